@@ -1,0 +1,42 @@
+# Few words, each doing all its own set-up. `make help` lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+PYTHON ?= python3
+VENV := .venv
+RUN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test check bench clean
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+demo: $(READY)  ## one YAML becomes a served model on a real node (KEEP=1 keeps it, KUBECONFIG=… uses your cluster)
+	@$(RUN)/python -m devcluster demo $(if $(KEEP),--keep)
+
+test: $(READY)  ## every test, on real Kubernetes (PYTEST="-k word" narrows)
+	@$(RUN)/python -m devcluster build
+	@$(RUN)/pytest $(PYTEST)
+
+check: $(READY)  ## format, lint, types, import contracts
+	@$(RUN)/ruff format --check .
+	@$(RUN)/ruff check .
+	@$(RUN)/mypy
+	@$(RUN)/lint-imports --no-cache
+
+bench: $(READY)  ## side-by-side benchmarks, ratios printed
+	@$(RUN)/python -m benchmarks.serving
+
+clean:  ## remove the virtual environment and tool caches of this checkout
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+
+# The environment is rebuilt whenever the locked requirements or a distribution's metadata change.
+$(READY): requirements/dev.txt operator/pyproject.toml serving_image/pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"make: Python 3.11 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: pass PYTHON=python3.11")'
+	@echo "==> virtual environment in $(VENV) (about a minute the first time: Paddle is 200 MB)"
+	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV) || { echo "make: 'python -m venv' failed: install python3-venv"; exit 1; }
+	@$(RUN)/pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements/dev.txt | grep -E '^(Collecting|Installing|Successfully)' | cut -c1-100
+	@$(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e operator -e serving_image
+	@touch $@

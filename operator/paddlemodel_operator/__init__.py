@@ -1,0 +1,1 @@
+"""The PaddleModel operator: one YAML becomes a served Paddle model."""

@@ -1,0 +1,1 @@
+"""The PaddleModel server: HTTP fronts that never import Paddle, and owners that hold the predictor."""
