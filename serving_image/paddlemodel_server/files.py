@@ -1,0 +1,242 @@
+"""What a folder must hold to be a model: the one place that knows Paddle's file names.
+
+The fetcher calls it on what it unpacked, the owners before they let Paddle load anything. Paddle itself is
+no help here: a `.json` program without its `.pdiparams` loads silently and answers NaN.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+NEWEST_PIR_VERSION = 4  # what PaddlePaddle 3.3 writes; see requirements/serving-cpu.txt for the pin
+LFS_POINTER = b"version https://git-lfs.github.com/spec/"
+_HEAD_BYTES = 4096
+_LISTED_NAMES = 5
+
+
+class ModelFilesError(Exception):
+    """A fault in the model's files: a reason for machines, and one sentence with the cure for people."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelFiles:
+    """One exported model: its program and its parameters."""
+
+    format: Literal["PIR", "Legacy"]
+    program: Path
+    params: Path
+
+
+def locate(folder: Path) -> ModelFiles:
+    """Find the one model that lies directly in `folder`."""
+    if not folder.is_dir():
+        raise ModelFilesError("NoModel", f"There is no folder {folder}; the model's files belong there.")
+    programs = _programs(folder)
+    if not programs:
+        raise _without_program(folder)
+    stems = {program.stem for program in programs}
+    if len(stems) > 1:
+        raise ModelFilesError(
+            "SeveralModels",
+            f"{_listed(p.name for p in programs)} are separate models; give each its own folder.",
+        )
+    # An export may carry both programs over the same parameters; Paddle 3 prefers the PIR one.
+    program = max(programs, key=lambda path: path.suffix == ".json")
+    params = program.with_suffix(".pdiparams")
+    _check_params(program, params)
+    if program.suffix == ".json":
+        _check_pir(program)
+        return ModelFiles(format="PIR", program=program, params=params)
+    _check_legacy(program)
+    return ModelFiles(format="Legacy", program=program, params=params)
+
+
+def find(tree: Path) -> tuple[Path, ModelFiles]:
+    """Find the folder of the one model somewhere in `tree`; one folder at the top is usual."""
+    folders = [folder for folder in _visible_folders(tree) if _programs(folder)]
+    if len(folders) > 1:
+        names = _listed(str(folder.relative_to(tree)) for folder in folders)
+        raise ModelFilesError(
+            "SeveralModels", f"There are models in {names}; name one of them, or pack it alone."
+        )
+    if folders:
+        return folders[0], locate(folders[0])
+    for folder in _visible_folders(tree):
+        locate_error = _without_program(folder)
+        if locate_error.reason != "NoModel":
+            raise locate_error
+    raise _without_program(tree)
+
+
+def digest(path: Path) -> str:
+    r"""The sha256 that identifies a model.
+
+    Of a file: what `sha256sum` prints. Of a folder: the sha256 of what
+    `find . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum` prints inside it.
+    """
+    if path.is_file():
+        return f"sha256:{_sha256(path)}"
+    names = sorted(
+        os.fsencode(Path(root, name).relative_to(path))
+        for root, _, files in os.walk(path, onerror=_raise)
+        for name in files
+        if not Path(root, name).is_symlink()
+    )
+    total = hashlib.sha256()
+    for name in names:
+        total.update(_sha256sum_line(_sha256(path / os.fsdecode(name)), name))
+    return f"sha256:{total.hexdigest()}"
+
+
+def is_pir(program: Path) -> bool:
+    """Tell a PIR program from the other `.json` files (config.json, labels.json) that lie beside models."""
+    return b'"magic":"pir"' in re.sub(rb"\s", b"", _head(program)[:200])
+
+
+def _visible_folders(tree: Path) -> Iterator[Path]:
+    for root, folders, _ in os.walk(tree, onerror=_raise):
+        folders[:] = sorted(n for n in folders if not n.startswith((".", "__MACOSX")) and n != "lost+found")
+        yield Path(root)
+
+
+def _programs(folder: Path) -> list[Path]:
+    files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    params = {path.stem for path in files if path.suffix == ".pdiparams"}
+    return [
+        path
+        for path in files
+        if path.suffix == ".pdmodel" or (path.suffix == ".json" and (path.stem in params or is_pir(path)))
+    ]
+
+
+def _without_program(folder: Path) -> ModelFilesError:
+    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    for name in names:
+        if name.endswith(".pdiparams"):
+            stem = name.removesuffix(".pdiparams")
+            return ModelFilesError(
+                "ProgramMissing", f"{name} has no program beside it; add {stem}.json or {stem}.pdmodel."
+            )
+    if "__model__" in names:
+        return ModelFilesError(
+            "OldModelFormat",
+            "__model__ is the format of PaddlePaddle 1; export the model again with paddle.jit.save.",
+        )
+    seen = _listed(names) if names else "nothing"
+    return ModelFilesError(
+        "NoModel",
+        f"No .json or .pdmodel program with its .pdiparams was found, only {seen}; "
+        "export the model with paddle.jit.save.",
+    )
+
+
+def _check_params(program: Path, params: Path) -> None:
+    if not params.is_file():
+        raise ModelFilesError(
+            "ParamsMissing",
+            f"{program.name} has no parameters beside it; add {params.name} from the same export.",
+        )
+    _check_content(params)
+    _check_content(program)
+
+
+def _check_content(path: Path) -> None:
+    if path.stat().st_size == 0:
+        raise ModelFilesError("EmptyFile", f"{path.name} is empty; copy the exported file again.")
+    if _head(path).startswith(LFS_POINTER):
+        raise ModelFilesError(
+            "GitLfsPointer",
+            f"{path.name} is only a Git LFS pointer; run `git lfs pull` before you copy the model.",
+        )
+
+
+def _check_pir(program: Path) -> None:
+    if not is_pir(program):
+        raise ModelFilesError(
+            "NotAProgram",
+            f"{program.name} is not a Paddle program; export the model again with paddle.jit.save.",
+        )
+    with program.open("rb") as file:
+        file.seek(max(0, program.stat().st_size - 64))
+        if not file.read().rstrip().endswith(b"}"):
+            raise _truncated(program)
+    version = re.search(rb'"version"\s*:\s*(\d+)', _head(program)[:200])
+    if version and int(version[1]) > NEWEST_PIR_VERSION:
+        raise ModelFilesError(
+            "NewerPaddle",
+            f"{program.name} has PIR version {int(version[1])}, this server reads up to {NEWEST_PIR_VERSION}; "
+            "export it with PaddlePaddle 3.3 or use a newer server image.",
+        )
+
+
+def _check_legacy(program: Path) -> None:
+    """Step over the top-level fields of the protobuf message: a truncated file ends inside one of them."""
+    size = program.stat().st_size
+    with program.open("rb") as file:
+        while file.tell() < size:
+            tag = file.read(1)[0]
+            if tag & 7 != 2 or tag >= 128:  # ProgramDesc holds only messages, all with small field numbers
+                raise ModelFilesError(
+                    "NotAProgram",
+                    f"{program.name} is not a Paddle program; export the model again with paddle.jit.save.",
+                )
+            end = _varint(file) + file.tell()
+            if end > size:
+                raise _truncated(program)
+            file.seek(end)
+
+
+def _varint(file: BinaryIO) -> int:
+    value = 0
+    for shift in range(0, 64, 7):
+        byte = file.read(1)
+        if not byte:
+            break
+        value |= (byte[0] & 127) << shift
+        if byte[0] < 128:
+            break
+    return value
+
+
+def _truncated(program: Path) -> ModelFilesError:
+    return ModelFilesError("TruncatedFile", f"{program.name} ends too early; copy the exported file again.")
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - _LISTED_NAMES} more" if len(names) > _LISTED_NAMES else ""
+    return ", ".join(printable(name) for name in names[:_LISTED_NAMES]) + more
+
+
+def printable(name: str) -> str:
+    """A file's name as it may stand in a log line or a message: no control characters, not endless."""
+    return repr(name[:200])[1:-1]
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _sha256sum_line(hexdigest: str, name: bytes) -> bytes:
+    escaped = name.replace(b"\\", b"\\\\").replace(b"\n", b"\\n").replace(b"\r", b"\\r")
+    mark = b"\\" if escaped != name else b""
+    return mark + hexdigest.encode() + b"  " + escaped + b"\n"
+
+
+def _raise(error: OSError) -> None:
+    raise error

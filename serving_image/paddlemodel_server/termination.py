@@ -1,0 +1,31 @@
+"""Leaves a process's last word where Kubernetes shows it: the container's termination message.
+
+The fetcher and the server's parent write it; the operator copies it into the PaddleModel's status.
+"""
+
+import json
+from pathlib import Path
+
+LOG = Path("/dev/termination-log")
+_LIMIT = 4096  # bytes that Kubernetes keeps of one container's message
+
+
+def write(reason: str, message: str, path: Path = LOG) -> None:
+    """Record why the container fails."""
+    while len(json.dumps({"reason": reason, "message": message})) > _LIMIT and message:
+        message = message[: len(message) * 3 // 4]  # JSON cut in the middle would not parse
+    _write({"reason": reason, "message": message}, path)
+
+
+def write_success(*, digest: str, model_format: str, size: int, path: Path = LOG) -> None:
+    """Record what was fetched."""
+    _write({"digest": digest, "format": model_format, "bytes": size}, path)
+
+
+def _write(content: dict[str, str | int], path: Path) -> None:
+    # Kubernetes puts the file there; where it is absent (a laptop) nobody would read it.
+    try:
+        if path.is_file():
+            path.write_text(json.dumps(content))
+    except OSError:
+        return  # the exit code and the log still tell
