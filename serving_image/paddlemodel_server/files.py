@@ -173,7 +173,7 @@ def _check_pir(program: Path) -> None:
     if version and int(version[1]) > NEWEST_PIR_VERSION:
         raise ModelFilesError(
             "NewerPaddle",
-            f"{program.name} has PIR version {int(version[1])}, this server reads up to {NEWEST_PIR_VERSION}; "
+            f"{program.name} has PIR version {int(version[1])}, the server knows {NEWEST_PIR_VERSION}; "
             "export it with PaddlePaddle 3.3 or use a newer server image.",
         )
 
