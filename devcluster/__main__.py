@@ -1,0 +1,165 @@
+"""The command line: python -m devcluster up | down | status | kubectl … | helm … | images | logs | forward | demo."""
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+
+from devcluster import build, cluster, images, paths
+from devcluster.errors import DevclusterError
+from devcluster.paths import State
+from devcluster.progress import say
+
+DEFAULT = "default"
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; a fault a person can mend is one message and exit code 1."""
+    arguments, rest = _parser().parse_known_args(argv)
+    passes_words_on = arguments.command in ("kubectl", "helm")
+    if rest and not passes_words_on:
+        _parser().error(f"unknown words: {' '.join(rest)}")
+    run: Callable[[argparse.Namespace], int] = arguments.run
+    if passes_words_on:
+        arguments.words = rest
+    try:
+        return run(arguments)
+    except DevclusterError as error:
+        sys.stderr.write(f"devcluster: {error}\n")
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="devcluster", description="A real Kubernetes node on this machine.")
+    parser.add_argument(
+        "--name", default=DEFAULT, help="which cluster, when there are several (default: %(default)s)"
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(
+            name, help=text, description=text, add_help=name not in ("kubectl", "helm")
+        )
+        added.set_defaults(run=run)
+        added.add_argument("--name", default=argparse.SUPPRESS, help="which cluster")
+        return added
+
+    up = command("up", _up, "start a cluster: a whole node (root), or --control-plane alone (no root)")
+    up.add_argument(
+        "--control-plane", action="store_true", help="etcd, API server and controller manager only"
+    )
+    up.add_argument("--gpus", type=int, default=0, help="pretend nvidia.com/gpu devices on the node")
+    command("down", _down, "end a cluster and remove everything it left")
+    command("status", _status, "list the clusters and their components")
+    command("kubectl", _kubectl, "run kubectl against the cluster")
+    command("helm", _helm, "run helm against the cluster")
+    command("build", _build, "compile the programs (about 13 minutes once) and check what the machine lacks")
+    command(
+        "images", _images, "build the operator's and the server's images, and import them if the node is up"
+    )
+    logs = command("logs", _logs, "print the log of a component")
+    logs.add_argument("component", help="etcd, kube-apiserver, kubelet, containerd, coredns, init, …")
+    forward = command("forward", _forward, "reach a Service on 127.0.0.1 until interrupted")
+    forward.add_argument("service", help="NAMESPACE/NAME, or NAME in the namespace default")
+    forward.add_argument("--port", default=":80", help="LOCAL:REMOTE, or :REMOTE for a free local port")
+    demo = command("demo", _demo, "one YAML becomes a served model, step by step")
+    demo.add_argument("--keep", action="store_true", help="leave everything running afterwards")
+    return parser
+
+
+def _up(arguments: argparse.Namespace) -> int:
+    started = time.monotonic()
+    if arguments.control_plane:
+        state = cluster.up_control_plane(arguments.name)
+    else:
+        build.build(build.NODE)
+        archives = images.build_pause()
+        started = time.monotonic()
+        state = cluster.up_node(arguments.name)
+        images.load(state, archives)
+        if arguments.gpus:
+            cluster.pretend_gpus(state, arguments.gpus)
+    say(
+        f"cluster {state.name!r} is up after {time.monotonic() - started:.1f} s: export KUBECONFIG={state.kubeconfig}"
+    )
+    return 0
+
+
+def _down(arguments: argparse.Namespace) -> int:
+    existed = cluster.down(arguments.name)
+    say(f"cluster {arguments.name!r} " + ("is gone" if existed else "was not there"))
+    return 0
+
+
+def _status(_: argparse.Namespace) -> int:
+    states = cluster.all_up()
+    for state in states:
+        say(
+            f"{state.name}: {'up' if cluster.is_up(state) else 'dead (devcluster down removes it)'}  {state.kubeconfig}"
+        )
+        for name, facts in cluster.components(state).items():
+            say(f"  {name:<24} pid {facts['pid'] or '-':<8} restarts {facts['restarts']}")
+    if not states:
+        say("no cluster is up: `devcluster up` starts one")
+    return 0
+
+
+def _run_with_kubeconfig(state: State, program: str, words: list[str]) -> int:
+    environment = os.environ | {"KUBECONFIG": str(state.kubeconfig)}
+    return subprocess.run([program, *words], env=environment, check=False).returncode
+
+
+def _kubectl(arguments: argparse.Namespace) -> int:
+    return _run_with_kubeconfig(
+        cluster.find(arguments.name), build.program("kubernetes", "kubectl"), arguments.words
+    )
+
+
+def _helm(arguments: argparse.Namespace) -> int:
+    build.build(("helm",))
+    return _run_with_kubeconfig(cluster.find(arguments.name), build.program("helm", "helm"), arguments.words)
+
+
+def _build(_: argparse.Namespace) -> int:
+    build.build(build.NODE)
+    return 0
+
+
+def _images(arguments: argparse.Namespace) -> int:
+    archives = [*images.build_pause(), *images.build_all()]
+    if State.of(arguments.name).pid.exists():
+        images.load(cluster.find(arguments.name), archives)
+    return 0
+
+
+def _logs(arguments: argparse.Namespace) -> int:
+    state = State.of(arguments.name)
+    log = state.logs / f"{arguments.component}.log"
+    if not log.exists():
+        known = (
+            ", ".join(sorted(item.stem for item in state.logs.glob("*.log"))) or "none: the cluster is not up"
+        )
+        raise DevclusterError(f"no log of {arguments.component!r}; there are: {known}")
+    sys.stdout.write(log.read_text(errors="replace"))
+    return 0
+
+
+def _forward(arguments: argparse.Namespace) -> int:
+    namespace, _, name = arguments.service.rpartition("/")
+    words = ["port-forward", f"--namespace={namespace or 'default'}", f"service/{name}", arguments.port]
+    return _run_with_kubeconfig(cluster.find(arguments.name), build.program("kubernetes", "kubectl"), words)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from devcluster import demo  # its helpers come from the tests' folder, which no other command needs
+
+    return demo.main(keep=arguments.keep)
+
+
+if __name__ == "__main__":
+    os.chdir(paths.REPOSITORY)
+    sys.exit(main(sys.argv[1:]))
