@@ -1,0 +1,57 @@
+"""Paddle Inference without any server: what our answers are compared with.
+
+It runs as a program of its own, because importing Paddle takes over SIGTERM and warns about compilers.
+"""
+
+import io
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from paddlemodel_server import files
+
+Arrays = dict[str, NDArray[np.generic]]
+
+
+def predict(model: Path, inputs: Mapping[str, NDArray[np.generic]]) -> Arrays:
+    """Run the model in `model` once; the outputs by name, in the model's order."""
+    packed = io.BytesIO()
+    np.savez(packed, **dict(inputs))  # type: ignore[arg-type]  # numpy's stub forgets that these are arrays
+    answer = subprocess.run(
+        [sys.executable, __file__, model], input=packed.getvalue(), capture_output=True, check=True
+    )
+    return dict(np.load(io.BytesIO(answer.stdout)))
+
+
+def textline_tensor(picture: bytes) -> NDArray[np.float32]:
+    """PP-OCR's preparation for the textline-orientation model: fit into 48x192, zeros to the right."""
+    image = cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    width = min(192, int(np.ceil(48 * image.shape[1] / image.shape[0])))
+    scaled = cv2.resize(image, (width, 48)).astype(np.float32) / np.float32(255)
+    tensor = np.zeros((1, 3, 48, 192), np.float32)
+    tensor[0, :, :, :width] = ((scaled - np.float32(0.5)) / np.float32(0.5)).transpose(2, 0, 1)
+    return tensor
+
+
+def _main(folder: str) -> None:
+    # imported here: only the child process may load Paddle
+    from paddle import inference  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
+
+    model = files.locate(Path(folder))
+    config = inference.Config(str(model.program), str(model.params))
+    config.disable_glog_info()
+    predictor = inference.create_predictor(config)
+    for name, array in np.load(io.BytesIO(sys.stdin.buffer.read())).items():
+        predictor.get_input_handle(name).copy_from_cpu(array)
+    predictor.run()
+    names = predictor.get_output_names()
+    np.savez(sys.stdout.buffer, **{name: predictor.get_output_handle(name).copy_to_cpu() for name in names})
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1])

