@@ -8,13 +8,16 @@ VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Only a cluster named on make's own command line is touched, never the one a shell happens to point at.
+named_cluster = $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(KUBECONFIG))
+
 .PHONY: help demo test check bench clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
 
 demo: $(READY)  ## one YAML becomes a served model on a real node (KEEP=1 keeps it, KUBECONFIG=… uses your cluster)
-	@$(RUN)/python -m devcluster demo $(if $(KEEP),--keep)
+	@$(RUN)/python -m devcluster demo $(if $(KEEP),--keep) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 test: $(READY)  ## every test, on real Kubernetes (PYTEST="-k word" narrows)
 	@$(RUN)/python -m devcluster build

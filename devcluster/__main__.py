@@ -1,4 +1,4 @@
-"""The command line: python -m devcluster up | down | status | kubectl … | helm … | images | logs | forward | demo."""
+"""The command line: python -m devcluster --help."""
 
 import argparse
 import os
@@ -6,8 +6,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
-from devcluster import build, cluster, images, paths
+from devcluster import build, cluster, demo, gpus, images, paths
 from devcluster.errors import DevclusterError
 from devcluster.paths import State
 from devcluster.progress import say
@@ -66,8 +67,12 @@ def _parser() -> argparse.ArgumentParser:
     forward = command("forward", _forward, "reach a Service on 127.0.0.1 until interrupted")
     forward.add_argument("service", help="NAMESPACE/NAME, or NAME in the namespace default")
     forward.add_argument("--port", default=":80", help="LOCAL:REMOTE, or :REMOTE for a free local port")
-    demo = command("demo", _demo, "one YAML becomes a served model, step by step")
-    demo.add_argument("--keep", action="store_true", help="leave everything running afterwards")
+    play = command("demo", _demo, "one YAML becomes a served model, step by step")
+    play.add_argument("--keep", action="store_true", help="leave everything running afterwards")
+    play.add_argument("--kubeconfig", type=Path, help="run on this cluster instead of a fresh node")
+    play.add_argument(
+        "--images", default="", help="with --kubeconfig: where our images were pushed, registry/prefix"
+    )
     return parser
 
 
@@ -82,10 +87,9 @@ def _up(arguments: argparse.Namespace) -> int:
         state = cluster.up_node(arguments.name)
         images.load(state, archives)
         if arguments.gpus:
-            cluster.pretend_gpus(state, arguments.gpus)
-    say(
-        f"cluster {state.name!r} is up after {time.monotonic() - started:.1f} s: export KUBECONFIG={state.kubeconfig}"
-    )
+            gpus.pretend(state, arguments.gpus)
+    took = time.monotonic() - started
+    say(f"cluster {state.name!r} is up after {took:.1f} s: export KUBECONFIG={state.kubeconfig}")
     return 0
 
 
@@ -98,9 +102,8 @@ def _down(arguments: argparse.Namespace) -> int:
 def _status(_: argparse.Namespace) -> int:
     states = cluster.all_up()
     for state in states:
-        say(
-            f"{state.name}: {'up' if cluster.is_up(state) else 'dead (devcluster down removes it)'}  {state.kubeconfig}"
-        )
+        condition = "up" if state.is_up() else "dead (devcluster down removes it)"
+        say(f"{state.name}: {condition}  {state.kubeconfig}")
         for name, facts in cluster.components(state).items():
             say(f"  {name:<24} pid {facts['pid'] or '-':<8} restarts {facts['restarts']}")
     if not states:
@@ -155,9 +158,11 @@ def _forward(arguments: argparse.Namespace) -> int:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from devcluster import demo  # its helpers come from the tests' folder, which no other command needs
-
-    return demo.main(keep=arguments.keep)
+    if arguments.images and not arguments.kubeconfig:
+        raise DevclusterError(
+            "--images (IMAGES=…) goes with --kubeconfig (KUBECONFIG=…): a fresh node builds its own"
+        )
+    return demo.main(keep=arguments.keep, kubeconfig=arguments.kubeconfig, image_prefix=arguments.images)
 
 
 if __name__ == "__main__":

@@ -114,8 +114,9 @@ def _build(image: Image, archive: Path) -> None:
     """Run the Dockerfile; the steps are counted on the screen."""
     _ensure_base()
     command = [
-        *_buildah_command(), "bud", "--isolation=chroot", "--pull-never", "--layers", f"--build-arg=BASE={_BASE}",
-        *_host_settings(), f"--file={image.dockerfile}", f"--tag={image.name}", ".",
+        *_buildah_command(), "bud", "--isolation=chroot", "--pull-never", "--layers",
+        f"--build-arg=BASE={_BASE}", *_host_settings(),
+        f"--file={image.dockerfile}", f"--tag={image.name}", ".",
     ]  # fmt: skip
     lines: list[str] = []
     counter: Counter | None = None
@@ -171,7 +172,7 @@ def _ensure_base() -> None:
 
 
 def _host_settings() -> list[str]:
-    """Hosts behind a TLS-inspecting proxy or a package mirror: lend pip their settings for the build alone."""
+    """Lend pip the host's proxy, mirror and authorities, for the build alone."""
     listing = subprocess.run(
         ["pip3", "config", "list"], capture_output=True, text=True, check=False, cwd="/"
     ).stdout

@@ -61,13 +61,13 @@ class Supervisor:
     def start(self, component: Component) -> None:
         """Start one component with its own log file."""
         with (Path(self.plan.logs) / f"{component.name}.log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: PLW1509 - this process has one thread
+            process = subprocess.Popen(
                 component.argv,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 close_fds=component.name != "gateway",  # it inherits its listening socket
-                preexec_fn=_die_with_parent,
+                preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
                 env=os.environ | {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"},
             )
         self.running[process.pid] = component

@@ -132,7 +132,7 @@ def _kubelet(state: State) -> dict[str, object]:
         "podLogsDir": str(state.root / "kubelet" / "pod-logs"),
         "volumePluginDir": str(state.root / "kubelet" / "volume-plugins"),
         # A full disk of the host is not this node's business.
-        "evictionHard": {key: "0%" for key in ("memory.available", "nodefs.available", "imagefs.available")},
+        "evictionHard": dict.fromkeys(("memory.available", "nodefs.available", "imagefs.available"), "0%"),
         "imageGCHighThresholdPercent": 100,
         "imageGCLowThresholdPercent": 99,
         "serializeImagePulls": False,

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster.errors import DevclusterError
+from devcluster.process import Process
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 GO_MODULES = Path(__file__).resolve().parent / "go"
@@ -71,3 +72,8 @@ class State:
     def config(self) -> Path:
         """Configuration files of the components."""
         return self.root / "config"
+
+    def is_up(self) -> bool:
+        """Whether the cluster's init process runs."""
+        process = Process.read(self.pid)
+        return process is not None and process.alive()

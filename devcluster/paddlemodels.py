@@ -1,0 +1,51 @@
+"""Watches a PaddleModel's status, for the demo and the tests."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from devcluster.errors import DevclusterError
+from devcluster.progress import say
+from devcluster.target import Target
+
+
+def wait_for(
+    target: Target,
+    name: str,
+    namespace: str,
+    good: Callable[[dict[str, Any]], bool],
+    what: str,
+    seconds: float = 240,
+) -> dict[str, Any]:
+    """Poll a PaddleModel until `good`; each new reason on the way is printed.
+
+    Raises:
+        DevclusterError: It took too long; with the last condition.
+    """
+    deadline = time.monotonic() + seconds
+    last = ""
+    while time.monotonic() < deadline:
+        item = target.read("pdm", name, f"--namespace={namespace}")
+        if good(item):
+            return item
+        ready = condition(item, "Ready")
+        now = f"{ready.get('reason', '')}: {ready.get('message', '')}" if ready else ""
+        if now != last and now:
+            say(f"    {now}")
+        last = now
+        time.sleep(0.5)
+    raise DevclusterError(
+        f"PaddleModel {namespace}/{name} did not get {what} in {seconds:.0f} s; last seen: {last}"
+    )
+
+
+def condition(item: dict[str, Any], kind: str) -> dict[str, Any]:
+    """One condition of a PaddleModel, empty when it is not there."""
+    found = [entry for entry in item.get("status", {}).get("conditions", []) if entry["type"] == kind]
+    return found[0] if found else {}
+
+
+def is_ready(item: dict[str, Any]) -> bool:
+    """Whether the newest spec is served."""
+    ready = condition(item, "Ready")
+    return ready.get("status") == "True" and ready.get("observedGeneration") == item["metadata"]["generation"]
