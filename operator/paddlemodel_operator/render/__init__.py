@@ -1,1 +1,19 @@
 """Renders a PaddleModel into Kubernetes objects, one file per kind; every builder is pure."""
+
+from paddlemodel_operator import names
+from paddlemodel_operator.model import PaddleModel
+from paddlemodel_operator.render import deployment, hpa, ingress, service
+from paddlemodel_operator.render.metadata import Object
+from paddlemodel_operator.settings import Settings
+
+__all__ = ["Object", "render"]
+
+
+def render(model: PaddleModel, settings: Settings) -> dict[names.Kind, Object | None]:
+    """Every child by kind, in the order of work; None stands for one that shall not exist."""
+    return {
+        names.SERVICE: service.build(model),
+        names.AUTOSCALER: hpa.build(model),
+        names.DEPLOYMENT: deployment.build(model, settings),
+        names.INGRESS: ingress.build(model),
+    }

@@ -1,0 +1,118 @@
+"""One controller per process: cache, queue, workers and resync; `handlers` starts it and feeds it events."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Mapping
+from typing import Any, Final
+
+from paddlemodel_operator import names
+from paddlemodel_operator.apply import Api
+from paddlemodel_operator.cache import Cache, Key, model_of, version
+from paddlemodel_operator.errors import ApiError, NameConflict, Retry
+from paddlemodel_operator.health import Heartbeat
+from paddlemodel_operator.queue import WorkQueue
+from paddlemodel_operator.reconcile import World, reconcile
+from paddlemodel_operator.settings import Settings
+
+log = logging.getLogger(__name__)
+
+LIST_RETRY_SECONDS: Final = 5.0
+
+
+class Controller:
+    """Construct, start, feed, stop."""
+
+    def __init__(self, api: Api, settings: Settings, instance: str) -> None:
+        clock = asyncio.get_running_loop().time
+        self._api = api
+        self._settings = settings
+        self._cache = Cache()
+        self._queue = WorkQueue(clock)
+        self._heartbeat = Heartbeat(clock, settings.resync_seconds)
+        self._world = World(api=api, cache=self._cache, settings=settings, instance=instance)
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin with a complete list of everything: no decision is made on half a picture."""
+        self._tasks.append(asyncio.create_task(self._run(), name="controller"))
+
+    async def stop(self) -> None:
+        """Leave no task behind."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._api.__aexit__()
+
+    def on_event(self, kind: names.Kind, event: str | None, body: Mapping[str, Any]) -> None:
+        """A watch has told something: remember it, and look at the model."""
+        self._heartbeat.event(kind, version(body))
+        if event == "DELETED":
+            self._cache.remove(kind, body)
+        else:
+            self._cache.put(kind, body)
+        if (key := model_of(kind, body)) is not None:
+            self._queue.add(key)
+
+    def health(self) -> tuple[list[str], dict[str, float]]:
+        """Complaints, and the ages and lengths behind them."""
+        wait = self._queue.oldest_wait()
+        state = {**self._heartbeat.ages(), "queued": len(self._queue), "secondsWaiting": round(wait, 1)}
+        return self._heartbeat.complaints(wait), state
+
+    async def _run(self) -> None:
+        while not await self._resync():  # noqa: ASYNC110 - waits for a server, not for a task
+            await asyncio.sleep(LIST_RETRY_SECONDS)
+        async with asyncio.TaskGroup() as group:
+            for _ in range(self._settings.concurrency):
+                group.create_task(self._work())
+            group.create_task(self._resync_forever())
+
+    async def _resync_forever(self) -> None:
+        while True:
+            # Jitter, so that many operators do not list in step.
+            await asyncio.sleep(self._settings.resync_seconds * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
+            await self._resync()
+
+    async def _resync(self) -> bool:
+        """List everything: finds what a watch has missed, and makes every model due."""
+        self._heartbeat.resync()
+        try:
+            for kind in names.WATCHED_KINDS:
+                await self._relist(kind)
+        except ApiError as error:
+            log.warning("Cannot list %s, trying again: %s", names.PLURAL, error)
+            return False
+        for key in self._cache:
+            self._queue.add(key)
+        return True
+
+    async def _relist(self, kind: names.Kind) -> None:
+        selector = "" if kind == names.MODEL else names.CHILD_SELECTOR
+        listing = await self._api.list_all(kind, selector)
+        for key in self._cache.replace(kind, listing.items, listing.resource_version):
+            if (body := self._cache.get(kind, key)) is not None:
+                self._heartbeat.surprise(kind, version(body))
+
+    async def _work(self) -> None:
+        while True:
+            key = await self._queue.next()
+            try:
+                await self._attempt(key)
+            finally:
+                self._queue.done(key)
+
+    async def _attempt(self, key: Key) -> None:
+        try:
+            await reconcile(self._world, key)
+        except Retry as error:
+            log.info("%s/%s: %s", *key, error)
+            self._queue.add(key, error.seconds)
+        except (ApiError, NameConflict) as error:
+            delay = self._queue.retry(key)
+            log.warning("%s/%s, again in %.1f s: %s", *key, delay, error)
+        except Exception:  # A fault of ours must not stop the other models.
+            delay = self._queue.retry(key)
+            log.exception("%s/%s, again in %.1f s: unexpected", *key, delay)
+        else:
+            self._queue.forget(key)

@@ -1,0 +1,108 @@
+"""The operator's table of contents, and the only file that knows kopf.
+
+Each handler hands one event to the controller; none carries logic. `run` starts the process; also
+`kopf run -m paddlemodel_operator.handlers --all-namespaces --standalone` works.
+"""
+
+import logging
+import os
+import socket
+from typing import Any
+
+import kopf
+
+from paddlemodel_operator import names
+from paddlemodel_operator.apply import connect
+from paddlemodel_operator.controller import Controller
+from paddlemodel_operator.settings import Settings, from_environment
+
+KINDS = {(kind.group, kind.plural): kind for kind in names.WATCHED_KINDS}
+
+
+@kopf.on.startup()
+async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -> None:
+    """Read the environment, set kopf up as an informer that writes nothing, start the controller."""
+    mine = from_environment(os.environ)
+    _configure(settings, mine)
+    memo.api = await connect(mine.request_timeout_seconds)
+    memo.controller = Controller(memo.api, mine, instance=socket.gethostname())
+    memo.controller.start()
+
+
+@kopf.on.cleanup()
+async def stop(memo: kopf.Memo, **_: object) -> None:
+    """End the controller's tasks and connections."""
+    await memo.controller.stop()
+
+
+@kopf.on.login()
+async def login(**_: object) -> kopf.ConnectionInfo:
+    """As the rest of the operator: the kubeconfig named by KUBECONFIG, else the pod's service account."""
+    async with await connect(30) as api:
+        found = api.configuration
+        scheme, token = (found.api_key.get("BearerToken", "") + " ").split(" ")[:2]
+        return kopf.ConnectionInfo(
+            server=found.host,
+            ca_path=found.ssl_ca_cert,
+            insecure=not found.verify_ssl,
+            certificate_path=found.cert_file,
+            private_key_path=found.key_file,
+            scheme=scheme or None,
+            token=token or None,
+        )
+
+
+@kopf.on.probe(id="operator")
+async def heartbeat(memo: kopf.Memo, **_: object) -> dict[str, object]:
+    """Fails with the complaints, so that the kubelet restarts an operator that no longer works."""
+    complaints, state = memo.controller.health()
+    if complaints:
+        raise kopf.PermanentError("; ".join(complaints))
+    return dict(state)
+
+
+# Always with group and version: one handler without makes kopf scan every API group, and any broken
+# aggregated API would then keep the operator from starting.
+@kopf.on.event(names.GROUP, names.VERSION, names.PLURAL)
+@kopf.on.event("apps", "v1", "deployments")
+@kopf.on.event("", "v1", "services")
+@kopf.on.event("autoscaling", "v2", "horizontalpodautoscalers")
+@kopf.on.event("networking.k8s.io", "v1", "ingresses")
+@kopf.on.event("", "v1", "pods")
+async def on_event(event: kopf.RawEvent, resource: kopf.Resource, memo: kopf.Memo, **_: object) -> None:
+    """Something was created, changed or deleted, or was there at the start."""
+    memo.controller.on_event(KINDS[resource.group, resource.plural], event["type"], event["object"])
+
+
+def _configure(settings: kopf.OperatorSettings, mine: Settings) -> None:
+    settings.posting.enabled = False  # Events are ours, on transitions only.
+    settings.scanning.disabled = False  # A CRD that is installed later is found; see the selector below.
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 10
+    settings.networking.request_timeout = mine.request_timeout_seconds
+    settings.networking.error_backoffs = [1, 2, 4, 8, 16, 30]
+    settings.queueing.worker_limit = 64
+    # Only the one CRD, so that RBAC can name it.
+    settings.watching.field_selectors["apiextensions.k8s.io", "customresourcedefinitions"] = (
+        f"metadata.name={names.CRD_NAME}"
+    )
+    for kind in (*names.CHILD_KINDS, names.POD):
+        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = names.CHILD_SELECTOR
+
+
+def _configure_logging(mine: Settings) -> None:
+    form = kopf.LogFormat.JSON if mine.log_format == "json" else kopf.LogFormat.FULL
+    kopf.configure(debug=mine.log_level == "DEBUG", log_format=form)
+    logging.getLogger().setLevel(mine.log_level)
+    # kopf tells of every handled event and every probe; what was done is told by the controller.
+    for name in ("kopf.objects", "kopf.activities", "kopf._core.engines.activities"):
+        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
+
+
+def run() -> None:
+    """The whole process; returns when it was asked to stop."""
+    mine = from_environment(os.environ)
+    _configure_logging(mine)
+    arguments: dict[str, Any] = {"standalone": True, "clusterwide": True}
+    kopf.run(**arguments, liveness_endpoint=f"http://{mine.health_bind}/healthz")

@@ -1,0 +1,172 @@
+"""Reads children and pods once into a frozen Observed; every decision in status.py reads only that."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from paddlemodel_operator import names
+
+Object = Mapping[str, Any]
+
+TEXT_MAX = 600
+"""Messages come from containers and webhooks: they are shortened before they enter a status."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Container:
+    """The newest news of one container."""
+
+    running: bool = False
+    ready: bool = False
+    restarts: int = 0
+    waiting: str = ""
+    waiting_message: str = ""
+    exit_code: int | None = None
+    exit_reason: str = ""
+    exit_message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pod:
+    """One pod of the newest version of the model."""
+
+    name: str
+    created: str = ""
+    phase: str = ""
+    ready: bool = False
+    unschedulable: str = ""
+    scheduled: bool = False
+    fetch: Container = field(default_factory=Container)
+    server: Container = field(default_factory=Container)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workload:
+    """The Deployment."""
+
+    current: bool
+    """Its controller has seen the newest spec."""
+    wished: int
+    replicas: int = 0
+    updated: int = 0
+    ready: int = 0
+    replica_failure: str = ""
+    stuck: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Autoscaler:
+    """The HorizontalPodAutoscaler's conditions: type -> (status, reason, message)."""
+
+    conditions: Mapping[str, tuple[str, str, str]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """Everything that status.py may look at."""
+
+    workload: Workload | None = None
+    autoscaler: Autoscaler | None = None
+    pods: tuple[Pod, ...] = ()
+    """Of the newest version, alive, in order of age."""
+
+    @property
+    def ready_pods(self) -> int:
+        """Pods of the newest version that answer."""
+        return sum(pod.ready for pod in self.pods)
+
+
+def observe(deployment: Object | None, autoscaler: Object | None, pods: Iterable[Object]) -> Observed:
+    """All of one model; `pods` are those with its label."""
+    if deployment is None:
+        return Observed(autoscaler=_autoscaler(autoscaler))
+    labels = deployment["spec"]["template"]["metadata"].get("labels", {})
+    revision = labels.get(names.REVISION_LABEL)
+    return Observed(
+        workload=_workload(deployment),
+        autoscaler=_autoscaler(autoscaler),
+        pods=tuple(
+            sorted(
+                (_pod(pod) for pod in pods if _counts(pod, revision)), key=lambda pod: (pod.created, pod.name)
+            )
+        ),
+    )
+
+
+def last_words(pod: Pod) -> dict[str, Any]:
+    """The JSON that the fetcher left behind, or an empty one: never trusted to be well-formed."""
+    try:
+        words = json.loads(pod.fetch.exit_message)
+    except ValueError:
+        return {}
+    return words if isinstance(words, dict) else {}
+
+
+def _counts(pod: Object, revision: str | None) -> bool:
+    """Pods on their way out say nothing about the newest version; nor do evicted leftovers."""
+    metadata = pod["metadata"]
+    gone = metadata.get("deletionTimestamp") or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+    return not gone and metadata.get("labels", {}).get(names.REVISION_LABEL) == revision
+
+
+def _workload(deployment: Object) -> Workload:
+    spec, status = deployment["spec"], deployment.get("status", {})
+    conditions = _conditions(status)
+    failure = conditions.get("ReplicaFailure", ("", "", ""))
+    progress = conditions.get("Progressing", ("", "", ""))
+    return Workload(
+        current=status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
+        wished=spec.get("replicas", 1),
+        replicas=status.get("replicas", 0),
+        updated=status.get("updatedReplicas", 0),
+        ready=status.get("readyReplicas", 0),
+        replica_failure=failure[2] if failure[0] == "True" else "",
+        stuck=progress[1] == "ProgressDeadlineExceeded",
+    )
+
+
+def _autoscaler(body: Object | None) -> Autoscaler | None:
+    return None if body is None else Autoscaler(conditions=_conditions(body.get("status", {})))
+
+
+def _conditions(status: Object) -> dict[str, tuple[str, str, str]]:
+    return {
+        one["type"]: (one["status"], one.get("reason", ""), one.get("message", "")[:TEXT_MAX])
+        for one in status.get("conditions", ())
+    }
+
+
+def _pod(body: Object) -> Pod:
+    status = body.get("status", {})
+    conditions = _conditions(status)
+    scheduled = conditions.get("PodScheduled", ("", "", ""))
+    return Pod(
+        name=body["metadata"]["name"],
+        created=body["metadata"].get("creationTimestamp", ""),
+        phase=status.get("phase", ""),
+        ready=conditions.get("Ready", ("",))[0] == "True",
+        unschedulable=scheduled[2] if scheduled[:2] == ("False", "Unschedulable") else "",
+        scheduled=scheduled[0] == "True",
+        fetch=_container(status.get("initContainerStatuses", ()), names.FETCH_CONTAINER),
+        server=_container(status.get("containerStatuses", ()), names.SERVER_CONTAINER),
+    )
+
+
+def _container(statuses: Iterable[Object], name: str) -> Container:
+    status = next((one for one in statuses if one["name"] == name), None)
+    if status is None:
+        return Container()
+    state, last = status.get("state", {}), status.get("lastState", {})
+    ended = state.get("terminated") or last.get("terminated") or {}
+    waiting = state.get("waiting", {})
+    return Container(
+        running="running" in state,
+        ready=status.get("ready", False),
+        restarts=status.get("restartCount", 0),
+        waiting=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", "")[:TEXT_MAX],
+        exit_code=ended.get("exitCode"),
+        exit_reason=ended.get("reason", ""),
+        exit_message=ended.get("message", "")[:4096],
+    )

@@ -1,0 +1,174 @@
+"""The paragraph: parse the wish, render all children, apply what differs, observe, judge, write the status.
+
+`controller` calls it for every model that is due, whatever the trigger was; it never asks what changed.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from paddlemodel_operator import names
+from paddlemodel_operator.apply import Api
+from paddlemodel_operator.cache import Cache, Key, owned_by
+from paddlemodel_operator.drift import is_applied, owns
+from paddlemodel_operator.errors import ApiError, NameConflict, Retry, SpecError
+from paddlemodel_operator.events import transition
+from paddlemodel_operator.faults import PROGRESSING, Fault, rejection
+from paddlemodel_operator.model import PaddleModel, from_body
+from paddlemodel_operator.observe import observe
+from paddlemodel_operator.render import Object, render
+from paddlemodel_operator.settings import Settings
+from paddlemodel_operator.status import judge, judge_invalid, merge_patch
+
+log = logging.getLogger(__name__)
+
+Trouble = ApiError | NameConflict | Retry
+SOON: Final = 1.0
+
+
+def utc_now() -> dt.datetime:
+    """The clock of production."""
+    return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What a reconcile may use."""
+
+    api: Api
+    cache: Cache
+    settings: Settings
+    instance: str
+    now: Callable[[], dt.datetime] = utc_now
+
+
+async def reconcile(world: World, key: Key) -> None:
+    """Bring one model a step closer to its wish; raises Trouble when it has to be tried again."""
+    body = world.cache.get(names.MODEL, key)
+    if body is None or body["metadata"].get("deletionTimestamp"):
+        return  # Garbage collection follows the owner references.
+    before, now = body.get("status", {}), f"{world.now():%Y-%m-%dT%H:%M:%SZ}"
+    try:
+        model = from_body(body)
+    except SpecError as error:
+        await _report(
+            world, body, judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
+        )
+        return
+    trouble = await _realise(world, model)
+    observed = observe(
+        _own(world, names.DEPLOYMENT, model), _own(world, names.AUTOSCALER, model), world.cache.pods(key)
+    )
+    fault = _fault(trouble) if trouble else None
+    await _report(world, body, judge(model, observed, fault, before, now))
+    if trouble:
+        raise trouble[1]
+
+
+async def _realise(world: World, model: PaddleModel) -> tuple[names.Kind, Trouble] | None:
+    """Apply what should be, prune what should not; a refused child does not stop the others."""
+    first = None
+    for kind, desired in render(model, world.settings).items():
+        try:
+            await _ensure(world, model, kind, desired)
+        except Retry as error:
+            # The order matters: no replicas while the autoscaler still lives.
+            return first or (kind, error)
+        except (ApiError, NameConflict) as error:
+            first = first or (kind, error)
+    return first
+
+
+async def _ensure(world: World, model: PaddleModel, kind: names.Kind, desired: Object | None) -> None:
+    key = (model.namespace, model.name)
+    live = world.cache.get(kind, key)
+    if live is None and desired is not None:
+        live = await world.api.get(kind, *key)  # A stranger of that name is not in the cache.
+    if desired is None:
+        if live is not None and owned_by(live, model.uid):
+            await _prune(world, kind, live)
+        return
+    if live is not None:
+        _claim(live, model, kind)
+        if is_applied(desired, live):
+            world.cache.put(kind, live)
+            return
+        if kind == names.DEPLOYMENT and "replicas" not in desired["spec"] and owns(live, "spec", "replicas"):
+            await _hand_over(world, kind, live)
+        # The uid makes sure that this very object is meant, and not a later one of the same name.
+        desired = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}
+    world.cache.put(kind, await world.api.apply(kind, desired))
+    log.info("Applied %s %s/%s.", kind.kind, *key)
+
+
+def _claim(live: Mapping[str, Any], model: PaddleModel, kind: names.Kind) -> None:
+    """Only an object that this very model controls may be written."""
+    owners = [one for one in live["metadata"].get("ownerReferences", ()) if one.get("controller")]
+    if not owned_by(live, model.uid):
+        if any(one.get("kind") == names.KIND and one.get("name") == model.name for one in owners):
+            raise Retry(SOON, f"the {kind.kind} of a deleted model of this name is still being removed")
+        raise NameConflict(kind.kind, model.name)
+    if live["metadata"].get("deletionTimestamp"):
+        raise Retry(SOON, f"the {kind.kind} is being deleted by somebody; it is created again afterwards")
+
+
+async def _prune(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:
+    metadata = live["metadata"]
+    await world.api.delete(kind, live)
+    log.info("Deleted %s %s/%s.", kind.kind, metadata["namespace"], metadata["name"])
+    left = await world.api.get(kind, metadata["namespace"], metadata["name"])
+    if left is not None and left["metadata"]["uid"] == metadata["uid"]:
+        raise Retry(SOON, f"the {kind.kind} is being deleted")
+    world.cache.remove(kind, live)
+
+
+async def _hand_over(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:
+    """A field that its only owner omits is deleted, and replicas would fall to 1: a second owner holds it.
+
+    Without force: a value that changed meanwhile is a conflict, and the next look starts from the new one.
+    """
+    metadata = {"name": live["metadata"]["name"], "namespace": live["metadata"]["namespace"]}
+    held = {
+        "apiVersion": kind.api_version,
+        "kind": kind.kind,
+        "metadata": {**metadata, "uid": live["metadata"]["uid"]},
+        "spec": {"replicas": live["spec"]["replicas"]},
+    }
+    await world.api.apply(kind, held, names.HANDOVER_MANAGER, force=False)
+
+
+def _own(world: World, kind: names.Kind, model: PaddleModel) -> Mapping[str, Any] | None:
+    live = world.cache.get(kind, (model.namespace, model.name))
+    return live if live is not None and owned_by(live, model.uid) else None
+
+
+def _fault(trouble: tuple[names.Kind, Trouble]) -> Fault:
+    kind, error = trouble
+    match error:
+        case NameConflict():
+            return Fault("NameConflict", f"{error}: delete or rename it, or give the model another name.")
+        case Retry():
+            return Fault(PROGRESSING, f"Waiting: {error}.")
+        case _:
+            return rejection(error, kind.kind)
+
+
+async def _report(world: World, body: Mapping[str, Any], status: dict[str, Any]) -> None:
+    """One status write, only when it says something new; then, only then, the Event."""
+    metadata, before = body["metadata"], body.get("status", {})
+    patch = merge_patch(before, status)
+    if not patch:
+        return
+    written = await world.api.patch_status(metadata["namespace"], metadata["name"], patch)
+    if written is None:
+        return
+    world.cache.put(names.MODEL, written)
+    event = transition(body, before, status, world.instance, f"{world.now():%Y-%m-%dT%H:%M:%S.%fZ}")
+    if event is not None:
+        log.info("%s/%s: %s. %s", metadata["namespace"], metadata["name"], event["reason"], event["note"])
+        try:
+            await world.api.create_event(event)
+        except ApiError as error:
+            log.warning("No Event for %s/%s: %s", metadata["namespace"], metadata["name"], error)

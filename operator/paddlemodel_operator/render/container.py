@@ -1,0 +1,165 @@
+"""The two containers of a pod: `fetch` brings the model, `server` serves it; deployment.py puts them in."""
+
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from paddlemodel_operator import names
+from paddlemodel_operator.model import PaddleModel
+from paddlemodel_operator.render.metadata import Object, compact, literal
+from paddlemodel_operator.spec.serving import Server
+
+USER: Final = 65532
+MODEL_DIR: Final = "/models/model"
+CLAIM_DIR: Final = "/mnt/model-source"
+DEFAULT_TIMEOUT_SECONDS: Final = 30
+DEFAULT_REQUEST_BYTES: Final = 10 * 1024 * 1024
+LOAD_SECONDS: Final = 600
+"""How long a server may load its model before it is restarted."""
+
+DEFAULT_RESOURCES: Final[dict[str, dict[str, dict[str, str]]]] = {
+    "CPU": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
+    "GPU": {"requests": {"cpu": "1", "memory": "4Gi"}, "limits": {"cpu": "4", "memory": "16Gi"}},
+}
+
+_VOLUME_MODELS: Final = "models"
+_VOLUME_SOURCE: Final = "model-source"
+
+
+def timeout_seconds(model: PaddleModel) -> int:
+    """The deadline of a request."""
+    return (model.spec.server or Server()).timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+
+
+def request_bytes(model: PaddleModel) -> int:
+    """The largest body."""
+    return (model.spec.server or Server()).max_request_bytes or DEFAULT_REQUEST_BYTES
+
+
+def fetch(model: PaddleModel, image: str) -> Object:
+    """The init container; its last words, in JSON, tell the digest or the fault."""
+    source = model.spec.model
+    arguments = ["fetch", "--uri", literal(_container_uri(source.uri)), "--into", MODEL_DIR]
+    if source.digest:
+        arguments += ["--digest", source.digest]
+    mounts = [_mount(_VOLUME_MODELS, "/models"), _mount("tmp", "/tmp")]  # noqa: S108 - inside the container
+    if _claim(source.uri):
+        mounts.append({**_mount(_VOLUME_SOURCE, CLAIM_DIR), "readOnly": True})
+    return compact(
+        {
+            **_common(names.FETCH_CONTAINER, image),
+            "args": arguments,
+            "env": _extra_env(model) or None,
+            "resources": _resources(model),
+            "volumeMounts": mounts,
+            "terminationMessagePolicy": "File",
+        }
+    )
+
+
+def server(model: PaddleModel, image: str) -> Object:
+    """The container that answers requests."""
+    resources = _resources(model)
+    if model.gpu is not None:
+        resources["limits"] = {**resources.get("limits", {}), model.gpu.resource_name: str(model.gpu.count)}
+    return {
+        **_common(names.SERVER_CONTAINER, image),
+        "args": ["serve"],
+        "env": [*_server_env(model), *_extra_env(model)],
+        "ports": [{"name": names.HTTP_PORT_NAME, "containerPort": names.HTTP_PORT, "protocol": "TCP"}],
+        "resources": resources,
+        "volumeMounts": [
+            {**_mount(_VOLUME_MODELS, "/models"), "readOnly": True},
+            _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
+            _mount("shm", "/dev/shm"),  # noqa: S108 - inside the container
+        ],
+        "startupProbe": {**_probe("/healthz"), "periodSeconds": 2, "failureThreshold": LOAD_SECONDS // 2},
+        "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
+        "readinessProbe": {**_probe("/readyz"), "periodSeconds": 2, "failureThreshold": 3},
+        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+
+
+def volumes(model: PaddleModel) -> list[Object]:
+    """Empty folders, and the claim that holds the model."""
+    result: list[Object] = [
+        {"name": _VOLUME_MODELS, "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "shm", "emptyDir": {"medium": "Memory"}},
+    ]
+    claim = _claim(model.spec.model.uri)
+    if claim:
+        source = {"claimName": claim, "readOnly": True}
+        result.append({"name": _VOLUME_SOURCE, "persistentVolumeClaim": source})
+    return result
+
+
+def _common(name: str, image: str) -> Object:
+    return {
+        "name": name,
+        "image": image,
+        "imagePullPolicy": "IfNotPresent",
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+
+
+def _resources(model: PaddleModel) -> Object:
+    """Of the user as a whole, or the defaults as a whole: a mixture could contradict itself."""
+    given = model.spec.resources
+    if given is None:
+        default = DEFAULT_RESOURCES[model.spec.device]
+        return {part: dict(amounts) for part, amounts in default.items()}
+    parts = {"requests": given.requests, "limits": given.limits}
+    return {
+        part: {name: str(amount) for name, amount in amounts.items()}
+        for part, amounts in parts.items()
+        if amounts
+    }
+
+
+def _server_env(model: PaddleModel) -> list[Object]:
+    server = model.spec.server or Server()
+    batching = server.batching
+    values: dict[str, Any] = {
+        "NAME": model.name,
+        "DEVICE": model.spec.device.lower(),
+        "TASK": literal(model.task_json),
+        "MAX_BATCH_SIZE": batching.max_batch_size if batching else None,
+        "MAX_DELAY_MS": batching.max_delay_ms if batching else None,
+        "QUEUE_SIZE": server.queue_size,
+        "TIMEOUT_SECONDS": server.timeout_seconds,
+        "MAX_REQUEST_BYTES": server.max_request_bytes,
+    }
+    return [{"name": f"PADDLEMODEL_{name}", "value": str(value)} for name, value in compact(values).items()]
+
+
+def _extra_env(model: PaddleModel) -> list[Object]:
+    return [
+        compact({"name": variable.name, "value": variable.value, "valueFrom": variable.value_from})
+        for variable in model.spec.pod.env or ()
+    ]
+
+
+def _mount(name: str, path: str) -> Object:
+    return {"name": name, "mountPath": path}
+
+
+def _probe(path: str) -> Object:
+    return {"httpGet": {"path": path, "port": names.HTTP_PORT_NAME}, "timeoutSeconds": 2}
+
+
+def _claim(uri: str) -> str | None:
+    parts = urlsplit(uri)
+    return parts.netloc if parts.scheme == "pvc" else None
+
+
+def _container_uri(uri: str) -> str:
+    """A claim is mounted, so to the fetcher it is a folder."""
+    claim = _claim(uri)
+    if claim is None:
+        return uri
+    return f"file://{CLAIM_DIR}" + uri.removeprefix(f"pvc://{claim}")

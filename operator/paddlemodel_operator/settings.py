@@ -1,0 +1,46 @@
+"""The operator's own settings: environment in, one frozen object out, read once at start.
+
+`handlers` calls `from_environment`; an unknown PADDLEMODEL_OPERATOR_* name or a bad value is refused.
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from paddlemodel_operator.errors import SettingsError
+
+PREFIX: Final = "PADDLEMODEL_OPERATOR_"
+
+Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
+
+
+class Settings(BaseModel):
+    """Every field is the environment variable PADDLEMODEL_OPERATOR_ plus its name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    server_image_cpu: Image = "paddlemodel/server:0.1.0-cpu"
+    server_image_gpu: Image = "paddlemodel/server:0.1.0-gpu"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "text"] = "json"
+    resync_seconds: Annotated[float, Field(ge=5, le=86400)] = 600
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    request_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 30
+    health_bind: Annotated[str, Field(pattern=r"^[0-9a-zA-Z.:\[\]-]+:\d+$")] = "0.0.0.0:8080"
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Parse the environment, or say in one sentence which variable is wrong."""
+    given = {
+        name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)
+    }
+    try:
+        return Settings.model_validate(given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(PREFIX + field.upper() for field in Settings.model_fields)
+            raise SettingsError(f"{name} is not a setting; the settings are {known}.") from error
+        raise SettingsError(f"{name}={environ[name]!r} is refused: {first['msg']}.") from error
