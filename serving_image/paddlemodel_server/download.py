@@ -94,8 +94,8 @@ class _Transfer:
 
     def tell(self, event: str) -> None:
         self.told = time.monotonic()
-        percent = f" ({100 * self.received // self.total} %)" if self.total else ""
-        _LOG.info("%s: %d of %s bytes%s", event, self.received, self.total or "unknown", percent)
+        percent = 100 * self.received // self.total if self.total else None
+        _LOG.info(event, extra={"received": self.received, "total": self.total, "percent": percent})
 
 
 def download(uri: str, into: Path, max_bytes: int, patience: Patience) -> str:
@@ -117,7 +117,9 @@ def download(uri: str, into: Path, max_bytes: int, patience: Patience) -> str:
                         "check the URI and that the pod may reach it.",
                     ) from error
                 pause = max(patience.pause(failures), min(error.pause, patience.longest_pause))
-                _LOG.warning("attempt %d failed: %s; next one in %.1f s", failures, error, pause)
+                _LOG.warning(
+                    "attempt failed: %s", error, extra={"attempt": failures, "pause": round(pause, 1)}
+                )
                 time.sleep(pause)
             else:
                 transfer.tell("downloaded")
@@ -173,7 +175,7 @@ def _open(uri: str, headers: Mapping[str, str], timeout: float) -> urllib3.BaseH
                 f"The server redirects from {here.scheme} to {target.scheme}, which is not followed; "
                 "use the URI of the file itself.",
             )
-        _LOG.info("redirected to %s", target.hostname)
+        _LOG.info("redirected", extra={"host": target.hostname})
         here = target
     raise ModelFilesError(
         "RefusedRedirect",

@@ -13,15 +13,14 @@ import os
 import re
 import shutil
 import signal
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
-from paddlemodel_server import archive, files, termination
+from paddlemodel_server import archive, files, log, termination
 from paddlemodel_server.download import Patience, download
 from paddlemodel_server.files import ModelFilesError
 
@@ -56,10 +55,7 @@ class Fetched:
 def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
     """Fetch a model as the command line says; returns the exit code."""
     wish = _parse(argv)
-    if not logging.getLogger().handlers:
-        logging.basicConfig(
-            stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
-        )
+    _configure_log(os.environ)
     with _stoppable():
         try:
             fetched = fetch(wish)
@@ -73,7 +69,7 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
                 "InternalError", "The fetcher failed unexpectedly; its log has the details."
             )
             return _fail(wish, fault, termination_log)
-    _LOG.info("model ready: %s", json.dumps(asdict(fetched)))
+    _LOG.info("model ready", extra=asdict(fetched))
     termination.write_success(
         digest=fetched.digest, model_format=fetched.format, size=fetched.bytes, path=termination_log
     )
@@ -89,7 +85,7 @@ def fetch(wish: Wish) -> Fetched:
     if done := _finished(wish):
         _LOG.info("the model is already there")
         return done
-    _LOG.info("fetching %s", printable_uri(wish.uri))
+    _LOG.info("fetching", extra={"uri": printable_uri(wish.uri)})
     wish.into.parent.mkdir(parents=True, exist_ok=True)
     _clear(wish)
     _remove(wish.into)
@@ -146,6 +142,19 @@ def _parse(argv: Sequence[str]) -> Wish:
         digest=args.digest,
         max_bytes=args.max_bytes,
         patience=Patience(timeout=args.timeout),
+    )
+
+
+def _configure_log(environ: Mapping[str, str]) -> None:
+    logging.getLogger("urllib3").setLevel(
+        logging.WARNING
+    )  # below that it prints queries, which may be secret
+    if logging.getLogger().handlers:
+        return
+    level = environ.get("PADDLEMODEL_LOG_LEVEL", "INFO")
+    text = environ.get("PADDLEMODEL_LOG_FORMAT") == "text"
+    log.configure(
+        level if level in logging.getLevelNamesMapping() else "INFO", "text" if text else "json", "fetch"
     )
 
 
@@ -256,7 +265,7 @@ def _disk_fault(error: OSError) -> ModelFilesError:
 
 def _fail(wish: Wish, error: ModelFilesError, termination_log: Path) -> int:
     message = f"{error.message} (model.uri is {printable_uri(wish.uri)})"
-    _LOG.error("%s: %s", error.reason, message)
+    _LOG.error(message, extra={"reason": error.reason})
     termination.write(error.reason, message, termination_log)
     return 1
 

@@ -5,6 +5,7 @@ no help here: a `.json` program without its `.pdiparams` loads silently and answ
 """
 
 import hashlib
+import json
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -165,15 +166,16 @@ def _check_pir(program: Path) -> None:
             "NotAProgram",
             f"{program.name} is not a Paddle program; export the model again with paddle.jit.save.",
         )
-    with program.open("rb") as file:
-        file.seek(max(0, program.stat().st_size - 64))
-        if not file.read().rstrip().endswith(b"}"):
-            raise _truncated(program)
-    version = re.search(rb'"version"\s*:\s*(\d+)', _head(program)[:200])
-    if version and int(version[1]) > NEWEST_PIR_VERSION:
+    try:
+        version = json.loads(program.read_bytes())["base_code"]["version"]
+    except (ValueError, RecursionError) as error:
+        raise _truncated(program) from error
+    except (KeyError, TypeError):
+        return  # of no release that we know; let Paddle judge
+    if isinstance(version, int) and version > NEWEST_PIR_VERSION:
         raise ModelFilesError(
             "NewerPaddle",
-            f"{program.name} has PIR version {int(version[1])}, the server knows {NEWEST_PIR_VERSION}; "
+            f"{program.name} has PIR version {version}, the server knows {NEWEST_PIR_VERSION}; "
             "export it with PaddlePaddle 3.3 or use a newer server image.",
         )
 
@@ -208,7 +210,9 @@ def _varint(file: BinaryIO) -> int:
 
 
 def _truncated(program: Path) -> ModelFilesError:
-    return ModelFilesError("TruncatedFile", f"{program.name} ends too early; copy the exported file again.")
+    return ModelFilesError(
+        "TruncatedFile", f"{program.name} is damaged or ends too early; copy the exported file again."
+    )
 
 
 def _head(path: Path) -> bytes:
