@@ -40,8 +40,12 @@ def hierarchies() -> list[Hierarchy]:
     return found
 
 
-def create(name: str) -> list[Path]:
-    """Make the cluster's groups; return the files a process writes its pid to, to join them."""
+def join(name: str) -> list[str]:
+    """Make the cluster's groups; return the words that run a command inside them.
+
+    Raises:
+        DevclusterError: This machine has no cgroups.
+    """
     joins = []
     for hierarchy in hierarchies():
         group = hierarchy.group(name)
@@ -49,10 +53,11 @@ def create(name: str) -> list[Path]:
         if "cpuset" in hierarchy.options.split(","):  # v1: an empty cpuset admits no process
             for file in ("cpuset.cpus", "cpuset.mems"):
                 (group / file).write_text((hierarchy.path / file).read_text())
-        joins.append(group / "cgroup.procs")
+        joins.append(str(group / "cgroup.procs"))
     if not joins:
         raise DevclusterError("no cgroup hierarchy is mounted here: a node needs cgroups (v1 or v2)")
-    return joins
+    script = 'until [ "$1" = -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"'
+    return ["sh", "-ec", script, "sh", *joins, "--"]
 
 
 def mount_own() -> None:

@@ -7,9 +7,7 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
-from pathlib import Path
 
 from devcluster import build, cgroups, control_plane, credentials, debian, node, waiting
 from devcluster.control_plane import Endpoints
@@ -44,7 +42,7 @@ def up_control_plane(name: str) -> State:
     components = [factory(state, ends) for factory in (control_plane.etcd, control_plane.api_server)]
     components.append(control_plane.controller_manager(state, ends))
     _write_plan(state, components, mounts=[], kubelet="")
-    _start(state, prefix=[], join=[], inherit=())
+    _start(state, prefix=[])
     waiting.for_api(state)
     return state
 
@@ -74,7 +72,7 @@ def up_node(name: str) -> State:
             *node.components(state),
         ]
         _write_plan(state, components, mounts=node.HIDDEN, kubelet=str(state.root / "kubelet"))
-        _start(state, prefix=_UNSHARE, join=cgroups.create(name), inherit=(listener.fileno(),))
+        _start(state, prefix=[*cgroups.join(name), *_UNSHARE])
     waiting.for_api(state)
     waiting.for_node(state)
     return state
@@ -156,25 +154,18 @@ def _write_plan(state: State, components: list[Component], *, mounts: list[str],
     ).write(state.plan)
 
 
-def _start(state: State, *, prefix: list[str], join: list[Path], inherit: tuple[int, ...]) -> None:
-    """Start init in its own session, inside the cluster's cgroups."""
-
-    def enter_cgroups() -> None:
-        for file in join:
-            file.write_text(str(os.getpid()))
-
-    with (state.logs / "init.log").open("ab") as log:
-        process = subprocess.Popen(
-            [*prefix, sys.executable, "-m", "devcluster.init", str(state.plan)],
-            cwd=REPOSITORY,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            pass_fds=inherit,
-            preexec_fn=enter_cgroups,  # noqa: PLW1509 - it only writes to files, and takes no lock
-        )
-    Process.of(process.pid).write(state.pid)
+def _start(state: State, *, prefix: list[str]) -> None:
+    """Start init in a session of its own; it outlives this process."""
+    log = str(state.logs / "init.log")
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+    ]
+    argv = [*prefix, sys.executable, "-m", "devcluster.init", str(state.plan)]
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    pid = os.posix_spawnp(argv[0], argv, environment, file_actions=actions, setsid=True)
+    Process.of(pid).write(state.pid)
 
 
 def components(state: State) -> dict[str, dict[str, int | None]]:

@@ -131,7 +131,7 @@ def named_by_reader(kubeconfig: Path, images: str) -> Target:
         return Target(kubeconfig=kubeconfig, values=values)
     if not context.startswith("kind-"):
         raise DevclusterError(
-            f"the context {context!r} is not a kind cluster, so its nodes must pull the images: build and push "
+            f"the context {context!r} is not a kind cluster: its nodes must pull the images. Build and push "
             "them (docs/images.md), then: make demo KUBECONFIG=… IMAGES=registry.example/me"
         )
     _load_into_kind(context.removeprefix("kind-"))

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import cluster
+from devcluster import build, cluster, debian, images
+from devcluster.errors import DevclusterError
+from devcluster.paths import State
+from devcluster.target import Target, named_by_reader
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Tests touch no cluster but their own and the one named here."""
+    parser.addoption("--kubeconfig", type=Path, help="run the end-to-end tests on this cluster")
+    parser.addoption("--images", default="", help="with --kubeconfig: where our images were pushed")
 
 
 @pytest.fixture(scope="session")
@@ -20,3 +29,33 @@ def control_plane() -> Iterator[Path]:
         yield cluster.up_control_plane(name).kubeconfig
     finally:
         cluster.down(name)
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[State]:
+    """A whole node of our own with both images imported; needs root, and says so."""
+    try:
+        debian.require_root()
+    except DevclusterError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    build.build(build.NODE)
+    archives = [*images.build_pause(), *images.build_all()]
+    name = f"test-node-{os.getpid()}"
+    try:
+        state = cluster.up_node(name)
+        images.load(state, archives)
+        yield state
+    finally:
+        cluster.down(name)
+
+
+@pytest.fixture(scope="session")
+def target(request: pytest.FixtureRequest) -> Target:
+    """The cluster of the end-to-end tests: the one named by --kubeconfig, else a node of our own."""
+    kubeconfig: Path | None = request.config.getoption("--kubeconfig")
+    if kubeconfig:
+        return named_by_reader(kubeconfig, request.config.getoption("--images"))
+    state: State = request.getfixturevalue("node")
+    return Target(kubeconfig=state.kubeconfig)
