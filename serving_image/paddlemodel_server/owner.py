@@ -1,0 +1,303 @@
+"""An owner process: holds the one predictor it alone uses, and answers what the fronts announce.
+
+The supervisor starts `python -m paddlemodel_server.owner`. Fronts connect to its unix socket once the model
+is warm, hand over their slots, and then send slot numbers; the loop below takes whatever has queued up during
+the previous run, runs it as one batch and replies.
+"""
+
+import array
+import contextlib
+import gc
+import json
+import logging
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+
+import numpy as np
+
+from paddlemodel_server import board as boards
+from paddlemodel_server import files, log, metrics, model, predict, slots, warmup
+from paddlemodel_server.batch import Job, Waiting, best_size, padded_size
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.runtime import Learned, Runtime, die_with_parent
+from paddlemodel_server.settings import Settings
+from paddlemodel_server.task import ImageClassification
+
+CANNOT_START = 3  # exit code: trying again would not help
+logger = logging.getLogger(__name__)
+
+
+class Front:
+    """A connected front: its socket, its slots and the replies it has not got yet."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        hello, fds, _, _ = socket.recv_fds(connection, slots.HELLO.size, 1)
+        count, size = slots.HELLO.unpack(hello)
+        self.slots = slots.Slots(fds[0], count, size)
+        os.close(fds[0])
+        self.connection = connection
+        self.replies = bytearray()
+        self._partial = b""
+
+    def announced(self) -> Sequence[int]:
+        """The slot numbers that have arrived; raises ConnectionError when the front is gone."""
+        data = self._partial + self.connection.recv(65536)
+        if len(data) == len(self._partial):
+            raise ConnectionResetError
+        whole = len(data) - len(data) % slots.MESSAGE.size
+        self._partial = data[whole:]
+        return array.array("I", data[:whole])
+
+    def flush(self) -> None:
+        """Send the replies of this turn in one message."""
+        if self.replies:
+            with contextlib.suppress(ConnectionError):  # a front that is gone shows in `announced`
+                self.connection.sendall(self.replies)
+            self.replies.clear()
+
+
+Ticket = tuple[Front, int, slots.Layout]
+
+
+class Owner:
+    """The loop between the fronts and the predictor."""
+
+    def __init__(
+        self, prepared: warmup.Prepared, settings: Settings, block: boards.OwnerBlock, metered: metrics.Owner
+    ) -> None:
+        self._prepared = prepared
+        self._settings = settings
+        self._block = block
+        self._metered = metered
+        self._cap = max(prepared.sizes, default=1)
+        self._waiting: Waiting[Ticket] = Waiting()
+        self._selector = selectors.DefaultSelector()
+        self._fronts: set[Front] = set()
+
+    def serve(self, listener: socket.socket) -> None:
+        """Answer until the process is told to end."""
+        self._selector.register(listener, selectors.EVENT_READ)
+        while True:
+            for key, _ in self._selector.select(self._patience()):
+                if key.fileobj is listener:
+                    self._welcome(listener)
+                else:
+                    self._listen_to(key.data)
+            if self._waiting.count and self._patience() == 0:
+                self._run(self._waiting.take(self._prepared.sizes))
+                for front in self._fronts:
+                    front.flush()
+
+    def _patience(self) -> float | None:
+        if not self._waiting.count:
+            return None
+        delay = self._settings.max_delay_ms / 1e3
+        if not delay or self._cap == 1:
+            return 0
+        return max(0.0, self._waiting.wake_at(self._cap, delay) - time.monotonic())
+
+    def _welcome(self, listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        try:
+            front = Front(connection)
+        except (OSError, ValueError, IndexError):
+            logger.exception("a front could not hand over its slots")
+            connection.close()
+            return
+        self._fronts.add(front)
+        self._selector.register(connection, selectors.EVENT_READ, front)
+
+    def _listen_to(self, front: Front) -> None:
+        try:
+            announced = front.announced()
+        except ConnectionError:
+            self._selector.unregister(front.connection)
+            front.connection.close()
+            self._fronts.discard(front)
+            self._waiting.drop(lambda ticket: ticket[0] is front)
+            return
+        now = time.monotonic()
+        now_ns = time.monotonic_ns()
+        for slot in announced:
+            deadline_ns, cancelled, layout = front.slots.look(slot)
+            if cancelled or deadline_ns < now_ns:
+                front.replies += slots.REPLY.pack(slot, slots.EXPIRED)
+            else:
+                kind = layout.kind if layout.rows else slot  # without a common number of rows it runs alone
+                self._waiting.add((front, slot, layout), kind, layout.rows, now)
+        if not self._waiting.count:
+            front.flush()
+
+    def _run(self, jobs: list[Job[Ticket]]) -> None:
+        now_ns = time.monotonic_ns()
+        live = []
+        for job in jobs:
+            front, slot, _ = job.ticket
+            deadline_ns, cancelled, _ = front.slots.look(slot)
+            if cancelled or deadline_ns < now_ns:
+                front.replies += slots.REPLY.pack(slot, slots.EXPIRED)
+            else:
+                live.append(job.ticket)
+        if not live:
+            return
+        self._block.running = len(live)
+        self._block.started_ns = now_ns
+        rows = self._answer(live)
+        took_ns = time.monotonic_ns() - now_ns
+        self._block.started_ns = 0
+        self._block.running = 0
+        self._block.busy_ns += took_ns
+        self._metered.ran(rows, took_ns / 1e9)
+
+    def _answer(self, tickets: list[Ticket]) -> int:
+        """Run the tickets together; where that fails, alone, so that one request cannot spoil another's."""
+        rows = sum(layout.rows for _, _, layout in tickets)
+        batched = bool(self._prepared.sizes and rows)
+        try:
+            inputs = _joined(tickets)
+            outputs = self._in_pieces(inputs, rows) if batched else self._prepared.predictor.run(inputs)
+        except Exception:
+            if len(tickets) > 1:
+                return sum(self._answer([ticket]) for ticket in tickets)
+            logger.exception("the model failed on a request")
+            front, slot, _ = tickets[0]
+            front.replies += slots.REPLY.pack(slot, slots.FAILED)
+            return rows
+        _deliver(tickets, outputs, split=batched)
+        return rows or 1
+
+    def _in_pieces(self, inputs: list[slots.Array], rows: int) -> list[slots.Array]:
+        """Run rows in the sizes that were warmed up; a request may be larger than any of them."""
+        answers, done = [], 0
+        while done < rows:
+            size = best_size(rows - done, self._prepared.sizes) if rows - done > self._cap else rows - done
+            piece = [_padded(a[done : done + size], padded_size(size, self._prepared.sizes)) for a in inputs]
+            answers.append([output[:size] for output in self._prepared.predictor.run(piece)])
+            done += size
+        if len(answers) == 1:
+            return answers[0]
+        return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+
+
+def _padded(rows: slots.Array, size: int) -> slots.Array:
+    missing = size - len(rows)
+    return (
+        np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
+        if missing
+        else np.ascontiguousarray(rows)
+    )
+
+
+def _joined(tickets: list[Ticket]) -> list[slots.Array]:
+    front, slot, layout = tickets[0]
+    if len(tickets) == 1:
+        return front.slots.views(slot, layout)
+    if all(ticket[0] is front and ticket[2] is layout for ticket in tickets):
+        numbers = [ticket[1] for ticket in tickets]
+        return [front.slots.gather(numbers, layout, at) for at in range(len(layout.tensors))]
+    every = [front.slots.views(slot, layout) for front, slot, layout in tickets]
+    return [np.concatenate(parts) for parts in zip(*every, strict=True)]
+
+
+def _deliver(tickets: list[Ticket], outputs: list[slots.Array], *, split: bool) -> None:
+    front, _, layout = tickets[0]
+    if len(tickets) > 1 and all(ticket[0] is front and ticket[2] is layout for ticket in tickets):
+        numbers = [ticket[1] for ticket in tickets]
+        try:
+            front.slots.scatter(numbers, outputs, layout.rows)
+            status = slots.ANSWERED
+        except slots.DoesNotFitError:
+            status = slots.TOO_LARGE
+        front.replies += b"".join([slots.REPLY.pack(number, status) for number in numbers])
+        return
+    start = 0
+    for front, slot, layout in tickets:
+        end = start + layout.rows
+        try:
+            front.slots.write(slot, [o[start:end] for o in outputs] if split else outputs)
+            status = slots.ANSWERED
+        except slots.DoesNotFitError:
+            status = slots.TOO_LARGE
+        front.replies += slots.REPLY.pack(slot, status)
+        start = end
+
+
+def load(settings: Settings, runtime: Runtime) -> warmup.Prepared:
+    """Load and warm up the model."""
+    try:
+        located = files.locate(settings.model_dir)
+    except files.ModelFilesError as error:
+        raise StartError(error.reason, error.message) from error
+    described = model.read(located)
+    learned = Learned.load(runtime.folder)
+    onednn = learned.onednn if learned else (None if settings.device == "cpu" else False)
+    task = settings.task
+    image = isinstance(task, ImageClassification) and task.width and task.height
+    options = warmup.Options(
+        cap=settings.max_batch_size,
+        onednn=onednn,
+        sides=(task.height, task.width) if isinstance(task, ImageClassification) and image else None,  # type: ignore[arg-type]  # `image` says they are numbers
+    )
+
+    def opened(onednn: bool) -> predict.Predictor:
+        return predict.Predictor(
+            located, described, device=settings.device, threads=runtime.sizes.threads, onednn=onednn
+        )
+
+    return warmup.prepare(described, opened, options, time.perf_counter)
+
+
+def main() -> None:
+    """Load the model, then serve until SIGTERM."""
+    index, began, parent = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
+    runtime = Runtime.from_json(sys.argv[4])
+    die_with_parent(parent)
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # sent only when no front is left
+    settings = Settings.from_env(os.environ)
+    log.configure(settings.log_level, settings.log_format, f"owner-{index}")
+    block = boards.Board(runtime.board_fd).owner(index)
+    block.clear()
+    block.state = boards.LOADING
+    try:
+        prepared = load(settings, runtime)
+    except StartError as error:
+        runtime.failure(index).write_text(json.dumps({"reason": error.reason, "message": error.message}))
+        sys.exit(CANNOT_START)
+    # Paddle's object graph would make every full collection stall requests for 15 ms.
+    gc.collect()
+    gc.freeze()
+    seconds = time.monotonic() - began  # the import of Paddle is most of it
+    if Learned.load(runtime.folder) is None:
+        Learned(
+            onednn=prepared.onednn,
+            probabilities=prepared.probabilities,
+            sizes=prepared.sizes,
+            load_seconds=seconds,
+            paddle=predict.version(),
+        ).save(runtime.folder)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        path = runtime.socket(index)
+        path.unlink(missing_ok=True)
+        listener.bind(str(path))
+        listener.listen(boards.MAX_FRONTS)
+        block.load_ms = round(seconds * 1e3)
+        block.best_batch = best_size(settings.max_batch_size, prepared.sizes) if prepared.sizes else 1
+        block.state = boards.READY
+        logger.info(
+            "ready",
+            extra={
+                "seconds": round(seconds, 3),
+                "onednn": prepared.onednn,
+                "run_ms_by_rows": {rows: round(s * 1e3, 3) for rows, s in prepared.sizes.items()},
+            },
+        )
+        Owner(prepared, settings, block, metrics.Owner()).serve(listener)
+
+
+if __name__ == "__main__":
+    main()

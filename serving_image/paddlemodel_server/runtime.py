@@ -1,0 +1,82 @@
+"""What the supervisor hands to the processes it starts, and how they stay tied to it.
+
+`supervisor` writes it, `front` and `owner` read it from their command line. The folder holds the owners'
+sockets, the metrics files and what the first owner measured; the board is an inherited descriptor.
+"""
+
+import ctypes
+import json
+import os
+import signal
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from paddlemodel_server.sizing import Sizes
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Where the processes of one server meet."""
+
+    folder: Path
+    board_fd: int
+    sizes: Sizes
+
+    def to_json(self) -> str:
+        """As a command-line argument."""
+        return json.dumps(asdict(self) | {"folder": str(self.folder)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Runtime":
+        """The inverse."""
+        body = json.loads(text)
+        return cls(folder=Path(body["folder"]), board_fd=body["board_fd"], sizes=Sizes(**body["sizes"]))
+
+    def socket(self, owner: int) -> Path:
+        """Where an owner listens once it is ready."""
+        return self.folder / f"owner-{owner}.sock"
+
+    def failure(self, owner: int) -> Path:
+        """Where an owner leaves the reason why it cannot start."""
+        return self.folder / f"owner-{owner}.failed"
+
+    @property
+    def metrics(self) -> Path:
+        """The folder in which all processes keep their metrics."""
+        return self.folder / "metrics"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What the first owner measured; later owners and the fronts go by it."""
+
+    onednn: bool
+    probabilities: bool
+    sizes: dict[int, float]
+    load_seconds: float
+    paddle: str
+
+    def save(self, folder: Path) -> None:
+        """Publish it; a reader sees all of it or nothing."""
+        part = folder / "learned.part"
+        part.write_text(json.dumps(asdict(self)))
+        part.rename(folder / "learned.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Learned | None":
+        """Read it; None before the first owner is ready."""
+        try:
+            body: dict[str, Any] = json.loads((folder / "learned.json").read_text())
+        except FileNotFoundError:
+            return None
+        return cls(**body | {"sizes": {int(rows): s for rows, s in body["sizes"].items()}})
+
+
+def die_with_parent(parent: int) -> None:
+    """Let the kernel end this process when its parent ends, and end now if that has happened already."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

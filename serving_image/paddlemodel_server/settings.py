@@ -1,0 +1,127 @@
+"""The environment of `serve`, parsed once into a frozen Settings.
+
+`supervisor`, `front` and `owner` each call `Settings.from_env` with the same environment; nobody else reads
+it. A wrong value or an unknown PADDLEMODEL_ name is refused with one sentence: a typing error must not become
+a default.
+"""
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from paddlemodel_server import task as tasks
+from paddlemodel_server.errors import StartError
+
+PREFIX = "PADDLEMODEL_"
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+
+
+class _ValueError(Exception):
+    """What the value should have been; `_read` adds the variable's name and the value found."""
+
+
+def _integer(least: int, most: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,18}", text) or not least <= int(text) <= most:
+            raise _ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def _number(least: float, most: float) -> Callable[[str], float]:
+    def read(text: str) -> float:
+        try:
+            number = float(text)
+        except ValueError:
+            number = math.nan
+        if not least <= number <= most:
+            raise _ValueError(f"a number from {least:g} to {most:g}")
+        return number
+
+    return read
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text not in allowed:
+            raise _ValueError(f"one of {', '.join(allowed)}")
+        return text
+
+    return read
+
+
+def _model_name(text: str) -> str:
+    if not _NAME.fullmatch(text):
+        raise _ValueError("a name of lower-case letters, digits, '-' and '.'")
+    return text
+
+
+def _text(text: str) -> str:
+    if not text:
+        raise _ValueError("a value; leave the variable out for the default")
+    return text
+
+
+def _optional_count(text: str) -> int | None:
+    return None if text == "auto" else _integer(1, 64)(text)
+
+
+def _task(text: str) -> tasks.Task:
+    try:
+        return tasks.parse(text)
+    except tasks.TaskError as error:
+        raise StartError("InvalidSettings", f"{PREFIX}TASK {error}.") from None
+
+
+def _setting(default: Any, read: Callable[[str], Any]) -> Any:
+    return field(default=default, metadata={"read": read})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything `serve` can be told; the variable of a field is PADDLEMODEL_ and its name in capitals."""
+
+    name: str = _setting("model", _model_name)
+    model_dir: Path = _setting(Path("/models/model"), lambda text: Path(_text(text)))  # noqa: RUF009 - a field
+    device: Literal["cpu", "gpu"] = _setting("cpu", _one_of("cpu", "gpu"))
+    task: tasks.Task = _setting(tasks.Tensors(), _task)  # noqa: RUF009 - a field and a frozen value
+    max_batch_size: int = _setting(16, _integer(1, 1024))  # rows of one run
+    max_delay_ms: float = _setting(0.0, _number(0, 10_000))  # extra wait for a fuller batch
+    queue_size: int = _setting(256, _integer(1, 16_384))  # waiting requests of the whole pod
+    timeout_seconds: float = _setting(30.0, _number(0.001, 3600))
+    max_request_bytes: int = _setting(10 * 1024 * 1024, _integer(1, 1024**3))
+    head_timeout_seconds: float = _setting(10.0, _number(0.1, 3600))
+    body_timeout_seconds: float = _setting(120.0, _number(0.1, 3600))
+    port: int = _setting(8080, _integer(1, 65_535))
+    bind: str = _setting("0.0.0.0", _text)  # noqa: S104 - a pod serves its whole network
+    fronts: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
+    owners: int | None = _setting(None, _optional_count)
+    log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
+    log_format: Literal["json", "text"] = _setting("json", _one_of("json", "text"))
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read every PADDLEMODEL_ variable, and no other."""
+        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        values: dict[str, Any] = {}
+        for variable, text in environ.items():
+            if variable.startswith(PREFIX):
+                if variable not in known:
+                    names = ", ".join(sorted(known))
+                    raise StartError(
+                        "InvalidSettings", f"{variable} is not a setting; the settings are {names}."
+                    )
+                values[known[variable].name] = _read(variable, text, known[variable].metadata["read"])
+        return cls(**values)
+
+
+def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:
+    try:
+        return read(text)
+    except _ValueError as error:
+        shown = text if len(text) <= 80 else text[:80] + "…"
+        raise StartError("InvalidSettings", f"{variable} is {shown!r}; set it to {error}.") from None

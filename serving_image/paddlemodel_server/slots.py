@@ -1,0 +1,179 @@
+"""Tensors in shared memory: what a slot holds, written and read by a front and an owner in turn.
+
+Each front makes one anonymous memory file of equal slots and sends its descriptor to the owners. A slot
+belongs to the front until its number is announced, then to the owner until the owner replies: no lock. Slots
+are as large as the largest request and answer may be, but only touched pages cost memory, and big ones are
+given back.
+
+    slot = control (32 bytes) · signature · tensors, each on a 64-byte boundary
+    control = deadline (monotonic ns) · cancelled · length of the signature
+    signature = per tensor: dtype, rank, dimensions (all int32)
+"""
+
+import mmap
+import os
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, Final
+
+import numpy as np
+
+CONTROL = struct.Struct("<QII16x")
+MESSAGE: Final = struct.Struct("<I")  # front to owner: a slot
+REPLY: Final = struct.Struct("<II")  # owner to front: a slot and what became of it
+HELLO: Final = struct.Struct("<IQ")  # front to owner, with the descriptor: slots, bytes of a slot
+ANSWERED, EXPIRED, FAILED, TOO_LARGE = range(4)
+
+_CANCELLED_AT = 8
+_GIVE_BACK = 1024 * 1024  # a slot keeps this much; more is returned to the kernel after use
+_ALIGN = 64
+_DTYPES = [np.dtype(name) for name in (
+    "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
+    "uint16", "uint32", "uint64", "complex64", "complex128",
+)]  # fmt: skip
+_CODES = {dtype: code for code, dtype in enumerate(_DTYPES)}
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Shape = tuple[int, ...]
+
+
+def slot_bytes(max_request_bytes: int) -> int:
+    """The size of a slot: JSON can grow fourfold as tensors (`0,` is a double), and answers need room too."""
+    return _aligned(4 * max_request_bytes + 64 * 1024 * 1024, mmap.PAGESIZE)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where the tensors of one signature lie in a slot."""
+
+    signature: bytes
+    tensors: tuple[tuple[np.dtype[Any], Shape, int, int], ...]  # dtype, shape, offset, elements
+    end: int
+
+    @cached_property
+    def rows(self) -> int:
+        """The number of rows; 0 where the tensors disagree about it, so that they are no batch."""
+        counts = {shape[0] if shape else 0 for _, shape, _, _ in self.tensors}
+        return counts.pop() if len(counts) == 1 else 0
+
+    @cached_property
+    def kind(self) -> tuple[Shape, ...]:
+        """What requests must share to run together: everything but the number of rows."""
+        return tuple(shape[1:] for _, shape, _, _ in self.tensors)
+
+
+@lru_cache(maxsize=4096)
+def layout_of(tensors: tuple[tuple[np.dtype[Any], Shape], ...]) -> Layout:
+    """Lay tensors out in a slot."""
+    numbers: list[int] = []
+    for dtype, shape in tensors:
+        numbers += (_CODES[dtype], len(shape), *shape)
+    signature = struct.pack(f"<{len(numbers)}i", *numbers)
+    placed, offset = [], _aligned(CONTROL.size + len(signature))
+    for dtype, shape in tensors:
+        elements = int(np.prod(shape, dtype=np.int64))
+        placed.append((dtype, shape, offset, elements))
+        offset = _aligned(offset + elements * dtype.itemsize)
+    return Layout(signature, tuple(placed), offset)
+
+
+@lru_cache(maxsize=4096)
+def parse(signature: bytes) -> Layout:
+    """Read a signature back into a layout."""
+    numbers = struct.unpack(f"<{len(signature) // 4}i", signature)
+    tensors, position = [], 0
+    while position < len(numbers):
+        code, rank = numbers[position : position + 2]
+        tensors.append((_DTYPES[code], tuple(numbers[position + 2 : position + 2 + rank])))
+        position += 2 + rank
+    return layout_of(tuple(tensors))
+
+
+class DoesNotFitError(Exception):
+    """The tensors are larger than a slot."""
+
+
+class Slots:
+    """One front's slots, seen by the front or by an owner."""
+
+    def __init__(self, fd: int, count: int, size: int) -> None:
+        self.count = count
+        self.size = size
+        self._map = mmap.mmap(fd, count * size)
+        self._bytes = memoryview(self._map)
+        # One row per slot: a batch of small requests is gathered by one numpy operation.
+        self._table = np.frombuffer(self._map, np.uint8).reshape(count, size)
+
+    def write(self, slot: int, arrays: Sequence[Array], deadline_ns: int = 0) -> int:
+        """Put tensors into a slot and return how many bytes of it they take."""
+        layout = layout_of(tuple((array.dtype, array.shape) for array in arrays))
+        if layout.end > self.size:
+            raise DoesNotFitError
+        base = slot * self.size
+        self._head(base, layout.signature, deadline_ns)
+        for array, (dtype, _, offset, elements) in zip(arrays, layout.tensors, strict=True):
+            start = base + offset
+            self._bytes[start : start + elements * dtype.itemsize] = _raw(array)
+        return layout.end
+
+    def _head(self, base: int, signature: bytes, deadline_ns: int) -> None:
+        CONTROL.pack_into(self._map, base, deadline_ns, 0, len(signature))
+        self._bytes[base + CONTROL.size : base + CONTROL.size + len(signature)] = signature
+
+    def look(self, slot: int) -> tuple[int, int, Layout]:
+        """The deadline, whether the front gave up, and the layout."""
+        base = slot * self.size
+        deadline_ns, cancelled, length = CONTROL.unpack_from(self._map, base)
+        return deadline_ns, cancelled, parse(self._map[base + CONTROL.size : base + CONTROL.size + length])
+
+    def cancel(self, slot: int) -> None:
+        """Tell the owner that nobody waits for this slot any more."""
+        self._map[slot * self.size + _CANCELLED_AT] = 1
+
+    def views(self, slot: int, layout: Layout) -> list[Array]:
+        """The tensors of a slot, without a copy."""
+        base = slot * self.size
+        return [
+            np.frombuffer(self._map, dtype, elements, base + offset).reshape(shape)
+            for dtype, shape, offset, elements in layout.tensors
+        ]
+
+    def gather(self, slots: Sequence[int], layout: Layout, tensor: int) -> Array:
+        """One tensor of several slots of the same layout, joined along the first dimension."""
+        dtype, shape, offset, elements = layout.tensors[tensor]
+        rows = self._table[slots, offset : offset + elements * dtype.itemsize]
+        return rows.view(dtype).reshape(len(slots) * shape[0], *shape[1:])
+
+    def scatter(self, slots: Sequence[int], arrays: Sequence[Array], rows: int) -> None:
+        """The inverse: give each slot its `rows` rows of every array."""
+        layout = layout_of(tuple((array.dtype, (rows, *array.shape[1:])) for array in arrays))
+        if layout.end > self.size:
+            raise DoesNotFitError
+        for slot in slots:
+            self._head(slot * self.size, layout.signature, 0)
+        for array, (dtype, _, offset, elements) in zip(arrays, layout.tensors, strict=True):
+            if elements:
+                raw = np.ascontiguousarray(array).view(np.uint8).reshape(len(slots), -1)
+                self._table[slots, offset : offset + elements * dtype.itemsize] = raw
+
+    def give_back(self, slot: int, used: int) -> None:
+        """Return the pages of a slot that has held much."""
+        if used > _GIVE_BACK:
+            self._map.madvise(mmap.MADV_REMOVE, slot * self.size, self.size)
+
+
+def create(count: int, size: int) -> int:
+    """Make a memory file for slots; /dev/shm is not involved, so its size does not matter."""
+    fd = os.memfd_create("paddlemodel-slots", os.MFD_CLOEXEC)
+    os.ftruncate(fd, count * size)
+    return fd
+
+
+def _raw(array: Array) -> bytes | memoryview:
+    return array.data.cast("B") if array.size and array.flags.c_contiguous and array.ndim else array.tobytes()
+
+
+def _aligned(number: int, boundary: int = _ALIGN) -> int:
+    return -(-number // boundary) * boundary
