@@ -49,7 +49,7 @@ def test_paths_in_backticks_exist(page: Path) -> None:
         for name in re.findall(r"`([A-Za-z_.][\w./-]*/[\w./-]*)`", text(page))
         if name.split("/")[0] in tops and not (ROOT / name).exists() and not (page.parent / name).exists()
     ]
-    assert missing == []
+    assert [name for name in missing if not name.endswith("/__init__.py")] == []  # what must not be there
 
 
 def anchors(page: Path) -> set[str]:
