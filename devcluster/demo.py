@@ -109,7 +109,7 @@ def _example(target: Target) -> dict[str, Any]:
         tempfile.TemporaryDirectory() as folder,
     ):
         archive = archive_of("textline-orientation", Path(folder))
-        objects = model_store.objects(_server_image(target), [archive])
+        objects = model_store.objects(server_image(target), [archive])
         target.apply(*objects, namespace=NAMESPACE, server_side=True)
         target.kubectl(
             "rollout",
@@ -122,7 +122,7 @@ def _example(target: Target) -> dict[str, Any]:
     return model
 
 
-def _server_image(target: Target) -> str:
+def server_image(target: Target) -> str:
     """The image that the operator was told to use for CPU models."""
     deployment = target.read(
         "deployment", "-l", "app.kubernetes.io/name=paddlemodel-operator", f"--namespace={SYSTEM_NAMESPACE}"
@@ -159,10 +159,8 @@ def _clean_up(target: Target, *, own_node: bool) -> None:
     if own_node:
         cluster.down(CLUSTER)
         return
-    target.kubectl("delete", "namespace", NAMESPACE, "--wait=true", "--timeout=120s")
-    target.helm("uninstall", "paddlemodel-operator", f"--namespace={SYSTEM_NAMESPACE}", "--wait")
-    target.kubectl("delete", "crd", "paddlemodels.paddlemodel.dev")
-    target.kubectl("delete", "namespace", SYSTEM_NAMESPACE, "--wait=true", "--timeout=120s")
+    target.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
+    target.uninstall_operator()
 
 
 def _explain(target: Target) -> None:

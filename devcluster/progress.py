@@ -42,7 +42,7 @@ class Counter:
             sys.stdout.flush()
         elif time.monotonic() - self._last >= 10:
             self._last = time.monotonic()
-            say(line)
+            say(line[:100])
 
     def end(self) -> None:
         """Leave the rewritten line."""

@@ -56,6 +56,12 @@ class Target:
             "--wait", "--timeout=180s", *values,
         )  # fmt: skip
 
+    def uninstall_operator(self) -> None:
+        """Remove the chart, its namespace, and the definition of PaddleModel that it keeps by default."""
+        self.helm("uninstall", RELEASE, f"--namespace={SYSTEM_NAMESPACE}", "--wait")
+        self.kubectl("delete", "crd", "paddlemodels.paddlemodel.dev", "--timeout=120s")
+        self.kubectl("delete", "namespace", SYSTEM_NAMESPACE, "--timeout=120s")
+
     def apply(self, *objects: dict[str, Any], namespace: str, server_side: bool = False) -> None:
         """Apply objects as a person does: kubectl apply -f; server-side for objects over 256 kB."""
         words = ["apply", "-f", "-", f"--namespace={namespace}", *(["--server-side"] if server_side else [])]

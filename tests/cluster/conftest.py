@@ -1,0 +1,40 @@
+"""The operator as it ships: installed by Helm, running as a pod under its own ServiceAccount."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from devcluster import model_store
+from devcluster.demo import server_image
+from devcluster.target import Target
+from tests.models import archive_of
+
+NAMESPACE = "models"
+
+
+@pytest.fixture(scope="module")
+def operator(target: Target) -> Iterator[Target]:
+    """The cluster with the chart installed and the namespace `models`; both removed afterwards."""
+    target.install_operator()
+    target.kubectl("create", "namespace", NAMESPACE)
+    yield target
+    target.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
+    target.uninstall_operator()
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The trained text-line model, packed as its public archive is."""
+    return archive_of("textline-orientation", tmp_path_factory.mktemp("archive"))
+
+
+@pytest.fixture(scope="module")
+def model_url(operator: Target, archive: Path) -> str:
+    """The archive, served over HTTP from inside the cluster."""
+    image = server_image(operator)
+    operator.apply(*model_store.objects(image, [archive]), namespace=NAMESPACE, server_side=True)
+    operator.kubectl(
+        "rollout", "status", f"deployment/{model_store.NAME}", f"--namespace={NAMESPACE}", "--timeout=120s"
+    )
+    return model_store.url(archive, NAMESPACE)

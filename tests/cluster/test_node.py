@@ -1,0 +1,135 @@
+"""devcluster's node: real pods, Services, DNS, limits and GPUs for the scheduler; `down` leaves nothing."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from devcluster import cgroups, cluster, gpus
+from devcluster.kubectl import kubectl
+from devcluster.node import BRIDGE, PAUSE_IMAGE
+from devcluster.paths import State
+from devcluster.process import Process
+
+pytestmark = pytest.mark.node
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {{name: {name}, labels: {{app: {name}}}}}
+spec:
+  terminationGracePeriodSeconds: 0
+  restartPolicy: Never
+  containers:
+  - name: main
+    image: {image}
+    command: ["/bin/sh", "-c", "{script}"]
+    resources: {{limits: {resources}}}
+"""
+
+
+def run_pod(
+    state: State,
+    name: str,
+    script: str = "sleep infinity",
+    *,
+    image: str = PAUSE_IMAGE,
+    resources: str = "{}",
+) -> None:
+    kubectl(
+        state,
+        "apply",
+        "-f",
+        "-",
+        stdin=POD.format(name=name, image=image, script=script, resources=resources),
+    )
+
+
+def until(state: State, name: str, path: str, value: str) -> None:
+    kubectl(state, "wait", f"pod/{name}", f"--for=jsonpath={path}={value}", "--timeout=60s")
+
+
+@pytest.fixture(scope="module")
+def sleeper(node: State) -> Iterator[State]:
+    """The node with a pod `sleeper` behind a Service of that name."""
+    run_pod(node, "sleeper")
+    kubectl(node, "expose", "pod", "sleeper", "--port=80")
+    kubectl(node, "wait", "--for=condition=Ready", "pod/sleeper", "--timeout=60s")
+    yield node
+    kubectl(node, "delete", "pod,service", "sleeper", "--wait=false")
+
+
+def test_pods_find_services_by_name_and_reach_the_api_through_its_cluster_address(sleeper: State) -> None:
+    address = kubectl(sleeper, "get", "service", "sleeper", "-o", "jsonpath={.spec.clusterIP}")
+    assert address in kubectl(sleeper, "exec", "sleeper", "--", "getent", "hosts", "sleeper.default.svc")
+    script = "exec 3<>/dev/tcp/kubernetes.default.svc/443 && echo reached"
+    assert kubectl(sleeper, "exec", "sleeper", "--", "bash", "-c", script).strip() == "reached"
+
+
+def test_a_memory_limit_kills(node: State) -> None:
+    run_pod(node, "greedy", "head -c 300m /dev/zero | tail", resources="{memory: 64Mi}")
+    until(node, "greedy", "{.status.phase}", "Failed")
+    path = "jsonpath={.status.containerStatuses[0].state.terminated.reason}"
+    assert kubectl(node, "get", "pod", "greedy", "-o", path) == "OOMKilled"
+    kubectl(node, "delete", "pod", "greedy")
+
+
+def test_an_unknown_image_is_a_true_pull_error(node: State) -> None:
+    run_pod(node, "unknown", image="nowhere.example/none:1")
+    until(node, "unknown", "{.status.containerStatuses[0].state.waiting.reason}", "ErrImagePull")
+    kubectl(node, "delete", "pod", "unknown")
+
+
+def test_the_scheduler_places_on_pretended_gpus_and_refuses_without(node: State) -> None:
+    run_pod(node, "wants-gpu", resources="{nvidia.com/gpu: 1}")
+    reason = '{.status.conditions[?(@.type=="PodScheduled")].reason}'
+    until(node, "wants-gpu", reason, "Unschedulable")
+    gpus.pretend(node, 1)
+    kubectl(node, "wait", "--for=condition=Ready", "pod/wants-gpu", "--timeout=60s")
+    kubectl(node, "delete", "pod", "wants-gpu")
+    gpus.pretend(node, 0)
+
+
+def test_a_killed_kubelet_and_containerd_come_back_and_pods_live_on(sleeper: State) -> None:
+    for component in ("containerd", "kubelet"):
+        pid = cluster.components(sleeper)[component]["pid"]
+        subprocess.run(cluster.inside(sleeper, "kill", "-KILL", str(pid)), check=True)
+    run_pod(sleeper, "after")
+    kubectl(sleeper, "wait", "--for=condition=Ready", "pod/after", "--timeout=90s")
+    restarts = kubectl(
+        sleeper, "get", "pod", "sleeper", "-o", "jsonpath={.status.containerStatuses[0].restartCount}"
+    )
+    assert restarts == "0"
+    kubectl(sleeper, "delete", "pod", "after")
+
+
+def test_down_leaves_no_process_mount_interface_cgroup_or_file() -> None:
+    name = f"gone-{os.getpid()}"
+    mounts, interfaces = host_mounts(), host_interfaces()
+    try:
+        state = cluster.up_node(name)
+        init = Process.read(state.pid)
+        assert init is not None
+        family = psutil.Process(init.pid).children(recursive=True)
+        assert {"kubelet", "containerd", "etcd"} <= {process.name() for process in family}
+    finally:
+        cluster.down(name)
+    assert not [process for process in family if process.is_running()]
+    assert host_mounts() == mounts
+    assert host_interfaces() == interfaces
+    assert BRIDGE not in interfaces
+    assert [h.group(name) for h in cgroups.hierarchies() if h.group(name).exists()] == []
+    assert not state.root.exists()
+    assert not Path("/var/log/pods").exists()
+
+
+def host_mounts() -> list[str]:
+    lines = Path("/proc/self/mountinfo").read_text().splitlines()
+    return sorted(" ".join(line.split()[3:5]) for line in lines)
+
+
+def host_interfaces() -> list[str]:
+    return sorted(path.name for path in Path("/sys/class/net").iterdir())
