@@ -31,6 +31,7 @@ class Controller:
         self._queue = WorkQueue(clock)
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
         self._world = World(api=api, cache=self._cache, settings=settings, instance=instance)
+        self._synced = False
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
@@ -54,10 +55,15 @@ class Controller:
         if (key := model_of(kind, body)) is not None:
             self._queue.add(key)
 
-    def health(self) -> tuple[list[str], dict[str, float]]:
+    def health(self) -> tuple[list[str], dict[str, float | bool]]:
         """Complaints, and the ages and lengths behind them."""
         wait = self._queue.oldest_wait()
-        state = {**self._heartbeat.ages(), "queued": len(self._queue), "secondsWaiting": round(wait, 1)}
+        state = {
+            **self._heartbeat.ages(),
+            "synced": self._synced,
+            "queued": len(self._queue),
+            "secondsWaiting": round(wait, 1),
+        }
         return self._heartbeat.complaints(wait), state
 
     async def _run(self) -> None:
@@ -85,6 +91,7 @@ class Controller:
             return False
         for key in self._cache:
             self._queue.add(key)
+        self._synced = True
         return True
 
     async def _relist(self, kind: names.Kind) -> None:

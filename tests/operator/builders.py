@@ -1,0 +1,80 @@
+"""Small worlds for the operator's tests: a test states only what differs from the default."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from paddlemodel_operator import names
+from paddlemodel_operator.model import PaddleModel, from_body
+from paddlemodel_operator.observe import Autoscaler, Container, Observed, Pod, Workload
+from paddlemodel_operator.settings import Settings
+
+Object = dict[str, Any]
+
+UID = "11111111-1111-1111-1111-111111111111"
+URI = "https://models.example.com/resnet50.tar"
+DIGEST = "sha256:" + "a" * 64
+NOW = "2026-01-01T00:00:00Z"
+LATER = "2026-01-01T01:00:00Z"
+SETTINGS = Settings(server_image_cpu="server:cpu", server_image_gpu="server:gpu")
+
+
+def spec(**fields: Any) -> Object:
+    """A model on the processor; `model={...}` and every other field replace the defaults."""
+    return {"model": {"uri": URI}, "device": "CPU", **fields}
+
+
+def body(name: str = "resnet50", namespace: str = "ml", **fields: Any) -> Object:
+    return {
+        "apiVersion": names.API_VERSION,
+        "kind": names.KIND,
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "uid": UID,
+            "generation": 7,
+            "resourceVersion": "1",
+        },
+        "spec": spec(**fields),
+    }
+
+
+def model(**fields: Any) -> PaddleModel:
+    return from_body(body(**fields))
+
+
+def workload(**fields: Any) -> Workload:
+    return Workload(**{"current": True, "wished": 1, "replicas": 1, "updated": 1, **fields})
+
+
+def words(**fields: Any) -> str:
+    """What a fetcher leaves behind."""
+    return json.dumps(fields)
+
+
+def fetched(digest: str = DIGEST) -> Container:
+    return Container(exit_code=0, exit_message=words(digest=digest, format="PIR", bytes=5))
+
+
+def ready_pod(name: str = "pod-a", **fields: Any) -> Pod:
+    server = Container(running=True, ready=True)
+    return Pod(
+        **{"name": name, "ready": True, "scheduled": True, "fetch": fetched(), "server": server, **fields}
+    )
+
+
+def pod(**fields: Any) -> Pod:
+    """A pod that is not ready."""
+    return Pod(**{"name": "pod-a", "scheduled": True, **fields})
+
+
+def observed(
+    *pods: Pod, autoscaler: Mapping[str, tuple[str, str, str]] | None = None, **fields: Any
+) -> Observed:
+    """A Deployment of one replica with these pods."""
+    ready = sum(one.ready for one in pods)
+    return Observed(
+        workload=workload(**{"ready": ready, **fields}),
+        autoscaler=None if autoscaler is None else Autoscaler(conditions=autoscaler),
+        pods=pods,
+    )

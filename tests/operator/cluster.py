@@ -1,0 +1,158 @@
+"""A real control plane in the hands of a test: kubectl for what a person does, HTTP for the rest.
+
+The fixture `cluster` in conftest.py makes it from the session's control plane.
+"""
+
+import base64
+import json
+import os
+import ssl
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+import yaml
+from paddlemodel_operator import names
+
+from devcluster import build
+
+Object = dict[str, Any]
+
+CHILDREN = (names.DEPLOYMENT, names.SERVICE, names.AUTOSCALER, names.INGRESS)
+T = TypeVar("T")
+WRITES = ("create", "update", "patch", "delete", "deletecollection")
+
+
+class Cluster:
+    """One API server, as its administrator."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        self.kubeconfig = kubeconfig
+        config = yaml.safe_load(kubeconfig.read_text())
+        cluster, user = config["clusters"][0]["cluster"], config["users"][0]["user"]
+        self.server: str = cluster["server"]
+        self.authority: str = cluster["certificate-authority-data"]
+        context = ssl.create_default_context(cadata=base64.b64decode(self.authority).decode())
+        with tempfile.NamedTemporaryFile() as pair:
+            for part in ("client-certificate-data", "client-key-data"):
+                pair.write(base64.b64decode(user[part]))
+            pair.flush()
+            context.load_cert_chain(pair.name)
+        self.http = httpx.Client(base_url=self.server, verify=context, timeout=30)
+
+    def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
+        """What a person would type; returns what it prints."""
+        command = [build.program("kubernetes", "kubectl"), "--kubeconfig", str(self.kubeconfig), *words]
+        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
+        assert not check or done.returncode == 0, done.stderr
+        return done.stdout + done.stderr
+
+    def apply(self, *objects: Mapping[str, Any]) -> None:
+        """As `kubectl apply --server-side`, by a person."""
+        self.kubectl(
+            "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump_all(objects)
+        )
+
+    def get(self, kind: names.Kind, namespace: str, name: str) -> Object | None:
+        answer = self.http.get(kind.item(namespace, name))
+        if answer.status_code == 404:
+            return None
+        found: Object = answer.raise_for_status().json()
+        return found
+
+    def need(self, kind: names.Kind, namespace: str, name: str) -> Object:
+        found = self.get(kind, namespace, name)
+        assert found is not None, f"no {kind.kind} {namespace}/{name}"
+        return found
+
+    def all(self, kind: names.Kind, namespace: str) -> list[Object]:
+        items: list[Object] = self.http.get(kind.collection(namespace)).raise_for_status().json()["items"]
+        return items
+
+    def patch(self, path: str, body: Mapping[str, Any]) -> None:
+        """A merge patch by somebody else."""
+        headers = {"Content-Type": "application/merge-patch+json"}
+        self.http.patch(path, content=json.dumps(body), headers=headers).raise_for_status()
+
+    def try_create(self, body: Mapping[str, Any], *, strict: bool = False) -> str:
+        """What the API server says to a wish, without keeping it; empty when it accepts."""
+        query = {"dryRun": "All", "fieldValidation": "Strict" if strict else "Warn"}
+        path = names.MODEL.collection(body["metadata"]["namespace"])
+        answer = self.http.post(
+            path, params=query, content=json.dumps(body), headers={"Content-Type": "application/json"}
+        )
+        return "" if answer.is_success else str(answer.json()["message"])
+
+    def conditions(self, namespace: str, name: str) -> dict[str, Object]:
+        body = self.need(names.MODEL, namespace, name)
+        return {one["type"]: one for one in body.get("status", {}).get("conditions", ())}
+
+    def ready_reason(self, namespace: str, name: str) -> str:
+        return str(self.conditions(namespace, name).get("Ready", {}).get("reason"))
+
+    def set_pod_status(self, pod: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+        """Play the kubelet: there is none here, and its reports are ordinary writes to the API."""
+        metadata = pod["metadata"]
+        self.patch(f"{names.POD.item(metadata['namespace'], metadata['name'])}/status", {"status": status})
+
+    @property
+    def audit_log(self) -> Path:
+        return self.kubeconfig.parent / "logs" / "audit.log"
+
+    def writes(self, user: str, since: int) -> list[str]:
+        """The write requests of one user after a position in the audit log."""
+        lines = self.audit_log.read_bytes()[since:].decode().splitlines()
+        entries = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
+        return [
+            f"{entry['verb']} {entry['requestURI']}"
+            for entry in entries
+            if entry["user"]["username"] == user and entry["verb"] in WRITES
+        ]
+
+    def mark(self) -> int:
+        """The present end of the audit log."""
+        return self.audit_log.stat().st_size
+
+
+def eventually(check: Callable[[], T], seconds: float = 30) -> T:
+    """Repeat a check until it holds: no assertion fails and the answer is not empty."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            answer = check()
+            assert answer or answer == 0, f"still {answer!r}"
+        except (AssertionError, httpx.HTTPError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return answer
+
+
+def token_kubeconfig(cluster: Cluster, token: str, target: Path) -> None:
+    """A kubeconfig for whoever holds a token."""
+    config = {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "clusters": [
+            {
+                "name": "c",
+                "cluster": {"server": cluster.server, "certificate-authority-data": cluster.authority},
+            }
+        ],
+        "users": [{"name": "u", "user": {"token": token}}],
+        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+        "current-context": "x",
+    }
+    target.touch(mode=0o600)
+    target.write_text(yaml.safe_dump(config))
+
+
+def environment(**fields: str) -> dict[str, str]:
+    """Of a child process, without what the person who runs the tests has set."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("KUBE", "PADDLEMODEL"))}
+    return {**kept, **fields}

@@ -1,0 +1,430 @@
+"""Whole rendered objects, the smallest wish first; then what each field of the spec changes."""
+
+from typing import Any
+
+import pytest
+from paddlemodel_operator import names
+from paddlemodel_operator.render import render
+
+from tests.operator.builders import DIGEST, SETTINGS, UID, URI, model
+
+OWNER = {
+    "apiVersion": "paddlemodel.dev/v1alpha1",
+    "kind": "PaddleModel",
+    "name": "resnet50",
+    "uid": UID,
+    "controller": True,
+    "blockOwnerDeletion": False,
+}
+SELECTOR = {"app.kubernetes.io/name": "paddlemodel-server", "paddlemodel.dev/model": "resnet50"}
+LABELS = {**SELECTOR, "app.kubernetes.io/managed-by": "paddlemodel-operator"}
+METADATA = {"name": "resnet50", "namespace": "ml", "labels": LABELS, "ownerReferences": [OWNER]}
+
+HARDENED = {
+    "allowPrivilegeEscalation": False,
+    "readOnlyRootFilesystem": True,
+    "capabilities": {"drop": ["ALL"]},
+}
+RESOURCES = {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}}
+
+FETCH = {
+    "name": "fetch",
+    "image": "server:cpu",
+    "imagePullPolicy": "IfNotPresent",
+    "securityContext": HARDENED,
+    "args": ["fetch", "--uri", URI, "--into", "/models/model"],
+    "resources": RESOURCES,
+    "volumeMounts": [{"name": "models", "mountPath": "/models"}, {"name": "tmp", "mountPath": "/tmp"}],
+    "terminationMessagePolicy": "File",
+}
+
+SERVER = {
+    "name": "server",
+    "image": "server:cpu",
+    "imagePullPolicy": "IfNotPresent",
+    "securityContext": HARDENED,
+    "args": ["serve"],
+    "env": [
+        {"name": "PADDLEMODEL_NAME", "value": "resnet50"},
+        {"name": "PADDLEMODEL_DEVICE", "value": "cpu"},
+        {"name": "PADDLEMODEL_TASK", "value": '{"type":"Tensors"}'},
+    ],
+    "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+    "resources": RESOURCES,
+    "volumeMounts": [
+        {"name": "models", "mountPath": "/models", "readOnly": True},
+        {"name": "tmp", "mountPath": "/tmp"},
+        {"name": "shm", "mountPath": "/dev/shm"},
+    ],
+    "startupProbe": {
+        "httpGet": {"path": "/healthz", "port": "http"},
+        "timeoutSeconds": 2,
+        "periodSeconds": 2,
+        "failureThreshold": 300,
+    },
+    "livenessProbe": {
+        "httpGet": {"path": "/healthz", "port": "http"},
+        "timeoutSeconds": 2,
+        "periodSeconds": 10,
+        "failureThreshold": 3,
+    },
+    "readinessProbe": {
+        "httpGet": {"path": "/readyz", "port": "http"},
+        "timeoutSeconds": 2,
+        "periodSeconds": 2,
+        "failureThreshold": 3,
+    },
+    "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
+    "terminationMessagePolicy": "FallbackToLogsOnError",
+}
+
+POD_SPEC = {
+    "initContainers": [FETCH],
+    "containers": [SERVER],
+    "volumes": [
+        {"name": "models", "emptyDir": {}},
+        {"name": "tmp", "emptyDir": {}},
+        {"name": "shm", "emptyDir": {"medium": "Memory"}},
+    ],
+    "securityContext": {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "fsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    },
+    "automountServiceAccountToken": False,
+    "enableServiceLinks": False,
+    "terminationGracePeriodSeconds": 45,
+}
+
+
+def rendered(kind: names.Kind, **fields: Any) -> Any:
+    return render(model(**fields), SETTINGS)[kind]
+
+
+def pod_spec(**fields: Any) -> Any:
+    return rendered(names.DEPLOYMENT, **fields)["spec"]["template"]["spec"]
+
+
+def server_env(**fields: Any) -> dict[str, str]:
+    (server,) = pod_spec(**fields)["containers"]
+    return {one["name"]: one.get("value", "") for one in server["env"]}
+
+
+def test_the_simplest_deployment() -> None:
+    deployment = rendered(names.DEPLOYMENT)
+    revision = deployment["spec"]["template"]["metadata"]["labels"].pop("paddlemodel.dev/revision")
+    assert len(revision) == 10
+    assert deployment == {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": METADATA,
+        "spec": {
+            "replicas": 1,
+            "revisionHistoryLimit": 3,
+            "progressDeadlineSeconds": 1800,
+            "selector": {"matchLabels": SELECTOR},
+            "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
+            "template": {"metadata": {"labels": LABELS}, "spec": POD_SPEC},
+        },
+    }
+
+
+def test_the_simplest_service() -> None:
+    assert rendered(names.SERVICE) == {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": METADATA,
+        "spec": {
+            "type": "ClusterIP",
+            "selector": SELECTOR,
+            "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
+        },
+    }
+
+
+def test_what_is_not_wished_is_none() -> None:
+    assert rendered(names.AUTOSCALER) is None
+    assert rendered(names.INGRESS) is None
+
+
+def test_the_gpu_autoscaler() -> None:
+    assert rendered(names.AUTOSCALER, device="GPU", autoscaling={"maxReplicas": 6}) == {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": METADATA,
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "resnet50"},
+            "minReplicas": 1,
+            "maxReplicas": 6,
+            "metrics": [
+                {
+                    "type": "Pods",
+                    "pods": {
+                        "metric": {"name": "paddle_gpu_utilization"},
+                        "target": {"type": "AverageValue", "averageValue": "70"},
+                    },
+                }
+            ],
+            "behavior": {
+                "scaleUp": {
+                    "stabilizationWindowSeconds": 30,
+                    "selectPolicy": "Max",
+                    "policies": [
+                        {"type": "Percent", "value": 100, "periodSeconds": 60},
+                        {"type": "Pods", "value": 2, "periodSeconds": 60},
+                    ],
+                },
+                "scaleDown": {
+                    "stabilizationWindowSeconds": 300,
+                    "selectPolicy": "Max",
+                    "policies": [{"type": "Percent", "value": 50, "periodSeconds": 60}],
+                },
+            },
+        },
+    }
+
+
+OTHER = {
+    "type": "External",
+    "external": {"metric": {"name": "queue"}, "target": {"type": "Value", "value": "5"}},
+}
+
+
+def cpu(percent: int) -> Any:
+    target = {"type": "Utilization", "averageUtilization": percent}
+    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+
+
+def gpu(percent: str) -> Any:
+    target = {"type": "AverageValue", "averageValue": percent}
+    return {"type": "Pods", "pods": {"metric": {"name": "paddle_gpu_utilization"}, "target": target}}
+
+
+@pytest.mark.parametrize(
+    ("device", "scaling", "metrics"),
+    [
+        pytest.param("CPU", {}, [cpu(70)], id="on the processor its use is the default"),
+        pytest.param("CPU", {"cpuUtilization": 50}, [cpu(50)], id="the target is the user's"),
+        pytest.param("GPU", {"gpuUtilization": 85}, [gpu("85")], id="GPU use is an average value of pods"),
+        pytest.param("GPU", {"cpuUtilization": 60}, [cpu(60)], id="a GPU model may scale by processor use"),
+        pytest.param("GPU", {"metrics": [OTHER]}, [OTHER], id="metrics of the user replace the default"),
+        pytest.param(
+            "GPU",
+            {"gpuUtilization": 85, "metrics": [OTHER]},
+            [gpu("85"), OTHER],
+            id="metrics add to a target",
+        ),
+    ],
+)
+def test_what_the_autoscaler_looks_at(device: str, scaling: Any, metrics: Any) -> None:
+    autoscaler = rendered(names.AUTOSCALER, device=device, autoscaling={"maxReplicas": 2, **scaling})
+    assert autoscaler["spec"]["metrics"] == metrics
+
+
+def test_under_autoscaling_the_deployment_has_no_replicas() -> None:
+    assert "replicas" not in rendered(names.DEPLOYMENT, autoscaling={"maxReplicas": 3})["spec"]
+
+
+@pytest.mark.parametrize(("wish", "replicas"), [({}, 1), ({"replicas": 0}, 0), ({"replicas": 4}, 4)])
+def test_replicas_are_one_unless_stated(wish: Any, replicas: int) -> None:
+    assert rendered(names.DEPLOYMENT, **wish)["spec"]["replicas"] == replicas
+
+
+def test_the_ingress_for_nginx() -> None:
+    wish = {"host": "a.example.com", "className": "nginx", "path": "/m", "tlsSecretName": "tls"}
+    assert rendered(names.INGRESS, ingress=wish) == {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {
+            **METADATA,
+            "annotations": {
+                "nginx.ingress.kubernetes.io/proxy-body-size": "10485760",
+                "nginx.ingress.kubernetes.io/proxy-read-timeout": "120",
+                "nginx.ingress.kubernetes.io/proxy-send-timeout": "120",
+            },
+        },
+        "spec": {
+            "ingressClassName": "nginx",
+            "rules": [
+                {
+                    "host": "a.example.com",
+                    "http": {
+                        "paths": [
+                            {
+                                "path": "/m",
+                                "pathType": "Prefix",
+                                "backend": {"service": {"name": "resnet50", "port": {"name": "http"}}},
+                            }
+                        ]
+                    },
+                }
+            ],
+            "tls": [{"hosts": ["a.example.com"], "secretName": "tls"}],
+        },
+    }
+
+
+def test_other_ingress_classes_get_no_nginx_annotations() -> None:
+    ingress = rendered(names.INGRESS, ingress={"host": "a.example.com", "className": "traefik"})
+    assert "annotations" not in ingress["metadata"]
+
+
+def test_nginx_waits_longer_than_the_server() -> None:
+    ingress = rendered(
+        names.INGRESS, server={"timeoutSeconds": 600}, ingress={"host": "a.example.com", "className": "nginx"}
+    )
+    assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-read-timeout"] == "605"
+
+
+def test_the_user_s_ingress_annotations_win() -> None:
+    key = "nginx.ingress.kubernetes.io/proxy-body-size"
+    wish = {"host": "a.example.com", "className": "nginx", "annotations": {key: "1g"}}
+    assert rendered(names.INGRESS, ingress=wish)["metadata"]["annotations"][key] == "1g"
+
+
+def test_a_gpu_goes_to_the_server_only() -> None:
+    spec = pod_spec(device="GPU", gpu={"count": 2, "resourceName": "example.com/gpu"})
+    (server,), (fetch,) = spec["containers"], spec["initContainers"]
+    assert server["image"] == "server:gpu"
+    assert server["resources"]["limits"] == {"cpu": "4", "memory": "16Gi", "example.com/gpu": "2"}
+    assert "example.com/gpu" not in fetch["resources"]["limits"]
+
+
+def test_a_gpu_is_one_nvidia_gpu_by_default() -> None:
+    (server,) = pod_spec(device="GPU")["containers"]
+    assert server["resources"]["limits"]["nvidia.com/gpu"] == "1"
+
+
+def test_the_user_s_resources_replace_the_defaults_as_a_whole() -> None:
+    (server,) = pod_spec(resources={"requests": {"cpu": 3}})["containers"]
+    assert server["resources"] == {"requests": {"cpu": "3"}}
+
+
+def test_a_claim_is_mounted_for_the_fetcher_only() -> None:
+    spec = pod_spec(model={"uri": "pvc://store/a/b.tar"})
+    (fetch,), (server,) = spec["initContainers"], spec["containers"]
+    assert fetch["args"][2] == "file:///mnt/model-source/a/b.tar"
+    assert fetch["volumeMounts"][-1] == {
+        "name": "model-source",
+        "mountPath": "/mnt/model-source",
+        "readOnly": True,
+    }
+    assert spec["volumes"][-1] == {
+        "name": "model-source",
+        "persistentVolumeClaim": {"claimName": "store", "readOnly": True},
+    }
+    assert "model-source" not in {one["name"] for one in server["volumeMounts"]}
+
+
+def test_a_whole_claim_is_its_folder() -> None:
+    (fetch,) = pod_spec(model={"uri": "pvc://store"})["initContainers"]
+    assert fetch["args"][2] == "file:///mnt/model-source"
+
+
+def test_a_digest_is_passed_on() -> None:
+    (fetch,) = pod_spec(model={"uri": URI, "digest": DIGEST})["initContainers"]
+    assert fetch["args"][-2:] == ["--digest", DIGEST]
+
+
+def test_the_server_hears_what_the_user_set_and_nothing_else() -> None:
+    server = {
+        "batching": {"maxBatchSize": 8, "maxDelayMs": 0},
+        "queueSize": 9,
+        "timeoutSeconds": 60,
+        "maxRequestBytes": 2048,
+    }
+    env = server_env(server=server, task={"type": "ImageClassification", "topK": 3, "mean": [0, 0.5, 1]})
+    assert env == {
+        "PADDLEMODEL_NAME": "resnet50",
+        "PADDLEMODEL_DEVICE": "cpu",
+        "PADDLEMODEL_TASK": '{"type":"ImageClassification","topK":3,"mean":[0.0,0.5,1.0]}',
+        "PADDLEMODEL_MAX_BATCH_SIZE": "8",
+        "PADDLEMODEL_MAX_DELAY_MS": "0",
+        "PADDLEMODEL_QUEUE_SIZE": "9",
+        "PADDLEMODEL_TIMEOUT_SECONDS": "60",
+        "PADDLEMODEL_MAX_REQUEST_BYTES": "2048",
+    }
+
+
+def test_the_pod_may_finish_its_longest_request() -> None:
+    assert pod_spec(server={"timeoutSeconds": 100})["terminationGracePeriodSeconds"] == 115
+
+
+def test_kubernetes_expands_nothing_in_the_user_s_words() -> None:
+    """$(NAME) in arguments and values would be replaced by the kubelet; doubled dollars are not."""
+    fields = {
+        "model": {"uri": "https://a.example.com/$(PADDLEMODEL_NAME).tar"},
+        "task": {"type": "ImageClassification", "labels": ["$(HOME)", "$$(HOME)", "5$"]},
+    }
+    (fetch,) = pod_spec(**fields)["initContainers"]
+    assert fetch["args"][2] == "https://a.example.com/$$(PADDLEMODEL_NAME).tar"
+    expected = '{"type":"ImageClassification","labels":["$$(HOME)","$$$$(HOME)","5$$"]}'
+    assert server_env(**fields)["PADDLEMODEL_TASK"] == expected
+
+
+def test_everything_of_the_pod_is_passed_on() -> None:
+    placement = {
+        "nodeSelector": {"gpu": "a100"},
+        "tolerations": [{"key": "gpu", "operator": "Exists"}],
+        "affinity": {"nodeAffinity": {}},
+        "topologySpreadConstraints": [
+            {"maxSkew": 1, "topologyKey": "zone", "whenUnsatisfiable": "DoNotSchedule"}
+        ],
+        "priorityClassName": "high",
+        "runtimeClassName": "nvidia",
+        "imagePullSecrets": [{"name": "registry"}],
+    }
+    env = [
+        {"name": "A", "value": "$(HOSTNAME)"},
+        {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
+    ]
+    wish = {**placement, "labels": {"team": "vision"}, "annotations": {"note": "x"}, "env": env}
+    template = rendered(names.DEPLOYMENT, pod=wish)["spec"]["template"]
+    assert {key: template["spec"][key] for key in placement} == placement
+    assert template["metadata"]["labels"]["team"] == "vision"
+    assert template["metadata"]["annotations"] == {"note": "x"}
+    assert template["spec"]["containers"][0]["env"][-2:] == env
+    assert template["spec"]["initContainers"][0]["env"] == env
+
+
+REPLACEMENT = {
+    "another model": {"model": {"uri": "https://models.example.com/other.tar"}},
+    "another pin": {"model": {"uri": URI, "digest": DIGEST}},
+    "another limit": {"server": {"queueSize": 5}},
+    "another label": {"pod": {"labels": {"team": "x"}}},
+}
+NO_REPLACEMENT = {
+    "more replicas": {"replicas": 5},
+    "autoscaling": {"autoscaling": {"maxReplicas": 3}},
+    "another port of the Service": {"service": {"port": 8000}},
+    "an Ingress": {"ingress": {"host": "a.example.com"}},
+}
+
+
+@pytest.mark.parametrize("change", REPLACEMENT.values(), ids=REPLACEMENT)
+def test_pods_are_replaced_for(change: Any) -> None:
+    before, after = rendered(names.DEPLOYMENT), rendered(names.DEPLOYMENT, **change)
+    label = "paddlemodel.dev/revision"
+    old, new = (one["spec"]["template"]["metadata"]["labels"][label] for one in (before, after))
+    assert old != new
+
+
+@pytest.mark.parametrize("change", NO_REPLACEMENT.values(), ids=NO_REPLACEMENT)
+def test_pods_stay_for(change: Any) -> None:
+    before, after = rendered(names.DEPLOYMENT), rendered(names.DEPLOYMENT, **change)
+    assert before["spec"]["template"] == after["spec"]["template"]
+
+
+def test_objects_share_nothing() -> None:
+    """A change to one child must not reach into another one."""
+    children = render(model(ingress={"host": "a.example.com"}, pod={"labels": {"a": "b"}}), SETTINGS)
+    service, deployment = children[names.SERVICE], children[names.DEPLOYMENT]
+    assert service is not None
+    assert deployment is not None
+    service["metadata"]["labels"]["x"] = "y"
+    service["spec"]["selector"]["x"] = "y"
+    assert "x" not in deployment["metadata"]["labels"]
+    assert "x" not in deployment["spec"]["selector"]["matchLabels"]
+    assert "x" not in deployment["spec"]["template"]["metadata"]["labels"]
