@@ -94,8 +94,8 @@ def text_line(
 ) -> bytes:
     """A picture of one printed line, for the textline-orientation model. Equal bytes every time.
 
-    Keep the text short: the server fits a line that is wider than 4:1 by making it lower, and the model, which
-    was trained on lines squeezed to its width, is then no longer sure.
+    Keep the text short: the server fits a line that is wider than 4:1 by making it lower, and the model,
+    which was trained on lines squeezed to its width, is then no longer sure.
     """
     font = ImageFont.load_default(size=32)  # the one that ships with pillow
     left, top, right, bottom = font.getbbox(text)
