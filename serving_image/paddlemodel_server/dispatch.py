@@ -101,8 +101,9 @@ class Dispatcher:
         self._rows = max(runtime.sizes.fronts, row + 1) + 1  # how much of the board is worth reading
         self._blocks = [board.owner(index) for index in range(runtime.sizes.owners)]
         self._links: list[Link | None] = [None] * runtime.sizes.owners
-        count = settings.queue_size + runtime.sizes.owners * settings.max_batch_size
         size = slots.slot_bytes(settings.max_request_bytes)
+        count = settings.queue_size + runtime.sizes.owners * settings.max_batch_size
+        count = min(count, slots.MAX_BYTES // size)
         self._fd = slots.create(count, size)
         self._slots = slots.Slots(self._fd, count, size)
         self._free = list(range(count))

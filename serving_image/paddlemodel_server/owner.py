@@ -5,8 +5,6 @@ is warm, hand over their slots, and then send slot numbers; the loop below takes
 the previous run, runs it as one batch and replies.
 """
 
-import array
-import contextlib
 import gc
 import json
 import logging
@@ -16,12 +14,11 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Sequence
 
 import numpy as np
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import files, log, metrics, model, predict, slots, warmup
+from paddlemodel_server import exchange, files, log, metrics, model, predict, slots, warmup
 from paddlemodel_server.batch import Job, Waiting, best_size, padded_size
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.runtime import Learned, Runtime, die_with_parent
@@ -30,38 +27,6 @@ from paddlemodel_server.task import ImageClassification
 
 CANNOT_START = 3  # exit code: trying again would not help
 logger = logging.getLogger(__name__)
-
-
-class Front:
-    """A connected front: its socket, its slots and the replies it has not got yet."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        hello, fds, _, _ = socket.recv_fds(connection, slots.HELLO.size, 1)
-        count, size = slots.HELLO.unpack(hello)
-        self.slots = slots.Slots(fds[0], count, size)
-        os.close(fds[0])
-        self.connection = connection
-        self.replies = bytearray()
-        self._partial = b""
-
-    def announced(self) -> Sequence[int]:
-        """The slot numbers that have arrived; raises ConnectionError when the front is gone."""
-        data = self._partial + self.connection.recv(65536)
-        if len(data) == len(self._partial):
-            raise ConnectionResetError
-        whole = len(data) - len(data) % slots.MESSAGE.size
-        self._partial = data[whole:]
-        return array.array("I", data[:whole])
-
-    def flush(self) -> None:
-        """Send the replies of this turn in one message."""
-        if self.replies:
-            with contextlib.suppress(ConnectionError):  # a front that is gone shows in `announced`
-                self.connection.sendall(self.replies)
-            self.replies.clear()
-
-
-Ticket = tuple[Front, int, slots.Layout]
 
 
 class Owner:
@@ -75,9 +40,9 @@ class Owner:
         self._block = block
         self._metered = metered
         self._cap = max(prepared.sizes, default=1)
-        self._waiting: Waiting[Ticket] = Waiting()
+        self._waiting: Waiting[exchange.Ticket] = Waiting()
         self._selector = selectors.DefaultSelector()
-        self._fronts: set[Front] = set()
+        self._fronts: set[exchange.Front] = set()
 
     def serve(self, listener: socket.socket) -> None:
         """Answer until the process is told to end."""
@@ -104,7 +69,7 @@ class Owner:
     def _welcome(self, listener: socket.socket) -> None:
         connection, _ = listener.accept()
         try:
-            front = Front(connection)
+            front = exchange.Front(connection)
         except (OSError, ValueError, IndexError):
             logger.exception("a front could not hand over its slots")
             connection.close()
@@ -112,7 +77,7 @@ class Owner:
         self._fronts.add(front)
         self._selector.register(connection, selectors.EVENT_READ, front)
 
-    def _listen_to(self, front: Front) -> None:
+    def _listen_to(self, front: exchange.Front) -> None:
         try:
             announced = front.announced()
         except ConnectionError:
@@ -133,7 +98,7 @@ class Owner:
         if not self._waiting.count:
             front.flush()
 
-    def _run(self, jobs: list[Job[Ticket]]) -> None:
+    def _run(self, jobs: list[Job[exchange.Ticket]]) -> None:
         now_ns = time.monotonic_ns()
         live = []
         for job in jobs:
@@ -154,12 +119,12 @@ class Owner:
         self._block.busy_ns += took_ns
         self._metered.ran(rows, took_ns / 1e9)
 
-    def _answer(self, tickets: list[Ticket]) -> int:
+    def _answer(self, tickets: list[exchange.Ticket]) -> int:
         """Run the tickets together; where that fails, alone, so that one request cannot spoil another's."""
         rows = sum(layout.rows for _, _, layout in tickets)
         batched = bool(self._prepared.sizes and rows)
         try:
-            inputs = _joined(tickets)
+            inputs = exchange.joined(tickets)
             outputs = self._in_pieces(inputs, rows) if batched else self._prepared.predictor.run(inputs)
         except Exception:
             if len(tickets) > 1:
@@ -168,7 +133,7 @@ class Owner:
             front, slot, _ = tickets[0]
             front.replies += slots.REPLY.pack(slot, slots.FAILED)
             return rows
-        _deliver(tickets, outputs, split=batched)
+        exchange.deliver(tickets, outputs, split=batched)
         return rows or 1
 
     def _in_pieces(self, inputs: list[slots.Array], rows: int) -> list[slots.Array]:
@@ -176,7 +141,10 @@ class Owner:
         answers, done = [], 0
         while done < rows:
             size = best_size(rows - done, self._prepared.sizes) if rows - done > self._cap else rows - done
-            piece = [_padded(a[done : done + size], padded_size(size, self._prepared.sizes)) for a in inputs]
+            piece = [
+                exchange.padded(a[done : done + size], padded_size(size, self._prepared.sizes))
+                for a in inputs
+            ]
             answers.append([output[:size] for output in self._prepared.predictor.run(piece)])
             done += size
         if len(answers) == 1:
@@ -184,51 +152,10 @@ class Owner:
         return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
 
 
-def _padded(rows: slots.Array, size: int) -> slots.Array:
-    missing = size - len(rows)
-    return (
-        np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
-        if missing
-        else np.ascontiguousarray(rows)
-    )
-
-
-def _joined(tickets: list[Ticket]) -> list[slots.Array]:
-    front, slot, layout = tickets[0]
-    if len(tickets) == 1:
-        return front.slots.views(slot, layout)
-    if all(ticket[0] is front and ticket[2] is layout for ticket in tickets):
-        numbers = [ticket[1] for ticket in tickets]
-        return [front.slots.gather(numbers, layout, at) for at in range(len(layout.tensors))]
-    every = [front.slots.views(slot, layout) for front, slot, layout in tickets]
-    return [np.concatenate(parts) for parts in zip(*every, strict=True)]
-
-
-def _deliver(tickets: list[Ticket], outputs: list[slots.Array], *, split: bool) -> None:
-    front, _, layout = tickets[0]
-    if len(tickets) > 1 and all(ticket[0] is front and ticket[2] is layout for ticket in tickets):
-        numbers = [ticket[1] for ticket in tickets]
-        try:
-            front.slots.scatter(numbers, outputs, layout.rows)
-            status = slots.ANSWERED
-        except slots.DoesNotFitError:
-            status = slots.TOO_LARGE
-        front.replies += b"".join([slots.REPLY.pack(number, status) for number in numbers])
-        return
-    start = 0
-    for front, slot, layout in tickets:
-        end = start + layout.rows
-        try:
-            front.slots.write(slot, [o[start:end] for o in outputs] if split else outputs)
-            status = slots.ANSWERED
-        except slots.DoesNotFitError:
-            status = slots.TOO_LARGE
-        front.replies += slots.REPLY.pack(slot, status)
-        start = end
-
-
-def load(settings: Settings, runtime: Runtime) -> warmup.Prepared:
-    """Load and warm up the model."""
+def load(settings: Settings, runtime: Runtime, index: int) -> warmup.Prepared:
+    """Load and warm up the model; the first owner measures alone, the others go by what it learned."""
+    while index and Learned.load(runtime.folder) is None:
+        time.sleep(0.02)
     try:
         located = files.locate(settings.model_dir)
     except files.ModelFilesError as error:
@@ -264,7 +191,7 @@ def main() -> None:
     block.clear()
     block.state = boards.LOADING
     try:
-        prepared = load(settings, runtime)
+        prepared = load(settings, runtime, index)
     except StartError as error:
         runtime.failure(index).write_text(json.dumps({"reason": error.reason, "message": error.message}))
         sys.exit(CANNOT_START)

@@ -89,9 +89,9 @@ class Settings:
     model_dir: Path = _setting(Path("/models/model"), lambda text: Path(_text(text)))  # noqa: RUF009 - a field
     device: Literal["cpu", "gpu"] = _setting("cpu", _one_of("cpu", "gpu"))
     task: tasks.Task = _setting(tasks.Tensors(), _task)  # noqa: RUF009 - a field and a frozen value
-    max_batch_size: int = _setting(16, _integer(1, 1024))  # rows of one run
+    max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run
     max_delay_ms: float = _setting(0.0, _number(0, 10_000))  # extra wait for a fuller batch
-    queue_size: int = _setting(256, _integer(1, 16_384))  # waiting requests of the whole pod
+    queue_size: int = _setting(256, _integer(1, 65_536))  # waiting requests of the whole pod
     timeout_seconds: float = _setting(30.0, _number(0.001, 3600))
     max_request_bytes: int = _setting(10 * 1024 * 1024, _integer(1, 1024**3))
     head_timeout_seconds: float = _setting(10.0, _number(0.1, 3600))

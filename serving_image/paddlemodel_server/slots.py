@@ -26,6 +26,7 @@ REPLY: Final = struct.Struct("<II")  # owner to front: a slot and what became of
 HELLO: Final = struct.Struct("<IQ")  # front to owner, with the descriptor: slots, bytes of a slot
 ANSWERED, EXPIRED, FAILED, TOO_LARGE = range(4)
 
+MAX_BYTES: Final = 1 << 43  # of address space for all slots of one front; only touched pages are memory
 _CANCELLED_AT = 8
 _GIVE_BACK = 1024 * 1024  # a slot keeps this much; more is returned to the kernel after use
 _ALIGN = 64

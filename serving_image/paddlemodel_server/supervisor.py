@@ -82,11 +82,10 @@ class Supervisor:
     # --- starting
 
     def _start_owners(self) -> None:
-        """Start what should run; the first owner measures alone, the others go by what it learned."""
+        """Start what should run."""
         now = time.monotonic()
-        first_ready = (self._runtime.folder / "learned.json").exists()
         for index, child in enumerate(self._owners):
-            if not child.pid and child.start_at <= now and (index == 0 or first_ready):
+            if not child.pid and child.start_at <= now:
                 child.pid = self._spawn(
                     "paddlemodel_server.owner", [str(index), str(now)], self._owner_environment(index)
                 )

@@ -104,7 +104,7 @@ def _labels(name: str, value: Any) -> tuple[str, ...]:
 
 
 def _file_name(name: str, value: Any) -> str:
-    if not isinstance(value, str) or not value or "/" in value or value in {".", ".."}:
+    if not isinstance(value, str) or "\0" in value or {"", ".", ".."} & set(value.split("/")):
         raise TaskError(f"field {name} must be the name of a file in the model's folder, not {value!r}")
     return value
 
