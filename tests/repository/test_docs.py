@@ -71,3 +71,16 @@ def devcluster_commands() -> set[str]:
     listed = re.search(r"\{([a-z,]+)\}", told)
     assert listed is not None
     return set(listed[1].split(","))
+
+
+def test_architecture_names_every_module() -> None:
+    """And only modules that exist."""
+    page = text(ROOT / "ARCHITECTURE.md")
+    told = set(re.findall(r"`(\w+\.py)`", page))
+    modules = {
+        path.name
+        for folder in ("operator/paddlemodel_operator", "serving_image/paddlemodel_server")
+        for path in (ROOT / folder).glob("*.py")
+    } - {"__init__.py"}
+    assert modules - told == set()
+    assert told - modules == set()
