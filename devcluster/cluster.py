@@ -14,7 +14,7 @@ from devcluster.control_plane import Endpoints
 from devcluster.errors import DevclusterError
 from devcluster.paths import REPOSITORY, State, states
 from devcluster.plan import Component, Plan
-from devcluster.process import Process
+from devcluster.process import Process, spawn
 
 _NODE_ENDPOINTS = Endpoints(
     address=node.ADDRESS, api=6443, etcd=2379, etcd_peer=2380, controller_manager=10257, scheduler=10259
@@ -41,7 +41,7 @@ def up_control_plane(name: str) -> State:
     credentials.write_outside(state, f"https://127.0.0.1:{api}")
     components = [factory(state, ends) for factory in (control_plane.etcd, control_plane.api_server)]
     components.append(control_plane.controller_manager(state, ends))
-    _write_plan(state, components, mounts=[], kubelet="")
+    _write_plan(state, components, listener=None)
     _start(state, prefix=[])
     waiting.for_api(state)
     return state
@@ -71,7 +71,7 @@ def up_node(name: str) -> State:
             control_plane.scheduler(state, ends),
             *node.components(state),
         ]
-        _write_plan(state, components, mounts=node.HIDDEN, kubelet=str(state.root / "kubelet"))
+        _write_plan(state, components, listener=listener)
         _start(state, prefix=[*cgroups.join(name), *_UNSHARE])
     waiting.for_api(state)
     waiting.for_node(state)
@@ -142,29 +142,25 @@ def _new_state(name: str) -> State:
     return state
 
 
-def _write_plan(state: State, components: list[Component], *, mounts: list[str], kubelet: str) -> None:
+def _write_plan(state: State, components: list[Component], *, listener: socket.socket | None) -> None:
+    """Save the plan; with a gateway's listener it is a node's."""
     folder = state.pki
     Plan(
         logs=str(state.logs),
         report=str(state.root / "components.json"),
         admin=(str(folder / "admin.crt"), str(folder / "admin.key"), str(folder / "ca.crt")),
-        mounts=mounts,
-        kubelet=kubelet,
+        mounts=node.HIDDEN if listener else [],
+        kubelet=str(state.root / "kubelet") if listener else "",
+        listener=listener.fileno() if listener else -1,
         components=components,
     ).write(state.plan)
 
 
 def _start(state: State, *, prefix: list[str]) -> None:
     """Start init in a session of its own; it outlives this process."""
-    log = str(state.logs / "init.log")
-    actions = [
-        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-        (os.POSIX_SPAWN_OPEN, 1, log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-        (os.POSIX_SPAWN_DUP2, 1, 2),
-    ]
     argv = [*prefix, sys.executable, "-m", "devcluster.init", str(state.plan)]
-    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-    pid = os.posix_spawnp(argv[0], argv, environment, file_actions=actions, setsid=True)
+    environment = {"PYTHONPATH": str(REPOSITORY)}
+    pid = spawn(argv, state.logs / "init.log", environment=environment, session=True)
     Process.of(pid).write(state.pid)
 
 

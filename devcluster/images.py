@@ -146,7 +146,7 @@ def _push(name: str, archive: Path) -> None:
     archive.parent.mkdir(parents=True, exist_ok=True)
     unfinished = archive.with_suffix(".part")
     unfinished.unlink(missing_ok=True)
-    _buildah("push", "--quiet", name, f"oci-archive:{unfinished}:{name}")
+    _buildah("push", "--quiet", "--compression-format=zstd", name, f"oci-archive:{unfinished}:{name}")
     for old in archive.parent.glob(f"{archive.name.rsplit('-', 1)[0]}-*.tar"):
         old.unlink()
     unfinished.rename(archive)

@@ -5,7 +5,6 @@ alone. Killing it ends everything: by the kernel in the first case, by parent-de
 Usage: python -m devcluster.init PLAN
 """
 
-import ctypes
 import http.client
 import json
 import os
@@ -20,10 +19,9 @@ from urllib.parse import urlsplit
 from devcluster import cgroups
 from devcluster.node import NAME, network_commands
 from devcluster.plan import Component, Plan
+from devcluster.process import spawn
 
-_PR_SET_PDEATHSIG = 1
 _RESTART_SECONDS = 1.0
-_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def main(plan_file: str) -> None:
@@ -60,17 +58,14 @@ class Supervisor:
 
     def start(self, component: Component) -> None:
         """Start one component with its own log file."""
-        with (Path(self.plan.logs) / f"{component.name}.log").open("ab") as log:
-            process = subprocess.Popen(
-                component.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                close_fds=component.name != "gateway",  # it inherits its listening socket
-                preexec_fn=_die_with_parent,  # noqa: PLW1509 - this process has one thread
-                env=os.environ | {"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"},
-            )
-        self.running[process.pid] = component
+        foreign = (self.plan.listener,) if component.name != "gateway" and self.plan.listener >= 0 else ()
+        pid = spawn(
+            ["setpriv", "--pdeathsig", "KILL", *component.argv],  # it dies with this process
+            Path(self.plan.logs) / f"{component.name}.log",
+            environment={"PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"},
+            close=foreign,
+        )
+        self.running[pid] = component
         self.report()
 
     def wait_until_ready(self, component: Component) -> None:
@@ -135,10 +130,6 @@ class Supervisor:
             return False
         finally:
             connection.close()
-
-
-def _die_with_parent() -> None:
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ class Plan:
         admin: Client certificate, key and authority for `https` readiness checks.
         mounts: Folders to hide under fresh tmpfs, because programs write to these fixed places.
         kubelet: The kubelet's root, shared with its mounts; empty without a node.
+        listener: The gateway's listening socket, for no other component; negative without a gateway.
         components: In starting order.
     """
 
@@ -39,6 +40,7 @@ class Plan:
     admin: tuple[str, str, str]
     mounts: list[str] = field(default_factory=list)
     kubelet: str = ""
+    listener: int = -1
     components: list[Component]
 
     def write(self, path: Path) -> None:

@@ -72,3 +72,33 @@ class Process:
             raise DevclusterError(
                 f"processes {[item.pid for item in left]} of the cluster survived SIGKILL for {seconds} s"
             )
+
+
+def spawn(
+    argv: list[str],
+    log: Path,
+    *,
+    environment: dict[str, str] | None = None,
+    session: bool = False,
+    close: tuple[int, ...] = (),
+) -> int:
+    """Start a program that writes into `log`, and return its pid.
+
+    Unlike subprocess.Popen it leaves waiting to the caller: Popen's own book-keeping would collect children
+    behind the back of an init process.
+
+    Args:
+        argv: Program and arguments.
+        log: Where standard output and error are appended.
+        environment: Added to this process's own.
+        session: Whether it outlives this process's terminal.
+        close: Inheritable descriptors it must not get.
+    """
+    actions = [
+        (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+        (os.POSIX_SPAWN_OPEN, 1, str(log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+        (os.POSIX_SPAWN_DUP2, 1, 2),
+        *((os.POSIX_SPAWN_CLOSE, descriptor) for descriptor in close),
+    ]
+    merged = os.environ | (environment or {})
+    return os.posix_spawnp(argv[0], argv, merged, file_actions=actions, setsid=session)
