@@ -97,6 +97,17 @@ class Api:
             "PATCH", kind.item(metadata["namespace"], metadata["name"]), query, desired, APPLY
         )
 
+    async def replace_lists(self, kind: names.Kind, desired: Mapping[str, Any]) -> None:
+        """Merge a whole spec, which replaces its lists, and leave no other owner behind."""
+        metadata = desired["metadata"]
+        path = kind.item(metadata["namespace"], metadata["name"])
+        query = {"fieldManager": names.REPAIR_MANAGER}
+        live = await self._send("PATCH", path, query, {"spec": desired["spec"]}, MERGE)
+        managers = live["metadata"]["managedFields"]
+        others = [entry for entry in managers if entry["manager"] != names.REPAIR_MANAGER]
+        cleaned = {"managedFields": others, "resourceVersion": live["metadata"]["resourceVersion"]}
+        await self._send("PATCH", path, query, {"metadata": cleaned}, MERGE)
+
     async def delete(self, kind: names.Kind, live: Mapping[str, Any]) -> None:
         """Delete exactly this object; one of the same name that came later stays."""
         metadata = live["metadata"]

@@ -7,13 +7,13 @@ Each handler hands one event to the controller; none carries logic. `run` starts
 import logging
 import os
 import socket
-from typing import Any
 
 import kopf
 
 from paddlemodel_operator import names
 from paddlemodel_operator.apply import connect
 from paddlemodel_operator.controller import Controller
+from paddlemodel_operator.endpoint import Endpoint
 from paddlemodel_operator.settings import Settings, from_environment
 
 KINDS = {(kind.group, kind.plural): kind for kind in names.WATCHED_KINDS}
@@ -24,14 +24,17 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -
     """Read the environment, set kopf up as an informer that writes nothing, start the controller."""
     mine = from_environment(os.environ)
     _configure(settings, mine)
-    memo.api = await connect(mine.request_timeout_seconds)
-    memo.controller = Controller(memo.api, mine, instance=socket.gethostname())
+    api = await connect(mine.request_timeout_seconds)
+    memo.controller = Controller(api, mine, instance=socket.gethostname())
     memo.controller.start()
+    memo.endpoint = Endpoint(mine.health_bind, memo.controller.health)
+    await memo.endpoint.start()
 
 
 @kopf.on.cleanup()
 async def stop(memo: kopf.Memo, **_: object) -> None:
-    """End the controller's tasks and connections."""
+    """End what `start` began."""
+    await memo.endpoint.stop()
     await memo.controller.stop()
 
 
@@ -50,15 +53,6 @@ async def login(**_: object) -> kopf.ConnectionInfo:
             scheme=scheme or None,
             token=token or None,
         )
-
-
-@kopf.on.probe(id="operator")
-async def heartbeat(memo: kopf.Memo, **_: object) -> dict[str, object]:
-    """Fails with the complaints, so that the kubelet restarts an operator that no longer works."""
-    complaints, state = memo.controller.health()
-    if complaints:
-        raise kopf.PermanentError("; ".join(complaints))
-    return dict(state)
 
 
 # Always with group and version: one handler without makes kopf scan every API group, and any broken
@@ -104,5 +98,4 @@ def run() -> None:
     """The whole process; returns when it was asked to stop."""
     mine = from_environment(os.environ)
     _configure_logging(mine)
-    arguments: dict[str, Any] = {"standalone": True, "clusterwide": True}
-    kopf.run(**arguments, liveness_endpoint=f"http://{mine.health_bind}/healthz")
+    kopf.run(standalone=True, clusterwide=True)

@@ -19,6 +19,9 @@ FIELD_MANAGER: Final = "paddlemodel-operator"
 HANDOVER_MANAGER: Final = "paddlemodel-operator-handover"
 """Holds a Deployment's replicas for the moment between two owners (see apply.py)."""
 
+REPAIR_MANAGER: Final = "paddlemodel-operator-repair"
+"""Appears for the moment in which a list is put right that an apply alone cannot (see reconcile.py)."""
+
 NAME_LABEL: Final = "app.kubernetes.io/name"
 MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MODEL_LABEL: Final = f"{GROUP}/model"

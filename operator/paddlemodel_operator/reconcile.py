@@ -99,8 +99,22 @@ async def _ensure(world: World, model: PaddleModel, kind: names.Kind, desired: O
             await _hand_over(world, kind, live)
         # The uid makes sure that this very object is meant, and not a later one of the same name.
         desired = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}
-    world.cache.put(kind, await world.api.apply(kind, desired))
+    world.cache.put(kind, await _apply(world, kind, desired, exists=live is not None))
     log.info("Applied %s %s/%s.", kind.kind, *key)
+
+
+async def _apply(world: World, kind: names.Kind, desired: Object, *, exists: bool) -> Object:
+    """Somebody who edits a key of a list item, such as a port, leaves an item that is not ours beside ours.
+
+    The two contradict each other, the server refuses (422), and no apply of ours removes a stranger's item.
+    """
+    try:
+        return await world.api.apply(kind, desired)
+    except ApiError as error:
+        if error.code != 422 or not exists:
+            raise
+    await world.api.replace_lists(kind, desired)
+    return await world.api.apply(kind, desired)
 
 
 def _claim(live: Mapping[str, Any], model: PaddleModel, kind: names.Kind) -> None:

@@ -124,7 +124,7 @@ def eventually(check: Callable[[], T], seconds: float = 30) -> T:
     while True:
         try:
             answer = check()
-            assert answer or answer == 0, f"still {answer!r}"
+            assert answer, f"still {answer!r}"
         except (AssertionError, httpx.HTTPError):
             if time.monotonic() > deadline:
                 raise

@@ -1,6 +1,5 @@
 """The operator as it runs in production: its own process, its own ServiceAccount, the chart's rights."""
 
-import json
 import socket
 import subprocess
 import sys
@@ -72,7 +71,7 @@ class Operator:
     def health(self) -> dict[str, Any]:
         answer = httpx.get(f"http://127.0.0.1:{self._port}/healthz")
         assert answer.is_success, answer.text
-        state: dict[str, Any] = json.loads(answer.text)["operator"]
+        state: dict[str, Any] = answer.json()
         return state
 
     def is_idle(self) -> bool:
