@@ -72,8 +72,8 @@ INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
 POD: Final = Kind("", "v1", "Pod", "pods")
 EVENT: Final = Kind("events.k8s.io", "v1", "Event", "events")
 
-CHILD_KINDS: Final = (SERVICE, AUTOSCALER, DEPLOYMENT, INGRESS)
-"""In the order of work: a foreign autoscaler must be gone before a Deployment gets its replicas."""
+CHILD_KINDS: Final = (SERVICE, DEPLOYMENT, AUTOSCALER, INGRESS)
+"""In the order of creation."""
 
 WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, POD)
 CHILD_SELECTOR: Final = f"{MANAGED_BY_LABEL}={MANAGED_BY}"

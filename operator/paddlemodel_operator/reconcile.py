@@ -68,13 +68,16 @@ async def reconcile(world: World, key: Key) -> None:
 
 
 async def _realise(world: World, model: PaddleModel) -> tuple[names.Kind, Trouble] | None:
-    """Apply what should be, prune what should not; a refused child does not stop the others."""
+    """Prune what should not be, then apply what should; a refused child does not stop the others.
+
+    The order matters: an autoscaler has to be gone before the Deployment gets its replicas from the spec.
+    """
     first = None
-    for kind, desired in render(model, world.settings).items():
+    children = render(model, world.settings)
+    for kind in sorted(children, key=lambda kind: children[kind] is not None):
         try:
-            await _ensure(world, model, kind, desired)
+            await _ensure(world, model, kind, children[kind])
         except Retry as error:
-            # The order matters: no replicas while the autoscaler still lives.
             return first or (kind, error)
         except (ApiError, NameConflict) as error:
             first = first or (kind, error)

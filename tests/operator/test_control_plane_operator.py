@@ -227,7 +227,9 @@ def test_a_restart_writes_nothing(cluster: Cluster, operator: Operator, namespac
         settled(cluster, operator, namespace, name)
     cluster.apply(wish(namespace, "c", task={"type": "ImageClassification", "labels": ["犬" * 128] * 1000}))
     eventually(lambda: cluster.ready_reason(namespace, "c") == "InvalidSpec")
-    eventually(lambda: cluster.conditions(namespace, "a")["AutoscalingActive"]["status"] == "False")
+    eventually(
+        lambda: cluster.conditions(namespace, "a")["AutoscalingActive"]["reason"] == "FailedGetPodsMetric"
+    )
     eventually(operator.is_idle)
     before = [cluster.need(names.MODEL, namespace, name)["status"] for name in "abc"]
     mark = cluster.mark()

@@ -10,10 +10,10 @@ __all__ = ["Object", "render"]
 
 
 def render(model: PaddleModel, settings: Settings) -> dict[names.Kind, Object | None]:
-    """Every child by kind, in the order of work; None stands for one that shall not exist."""
+    """Every child by kind, in the order of creation; None stands for one that shall not exist."""
     return {
         names.SERVICE: service.build(model),
-        names.AUTOSCALER: hpa.build(model),
         names.DEPLOYMENT: deployment.build(model, settings),
+        names.AUTOSCALER: hpa.build(model),
         names.INGRESS: ingress.build(model),
     }

@@ -1,0 +1,111 @@
+"""A hostile cluster: broken aggregated APIs, lost rights, a vanished definition, two operators at once."""
+
+from typing import Any
+
+import pytest
+import yaml
+from paddlemodel_operator import names
+
+from tests.operator.builders import body
+from tests.operator.cluster import Cluster, eventually
+from tests.operator.process import USER, Operator
+from tests.repository import charts
+
+pytestmark = pytest.mark.control_plane
+
+
+def wish(namespace: str, name: str = "resnet50", **fields: Any) -> dict[str, Any]:
+    return {**body(**fields), "metadata": {"name": name, "namespace": namespace}}
+
+
+DEAD_API = {
+    "apiVersion": "apiregistration.k8s.io/v1",
+    "kind": "APIService",
+    "metadata": {"name": "v1beta2.custom.metrics.k8s.io"},
+    "spec": {
+        "group": "custom.metrics.k8s.io",
+        "version": "v1beta2",
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+        "insecureSkipTLSVerify": True,
+        "service": {"namespace": "default", "name": "nobody"},
+    },
+}
+
+
+def test_a_dead_aggregated_api_does_not_keep_the_operator_from_starting(
+    cluster: Cluster, operator: Operator, namespace: str
+) -> None:
+    operator.stop()
+    cluster.apply(DEAD_API)
+    try:
+        eventually(
+            lambda: "False" in cluster.kubectl("get", "apiservice", DEAD_API["metadata"]["name"])  # type: ignore[index]  # JSON
+        )
+        operator.start()
+        cluster.apply(wish(namespace))
+        eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50"))
+    finally:
+        cluster.kubectl("delete", "apiservice", "v1beta2.custom.metrics.k8s.io")
+
+
+def test_a_lost_right_is_told_and_its_return_heals(
+    cluster: Cluster, operator: Operator, namespace: str
+) -> None:
+    role = charts.one(charts.render(), "ClusterRole")
+    less = {**role, "rules": [rule for rule in role["rules"] if "ingresses" not in rule["resources"]]}
+    cluster.apply(less)
+    try:
+        cluster.apply(wish(namespace, ingress={"host": "a.example.com"}))
+        eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "OperatorForbidden")
+        assert "restore its RBAC" in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
+    finally:
+        cluster.apply(role)
+    eventually(lambda: cluster.get(names.INGRESS, namespace, "resnet50"))
+    assert operator.health()["complaints"] == []
+
+
+def test_every_right_of_the_chart_is_needed(cluster: Cluster) -> None:
+    """And none of another namespace's Secrets, or anything with a star."""
+    rules = charts.one(charts.render(), "ClusterRole")["rules"]
+    assert not {"*"} & {
+        word for rule in rules for word in (*rule["resources"], *rule["verbs"], *rule["apiGroups"])
+    }
+    answer = cluster.kubectl("auth", "can-i", "get", "secrets", f"--as={USER}", "-A", check=False)
+    assert answer.strip().startswith("no")
+
+
+def test_the_definition_may_go_and_come_back(cluster: Cluster, operator: Operator, namespace: str) -> None:
+    """As `helm uninstall` and `helm install` do when the definition is not kept."""
+    definition = yaml.safe_load(cluster.kubectl("get", "crd", names.CRD_NAME, "-o", "yaml"))
+    cluster.apply(wish(namespace))
+    eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50"))
+    cluster.kubectl("delete", "crd", names.CRD_NAME, "--timeout=30s")
+    eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50") is None)
+    cluster.apply(
+        {key: definition[key] for key in ("apiVersion", "kind", "spec")}
+        | {"metadata": {"name": names.CRD_NAME}}
+    )
+    cluster.kubectl("wait", "--for=condition=Established", f"crd/{names.CRD_NAME}", "--timeout=30s")
+    eventually(
+        lambda: names.PLURAL in cluster.kubectl("api-resources", "--api-group=paddlemodel.dev", check=False)
+    )
+    cluster.apply(wish(namespace))
+    eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50"))
+    operator.health()
+
+
+def test_two_operators_do_no_harm(
+    cluster: Cluster, operator: Operator, namespace: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """For the seconds of an upgrade, say: they want the same, so the second one has nothing to write."""
+    second = Operator(cluster, tmp_path_factory.mktemp("second"))
+    try:
+        second.start()
+        cluster.apply(wish(namespace, autoscaling={"maxReplicas": 3}, ingress={"host": "a.example.com"}))
+        eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Progressing")
+        eventually(lambda: operator.is_idle() and second.is_idle())
+        before = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["metadata"]["generation"]
+        assert before == 1
+    finally:
+        second.kill()
