@@ -29,6 +29,7 @@ VERBS = {
     "list_all": ("list",),
     "get": ("get",),
     "apply": ("create", "patch"),
+    "replace_lists": ("patch",),
     "delete": ("delete",),
     "patch_status": ("patch",),
     "create_event": ("create",),
@@ -43,7 +44,7 @@ def needed() -> set[Right]:
     for kind in names.WATCHED_KINDS:
         rights |= {(kind.group, kind.plural, "", verb) for verb in (*VERBS["list_all"], "watch")}
     for kind in names.CHILD_KINDS:
-        verbs = (*VERBS["get"], *VERBS["apply"], *VERBS["delete"])
+        verbs = (*VERBS["get"], *VERBS["apply"], *VERBS["replace_lists"], *VERBS["delete"])
         rights |= {(kind.group, kind.plural, "", verb) for verb in verbs}
     rights |= {(names.EVENT.group, names.EVENT.plural, "", verb) for verb in VERBS["create_event"]}
     # kopf looks for the definition of what it watches.
