@@ -73,3 +73,6 @@ def test_models_outlive_the_release(control_plane: Path) -> None:
     cluster.helm("upgrade", *install, "--set", "crds.keep=false")
     cluster.helm("uninstall", "paddlemodel-operator")
     cluster.kubectl("wait", "--for=delete", CRD, "--timeout=30s")
+
+    # As other tests of the session expect to find it.
+    cluster.kubectl("apply", "--server-side", "-f", "crds/paddlemodels.yaml")

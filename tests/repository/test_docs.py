@@ -84,3 +84,11 @@ def test_architecture_names_every_module() -> None:
     } - {"__init__.py"}
     assert modules - told == set()
     assert told - modules == set()
+
+
+def test_the_index_of_decisions_is_complete() -> None:
+    """Numbered one after another, each with a line in the index."""
+    folder = ROOT / "docs/decisions"
+    records = sorted(path.name for path in folder.glob("[0-9]*.md"))
+    assert re.findall(r"^- \[.*\]\((\S+)\)$", text(folder / "README.md"), re.MULTILINE) == records
+    assert [int(name[:4]) for name in records] == list(range(1, len(records) + 1))

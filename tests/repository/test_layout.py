@@ -1,6 +1,8 @@
 """The layout that keeps Python's imports sane, and the limits that keep files readable."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,3 +65,10 @@ def test_every_package_is_shipped(distribution: str) -> None:
     )
     assert declared is not None
     assert set(re.findall(r'"([^"]+)"', declared[1])) == packages
+
+
+def test_every_heavy_dependency_has_one_door() -> None:
+    """The contracts of .importlinter, also for whoever runs only the tests."""
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
