@@ -12,7 +12,7 @@ import pytest
 from tests.repository.sources import ROOT, files, named, shown, text
 
 PAGES = named("*.md")
-MANUAL = [*PAGES, *named("examples/*", "helm/*/NOTES.txt", "helm/*/values.yaml")]
+MANUAL = [*PAGES, *named("examples/*.yaml", "helm/*/NOTES.txt", "helm/*/values.yaml")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=shown)
