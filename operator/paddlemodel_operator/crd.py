@@ -12,6 +12,7 @@ from typing import Any, Final
 import yaml
 
 from paddlemodel_operator import names
+from paddlemodel_operator.manual import page
 from paddlemodel_operator.model import NAME_MESSAGE, NAME_PATTERN, Spec
 from paddlemodel_operator.spec.base import Block
 from paddlemodel_operator.spec.status import Status
@@ -175,9 +176,11 @@ def main(arguments: list[str]) -> None:
 
 def generated() -> dict[str, str]:
     """Every generated file, by its path from the repository's root."""
+    definition = to_yaml()
     return {
-        "crds/paddlemodels.yaml": to_yaml(),
-        "helm/paddlemodel-operator/files/paddlemodels.yaml": to_yaml(),
+        "crds/paddlemodels.yaml": definition,
+        "helm/paddlemodel-operator/files/paddlemodels.yaml": definition,
+        "docs/api.md": page(root_schema()),
     }
 
 

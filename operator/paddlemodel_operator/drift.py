@@ -118,7 +118,10 @@ def _same(desired: Any, live: Any, path: tuple[str, ...]) -> bool:
     if isinstance(desired, (list, tuple)):
         pairs = isinstance(live, list) and len(live) == len(desired)
         return pairs and all(_same(one, other, path) for one, other in zip(desired, live, strict=True))
-    return bool(desired == live) or (_is_quantity(path) and _amount(desired) == (_amount(live) or live))
+    if desired == live:
+        return True
+    amounts = (_amount(desired), _amount(live)) if _is_quantity(path) else (None, None)
+    return amounts[0] is not None and amounts[0] == amounts[1]
 
 
 def _is_quantity(path: tuple[str, ...]) -> bool:

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from paddlemodel_operator.errors import ApiError
 from paddlemodel_operator.model import PaddleModel
-from paddlemodel_operator.observe import TEXT_MAX, Observed, Pod, last_words
+from paddlemodel_operator.observe import TEXT_MAX, Container, Observed, Pod, last_words
 
 PROGRESSING: Final = "Progressing"
 """The one reason that means: wait; Argo CD and kubectl users take every other one as a fault."""
@@ -91,10 +91,8 @@ def model_cannot_be_fetched(_: PaddleModel, pod: Pod) -> Fault | None:
             "FetchOOMKilled",
             "The fetcher ran out of memory: raise spec.resources.limits.memory.",
         )
-    words = last_words(pod)
-    reason, message = words.get("reason"), words.get("message")
-    if isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str):
-        return Fault(reason, message[:TEXT_MAX])
+    if told := _told(pod.fetch):
+        return told
     return Fault(
         "FetchFailed",
         f"The fetcher ended with exit code {pod.fetch.exit_code}: see kubectl logs {pod.name} -c fetch. "
@@ -120,6 +118,8 @@ def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
     server = pod.server
     if server.running or server.exit_code is None:
         return None
+    if told := _told(server):
+        return told
     words = server.exit_message.strip()[-TEXT_MAX:]
     return Fault(
         "CrashLoop",
@@ -127,6 +127,15 @@ def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
         f"restarts: see "
         f"kubectl logs {pod.name} --previous. {words}".strip(),
     )
+
+
+def _told(container: Container) -> Fault | None:
+    """The reason and the sentence that our own images leave behind when they fail."""
+    words = last_words(container)
+    reason, message = words.get("reason"), words.get("message")
+    if isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str):
+        return Fault(reason, message[:TEXT_MAX])
+    return None
 
 
 POD_CHECKS: Final[tuple[PodCheck, ...]] = (
@@ -201,6 +210,6 @@ def rejection(error: ApiError, kind: str) -> Fault:
 
 
 def words_of(pod: Pod) -> dict[str, Any]:
-    """The fetcher's success, as (digest, format), if it is one."""
-    words = last_words(pod)
+    """What the fetcher tells of its success: digest and format."""
+    words = last_words(pod.fetch)
     return words if pod.fetch.exit_code == 0 and isinstance(words.get("digest"), str) else {}

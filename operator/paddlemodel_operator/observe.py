@@ -94,10 +94,10 @@ def observe(deployment: Object | None, autoscaler: Object | None, pods: Iterable
     )
 
 
-def last_words(pod: Pod) -> dict[str, Any]:
-    """The JSON that the fetcher left behind, or an empty one: never trusted to be well-formed."""
+def last_words(container: Container) -> dict[str, Any]:
+    """The JSON that a container left behind, or an empty one: never trusted to be well-formed."""
     try:
-        words = json.loads(pod.fetch.exit_message)
+        words = json.loads(container.exit_message)
     except ValueError:
         return {}
     return words if isinstance(words, dict) else {}

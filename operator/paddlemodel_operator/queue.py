@@ -81,7 +81,7 @@ class WorkQueue:
         """Come back after a failure; returns the delay."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        ceiling = min(BACKOFF_LAST, BACKOFF_FIRST * 2.0**failures)
+        ceiling = min(BACKOFF_LAST, BACKOFF_FIRST * 2.0 ** min(failures, 30))
         delay = ceiling * (0.5 + self._jitter() / 2)
         self.add(key, delay)
         return delay

@@ -1,21 +1,15 @@
 """A hostile cluster: broken aggregated APIs, lost rights, a vanished definition, two operators at once."""
 
-from typing import Any
-
 import pytest
 import yaml
 from paddlemodel_operator import names
 
-from tests.operator.builders import body
 from tests.operator.cluster import Cluster, eventually
 from tests.operator.process import USER, Operator
+from tests.operator.wishes import wish
 from tests.repository import charts
 
 pytestmark = pytest.mark.control_plane
-
-
-def wish(namespace: str, name: str = "resnet50", **fields: Any) -> dict[str, Any]:
-    return {**body(**fields), "metadata": {"name": name, "namespace": namespace}}
 
 
 DEAD_API = {

@@ -1,7 +1,6 @@
 """The whole operator against a real API server and the real controllers, under the chart's own rights.
 
-There is no kubelet: pods stay Pending, and a test that needs a pod's report writes it to the pod's status,
-as a kubelet would.
+There is no kubelet: pods stay Pending; test_control_plane_pods.py plays their reports.
 """
 
 from typing import Any
@@ -9,87 +8,13 @@ from typing import Any
 import pytest
 from paddlemodel_operator import names
 
-from tests.operator.builders import body, words
 from tests.operator.cluster import CHILDREN, Cluster, eventually
 from tests.operator.process import USER, Operator
+from tests.operator.wishes import everything, settled, wish
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.usefixtures("operator")]
 
 Object = dict[str, Any]
-
-
-def wish(namespace: str, name: str = "resnet50", **fields: Any) -> Object:
-    return {**body(**fields), "metadata": {"name": name, "namespace": namespace}}
-
-
-def everything(namespace: str, name: str = "resnet50") -> Object:
-    """Each kind of child, and raw Kubernetes in every place that takes it."""
-    return wish(
-        namespace,
-        name,
-        device="GPU",
-        gpu={"count": 2},
-        task={"type": "ImageClassification", "labels": ["$(HOME)", "猫"]},
-        resources={"requests": {"cpu": "1000m", "memory": "1024Mi"}, "limits": {"cpu": 2, "memory": "2.5Gi"}},
-        autoscaling={
-            "maxReplicas": 4,
-            "gpuUtilization": 60,
-            "metrics": [
-                {
-                    "type": "External",
-                    "external": {"metric": {"name": "q"}, "target": {"type": "Value", "value": "1500m"}},
-                }
-            ],
-        },
-        service={"type": "NodePort", "port": 8000, "annotations": {"a": "b"}},
-        ingress={"host": "a.example.com", "className": "nginx", "tlsSecretName": "tls"},
-        pod={
-            "nodeSelector": {"disk": "ssd"},
-            "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
-            "affinity": {
-                "podAntiAffinity": {
-                    "preferredDuringSchedulingIgnoredDuringExecution": [
-                        {
-                            "weight": 1,
-                            "podAffinityTerm": {
-                                "topologyKey": "zone",
-                                "labelSelector": {"matchLabels": {"a": "b"}},
-                            },
-                        }
-                    ]
-                }
-            },
-            "topologySpreadConstraints": [
-                {
-                    "maxSkew": 1,
-                    "topologyKey": "zone",
-                    "whenUnsatisfiable": "ScheduleAnyway",
-                    "labelSelector": {"matchLabels": {"a": "b"}},
-                }
-            ],
-            "imagePullSecrets": [{"name": "registry"}],
-            "labels": {"team": "vision"},
-            "annotations": {"note": "x"},
-            "env": [
-                {"name": "EMPTY", "value": ""},
-                {"name": "NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-                {"name": "CPU", "valueFrom": {"resourceFieldRef": {"resource": "limits.cpu"}}},
-            ],
-        },
-    )
-
-
-def settled(cluster: Cluster, operator: Operator, namespace: str, name: str = "resnet50") -> Object:
-    """The model, once the operator has seen its newest generation and has nothing left to do."""
-
-    def check() -> Object:
-        found = cluster.need(names.MODEL, namespace, name)
-        assert found.get("status", {}).get("observedGeneration") == found["metadata"]["generation"]
-        assert cluster.need(names.DEPLOYMENT, namespace, name).get("status", {}).get("observedGeneration")
-        assert operator.is_idle()
-        return found
-
-    return eventually(check)
 
 
 def test_a_model_gets_its_children_and_a_status(cluster: Cluster, operator: Operator, namespace: str) -> None:
@@ -304,94 +229,3 @@ def test_a_child_that_the_api_refuses_is_told_without_a_hot_loop(
     assert len([one for one in cluster.writes(USER, mark) if "/deployments/" in one]) < 6
     cluster.apply(wish(namespace))
     settled(cluster, operator, namespace)
-
-
-def test_events_tell_of_turns_only(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(wish(namespace))
-    settled(cluster, operator, namespace)
-    (pod,) = eventually(lambda: cluster.all(names.POD, namespace))
-    cluster.set_pod_status(pod, READY_POD)
-    eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Serving")
-    eventually(operator.is_idle)
-    events = [one for one in cluster.all(names.EVENT, namespace) if one["regarding"]["kind"] == "PaddleModel"]
-    assert [one["reason"] for one in sorted(events, key=lambda one: one["eventTime"])] == [
-        "Progressing",
-        "Serving",
-    ]
-
-
-FETCHED = {
-    "name": "fetch",
-    "image": "x",
-    "imageID": "x",
-    "restartCount": 0,
-    "ready": True,
-    "state": {
-        "terminated": {"exitCode": 0, "message": words(digest="sha256:" + "b" * 64, format="PIR", bytes=1)}
-    },
-}
-READY_POD: Object = {
-    "phase": "Running",
-    "conditions": [{"type": "PodScheduled", "status": "True"}, {"type": "Ready", "status": "True"}],
-    "initContainerStatuses": [FETCHED],
-    "containerStatuses": [
-        {
-            "name": "server",
-            "image": "x",
-            "imageID": "x",
-            "restartCount": 0,
-            "ready": True,
-            "state": {"running": {"startedAt": "2026-01-01T00:00:00Z"}},
-        }
-    ],
-}
-
-
-def test_a_ready_pod_makes_the_model_ready(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(wish(namespace))
-    settled(cluster, operator, namespace)
-    (pod,) = eventually(lambda: cluster.all(names.POD, namespace))
-    cluster.set_pod_status(pod, READY_POD)
-    cluster.kubectl("wait", "--for=condition=Ready", "pdm/resnet50", "-n", namespace, "--timeout=30s")
-    status = eventually(
-        lambda: (
-            (found := cluster.need(names.MODEL, namespace, "resnet50")["status"])["readyReplicas"] and found
-        )
-    )
-    assert status["model"]["digest"] == "sha256:" + "b" * 64
-    assert status["columns"] == {"replicas": "1/1", "digest": "sha256:bbbbbbbbbbbb"}
-
-
-def test_a_gpu_model_without_gpus_says_so(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(wish(namespace, device="GPU"))
-    settled(cluster, operator, namespace)
-    (pod,) = eventually(lambda: cluster.all(names.POD, namespace))
-    told = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
-    pending = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": told}
-    cluster.set_pod_status(pod, {"conditions": [pending]})
-    eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "NoGPU")
-    assert told in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
-
-
-def test_a_quota_that_forbids_the_pods_is_told(cluster: Cluster, namespace: str) -> None:
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "none", "namespace": namespace},
-        "spec": {"hard": {"pods": "0"}},
-    }
-    cluster.apply(quota)
-    eventually(
-        lambda: cluster.kubectl(
-            "get", "resourcequota", "none", "-n", namespace, "-o", "jsonpath={.status.hard}"
-        )
-    )
-    cluster.apply(wish(namespace))
-    eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "QuotaExceeded")
-
-
-def test_the_pods_satisfy_the_restricted_level(cluster: Cluster, namespace: str) -> None:
-    """Pod Security admission of the real API server lets them in."""
-    cluster.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
-    cluster.apply(everything(namespace))
-    assert eventually(lambda: cluster.all(names.POD, namespace))

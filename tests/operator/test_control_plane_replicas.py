@@ -7,25 +7,25 @@ Deployment through /scale, as the autoscaler would.
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from functools import partial
 
 import pytest
 from paddlemodel_operator import names
 from paddlemodel_operator.drift import owns
 
-from tests.operator.builders import body
 from tests.operator.cluster import Cluster, eventually
 from tests.operator.process import Operator
+from tests.operator.wishes import wish
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.usefixtures("operator")]
 
 
-def wish(namespace: str, **fields: Any) -> dict[str, Any]:
-    return {**body(**fields), "metadata": {"name": "resnet50", "namespace": namespace}}
-
-
 def replicas(cluster: Cluster, namespace: str) -> int:
     return int(cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"]["replicas"])
+
+
+def scaled_to(cluster: Cluster, namespace: str, count: int) -> bool:
+    return replicas(cluster, namespace) == count
 
 
 def scale_as_the_autoscaler_does(cluster: Cluster, namespace: str, count: int) -> None:
@@ -91,9 +91,7 @@ def test_turning_autoscaling_off_goes_straight_to_the_spec(
     assert seen <= {5, 4}
 
 
-def test_an_autoscaler_that_lingers_is_waited_for(
-    cluster: Cluster, operator: Operator, namespace: str
-) -> None:
+def test_an_autoscaler_that_lingers_is_waited_for(cluster: Cluster, namespace: str) -> None:
     """Somebody's finalizer keeps it: until it is gone the replicas are its own, and the status says so."""
     cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50"))
@@ -116,7 +114,7 @@ def test_back_and_forth_and_back(cluster: Cluster, operator: Operator, namespace
         eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50"))
         eventually(operator.is_idle)
         cluster.apply(wish(namespace, replicas=count))
-        eventually(lambda count=count: replicas(cluster, namespace) == count)
+        eventually(partial(scaled_to, cluster, namespace, count))
         eventually(operator.is_idle)
     with watched(cluster, namespace) as seen:
         cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))

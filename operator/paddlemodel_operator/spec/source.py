@@ -8,7 +8,7 @@ from pydantic import Field
 from paddlemodel_operator.spec.base import Block, Rule, matches
 
 _HOST: Final = r"[A-Za-z0-9._-]+(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](?::[0-9]{1,5})?"
-_ARCHIVE: Final = rf"https?://(?:{_HOST})/[!-~]*\.(?:tar|tar\.gz|tgz|zip)(?:\?[!-~]*)?"
+_ARCHIVE: Final = rf"https?://(?:{_HOST})/[!-~]*\.(?:tar|tar\.gz|tgz|tar\.bz2|zip)(?:\?[!-~]*)?"
 _CLAIM: Final = r"pvc://[a-z0-9](?:[-a-z0-9.]{0,251}[a-z0-9])?(?:/[!-~]*)?"
 _FILE: Final = r"file:///[!-~]*"
 _UPWARD: Final = r"/\.\.(/|$)"
@@ -23,7 +23,8 @@ class ModelSource(Block):
     """Where the model files come from, and optionally what they must be."""
 
     uri: Annotated[str, Field(min_length=1, max_length=1024)] = Field(
-        description="Where the model lies: http:// or https:// address of a .tar, .tar.gz, .tgz or .zip "
+        description="Where the model lies: http:// or https:// address of a .tar, .tar.gz, .tgz, .tar.bz2 "
+        "or .zip "
         "archive; "
         "pvc://CLAIM/PATH in a PersistentVolumeClaim of the same namespace; file:///PATH inside the server "
         "image. "
@@ -41,7 +42,8 @@ class ModelSource(Block):
         matches(
             "uri",
             f"{_ARCHIVE}|{_CLAIM}|{_FILE}",
-            "spec.model.uri must be http(s)://HOST/….tar, .tar.gz, .tgz or .zip, pvc://CLAIM/PATH or "
+            "spec.model.uri must be http(s)://HOST/….tar, .tar.gz, .tgz, .tar.bz2 or .zip, pvc://CLAIM/PATH "
+            "or "
             "file:///PATH, "
             "in printable ASCII without spaces; other schemes are not supported yet",
         ),

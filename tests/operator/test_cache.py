@@ -1,0 +1,89 @@
+"""The cache between two truths: what a watch tells one by one, and what a complete list says."""
+
+from typing import Any
+
+from paddlemodel_operator import names
+from paddlemodel_operator.cache import Cache, model_of, owned_by
+
+Object = dict[str, Any]
+KEY = ("ml", "a")
+
+
+def thing(version: int, name: str = "a", **metadata: Any) -> Object:
+    return {"metadata": {"namespace": "ml", "name": name, "resourceVersion": str(version), **metadata}}
+
+
+def pod(version: int, name: str, model: str = "a") -> Object:
+    return thing(version, name, labels={names.MODEL_LABEL: model})
+
+
+def test_an_older_version_never_replaces_a_newer_one() -> None:
+    """The answer to a write may come before the watch tells of the state before it."""
+    cache = Cache()
+    cache.put(names.SERVICE, thing(10))
+    cache.put(names.SERVICE, thing(9))
+    assert cache.get(names.SERVICE, KEY) == thing(10)
+
+
+def test_versions_are_numbers() -> None:
+    cache = Cache()
+    cache.put(names.SERVICE, thing(9))
+    cache.put(names.SERVICE, thing(10))
+    assert cache.get(names.SERVICE, KEY) == thing(10)
+
+
+def test_a_late_deletion_does_not_remove_a_newer_object() -> None:
+    cache = Cache()
+    cache.put(names.SERVICE, thing(10))
+    cache.remove(names.SERVICE, thing(5))
+    assert cache.get(names.SERVICE, KEY) == thing(10)
+
+
+def test_what_was_deleted_during_a_list_stays_deleted() -> None:
+    cache = Cache()
+    cache.put(names.SERVICE, thing(5))
+    cache.remove(names.SERVICE, thing(8))
+    assert cache.replace(names.SERVICE, [thing(5)], listed_at=7) == []
+    assert cache.get(names.SERVICE, KEY) is None
+
+
+def test_what_was_created_during_a_list_stays() -> None:
+    cache = Cache()
+    cache.put(names.SERVICE, thing(9))
+    assert cache.replace(names.SERVICE, [], listed_at=7) == []
+    assert cache.get(names.SERVICE, KEY) == thing(9)
+
+
+def test_a_list_tells_what_the_watch_has_not_told() -> None:
+    cache = Cache()
+    for body in (thing(1, "same"), thing(2, "vanished"), thing(3, "changed")):
+        cache.put(names.SERVICE, body)
+    surprises = cache.replace(
+        names.SERVICE, [thing(1, "same"), thing(8, "changed"), thing(9, "new")], listed_at=10
+    )
+    assert sorted(surprises) == [("ml", "changed"), ("ml", "new"), ("ml", "vanished")]
+    assert cache.get(names.SERVICE, ("ml", "vanished")) is None
+
+
+def test_pods_are_found_by_their_model() -> None:
+    cache = Cache()
+    for body in (pod(1, "a-2"), pod(2, "a-1"), pod(3, "b-1", "b")):
+        cache.put(names.POD, body)
+    assert [one["metadata"]["name"] for one in cache.pods(KEY)] == ["a-1", "a-2"]
+    cache.remove(names.POD, pod(4, "a-1"))
+    cache.replace(names.POD, [pod(3, "b-1", "b")], listed_at=9)
+    assert cache.pods(KEY) == []
+
+
+def test_to_which_model_an_object_belongs() -> None:
+    assert model_of(names.MODEL, thing(1)) == KEY
+    assert model_of(names.DEPLOYMENT, thing(1)) == KEY
+    assert model_of(names.POD, pod(1, "a-1")) == KEY
+    assert model_of(names.POD, thing(1)) is None
+
+
+def test_only_a_controlling_owner_owns() -> None:
+    assert owned_by(thing(1, ownerReferences=[{"uid": "1", "controller": True}]), "1")
+    assert not owned_by(thing(1, ownerReferences=[{"uid": "1"}]), "1")
+    assert not owned_by(thing(1, ownerReferences=[{"uid": "2", "controller": True}]), "1")
+    assert not owned_by(thing(1), "1")

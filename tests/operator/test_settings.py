@@ -1,0 +1,48 @@
+"""The operator's environment: understood, or refused with one sentence."""
+
+import pytest
+from paddlemodel_operator.errors import SettingsError
+from paddlemodel_operator.settings import Settings, from_environment
+
+
+def test_nothing_is_needed() -> None:
+    assert from_environment({"PATH": "/bin", "PADDLEMODEL_NAME": "of a server"}) == Settings()
+
+
+def test_every_setting_is_read() -> None:
+    names = {
+        "SERVER_IMAGE_CPU": "c",
+        "SERVER_IMAGE_GPU": "g",
+        "LOG_LEVEL": "DEBUG",
+        "LOG_FORMAT": "text",
+        "RESYNC_SECONDS": "60",
+        "CONCURRENCY": "2",
+        "REQUEST_TIMEOUT_SECONDS": "5",
+        "HEALTH_BIND": "127.0.0.1:1",
+    }
+    read = from_environment({f"PADDLEMODEL_OPERATOR_{name}": value for name, value in names.items()})
+    assert set(names) == {name.upper() for name in Settings.model_fields}
+    assert (read.server_image_cpu, read.resync_seconds, read.concurrency) == ("c", 60, 2)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        (
+            "LOGLEVEL",
+            "INFO",
+            "PADDLEMODEL_OPERATOR_LOGLEVEL is not a setting; the settings are PADDLEMODEL_OPERATOR_SERVER",
+        ),
+        ("LOG_LEVEL", "LOUD", "PADDLEMODEL_OPERATOR_LOG_LEVEL='LOUD' is refused"),
+        ("CONCURRENCY", "0", "PADDLEMODEL_OPERATOR_CONCURRENCY='0' is refused"),
+        ("CONCURRENCY", "many", "PADDLEMODEL_OPERATOR_CONCURRENCY='many' is refused"),
+        ("RESYNC_SECONDS", "1", "PADDLEMODEL_OPERATOR_RESYNC_SECONDS='1' is refused"),
+        ("SERVER_IMAGE_CPU", "", "PADDLEMODEL_OPERATOR_SERVER_IMAGE_CPU='' is refused"),
+        ("SERVER_IMAGE_CPU", "a b", "PADDLEMODEL_OPERATOR_SERVER_IMAGE_CPU='a b' is refused"),
+        ("HEALTH_BIND", "8080", "PADDLEMODEL_OPERATOR_HEALTH_BIND='8080' is refused"),
+    ],
+)
+def test_a_wrong_setting_is_refused(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as refusal:
+        from_environment({f"PADDLEMODEL_OPERATOR_{name}": value})
+    assert str(refusal.value).startswith(sentence)
