@@ -28,6 +28,7 @@ class Results:
     measured: dict[tuple[str, int], list[Measured]] = field(default_factory=lambda: defaultdict(list))
     cpu_ms: dict[tuple[str, int], list[float]] = field(default_factory=lambda: defaultdict(list))
     bare: list[float] = field(default_factory=list)
+    bare_cpu_ms: list[float] = field(default_factory=list)
 
 
 def main() -> None:
@@ -55,7 +56,10 @@ def _compare(workload: workloads.Workload, folder: Path, rounds: int, seconds: f
         bare = stack.enter_context(contenders.bare(workload, folder))
         for number in range(1, rounds + 1):
             _progress(f"round {number} of {rounds}: bare predictors")
+            before = bare.cpu_seconds()
             results.bare.append(bare.rate(seconds))
+            spent = bare.cpu_seconds() - before
+            results.bare_cpu_ms.append(1000 * spent / (results.bare[-1] * seconds))
             for concurrency in CONCURRENCIES:
                 for server in (mine, naive):
                     _progress(f"round {number} of {rounds}: {server.name}, {concurrency} at once")
@@ -71,9 +75,13 @@ def _compare(workload: workloads.Workload, folder: Path, rounds: int, seconds: f
 def _print(results: Results) -> None:
     names = list(dict.fromkeys(name for name, _ in results.measured))
     rival = names[-1]
-    heads = f"{'req/s':>18}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>8}{'x naive':>18}{'x bare':>18}"
+    heads = f"{'req/s':>22}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>8}{'x naive':>20}{'x bare':>20}"
     print(f"{'':24}{'at once':>8}{heads}")
-    print(f"{f'{contenders.BARE_PROCESSES} bare predictors':24}{'-':>8}{_spread(results.bare, 0):>18}")
+    bare_name, bare_cpu = (
+        f"{contenders.BARE_PROCESSES} bare predictors",
+        statistics.median(results.bare_cpu_ms),
+    )
+    print(f"{bare_name:24}{'-':>8}{_spread(results.bare, 0):>22}{'':18}{bare_cpu:>8.3f}")
     for concurrency in CONCURRENCIES:
         for name in names:
             rows = results.measured[name, concurrency]
@@ -84,11 +92,11 @@ def _print(results: Results) -> None:
             against_bare = [a / b for a, b in zip(rates, results.bare, strict=True)]
             errors = sum(row.errors for row in rows)
             print(
-                f"{name:24}{concurrency:>8}{_spread(rates, 0):>18}"
+                f"{name:24}{concurrency:>8}{_spread(rates, 0):>22}"
                 f"{statistics.median(row.p50_ms for row in rows):>9.2f}"
                 f"{statistics.median(row.p99_ms for row in rows):>9.2f}"
-                f"{statistics.median(results.cpu_ms[name, concurrency]):>8.2f}"
-                f"{_spread(against_rival, 2):>18}{_spread(against_bare, 2):>18}"
+                f"{statistics.median(results.cpu_ms[name, concurrency]):>8.3f}"
+                f"{_spread(against_rival, 2):>20}{_spread(against_bare, 2):>20}"
                 + (f"  {errors} ERRORS" if errors else "")
             )
 

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from paddlemodel_server import files
 
@@ -57,6 +58,7 @@ def count(run: Callable[[], None], seconds: float) -> int:
 
 def main(folder: str, kind: str, encoded: str) -> None:
     body = base64.b64decode(encoded)
+    cv2.setNumThreads(1)
     runners = [runner(Path(folder), body, kind, onednn) for onednn in (False, True)]
     for run in runners:
         count(run, 0.5)  # warm

@@ -32,14 +32,7 @@ class Server:
 
     def cpu_seconds(self) -> float:
         """Of the whole family of processes."""
-        total = 0.0
-        for process in [self.process, *self.process.children(recursive=True)]:
-            try:
-                times = process.cpu_times()
-            except psutil.NoSuchProcess:
-                continue
-            total += times.user + times.system
-        return total
+        return _cpu_seconds([self.process, *self.process.children(recursive=True)])
 
 
 @contextmanager
@@ -78,6 +71,9 @@ class Bare:
     def __init__(self, processes: list[subprocess.Popen[str]]) -> None:
         self._processes = processes
 
+    def cpu_seconds(self) -> float:
+        return _cpu_seconds([psutil.Process(process.pid) for process in self._processes])
+
     def rate(self, seconds: float) -> float:
         for process in self._processes:
             assert process.stdin is not None
@@ -89,13 +85,19 @@ class Bare:
 @contextmanager
 def bare(workload: Workload, logs: Path) -> Iterator[Bare]:
     body = base64.b64encode(workload.naive_body).decode()
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOG_minloglevel": "2"}
     command = [sys.executable, "-m", "benchmarks.serving.bare", str(workload.model), workload.kind, body]
     with ExitStack() as stack:
         log = stack.enter_context((logs / "bare.log").open("w"))
         processes = [
             stack.enter_context(
                 subprocess.Popen(
-                    command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    text=True,
+                    env=environment,
                 )
             )
             for _ in range(BARE_PROCESSES)
@@ -106,6 +108,17 @@ def bare(workload: Workload, logs: Path) -> Iterator[Bare]:
             while _line(process) != "ready":
                 pass
         yield Bare(processes)
+
+
+def _cpu_seconds(processes: list[psutil.Process]) -> float:
+    total = 0.0
+    for process in processes:
+        try:
+            times = process.cpu_times()
+        except psutil.NoSuchProcess:
+            continue
+        total += times.user + times.system
+    return total
 
 
 def _line(process: subprocess.Popen[str]) -> str:
