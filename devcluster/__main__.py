@@ -87,7 +87,7 @@ def _up(arguments: argparse.Namespace) -> int:
         state = cluster.up_node(arguments.name)
         images.load(state, archives)
         if arguments.gpus:
-            gpus.pretend(state, arguments.gpus)
+            gpus.plug(state, arguments.gpus)
     took = time.monotonic() - started
     say(f"cluster {state.name!r} is up after {took:.1f} s: export KUBECONFIG={state.kubeconfig}")
     return 0

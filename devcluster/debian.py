@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Mapping
 
 from devcluster.errors import DevclusterError
 from devcluster.progress import step
@@ -37,19 +38,23 @@ def require_root() -> None:
         raise DevclusterError(f"a node needs root (namespaces, mounts, cgroups): run with sudo, {_WAY_OUT}")
 
 
-def missing() -> list[str]:
-    """The Debian packages whose programs are not here."""
+def missing(wanted: Mapping[str, str] = PACKAGES) -> list[str]:
+    """The Debian packages whose programs are not here.
+
+    Args:
+        wanted: Program -> package.
+    """
     path = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-    return sorted({package for program, package in PACKAGES.items() if not shutil.which(program, path=path)})
+    return sorted({package for program, package in wanted.items() if not shutil.which(program, path=path)})
 
 
-def install_missing() -> None:
+def install_missing(wanted: Mapping[str, str] = PACKAGES) -> None:
     """Install them with apt-get.
 
     Raises:
         DevclusterError: There is no apt-get, or it failed.
     """
-    packages = missing()
+    packages = missing(wanted)
     if not packages:
         return
     if shutil.which("apt-get") is None:

@@ -136,12 +136,9 @@ def test_a_node_without_root_names_the_way_out(monkeypatch: pytest.MonkeyPatch) 
         cluster.up_node("never")
 
 
-def test_missing_debian_packages_are_named_where_there_is_no_apt(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(debian, "PACKAGES", {"no-such-program": "no-such-package"})
-    assert debian.missing() == ["no-such-package"]
+def test_missing_debian_packages_are_named_where_there_is_no_apt(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = {"no-such-program": "no-such-package"}
+    assert debian.missing(wanted) == ["no-such-package"]
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
     with pytest.raises(DevclusterError, match="no-such-package"):
-        debian.install_missing()
-    assert not list(tmp_path.iterdir())
+        debian.install_missing(wanted)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import yaml
 
+from devcluster import gpus
 from devcluster.errors import DevclusterError
 from devcluster.paddlemodels import condition, is_ready, wait_for
-from devcluster.paths import REPOSITORY
+from devcluster.paths import REPOSITORY, State
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests import bare_predictor
 from tests.models import text_line, trained_model
@@ -123,6 +124,17 @@ def test_the_gpu_example_waits_for_a_gpu_and_says_so(operator: Target, applied: 
     assert ingress["rules"][0]["host"] == content["spec"]["ingress"]["host"]
 
 
+def test_with_a_gpu_the_gpu_image_is_asked_for(operator: Target, node: State, applied: Any) -> None:
+    """The kubelet hands out a pretended GPU; the GPU image cannot be built here, and its absence is named."""
+    gpus.plug(node, 1)
+    try:
+        applied(example("gpu-autoscaling-ingress.yaml") | {"metadata": {"name": "on-a-gpu"}})
+        item = wait_for(operator, "on-a-gpu", NAMESPACE, reason_is("ImagePull"), "the reason")
+        assert "paddlemodel/server:0.1.0-gpu" in condition(item, "Ready")["message"]
+    finally:
+        gpus.unplug(node)
+
+
 def test_another_digest_is_refused_with_the_found_one(
     operator: Target, model_url: str, applied: Any, archive: Path
 ) -> None:
@@ -131,8 +143,8 @@ def test_another_digest_is_refused_with_the_found_one(
     assert hashlib.sha256(archive.read_bytes()).hexdigest() in condition(item, "Ready")["message"]
 
 
-def test_a_model_on_a_volume_is_served(operator: Target, archive: Path, applied: Any, node: Any) -> None:
-    folder = Path(node.root) / "volume"
+def test_a_model_on_a_volume_is_served(operator: Target, archive: Path, applied: Any, node: State) -> None:
+    folder = node.root / "volume"
     folder.mkdir()
     (folder / archive.name).write_bytes(archive.read_bytes())
     name = "on-a-volume"
@@ -180,10 +192,10 @@ def test_a_wrong_yaml_is_refused_with_the_field_and_the_cure(operator: Target, m
         operator.apply(content, namespace=NAMESPACE)
 
 
-def test_the_operator_is_never_forbidden_and_writes_nothing_when_idle(served: Target, node: Any) -> None:
+def test_the_operator_is_never_forbidden_and_writes_nothing_when_idle(served: Target, node: State) -> None:
     """Its rights are enough, and a restart on an unchanged cluster costs no write request."""
     wait_for(served, NAME, NAMESPACE, is_ready, "Ready")
-    audit = Path(node.logs) / "audit.log"
+    audit = node.logs / "audit.log"
     system = f"--namespace={SYSTEM_NAMESPACE}"
     before = len(own_writes(audit))
     served.kubectl("delete", "pod", system, "-l", "app.kubernetes.io/name=paddlemodel-operator")

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devcluster import cgroups, cluster, gpus
+from devcluster import cgroups, cluster, debian, gpus, images
 from devcluster.kubectl import kubectl
 from devcluster.node import BRIDGE, PAUSE_IMAGE
 from devcluster.paths import State, cache
@@ -83,14 +83,37 @@ def test_an_unknown_image_is_a_true_pull_error(node: State) -> None:
     kubectl(node, "delete", "pod", "unknown")
 
 
-def test_the_scheduler_places_on_pretended_gpus_and_refuses_without(node: State) -> None:
-    run_pod(node, "wants-gpu", resources="{nvidia.com/gpu: 1}")
-    reason = '{.status.conditions[?(@.type=="PodScheduled")].reason}'
-    until(node, "wants-gpu", reason, "Unschedulable")
-    gpus.pretend(node, 1)
-    kubectl(node, "wait", "--for=condition=Ready", "pod/wants-gpu", "--timeout=60s")
-    kubectl(node, "delete", "pod", "wants-gpu")
-    gpus.pretend(node, 0)
+@pytest.fixture(scope="module")
+def fake_nvml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An NVML library for GPUs that do not exist."""
+    debian.install_missing({"cc": "gcc"})
+    library = tmp_path_factory.mktemp("nvml") / "libnvidia-ml.so.1"
+    source = Path(__file__).with_name("fake_nvml.c")
+    subprocess.run(["cc", "-shared", "-fPIC", "-nostdlib", "-o", library, source], check=True)
+    return library
+
+
+ASK_NVML = """
+import ctypes
+nvml, count = ctypes.CDLL("libnvidia-ml.so.1"), ctypes.c_uint()
+assert nvml.nvmlInit_v2() == 0 and nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0
+print(count.value)
+"""
+
+
+def test_the_kubelet_hands_out_pretended_gpus_with_their_library(node: State, fake_nvml: Path) -> None:
+    server_image = images.ours()[1].name
+    run_pod(node, "wants-gpu", image=server_image, resources="{nvidia.com/gpu: 1}")
+    until(node, "wants-gpu", '{.status.conditions[?(@.type=="PodScheduled")].reason}', "Unschedulable")
+    gpus.plug(node, 2, fake_nvml)
+    try:
+        kubectl(node, "wait", "--for=condition=Ready", "pod/wants-gpu", "--timeout=60s")
+        inside = ("exec", "wants-gpu", "--")
+        assert "NVIDIA_VISIBLE_DEVICES=GPU-pretended-" in kubectl(node, *inside, "env")
+        assert kubectl(node, *inside, "python3", "-c", ASK_NVML).strip() == "2"
+    finally:
+        kubectl(node, "delete", "pod", "wants-gpu")
+        gpus.unplug(node)
 
 
 def test_a_killed_kubelet_and_containerd_come_back_and_pods_live_on(sleeper: State) -> None:
