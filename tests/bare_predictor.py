@@ -4,6 +4,7 @@ It runs as a program of its own, because importing Paddle takes over SIGTERM and
 """
 
 import io
+import os
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -42,6 +43,9 @@ def _main(folder: str) -> None:
     # imported here: only the child process may load Paddle
     from paddle import inference  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
 
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # Paddle's oneDNN passes print to standard output
+
     model = files.locate(Path(folder))
     config = inference.Config(str(model.program), str(model.params))
     config.disable_glog_info()
@@ -50,7 +54,8 @@ def _main(folder: str) -> None:
         predictor.get_input_handle(name).copy_from_cpu(array)
     predictor.run()
     names = predictor.get_output_names()
-    np.savez(sys.stdout.buffer, **{name: predictor.get_output_handle(name).copy_to_cpu() for name in names})
+    with output:
+        np.savez(output, **{name: predictor.get_output_handle(name).copy_to_cpu() for name in names})
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ def create_app(service: Service) -> Flask:
 
     @app.after_request
     def count(response: Response) -> Response:
+        if "Allow" in response.headers:
+            response.headers["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
         route = request.url_rule.endpoint if request.url_rule else "other"
         service.metrics.answered(route, response.status_code, time.perf_counter() - g.began)
         return response

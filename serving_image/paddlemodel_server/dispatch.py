@@ -74,6 +74,10 @@ class Link(asyncio.Protocol):
         self._transport.write(bytes(self._out))
         self._out.clear()
 
+    def close(self) -> None:
+        """Part from the owner."""
+        self._transport.close()
+
     def data_received(self, data: bytes) -> None:
         """Settle the requests that the owner has answered."""
         if self._in:
@@ -121,6 +125,10 @@ class Dispatcher:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        links = [link for link in self._links if link]
+        for link in links:
+            link.close()
+        await asyncio.gather(*(link.lost for link in links))
         os.close(self._fd)
 
     def admit(self) -> None:
@@ -218,7 +226,7 @@ class Dispatcher:
                 await asyncio.sleep(RECONNECT_SECONDS)  # it is loading, or being replaced
                 continue
             self._links[owner] = link
-            await link.lost
+            await asyncio.shield(link.lost)
             self._links[owner] = None
             self._lose(owner)
 

@@ -93,7 +93,15 @@ def read(files: ModelFiles) -> Model:
     """Read the inputs and outputs of a model."""
     try:
         inputs, outputs = (_read_pir if files.format == "PIR" else _read_legacy)(files.program)
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        StopIteration,
+        TypeError,
+        ValueError,
+    ) as error:
         raise _unreadable(files.program, f"({type(error).__name__})") from error
     if not inputs or not outputs:
         raise _unreadable(files.program, "(it has no inputs or no outputs)")
@@ -198,7 +206,8 @@ def _column(op: bytes) -> int:
 
 
 def _text(value: Any) -> str:
-    return bytes(value).decode()
+    text: str = value.decode()
+    return text
 
 
 def _signed(value: int) -> int:

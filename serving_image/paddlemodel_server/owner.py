@@ -186,6 +186,7 @@ def main() -> None:
     die_with_parent(parent)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # sent only when no front is left
     settings = Settings.from_env(os.environ)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle prints to it, in the midst of the log's lines
     log.configure(settings.log_level, settings.log_format, f"owner-{index}")
     block = boards.Board(runtime.board_fd).owner(index)
     block.clear()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from paddlemodel_server.settings import Settings
 
-UNLIMITED_OWNERS = 4  # without a CPU limit a big node would otherwise get one copy of the model per core
+UNLIMITED = 4  # CPUs: without a limit a big node would otherwise get one copy of the model per core
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +30,11 @@ def plan(settings: Settings, cpus: float | None, usable: int, gpus: int) -> Size
         usable: how many CPUs the scheduler may give this process.
         gpus: how many GPUs the container sees.
     """
-    available = min(cpus or math.inf, usable)
+    available = min(cpus or UNLIMITED, usable)
     if settings.device == "gpu":
         owners = settings.owners or max(1, gpus)
     else:
-        owners = settings.owners or max(1, int(available if cpus else min(usable, UNLIMITED_OWNERS)))
+        owners = settings.owners or max(1, int(available))
     # Measured: one front feeds two CPU owners; beside a GPU decoding is what the cores are for.
     share = 4 if settings.device == "cpu" else 2
     fronts = settings.fronts or max(1, min(8, math.ceil(available / share)))

@@ -121,18 +121,22 @@ class GuardedProtocol(HttpToolsProtocol):
     def _late(self) -> None:
         if self.transport.is_closing():
             return
-        answered = self.cycle is not None and self.cycle.response_started
-        if self._timer_for == "linger" or answered or (self._timer_for == "head" and not self._head_bytes):
+        what, self._timer_for = self._timer_for, ""
+        cycle = self.cycle
+        if what == "head" and cycle is not None and not cycle.response_complete:
+            self._set_timer("head", self.head_seconds)  # pipelined behind a request that still waits
+            return
+        silent = what == "head" and not self._head_bytes
+        begun = what == "body" and cycle.response_started
+        if what == "linger" or silent or begun:
             self.transport.close()
         else:
-            self._refuse(408, f"The request's {self._timer_for} did not arrive in time.")
+            self._refuse(408, f"The request's {what} did not arrive in time.")
 
     def _refuse(self, status: int, message: str) -> None:
         body = protocol.as_json({"error": message}).body
-        head = b"content-type: application/json\r\ncontent-length: %d\r\nconnection: close\r\n\r\n" % len(
-            body
-        )
-        self.transport.write(STATUS_LINE[status] + head + body)
+        head = b"content-type: application/json\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
+        self.transport.write(STATUS_LINE[status] + head % len(body) + body)
         self.transport.close()
 
 

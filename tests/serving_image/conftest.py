@@ -1,0 +1,40 @@
+"""Models and servers that the serving tests share: exporting and starting cost seconds, so once a session."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serving_image import exporter, servers
+
+
+@pytest.fixture(scope="session")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
+    """The folder of a small model, by format (pir or legacy) and name; see exporter.py."""
+    folders: dict[str, Path] = {}
+
+    def find(model_format: str, name: str) -> Path:
+        if model_format not in folders:
+            folders[model_format] = tmp_path_factory.mktemp(model_format)
+            exporter.export(folders[model_format], model_format)
+        return folders[model_format] / name
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def server(
+    exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[servers.Server]:
+    """Two fronts and two owners serving `mixed`; tests may disturb it, but leave it ready."""
+    with servers.serving(
+        exported("pir", "mixed"),
+        tmp_path_factory.mktemp("server"),
+        name="mixed",
+        fronts=2,
+        owners=2,
+        max_request_bytes=1_000_000,
+        head_timeout_seconds=1,
+        body_timeout_seconds=1,
+    ) as running:
+        yield running

@@ -1,0 +1,133 @@
+"""Starts and watches real servers for the tests: supervisor, gunicorn, owners, Paddle."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+READY_SECONDS = 90
+
+
+def eventually(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """Wait for a condition; a bounded deadline, no fixed sleep."""
+    until = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > until:
+            raise TimeoutError(f"never happened: {what}")
+        time.sleep(0.02)
+
+
+class Server:
+    """A running server."""
+
+    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+        self.process = process
+        self.port = port
+        self.url = f"http://127.0.0.1:{port}"
+        self.log = log
+
+    def logged(self) -> str:
+        return self.log.read_text()
+
+    def ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the server ended: {self.logged()}")
+        try:
+            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    def wait_ready(self) -> None:
+        try:
+            eventually(self.ready, "ready", READY_SECONDS)
+        except TimeoutError:
+            raise RuntimeError(f"not ready: {self.logged()}") from None
+
+    def processes(self, module: str) -> list[psutil.Process]:
+        """The server's processes that run a module, such as `owner`."""
+        found = []
+        for process in psutil.Process(self.process.pid).children(recursive=True):
+            try:
+                if f"paddlemodel_server.{module}" in process.cmdline():
+                    found.append(process)
+            except psutil.Error:
+                continue  # it has just ended
+        return found
+
+    def runtime(self) -> dict[str, Any]:
+        """What the supervisor handed to its children."""
+        found: dict[str, Any] = json.loads(self.processes("front")[0].cmdline()[-1])
+        return found
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(how)
+        return self.process.wait(60)
+
+
+@contextmanager
+def serving(model: Path, folder: Path, **settings: object) -> Iterator[Server]:
+    """Run a server for a model; settings in lower case, without their prefix."""
+    server = start(model, folder, **settings)
+    try:
+        server.wait_ready()
+        yield server
+    finally:
+        end(server)
+
+
+def start(model: Path, folder: Path, **settings: object) -> Server:
+    port = free_port()
+    wishes = {"model_dir": model, "port": port, "bind": "127.0.0.1", "fronts": 1, "owners": 1} | settings
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")}
+    environment |= {f"PADDLEMODEL_{name.upper()}": str(value) for name, value in wishes.items()}
+    environment |= {"HOME": str(folder), "TMPDIR": str(folder)}
+    log = folder / f"server-{port}.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "paddlemodel_server.cli", "serve"],
+            env=environment,
+            stderr=output,
+            stdout=output,
+        )
+    return Server(process, port, log)
+
+
+def end(server: Server) -> None:
+    """Leave nothing behind, whatever the test did."""
+    if server.process.poll() is None:
+        server.process.terminate()
+        try:
+            server.process.wait(60)
+        except subprocess.TimeoutExpired:
+            server.process.kill()
+            server.process.wait()
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def tensor(name: str, datatype: str, array: Any) -> dict[str, Any]:
+    """One input of a V2 request."""
+    return {
+        "name": name,
+        "datatype": datatype,
+        "shape": list(array.shape),
+        "data": array.reshape(-1).tolist(),
+    }

@@ -1,0 +1,82 @@
+"""The small models of these tests, and the program that exports them: python small_models.py FOLDER."""
+
+import sys
+from typing import Any
+
+import paddle
+from paddle.static import InputSpec
+
+
+class Known(paddle.nn.Layer):
+    """Its answers are known without a predictor; one parameter, else Paddle writes no file for them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.two = self.create_parameter([1], default_initializer=paddle.nn.initializer.Constant(2))
+
+
+class Mixed(Known):
+    """Any number of rows and columns."""
+
+    def forward(self, x: Any) -> Any:
+        return x * self.two + 1, x.mean(axis=1)
+
+
+class Pair(Known):
+    """Two inputs of two dtypes, two outputs of two dtypes."""
+
+    def forward(self, x: Any, count: Any) -> Any:
+        return x * self.two + count.astype("float32"), count * 2
+
+
+class Coupled(Known):
+    """Its rows change each other: requests must never share a run."""
+
+    def forward(self, x: Any) -> Any:
+        return (x - x.mean(axis=0, keepdim=True)) * self.two
+
+
+class Picture(paddle.nn.Layer):
+    """A tiny convolutional classifier of ten classes that answers logits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.convolution = paddle.nn.Conv2D(3, 8, 3, stride=2)
+        self.linear = paddle.nn.Linear(8, 10)
+
+    def forward(self, image: Any) -> Any:
+        features = paddle.nn.functional.relu(self.convolution(image)).mean(axis=[2, 3])
+        return self.linear(features) * 3
+
+
+class Slow(paddle.nn.Layer):
+    """Takes a good part of a second, and one row only."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = self.create_parameter([1400, 1400])
+
+    def forward(self, x: Any) -> Any:
+        product = self.weight + x.mean()
+        for _ in range(3):
+            product = paddle.nn.functional.linear(product, self.weight) * 1e-3
+        return x + product.mean() * 0
+
+
+def main(folder: str) -> None:
+    paddle.seed(7)
+    models = {
+        "mixed": (Mixed(), [InputSpec([None, None], "float32", "x")]),
+        "pair": (Pair(), [InputSpec([None, 3], "float32", "x"), InputSpec([None, 1], "int64", "count")]),
+        "picture": (Picture(), [InputSpec([None, 3, 32, 32], "float32", "image")]),
+        "picture-one": (Picture(), [InputSpec([1, 3, 32, 32], "float32", "image")]),
+        "slow": (Slow(), [InputSpec([1, 4], "float32", "x")]),
+        "coupled": (Coupled(), [InputSpec([None, 4], "float32", "x")]),
+    }
+    for name, (layer, spec) in models.items():
+        layer.eval()
+        paddle.jit.save(layer, f"{folder}/{name}/inference", input_spec=spec)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

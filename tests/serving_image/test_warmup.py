@@ -1,0 +1,197 @@
+"""What is measured at the start, with a predictor that fails as Paddle fails."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.warmup import Array, Options, Prepared, prepare, said, sums_to_one
+
+
+class Fake:
+    """A predictor whose answers and times are given."""
+
+    def __init__(
+        self, answer: Callable[[Array], Array], seconds: Callable[[int], float], clock: "Clock"
+    ) -> None:
+        self.answer = answer
+        self.seconds = seconds
+        self.clock = clock
+        self.rows: list[int] = []
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        self.rows.append(len(arrays[0]))
+        self.clock.now += self.seconds(len(arrays[0]))
+        return [self.answer(arrays[0])]
+
+
+class Clock:
+    """Time passes only in runs."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def model(shape: tuple[int, ...] = (-1, 3), output: tuple[int, ...] = (-1, 3)) -> Model:
+    return Model(
+        format="PIR",
+        inputs=(Tensor(name="x", dtype="float32", shape=shape),),
+        outputs=(Tensor(name="y", dtype="float32", shape=output),),
+    )
+
+
+def run(
+    plain: Callable[[Array], Array] | None = None,
+    fast: Callable[[Array], Array] | None = None,
+    *,
+    seconds: Callable[[int], float] = lambda _: 0.01,
+    fast_seconds: Callable[[int], float] = lambda _: 0.005,
+    described: Model | None = None,
+    options: Options | None = None,
+) -> Prepared:
+    clock = Clock()
+    same = lambda x: x * 2  # noqa: E731 - shorter than a function
+    fakes = {
+        False: Fake(plain or same, seconds, clock),
+        True: Fake(fast or plain or same, fast_seconds, clock),
+    }
+    return prepare(
+        described or model(), lambda onednn: fakes[onednn], options or Options(cap=8, onednn=None), clock
+    )
+
+
+def fails(message: str = "(InvalidArgument) no") -> Callable[[Array], Array]:
+    def run(_: Array) -> Array:
+        raise RuntimeError(message)
+
+    return run
+
+
+def test_the_faster_of_two_equal_answers_is_kept() -> None:
+    assert run().onednn
+    assert not run(fast_seconds=lambda _: 0.02).onednn
+
+
+@pytest.mark.parametrize(
+    "fast",
+    [
+        fails("ConvertPirAttribute2RuntimeAttribute"),
+        lambda x: x * 2 + 0.1,
+        lambda x: x[:, :2],
+        lambda x: x * np.nan,
+    ],
+    ids=["it-fails", "it-differs", "it-has-another-shape", "it-answers-nan"],
+)
+def test_onednn_is_off_where(fast: Callable[[Array], Array]) -> None:
+    assert not run(fast=fast).onednn
+
+
+def test_a_choice_made_before_is_not_measured_again() -> None:
+    opened: list[bool] = []
+    clock = Clock()
+
+    def opens(onednn: bool) -> Fake:
+        opened.append(onednn)
+        return Fake(lambda x: x, lambda _: 0.01, clock)
+
+    prepare(model(), opens, Options(cap=1, onednn=True), clock)
+    assert opened == [True]
+
+
+def test_larger_runs_are_warmed_while_they_pay() -> None:
+    assert list(run(seconds=lambda _: 0.01, fast_seconds=lambda _: 0.01).sizes) == [1, 2, 4, 8]
+    linear = lambda rows: 0.01 * rows  # noqa: E731 - shorter than a function
+    assert list(run(seconds=linear, fast_seconds=linear).sizes) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("plain", "described"),
+    [
+        pytest.param(lambda x: x - x.mean(axis=0), model(), id="rows-change-each-other"),
+        pytest.param(lambda x: x.sum(axis=0), model(output=(-1,)), id="an-output-is-no-batch"),
+        pytest.param(lambda x: x, model(shape=(1, 3), output=(1, 3)), id="one-row-only"),
+        pytest.param(lambda x: x, model(shape=(1, 3), output=(-1, 3)), id="one-row-in"),
+    ],
+)
+def test_requests_run_alone_where(plain: Callable[[Array], Array], described: Model) -> None:
+    assert run(plain, described=described).sizes == {}
+
+
+def test_a_model_that_fails_on_two_rows_runs_them_alone() -> None:
+    def one(x: Array) -> Array:
+        if len(x) > 1:
+            raise RuntimeError("(InvalidArgument) batch")
+        return x
+
+    assert run(one).sizes == {}
+
+
+def test_open_dimensions_are_tried_until_the_model_runs() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def only_32(x: Array) -> Array:
+        seen.append(x.shape)
+        if x.shape[2] != 32:
+            raise RuntimeError("(InvalidArgument) sizes")
+        return x.reshape(len(x), -1)
+
+    prepared = run(only_32, described=model((-1, 3, -1, -1), (-1, -1)), options=Options(cap=2, onednn=None))
+    assert prepared.sizes
+    assert seen[:3] == [(1, 3, 64, 64), (1, 3, 224, 224), (1, 3, 320, 320)]
+
+
+def test_a_task_names_the_size_of_open_dimensions() -> None:
+    seen: list[tuple[int, ...]] = []
+
+    def note(x: Array) -> Array:
+        seen.append(x.shape)
+        return x.reshape(len(x), -1)
+
+    run(
+        note, described=model((-1, 3, -1, -1), (-1, -1)), options=Options(cap=1, onednn=None, sides=(48, 192))
+    )
+    assert set(seen) == {(1, 3, 48, 192)}
+
+
+def test_a_model_that_never_runs_is_served_only_if_its_sizes_may_be_to_blame() -> None:
+    prepared = run(fails(), described=model((-1, -1), (-1, -1)))
+    assert (prepared.sizes, prepared.onednn) == ({}, False)
+    with pytest.raises(StartError) as refusal:
+        run(fails(), fails())
+    assert refusal.value.reason == "ModelDoesNotRun"
+    assert "(InvalidArgument) no" in refusal.value.message
+
+
+def test_a_model_that_does_not_load_is_one_sentence() -> None:
+    def opens(_: bool) -> Any:
+        raise ValueError(
+            "C++ Traceback:\n0 paddle::x\nError Message Summary:\nNotFoundError: [Hint: no op]\n"
+        )
+
+    with pytest.raises(StartError) as refusal:
+        prepare(model(), opens, Options(cap=1, onednn=None), Clock())
+    assert refusal.value.reason == "ModelDoesNotLoad"
+    assert refusal.value.message == "Paddle cannot load the model: NotFoundError: [Hint: no op]."
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([[0.25, 0.75], [1, 0]], True),
+        ([[0.25, 0.25]], False),
+        ([[2, -1]], False),
+        ([[np.nan, 1]], False),
+        ([0.5, 0.5], False),
+    ],
+)
+def test_probabilities_are_recognised(scores: list[Any], expected: bool) -> None:
+    assert sums_to_one(np.array(scores, np.float32)) is expected
+
+
+def test_an_error_without_text_is_named() -> None:
+    assert said(KeyError()) == "KeyError"
+    assert said(None) == "None"
