@@ -15,7 +15,7 @@ from paddlemodel_server.fetch import Wish
 from paddlemodel_server.files import ModelFilesError
 
 from tests import models
-from tests.serving_image.file_server import FileServer, Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
+from tests.serving_image.file_server import Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 from tests.serving_image.model_builders import LEGACY_MODEL, PIR_MODEL, folder_of, tar_of, tree, zip_of
 
 COMPANIONS = {"labels.txt": b"cat\ndog\n", "inference.yml": b"Global: {}"}
@@ -82,12 +82,8 @@ def test_the_right_digest_is_accepted_and_a_wrong_one_leaves_nothing(goal: Path,
         )
         fetch.fetch(wish(goal, server.uri("/m.tar.gz"), right))
         # a model that is no longer the wished one does not stay
-        assert refused_with_record(goal, server, wrong).reason == "DigestMismatch"
+        assert refused(wish(goal, server.uri("/m.tar.gz"), wrong)).reason == "DigestMismatch"
     assert not goal.exists()
-
-
-def refused_with_record(goal: Path, server: FileServer, digest: str) -> ModelFilesError:
-    return refused(wish(goal, server.uri("/m.tar.gz"), digest))
 
 
 def test_finished_work_is_not_done_again(goal: Path, tmp_path: Path) -> None:
