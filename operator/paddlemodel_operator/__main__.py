@@ -10,11 +10,10 @@ def main() -> int:
     from paddlemodel_operator import handlers  # noqa: PLC0415 - kopf and the client take two seconds to load
 
     try:
-        handlers.run()
+        return handlers.run()
     except SettingsError as error:
         sys.stderr.write(f"paddlemodel-operator: {error}\n")
         return 2
-    return 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -61,11 +62,16 @@ class Api:
         return found
 
     async def list_all(self, kind: names.Kind, selector: str = "", namespace: str | None = None) -> Listing:
-        """Every object of a kind, in pages."""
+        """Every object of a kind, in pages; none of a kind that the cluster does not know (yet)."""
         items: list[Object] = []
         query = {"limit": str(PAGE), **({"labelSelector": selector} if selector else {})}
         while True:
-            page = await self._send("GET", kind.collection(namespace), query)
+            try:
+                page = await self._send("GET", kind.collection(namespace), query)
+            except ApiError as error:
+                if error.code == 404:
+                    return Listing(items=[], resource_version=sys.maxsize)
+                raise
             # Items of a list do not repeat what they are.
             items += [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page["items"]]
             following = page["metadata"].get("continue")
@@ -164,6 +170,7 @@ def _decoded(status: int, text: bytes) -> Object:
     try:
         answer = json.loads(text)
     except ValueError as error:
+        # "404 page not found", for example, is plain text.
         raise ApiError(status, "NotJson", text[:200].decode(errors="replace")) from error
     if status >= 300:
         message = str(answer.get("message", ""))[:1000]

@@ -155,10 +155,12 @@ def pods_are_refused(observed: Observed) -> Fault | None:
     return refusal(message) if message else None
 
 
-def server_is_not_ready(observed: Observed) -> Fault | None:
-    """Everything runs, but the rollout's deadline has passed."""
+def nothing_moves(observed: Observed) -> Fault | None:
+    """The rollout's deadline has passed, and no pod tells why."""
     if observed.workload is None or not observed.workload.stuck:
         return None
+    if not any(pod.server.running for pod in observed.pods):
+        return Fault("Stuck", "The pods have made no progress for 30 minutes: see kubectl describe of them.")
     return Fault(
         "ServerNotReady",
         "The server runs but did not become ready in time: see kubectl logs of its pods for what it waits "

@@ -16,6 +16,8 @@ from paddlemodel_operator.controller import Controller
 from paddlemodel_operator.endpoint import Endpoint
 from paddlemodel_operator.settings import Settings, from_environment
 
+log = logging.getLogger(__name__)
+
 KINDS = {(kind.group, kind.plural): kind for kind in names.WATCHED_KINDS}
 
 
@@ -94,8 +96,14 @@ def _configure_logging(mine: Settings) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
-def run() -> None:
-    """The whole process; returns when it was asked to stop."""
+def run() -> int:
+    """The whole process; returns its exit code."""
     mine = from_environment(os.environ)
     _configure_logging(mine)
-    kopf.run(standalone=True, clusterwide=True)
+    try:
+        kopf.run(standalone=True, clusterwide=True)
+    except Exception as error:  # noqa: BLE001 - whatever ended it, the kubelet starts a fresh process
+        # For example the definition was deleted: kopf's watch ends, and a fresh start waits for it to come.
+        log.error("Ending, to be started again: %s: %s", type(error).__name__, error)  # noqa: TRY400 - as above
+        return 1
+    return 0

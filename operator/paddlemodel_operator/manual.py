@@ -31,6 +31,7 @@ REASONS: Final = {
     "FetchOOMKilled": "The fetcher ran out of memory. Raise `spec.resources.limits.memory`.",
     "OOMKilled": "The server ran out of memory. Raise `spec.resources.limits.memory`.",
     "CrashLoop": "The server ends soon after each start without telling a reason of its own.",
+    "Stuck": "The pods made no progress for 30 minutes, and tell no reason. Look at `kubectl describe pod`.",
     "ServerNotReady": "The server runs but did not become ready within 30 minutes.",
 }
 

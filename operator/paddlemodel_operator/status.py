@@ -123,7 +123,7 @@ def _unready(model: PaddleModel, observed: Observed) -> Fault | None:
     return (
         faults.pods_are_refused(observed)
         or faults.pod_fault(model, observed)
-        or faults.server_is_not_ready(observed)
+        or faults.nothing_moves(observed)
         or Fault(PROGRESSING, _stage(observed))
     )
 

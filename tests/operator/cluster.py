@@ -46,7 +46,8 @@ class Cluster:
 
     def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
         """What a person would type; returns what it prints."""
-        command = [build.program("kubernetes", "kubectl"), "--kubeconfig", str(self.kubeconfig), *words]
+        program, cache = build.program("kubernetes", "kubectl"), self.kubeconfig.parent / "kubectl-cache"
+        command = [program, f"--kubeconfig={self.kubeconfig}", f"--cache-dir={cache}", *words]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, done.stderr
         return done.stdout + done.stderr

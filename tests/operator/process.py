@@ -20,9 +20,8 @@ def install(cluster: Cluster) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": charts.NAMESPACE}}
     objects = [item for item in charts.render() if item["kind"] != "Deployment"]
     cluster.apply(namespace, *objects)
-    cluster.kubectl(
-        "wait", "--for=condition=Established", "crd/paddlemodels.paddlemodel.dev", "--timeout=30s"
-    )
+    # Discovery, which kubectl asks for short names, follows a moment after the definition.
+    eventually(lambda: "FIELDS" in cluster.kubectl("explain", "pdm", check=False))
 
 
 class Operator:
@@ -52,6 +51,13 @@ class Operator:
             command = [sys.executable, "-m", "paddlemodel_operator"]
             self._process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=self._folder)
         eventually(self.is_idle, 60)
+
+    def revive(self) -> bool:
+        """Play the kubelet: start it again if it has ended; true while it runs."""
+        assert self._process is not None
+        if self._process.poll() is not None:
+            self.start()
+        return True
 
     def stop(self) -> int:
         assert self._process is not None

@@ -54,6 +54,7 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
         "ServerNotReady",
         "kubectl logs",
     ),
+    "pods that stay nowhere": (observed(pod(), stuck=True), {}, "Stuck", "kubectl describe"),
     "no GPU anywhere": (
         observed(pod(scheduled=False, unschedulable=NO_GPU)),
         GPU,
