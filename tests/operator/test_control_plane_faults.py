@@ -1,5 +1,7 @@
 """A hostile cluster: broken aggregated APIs, lost rights, a vanished definition, two operators at once."""
 
+from typing import Any
+
 import pytest
 import yaml
 from paddlemodel_operator import names
