@@ -15,11 +15,13 @@ import time
 from array import array
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import cast
 
 import httptools
 import uvloop
 
 WARM_UP_SECONDS = 0.5
+_GRACE_SECONDS = 10.0  # for the last answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,8 +106,7 @@ class _Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
         self._send()
 
     def _send(self) -> None:
@@ -146,7 +147,11 @@ async def _client(target: Target, concurrency: int, seconds: float) -> Measured:
     )
     start = time.perf_counter() + WARM_UP_SECONDS
     run = _Run(head.encode() + target.body, start, start + seconds)
-    await asyncio.gather(*(_keep_busy(run, target.port) for _ in range(concurrency)))
+    connections = [asyncio.create_task(_keep_busy(run, target.port)) for _ in range(concurrency)]
+    finished, left = await asyncio.wait(connections, timeout=WARM_UP_SECONDS + seconds + _GRACE_SECONDS)
+    for connection in left:
+        connection.cancel()
+    run.errors += len(left) + sum(connection.exception() is not None for connection in finished)
     done = sorted(run.latencies)
     if not done:
         raise RuntimeError(f"port {target.port} answered nothing in {seconds} s")
