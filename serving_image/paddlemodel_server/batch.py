@@ -6,15 +6,13 @@ size's time is known, so the choice is arithmetic: the size that answers most ro
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
 GAIN = 1.05  # a larger run must be this much better: timings are noisy, and a smaller run answers sooner
 
 
-@dataclass(frozen=True, slots=True)
-class Job(Generic[T]):
+class Job(NamedTuple, Generic[T]):
     """One waiting request; `ticket` is the owner's own business."""
 
     ticket: T
