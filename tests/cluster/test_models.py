@@ -128,7 +128,10 @@ def test_with_a_gpu_the_gpu_image_is_asked_for(operator: Target, node: State, ap
     """The kubelet hands out a pretended GPU; the GPU image cannot be built here, and its absence is named."""
     gpus.plug(node, 1)
     try:
-        applied(example("gpu-autoscaling-ingress.yaml") | {"metadata": {"name": "on-a-gpu"}})
+        content = example("gpu-autoscaling-ingress.yaml")
+        content["metadata"]["name"] = "on-a-gpu"
+        content["spec"]["resources"] = {"requests": {"cpu": "100m"}}  # two cores are all there may be
+        applied(content)
         item = wait_for(operator, "on-a-gpu", NAMESPACE, reason_is("ImagePull"), "the reason")
         assert "paddlemodel/server:0.1.0-gpu" in condition(item, "Ready")["message"]
     finally:
