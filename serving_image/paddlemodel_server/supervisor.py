@@ -155,7 +155,7 @@ class Supervisor:
     def _give_up(self, reason: str, message: str) -> int:
         logger.error(message, extra={"reason": reason})
         termination.write(reason, message)
-        self._end_fronts(signal.SIGQUIT)
+        self._end_fronts()
         self._end_owners()
         return 1
 
@@ -191,16 +191,16 @@ class Supervisor:
         logger.info("draining", extra={"signal": name})
         self._board.drain()
         time.sleep(DRAIN_SECONDS)
-        lost = self._end_fronts(signal.SIGTERM)
+        lost = self._end_fronts()
         self._end_owners()
         logger.info("stopped", extra={"clean": not lost})
         return 1 if lost else 0
 
-    def _end_fronts(self, how: signal.Signals) -> bool:
+    def _end_fronts(self) -> bool:
         """Let gunicorn end its workers; True where it had to be killed."""
         if not self._fronts_pid:
             return False
-        _signal(self._fronts_pid, how)
+        _signal(self._fronts_pid, signal.SIGTERM)  # uvicorn's worker is deaf to SIGQUIT
         if _wait(self._fronts_pid, self._settings.timeout_seconds + 10):
             return False
         logger.error("the fronts did not end in time; they are killed")

@@ -13,9 +13,10 @@ import numpy as np
 import orjson
 
 from paddlemodel_server.errors import BadRequestError
-from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.model import DATATYPES, Model, Tensor
 
 Array = np.ndarray[Any, np.dtype[Any]]
+_DATATYPES = {np.dtype(dtype): datatype for dtype, datatype in DATATYPES.items()}
 _SHOWN = 60  # characters of a client's own value that a message repeats
 
 
@@ -158,12 +159,12 @@ def render(name: str, model: Model, request: Request, outputs: Sequence[Array]) 
 
 
 def _output(name: str, array: Array) -> dict[str, Any]:
-    tensor = Tensor(name=name, dtype=array.dtype.name, shape=array.shape)
-    output: dict[str, Any] = {"name": name, "datatype": tensor.datatype, "shape": list(array.shape)}
+    datatype = _DATATYPES.get(array.dtype) or array.dtype.name.upper()
+    output: dict[str, Any] = {"name": name, "datatype": datatype, "shape": list(array.shape)}
     if array.dtype.kind == "f":
-        missing = array.size - int(np.isfinite(array).sum())
-        if missing:
-            output["parameters"] = {"non_finite_values": missing}
+        finite = np.isfinite(array)
+        if not finite.all():
+            output["parameters"] = {"non_finite_values": array.size - int(finite.sum())}
     output["data"] = np.ascontiguousarray(array).reshape(-1)
     return output
 

@@ -7,6 +7,7 @@ comes from outside, so a fake one can fail here as Paddle fails.
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -232,6 +233,7 @@ def _timed_sizes(predictor: Runs, example: list[Array], cap: int, clock: Clock) 
 
 def said(error: Exception | None) -> str:
     """The telling line of a Paddle error, which is otherwise a C++ stack trace."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = re.sub(r"\s*\(at /[^)]*\)", "", str(error))  # where in Paddle's own source
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("(", "[Hint")) or "Error:" in line]
     return " ".join((telling or lines or [type(error).__name__])[-2:])[:400].rstrip(".")
