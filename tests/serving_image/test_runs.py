@@ -1,0 +1,58 @@
+"""Which requests of a real server share a run: never those that would change each other's answers."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+
+from tests.serving_image.servers import Server, serving, tensor
+
+Export = Callable[[str, str], Path]
+Inputs = dict[str, np.ndarray[Any, Any]]
+DATATYPES = {"float32": "FP32", "int64": "INT64"}
+
+
+def answers(server: Server, requests: list[Inputs]) -> list[list[np.ndarray[Any, Any]]]:
+    """Send all at once; the outputs of each."""
+
+    def post(inputs: Inputs) -> list[np.ndarray[Any, Any]]:
+        body = {"inputs": [tensor(n, DATATYPES[a.dtype.name], a) for n, a in inputs.items()]}
+        answer = httpx.post(f"{server.url}/predict", json=body, timeout=60)
+        assert answer.status_code == 200, answer.text
+        return [np.array(o["data"]).reshape(o["shape"]) for o in answer.json()["outputs"]]
+
+    with ThreadPoolExecutor(16) as pool:
+        return list(pool.map(post, requests))
+
+
+def runs(server: Server) -> float:
+    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    return float(next(line for line in lines if line.startswith("paddle_batch_rows_count")).split()[1])
+
+
+def test_rows_that_change_each_other_run_alone(exported: Export, tmp_path: Path) -> None:
+    """The model subtracts the mean over the rows: beside another's rows every answer would be wrong."""
+    rng = np.random.default_rng(5)
+    requests = [{"x": rng.random((1 + at % 3, 4), np.float32)} for at in range(64)]
+    with serving(exported("legacy", "coupled"), tmp_path, name="coupled") as server:
+        for request, (found,) in zip(requests, answers(server, requests), strict=True):
+            x = request["x"]
+            assert np.allclose(found, (x - x.mean(axis=0)) * 2, atol=1e-5)
+        assert runs(server) == len(requests)
+        assert "no batching: rows of one run change each other's answers" in server.logged()
+
+
+def test_several_inputs_and_outputs_share_runs(exported: Export, tmp_path: Path) -> None:
+    """With a delay requests wait for company; each still gets its own rows of every output."""
+    rng = np.random.default_rng(6)
+    requests: list[Inputs] = [
+        {"x": rng.random((1, 3), np.float32), "count": rng.integers(-9, 9, (1, 1))} for _ in range(64)
+    ]
+    with serving(exported("pir", "pair"), tmp_path, name="pair", max_delay_ms=50) as server:
+        for request, (total, doubled) in zip(requests, answers(server, requests), strict=True):
+            assert np.allclose(total, request["x"] * 2 + request["count"], atol=1e-5)
+            assert doubled.tolist() == (request["count"] * 2).tolist()
+        assert runs(server) < len(requests)
