@@ -19,9 +19,9 @@ help:  ## list the targets
 demo: $(READY)  ## one YAML becomes a served model on a real node (KEEP=1 keeps it, KUBECONFIG=… uses your cluster)
 	@$(RUN)/python -m devcluster demo $(if $(KEEP),--keep) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
-test: $(READY)  ## every test, on real Kubernetes (PYTEST="-k word" narrows)
+test: $(READY)  ## every test, on real Kubernetes (PYTEST="-k word" narrows, KUBECONFIG=… as above)
 	@$(RUN)/python -m devcluster build
-	@$(RUN)/pytest $(PYTEST)
+	@$(RUN)/pytest -n 2 --dist loadgroup $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 check: $(READY)  ## format, lint, types, import contracts
 	@$(RUN)/ruff format --check .

@@ -58,7 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     command("status", _status, "list the clusters and their components")
     command("kubectl", _kubectl, "run kubectl against the cluster")
     command("helm", _helm, "run helm against the cluster")
-    command("build", _build, "compile the programs (about 13 minutes once) and check what the machine lacks")
+    command("build", _build, "compile the programs (about 13 minutes once) and, as root, build the images")
     command(
         "images", _images, "build the operator's and the server's images, and import them if the node is up"
     )
@@ -129,6 +129,9 @@ def _helm(arguments: argparse.Namespace) -> int:
 
 def _build(_: argparse.Namespace) -> int:
     build.build(build.NODE)
+    if os.geteuid() == 0:
+        images.build_pause()
+        images.build_all()
     return 0
 
 

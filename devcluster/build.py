@@ -4,18 +4,16 @@ Called by everything that starts a cluster. `go build` keeps finished packages i
 an interrupted build goes on where it stopped.
 """
 
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from devcluster import paths
 from devcluster.errors import DevclusterError
+from devcluster.locks import alone
 from devcluster.progress import Counter, say, step
 
 CONTROL_PLANE = ("kubernetes",)
@@ -52,7 +50,7 @@ def build(modules: tuple[str, ...]) -> None:
     minutes = sum(MINUTES[module] for module in missing)
     say(f"Compiling {', '.join(missing)} once, into {paths.cache()}: about {minutes} minutes on two cores.")
     say("It can be interrupted; the next run goes on where this one stopped.")
-    with _lock():
+    with alone("build"):
         for module in missing:
             if not binaries(module).exists():
                 with step(f"compile {module}"):
@@ -109,16 +107,3 @@ def _linker_flags(folder: Path) -> str:
         values = zip(("gitVersion", "gitMajor", "gitMinor"), found.groups(), strict=True)
         flags += "".join(f" -X {version}.{key}={value}" for key, value in values)
     return flags
-
-
-@contextmanager
-def _lock() -> Iterator[None]:
-    """One build at a time for each user: a second one waits, then finds everything done."""
-    paths.cache().mkdir(parents=True, exist_ok=True)
-    with (paths.cache() / "build.lock").open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            say("Another build is running; waiting for it.")
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from devcluster import build, cluster, debian
 from devcluster.errors import DevclusterError
+from devcluster.locks import alone
 from devcluster.node import PAUSE_IMAGE
 from devcluster.paths import REPOSITORY, State, cache
 from devcluster.progress import Counter, say, step
@@ -59,6 +60,11 @@ def ours() -> list[Image]:
 
 def build_all() -> list[Path]:
     """Build what changed; return the archives of all our images, and print their sizes."""
+    with alone("image build"):
+        return _build_all()
+
+
+def _build_all() -> list[Path]:
     archives = []
     for image in ours():
         archive = _archive(image.name, image.dockerfile, *_files(image))
@@ -75,14 +81,19 @@ def build_pause() -> list[Path]:
     debian.require_root()
     debian.install_missing()
     archive = _archive(PAUSE_IMAGE, _SUITE, *_LEAVE_OUT)
-    if not archive.exists():
-        _ensure_base()
-        with step("make the pause image"):
-            container = _buildah("from", "--pull-never", _BASE).strip()
-            _buildah("config", "--entrypoint", '["/bin/sleep", "infinity"]', container)
-            _buildah("commit", "--rm", "--quiet", container, PAUSE_IMAGE)
-            _push(PAUSE_IMAGE, archive)
+    with alone("image build"):
+        if not archive.exists():
+            _make_pause(archive)
     return [archive]
+
+
+def _make_pause(archive: Path) -> None:
+    _ensure_base()
+    with step("make the pause image"):
+        container = _buildah("from", "--pull-never", _BASE).strip()
+        _buildah("config", "--entrypoint", '["/bin/sleep", "infinity"]', container)
+        _buildah("commit", "--rm", "--quiet", container, PAUSE_IMAGE)
+        _push(PAUSE_IMAGE, archive)
 
 
 def load(state: State, archives: list[Path]) -> None:

@@ -18,6 +18,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--images", default="", help="with --kubeconfig: where our images were pushed")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """`make test` runs two folders at a time; each shares its servers and clusters."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
+
+
 @pytest.fixture(scope="session")
 def control_plane() -> Iterator[Path]:
     """The administrator's kubeconfig of a fresh control plane on 127.0.0.1, without nodes.
@@ -32,8 +38,10 @@ def control_plane() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def node() -> Iterator[State]:
+def node(request: pytest.FixtureRequest) -> Iterator[State]:
     """A whole node of our own with both images imported; needs root, and says so."""
+    if request.config.getoption("--kubeconfig"):
+        pytest.skip("needs a node of our own, and --kubeconfig names another cluster")
     try:
         debian.require_root()
     except DevclusterError as error:
