@@ -47,6 +47,7 @@ class Api:
 
     def __init__(self, api_client: client.ApiClient, timeout: float) -> None:
         self._client = api_client
+        self._client.user_agent = names.FIELD_MANAGER
         self._timeout = timeout
 
     async def __aenter__(self) -> Self:
@@ -78,6 +79,14 @@ class Api:
             if not following:
                 return Listing(items=items, resource_version=int(page["metadata"]["resourceVersion"]))
             query["continue"] = following
+
+    async def serves(self, kind: names.Kind) -> bool:
+        """Whether discovery, from which kopf learns what it may watch, tells of a kind."""
+        groups = (await self._send("GET", "/apis"))["groups"]
+        if kind.group not in {group["name"] for group in groups}:
+            return False
+        resources = (await self._send("GET", f"/apis/{kind.api_version}"))["resources"]
+        return kind.plural in {resource["name"] for resource in resources}
 
     async def get(self, kind: names.Kind, namespace: str, name: str) -> Object | None:
         """One object, or None."""

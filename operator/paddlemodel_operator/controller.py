@@ -18,6 +18,7 @@ from paddlemodel_operator.settings import Settings
 log = logging.getLogger(__name__)
 
 LIST_RETRY_SECONDS: Final = 5.0
+DEFINITION_SECONDS: Final = 2.0
 
 
 class Controller:
@@ -34,8 +35,13 @@ class Controller:
         self._synced = False
         self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
-        """Begin with a complete list of everything: no decision is made on half a picture."""
+    async def start(self) -> None:
+        """Wait for the definition, then begin with a complete list: no decision is made on half a picture.
+
+        kopf starts its watches when this returns, and does not notice a kind that comes a moment later.
+        """
+        while not await self._has_definition():  # noqa: ASYNC110 - waits for a server, not for a task
+            await asyncio.sleep(DEFINITION_SECONDS)
         self._tasks.append(asyncio.create_task(self._run(), name="controller"))
 
     async def stop(self) -> None:
@@ -65,6 +71,19 @@ class Controller:
             "secondsWaiting": round(wait, 1),
         }
         return self._heartbeat.complaints(wait), state
+
+    async def _has_definition(self) -> bool:
+        self._heartbeat.resync()
+        try:
+            found = await self._api.serves(names.MODEL)
+        except ApiError as error:
+            log.warning("Cannot ask for the definition of %s, trying again: %s", names.PLURAL, error)
+            return False
+        if not found:
+            log.warning(
+                "Waiting for the definition %s: install it, or the chart with crds.enabled.", names.CRD_NAME
+            )
+        return found
 
     async def _run(self) -> None:
         while not await self._resync():  # noqa: ASYNC110 - waits for a server, not for a task
@@ -113,7 +132,7 @@ class Controller:
         try:
             await reconcile(self._world, key)
         except Retry as error:
-            log.info("%s/%s: %s", *key, error)
+            log.debug("%s/%s: %s", *key, error)
             self._queue.add(key, error.seconds)
         except (ApiError, NameConflict) as error:
             delay = self._queue.retry(key)

@@ -28,9 +28,9 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -
     _configure(settings, mine)
     api = await connect(mine.request_timeout_seconds)
     memo.controller = Controller(api, mine, instance=socket.gethostname())
-    memo.controller.start()
     memo.endpoint = Endpoint(mine.health_bind, memo.controller.health)
     await memo.endpoint.start()
+    await memo.controller.start()
 
 
 @kopf.on.cleanup()
@@ -72,17 +72,15 @@ async def on_event(event: kopf.RawEvent, resource: kopf.Resource, memo: kopf.Mem
 
 def _configure(settings: kopf.OperatorSettings, mine: Settings) -> None:
     settings.posting.enabled = False  # Events are ours, on transitions only.
-    settings.scanning.disabled = False  # A CRD that is installed later is found; see the selector below.
+    settings.scanning.disabled = (
+        True  # The controller waits for the definition; no right on others is needed.
+    )
     settings.watching.server_timeout = 300
     settings.watching.client_timeout = 330
     settings.watching.connect_timeout = 10
     settings.networking.request_timeout = mine.request_timeout_seconds
     settings.networking.error_backoffs = [1, 2, 4, 8, 16, 30]
     settings.queueing.worker_limit = 64
-    # Only the one CRD, so that RBAC can name it.
-    settings.watching.field_selectors["apiextensions.k8s.io", "customresourcedefinitions"] = (
-        f"metadata.name={names.CRD_NAME}"
-    )
     for kind in (*names.CHILD_KINDS, names.POD):
         settings.watching.label_selectors[kind.group, kind.version, kind.plural] = names.CHILD_SELECTOR
 
@@ -103,7 +101,7 @@ def run() -> int:
     try:
         kopf.run(standalone=True, clusterwide=True)
     except Exception as error:  # noqa: BLE001 - whatever ended it, the kubelet starts a fresh process
-        # For example the definition was deleted: kopf's watch ends, and a fresh start waits for it to come.
+        # For example the definition was deleted: kopf's watch ends, and a fresh start waits for its return.
         log.error("Ending, to be started again: %s: %s", type(error).__name__, error)  # noqa: TRY400 - as above
         return 1
     return 0

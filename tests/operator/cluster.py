@@ -104,14 +104,15 @@ class Cluster:
     def audit_log(self) -> Path:
         return self.kubeconfig.parent / "logs" / "audit.log"
 
-    def writes(self, user: str, since: int) -> list[str]:
-        """The write requests of one user after a position in the audit log."""
+    def writes(self, user: str, namespace: str, since: int) -> list[str]:
+        """The write requests of one user in one namespace after a position in the audit log."""
         lines = self.audit_log.read_bytes()[since:].decode().splitlines()
         entries = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
         return [
             f"{entry['verb']} {entry['requestURI']}"
             for entry in entries
-            if entry["user"]["username"] == user and entry["verb"] in WRITES
+            if (entry["user"]["username"], entry["objectRef"].get("namespace")) == (user, namespace)
+            and entry["verb"] in WRITES
         ]
 
     def mark(self) -> int:

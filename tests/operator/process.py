@@ -33,8 +33,8 @@ class Operator:
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "operator.log"
 
-    def start(self, **settings: str) -> None:
-        """Return when it has listed everything and looked at every model."""
+    def start(self, *, wait: bool = True, **settings: str) -> None:
+        """Return when it has listed everything and looked at every model, or at once."""
         token = self._cluster.kubectl(
             "create", "token", "paddlemodel-operator", "-n", charts.NAMESPACE
         ).strip()
@@ -50,7 +50,8 @@ class Operator:
         with self.log.open("ab") as log:
             command = [sys.executable, "-m", "paddlemodel_operator"]
             self._process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=self._folder)
-        eventually(self.is_idle, 60)
+        if wait:
+            eventually(self.is_idle, 60)
 
     def revive(self) -> bool:
         """Play the kubelet: start it again if it has ended; true while it runs."""

@@ -142,7 +142,7 @@ def test_a_deleted_model_takes_its_children_along(
     cluster.kubectl("delete", "pdm", "resnet50", "-n", namespace, "--timeout=20s")
     eventually(lambda: not any(cluster.get(kind, namespace, "resnet50") for kind in CHILDREN))
     eventually(operator.is_idle)
-    assert cluster.writes(USER, mark) == []
+    assert cluster.writes(USER, namespace, mark) == []
 
 
 def test_a_restart_writes_nothing(cluster: Cluster, operator: Operator, namespace: str) -> None:
@@ -160,7 +160,7 @@ def test_a_restart_writes_nothing(cluster: Cluster, operator: Operator, namespac
     mark = cluster.mark()
     operator.restart()
     assert [cluster.need(names.MODEL, namespace, name)["status"] for name in "abc"] == before
-    assert cluster.writes(USER, mark) == []
+    assert cluster.writes(USER, namespace, mark) == []
 
 
 def test_a_killed_operator_goes_on_where_it_was(cluster: Cluster, operator: Operator, namespace: str) -> None:
@@ -226,6 +226,6 @@ def test_a_child_that_the_api_refuses_is_told_without_a_hot_loop(
     cluster.apply(wish(namespace, pod={"tolerations": [{"key": "a", "operator": "Nonsense"}]}))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "ChildInvalid")
     assert "Nonsense" in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
-    assert len([one for one in cluster.writes(USER, mark) if "/deployments/" in one]) < 6
+    assert len([one for one in cluster.writes(USER, namespace, mark) if "/deployments/" in one]) < 6
     cluster.apply(wish(namespace))
     settled(cluster, operator, namespace)

@@ -26,6 +26,7 @@ Right = tuple[str, str, str, str]
 
 # What each method of the one door to the API asks of RBAC. A server-side apply of a new object needs create.
 VERBS = {
+    "serves": (),  # discovery, which every authenticated user may read
     "list_all": ("list",),
     "get": ("get",),
     "apply": ("create", "patch"),
@@ -46,10 +47,7 @@ def needed() -> set[Right]:
     for kind in names.CHILD_KINDS:
         verbs = (*VERBS["get"], *VERBS["apply"], *VERBS["replace_lists"], *VERBS["delete"])
         rights |= {(kind.group, kind.plural, "", verb) for verb in verbs}
-    rights |= {(names.EVENT.group, names.EVENT.plural, "", verb) for verb in VERBS["create_event"]}
-    # kopf looks for the definition of what it watches.
-    definition = ("apiextensions.k8s.io", "customresourcedefinitions", names.CRD_NAME)
-    return rights | {(*definition, verb) for verb in ("list", "watch")}
+    return rights | {(names.EVENT.group, names.EVENT.plural, "", verb) for verb in VERBS["create_event"]}
 
 
 def granted() -> set[Right]:
