@@ -48,7 +48,6 @@ SERVER = {
     "volumeMounts": [
         {"name": "models", "mountPath": "/models", "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},
-        {"name": "shm", "mountPath": "/dev/shm"},
     ],
     "startupProbe": {
         "httpGet": {"path": "/healthz", "port": "http"},
@@ -78,7 +77,6 @@ POD_SPEC = {
     "volumes": [
         {"name": "models", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
-        {"name": "shm", "emptyDir": {"medium": "Memory"}},
     ],
     "securityContext": {
         "runAsNonRoot": True,

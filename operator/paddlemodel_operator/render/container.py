@@ -70,7 +70,6 @@ def server(model: PaddleModel, image: str) -> Object:
         "volumeMounts": [
             {**_mount(_VOLUME_MODELS, "/models"), "readOnly": True},
             _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
-            _mount("shm", "/dev/shm"),  # noqa: S108 - inside the container
         ],
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 2, "failureThreshold": LOAD_SECONDS // 2},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
@@ -85,7 +84,6 @@ def volumes(model: PaddleModel) -> list[Object]:
     result: list[Object] = [
         {"name": _VOLUME_MODELS, "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
-        {"name": "shm", "emptyDir": {"medium": "Memory"}},
     ]
     claim = _claim(model.spec.model.uri)
     if claim:
