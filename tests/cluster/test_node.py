@@ -1,6 +1,7 @@
 """devcluster's node: real pods, Services, DNS, limits and GPUs for the scheduler; `down` leaves nothing."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,24 +130,28 @@ def test_a_killed_kubelet_and_containerd_come_back_and_pods_live_on(sleeper: Sta
     kubectl(sleeper, "delete", "pod", "after")
 
 
-def test_down_leaves_no_process_mount_interface_cgroup_or_file() -> None:
+def test_after_a_killed_init_down_leaves_no_process_mount_interface_cgroup_or_file() -> None:
+    """Killing the one process from which all others come is the hardest end a node can have."""
     name = f"gone-{os.getpid()}"
     mounts, interfaces = host_mounts(), host_interfaces()
+    logs_before = Path("/var/log/pods").exists()
     try:
         state = cluster.up_node(name)
-        init = Process.read(state.pid)
-        assert init is not None
-        family = psutil.Process(init.pid).children(recursive=True)
-        assert {"kubelet", "containerd", "etcd"} <= {process.name() for process in family}
+        process = Process.read(state.pid)
+        assert process is not None
+        family = psutil.Process(process.pid).children(recursive=True)
+        assert {"kubelet", "containerd", "etcd"} <= {member.name() for member in family}
+        os.kill(process.namespace_pid(), signal.SIGKILL)
+        psutil.wait_procs(family, timeout=30)
+        assert [member for member in family if member.is_running()] == []
     finally:
         cluster.down(name)
-    assert not [process for process in family if process.is_running()]
     assert host_mounts() == mounts
     assert host_interfaces() == interfaces
     assert BRIDGE not in interfaces
     assert [h.group(name) for h in cgroups.hierarchies() if h.group(name).exists()] == []
     assert not state.root.exists()
-    assert not Path("/var/log/pods").exists()
+    assert Path("/var/log/pods").exists() == logs_before
 
 
 def host_mounts() -> list[str]:
