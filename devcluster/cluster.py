@@ -8,6 +8,8 @@ import os
 import shutil
 import socket
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from devcluster import build, cgroups, control_plane, credentials, debian, node, waiting
 from devcluster.control_plane import Endpoints
@@ -45,6 +47,15 @@ def up_control_plane(name: str) -> State:
     _start(state, prefix=[])
     waiting.for_api(state)
     return state
+
+
+@contextmanager
+def control_plane_for(name: str) -> Iterator[State]:
+    """A control plane that is gone afterwards, for tests."""
+    try:
+        yield up_control_plane(name)
+    finally:
+        down(name)
 
 
 def up_node(name: str) -> State:

@@ -30,11 +30,8 @@ def control_plane() -> Iterator[Path]:
 
     Its audit log of write requests is `logs/audit.log` beside the kubeconfig.
     """
-    name = f"test-{os.getpid()}"
-    try:
-        yield cluster.up_control_plane(name).kubeconfig
-    finally:
-        cluster.down(name)
+    with cluster.control_plane_for(f"test-{os.getpid()}") as state:
+        yield state.kubeconfig
 
 
 @pytest.fixture(scope="session")

@@ -233,7 +233,8 @@ class Dispatcher:
     async def _connect(self, owner: int) -> Link:
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            connection.connect(str(self._runtime.socket(owner)))  # local: it fails or succeeds at once
+            with self._runtime.socket(owner) as address:
+                connection.connect(address)  # local: it fails or succeeds at once
             hello = slots.HELLO.pack(self._slots.count, self._slots.size)
             socket.send_fds(connection, [hello], [self._fd])
             connection.setblocking(False)

@@ -14,6 +14,7 @@ import signal
 import socket
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -209,9 +210,9 @@ def main() -> None:
             paddle=predict.version(),
         ).save(runtime.folder)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
-        path = runtime.socket(index)
-        path.unlink(missing_ok=True)
-        listener.bind(str(path))
+        with runtime.socket(index) as address:
+            Path(address).unlink(missing_ok=True)
+            listener.bind(address)
         listener.listen(boards.MAX_FRONTS)
         block.load_ms = round(seconds * 1e3)
         block.best_batch = best_size(settings.max_batch_size, prepared.sizes) if prepared.sizes else 1

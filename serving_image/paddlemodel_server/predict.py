@@ -1,8 +1,8 @@
 """The only file that imports Paddle: one predictor, loaded and run by the one owner process that holds it.
 
 `predictor.run()` keeps the GIL and a predictor must never be shared, so nothing here is used by a front.
-The GPU branch calls what Paddle documents, with the signatures of the installed package; it has not been run on
-a GPU yet.
+The GPU branch calls what Paddle documents, with the signatures of the installed package; it has not been run
+on a GPU yet.
 """
 
 import os

@@ -8,6 +8,8 @@ import ctypes
 import json
 import os
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,9 +37,17 @@ class Runtime:
         body = json.loads(text)
         return cls(folder=Path(body["folder"]), board_fd=body["board_fd"], sizes=Sizes(**body["sizes"]))
 
-    def socket(self, owner: int) -> Path:
-        """Where an owner listens once it is ready."""
-        return self.folder / f"owner-{owner}.sock"
+    @contextmanager
+    def socket(self, owner: int) -> Iterator[str]:
+        """Where an owner listens once it is ready, as an address to bind or connect to.
+
+        A unix socket's address has room for 107 bytes; by way of the folder's descriptor every folder fits.
+        """
+        folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
+        try:
+            yield f"/proc/self/fd/{folder}/owner-{owner}.sock"
+        finally:
+            os.close(folder)
 
     def failure(self, owner: int) -> Path:
         """Where an owner leaves the reason why it cannot start."""

@@ -5,7 +5,6 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -20,24 +19,16 @@ from devcluster.process import Process
 pytestmark = pytest.mark.control_plane
 
 
-@contextmanager
-def control_plane_named(name: str) -> Iterator[State]:
-    try:
-        yield cluster.up_control_plane(name)
-    finally:
-        cluster.down(name)
-
-
 @pytest.fixture(scope="module")
 def shared() -> Iterator[State]:
-    with control_plane_named(f"cp-{os.getpid()}") as state:
+    with cluster.control_plane_for(f"cp-{os.getpid()}") as state:
         yield state
 
 
 @pytest.fixture
 def doomed() -> Iterator[State]:
     """One that the test destroys."""
-    with control_plane_named(f"doomed-{os.getpid()}") as state:
+    with cluster.control_plane_for(f"doomed-{os.getpid()}") as state:
         yield state
 
 
@@ -107,6 +98,7 @@ def test_a_killed_api_server_comes_back_with_its_data(shared: State) -> None:
     while time.monotonic() < deadline:
         try:
             answer = kubectl(shared, "get", "configmap", "kept", "-o", "name")
+            kubectl(shared, "get", "--raw", "/readyz")  # the next test needs it whole
             break
         except DevclusterError:
             time.sleep(0.1)

@@ -74,5 +74,5 @@ def test_models_outlive_the_release(control_plane: Path) -> None:
     cluster.helm("uninstall", "paddlemodel-operator")
     cluster.kubectl("wait", "--for=delete", CRD, "--timeout=30s")
 
-    # As other tests of the session expect to find it.
+    # As other tests of this folder expect to find it.
     cluster.kubectl("apply", "--server-side", "-f", "crds/paddlemodels.yaml")
