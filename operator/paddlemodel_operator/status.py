@@ -114,12 +114,12 @@ def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Verdi
 
 def _unready(model: PaddleModel, observed: Observed) -> Fault | None:
     workload = observed.workload
-    if workload is None or not workload.current:
-        return Fault(PROGRESSING, "The Deployment is being created or changed.")
-    if workload.wished == 0:
+    if workload is not None and workload.wished == 0:
         return Fault("ScaledToZero", "spec.replicas is 0: raise it to serve the model.")
     if observed.ready_pods:
-        return None
+        return None  # They are of the newest version, whatever the Deployment's controller has yet to see.
+    if workload is None or not workload.current:
+        return Fault(PROGRESSING, "The Deployment is being created or changed.")
     return (
         faults.pods_are_refused(observed)
         or faults.pod_fault(model, observed)

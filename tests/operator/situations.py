@@ -4,7 +4,7 @@ from typing import Any
 
 from paddlemodel_operator.observe import Container, Observed, Pod
 
-from tests.operator.builders import fetched, observed, pod, ready_pod, words
+from tests.operator.builders import fetched, observed, pod, words
 
 SERVER_UP = Container(running=True)
 GPU = {"device": "GPU"}
@@ -23,7 +23,7 @@ NO_GPU = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
 SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
     "no Deployment yet": (Observed(), {}, "Progressing", "is being created"),
     "a change that the Deployment's controller has not seen": (
-        observed(ready_pod(), current=False),
+        observed(current=False),
         {},
         "Progressing",
         "changed",

@@ -57,6 +57,15 @@ def test_a_pod_that_answers_makes_it_ready() -> None:
     assert condition(status, "Progressing")["reason"] == "Complete"
 
 
+def test_scaling_does_not_interrupt_readiness() -> None:
+    """The Deployment's controller has not seen the new number yet; the pods of this version still answer."""
+    before = judged(observed(ready_pod()))
+    after = judge(model(), observed(ready_pod(), current=False, wished=2), None, before, LATER)
+    ready = condition(after)
+    assert (ready["status"], ready["reason"], ready["lastTransitionTime"]) == ("True", "Serving", NOW)
+    assert condition(after, "Progressing")["reason"] == "Applying"
+
+
 def test_the_whole_status_of_a_ready_model() -> None:
     status = judged(observed(ready_pod(), ready_pod("pod-b"), wished=3, replicas=3, updated=3), replicas=3)
     del status["conditions"]
