@@ -5,6 +5,8 @@ The GPU branch calls what Paddle documents, with the signatures of the installed
 on a GPU yet.
 """
 
+import contextlib
+import io
 import os
 import signal
 import threading
@@ -18,8 +20,9 @@ from paddlemodel_server.files import ModelFiles
 from paddlemodel_server.model import Model
 
 os.environ.setdefault("GLOG_minloglevel", "2")
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # it warns about a missing compiler cache
+# It warns of a missing compiler cache, and prints advice about OMP_NUM_THREADS: neither is a line of our log.
+with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+    warnings.simplefilter("ignore")
     import paddle
     from paddle import inference
 
