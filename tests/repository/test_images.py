@@ -90,6 +90,7 @@ def install(tmp_path: Path, **arguments: str) -> tuple[int, list[str], str]:
     return done.returncode, calls.read_text().splitlines() if calls.exists() else [], done.stderr
 
 
+INDEX = "https://index.example/cu126/"
 ALWAYS = "--python /opt/venv/bin/python install --no-cache-dir --no-compile --only-binary :all:"
 
 
@@ -99,11 +100,11 @@ def test_cpu_installs_the_lock_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_gpu_takes_only_paddle_and_its_cuda_libraries_from_paddle_s_index(tmp_path: Path) -> None:
-    code, calls, _ = install(tmp_path, DEVICE="gpu", PADDLE_INDEX="https://index.example/cu126/")
+    code, calls, _ = install(tmp_path, DEVICE="gpu", PADDLE_INDEX=INDEX)
     assert code == 0
     locked, paddle = calls
     assert locked.startswith(f"{ALWAYS} --require-hashes -r {tmp_path}/")
-    assert paddle == f"{ALWAYS} --index-url https://index.example/cu126/ paddlepaddle-gpu=={paddle_version()}"
+    assert paddle == f"{ALWAYS} --index-url {INDEX} paddlepaddle-gpu=={paddle_version()}"
     # Everything but paddlepaddle itself comes from the lock of the CPU image, hashes included.
     assert requirements(tmp_path / "list") == requirements(LOCK) - {f"paddlepaddle=={paddle_version()}"}
     assert "paddlepaddle" not in (tmp_path / "list").read_text()
