@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from devcluster import build, cgroups, control_plane, credentials, debian, node, waiting
 from devcluster.control_plane import Endpoints
 from devcluster.errors import DevclusterError
-from devcluster.paths import REPOSITORY, State, states
+from devcluster.paths import State, for_our_modules, states
 from devcluster.plan import Component, Plan
 from devcluster.process import Process, spawn
 
@@ -170,8 +170,7 @@ def _write_plan(state: State, components: list[Component], *, listener: socket.s
 def _start(state: State, *, prefix: list[str]) -> None:
     """Start init in a session of its own; it outlives this process."""
     argv = [*prefix, sys.executable, "-m", "devcluster.init", str(state.plan)]
-    environment = {"PYTHONPATH": str(REPOSITORY)}
-    pid = spawn(argv, state.logs / "init.log", environment=environment, session=True)
+    pid = spawn(argv, state.logs / "init.log", environment=for_our_modules(), session=True)
     Process.of(pid).write(state.pid)
 
 

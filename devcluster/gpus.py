@@ -5,7 +5,7 @@ from pathlib import Path
 
 from devcluster import cluster, node, waiting
 from devcluster.device_plugin import RESOURCE
-from devcluster.paths import REPOSITORY, State
+from devcluster.paths import State, for_our_modules
 from devcluster.process import Process, spawn
 
 #: Where NVIDIA's runtime puts the library of the driver.
@@ -29,7 +29,7 @@ def plug(state: State, count: int, nvml: Path | None = None) -> None:
     pid = spawn(
         cluster.inside(state, *words),
         state.logs / "device-plugin.log",
-        environment={"PYTHONPATH": str(REPOSITORY)},
+        environment=for_our_modules(),
         session=True,
     )
     Process.of(pid).write(_pid_file(state))

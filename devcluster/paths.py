@@ -25,6 +25,12 @@ def states() -> Path:
     return Path(base) / "paddlemodel" / "devcluster"
 
 
+def for_our_modules() -> dict[str, str]:
+    """The environment in which `python -m devcluster.…` works from any folder."""
+    known = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join([str(REPOSITORY), *([known] if known else [])])}
+
+
 @dataclass(frozen=True)
 class State:
     """The files of one cluster; `down` removes the folder whole."""
