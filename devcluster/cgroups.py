@@ -41,23 +41,34 @@ def hierarchies() -> list[Hierarchy]:
 
 
 def join(name: str) -> list[str]:
-    """Make the cluster's groups; return the words that run a command inside them.
+    """Make the cluster's groups; return the words that run a command inside them, in a cgroup namespace.
+
+    The namespace's root is the cluster's group. On v2 a group with processes may not enable controllers for
+    others, so there the command moves on into a leaf.
 
     Raises:
         DevclusterError: This machine has no cgroups.
     """
-    joins = []
+    roots, leaves = [], []
     for hierarchy in hierarchies():
         group = hierarchy.group(name)
         group.mkdir(exist_ok=True)
         if "cpuset" in hierarchy.options.split(","):  # v1: an empty cpuset admits no process
             for file in ("cpuset.cpus", "cpuset.mems"):
                 (group / file).write_text((hierarchy.path / file).read_text())
-        joins.append(str(group / "cgroup.procs"))
-    if not joins:
+        roots.append(str(group / "cgroup.procs"))
+        if hierarchy.kind == "cgroup2":
+            leaf = group / "init"
+            leaf.mkdir(exist_ok=True)
+            leaves.append(str(leaf / "cgroup.procs"))
+    if not roots:
         raise DevclusterError("no cgroup hierarchy is mounted here: a node needs cgroups (v1 or v2)")
+    return [*_entering(roots), "unshare", "--cgroup", "--", *_entering(leaves)]
+
+
+def _entering(files: list[str]) -> list[str]:
     script = 'until [ "$1" = -- ]; do echo $$ > "$1"; shift; done; shift; exec "$@"'
-    return ["sh", "-ec", script, "sh", *joins, "--"]
+    return ["sh", "-ec", script, "sh", *files, "--"]
 
 
 def mount_own() -> None:
@@ -72,14 +83,10 @@ def mount_own() -> None:
 
 
 def _delegate(root: Path) -> None:
-    """On v2 a group with processes may not enable controllers: init moves into a leaf first."""
+    """On v2, let the groups of pods have every controller; in a hybrid v1 owns them all."""
     controllers = (root / "cgroup.controllers").read_text().split()
-    if not controllers:  # hybrid: v1 owns them all
-        return
-    leaf = root / "init"
-    leaf.mkdir(exist_ok=True)
-    (leaf / "cgroup.procs").write_text(str(os.getpid()))
-    (root / "cgroup.subtree_control").write_text(" ".join(f"+{item}" for item in controllers))
+    if controllers:
+        (root / "cgroup.subtree_control").write_text(" ".join(f"+{item}" for item in controllers))
 
 
 def remove(name: str) -> None:

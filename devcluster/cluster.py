@@ -22,7 +22,7 @@ _NODE_ENDPOINTS = Endpoints(
     address=node.ADDRESS, api=6443, etcd=2379, etcd_peer=2380, controller_manager=10257, scheduler=10259
 )
 _UNSHARE = [
-    "unshare", "--net", "--mount", "--pid", "--uts", "--ipc", "--cgroup",
+    "unshare", "--net", "--mount", "--pid", "--uts", "--ipc",
     "--fork", "--kill-child", "--mount-proc", "--",
 ]  # fmt: skip
 
