@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from paddlemodel_operator import names
@@ -18,7 +18,19 @@ from paddlemodel_operator.settings import Settings
 log = logging.getLogger(__name__)
 
 LIST_RETRY_SECONDS: Final = 5.0
+SETTLE_SECONDS: Final = 10.0
 DEFINITION_SECONDS: Final = 2.0
+
+
+def pauses(resync_seconds: float) -> Iterator[float]:
+    """Seconds between complete lists: one soon after the start, then with jitter around the setting.
+
+    What is deleted after our first list and before kopf's own is told by no watch; the second list finds it.
+    Jitter, so that many operators do not list in step.
+    """
+    yield min(SETTLE_SECONDS, resync_seconds)
+    while True:
+        yield resync_seconds * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 
 
 class Controller:
@@ -94,9 +106,8 @@ class Controller:
             group.create_task(self._resync_forever())
 
     async def _resync_forever(self) -> None:
-        while True:
-            # Jitter, so that many operators do not list in step.
-            await asyncio.sleep(self._settings.resync_seconds * random.uniform(0.9, 1.1))  # noqa: S311 - no secret
+        for seconds in pauses(self._settings.resync_seconds):
+            await asyncio.sleep(seconds)
             await self._resync()
 
     async def _resync(self) -> bool:
@@ -119,6 +130,8 @@ class Controller:
         for key in self._cache.replace(kind, listing.items, listing.resource_version):
             if (body := self._cache.get(kind, key)) is not None:
                 self._heartbeat.surprise(kind, version(body))
+            elif kind == names.MODEL:
+                self._queue.add(key)  # gone: the next look at it ends whatever was tried again and again
 
     async def _work(self) -> None:
         while True:
