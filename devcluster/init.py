@@ -110,8 +110,6 @@ class Supervisor:
         unfinished.rename(self.plan.report)
 
     def _is_ready(self, ready: str) -> bool:
-        if ready.startswith("/"):
-            return Path(ready).exists()
         url = urlsplit(ready)
         host, port = url.hostname or "", url.port
         if url.scheme == "https":

@@ -12,8 +12,8 @@ class Component:
     Attributes:
         name: Also the name of its log file.
         argv: Program and arguments.
-        ready: An `https://` or `http://` URL that answers 200, or the path of a unix socket, to wait
-            for before the next component starts; empty starts the next one at once.
+        ready: An `https://` or `http://` URL that answers 200, to wait for before the next component
+            starts; empty starts the next one at once.
     """
 
     name: str
