@@ -33,7 +33,7 @@ bench: $(READY)  ## side-by-side benchmarks, ratios printed
 	@$(RUN)/python -m benchmarks.serving
 
 clean:  ## remove the virtual environment and tool caches of this checkout
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build
 
 # The environment is rebuilt whenever the locked requirements or a distribution's metadata change.
 $(READY): requirements/dev.txt operator/pyproject.toml serving_image/pyproject.toml

@@ -9,3 +9,4 @@ compile serving_image/pyproject.toml --extra cpu -o requirements/serving-cpu.txt
 compile operator/pyproject.toml serving_image/pyproject.toml --extra cpu --group dev -o requirements/dev.txt
 compile --group build -o requirements/build.txt
 compile --group models --no-deps -o requirements/models.txt
+compile --group peers -o requirements/peers.txt
