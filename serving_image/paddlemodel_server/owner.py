@@ -98,7 +98,7 @@ def main() -> None:
                 "run_ms_by_rows": {rows: round(s * 1e3, 3) for rows, s in prepared.sizes.items()},
             },
         )
-        Loop(prepared, settings, block, metrics.Owner()).serve(listener)
+        Loop(prepared, settings, block, metrics.Owner(runtime.counters_fd, index)).serve(listener)
 
 
 if __name__ == "__main__":

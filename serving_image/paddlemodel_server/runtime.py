@@ -1,7 +1,7 @@
 """What the supervisor hands to the processes it starts, and how they stay tied to it.
 
 `supervisor` writes it, `front` and `owner` read it from their command line. The folder holds the owners'
-sockets, the metrics files and what the first owner measured; the board is an inherited descriptor.
+sockets and what the first owner measured; the board and the counters are inherited descriptors.
 """
 
 import ctypes
@@ -25,6 +25,7 @@ class Runtime:
 
     folder: Path
     board_fd: int
+    counters_fd: int
     sizes: Sizes
 
     def to_json(self) -> str:
@@ -35,7 +36,8 @@ class Runtime:
     def from_json(cls, text: str) -> "Runtime":
         """The inverse."""
         body = json.loads(text)
-        return cls(folder=Path(body["folder"]), board_fd=body["board_fd"], sizes=Sizes(**body["sizes"]))
+        folder, sizes = Path(body.pop("folder")), Sizes(**body.pop("sizes"))
+        return cls(folder=folder, sizes=sizes, **body)
 
     @contextmanager
     def socket(self, owner: int) -> Iterator[str]:
@@ -52,11 +54,6 @@ class Runtime:
     def failure(self, owner: int) -> Path:
         """Where an owner leaves the reason why it cannot start."""
         return self.folder / f"owner-{owner}.failed"
-
-    @property
-    def metrics(self) -> Path:
-        """The folder in which all processes keep their metrics."""
-        return self.folder / "metrics"
 
 
 @dataclass(frozen=True, kw_only=True)

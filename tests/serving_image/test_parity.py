@@ -76,8 +76,12 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 def flask_url(server: Server) -> Iterator[str]:
     """The Flask application alone, as one more front of the running server."""
     found = server.runtime()
-    board_fd = os.open(f"/proc/{server.process.pid}/fd/{found['board_fd']}", os.O_RDWR)
-    runtime = Runtime.from_json(json.dumps(found | {"board_fd": board_fd}))
+    shared = {
+        name: os.open(f"/proc/{server.process.pid}/fd/{found[name]}", os.O_RDWR)
+        for name in ("board_fd", "counters_fd")
+    }
+    runtime = Runtime.from_json(json.dumps(found | shared))
+    board_fd = runtime.board_fd
     (model_dir,) = (v for k, v in environment(server).items() if k == "PADDLEMODEL_MODEL_DIR")
     settings = Settings(name="mixed", model_dir=Path(model_dir), max_request_bytes=1_000_000)
     loop = asyncio.new_event_loop()
@@ -102,7 +106,8 @@ def flask_url(server: Server) -> Iterator[str]:
     thread.join()
     loop.close()
     os.close(lock)
-    os.close(board_fd)
+    for descriptor in shared.values():
+        os.close(descriptor)
 
 
 def environment(server: Server) -> dict[str, str]:

@@ -10,7 +10,7 @@ from paddlemodel_server.sizing import Sizes
 def test_a_folder_longer_than_a_socket_address_is_no_obstacle(tmp_path: Path) -> None:
     folder = tmp_path / ("long" * 40)
     folder.mkdir()
-    runtime = Runtime(folder=folder, board_fd=0, sizes=Sizes(fronts=1, owners=1, threads=1))
+    runtime = Runtime(folder=folder, board_fd=0, counters_fd=0, sizes=Sizes(fronts=1, owners=1, threads=1))
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as front:
         with runtime.socket(0) as address:
             listener.bind(address)

@@ -1,0 +1,197 @@
+"""The /metrics page: adds up `counters`, reads the board and the processes, lets prometheus-client render.
+
+A door calls `Page.render` for each scrape. Nothing is kept between scrapes: any front gives the same page.
+"""
+
+from collections.abc import Iterable, Sequence
+from itertools import accumulate
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.registry import Collector
+
+from paddlemodel_server import board as boards
+from paddlemodel_server import metrics
+from paddlemodel_server.counters import Array, Counters, cells_of
+from paddlemodel_server.model import Model
+from paddlemodel_server.runtime import Learned, Runtime
+from paddlemodel_server.settings import Settings
+
+OPEN_METRICS = "application/openmetrics-text"
+
+
+class Page:
+    """The whole page; a collector that prometheus-client renders."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        runtime: Runtime,
+        board: boards.Board,
+        model: Model,
+        routes: Sequence[str],
+    ) -> None:
+        counters = Counters(runtime.counters_fd)
+        self._registry = CollectorRegistry()
+        for collector in (
+            _Requests(counters, routes),
+            _Runs(counters),
+            _State(settings, runtime, board, model),
+        ):
+            self._registry.register(collector)
+
+    def render(self, accept: str = "") -> tuple[bytes, str]:
+        """Collect from every process of the pod.
+
+        Args:
+            accept: the request's Accept header; OpenMetrics where it asks for it, else Prometheus' text.
+
+        Returns:
+            The page and its content type.
+        """
+        encode, content_type = choose_encoder(OPEN_METRICS if OPEN_METRICS in accept.lower() else "")
+        return encode(self._registry), content_type
+
+
+class _Requests(Collector):
+    """What the fronts counted."""
+
+    def __init__(self, counters: Counters, routes: Sequence[str]) -> None:
+        self._counters = counters
+        self._routes = [*routes, metrics.OTHER]
+
+    def collect(self) -> Iterable[Metric]:
+        """Add up the fronts."""
+        total = self._counters.fronts().sum(axis=0)
+        requests = CounterMetricFamily(
+            "paddle_requests", "Requests answered, by route and HTTP status.", labels=["route", "status"]
+        )
+        durations = HistogramMetricFamily(
+            "paddle_request_duration_seconds",
+            "From the end of a request's head to its answer.",
+            labels=["route"],
+        )
+        for number, route in enumerate(self._routes):
+            at = metrics.ROUTES_AT + number * metrics.ROUTE_CELLS
+            counts = total[at : at + len(metrics.STATUSES)]
+            if not counts.any():
+                continue
+            for status, count in zip(metrics.STATUSES, counts.tolist(), strict=True):
+                if count:
+                    requests.add_metric([route, str(status)], count)
+            _add(durations, [route], total, at + len(metrics.STATUSES), metrics.SECONDS)
+        yield requests
+        yield durations
+
+
+class _Runs(Collector):
+    """What the owners counted, and the stages of both kinds of process."""
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterable[Metric]:
+        """Add up the owners."""
+        counters = self._counters
+        owners, fronts = counters.owners().sum(axis=0), counters.fronts().sum(axis=0)
+        rows = HistogramMetricFamily("paddle_batch_rows", "Rows that ran together.")
+        _add(rows, [], owners, metrics.ROWS_AT, metrics.ROWS)
+        yield rows
+        runs = HistogramMetricFamily("paddle_run_duration_seconds", "Time of one run of the model.")
+        _add(runs, [], owners, metrics.RUNS_AT, metrics.SECONDS)
+        yield runs
+        stages = HistogramMetricFamily(
+            "paddle_stage_duration_seconds", "Time that a request spent in a stage.", labels=["stage"]
+        )
+        for total, at, names in (
+            (fronts, metrics.FRONT_STAGES_AT, metrics.FRONT_STAGES),
+            (owners, metrics.OWNER_STAGES_AT, metrics.OWNER_STAGES),
+        ):
+            for number, name in enumerate(names):
+                start = at + number * cells_of(metrics.STAGE_SECONDS)
+                _add(stages, [name], total, start, metrics.STAGE_SECONDS)
+        yield stages
+        yield CounterMetricFamily(
+            "paddle_out_of_memory",
+            "Runs for which the device had not enough memory.",
+            float(owners[metrics.OUT_OF_MEMORY_AT]),
+        )
+        ended = CounterMetricFamily(
+            "paddle_owner_exits", "Owner processes that ended unasked, by reason.", labels=["reason"]
+        )
+        supervisor = counters.supervisor()
+        for number, reason in enumerate(metrics.ENDINGS):
+            ended.add_metric([reason], supervisor[metrics.ENDINGS_AT + number])
+        yield ended
+
+
+class _State(Collector):
+    """What is the case now, from the board, and what never changes."""
+
+    def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, model: Model) -> None:
+        self._settings = settings
+        self._runtime = runtime
+        self._board = board
+        self._model = model
+
+    def collect(self) -> Iterable[Metric]:
+        """Read the board."""
+        board, sizes = self._board, self._runtime.sizes
+        owners = [board.owner(index) for index in range(sizes.owners)]
+        ready = [owner for owner in owners if owner.state == boards.READY]
+        admitted = board.admitted(boards.MAX_FRONTS)
+        running = sum(owner.running for owner in ready)
+        yield _gauge("paddle_requests_in_flight", "Requests taken in and not answered yet.", admitted)
+        yield _gauge("paddle_queue_depth", "Requests that wait for a run.", max(0, admitted - running))
+        yield _gauge(
+            "paddle_queue_limit", "Waiting requests beyond which 429 is answered.", self._settings.queue_size
+        )
+        yield _gauge("paddle_owners_ready", "Owner processes that can run the model.", len(ready))
+        yield CounterMetricFamily("paddle_owner_restarts", "Owner processes replaced.", board.restarts)
+        if ready:
+            yield _gauge(
+                "paddle_busy_ratio", "Share of time in which the owners ran the model.", board.busy_ratio
+            )
+            yield _gauge(
+                "paddle_model_load_seconds", "From an owner's start to ready.", ready[0].load_ms / 1e3
+            )
+            yield _gauge(
+                "paddle_batch_best_rows",
+                "Rows of a run that answer most rows per second.",
+                ready[0].best_batch,
+            )
+        yield self._info()
+
+    def _info(self) -> Metric:
+        learned = Learned.load(self._runtime.folder)
+        return InfoMetricFamily(
+            "paddle_model",
+            "The served model.",
+            {
+                "name": self._settings.name,
+                "format": self._model.format,
+                "device": self._settings.device,
+                "onednn": str(learned.onednn).lower() if learned else "",
+                "paddle_version": learned.paddle if learned else "",
+            },
+        )
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, text, value)
+
+
+def _add(
+    family: HistogramMetricFamily, labels: Sequence[str], row: Array, at: int, bounds: tuple[float, ...]
+) -> None:
+    """Read a histogram's cells into a family, cumulative as Prometheus wants it."""
+    *counts, total = row[at : at + cells_of(bounds)].tolist()
+    names = [*map(str, bounds), "+Inf"]
+    family.add_metric(labels, list(zip(names, accumulate(counts), strict=True)), total)
