@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import signal
-import sys
 import tempfile
 import time
 from collections import deque
@@ -18,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import log, sizing, termination
+from paddlemodel_server import children, counters, drain, log, sizing, termination
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.runtime import Runtime
 from paddlemodel_server.settings import Settings
@@ -27,7 +26,6 @@ CANNOT_START = 3  # an owner's exit code: trying again would not help
 CRASHES = 5  # deaths in a row without having been ready: the container gives up, and Kubernetes backs off
 BACK_OFF_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
 DRAIN_SECONDS = 0.5  # fronts answer with `Connection: close` before they stop to listen
-OWNER_STOP_SECONDS = 2.0
 STUCK_FACTOR = 2.0  # a run that takes this many request deadlines (and half a minute) is stuck
 STUCK_SECONDS = 30.0
 BUSY_WINDOW = 30  # seconds
@@ -59,7 +57,7 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until told to stop; returns the exit code."""
-        self._fronts_pid = self._spawn("paddlemodel_server.front", [])
+        self._fronts_pid = children.spawn("paddlemodel_server.front", [], self._runtime)
         while True:
             self._start_owners()
             self._measure()
@@ -86,49 +84,32 @@ class Supervisor:
         now = time.monotonic()
         for index, child in enumerate(self._owners):
             if not child.pid and child.start_at <= now:
-                child.pid = self._spawn(
-                    "paddlemodel_server.owner", [str(index), str(now)], self._owner_environment(index)
-                )
+                extra = children.owner_environment(self._runtime.sizes.threads, self._settings.device, index)
+                arguments = [str(index), str(now)]
+                child.pid = children.spawn("paddlemodel_server.owner", arguments, self._runtime, extra)
                 self._board.owner(index).state = boards.LOADING
-
-    def _owner_environment(self, index: int) -> dict[str, str]:
-        threads = str(self._runtime.sizes.threads)
-        extra = {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        if self._settings.device == "gpu":
-            visible = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
-            extra["CUDA_VISIBLE_DEVICES"] = visible[index % len(visible)] if visible else str(index)
-        return extra
-
-    def _spawn(self, module: str, arguments: list[str], extra: dict[str, str] | None = None) -> int:
-        command = [sys.executable, "-m", module, *arguments, str(os.getpid()), self._runtime.to_json()]
-        environment = os.environ | {"PROMETHEUS_MULTIPROC_DIR": str(self._runtime.metrics)} | (extra or {})
-        # A process group of its own: Ctrl-C in a terminal must reach the supervisor only.
-        return os.posix_spawn(sys.executable, command, environment, setpgroup=0, setsigmask=())
 
     # --- watching
 
     def _reap(self) -> int | None:
         """Bury the dead, orphans included; an exit code where the server cannot go on."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return None
-            if pid == 0:
-                return None
+        while dead := children.next_dead():
+            pid, status = dead
             if pid == self._fronts_pid:
-                logger.error("the fronts ended; the server ends too", extra={"how": _how(status)})
+                logger.error("the fronts ended; the server ends too", extra={"how": children.how(status)})
                 self._fronts_pid = 0
                 termination.write(
-                    "FrontsEnded", f"The HTTP fronts ended unexpectedly ({_how(status)}); see the log."
+                    "FrontsEnded",
+                    f"The HTTP fronts ended unexpectedly ({children.how(status)}); see the log.",
                 )
-                self._end_owners()
+                drain.end_owners(self._pids())
                 return 1
             for index, child in enumerate(self._owners):
                 if child.pid == pid:
                     ended = self._owner_died(index, child, status)
                     if ended is not None:
                         return ended
+        return None
 
     def _owner_died(self, index: int, child: Child, status: int) -> int | None:
         block = self._board.owner(index)
@@ -142,21 +123,22 @@ class Supervisor:
         if child.crashes >= CRASHES:
             return self._give_up(
                 "OwnerCrashes",
-                f"The process that loads the model ended {CRASHES} times in a row ({_how(status)}).",
+                f"The process that loads the model ended {CRASHES} times in a row ({children.how(status)}).",
             )
         wait = BACK_OFF_SECONDS[min(child.crashes, len(BACK_OFF_SECONDS)) - 1]
         child.start_at = time.monotonic() + wait
         self._board.restarts += 1
         logger.error(
-            "an owner ended; it is replaced", extra={"owner": index, "how": _how(status), "wait": wait}
+            "an owner ended; it is replaced",
+            extra={"owner": index, "how": children.how(status), "wait": wait},
         )
         return None
 
     def _give_up(self, reason: str, message: str) -> int:
         logger.error(message, extra={"reason": reason})
         termination.write(reason, message)
-        self._end_fronts()
-        self._end_owners()
+        drain.end_fronts(self._fronts_pid, self._settings.timeout_seconds)
+        drain.end_owners(self._pids())
         return 1
 
     def _measure(self) -> None:
@@ -191,61 +173,13 @@ class Supervisor:
         logger.info("draining", extra={"signal": name})
         self._board.drain()
         time.sleep(DRAIN_SECONDS)
-        lost = self._end_fronts()
-        self._end_owners()
-        logger.info("stopped", extra={"clean": not lost})
-        return 1 if lost else 0
+        clean = drain.end_fronts(self._fronts_pid, self._settings.timeout_seconds)
+        drain.end_owners(self._pids())
+        logger.info("stopped", extra={"clean": clean})
+        return 0 if clean else 1
 
-    def _end_fronts(self) -> bool:
-        """Let gunicorn end its workers; True where it had to be killed."""
-        if not self._fronts_pid:
-            return False
-        _signal(self._fronts_pid, signal.SIGTERM)  # uvicorn's worker is deaf to SIGQUIT
-        if _wait(self._fronts_pid, self._settings.timeout_seconds + 10):
-            return False
-        logger.error("the fronts did not end in time; they are killed")
-        _signal(self._fronts_pid, signal.SIGKILL)
-        _wait(self._fronts_pid, 5)
-        return True
-
-    def _end_owners(self) -> None:
-        pids = [child.pid for child in self._owners if child.pid]
-        for pid in pids:
-            _signal(pid, signal.SIGTERM)
-        until = time.monotonic() + OWNER_STOP_SECONDS
-        for pid in pids:
-            if not _wait(pid, until - time.monotonic()):
-                _signal(pid, signal.SIGKILL)
-                _wait(pid, 5)
-
-
-def _signal(pid: int, how: signal.Signals) -> None:
-    try:
-        os.kill(pid, how)
-    except ProcessLookupError:
-        return
-
-
-def _wait(pid: int, seconds: float) -> bool:
-    """Wait for one child; True once it has ended."""
-    until = time.monotonic() + seconds
-    while True:
-        try:
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                return True
-        except ChildProcessError:
-            return True
-        if time.monotonic() > until:
-            return False
-        signal.sigtimedwait({signal.SIGCHLD}, 0.05)
-
-
-def _how(status: int) -> str:
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"exit code {code}"
-    hint = ", perhaps out of memory" if -code == signal.SIGKILL else ""
-    return f"signal {signal.Signals(-code).name}{hint}"
+    def _pids(self) -> list[int]:
+        return [child.pid for child in self._owners if child.pid]
 
 
 def run(environ: dict[str, str]) -> int:
@@ -277,8 +211,7 @@ def _serve(settings: Settings, folder: Path) -> int:
     cpus = sizing.cpu_limit(Path("/proc/self/cgroup").read_text())
     sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), sizing.gpu_count())
     board_fd = boards.create()
-    runtime = Runtime(folder=folder, board_fd=board_fd, sizes=sizes)
-    runtime.metrics.mkdir()
+    runtime = Runtime(folder=folder, board_fd=board_fd, counters_fd=counters.create(), sizes=sizes)
     logger.info(
         "starting",
         extra={

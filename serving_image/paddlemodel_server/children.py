@@ -1,0 +1,69 @@
+"""Starts, signals and buries the supervisor's children; the system calls, and no decisions.
+
+`supervisor` and `drain` call it.
+"""
+
+import os
+import signal
+import sys
+import time
+
+from paddlemodel_server.runtime import Runtime
+
+
+def spawn(module: str, arguments: list[str], runtime: Runtime, extra: dict[str, str] | None = None) -> int:
+    """Start one of our modules in a fresh interpreter; returns its process number."""
+    command = [sys.executable, "-m", module, *arguments, str(os.getpid()), runtime.to_json()]
+    environment = os.environ | (extra or {})
+    # A process group of its own: Ctrl-C in a terminal must reach the supervisor only.
+    return os.posix_spawn(sys.executable, command, environment, setpgroup=0, setsigmask=())
+
+
+def owner_environment(threads: int, device: str, index: int) -> dict[str, str]:
+    """What an owner's libraries must know before they are imported: their threads, their GPU."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+    extra = dict.fromkeys(names, str(threads))
+    if device == "gpu":
+        visible = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
+        extra["CUDA_VISIBLE_DEVICES"] = visible[index % len(visible)] if visible else str(index)
+    return extra
+
+
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal; a process that has just ended gets none."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return
+
+
+def next_dead() -> tuple[int, int] | None:
+    """The number and status of a child that has ended, orphans included; None where none has."""
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
+
+
+def wait(pid: int, seconds: float) -> bool:
+    """Wait for one child; True once it has ended."""
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return True
+        except ChildProcessError:
+            return True
+        if time.monotonic() > until:
+            return False
+        signal.sigtimedwait({signal.SIGCHLD}, 0.05)
+
+
+def how(status: int) -> str:
+    """In words, how a child ended."""
+    code = os.waitstatus_to_exitcode(status)
+    if code >= 0:
+        return f"exit code {code}"
+    hint = ", perhaps out of memory" if -code == signal.SIGKILL else ""
+    return f"signal {signal.Signals(-code).name}{hint}"
