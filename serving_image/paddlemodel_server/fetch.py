@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import unquote, urlsplit
 
-from paddlemodel_server import archive, files, log, termination
+from paddlemodel_server import archive, files, formats, log, termination
 from paddlemodel_server.download import Patience, download
+from paddlemodel_server.errors import StartError
 from paddlemodel_server.files import ModelFilesError
 
 _LOG = logging.getLogger(__name__)
@@ -100,13 +101,21 @@ def fetch(wish: Wish) -> Fetched:
             archive.unpack(
                 wish.beside("archive"), wish.beside("tree"), archive.Limits(max_bytes=wish.max_bytes)
             )
-        folder, model = files.find(wish.beside("tree"))
-        fetched = Fetched(digest=digest, format=model.format, bytes=_size(folder))
+        folder, found = files.find(wish.beside("tree"))
+        _check(found)
+        fetched = Fetched(digest=digest, format=found.format, bytes=_size(folder))
         folder.rename(wish.into)
     finally:
         _clear(wish)
     _record(wish, fetched)
     return fetched
+
+
+def _check(found: files.ModelFiles) -> None:
+    try:
+        formats.checked(found)
+    except StartError as error:
+        raise ModelFilesError(error.reason, error.message) from error
 
 
 def printable_uri(uri: str) -> str:

@@ -1,0 +1,65 @@
+"""The vocabulary of the readers: a tensor, and what a program's file says."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Names of the Open Inference Protocol V2; Paddle calls the same dtypes as numpy does.
+DATATYPES = {
+    "bool": "BOOL",
+    "uint8": "UINT8",
+    "int8": "INT8",
+    "int16": "INT16",
+    "int32": "INT32",
+    "int64": "INT64",
+    "float16": "FP16",
+    "float32": "FP32",
+    "float64": "FP64",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tensor:
+    """One input, output or parameter; -1 stands for a dimension that the request decides."""
+
+    name: str
+    dtype: str  # as numpy names it
+    shape: tuple[int, ...]
+
+    @property
+    def datatype(self) -> str:
+        """The dtype's name in the V2 protocol."""
+        return DATATYPES.get(self.dtype, self.dtype.upper())
+
+    @cached_property
+    def numpy(self) -> "np.dtype[Any]":
+        """The dtype for numpy, which neither the fetcher nor `inspect` has to load."""
+        import numpy as np  # noqa: PLC0415
+
+        return np.dtype(self.dtype)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Program:
+    """One program; its parameters are in the order in which their file holds them."""
+
+    format: str
+    writer: str  # the Paddle that exported it, as far as the file tells
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    parameters: tuple[Tensor, ...]
+    operators: Mapping[str, int]  # how often each is used; feed, fetch and parameters are none
+
+    @property
+    def quantised(self) -> bool:
+        """Whether it computes with, or imitates, whole numbers of 8 bits."""
+        return any("quantize" in name for name in self.operators)
+
+
+def as_saved(parameters: Iterable[Tensor]) -> tuple[Tensor, ...]:
+    """Paddle sorts parameters by name, byte by byte, before it writes or reads their file."""
+    return tuple(sorted(parameters, key=lambda tensor: tensor.name.encode()))
