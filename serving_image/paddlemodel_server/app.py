@@ -1,15 +1,16 @@
-"""The Flask application: the complete HTTP surface, route by route. The only file that imports Flask.
+"""The Flask application: a view for each route of the table. The only file that imports Flask.
 
 In production `lane` stands in front of it and answers the hot routes itself;
 `tests/serving_image/test_parity.py` sends one table of requests through both.
 """
 
 import time
+from collections.abc import Callable
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
-from paddlemodel_server import metrics, protocol
+from paddlemodel_server import protocol
 from paddlemodel_server.errors import MethodNotAllowedError, NotFoundError
 from paddlemodel_server.service import Service, failure
 
@@ -18,8 +19,7 @@ def create_app(service: Service) -> Flask:
     """Build the application around one front's service."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects: a wrong path is a wrong path
-    _add_health(app, service)
-    _add_inference(app, service)
+    _add_routes(app, service)
     _add_errors(app)
 
     @app.before_request
@@ -31,56 +31,47 @@ def create_app(service: Service) -> Flask:
         if "Allow" in response.headers:
             response.headers["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
         route = request.url_rule.endpoint if request.url_rule else "other"
-        service.metrics.answered(route, response.status_code, time.perf_counter() - g.began)
+        service.count(route, response.status_code, time.perf_counter() - g.began)
         return response
 
     return app
 
 
-def _add_health(app: Flask, service: Service) -> None:
+def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
+    """What answers each route of the table, by its label; called with the parts of the path."""
     served = service.served
 
-    @app.get("/healthz")
-    @app.get("/v2/health/live")
-    def health() -> Response:
-        return _flask(protocol.alive())
+    def infer(label: str) -> Callable[..., protocol.Response]:
+        def view(name: str | None = None) -> protocol.Response:
+            if name is not None:
+                protocol.check_name(served, name)
+            headers = {name.lower(): value for name, value in request.headers}
+            protocol.check_head(served, label, headers)
+            return service.answer_from_thread(label, headers, _body(service))
 
-    @app.get("/readyz")
-    @app.get("/v2/health/ready")
-    def readiness() -> Response:
-        return _flask(protocol.readiness(ready=service.ready))
+        return view
 
-    @app.get("/metrics", endpoint="metrics")
-    def scrape() -> Response:
-        return _flask(protocol.Response(body=service.page.render(), content_type=metrics.CONTENT_TYPE))
-
-    @app.get("/v2")
-    def server_metadata() -> Response:
-        return _flask(protocol.server_metadata())
-
-    @app.get("/v2/models/<name>")
-    def model_metadata(name: str) -> Response:
-        return _flask(protocol.model_metadata(served, name))
-
-    @app.get("/v2/models/<name>/ready")
-    def model_readiness(name: str) -> Response:
-        return _flask(protocol.model_readiness(served, name, ready=service.ready))
+    return {
+        protocol.PREDICT: infer(protocol.PREDICT),
+        protocol.INFER: infer(protocol.INFER),
+        "health": protocol.alive,
+        "readiness": lambda: protocol.readiness(ready=service.ready),
+        "metrics": lambda: _scraped(service),
+        "server_metadata": protocol.server_metadata,
+        "model_metadata": lambda name: protocol.model_metadata(served, name),
+        "model_readiness": lambda name: protocol.model_readiness(served, name, ready=service.ready),
+    }
 
 
-def _add_inference(app: Flask, service: Service) -> None:
-    def answer(route: str) -> Response:
-        headers = {name.lower(): value for name, value in request.headers}
-        protocol.check_head(service.served, route, headers)
-        return _flask(service.answer_from_thread(route, _body(service)))
+def _add_routes(app: Flask, service: Service) -> None:
+    views = _views(service)
 
-    @app.post("/predict")
-    def predict() -> Response:
-        return answer(protocol.PREDICT)
+    def flask_view(view: Callable[..., protocol.Response]) -> Callable[..., Response]:
+        return lambda **parts: _flask(view(**parts))
 
-    @app.post("/v2/models/<name>/infer")
-    def infer(name: str) -> Response:
-        protocol.check_name(service.served, name)
-        return answer(protocol.INFER)
+    flask_views = {label: flask_view(view) for label, view in views.items()}
+    for route in protocol.TABLE:
+        app.add_url_rule(route.rule, route.label, flask_views[route.label], methods=[route.method])
 
 
 def _body(service: Service) -> bytes:
@@ -118,6 +109,11 @@ def _add_errors(app: Flask) -> None:
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
         return _flask(failure(error))
+
+
+def _scraped(service: Service) -> protocol.Response:
+    body, content_type = service.page.render(request.headers.get("Accept", ""))
+    return protocol.Response(body=body, content_type=content_type)
 
 
 def _flask(answer: protocol.Response) -> Response:

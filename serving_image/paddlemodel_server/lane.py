@@ -35,16 +35,7 @@ class Lane:
         self._runtime = runtime
         self._service: Service
         self._flask: Any
-        self._inference = {
-            "/predict": protocol.PREDICT,
-            f"/v2/models/{settings.name}/infer": protocol.INFER,
-        }
-        self._health: dict[str, Callable[[], protocol.Response]] = {
-            "/healthz": protocol.alive,
-            "/v2/health/live": protocol.alive,
-            "/readyz": self._readiness,
-            "/v2/health/ready": self._readiness,
-        }
+        self._hot = protocol.hot(settings.name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's life."""
@@ -52,17 +43,17 @@ class Lane:
             if scope["type"] == "lifespan":
                 await self._live(receive, send)
             return
-        path, method = scope["path"], scope["method"]
-        if method == "POST" and path in self._inference:
-            await self._infer(self._inference[path], scope, receive, send)
-        elif method == "GET" and path in self._health:
-            began = time.perf_counter()
-            response = self._health[path]()
-            route = "health" if self._health[path] is protocol.alive else "readiness"
-            self._service.metrics.answered(route, response.status, time.perf_counter() - began)
-            await _send(send, response)
-        else:
+        route = self._hot.get(scope["path"])
+        if route is None or route.method != scope["method"]:
             await self._flask(scope, receive, send)
+        elif route.kind is protocol.Kind.INFERENCE:
+            await self._infer(route.label, scope, receive, send)
+        else:
+            began = time.perf_counter()
+            alive = route.kind is protocol.Kind.LIVE
+            response = protocol.alive() if alive else protocol.readiness(ready=self._service.ready)
+            self._service.metrics.answered(route.label, response.status, time.perf_counter() - began)
+            await _send(send, response)
 
     async def start(self, folder: Path | None = None) -> Service:
         """Join the pod: take a row of the board and connect to the owners."""
@@ -86,9 +77,6 @@ class Lane:
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
-    def _readiness(self) -> protocol.Response:
-        return protocol.readiness(ready=self._service.ready)
-
     async def _infer(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.monotonic()
         service = self._service
@@ -97,7 +85,11 @@ class Lane:
             protocol.check_head(service.served, route, headers)
             body = await self._body(receive)
             response = await service.answer(
-                route, body, time.monotonic(), lambda withdraw: scope.__setitem__(ABANDON, withdraw)
+                route,
+                headers,
+                body,
+                time.monotonic(),
+                lambda withdraw: scope.__setitem__(ABANDON, withdraw),
             )
         except ClientGoneError:
             service.metrics.answered(route, CLIENT_GONE, time.monotonic() - began)

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import decode, encode, files, metrics, model, protocol
+from paddlemodel_server import decode, encode, files, metrics, model, protocol, scrape
 from paddlemodel_server.dispatch import Dispatcher, Pending
 from paddlemodel_server.errors import ServingError, StartError
 from paddlemodel_server.runtime import Learned, Runtime
@@ -67,8 +67,9 @@ class Service:
     def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, row: int) -> None:
         self.settings = settings
         self.served = describe(settings, runtime)
-        self.metrics = metrics.Front()
-        self.page = metrics.Page(settings, runtime, board, self.served.model)
+        routes = tuple(dict.fromkeys(route.label for route in protocol.TABLE))
+        self.metrics = metrics.Front(runtime.counters_fd, row, routes)
+        self.page = scrape.Page(settings, runtime, board, self.served.model, routes)
         self._dispatcher = Dispatcher(settings, runtime, board, row)
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(max(2, runtime.sizes.owners), thread_name_prefix="codec")
@@ -78,18 +79,28 @@ class Service:
         """Whether this pod should get traffic."""
         return self._dispatcher.ready
 
+    def count(self, route: str, status: int, seconds: float) -> None:
+        """Count an answer given by a thread; the counters belong to the loop's."""
+        self._loop.call_soon_threadsafe(self.metrics.answered, route, status, seconds)
+
     async def close(self) -> None:
         """Let go of the owners."""
         await self._dispatcher.close()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def answer(
-        self, route: str, body: bytes, began: float, on_submit: OnSubmit | None = None
+        self,
+        route: str,
+        headers: protocol.Headers,
+        body: bytes,
+        began: float,
+        on_submit: OnSubmit | None = None,
     ) -> protocol.Response:
         """Answer one inference request whose head and size have been checked.
 
         Args:
-            route: PREDICT or INFER.
+            route: the label of a route that runs the model.
+            headers: of the request.
             body: the whole body.
             began: monotonic seconds; the deadline counts from here.
             on_submit: gets a function that withdraws the request while it waits.
@@ -97,13 +108,16 @@ class Service:
         served, dispatcher = self.served, self._dispatcher
         dispatcher.admit()
         try:
-            heavy = protocol.is_heavy(served, route, len(body))
+            heavy = protocol.is_heavy(served, route, headers, len(body))
             request = (
-                await self._threaded(protocol.parse, served, route, body)
+                await self._threaded(protocol.parse, served, route, headers, body)
                 if heavy
-                else (protocol.parse(served, route, body))
+                else protocol.parse(served, route, headers, body)
             )
-            pending = dispatcher.submit(request.arrays, began + self.settings.timeout_seconds)
+            patience = self.settings.timeout_seconds
+            if request.timeout_seconds is not None and request.timeout_seconds < patience:
+                patience = request.timeout_seconds
+            pending = dispatcher.submit(request.arrays, began + patience)
             if on_submit:
                 on_submit(lambda: dispatcher.abandon(pending))
             outputs = await self._outcome(pending)
@@ -124,9 +138,9 @@ class Service:
     async def _threaded(self, function: Callable[..., T], *arguments: Any) -> T:
         return await self._loop.run_in_executor(self._threads, function, *arguments)
 
-    def answer_from_thread(self, route: str, body: bytes) -> protocol.Response:
+    def answer_from_thread(self, route: str, headers: protocol.Headers, body: bytes) -> protocol.Response:
         """The same for a door that runs in a thread."""
-        coroutine = self.answer(route, body, time.monotonic())
+        coroutine = self.answer(route, headers, body, time.monotonic())
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
 

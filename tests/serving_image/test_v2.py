@@ -8,9 +8,9 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_server import v2
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.protocol import Request, Wanted, v2
 
 MODEL = Model(
     format="PIR",
@@ -37,7 +37,7 @@ def test_tensors_come_in_the_models_order_and_dtypes() -> None:
     request = v2.parse(body(ON, IDS, X, id="7", outputs=[{"name": "class"}]), MODEL)
     assert [array.tolist() for array in request.arrays] == [[[1.0, 2.5]], [-128, 127], [True]]
     assert [array.dtype.name for array in request.arrays] == ["float32", "int8", "bool"]
-    assert (request.id, request.outputs) == ("7", ("class",))
+    assert (request.id, request.outputs) == ("7", (Wanted(name="class"),))
 
 
 @pytest.mark.parametrize("data", [[1, 2, 3, 4], [[1, 2], [3, 4]]], ids=["flat", "nested"])
@@ -130,7 +130,7 @@ def test_any_field_is_understood_or_refused(value: Any, field: str) -> None:
 
 
 def test_an_answer_carries_names_dtypes_and_shapes() -> None:
-    request = v2.Request(arrays=[], id="7")
+    request = Request(arrays=[], id="7")
     outputs = [np.array([[0.5, 1]], np.float32), np.array([3])]
     assert orjson.loads(v2.render("m", MODEL, request, outputs)) == {
         "model_name": "m",
@@ -143,14 +143,14 @@ def test_an_answer_carries_names_dtypes_and_shapes() -> None:
 
 
 def test_only_requested_outputs_are_sent() -> None:
-    request = v2.Request(arrays=[], outputs=("class",))
+    request = Request(arrays=[], outputs=(Wanted(name="class"),))
     answer = orjson.loads(v2.render("m", MODEL, request, [np.zeros((1, 2)), np.array([3])]))
     assert [output["name"] for output in answer["outputs"]] == ["class"]
 
 
 def test_what_json_cannot_say_is_null_and_counted() -> None:
     outputs = [np.array([[np.nan, np.inf]], np.float32), np.array([3])]
-    answer = orjson.loads(v2.render("m", MODEL, v2.Request(arrays=[]), outputs))
+    answer = orjson.loads(v2.render("m", MODEL, Request(arrays=[]), outputs))
     assert answer["outputs"][0]["data"] == [None, None]
     assert answer["outputs"][0]["parameters"] == {"non_finite_values": 2}
 
@@ -160,7 +160,7 @@ def test_every_dtype_survives_the_way_out_and_in(dtype: str) -> None:
     tensor = Tensor(name="t", dtype=dtype, shape=(-1, 2))
     model = Model(format="PIR", inputs=(tensor,), outputs=(tensor,))
     array = np.array([[0, 1], [1, 0]]).astype(dtype)
-    answer = orjson.loads(v2.render("m", model, v2.Request(arrays=[]), [array]))
+    answer = orjson.loads(v2.render("m", model, Request(arrays=[]), [array]))
     (found,) = v2.parse(orjson.dumps({"inputs": answer["outputs"]}), model).arrays
     assert found.dtype == array.dtype
     assert np.array_equal(found, array)

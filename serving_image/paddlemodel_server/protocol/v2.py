@@ -1,11 +1,10 @@
 """The Open Inference Protocol V2 in JSON: metadata, a request's tensors, an answer's tensors. Pure functions.
 
-`protocol` calls them. Every number is checked against the model's metadata here, so that Paddle never sees a
+`inference` calls them. Every number is checked against the model's metadata here, so that Paddle never sees a
 request that it would refuse, crash on or misread. https://github.com/open-inference/open-inference-protocol
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
@@ -14,19 +13,10 @@ import orjson
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model import DATATYPES, Model, Tensor
+from paddlemodel_server.protocol.request import Array, Request, Wanted
 
-Array = np.ndarray[Any, np.dtype[Any]]
 _DATATYPES = {np.dtype(dtype): datatype for dtype, datatype in DATATYPES.items()}
 _SHOWN = 60  # characters of a client's own value that a message repeats
-
-
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """A validated inference request."""
-
-    arrays: list[Array]  # in the model's order
-    id: str | None = None
-    outputs: tuple[str, ...] = ()  # the requested ones; all where empty
 
 
 def parse(body: bytes, model: Model) -> Request:
@@ -68,7 +58,7 @@ def _inputs(content: dict[str, Any], model: Model) -> list[Array]:
     return [found_arrays[tensor.name] for tensor in model.inputs]
 
 
-def _requested(content: dict[str, Any], model: Model) -> tuple[str, ...]:
+def _requested(content: dict[str, Any], model: Model) -> tuple[Wanted, ...]:
     entries = content.get("outputs")
     if entries is None:
         return ()
@@ -82,7 +72,7 @@ def _requested(content: dict[str, Any], model: Model) -> tuple[str, ...]:
             raise BadRequestError(
                 f"outputs[{at}].name is {_shown(name)}; the model's outputs are {', '.join(known)}."
             )
-        names.append(name)
+        names.append(Wanted(name=name))
     return tuple(names)
 
 
@@ -154,7 +144,7 @@ def render(name: str, model: Model, request: Request, outputs: Sequence[Array]) 
     answer: dict[str, Any] = {"model_name": name}
     if request.id is not None:
         answer["id"] = request.id
-    answer["outputs"] = [_output(wanted, given[wanted]) for wanted in request.outputs or given]
+    answer["outputs"] = [_output(name, given[name]) for name in [w.name for w in request.outputs] or given]
     return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
 
 

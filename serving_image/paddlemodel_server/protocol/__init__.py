@@ -1,0 +1,49 @@
+"""The HTTP protocol as pure functions: (route, headers, body) -> validated request; result -> answer.
+
+Both doors use it: `app` for every route, `lane` for the hot ones. It knows no framework, no socket and no
+clock. This file is its interface: the other files of the package are imported by nobody else.
+"""
+
+from paddlemodel_server.protocol.answers import (
+    JSON,
+    Response,
+    alive,
+    as_json,
+    fault,
+    model_metadata,
+    model_readiness,
+    readiness,
+    server_metadata,
+)
+from paddlemodel_server.protocol.inference import check_head, check_size, is_heavy, parse, render
+from paddlemodel_server.protocol.request import Array, Headers, Request, Served, Wanted
+from paddlemodel_server.protocol.routes import INFER, PREDICT, TABLE, Kind, Route, check_name, hot
+
+__all__ = [
+    "INFER",
+    "JSON",
+    "PREDICT",
+    "TABLE",
+    "Array",
+    "Headers",
+    "Kind",
+    "Request",
+    "Response",
+    "Route",
+    "Served",
+    "Wanted",
+    "alive",
+    "as_json",
+    "check_head",
+    "check_name",
+    "check_size",
+    "fault",
+    "hot",
+    "is_heavy",
+    "model_metadata",
+    "model_readiness",
+    "parse",
+    "readiness",
+    "render",
+    "server_metadata",
+]

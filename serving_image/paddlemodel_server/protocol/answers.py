@@ -1,0 +1,69 @@
+"""An HTTP answer, and those answers that need no model run."""
+
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import orjson
+
+from paddlemodel_server.errors import INTERNAL_ERROR, ServingError
+from paddlemodel_server.protocol import v2
+from paddlemodel_server.protocol.request import Served
+from paddlemodel_server.protocol.routes import check_name
+
+JSON = "application/json"
+SERVER = "paddlemodel-server"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Response:
+    """An HTTP answer; the doors add nothing but the date."""
+
+    status: int = 200
+    body: bytes = b""
+    content_type: str = JSON
+    extra: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All headers."""
+        return [("Content-Type", self.content_type), ("Content-Length", str(len(self.body))), *self.extra]
+
+
+def as_json(content: Any, status: int = 200, extra: tuple[tuple[str, str], ...] = ()) -> Response:
+    """A JSON answer."""
+    return Response(status=status, body=orjson.dumps(content), extra=extra)
+
+
+def fault(error: Exception) -> Response:
+    """The answer to any error; whoever catches it logs what is not a ServingError."""
+    if isinstance(error, ServingError):
+        return as_json({"error": error.message}, error.status, error.headers)
+    return as_json({"error": INTERNAL_ERROR}, 500)
+
+
+def alive() -> Response:
+    """The answer of /healthz: this front's loop turns."""
+    return as_json({"live": True})
+
+
+def readiness(*, ready: bool) -> Response:
+    """The answer of /readyz."""
+    return as_json({"ready": ready}, 200 if ready else 503)
+
+
+def server_metadata() -> Response:
+    """The answer of GET /v2."""
+    return as_json({"name": SERVER, "version": version(SERVER), "extensions": []})
+
+
+def model_metadata(served: Served, name: str) -> Response:
+    """The answer of GET /v2/models/NAME."""
+    check_name(served, name)
+    return as_json(v2.metadata(served.name, served.model))
+
+
+def model_readiness(served: Served, name: str, *, ready: bool) -> Response:
+    """The answer of GET /v2/models/NAME/ready."""
+    check_name(served, name)
+    return as_json({"name": served.name, "ready": ready}, 200 if ready else 503)
