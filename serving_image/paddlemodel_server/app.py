@@ -54,6 +54,7 @@ def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
     return {
         protocol.PREDICT: infer(protocol.PREDICT),
         protocol.INFER: infer(protocol.INFER),
+        "home": lambda: service.documents.home(html=_prefers_html(), host=request.headers.get("Host", "")),
         "health": protocol.alive,
         "readiness": lambda: protocol.readiness(ready=service.ready),
         "metrics": lambda: _scraped(service),
@@ -72,6 +73,11 @@ def _add_routes(app: Flask, service: Service) -> None:
     flask_views = {label: flask_view(view) for label, view in views.items()}
     for route in protocol.TABLE:
         app.add_url_rule(route.rule, route.label, flask_views[route.label], methods=[route.method])
+
+
+def _prefers_html() -> bool:
+    """Browsers ask for HTML by name; everybody else gets JSON."""
+    return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
 
 
 def _body(service: Service) -> bytes:

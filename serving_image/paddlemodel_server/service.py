@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from paddlemodel_server import board as boards
 from paddlemodel_server import decode, encode, files, metrics, model, protocol, scrape
 from paddlemodel_server.dispatch import Dispatcher, Pending
+from paddlemodel_server.documents import Documents
 from paddlemodel_server.errors import ServingError, StartError
 from paddlemodel_server.runtime import Learned, Runtime
 from paddlemodel_server.settings import Settings
@@ -71,6 +72,9 @@ class Service:
         self.metrics = metrics.Front(runtime.counters_fd, row, routes)
         self.page = scrape.Page(settings, runtime, board, self.served.model, routes)
         self._dispatcher = Dispatcher(settings, runtime, board, row)
+        self.documents = Documents(
+            settings, self.served, runtime.folder, ready=lambda: self.ready, draining=lambda: board.draining
+        )
         self._loop = asyncio.get_running_loop()
         self._threads = ThreadPoolExecutor(max(2, runtime.sizes.owners), thread_name_prefix="codec")
 

@@ -6,6 +6,8 @@ from typing import Any
 import paddle
 from paddle.static import InputSpec
 
+HOSTILE = "</script><img src=x onerror=document.title='owned'>"  # a name that is no markup
+
 
 class Known(paddle.nn.Layer):
     """Its answers are known without a predictor; one parameter, else Paddle writes no file for them."""
@@ -70,6 +72,7 @@ def main(folder: str) -> None:
         "pair": (Pair(), [InputSpec([None, 3], "float32", "x"), InputSpec([None, 1], "int64", "count")]),
         "picture": (Picture(), [InputSpec([None, 3, 32, 32], "float32", "image")]),
         "picture-one": (Picture(), [InputSpec([1, 3, 32, 32], "float32", "image")]),
+        "hostile": (Picture(), [InputSpec([None, 3, 32, 32], "float32", HOSTILE)]),
         "slow": (Slow(), [InputSpec([1, 4], "float32", "x")]),
         "coupled": (Coupled(), [InputSpec([None, 4], "float32", "x")]),
     }

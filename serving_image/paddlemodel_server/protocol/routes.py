@@ -32,6 +32,7 @@ class Route:
 
 
 TABLE = (
+    Route("GET", "/", "home"),
     Route("POST", "/predict", PREDICT, Kind.INFERENCE),
     Route("POST", "/v2/models/<name>/infer", INFER, Kind.INFERENCE),
     Route("GET", "/healthz", "health", Kind.LIVE),

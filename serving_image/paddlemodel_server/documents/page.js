@@ -1,0 +1,143 @@
+"use strict";
+const $ = (id) => document.getElementById(id);
+const data = JSON.parse($("data").textContent);
+const images = data.task === "ImageClassification";
+const SHOWN = 20000; // characters of an answer
+let picture = null;
+
+/* JSON for the eye: objects over several lines, lists of plain values on one. */
+function pretty(value, indent = "") {
+  const deeper = indent + "  ";
+  if (typeof value === "bigint") return String(value);
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) {
+    if (value.every((v) => v === null || typeof v !== "object")) return `[${value.map((v) => pretty(v)).join(", ")}]`;
+    return `[\n${value.map((v) => deeper + pretty(v, deeper)).join(",\n")}\n${indent}]`;
+  }
+  const parts = Object.entries(value).map(([k, v]) => `${deeper}${JSON.stringify(k)}: ${pretty(v, deeper)}`);
+  return parts.length ? `{\n${parts.join(",\n")}\n${indent}}` : "{}";
+}
+
+/* A reviver: whole numbers beyond 2^53 keep their digits, where the browser tells the source text. */
+function exact(key, value, context) {
+  const source = (context && context.source) || "";
+  return typeof value === "number" && !Number.isSafeInteger(value) && /^-?\d+$/.test(source) ? BigInt(source) : value;
+}
+
+function example() {
+  const inputs = data.example.inputs.map((input) => ({
+    ...input,
+    data: input.data || new Array(input.shape.reduce((a, b) => a * b, 1)).fill(0),
+  }));
+  return pretty({ ...data.example, inputs });
+}
+
+function wantsImage() {
+  return images && document.querySelector("[name=mode]:checked").value === "image";
+}
+
+function choose(file) {
+  picture = file;
+  $("chosen").textContent = `${file.name} (${Math.ceil(file.size / 1024)} KiB)`;
+  URL.revokeObjectURL($("preview").src);
+  $("preview").src = URL.createObjectURL(file);
+  $("preview").hidden = false;
+}
+
+function show(status, good, time, text) {
+  $("status").textContent = status;
+  $("status").className = good ? "good" : "bad";
+  $("time").textContent = time;
+  let body = null;
+  try { body = JSON.parse(text, exact); } catch { /* shown as it came */ }
+  bars(good && body && Array.isArray(body.top_k) ? body.top_k : []);
+  const full = body === null ? text : pretty(body);
+  const left = full.length - SHOWN;
+  $("result").textContent = left > 0 ? `${full.slice(0, SHOWN)}\n… and ${left} more characters` : full;
+  $("answer").hidden = false;
+}
+
+function bars(classes) {
+  $("classes").replaceChildren(...classes.map((entry) => {
+    const [item, name, track, bar, score] = ["li", "span", "div", "i", "b"].map((t) => document.createElement(t));
+    name.textContent = entry.label ?? `class ${entry.class_id}`;
+    bar.style.width = `${Math.max(0, Math.min(1, entry.score)) * 100}%`;
+    score.textContent = entry.score >= 0 && entry.score <= 1 ? `${(entry.score * 100).toFixed(1)} %` : entry.score.toPrecision(4);
+    track.append(bar);
+    item.append(name, track, score);
+    return item;
+  }));
+  $("classes").hidden = !classes.length;
+}
+
+async function send() {
+  const image = wantsImage();
+  if (image && !picture) { show("No picture yet", false, "", JSON.stringify({ error: "Choose a picture first." })); $("file").focus(); return; }
+  const button = document.querySelector("#form button");
+  button.disabled = true;
+  const began = performance.now();
+  try {
+    const answer = await fetch(image ? "predict" : `v2/models/${data.name}/infer`, {
+      method: "POST",
+      body: image ? picture : $("body").value,
+      headers: { "Content-Type": image ? picture.type || "application/octet-stream" : "application/json" },
+    });
+    const text = await answer.text();
+    show(`${answer.status} ${answer.statusText}`, answer.ok, `${(performance.now() - began).toFixed(1)} ms, seen from this browser`, text);
+  } catch {
+    show("No answer", false, "", JSON.stringify({ error: "The server could not be reached, or ended the connection." }));
+  }
+  button.disabled = false;
+}
+
+async function follow() {
+  let about = { state: "unreachable" };
+  if (!document.hidden) {
+    try {
+      const answer = await fetch("./", { headers: { Accept: "application/json" }, cache: "no-store" });
+      if (answer.ok) about = await answer.json();
+    } catch { /* unreachable */ }
+    if ($("state").dataset.state !== about.state) {
+      $("state").dataset.state = about.state;
+      $("state").firstElementChild.textContent = about.state;
+    }
+    if (about.digest) $("digest").textContent = about.digest;
+    if (about.paddle_version) $("paddle").textContent = about.paddle_version;
+  }
+  setTimeout(follow, about.state === "ready" && about.digest ? 5000 : 1000);
+}
+
+/* The server knows its name only from the Host header; the browser knows the whole address. */
+const here = location.origin + location.pathname.replace(/[^/]*$/, "");
+$("curl").textContent = $("curl").textContent.replace(data.base, () => here);
+if (navigator.clipboard) {
+  $("copy").hidden = false;
+  $("copy").addEventListener("click", async () => {
+    await navigator.clipboard.writeText($("curl").textContent);
+    $("copy").textContent = "Copied";
+    setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+  });
+}
+$("form").hidden = false;
+$("body").value = example();
+$("form").addEventListener("submit", (event) => { event.preventDefault(); send(); });
+$("body").addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); send(); }
+});
+if (images) {
+  for (const mode of document.querySelectorAll("[name=mode]")) {
+    mode.addEventListener("change", () => {
+      $("image-part").hidden = !wantsImage();
+      $("json-part").hidden = wantsImage();
+    });
+  }
+  $("file").addEventListener("change", () => { if ($("file").files[0]) choose($("file").files[0]); });
+  for (const kind of ["dragover", "dragleave", "drop"]) {
+    $("drop").addEventListener(kind, (event) => {
+      event.preventDefault();
+      $("drop").classList.toggle("over", kind === "dragover");
+      if (kind === "drop" && event.dataTransfer.files[0]) choose(event.dataTransfer.files[0]);
+    });
+  }
+}
+setTimeout(follow, 1000);
