@@ -1,0 +1,51 @@
+"""What all commands print with: tables for people, JSON for programs, help that keeps its lines."""
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import orjson
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_PIPE_WIDTH = 200  # a table in a file or pipe must not be folded to a terminal that is not there
+
+
+def parser(command: str, description: str, epilog: str = "") -> argparse.ArgumentParser:
+    """A parser whose help keeps the lines of its texts, and which takes no abbreviated options."""
+    return argparse.ArgumentParser(
+        prog=f"paddlemodel-server {command}",
+        description=description,
+        epilog=epilog,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Where people read; plain text without folding where it is no terminal."""
+    terminal = (sys.stderr if stderr else sys.stdout).isatty()
+    return Console(stderr=stderr, width=None if terminal else _PIPE_WIDTH, highlight=False, soft_wrap=True)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Sequence[str] = ()) -> Table:
+    """A table; the columns named in `right` hold numbers."""
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        made.add_column(column, justify="right" if column in right else "left", overflow="fold")
+    for row in rows:
+        made.add_row(*(_plain(cell) for cell in row))
+    return made
+
+
+def _plain(cell: object) -> str:
+    return str(cell).replace("[", "\\[")  # rich takes [x] for markup
+
+
+def print_json(content: Any) -> None:
+    """One JSON document on standard output."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+    sys.stdout.buffer.write(orjson.dumps(content, option=options))
+    sys.stdout.buffer.flush()

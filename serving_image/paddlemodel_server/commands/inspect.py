@@ -1,0 +1,176 @@
+"""`paddlemodel-server inspect`: what a model is, read from its files without running anything."""
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from paddlemodel_server import fetch, files, formats
+from paddlemodel_server.commands import console
+from paddlemodel_server.files import ModelFiles, ModelFilesError
+from paddlemodel_server.formats import weights
+from paddlemodel_server.formats.program import Program, Tensor
+
+DESCRIPTION = """Say what a model is: format, the Paddle that wrote it, inputs, outputs, parameters,
+operators, sizes and digest. Nothing is run and Paddle is not loaded: it takes a second, on any laptop.
+
+MODEL is a folder with a model somewhere in it, a program's file (.json, .pdmodel), an archive, or an
+http(s):// or file:// URI of an archive. The digest is the one that spec.model.digest of a PaddleModel
+pins: of the archive, or of the folder as a whole."""
+
+EXAMPLES = """examples:
+  paddlemodel-server inspect my-model
+  paddlemodel-server inspect my-model.tar.gz
+  paddlemodel-server inspect https://models.example.com/resnet50.tar --json
+
+Exit codes: 0 it can be served, as far as files can tell; 1 it cannot, and one sentence says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """All that is said about a model."""
+
+    files: ModelFiles
+    program: Program
+    held: tuple[Tensor, ...]  # the parameters as their file holds them, in the order of `program.parameters`
+    digest: str
+
+    @property
+    def values(self) -> int:
+        """How many numbers the parameters are."""
+        return sum(_size(tensor.shape) for tensor in self.held)
+
+    @property
+    def dtypes(self) -> dict[str, int]:
+        """How many numbers of each dtype."""
+        counts: dict[str, int] = {}
+        for tensor in self.held:
+            counts[tensor.dtype] = counts.get(tensor.dtype, 0) + _size(tensor.shape)
+        return counts
+
+
+def main(argv: Sequence[str]) -> int:
+    """Inspect the model that the command line names; returns the exit code."""
+    parser = console.parser("inspect", DESCRIPTION, EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", help="a folder, file, archive or URI")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    arguments = parser.parse_args(argv)
+    with tempfile.TemporaryDirectory(prefix="paddlemodel-") as scratch:
+        finding = look(arguments.model, Path(scratch))
+        if arguments.json:
+            console.print_json(as_json(finding))
+        else:
+            _show(finding)
+    return 0
+
+
+def look(name: str, scratch: Path) -> Finding:
+    """Find and read a model; an archive is unpacked into `scratch`."""
+    path = Path(name)
+    if path.is_dir():
+        _, found = files.find(path)
+        return _read(found, files.digest(path))
+    if path.suffix in {".json", ".pdmodel", ".pdiparams"} and (path.is_file() or path.parent.is_dir()):
+        found = files.locate(path.parent)
+        if found.program.stem != path.stem:
+            raise ModelFilesError("NotFound", f"{path.parent} holds {found.program.name}; name that file.")
+        return _read(found, files.digest(path.parent))
+    uri = name if urlsplit(name).scheme in {"http", "https", "file"} else path.absolute().as_uri()
+    fetched = fetch.fetch(fetch.Wish(uri=uri, into=scratch / "model"))
+    return _read(files.locate(scratch / "model"), fetched.digest)
+
+
+def _read(found: ModelFiles, digest: str) -> Finding:
+    program = formats.checked(found)
+    return Finding(files=found, program=program, held=tuple(weights.walk(found.params)), digest=digest)
+
+
+def remarks(program: Program) -> Iterator[str]:
+    """What a person should know before serving it."""
+    tensors = (*program.inputs, *program.outputs)
+    if not all(tensor.shape[:1] == (-1,) for tensor in tensors):
+        fixed = next(tensor for tensor in tensors if tensor.shape[:1] != (-1,))
+        yield (
+            f"No batching: the first dimension of {fixed.name} is not open (shape {list(fixed.shape)}). "
+            "Export the model with None there, and requests that wait share a run."
+        )
+    for tensor in program.inputs:
+        if -1 in tensor.shape[1:]:
+            yield (
+                f"{tensor.name} has open dimensions beside the first: only requests of equal shape share a "
+                "run, and each new shape is slow the first time."
+            )
+    if program.quantised and program.format == "PIR":
+        yield (
+            "It is quantised and in PIR format: PaddlePaddle 3.3 cannot load some of these; try it with "
+            "`paddlemodel-server predict`, or export it in legacy format."
+        )
+    if any(tensor.dtype == "bfloat16" for tensor in program.outputs):
+        yield "An output is bfloat16, which JSON and numpy do not know; cast it to float32 in the model."
+
+
+def as_json(finding: Finding) -> dict[str, Any]:
+    """The finding for programs; sizes in bytes, -1 for an open dimension."""
+    program = finding.program
+    return {
+        "format": program.format,
+        "writer": program.writer,
+        "digest": finding.digest,
+        "inputs": [_described(tensor) for tensor in program.inputs],
+        "outputs": [_described(tensor) for tensor in program.outputs],
+        "parameters": {
+            "tensors": len(finding.held),
+            "values": finding.values,
+            "values_by_dtype": finding.dtypes,
+        },
+        "quantised": program.quantised,
+        "operators": dict(_by_count(program)),
+        "files": {path.name: path.stat().st_size for path in _paths(finding.files)},
+        "remarks": list(remarks(program)),
+    }
+
+
+def _show(finding: Finding) -> None:
+    out, program = console.console(), finding.program
+    kinds = ", ".join(f"{count:,} {dtype}" for dtype, count in finding.dtypes.items())
+    most = ", ".join(f"{name} {count}" for name, count in _by_count(program)[:8])
+    more = len(program.operators) - 8
+    facts = [
+        ("format", f"{program.format}, written by {program.writer}"),
+        ("digest", finding.digest),
+        ("parameters", f"{finding.values:,} in {len(finding.held)} tensors ({kinds})"),
+        ("quantised", "yes" if program.quantised else "no"),
+        (
+            "operators",
+            f"{sum(program.operators.values())}: {most}" + (f" and {more} other kinds" if more > 0 else ""),
+        ),
+        *(("file", f"{path.name}, {path.stat().st_size:,} bytes") for path in _paths(finding.files)),
+    ]
+    for name, fact in facts:
+        out.print(f"{name:<12}{fact}", markup=False)
+    rows = [("input", t.name, t.datatype, list(t.shape)) for t in program.inputs]
+    rows += [("output", t.name, t.datatype, list(t.shape)) for t in program.outputs]
+    out.print(console.table(("", "name", "datatype", "shape"), rows))
+    for remark in remarks(program):
+        out.print(f"note: {remark}", markup=False)
+
+
+def _by_count(program: Program) -> list[tuple[str, int]]:
+    return sorted(program.operators.items(), key=lambda item: (-item[1], item[0]))
+
+
+def _paths(found: ModelFiles) -> tuple[Path, Path]:
+    return found.program, found.params
+
+
+def _described(tensor: Tensor) -> dict[str, Any]:
+    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+
+
+def _size(shape: Sequence[int]) -> int:
+    size = 1
+    for side in shape:
+        size *= side
+    return size
