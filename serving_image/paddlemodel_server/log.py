@@ -1,13 +1,22 @@
-"""One line per event, as JSON or as text, on standard error; every process calls `configure`."""
+"""One line per event, as JSON or as text, on standard error; every process calls `configure`.
+
+What clients send can reach a line (an id, a message), so control characters are escaped: no line can be
+forged, and no terminal is commanded.
+"""
 
 import json
 import logging
+import re
 import sys
 import time
-from typing import Literal
+from typing import Final, Literal
 
 # What a LogRecord has anyway: everything else was given as `extra` and belongs into the line.
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+_FIXED: Final = ("time", "level", "process", "pid", "message", "trace")  # no extra replaces these
+# Controls (C0, DEL, C1), line separators, marks that change the direction of writing, lone surrogates.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]")
+_PLAIN = re.compile(r"[^\s\"=\\]+")
 
 
 class JsonFormatter(logging.Formatter):
@@ -26,14 +35,14 @@ class JsonFormatter(logging.Formatter):
             "pid": record.process,
             "message": record.getMessage(),
         }
-        event |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
+        event |= _extra(record)
         if record.exc_info:
             event["trace"] = self.formatException(record.exc_info)
-        return json.dumps(event, default=str, ensure_ascii=False)
+        return escaped(json.dumps(event, default=str, ensure_ascii=False))
 
 
 class TextFormatter(logging.Formatter):
-    """The same event for a person's eye."""
+    """The same event for a person's eye; a traceback follows on indented lines."""
 
     def __init__(self, process: str) -> None:
         super().__init__()
@@ -41,10 +50,13 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Render one event."""
-        extra = "".join(f" {name}={value}" for name, value in vars(record).items() if name not in _STANDARD)
+        extra = "".join(f" {name}={_shown(value)}" for name, value in _extra(record).items())
         line = f"{_timestamp(record)} {record.levelname} {self._process}[{record.process}] "
-        line += record.getMessage().replace("\n", "\\n") + extra
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        line += escaped(record.getMessage()) + extra
+        if record.exc_info:
+            trace = self.formatException(record.exc_info)
+            line += "".join(f"\n    {escaped(part)}" for part in trace.split("\n"))
+        return line
 
 
 def configure(level: str, style: Literal["json", "text"], process: str) -> None:
@@ -54,6 +66,48 @@ def configure(level: str, style: Literal["json", "text"], process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+
+
+class Limiter:
+    """Lets a few events of a kind through per period, so that an overload does not flood the log."""
+
+    def __init__(self, events: int = 10, seconds: float = 10.0) -> None:
+        self._events = events
+        self.seconds = seconds
+        self._ends = 0.0
+        self._left = 0
+        self.left_out = 0  # events since the last one that was let through
+
+    def allows(self, now: float) -> bool:
+        """Whether an event may be logged now."""
+        if now >= self._ends:
+            self._ends, self._left = now + self.seconds, self._events
+        if not self._left:
+            self.left_out += 1
+            return False
+        self._left -= 1
+        return True
+
+    def told(self) -> dict[str, int]:
+        """What to add to a line: how many were left out before it, if any."""
+        count, self.left_out = self.left_out, 0
+        return {"left_out": count} if count else {}
+
+
+def escaped(text: str) -> str:
+    """The text with every character that could end a line or command a terminal written as its escape."""
+    return _UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _extra(record: logging.LogRecord) -> dict[str, object]:
+    return {n: value for n, value in vars(record).items() if n not in _STANDARD and n not in _FIXED}
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    if _PLAIN.fullmatch(text):
+        return escaped(text)
+    return escaped(json.dumps(text, ensure_ascii=False))
 
 
 def _timestamp(record: logging.LogRecord) -> str:

@@ -100,6 +100,7 @@ class Settings:
     bind: str = _setting("0.0.0.0", _text)  # noqa: S104 - a pod serves its whole network
     fronts: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
     owners: int | None = _setting(None, _optional_count)
+    slow_request_seconds: float = _setting(5.0, _number(0, 3600))  # longer is a warning; 0: none
     log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: Literal["json", "text"] = _setting("json", _one_of("json", "text"))
 

@@ -1,0 +1,64 @@
+"""Which request this is: an id for its log lines, from the client's headers or made. Pure but for chance.
+
+`journal` calls it for every request. W3C Trace Context, level 1 and 2: https://www.w3.org/TR/trace-context/
+"""
+
+import random
+import re
+from collections.abc import Mapping
+from typing import NamedTuple
+
+REQUEST_ID, TRACEPARENT, TRACESTATE = "x-request-id", "traceparent", "tracestate"
+# Visible ASCII without quotes and backslash: it goes into log lines and back into a header as it is.
+_REQUEST_ID = re.compile(r"[!#-\[\]-~]{1,64}")
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
+
+
+class Parent(NamedTuple):
+    """A valid traceparent."""
+
+    trace_id: str  # 32 hexadecimal digits
+    span_id: str  # 16 hexadecimal digits
+    flags: int  # 1: sampled
+    state: str = ""  # the tracestate header, as it came
+
+
+class Identity(NamedTuple):
+    """Who asks."""
+
+    request_id: str
+    trace_id: str
+    parent: Parent | None = None
+    told: bool = False  # the client named its request, so the answer names it too
+
+
+def identify(headers: Mapping[str, str]) -> Identity:
+    """Name a request.
+
+    An X-Request-Id of 1 to 64 visible characters is the request's id; else the trace id of a valid
+    traceparent is; else, and where these are malformed, one is made. Where the client sent either header, the
+    answer's X-Request-Id says which.
+
+    Args:
+        headers: by lower-case name.
+    """
+    wished, sent = headers.get(REQUEST_ID), headers.get(TRACEPARENT)
+    if wished is None and sent is None:
+        made = f"{random.getrandbits(128):032x}"
+        return Identity(made, made)
+    parent = parse_traceparent(sent, headers.get(TRACESTATE, "")) if sent is not None else None
+    trace_id = parent.trace_id if parent else f"{random.getrandbits(128):032x}"
+    valid = wished is not None and _REQUEST_ID.fullmatch(wished)
+    return Identity(wished if valid and wished else trace_id, trace_id, parent, told=True)
+
+
+def parse_traceparent(text: str, state: str = "") -> Parent | None:
+    """Read a traceparent; None where it is malformed, which the standard wants ignored."""
+    found = _TRACEPARENT.fullmatch(text.strip())
+    if not found:
+        return None
+    version, trace_id, span_id, flags, more = found.groups()
+    if version == "ff" or (version == "00" and more) or trace_id == _NO_TRACE or span_id == _NO_SPAN:
+        return None
+    return Parent(trace_id, span_id, int(flags, 16) & 1, state)

@@ -1,0 +1,182 @@
+"""What a front tells about each inference request once it is over: counters, log lines, a trace.
+
+The doors call `begin` with the head and `end` with the status; `service` notes the times in between.
+Everything but `begin` runs on the event loop's thread.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from typing import Final
+
+from paddlemodel_server import metrics, trace
+from paddlemodel_server.errors import ServingError
+from paddlemodel_server.identity import Identity, identify
+from paddlemodel_server.log import Limiter
+from paddlemodel_server.settings import Settings
+
+CLIENT_GONE: Final = 499  # nginx's number for it; only metrics see it
+
+logger = logging.getLogger(__name__)
+
+
+class Passage:
+    """One inference request on its way through a front; times are monotonic seconds, 0 where not reached."""
+
+    __slots__ = (
+        "batch_seconds", "began", "decoded", "encoded", "headers", "identity", "owner", "received", "route",
+        "rows", "run_began", "run_seconds", "settled",
+    )  # fmt: skip
+
+    def __init__(self, route: str, headers: Mapping[str, str]) -> None:
+        self.route = route
+        self.headers = headers
+        self.identity = identify(headers)
+        self.began = time.monotonic()
+        self.received = self.decoded = self.settled = self.encoded = 0.0
+        # Of its run, where an owner told them.
+        self.run_began = self.batch_seconds = self.run_seconds = 0.0
+        self.owner = -1
+        self.rows = 0
+
+    def stages(self) -> list[trace.Stage]:
+        """The parts of its way that it has gone."""
+        ran = self.run_began + self.batch_seconds
+        return [
+            stage
+            for stage in (
+                trace.Stage("receive", self.began, self.received),
+                trace.Stage("decode", self.received, self.decoded),
+                trace.Stage("queue", self.decoded, self.run_began),
+                trace.Stage("batch", self.run_began, ran),
+                trace.Stage("predict", ran, ran + self.run_seconds),
+                trace.Stage("encode", self.settled, self.encoded),
+            )
+            if stage.began and stage.ended >= stage.began
+        ]
+
+
+class Journal:
+    """One front's."""
+
+    def __init__(self, settings: Settings, counters: metrics.Front, environ: Mapping[str, str]) -> None:
+        self._counters = counters
+        self._loop = asyncio.get_running_loop()
+        self._slow = settings.slow_request_seconds or float("inf")
+        self._debug = logger.isEnabledFor(logging.DEBUG)
+        self._tracer = trace.Tracer(settings.name, environ) if trace.wanted(environ) else None
+        self._failures = Limiter()
+        self._slowness = Limiter()
+
+    @property
+    def curious(self) -> bool:
+        """Whether every request's run is of interest, not only those of slow ones."""
+        return self._tracer is not None
+
+    def begin(self, route: str, headers: Mapping[str, str]) -> Passage:
+        """Open a request.
+
+        Args:
+            route: its label.
+            headers: by lower-case name.
+        """
+        return Passage(route, headers)
+
+    def end(self, passage: Passage, status: int, error: Exception | None = None) -> None:
+        """Close a request: count it, and say what is worth saying.
+
+        Args:
+            passage: the request.
+            status: of its answer.
+            error: what went wrong; its trace is logged where it is no ServingError.
+        """
+        now = time.monotonic()
+        seconds = now - passage.began
+        self._counters.answered(passage.route, status, seconds)
+        if status >= 500:
+            self._fail(passage, status, error, now)
+        elif seconds > self._slow and status != CLIENT_GONE:
+            self._warn(passage, status, now)
+        elif self._debug:
+            logger.debug("answered", extra=_told(passage, status, now))
+        if self._tracer is not None:
+            _trace(self._tracer, passage, status, now)
+
+    def end_from_thread(self, passage: Passage, status: int, error: Exception | None = None) -> None:
+        """The same for a door that runs in a thread."""
+        self._loop.call_soon_threadsafe(self.end, passage, status, error)
+
+    async def close(self) -> None:
+        """Export the last spans."""
+        if self._tracer is not None:
+            await asyncio.to_thread(self._tracer.close)
+
+    def _fail(self, passage: Passage, status: int, error: Exception | None, now: float) -> None:
+        if not self._allows(self._failures, now):
+            return
+        extra = _told(passage, status, now) | self._failures.told()
+        if error is not None and not isinstance(error, ServingError):
+            logger.error("a request failed", extra=extra, exc_info=error)
+            return
+        extra["error"] = error.message if isinstance(error, ServingError) else ""
+        logger.log(logging.ERROR if status == 500 else logging.WARNING, "a request failed", extra=extra)
+
+    def _warn(self, passage: Passage, status: int, now: float) -> None:
+        if self._allows(self._slowness, now):
+            logger.warning("a request was slow", extra=_told(passage, status, now) | self._slowness.told())
+
+    def _allows(self, limiter: Limiter, now: float) -> bool:
+        if limiter.allows(now):
+            return True
+        if limiter.left_out == 1:  # the first: whatever comes, say later how many there were
+            self._loop.call_later(limiter.seconds, self._tell, limiter)
+        return False
+
+    def _tell(self, limiter: Limiter) -> None:
+        left_out = limiter.told()
+        if left_out:
+            what = "failed" if limiter is self._failures else "were slow"
+            logger.warning("more requests %s than the log shows", what, extra=left_out)
+
+
+def _trace(tracer: trace.Tracer, passage: Passage, status: int, now: float) -> None:
+    attributes: dict[str, str | int | float] = {
+        "http.request.method": "POST",
+        "http.route": passage.route,
+        "http.response.status_code": status,
+        "paddlemodel.request_id": passage.identity.request_id,
+    }
+    if passage.rows:
+        attributes["paddlemodel.rows"] = passage.rows
+    if passage.owner >= 0:
+        attributes["paddlemodel.owner"] = passage.owner
+    if status >= 500:
+        attributes["error.type"] = str(status)
+    stages = [trace.Stage("", passage.began, now), *passage.stages()]
+    name = f"POST {passage.route}"
+    tracer.record(passage.identity, name, stages, attributes, failed=status >= 500)
+
+
+def _told(passage: Passage, status: int, now: float) -> dict[str, object]:
+    """What a line says of a request."""
+    told: dict[str, object] = named(passage.identity) | {
+        "route": passage.route,
+        "status": status,
+        "seconds": round(now - passage.began, 6),
+    }
+    for stage in passage.stages():
+        told[f"{stage.name}_seconds"] = round(stage.ended - stage.began, 6)
+    if passage.rows:
+        told["rows"] = passage.rows
+    if passage.owner >= 0:
+        told["owner"] = passage.owner
+    return told
+
+
+def named(identity: Identity) -> dict[str, object]:
+    """A request's ids as a line has them."""
+    ids: dict[str, object] = {"request_id": identity.request_id}
+    if identity.trace_id != identity.request_id:
+        ids["trace_id"] = identity.trace_id
+    return ids

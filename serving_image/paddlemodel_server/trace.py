@@ -1,0 +1,199 @@
+"""OpenTelemetry traces, where an OTLP endpoint is configured. The only file that imports opentelemetry.
+
+`journal` makes a Tracer once per front; without an endpoint there is none and nothing is imported. A span is
+made after its answer, from times that were measured anyway, and handed to a bounded queue that a thread
+empties: a collector that is slow or down costs spans, never a request. The OTEL_ variables are
+OpenTelemetry's own; what we cannot do is refused at the start.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.identity import Identity
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import ReadableSpan
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+    from opentelemetry.trace import Context
+
+ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+_SAMPLERS = ("always_on", "always_off", "traceidratio")
+SAMPLERS = frozenset((*_SAMPLERS, *(f"parentbased_{name}" for name in _SAMPLERS)))
+STOP_SECONDS = 2.0  # how long the end waits for the last spans
+
+logger = logging.getLogger(__name__)
+
+
+class Stage(NamedTuple):
+    """A part of a request's way, in monotonic seconds."""
+
+    name: str
+    began: float
+    ended: float
+
+
+def wanted(environ: Mapping[str, str]) -> bool:
+    """Whether traces are asked for; a StartError names a variable that asks for what is not supported."""
+    if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or not any(map(environ.get, ENDPOINTS)):
+        return False
+    exporters = environ.get("OTEL_TRACES_EXPORTER") or "otlp"
+    if exporters == "none":
+        return False
+    _check("OTEL_TRACES_EXPORTER", exporters, frozenset({"otlp"}), "otlp or none")
+    variable = next((name for name in PROTOCOLS if environ.get(name)), PROTOCOLS[0])
+    protocol = environ.get(variable) or "http/protobuf"
+    _check(variable, protocol, frozenset({"http/protobuf"}), "http/protobuf (a collector's port 4318)")
+    sampler = environ.get("OTEL_TRACES_SAMPLER") or "parentbased_always_on"
+    _check("OTEL_TRACES_SAMPLER", sampler.strip().lower(), SAMPLERS, f"one of {', '.join(sorted(SAMPLERS))}")
+    propagators = environ.get("OTEL_PROPAGATORS") or "tracecontext"
+    if "tracecontext" not in propagators.split(","):
+        raise StartError(
+            "InvalidSettings", f"OTEL_PROPAGATORS is {propagators[:80]!r}; only tracecontext is supported."
+        )
+    return True
+
+
+def _check(variable: str, value: str, allowed: frozenset[str], cure: str) -> None:
+    if value not in allowed:
+        raise StartError("InvalidSettings", f"{variable} is {value[:80]!r}; set it to {cure}.")
+
+
+class Tracer:
+    """Exports one server span per request, with a child for each stage."""
+
+    def __init__(self, model: str, environ: Mapping[str, str]) -> None:
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import (  # noqa: PLC0415 - only if wanted
+            OTLPSpanExporter,
+        )
+        from opentelemetry.sdk.resources import Resource  # noqa: PLC0415
+        from opentelemetry.sdk.trace import RandomIdGenerator, TracerProvider  # noqa: PLC0415
+        from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
+
+        class Ids(RandomIdGenerator):
+            """Gives a trace that begins here the id that the log lines have."""
+
+            trace_id = 0
+
+            def generate_trace_id(self) -> int:
+                return self.trace_id
+
+        _hush()
+        self._ids = Ids()
+        attributes = environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+        named = environ.get("OTEL_SERVICE_NAME") or "service.name=" in attributes
+        resource = Resource.create({} if named else {"service.name": model})
+        self._provider = TracerProvider(resource=resource, id_generator=self._ids, shutdown_on_exit=False)
+        self._provider.add_span_processor(BatchSpanProcessor(_warning_once(OTLPSpanExporter())))
+        self._tracer = self._provider.get_tracer("paddlemodel_server")
+
+    def record(
+        self,
+        identity: Identity,
+        name: str,
+        stages: Sequence[Stage],
+        attributes: Mapping[str, str | int | float],
+        *,
+        failed: bool,
+    ) -> None:
+        """Make the spans of one request that is over.
+
+        Args:
+            identity: whose traceparent, if any, is the parent.
+            name: of the server span: method and route.
+            stages: the whole request first, then its parts.
+            attributes: of the server span.
+            failed: whether the failure is ours.
+        """
+        from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context  # noqa: PLC0415
+
+        offset = time.time() - time.monotonic()
+        self._ids.trace_id = int(identity.trace_id, 16)
+        whole, *parts = stages
+        span = self._tracer.start_span(
+            name,
+            _parent(identity),
+            SpanKind.SERVER,
+            attributes=attributes,
+            start_time=_ns(whole.began + offset),
+        )
+        if span.is_recording():
+            inside = set_span_in_context(span)
+            for part in parts:
+                child = self._tracer.start_span(part.name, inside, start_time=_ns(part.began + offset))
+                child.end(_ns(part.ended + offset))
+            if failed:
+                span.set_status(Status(StatusCode.ERROR))
+        span.end(_ns(whole.ended + offset))
+
+    def close(self) -> None:
+        """Export what is left, for a short while."""
+        # The provider's own waits up to half a minute for a collector that is down.
+        ending = threading.Thread(target=self._provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(STOP_SECONDS)
+
+
+def _parent(identity: Identity) -> "Context":
+    from opentelemetry.context import Context  # noqa: PLC0415
+    from opentelemetry.trace import (  # noqa: PLC0415
+        NonRecordingSpan,
+        SpanContext,
+        TraceFlags,
+        TraceState,
+        set_span_in_context,
+    )
+
+    parent = identity.parent
+    if parent is None:
+        return Context()
+    context = SpanContext(
+        int(parent.trace_id, 16),
+        int(parent.span_id, 16),
+        is_remote=True,
+        trace_flags=TraceFlags(parent.flags),
+        trace_state=TraceState.from_header([parent.state] if parent.state else []),
+    )
+    return set_span_in_context(NonRecordingSpan(context), Context())
+
+
+def _ns(seconds: float) -> int:
+    return int(seconds * 1e9)
+
+
+def _hush() -> None:
+    """OpenTelemetry logs every failed attempt: one line of ours says it all."""
+    library = logging.getLogger("opentelemetry")
+    if logging.getLogger().level > logging.DEBUG:
+        library.propagate = False
+        library.handlers = [logging.NullHandler()]
+
+
+def _warning_once(exporter: "SpanExporter") -> "SpanExporter":
+    """Say once that spans are lost, and once that they arrive again."""
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult  # noqa: PLC0415
+
+    class Exporter(SpanExporter):
+        failing = False
+
+        def export(self, spans: "Sequence[ReadableSpan]") -> "SpanExportResult":
+            result: SpanExportResult = exporter.export(spans)
+            failed = result is not SpanExportResult.SUCCESS
+            if failed and not self.failing:
+                logger.warning("traces cannot be exported and are dropped; is the collector up?")
+            elif self.failing and not failed:
+                logger.info("traces are exported again")
+            self.failing = failed
+            return result
+
+        def shutdown(self) -> None:
+            exporter.shutdown()
+
+        def force_flush(self, timeout_millis: int = 30_000) -> bool:
+            return exporter.force_flush(timeout_millis)
+
+    return Exporter()

@@ -1,0 +1,121 @@
+"""Lines that people and machines can read and clients cannot forge."""
+
+import json
+import logging
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from paddlemodel_server.log import JsonFormatter, Limiter, TextFormatter
+
+
+def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:
+    made = logging.getLogger("test").makeRecord(
+        "test", logging.WARNING, __file__, 1, message, arguments, None, extra=extra
+    )
+    made.created, made.msecs, made.process = 1_700_000_000.25, 250.0, 7
+    return made
+
+
+def _fail(message: str) -> None:
+    raise ValueError(message)
+
+
+def failing(message: str) -> logging.LogRecord:
+    made = record("a request failed")
+    try:
+        _fail(message)
+    except ValueError as error:
+        made.exc_info = (type(error), error, error.__traceback__)
+    return made
+
+
+def parsed(made: logging.LogRecord) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(JsonFormatter("front").format(made))
+    return found
+
+
+def test_a_json_line() -> None:
+    assert parsed(record("a request was %s", "slow", seconds=1.5, route="infer")) == {
+        "time": "2023-11-14T22:13:20.250Z",
+        "level": "WARNING",
+        "process": "front",
+        "pid": 7,
+        "message": "a request was slow",
+        "seconds": 1.5,
+        "route": "infer",
+    }
+
+
+def test_a_text_line() -> None:
+    line = TextFormatter("front").format(record("slow", seconds=1.5, id="a b", said='"x"', none=""))
+    assert line == (
+        '2023-11-14T22:13:20.250Z WARNING front[7] slow seconds=1.5 id="a b" said="\\"x\\"" none=""'
+    )
+
+
+def test_a_trace_is_inside_the_json_and_indented_in_the_text() -> None:
+    assert parsed(failing("broken"))["trace"].endswith("ValueError: broken")
+    first, *more = TextFormatter("front").format(failing("broken")).split("\n")
+    assert first.endswith("a request failed")
+    assert len(more) > 2
+    assert all(line.startswith("    ") for line in more)
+
+
+def test_no_extra_replaces_what_a_line_always_has() -> None:
+    found = parsed(record("slow", level="DEBUG", time="never", pid=1, trace="none"))
+    assert (found["level"], found["pid"]) == ("WARNING", 7)
+    assert found["time"].startswith("2023")
+
+
+@given(st.text())
+def test_json_keeps_what_was_said(text: str) -> None:
+    said = text.encode("utf-8", "replace").decode()
+    assert parsed(record("%s", said, extra_text=said))["extra_text"] == said
+
+
+FORGED = [
+    "a\n2023-11-14T22:13:20.250Z ERROR front[7] all is lost",
+    "a\r\nb",
+    "a\x1b[2Jb",
+    "a\x9b2Jb",
+    "a\u2028b",
+    "a\u202eb",
+    "a\x85b",
+    "a\x00b",
+    "\ud800",
+]
+
+
+@pytest.mark.parametrize("hostile", FORGED, ids=ascii)
+@pytest.mark.parametrize("formatter", [JsonFormatter("front"), TextFormatter("front")], ids=["json", "text"])
+def test_a_client_can_neither_forge_a_line_nor_command_a_terminal(
+    formatter: logging.Formatter, hostile: str
+) -> None:
+    for line in (
+        formatter.format(record("%s", hostile)),
+        formatter.format(record("x", said=hostile)),
+        *formatter.format(failing(hostile)).split("\n    "),
+    ):
+        assert len(line.splitlines()) == 1
+        assert line.isprintable()
+        line.encode()
+
+
+@given(st.text())
+def test_whatever_is_said_a_line_is_one(text: str) -> None:
+    for formatter in (JsonFormatter("front"), TextFormatter("front")):
+        line = formatter.format(record("%s", text, said=text))
+        assert len(line.splitlines()) == 1
+        line.encode()
+
+
+def test_a_flood_is_cut_and_counted() -> None:
+    limiter = Limiter(events=2, seconds=10)
+    assert [limiter.allows(now) for now in (0, 1, 2, 9.9)] == [True, True, False, False]
+    assert limiter.left_out == 2
+    assert limiter.allows(10)
+    assert limiter.told() == {"left_out": 2}
+    assert limiter.told() == {}
+    assert [limiter.allows(now) for now in (11, 12)] == [True, False]
