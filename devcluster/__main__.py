@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from devcluster import build, cluster, demo, gpus, images, paths
+from devcluster import build, cluster, demo, gpus, images, node, paths
 from devcluster.errors import DevclusterError
 from devcluster.paths import State
 from devcluster.progress import say
@@ -53,7 +53,10 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--control-plane", action="store_true", help="etcd, API server and controller manager only"
     )
-    up.add_argument("--gpus", type=int, default=0, help="pretend nvidia.com/gpu devices on the node")
+    up.add_argument(
+        "--nodes", type=int, default=1, choices=range(1, node.MOST_NODES + 1), help="how many (default: 1)"
+    )
+    up.add_argument("--gpus", type=int, default=0, help="pretend nvidia.com/gpu devices on the first node")
     command("down", _down, "end a cluster and remove everything it left")
     command("status", _status, "list the clusters and their components")
     command("kubectl", _kubectl, "run kubectl against the cluster")
@@ -79,12 +82,14 @@ def _parser() -> argparse.ArgumentParser:
 def _up(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     if arguments.control_plane:
+        if arguments.nodes != 1 or arguments.gpus:
+            raise DevclusterError("--nodes and --gpus go with a node: leave out --control-plane")
         state = cluster.up_control_plane(arguments.name)
     else:
         build.build(build.NODE)
         archives = images.build_pause()
         started = time.monotonic()
-        state = cluster.up_node(arguments.name)
+        state = cluster.up_node(arguments.name, arguments.nodes)
         images.load(state, archives)
         if arguments.gpus:
             gpus.plug(state, arguments.gpus)

@@ -10,10 +10,15 @@ import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import psutil
 
 from devcluster import build, cgroups, control_plane, credentials, debian, node, waiting
 from devcluster.control_plane import Endpoints
 from devcluster.errors import DevclusterError
+from devcluster.node import Node
 from devcluster.paths import State, for_our_modules, states
 from devcluster.plan import Component, Plan
 from devcluster.process import Process, spawn
@@ -39,11 +44,11 @@ def up_control_plane(name: str) -> State:
     ends = Endpoints(
         address="127.0.0.1", api=api, etcd=etcd, etcd_peer=peer, controller_manager=manager, scheduler=0
     )
-    credentials.write(state, ends)
+    credentials.write(state, ends, [])
     credentials.write_outside(state, f"https://127.0.0.1:{api}")
     components = [factory(state, ends) for factory in (control_plane.etcd, control_plane.api_server)]
     components.append(control_plane.controller_manager(state, ends))
-    _write_plan(state, components, listener=None)
+    _plan(state, components).write(state.plan)
     _start(state, prefix=[])
     waiting.for_api(state)
     return state
@@ -58,8 +63,12 @@ def control_plane_for(name: str) -> Iterator[State]:
         down(name)
 
 
-def up_node(name: str) -> State:
-    """Start a whole node in its own namespaces; needs root on Linux.
+def up_node(name: str, count: int = 1) -> State:
+    """Start a whole node in its own namespaces, and further ones beside it; needs root on Linux.
+
+    Args:
+        name: The cluster's.
+        count: Nodes; the first one holds the control plane.
 
     Raises:
         DevclusterError: Something is missing, the cluster exists, or the node did not become ready.
@@ -68,24 +77,29 @@ def up_node(name: str) -> State:
     debian.install_missing()
     build.build(build.NODE)
     state = _new_state(name)
-    ends = _NODE_ENDPOINTS
-    credentials.write(state, ends)
-    node.write_configs(state)
+    ends, nodes = _NODE_ENDPOINTS, node.of(count)
+    first, *further = nodes
+    credentials.write(state, ends, nodes)
+    node.write_configs(state, nodes)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.set_inheritable(True)
         credentials.write_outside(state, f"https://127.0.0.1:{listener.getsockname()[1]}")
         components = [
-            *node.runtime(state, listener.fileno()),
+            node.gateway(listener.fileno()),
+            node.containerd(state, first),
             control_plane.etcd(state, ends),
             control_plane.api_server(state, ends),
             control_plane.controller_manager(state, ends),
             control_plane.scheduler(state, ends),
-            *node.components(state),
+            node.coredns(state),
+            *node.components(state, first),
+            *(_nested(state, one, nodes) for one in further),
         ]
-        _write_plan(state, components, listener=listener)
+        network = node.network_commands(state, nodes)
+        _node_plan(state, first, network, components, listener=listener.fileno()).write(state.plan)
         _start(state, prefix=[*cgroups.join(name), *_UNSHARE])
     waiting.for_api(state)
-    waiting.for_node(state)
+    waiting.for_nodes(state, count)
     return state
 
 
@@ -120,14 +134,31 @@ def all_up() -> list[State]:
     return [State(folder) for folder in sorted(states().glob("*"))] if states().exists() else []
 
 
-def inside(state: State, *command: str) -> list[str]:
-    """The command line that runs `command` inside the node's namespaces."""
+def nodes(state: State) -> list[Node]:
+    """The nodes that a cluster was started with; none for a control plane alone."""
+    if not Plan.read(state.plan).hostname:
+        return []
+    return [Node(), *(Node(int(file.stem.rpartition("-")[2])) for file in sorted(state.root.glob("plan-*")))]
+
+
+def init_of(state: State, one: Node) -> int:
+    """The host's pid of a node's init.
+
+    Raises:
+        DevclusterError: It is not there.
+    """
     process = Process.read(state.pid)
     if process is None:
         raise DevclusterError(f"cluster {state.name!r} is not up")
+    first = process.namespace_pid()
+    return first if one.number == 1 else Process.of(_with_plan(first, _plan_of(state, one))).namespace_pid()
+
+
+def inside(state: State, *command: str, at: Node | None = None) -> list[str]:
+    """The command line that runs `command` inside the namespaces of a node, the first one if none is said."""
     return [
         "nsenter",
-        f"--target={process.namespace_pid()}",
+        f"--target={init_of(state, at or Node())}",
         "--net",
         "--mount",
         "--uts",
@@ -153,18 +184,47 @@ def _new_state(name: str) -> State:
     return state
 
 
-def _write_plan(state: State, components: list[Component], *, listener: socket.socket | None) -> None:
-    """Save the plan; with a gateway's listener it is a node's."""
+def _nested(state: State, one: Node, nodes: list[Node]) -> Component:
+    """Save the plan of a further node; the first one's init starts it."""
+    plan, network = _plan_of(state, one), node.nested_network_commands(state, one, nodes)
+    _node_plan(state, one, network, [node.containerd(state, one), *node.components(state, one)]).write(plan)
+    return node.nested(one, plan)
+
+
+def _plan_of(state: State, one: Node) -> Path:
+    return state.plan.with_name(f"plan-{one.number}.json")
+
+
+def _with_plan(init: int, plan: Path) -> int:
+    """The pid of the `unshare` that a further node began with."""
+    for child in psutil.Process(init).children():
+        if child.cmdline()[-1:] == [str(plan)]:
+            return child.pid
+    raise DevclusterError(f"the node of {plan.name} is not up")
+
+
+def _node_plan(
+    state: State, one: Node, network: list[list[str]], components: list[Component], *, listener: int = -1
+) -> Plan:
+    return replace(
+        _plan(state, components),
+        report=str(state.root / f"{one.named('components')}.json"),
+        hostname=one.name,
+        kubelet=str(state.root / one.named("kubelet")),
+        mounts=node.HIDDEN,
+        network=network,
+        listener=listener,
+    )
+
+
+def _plan(state: State, components: list[Component]) -> Plan:
     folder = state.pki
-    Plan(
+    return Plan(
         logs=str(state.logs),
         report=str(state.root / "components.json"),
         admin=(str(folder / "admin.crt"), str(folder / "admin.key"), str(folder / "ca.crt")),
-        mounts=node.HIDDEN if listener else [],
-        kubelet=str(state.root / "kubelet") if listener else "",
-        listener=listener.fileno() if listener else -1,
         components=components,
-    ).write(state.plan)
+    )
 
 
 def _start(state: State, *, prefix: list[str]) -> None:
@@ -175,9 +235,10 @@ def _start(state: State, *, prefix: list[str]) -> None:
 
 
 def components(state: State) -> dict[str, dict[str, int | None]]:
-    """Each component's pid inside the cluster and how often it was restarted."""
-    report = state.root / "components.json"
-    content: dict[str, dict[str, int | None]] = json.loads(report.read_text()) if report.exists() else {}
+    """Each component's pid inside its node and how often it was restarted."""
+    content: dict[str, dict[str, int | None]] = {}
+    for report in sorted(state.root.glob("components*.json")):
+        content |= json.loads(report.read_text())
     return content
 
 

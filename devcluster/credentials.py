@@ -1,12 +1,13 @@
 """Every certificate and kubeconfig of one cluster, written into its state by `cluster`."""
 
-from devcluster import control_plane, node, pki
+from devcluster import control_plane, pki
 from devcluster.control_plane import Endpoints
+from devcluster.node import Node
 from devcluster.paths import State
 
 
-def write(state: State, ends: Endpoints) -> None:
-    """Write them all; a control plane alone leaves the node's unused."""
+def write(state: State, ends: Endpoints, nodes: list[Node]) -> None:
+    """Write them all; a control plane alone has no nodes."""
     authority = pki.Authority(state.pki, "ca")
     service = control_plane.SERVICE_RANGE.replace("0.0/16", "0.1")
     names = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
@@ -20,7 +21,7 @@ def write(state: State, ends: Endpoints) -> None:
         "coredns": pki.Identity("coredns", "system:masters"),
         "controller-manager": pki.Identity("system:kube-controller-manager"),
         "scheduler": pki.Identity("system:kube-scheduler"),
-        "kubelet": pki.Identity(f"system:node:{node.NAME}", "system:nodes"),
+        **{n.named("kubelet"): pki.Identity(f"system:node:{n.name}", "system:nodes") for n in nodes},
         "kube-proxy": pki.Identity("system:kube-proxy"),
     }
     for file, identity in users.items():

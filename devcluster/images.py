@@ -10,13 +10,14 @@ import re
 import subprocess
 import tomllib
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from devcluster import build, cluster, debian
 from devcluster.errors import DevclusterError
 from devcluster.locks import alone
-from devcluster.node import PAUSE_IMAGE
+from devcluster.node import PAUSE_IMAGE, Node
 from devcluster.paths import REPOSITORY, State, cache
 from devcluster.progress import Counter, say, step
 
@@ -97,12 +98,21 @@ def _make_pause(archive: Path) -> None:
 
 
 def load(state: State, archives: list[Path]) -> None:
-    """Import archives into the node's containerd, for the kubelet to find."""
+    """Import archives into every node's containerd, for its kubelet to find."""
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(_load, state, node, archives) for node in cluster.nodes(state)]:
+            done.result()
+
+
+def _load(state: State, node: Node, archives: list[Path]) -> None:
     for archive in archives:
         command = [build.program("containerd", "ctr"), "-n", "k8s.io", "images", "import", str(archive)]
-        done = subprocess.run(cluster.inside(state, *command), capture_output=True, text=True, check=False)
+        inside = cluster.inside(state, *command, at=node)
+        done = subprocess.run(inside, capture_output=True, text=True, check=False)
         if done.returncode != 0:
-            raise DevclusterError(f"importing {archive.name} failed: {done.stderr.strip()[-500:]}")
+            raise DevclusterError(
+                f"importing {archive.name} on {node.name} failed: {done.stderr.strip()[-500:]}"
+            )
 
 
 def _version(distribution: str) -> str:

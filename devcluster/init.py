@@ -1,7 +1,8 @@
 """The cluster's init process: mounts, interfaces, then every component, restarted when it dies.
 
 Started by `cluster.up` as PID 1 of the node's namespaces, or as a plain process for a control plane
-alone. Killing it ends everything: by the kernel in the first case, by parent-death signals in both.
+alone; a further node's init is a component of the first one's. Killing it ends everything: by the kernel in
+the first case, by parent-death signals in both.
 Usage: python -m devcluster.init PLAN
 """
 
@@ -17,7 +18,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from devcluster import cgroups
-from devcluster.node import NAME, network_commands
 from devcluster.plan import Component, Plan
 from devcluster.process import spawn
 
@@ -44,7 +44,7 @@ def _prepare_namespace(plan: Plan) -> None:
     kubelet.mkdir(parents=True, exist_ok=True)
     shares = [["mount", "--bind", str(kubelet), str(kubelet)], ["mount", "--make-rshared", str(kubelet)]]
     hides = [["mount", "-t", "tmpfs", "tmpfs", folder] for folder in plan.mounts]
-    for command in [*shares, *hides, *network_commands(), ["hostname", NAME]]:
+    for command in [*shares, *hides, *plan.network, ["hostname", plan.hostname]]:
         subprocess.run(command, check=True)
 
 

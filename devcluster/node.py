@@ -1,10 +1,14 @@
-"""The node's components and their configuration files: containerd, kubelet, kube-proxy, coredns.
+"""A node's components and their configuration: containerd, kubelet, kube-proxy, and on the first one coredns.
 
-Pure except `write_configs`; every setting that is not a default says why.
+The first node holds the control plane. Every further one is a set of namespaces of its own inside the first
+one's, tied to its bridge by a virtual cable. Pure except `write_configs`; every setting that is not a default
+says why.
 """
 
 import json
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import yaml
 
@@ -15,7 +19,8 @@ from devcluster.plan import Component
 
 NAME = "devcluster"
 ADDRESS = "10.250.0.1"
-POD_RANGE = "10.244.0.0/24"
+POD_RANGE = "10.244.0.0/16"
+MOST_NODES = 9
 BRIDGE = "dc0"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
 PAUSE_IMAGE = "localhost/devcluster/pause:1"
@@ -23,59 +28,111 @@ PAUSE_IMAGE = "localhost/devcluster/pause:1"
 HIDDEN = ["/run", "/var/log", "/var/lib"]
 
 
-def runtime(state: State, gateway_socket: int) -> list[Component]:
-    """What needs no API server: the way in from outside, and the container runtime."""
-    return [
-        Component(
-            name="gateway",
-            argv=[sys.executable, "-m", "devcluster.gateway", str(gateway_socket), ADDRESS, "6443"],
-        ),
-        Component(
-            name="containerd",
-            argv=[program("containerd", "containerd"), f"--config={state.config / 'containerd.toml'}"],
-        ),
-    ]
+@dataclass(frozen=True)
+class Node:
+    """One node; the first one's files and programs have plain names, those of the others end in a number."""
+
+    number: int = 1
+
+    def named(self, word: str) -> str:
+        """A name that no other node of the cluster has: `kubelet`, `kubelet-2`."""
+        return word if self.number == 1 else f"{word}-{self.number}"
+
+    @property
+    def name(self) -> str:
+        """As in the API."""
+        return self.named(NAME)
+
+    @property
+    def address(self) -> str:
+        """Where its kubelet listens, and what its pods are reached through."""
+        return f"10.250.0.{self.number}"
+
+    @property
+    def pods(self) -> str:
+        """The addresses of its pods."""
+        return f"10.244.{self.number - 1}.0/24"
 
 
-def components(state: State) -> list[Component]:
+def of(count: int) -> list[Node]:
+    """The nodes of a cluster, the first first."""
+    return [Node(number) for number in range(1, count + 1)]
+
+
+def gateway(listener: int) -> Component:
+    """The way in from outside."""
+    return Component(
+        name="gateway", argv=[sys.executable, "-m", "devcluster.gateway", str(listener), ADDRESS, "6443"]
+    )
+
+
+def coredns(state: State) -> Component:
+    """The names of Services, for the pods of every node."""
+    return Component(
+        name="coredns", argv=[program("coredns", "coredns"), f"-conf={state.config / 'Corefile'}"]
+    )
+
+
+def containerd(state: State, node: Node) -> Component:
+    """The container runtime; it needs no API server."""
+    name = node.named("containerd")
+    return Component(
+        name=name, argv=[program("containerd", "containerd"), f"--config={state.config / name}.toml"]
+    )
+
+
+def components(state: State, node: Node) -> list[Component]:
     """What needs the API server, in starting order."""
-    config = state.config
+    kubelet, proxy = node.named("kubelet"), node.named("kube-proxy")
     return [
-        Component(name="coredns", argv=[program("coredns", "coredns"), f"-conf={config / 'Corefile'}"]),
         Component(
-            name="kubelet",
+            name=kubelet,
             argv=[
                 program("kubernetes", "kubelet"),
-                f"--config={config / 'kubelet.yaml'}",
-                f"--kubeconfig={state.pki / 'kubelet.kubeconfig'}",
-                f"--root-dir={state.root / 'kubelet'}",
-                f"--hostname-override={NAME}",
-                f"--node-ip={ADDRESS}",
+                f"--config={state.config / kubelet}.yaml",
+                f"--kubeconfig={state.pki / kubelet}.kubeconfig",
+                f"--root-dir={state.root / kubelet}",
+                f"--hostname-override={node.name}",
+                f"--node-ip={node.address}",
             ],
         ),
         Component(
-            name="kube-proxy",
-            argv=[program("kubernetes", "kube-proxy"), f"--config={config / 'kube-proxy.yaml'}"],
+            name=proxy,
+            argv=[program("kubernetes", "kube-proxy"), f"--config={state.config / proxy}.yaml"],
         ),
     ]
 
 
-def write_configs(state: State) -> None:
-    """Write every configuration file of the node into the cluster's state."""
-    network = state.config / "cni"
-    network.mkdir(parents=True, exist_ok=True)
-    (network / "10-bridge.conflist").write_text(json.dumps(_network(), indent=1))
-    (state.config / "containerd.toml").write_text(_containerd(state))
-    (state.config / "kubelet.yaml").write_text(yaml.safe_dump(_kubelet(state)))
-    (state.config / "kube-proxy.yaml").write_text(yaml.safe_dump(_kube_proxy(state)))
+def nested(node: Node, plan: Path) -> Component:
+    """A further node as the first one sees it: an init of its own, in namespaces of its own.
+
+    When it dies, its processes, pods and interfaces die with it, as those of a machine do.
+    """
+    return Component(name=node.name, argv=[sys.executable, "-m", "devcluster.nested", f"node-{node.number}", str(plan)])
+
+
+def write_configs(state: State, nodes: list[Node]) -> None:
+    """Write every configuration file of the nodes into the cluster's state."""
+    for node in nodes:
+        network = state.config / node.named("cni")
+        network.mkdir(parents=True, exist_ok=True)
+        (network / "10-bridge.conflist").write_text(json.dumps(_network(node), indent=1))
+        contents = {
+            "containerd.toml": _containerd(state, node),
+            "kubelet.yaml": yaml.safe_dump(_kubelet(state, node)),
+            "kube-proxy.yaml": yaml.safe_dump(_kube_proxy(state, node)),
+        }
+        for file, content in contents.items():
+            stem, _, ending = file.rpartition(".")
+            (state.config / f"{node.named(stem)}.{ending}").write_text(content)
     (state.config / "Corefile").write_text(_corefile(state))
     (state.config / "resolv.conf").write_text("")
 
 
-def _containerd(state: State) -> str:
+def _containerd(state: State, node: Node) -> str:
     return f"""\
 version = 3
-root = "{state.root / "containerd"}"
+root = "{state.root / node.named("containerd")}"
 state = "/run/containerd"
 
 [grpc]
@@ -92,27 +149,28 @@ disable_apparmor = true
 restrict_oom_score_adj = true
 [plugins."io.containerd.cri.v1.runtime".cni]
 bin_dirs = ["{binaries("containerd")}"]
-conf_dir = "{state.config / "cni"}"
+conf_dir = "{state.config / node.named("cni")}"
 """
 
 
-def _network() -> dict[str, object]:
+def _network(node: Node) -> dict[str, object]:
     bridge = {
         "type": "bridge",
         "bridge": "cni0",
         "isGateway": True,
         "hairpinMode": True,
-        "ipam": {"type": "host-local", "ranges": [[{"subnet": POD_RANGE}]], "routes": [{"dst": "0.0.0.0/0"}]},
+        "ipam": {"type": "host-local", "ranges": [[{"subnet": node.pods}]], "routes": [{"dst": "0.0.0.0/0"}]},
     }
     portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
     return {"cniVersion": "1.0.0", "name": "devcluster", "plugins": [bridge, portmap]}
 
 
-def _kubelet(state: State) -> dict[str, object]:
+def _kubelet(state: State, node: Node) -> dict[str, object]:
+    root = state.root / node.named("kubelet")
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
-        "address": ADDRESS,
+        "address": node.address,
         "authentication": {
             "anonymous": {"enabled": False},
             "webhook": {"enabled": True},
@@ -129,8 +187,8 @@ def _kubelet(state: State) -> dict[str, object]:
         "clusterDNS": [ADDRESS],
         "clusterDomain": "cluster.local",
         "resolvConf": str(state.config / "resolv.conf"),
-        "podLogsDir": str(state.root / "kubelet" / "pod-logs"),
-        "volumePluginDir": str(state.root / "kubelet" / "volume-plugins"),
+        "podLogsDir": str(root / "pod-logs"),
+        "volumePluginDir": str(root / "volume-plugins"),
         # A full disk of the host is not this node's business.
         "evictionHard": dict.fromkeys(("memory.available", "nodefs.available", "imagefs.available"), "0%"),
         "imageGCHighThresholdPercent": 100,
@@ -145,14 +203,14 @@ def _kubelet(state: State) -> dict[str, object]:
     }
 
 
-def _kube_proxy(state: State) -> dict[str, object]:
+def _kube_proxy(state: State, node: Node) -> dict[str, object]:
     return {
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
         "kind": "KubeProxyConfiguration",
         "clientConnection": {"kubeconfig": str(state.pki / "kube-proxy.kubeconfig")},
         "mode": "nftables",
         "clusterCIDR": POD_RANGE,
-        "hostnameOverride": NAME,
+        "hostnameOverride": node.name,
         "conntrack": {"maxPerCore": 0},  # a namespace may not set the host's conntrack limits
         "nftables": {"minSyncPeriod": "0s"},
     }
@@ -171,14 +229,40 @@ def _corefile(state: State) -> str:
 """
 
 
-def network_commands() -> list[list[str]]:
-    """Commands that give the namespace its interfaces and routes."""
-    return [
-        ["ip", "link", "set", "lo", "up"],
+def network_commands(state: State, nodes: list[Node]) -> list[list[str]]:
+    """Commands that give the first node's namespace its interfaces and routes."""
+    commands = [
+        *_loopback(),
         ["ip", "link", "add", BRIDGE, "type", "bridge"],
         ["ip", "address", "add", f"{ADDRESS}/24", "dev", BRIDGE],
         ["ip", "link", "set", BRIDGE, "up"],
         # Without a route to the service range nothing on the node reaches a ClusterIP.
         ["ip", "route", "add", SERVICE_RANGE, "dev", BRIDGE],
-        ["sysctl", "-qw", "net.ipv4.ip_forward=1"],
     ]
+    further = nodes[1:]
+    if further:  # a handle by which they find this namespace from inside their own
+        commands += [["touch", _handle(state)], ["mount", "--bind", "/proc/self/ns/net", _handle(state)]]
+    return [*commands, *(["ip", "route", "add", n.pods, "via", n.address, "dev", BRIDGE] for n in further)]
+
+
+def nested_network_commands(state: State, node: Node, nodes: list[Node]) -> list[list[str]]:
+    """Commands that tie a further node's namespace to the first one's bridge."""
+    cable, handle = f"node-{node.number}", _handle(state)
+    others = [other for other in nodes if other != node]
+    return [
+        *_loopback(),
+        ["ip", "link", "add", "eth0", "type", "veth", "peer", "name", cable, "netns", handle],
+        ["nsenter", f"--net={handle}", "ip", "link", "set", cable, "master", BRIDGE, "up"],
+        ["ip", "address", "add", f"{node.address}/24", "dev", "eth0"],
+        ["ip", "link", "set", "eth0", "up"],
+        ["ip", "route", "add", SERVICE_RANGE, "dev", "eth0"],
+        *(["ip", "route", "add", other.pods, "via", other.address] for other in others),
+    ]
+
+
+def _loopback() -> list[list[str]]:
+    return [["ip", "link", "set", "lo", "up"], ["sysctl", "-qw", "net.ipv4.ip_forward=1"]]
+
+
+def _handle(state: State) -> str:
+    return str(state.root / "network")

@@ -29,8 +29,10 @@ class Plan:
         logs: Folder for the log files.
         report: File in which init keeps each component's pid and number of restarts.
         admin: Client certificate, key and authority for `https` readiness checks.
-        mounts: Folders to hide under fresh tmpfs, because programs write to these fixed places.
+        hostname: The node's name; empty without a node.
         kubelet: The kubelet's root, shared with its mounts; empty without a node.
+        mounts: Folders to hide under fresh tmpfs, because programs write to these fixed places.
+        network: Commands that make interfaces and routes.
         listener: The gateway's listening socket, for no other component; negative without a gateway.
         components: In starting order.
     """
@@ -38,8 +40,10 @@ class Plan:
     logs: str
     report: str
     admin: tuple[str, str, str]
-    mounts: list[str] = field(default_factory=list)
+    hostname: str = ""
     kubelet: str = ""
+    mounts: list[str] = field(default_factory=list)
+    network: list[list[str]] = field(default_factory=list)
     listener: int = -1
     components: list[Component]
 

@@ -20,10 +20,11 @@ def for_api(state: State) -> None:
     )
 
 
-def for_node(state: State) -> None:
-    """Until the kubelet reports its node Ready."""
+def for_nodes(state: State, count: int) -> None:
+    """Until every kubelet reports its node Ready."""
     path = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}"
-    until(state, "the node", ("get", "nodes", "-o", path), lambda answer: answer == "True", seconds=60)
+    ready = ["True"] * count
+    until(state, "the node", ("get", "nodes", "-o", path), lambda answer: answer.split() == ready, seconds=60)
 
 
 def until(

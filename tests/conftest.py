@@ -16,6 +16,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Tests touch no cluster but their own and the one named here."""
     parser.addoption("--kubeconfig", type=Path, help="run the end-to-end tests on this cluster")
     parser.addoption("--images", default="", help="with --kubeconfig: where our images were pushed")
+    parser.addoption("--screenshot", action="store_true", help="renew docs/page.png from a real browser")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -36,7 +37,7 @@ def control_plane() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def node(request: pytest.FixtureRequest) -> Iterator[State]:
-    """A whole node of our own with both images imported; needs root, and says so."""
+    """A cluster of our own with two nodes and both images on each; needs root, and says so."""
     if request.config.getoption("--kubeconfig"):
         pytest.skip("needs a node of our own, and --kubeconfig names another cluster")
     try:
@@ -49,7 +50,7 @@ def node(request: pytest.FixtureRequest) -> Iterator[State]:
     archives = [*images.build_pause(), *images.build_all()]
     name = f"test-node-{os.getpid()}"
     try:
-        state = cluster.up_node(name)
+        state = cluster.up_node(name, 2)
         images.load(state, archives)
         yield state
     finally:

@@ -1,4 +1,4 @@
-"""devcluster's node: real pods, Services, DNS, limits and GPUs for the scheduler; `down` leaves nothing."""
+"""devcluster's nodes: real pods, Services, DNS, limits and GPUs for the scheduler; `down` leaves nothing."""
 
 import os
 import signal
@@ -11,19 +11,21 @@ import pytest
 
 from devcluster import cgroups, cluster, debian, gpus, images
 from devcluster.kubectl import kubectl
-from devcluster.node import BRIDGE, PAUSE_IMAGE
+from devcluster.node import BRIDGE, PAUSE_IMAGE, Node
 from devcluster.paths import State, cache
 from devcluster.process import Process
 
 pytestmark = pytest.mark.node
+FIRST, SECOND = Node(1), Node(2)
 
 POD = """
 apiVersion: v1
 kind: Pod
 metadata: {{name: {name}, labels: {{app: {name}}}}}
 spec:
+  nodeSelector: {{kubernetes.io/hostname: {node}}}
   terminationGracePeriodSeconds: 0
-  restartPolicy: Never
+  restartPolicy: {restart}
   containers:
   - name: main
     image: {image}
@@ -39,13 +41,17 @@ def run_pod(
     *,
     image: str = PAUSE_IMAGE,
     resources: str = "{}",
+    at: Node = FIRST,
+    restart: str = "Never",
 ) -> None:
     kubectl(
         state,
         "apply",
         "-f",
         "-",
-        stdin=POD.format(name=name, image=image, script=script, resources=resources),
+        stdin=POD.format(
+            name=name, image=image, script=script, resources=resources, node=at.name, restart=restart
+        ),
     )
 
 
@@ -130,17 +136,53 @@ def test_a_killed_kubelet_and_containerd_come_back_and_pods_live_on(sleeper: Sta
     kubectl(sleeper, "delete", "pod", "after")
 
 
+GREETER = (
+    "perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalPort => 80, Listen => 5);"
+    " while ($c = $s->accept) { print $c $ENV{HOSTNAME}; close $c }'"
+)
+
+
+def greeting(state: State, pod: str) -> str:
+    script = "exec 3<>/dev/tcp/greeter.default.svc/80 && cat <&3"
+    return kubectl(state, "exec", pod, "--", "bash", "-c", script)
+
+
+def test_two_nodes_are_one_cluster_and_one_can_die(node: State) -> None:
+    """Pods reach each other across nodes; with a node's init its pods die, and both come back."""
+    run_pod(node, "greeter", GREETER, at=SECOND, restart="Always")
+    run_pod(node, "near", at=SECOND)
+    run_pod(node, "far", at=FIRST)
+    kubectl(node, "expose", "pod", "greeter", "--port=80")
+    pods = ("pod/greeter", "pod/near", "pod/far")
+    try:
+        kubectl(node, "wait", "--for=condition=Ready", *pods, "--timeout=60s")
+        assert [greeting(node, pod) for pod in ("near", "far")] == ["greeter", "greeter"]
+        pid = cluster.components(node)[SECOND.name]["pid"]
+        family = psutil.Process(cluster.init_of(node, SECOND)).children(recursive=True)
+        subprocess.run(cluster.inside(node, "kill", "-KILL", str(pid)), check=True)
+        psutil.wait_procs(family, timeout=30)
+        assert [member for member in family if member.is_running()] == []
+        path = "jsonpath={.status.containerStatuses[0].restartCount}"
+        until(node, "greeter", "{.status.containerStatuses[0].restartCount}", "1")
+        kubectl(node, "wait", "--for=condition=Ready", "pod/greeter", "--timeout=60s")
+        assert greeting(node, "far") == "greeter"
+        assert kubectl(node, "get", "pod", "far", "-o", path) == "0"
+    finally:
+        kubectl(node, "delete", *pods, "service/greeter")
+
+
 def test_after_a_killed_init_down_leaves_no_process_mount_interface_cgroup_or_file() -> None:
     """Killing the one process from which all others come is the hardest end a node can have."""
     name = f"gone-{os.getpid()}"
     mounts, interfaces = host_mounts(), host_interfaces()
     logs_before = Path("/var/log/pods").exists()
     try:
-        state = cluster.up_node(name)
+        state = cluster.up_node(name, 2)
         process = Process.read(state.pid)
         assert process is not None
         family = psutil.Process(process.pid).children(recursive=True)
-        assert {"kubelet", "containerd", "etcd"} <= {member.name() for member in family}
+        programs = [member.name() for member in family]
+        assert [programs.count(name) for name in ("etcd", "kubelet", "containerd")] == [1, 2, 2]
         os.kill(process.namespace_pid(), signal.SIGKILL)
         psutil.wait_procs(family, timeout=30)
         assert [member for member in family if member.is_running()] == []
