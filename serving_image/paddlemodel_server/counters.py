@@ -12,12 +12,13 @@ import mmap
 import os
 from bisect import bisect_left
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from paddlemodel_server.board import MAX_FRONTS, MAX_OWNERS
 
+Row: TypeAlias = "memoryview[float]"
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 CELL_BYTES: Final = 8
@@ -48,16 +49,16 @@ class Counters:
         self._cells = memoryview(mapped).cast("d")
         self._array: Array = np.frombuffer(mapped, np.float64)
 
-    def supervisor(self) -> memoryview:
+    def supervisor(self) -> Row:
         """The supervisor's row, to write."""
         return self._cells[:SUPERVISOR_CELLS]
 
-    def front(self, row: int) -> memoryview:
+    def front(self, row: int) -> Row:
         """A front's row, to write."""
         start = _FRONTS + row * FRONT_CELLS
         return self._cells[start : start + FRONT_CELLS]
 
-    def owner(self, index: int) -> memoryview:
+    def owner(self, index: int) -> Row:
         """An owner's row, to write."""
         start = _OWNERS + index * OWNER_CELLS
         return self._cells[start : start + OWNER_CELLS]
@@ -84,7 +85,7 @@ class Histogram:
 
     __slots__ = ("_at", "_bounds", "_row", "_sum")
 
-    def __init__(self, row: memoryview, at: int, bounds: tuple[float, ...]) -> None:
+    def __init__(self, row: Row, at: int, bounds: tuple[float, ...]) -> None:
         self._row = row
         self._at = at
         self._bounds = bounds

@@ -8,10 +8,10 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
-from paddlemodel_server.counters import FIRST, FRONT_CELLS, PID, Counters, Histogram, cells_of
+from paddlemodel_server.counters import FIRST, FRONT_CELLS, PID, Counters, Histogram, Row, cells_of
 
 OTHER: Final = "other"
-STATUSES: Final = (
+STATUSES: Final[tuple[int | str, ...]] = (
     200, 204, 301, 304, 308,
     400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 416, 417, 422, 429, 431, 499,
     500, 501, 503, 504, 505,
@@ -19,7 +19,7 @@ STATUSES: Final = (
 )  # fmt: skip
 FRONT_STAGES: Final = ("decode", "encode")
 OWNER_STAGES: Final = ("queue", "batch", "predict")
-ENDINGS: Final = ("signal", "exit", "memory", "stuck")  # how an owner can end without being asked to
+ENDINGS: Final = ("signal", "exit", "memory", "stuck", "recycled")  # the last: replaced, for it had grown
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STAGE_SECONDS: Final = (0.0001, 0.0002, 0.0005, *SECONDS)  # most stages of a small request are this short
 ROWS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
@@ -52,7 +52,7 @@ class Front:
         self._row = cells = Counters(fd).front(row)
         cells[PID] = os.getpid()
         self._routes = {route: at_route(cells, n) for n, route in enumerate([*routes, OTHER])}
-        self._statuses: dict[int | str, int] = {status: number for number, status in enumerate(STATUSES)}
+        self._statuses = {status: number for number, status in enumerate(STATUSES)}
         self._stages = _stages(cells, FRONT_STAGES_AT, FRONT_STAGES)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -113,11 +113,11 @@ class Supervisor:
         self._row[PID] = os.getpid()
 
     def owner_ended(self, how: str) -> None:
-        """Count an owner's end that nobody asked for; `how` is one of ENDINGS."""
+        """Count an owner's end; `how` is one of ENDINGS."""
         self._row[ENDINGS_AT + ENDINGS.index(how)] += 1
 
 
-def at_route(cells: memoryview, number: int) -> tuple[int, Histogram]:
+def at_route(cells: Row, number: int) -> tuple[int, Histogram]:
     """Where a route's statuses begin, and its durations."""
     if number >= MAX_ROUTES:
         raise ValueError(f"a row has room for {MAX_ROUTES} routes")
@@ -125,6 +125,6 @@ def at_route(cells: memoryview, number: int) -> tuple[int, Histogram]:
     return at, Histogram(cells, at + len(STATUSES), SECONDS)
 
 
-def _stages(cells: memoryview, at: int, names: Sequence[str]) -> dict[str, Histogram]:
+def _stages(cells: Row, at: int, names: Sequence[str]) -> dict[str, Histogram]:
     width = cells_of(STAGE_SECONDS)
     return {name: Histogram(cells, at + n * width, STAGE_SECONDS) for n, name in enumerate(names)}
