@@ -150,7 +150,7 @@ def _classify(target: Target, name: str) -> None:
 
 def _children(target: Target) -> str:
     return target.kubectl(
-        "get", "deployment,service,hpa,ingress,pods", f"--namespace={NAMESPACE}",
+        "get", "deployment,service,hpa,pdb,ingress,pods", f"--namespace={NAMESPACE}",
         "-l", "app.kubernetes.io/managed-by=paddlemodel-operator",
     )  # fmt: skip
 

@@ -88,9 +88,9 @@ def root_schema() -> Schema:
     spec["properties"]["device"]["default"] = "GPU"
     return {
         "type": "object",
-        "description": "A PaddlePaddle model served over HTTP. The operator turns it into a Deployment, a "
-        "Service, "
-        "and where wished a HorizontalPodAutoscaler and an Ingress, all of the same name.",
+        "description": "A PaddlePaddle model served over HTTP. The operator turns it into a Deployment and a "
+        "Service, where wished a HorizontalPodAutoscaler and an Ingress, and for two pods or more a "
+        "PodDisruptionBudget, all of the same name.",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string", "description": f"{names.API_VERSION}"},

@@ -63,6 +63,7 @@ async def login(**_: object) -> kopf.ConnectionInfo:
 @kopf.on.event("apps", "v1", "deployments")
 @kopf.on.event("", "v1", "services")
 @kopf.on.event("autoscaling", "v2", "horizontalpodautoscalers")
+@kopf.on.event("policy", "v1", "poddisruptionbudgets")
 @kopf.on.event("networking.k8s.io", "v1", "ingresses")
 @kopf.on.event("", "v1", "pods")
 async def on_event(event: kopf.RawEvent, resource: kopf.Resource, memo: kopf.Memo, **_: object) -> None:

@@ -42,7 +42,7 @@ HEAD: Final = f"""\
 
 `{names.API_VERSION}`, kind `{names.KIND}`, short name `{names.SHORT_NAME}`, namespaced. The same text comes
 from `kubectl explain pdm.spec`. A model's name is a DNS label of at most 52 characters that starts with a
-letter; its Deployment, Service, HorizontalPodAutoscaler and Ingress have the same name.
+letter; its Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget and Ingress have the same name.
 
 Required fields are marked with *. The API server writes one default into the spec, `device: GPU`; all others
 are applied by the operator and leave your YAML as it is.
@@ -73,6 +73,11 @@ Ready is False and the message says so. AutoscalingActive exists only with `spec
 
 A rolling update starts the new pod before the old one stops: on a cluster without a spare GPU it waits for
 one (Progressing, NoGPU) and the old version goes on serving. To give that up first, scale to 0 and back.
+
+A model that may have two pods or more gets a PodDisruptionBudget with `maxUnavailable: 1`: `kubectl drain`
+evicts its pods one at a time and waits until the successor of each is ready. A model with one pod gets none,
+and a drain interrupts it. Do not add a budget of your own on the same pods: Kubernetes refuses to evict a pod
+that two of them select.
 """
 
 

@@ -68,11 +68,12 @@ MODEL: Final = Kind(GROUP, VERSION, KIND, PLURAL)
 DEPLOYMENT: Final = Kind("apps", "v1", "Deployment", "deployments")
 SERVICE: Final = Kind("", "v1", "Service", "services")
 AUTOSCALER: Final = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+DISRUPTION_BUDGET: Final = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
 POD: Final = Kind("", "v1", "Pod", "pods")
 EVENT: Final = Kind("events.k8s.io", "v1", "Event", "events")
 
-CHILD_KINDS: Final = (SERVICE, DEPLOYMENT, AUTOSCALER, INGRESS)
+CHILD_KINDS: Final = (SERVICE, DEPLOYMENT, AUTOSCALER, DISRUPTION_BUDGET, INGRESS)
 """In the order of creation."""
 
 WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, POD)

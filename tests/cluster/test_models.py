@@ -231,6 +231,6 @@ def test_a_deleted_model_takes_its_children_with_it(served: Target) -> None:
         "--timeout=90s",
     )
     left = served.kubectl(
-        "get", "deployment,service,hpa,ingress,pods", "-l", label, f"--namespace={NAMESPACE}", "-o", "name"
+        "get", "deployment,service,hpa,pdb,ingress,pods", "-l", label, f"--namespace={NAMESPACE}", "-o", "name"
     )
     assert left.strip() == ""

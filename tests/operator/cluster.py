@@ -22,7 +22,7 @@ from devcluster import build
 
 Object = dict[str, Any]
 
-CHILDREN = (names.DEPLOYMENT, names.SERVICE, names.AUTOSCALER, names.INGRESS)
+CHILDREN = names.CHILD_KINDS
 T = TypeVar("T")
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 

@@ -89,6 +89,7 @@ DRIFTS: dict[str, tuple[names.Kind, Object]] = {
     "a lost label": (names.DEPLOYMENT, {"metadata": {"labels": {"app.kubernetes.io/managed-by": None}}}),
     "another port": (names.SERVICE, {"spec": {"ports": [{"name": "http", "port": 1234}]}}),
     "another selector": (names.SERVICE, {"spec": {"selector": {"paddlemodel.dev/model": "other"}}}),
+    "a larger budget": (names.DISRUPTION_BUDGET, {"spec": {"maxUnavailable": 9}}),
     "another host": (names.INGRESS, {"spec": {"rules": [{"host": "evil.example.com"}]}}),
 }
 
@@ -98,7 +99,7 @@ def test_drift_is_repaired(
     cluster: Cluster, operator: Operator, namespace: str, drift: tuple[names.Kind, Object]
 ) -> None:
     kind, change = drift
-    cluster.apply(wish(namespace, ingress={"host": "a.example.com"}))
+    cluster.apply(wish(namespace, ingress={"host": "a.example.com"}, replicas=2))
     settled(cluster, operator, namespace)
     before = cluster.need(kind, namespace, "resnet50")
     cluster.patch(kind.item(namespace, "resnet50"), change)
@@ -113,11 +114,11 @@ def test_drift_is_repaired(
     eventually(repaired)
 
 
-@pytest.mark.parametrize("kind", [names.DEPLOYMENT, names.SERVICE, names.INGRESS], ids=lambda kind: kind.kind)
+@pytest.mark.parametrize("kind", names.CHILD_KINDS, ids=lambda kind: kind.kind)
 def test_a_deleted_child_comes_back(
     cluster: Cluster, operator: Operator, namespace: str, kind: names.Kind
 ) -> None:
-    cluster.apply(wish(namespace, ingress={"host": "a.example.com"}))
+    cluster.apply(everything(namespace))
     settled(cluster, operator, namespace)
     uid = cluster.need(kind, namespace, "resnet50")["metadata"]["uid"]
     cluster.kubectl("delete", kind.plural, "resnet50", "-n", namespace, "--wait=false")
@@ -130,6 +131,7 @@ def test_what_is_no_longer_wished_is_pruned(cluster: Cluster, operator: Operator
     cluster.apply(wish(namespace))
     eventually(lambda: cluster.get(names.INGRESS, namespace, "resnet50") is None)
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50") is None)
+    eventually(lambda: cluster.get(names.DISRUPTION_BUDGET, namespace, "resnet50") is None)
 
 
 def test_a_deleted_model_takes_its_children_along(

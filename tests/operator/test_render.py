@@ -56,6 +56,7 @@ def test_the_simplest_service() -> None:
 
 def test_what_is_not_wished_is_none() -> None:
     assert rendered(names.AUTOSCALER) is None
+    assert rendered(names.DISRUPTION_BUDGET) is None
     assert rendered(names.INGRESS) is None
 
 

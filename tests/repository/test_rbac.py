@@ -150,11 +150,11 @@ def test_the_role_suffices_for_everything_the_operator_does(control_plane: Path,
     with operator(install_rights(control_plane, tmp_path), log):
         for example in named("examples/*.yaml"):
             kubectl(control_plane, "apply", "-f", shown(example))
-        children = "deployments,horizontalpodautoscalers,ingresses"
+        children = "deployments,horizontalpodautoscalers,ingresses,poddisruptionbudgets"
         both = ["Deployment/resnet50", "Deployment/textline-orientation"]
-        more = ["HorizontalPodAutoscaler/resnet50", "Ingress/resnet50"]
+        more = ["HorizontalPodAutoscaler/resnet50", "Ingress/resnet50", "PodDisruptionBudget/resnet50"]
         until(lambda: there(children) == both + more, "the children", log)
-        change = '{"spec": {"autoscaling": null, "ingress": null, "replicas": 2}}'
+        change = '{"spec": {"autoscaling": null, "ingress": null, "replicas": 1}}'
         kubectl(control_plane, "patch", "pdm", "resnet50", "--type", "merge", "--patch", change)
         until(lambda: there(children) == both, "the unwished children to go", log)
         until(lambda: there("events.events.k8s.io") != [], "an Event", log)

@@ -1,0 +1,29 @@
+"""The PodDisruptionBudget of a model: a drain takes one pod at a time and waits for its successor."""
+
+from paddlemodel_operator import names
+from paddlemodel_operator.model import PaddleModel
+from paddlemodel_operator.render.metadata import Object, head
+
+
+def build(model: PaddleModel) -> Object | None:
+    """None where there is never more than one pod: a budget could only forbid to drain its node for ever.
+
+    It says how many may be away and not how many must stay, so it never blocks a drain for good; and a pod
+    that is not ready may always go, since it answers nobody.
+    """
+    if most_replicas(model) < 2:
+        return None
+    return {
+        **head(model, names.DISRUPTION_BUDGET),
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": names.selector_labels(model.name)},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
+
+
+def most_replicas(model: PaddleModel) -> int:
+    """As many pods as the wish allows."""
+    scaling = model.spec.autoscaling
+    return scaling.max_replicas if scaling else model.fixed_replicas or 0
