@@ -1,6 +1,7 @@
 """Which request this is: an id for its log lines, from the client's headers or made. Pure but for chance.
 
-`journal` calls it for every request. W3C Trace Context, level 1 and 2: https://www.w3.org/TR/trace-context/
+`journal` calls it for every request that runs the model, the doors for all others. W3C Trace Context, level 1
+and 2: https://www.w3.org/TR/trace-context/
 """
 
 import random
@@ -25,32 +26,34 @@ class Parent(NamedTuple):
 
 
 class Identity(NamedTuple):
-    """Who asks."""
+    """Which request it is."""
 
     request_id: str
     trace_id: str
     parent: Parent | None = None
-    told: bool = False  # the client named its request, so the answer names it too
 
 
-def identify(headers: Mapping[str, str]) -> Identity:
-    """Name a request.
+def made() -> str:
+    """An id for a request whose client sent none: 32 hexadecimal digits, as of a trace."""
+    return random.getrandbits(128).to_bytes(16, "big").hex()
+
+
+def identify(headers: Mapping[str, str]) -> Identity | None:
+    """Name a request by what its client sent; None where that is nothing, so that `made` has to do.
 
     An X-Request-Id of 1 to 64 visible characters is the request's id; else the trace id of a valid
-    traceparent is; else, and where these are malformed, one is made. Where the client sent either header, the
-    answer's X-Request-Id says which.
+    traceparent is; where what was sent is malformed, one is made. The answer's X-Request-Id says which.
 
     Args:
         headers: by lower-case name.
     """
     wished, sent = headers.get(REQUEST_ID), headers.get(TRACEPARENT)
     if wished is None and sent is None:
-        made = f"{random.getrandbits(128):032x}"
-        return Identity(made, made)
+        return None
     parent = parse_traceparent(sent, headers.get(TRACESTATE, "")) if sent is not None else None
-    trace_id = parent.trace_id if parent else f"{random.getrandbits(128):032x}"
+    trace_id = parent.trace_id if parent else made()
     valid = wished is not None and _REQUEST_ID.fullmatch(wished)
-    return Identity(wished if valid and wished else trace_id, trace_id, parent, told=True)
+    return Identity(wished if valid and wished else trace_id, trace_id, parent)
 
 
 def parse_traceparent(text: str, state: str = "") -> Parent | None:

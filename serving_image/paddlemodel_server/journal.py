@@ -12,7 +12,7 @@ from typing import Final
 
 from paddlemodel_server import metrics, trace
 from paddlemodel_server.errors import ServingError
-from paddlemodel_server.identity import Identity, identify
+from paddlemodel_server.identity import Identity, identify, made
 from paddlemodel_server.log import Limiter
 from paddlemodel_server.settings import Settings
 
@@ -25,20 +25,26 @@ class Passage:
     """One inference request on its way through a front; times are monotonic seconds, 0 where not reached."""
 
     __slots__ = (
-        "batch_seconds", "began", "decoded", "encoded", "headers", "identity", "owner", "received", "route",
-        "rows", "run_began", "run_seconds", "settled",
+        "batch_seconds", "began", "decoded", "encoded", "error", "headers", "named", "owner", "received",
+        "request_id", "route", "run_began", "run_seconds", "settled",
     )  # fmt: skip
 
     def __init__(self, route: str, headers: Mapping[str, str]) -> None:
         self.route = route
         self.headers = headers
-        self.identity = identify(headers)
+        self.named = identify(headers)  # None: the client sent no id, so the answer has none either
+        self.request_id = self.named.request_id if self.named else made()
         self.began = time.monotonic()
         self.received = self.decoded = self.settled = self.encoded = 0.0
         # Of its run, where an owner told them.
         self.run_began = self.batch_seconds = self.run_seconds = 0.0
         self.owner = -1
-        self.rows = 0
+        self.error: Exception | None = None  # what went wrong
+
+    @property
+    def identity(self) -> Identity:
+        """Its ids."""
+        return self.named or Identity(self.request_id, self.request_id)
 
     def stages(self) -> list[trace.Stage]:
         """The parts of its way that it has gone."""
@@ -60,8 +66,23 @@ class Passage:
 class Journal:
     """One front's."""
 
-    def __init__(self, settings: Settings, counters: metrics.Front, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        counters: metrics.Front,
+        paths: Mapping[str, str],
+        environ: Mapping[str, str],
+    ) -> None:
+        """Open it on the running event loop.
+
+        Args:
+            settings: the server's.
+            counters: the front's.
+            paths: the path of each route that runs the model, by its label.
+            environ: where OpenTelemetry's variables are.
+        """
         self._counters = counters
+        self._paths = paths
         self._loop = asyncio.get_running_loop()
         self._slow = settings.slow_request_seconds or float("inf")
         self._debug = logger.isEnabledFor(logging.DEBUG)
@@ -83,39 +104,38 @@ class Journal:
         """
         return Passage(route, headers)
 
-    def end(self, passage: Passage, status: int, error: Exception | None = None) -> None:
+    def end(self, passage: Passage, status: int) -> None:
         """Close a request: count it, and say what is worth saying.
 
         Args:
             passage: the request.
             status: of its answer.
-            error: what went wrong; its trace is logged where it is no ServingError.
         """
         now = time.monotonic()
         seconds = now - passage.began
         self._counters.answered(passage.route, status, seconds)
         if status >= 500:
-            self._fail(passage, status, error, now)
+            self._fail(passage, status, now)
         elif seconds > self._slow and status != CLIENT_GONE:
             self._warn(passage, status, now)
         elif self._debug:
             logger.debug("answered", extra=_told(passage, status, now))
         if self._tracer is not None:
-            _trace(self._tracer, passage, status, now)
+            self._trace(self._tracer, passage, status, now)
 
-    def end_from_thread(self, passage: Passage, status: int, error: Exception | None = None) -> None:
+    def end_from_thread(self, passage: Passage, status: int) -> None:
         """The same for a door that runs in a thread."""
-        self._loop.call_soon_threadsafe(self.end, passage, status, error)
+        self._loop.call_soon_threadsafe(self.end, passage, status)
 
     async def close(self) -> None:
         """Export the last spans."""
         if self._tracer is not None:
             await asyncio.to_thread(self._tracer.close)
 
-    def _fail(self, passage: Passage, status: int, error: Exception | None, now: float) -> None:
+    def _fail(self, passage: Passage, status: int, now: float) -> None:
         if not self._allows(self._failures, now):
             return
-        extra = _told(passage, status, now) | self._failures.told()
+        extra, error = _told(passage, status, now) | self._failures.told(), passage.error
         if error is not None and not isinstance(error, ServingError):
             logger.error("a request failed", extra=extra, exc_info=error)
             return
@@ -139,23 +159,20 @@ class Journal:
             what = "failed" if limiter is self._failures else "were slow"
             logger.warning("more requests %s than the log shows", what, extra=left_out)
 
-
-def _trace(tracer: trace.Tracer, passage: Passage, status: int, now: float) -> None:
-    attributes: dict[str, str | int | float] = {
-        "http.request.method": "POST",
-        "http.route": passage.route,
-        "http.response.status_code": status,
-        "paddlemodel.request_id": passage.identity.request_id,
-    }
-    if passage.rows:
-        attributes["paddlemodel.rows"] = passage.rows
-    if passage.owner >= 0:
-        attributes["paddlemodel.owner"] = passage.owner
-    if status >= 500:
-        attributes["error.type"] = str(status)
-    stages = [trace.Stage("", passage.began, now), *passage.stages()]
-    name = f"POST {passage.route}"
-    tracer.record(passage.identity, name, stages, attributes, failed=status >= 500)
+    def _trace(self, tracer: trace.Tracer, passage: Passage, status: int, now: float) -> None:
+        path = self._paths.get(passage.route, "")
+        attributes: dict[str, str | int | float] = {
+            "http.request.method": "POST",
+            "http.route": path,
+            "http.response.status_code": status,
+            "paddlemodel.request_id": passage.request_id,
+        }
+        if passage.owner >= 0:
+            attributes["paddlemodel.owner"] = passage.owner
+        if status >= 500:
+            attributes["error.type"] = str(status)
+        whole = trace.Stage(f"POST {path}", passage.began, now)
+        tracer.record(passage.identity, whole, passage.stages(), attributes)
 
 
 def _told(passage: Passage, status: int, now: float) -> dict[str, object]:
@@ -167,8 +184,6 @@ def _told(passage: Passage, status: int, now: float) -> dict[str, object]:
     }
     for stage in passage.stages():
         told[f"{stage.name}_seconds"] = round(stage.ended - stage.began, 6)
-    if passage.rows:
-        told["rows"] = passage.rows
     if passage.owner >= 0:
         told["owner"] = passage.owner
     return told

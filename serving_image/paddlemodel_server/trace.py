@@ -95,28 +95,24 @@ class Tracer:
     def record(
         self,
         identity: Identity,
-        name: str,
-        stages: Sequence[Stage],
+        whole: Stage,
+        parts: Sequence[Stage],
         attributes: Mapping[str, str | int | float],
-        *,
-        failed: bool,
     ) -> None:
         """Make the spans of one request that is over.
 
         Args:
             identity: whose traceparent, if any, is the parent.
-            name: of the server span: method and route.
-            stages: the whole request first, then its parts.
-            attributes: of the server span.
-            failed: whether the failure is ours.
+            whole: the server span.
+            parts: its children.
+            attributes: of the server span; with an error.type it has failed.
         """
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context  # noqa: PLC0415
 
         offset = time.time() - time.monotonic()
         self._ids.trace_id = int(identity.trace_id, 16)
-        whole, *parts = stages
         span = self._tracer.start_span(
-            name,
+            whole.name,
             _parent(identity),
             SpanKind.SERVER,
             attributes=attributes,
@@ -127,7 +123,7 @@ class Tracer:
             for part in parts:
                 child = self._tracer.start_span(part.name, inside, start_time=_ns(part.began + offset))
                 child.end(_ns(part.ended + offset))
-            if failed:
+            if "error.type" in attributes:
                 span.set_status(Status(StatusCode.ERROR))
         span.end(_ns(whole.ended + offset))
 
