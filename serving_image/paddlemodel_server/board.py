@@ -11,15 +11,15 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-DOWN, LOADING, READY = 0, 1, 2
-MAX_OWNERS: Final = 64
+DOWN, LOADING, READY, RETIRING = range(4)  # a retiring owner answers what it has and gets nothing new
+MAX_OWNERS: Final = 65  # one more than may be configured: the successor of an owner that retires
 MAX_FRONTS: Final = (
     128  # twice what may be configured: a replacement can start before its predecessor is gone
 )
 
 _CELL_BYTES = 8
 _HEAD_CELLS = 16
-_OWNER_CELLS = 8
+_OWNER_CELLS = 16
 _ROW_CELLS = 1 + MAX_OWNERS  # requests admitted, then those in flight at each owner
 _ROWS = _HEAD_CELLS + MAX_OWNERS * _OWNER_CELLS
 _CELLS = _ROWS + MAX_FRONTS * _ROW_CELLS
@@ -62,6 +62,7 @@ class OwnerBlock(_Block):
     busy_ns = _Cell(3)  # all time spent in runs
     load_ms = _Cell(4)  # from start to ready
     best_batch = _Cell(5)  # the rows per run that answer most rows per second
+    cap = _Cell(6)  # rows of a run at most; it shrinks when the device runs out of memory
 
     def clear(self) -> None:
         """Forget a dead owner."""
@@ -90,9 +91,25 @@ class Board(_Block):
     _draining = _Cell(0)
     _busy_ppm = _Cell(1)
     restarts = _Cell(2)  # owners replaced so far
+    owners_wanted = _Cell(3)  # how many there should be
+    fronts_wanted = _Cell(4)
+    sized = _Cell(6)  # 1 once that was decided for good, by what the first owner measured
+    owner_memory_limit = _Cell(5)  # bytes; 0 before the first owner was measured
 
     def __init__(self, fd: int) -> None:
         super().__init__(memoryview(mmap.mmap(fd, _CELLS * _CELL_BYTES)).cast("Q"), 0)
+
+    def owner_indexes(self, owners: int) -> range:
+        """Where owners may be found, the spare place included."""
+        return range(min(owners + 1, MAX_OWNERS))
+
+    def cells_in_flight(self, fronts: int, owner: int) -> list[int]:
+        """The cells whose sum is `in_flight`, for those who ask at every request."""
+        return list(range(_ROWS + 1 + owner, _ROWS + fronts * _ROW_CELLS, _ROW_CELLS))
+
+    def cells_admitted(self, fronts: int) -> list[int]:
+        """The cells whose sum is `admitted`, for those who ask at every request."""
+        return list(range(_ROWS, _ROWS + fronts * _ROW_CELLS, _ROW_CELLS))
 
     @property
     def draining(self) -> bool:
@@ -102,6 +119,10 @@ class Board(_Block):
     def drain(self) -> None:
         """Tell every front that the pod is on its way out."""
         self._draining = 1
+
+    def resume(self) -> None:
+        """Tell them that it stays after all."""
+        self._draining = 0
 
     @property
     def busy_ratio(self) -> float:
@@ -122,17 +143,11 @@ class Board(_Block):
 
     def admitted(self, fronts: int) -> int:
         """Requests that the first `fronts` fronts have taken in and not answered yet."""
-        cells, total = self.cells, 0
-        for cell in range(_ROWS, _ROWS + fronts * _ROW_CELLS, _ROW_CELLS):
-            total += cells[cell]
-        return total
+        return sum(self.cells[cell] for cell in self.cells_admitted(fronts))
 
     def in_flight(self, fronts: int, owner: int) -> int:
         """Requests of the first `fronts` fronts that one owner holds."""
-        cells, total = self.cells, 0
-        for cell in range(_ROWS + 1 + owner, _ROWS + fronts * _ROW_CELLS, _ROW_CELLS):
-            total += cells[cell]
-        return total
+        return sum(self.cells[cell] for cell in self.cells_in_flight(fronts, owner))
 
 
 def claim_row(board: Board, folder: Path) -> tuple[int, int]:

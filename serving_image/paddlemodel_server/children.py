@@ -58,12 +58,3 @@ def wait(pid: int, seconds: float) -> bool:
         if time.monotonic() > until:
             return False
         signal.sigtimedwait({signal.SIGCHLD}, 0.05)
-
-
-def how(status: int) -> str:
-    """In words, how a child ended."""
-    code = os.waitstatus_to_exitcode(status)
-    if code >= 0:
-        return f"exit code {code}"
-    hint = ", perhaps out of memory" if -code == signal.SIGKILL else ""
-    return f"signal {signal.Signals(-code).name}{hint}"

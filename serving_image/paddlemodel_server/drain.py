@@ -10,11 +10,27 @@ from collections.abc import Sequence
 
 from paddlemodel_server import children
 
+IDLE_SECONDS = 300.0  # after so long without a request, nobody is expected to come meanwhile
+SHORT_SECONDS = 0.5
 FRONT_MARGIN_SECONDS = 10  # beyond a request's deadline: gunicorn ends its own workers before that
 OWNER_STOP_SECONDS = 2.0
 KILL_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
+
+
+def seconds(chosen: float, idle_seconds: float | None, *, by_hand: bool) -> float:
+    """How long to go on accepting requests once the pod is unready.
+
+    A Service's endpoint takes a moment to vanish from every node and proxy, and requests arrive until then.
+
+    Args:
+        chosen: PADDLEMODEL_DRAIN_SECONDS.
+        idle_seconds: how long ago the model last ran, None for never.
+        by_hand: whether a person ended the server, with Ctrl-C; there is no Service.
+    """
+    idle = idle_seconds is None or idle_seconds > IDLE_SECONDS
+    return min(chosen, SHORT_SECONDS) if idle or by_hand else chosen
 
 
 def end_fronts(pid: int, timeout_seconds: float) -> bool:
@@ -30,12 +46,14 @@ def end_fronts(pid: int, timeout_seconds: float) -> bool:
     return False
 
 
-def end_owners(pids: Sequence[int]) -> None:
-    """End the owners; no front is left that could wait for them."""
+def end_owners(pids: Sequence[int], loading: Sequence[int]) -> None:
+    """End the owners, those that are still loading too; no front is left that could wait for them."""
+    for pid in loading:
+        children.send(pid, signal.SIGKILL)  # to SIGTERM, Paddle answers with a trace while it loads
     for pid in pids:
         children.send(pid, signal.SIGTERM)
     until = time.monotonic() + OWNER_STOP_SECONDS
-    for pid in pids:
+    for pid in [*loading, *pids]:
         if not children.wait(pid, until - time.monotonic()):
             children.send(pid, signal.SIGKILL)
             children.wait(pid, KILL_SECONDS)

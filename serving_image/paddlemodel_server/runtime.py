@@ -55,6 +55,11 @@ class Runtime:
         """Where an owner leaves the reason why it cannot start."""
         return self.folder / f"owner-{owner}.failed"
 
+    @property
+    def fronts_failure(self) -> Path:
+        """Where the fronts' master leaves the reason why it gives up."""
+        return self.folder / "fronts.failed"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
@@ -65,6 +70,11 @@ class Learned:
     sizes: dict[int, float]
     load_seconds: float
     paddle: str
+
+    @property
+    def row_seconds(self) -> float | None:
+        """What a row takes at best, in a run of many; None where no run was timed."""
+        return min((seconds / rows for rows, seconds in self.sizes.items()), default=None)
 
     def save(self, folder: Path) -> None:
         """Publish it; a reader sees all of it or nothing."""

@@ -16,6 +16,7 @@ from paddlemodel_server import task as tasks
 from paddlemodel_server.errors import StartError
 
 PREFIX = "PADDLEMODEL_"
+Precision = Literal["FP32", "FP16", "BF16", "INT8"]
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
@@ -66,8 +67,16 @@ def _text(text: str) -> str:
     return text
 
 
+def _path(text: str) -> Path:
+    return Path(_text(text))
+
+
 def _optional_count(text: str) -> int | None:
     return None if text == "auto" else _integer(1, 64)(text)
+
+
+def _optional_bytes(text: str) -> int | None:
+    return None if text == "auto" else _integer(1024**2, 1 << 44)(text)
 
 
 def _task(text: str) -> tasks.Task:
@@ -88,6 +97,12 @@ class Settings:
     name: str = _setting("model", _model_name)
     model_dir: Path = _setting(Path("/models/model"), lambda text: Path(_text(text)))  # noqa: RUF009 - a field
     device: Literal["cpu", "gpu"] = _setting("cpu", _one_of("cpu", "gpu"))
+    precision: Precision = _setting("FP32", _one_of("FP32", "FP16", "BF16", "INT8"))
+    tensorrt: bool = _setting(False, lambda text: _one_of("true", "false")(text) == "true")
+    tensorrt_workspace_mb: int | None = _setting(None, _integer(1, 1_048_576))
+    gpu_pool_mb: int | None = _setting(None, _integer(1, 1_048_576))  # what Paddle reserves at first
+    cache_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; TensorRT's engines
+    warmup_seconds: float = _setting(2.0, _number(0, 600))  # for all that is probed at the start
     task: tasks.Task = _setting(tasks.Tensors(), _task)  # noqa: RUF009 - a field and a frozen value
     max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run
     max_delay_ms: float = _setting(0.0, _number(0, 10_000))  # extra wait for a fuller batch
@@ -96,10 +111,13 @@ class Settings:
     max_request_bytes: int = _setting(10 * 1024 * 1024, _integer(1, 1024**3))
     head_timeout_seconds: float = _setting(10.0, _number(0.1, 3600))
     body_timeout_seconds: float = _setting(120.0, _number(0.1, 3600))
+    max_connections: int = _setting(16_384, _integer(1, 1_000_000))  # of each front
     port: int = _setting(8080, _integer(1, 65_535))
     bind: str = _setting("0.0.0.0", _text)  # noqa: S104 - a pod serves its whole network
     fronts: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
     owners: int | None = _setting(None, _optional_count)
+    owner_memory_limit_bytes: int | None = _setting(None, _optional_bytes)  # None: from the memory limit
+    drain_seconds: float = _setting(5.0, _number(0, 600))  # from SIGTERM until connections are refused
     slow_request_seconds: float = _setting(5.0, _number(0, 3600))  # longer is a warning; 0: none
     log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))
     log_format: Literal["json", "text"] = _setting("json", _one_of("json", "text"))

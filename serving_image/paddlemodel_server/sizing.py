@@ -1,28 +1,54 @@
-"""How many processes this container should run, from its cgroup's CPU limit and its GPUs.
+"""How many processes this container should run: bounds at the start, a choice once a run was measured. Pure.
 
-`supervisor` asks once at the start. The host's CPU count says nothing about a container.
+`supervisor` asks twice. `plan` knows the CPU limit and the GPUs; `choose` also knows what the first owner
+measured: how long a row takes, and how much memory a copy of the model.
 """
 
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from paddlemodel_server.settings import Settings
 
 UNLIMITED = 4  # CPUs: without a limit a big node would otherwise get one copy of the model per core
+MOST_OWNERS: Final = 64
+MOST_FRONTS: Final = 8
+# CPU seconds that a small request costs a front, and an owner beside the run; benchmarks/serving measures.
+FRONT_SECONDS = 60e-6
+OWNER_SECONDS = 15e-6
+FRONT_BYTES = 128 * 1024 * 1024  # a front with some large bodies at hand; about 70 MB when idle
+SHARE_OF_MEMORY = 0.9  # the rest is for slots, sockets and the page cache that a run needs
 
 
 @dataclass(frozen=True, kw_only=True)
 class Sizes:
-    """The processes to run and the Paddle threads of each owner."""
+    """The most processes there will be, and the Paddle threads of each owner."""
 
     fronts: int
     owners: int
     threads: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What the first owner has shown."""
+
+    row_seconds: float | None  # of the fastest way to run a row; None where nothing could be timed
+    owner_bytes: int  # its own memory when warm
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The processes to run, and which sentence of the documentation decided."""
+
+    fronts: int
+    owners: int
+    because: str
+
+
 def plan(settings: Settings, cpus: float | None, usable: int, gpus: int) -> Sizes:
-    """Choose the process counts; what the user set wins.
+    """Bound the process counts; what the user set wins.
 
     Args:
         settings: the user's wish.
@@ -33,31 +59,52 @@ def plan(settings: Settings, cpus: float | None, usable: int, gpus: int) -> Size
     available = min(cpus or UNLIMITED, usable)
     if settings.device == "gpu":
         owners = settings.owners or max(1, gpus)
+        fronts = max(1, min(MOST_FRONTS, math.ceil(available / 2)))  # beside a GPU, decoding needs the cores
+        threads = 1
     else:
         owners = settings.owners or max(1, int(available))
-    # Measured: one front feeds two CPU owners; beside a GPU decoding is what the cores are for.
-    share = 4 if settings.device == "cpu" else 2
-    fronts = settings.fronts or max(1, min(8, math.ceil(available / share)))
-    threads = 1 if settings.device == "gpu" else max(1, int(available // owners))
-    return Sizes(fronts=fronts, owners=owners, threads=threads)
+        fronts = max(1, min(MOST_FRONTS, math.ceil(available)))
+        threads = max(1, int(available // owners))
+    return Sizes(fronts=settings.fronts or fronts, owners=min(owners, MOST_OWNERS), threads=threads)
 
 
-def cpu_limit(membership: str, root: Path = Path("/sys/fs/cgroup")) -> float | None:
-    """The smallest CPU limit on the way from this process's cgroup to the root, in CPUs.
+def at_first(settings: Settings, sizes: Sizes) -> Choice:
+    """What to start before anything was measured: every owner at once, for they load side by side."""
+    fronts = settings.fronts or (sizes.fronts if settings.device == "gpu" else _share(sizes.fronts))
+    return Choice(fronts=fronts, owners=sizes.owners, because="nothing is measured yet")
+
+
+def choose(settings: Settings, sizes: Sizes, measured: Measured, memory: int) -> Choice:
+    """Choose the process counts for a model; what the user set wins.
+
+    On CPU the cores are shared out as the work is: a request costs a front some 60 microseconds, and an owner
+    15 beside the run. A model of microseconds needs one owner and more fronts, a convolutional network of
+    milliseconds one owner per core.
 
     Args:
-        membership: the text of /proc/self/cgroup.
-        root: where the cgroup file systems are mounted.
+        settings: the user's wish.
+        sizes: the bounds, from `plan`.
+        measured: what the first owner has shown.
+        memory: the container's limit, in bytes.
     """
-    limits = []
-    for line in membership.splitlines():
-        hierarchy, controllers, path = line.split(":", 2)
-        if hierarchy == "0":
-            limits += [_v2_limit(folder) for folder in _upwards(root, path)]
-        elif "cpu" in controllers.split(","):
-            for mount in {root / controllers, root / "cpu"}:
-                limits += [_v1_limit(folder) for folder in _upwards(mount, path)]
-    return min((limit for limit in limits if limit), default=None)
+    first = at_first(settings, sizes)
+    owners, fronts, because = first.owners, first.fronts, "one owner per CPU"
+    if settings.device == "gpu":
+        because = "one owner per GPU"
+    elif measured.row_seconds is not None:
+        cost = measured.row_seconds + OWNER_SECONDS
+        share = cost / (cost + FRONT_SECONDS)
+        # Half up: Python's round() would send a half to the even number.
+        owners = max(1, min(sizes.owners, math.floor(sizes.owners * share + 0.5)))
+        fronts = max(first.fronts, min(sizes.fronts, math.ceil(sizes.fronts * (1 - share))))
+        because = f"the owners' share of a request's work is {share:.0%}"
+    owners, fronts = settings.owners or owners, settings.fronts or fronts
+    room = int((memory * SHARE_OF_MEMORY - fronts * FRONT_BYTES) // max(1, measured.owner_bytes))
+    if room < owners and settings.owners is None and settings.device == "cpu":
+        owners, because = max(1, room), f"memory has room for {max(1, room)} copies of the model"
+    if settings.owners and settings.fronts:
+        because = "they are set"
+    return Choice(fronts=fronts, owners=owners, because=because)
 
 
 def gpu_count(devices: Path = Path("/dev")) -> int:
@@ -65,24 +112,5 @@ def gpu_count(devices: Path = Path("/dev")) -> int:
     return sum(1 for device in devices.glob("nvidia[0-9]*") if device.name.removeprefix("nvidia").isdigit())
 
 
-def _upwards(mount: Path, path: str) -> list[Path]:
-    """The cgroup's folder and its parents; in a container only the mount itself may exist."""
-    folder = mount / path.lstrip("/")
-    return [folder, *(parent for parent in folder.parents if parent.is_relative_to(mount))]
-
-
-def _v2_limit(folder: Path) -> float | None:
-    quota, _, period = _content(folder / "cpu.max").partition(" ")
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() else None
-
-
-def _v1_limit(folder: Path) -> float | None:
-    quota, period = _content(folder / "cpu.cfs_quota_us"), _content(folder / "cpu.cfs_period_us")
-    return int(quota) / int(period) if quota.isdigit() and period.isdigit() and int(quota) else None
-
-
-def _content(path: Path) -> str:
-    try:
-        return path.read_text().strip()
-    except OSError:
-        return ""
+def _share(cpus: int) -> int:
+    return max(1, math.ceil(cpus / 4))  # measured: one front feeds four owners of a convolutional network

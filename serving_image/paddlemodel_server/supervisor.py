@@ -4,7 +4,6 @@
 signal, a dead child or the next second, then act.
 """
 
-import json
 import logging
 import os
 import secrets
@@ -13,181 +12,123 @@ import signal
 import tempfile
 import time
 from collections import deque
-from dataclasses import dataclass
 from pathlib import Path
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import children, counters, drain, log, sizing, termination
+from paddlemodel_server import cgroup, children, counters, crashes, drain, log, sizing, termination
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.fleet import Fleet
 from paddlemodel_server.runtime import Runtime
 from paddlemodel_server.settings import Settings
 
-CANNOT_START = 3  # an owner's exit code: trying again would not help
-CRASHES = 5  # deaths in a row without having been ready: the container gives up, and Kubernetes backs off
-BACK_OFF_SECONDS = (0.0, 0.5, 1.0, 2.0, 4.0)
-DRAIN_SECONDS = 0.5  # fronts answer with `Connection: close` before they stop to listen
-STUCK_FACTOR = 2.0  # a run that takes this many request deadlines (and half a minute) is stuck
-STUCK_SECONDS = 30.0
 BUSY_WINDOW = 30  # seconds
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD}
+SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD}
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass
-class Child:
-    """A running owner, or one that waits to be started again."""
-
-    pid: int = 0
-    start_at: float = 0.0
-    crashes: int = 0
 
 
 class Supervisor:
     """The parent of all processes."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board) -> None:
+    def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, fleet: Fleet) -> None:
         self._settings = settings
         self._runtime = runtime
         self._board = board
-        self._owners = [Child() for _ in range(runtime.sizes.owners)]
+        self._fleet = fleet
         self._fronts_pid = 0
         self._busy: deque[tuple[float, int]] = deque(maxlen=BUSY_WINDOW + 1)
+        self._worked_at: float | None = None  # when an owner last ran the model
         self._ready_said = False
+        self._stop_at: float | None = None
 
     def run(self) -> int:
         """Serve until told to stop; returns the exit code."""
         self._fronts_pid = children.spawn("paddlemodel_server.front", [], self._runtime)
-        while True:
-            self._start_owners()
-            self._measure()
-            self._kill_stuck()
-            found = signal.sigtimedwait(_SIGNALS, self._patience())
-            if found is None:
-                continue
-            if found.si_signo == signal.SIGCHLD:
-                ended = self._reap()
-                if ended is not None:
-                    return ended
-            elif found.si_signo != signal.SIGHUP:
-                return self._stop(signal.Signals(found.si_signo).name)
+        try:
+            while self._stop_at is None or time.monotonic() < self._stop_at:
+                self._fleet.tick(time.monotonic())
+                self._measure()
+                found = signal.sigtimedwait(SIGNALS, self._patience())
+                if found is None:
+                    continue
+                if found.si_signo == signal.SIGCHLD:
+                    self._reap()
+                elif found.si_signo != signal.SIGHUP:
+                    self._drain(signal.Signals(found.si_signo))
+        except StartError as error:
+            self._end()
+            raise error from None
+        clean = self._end()
+        logger.info("stopped", extra={"clean": clean})
+        return 0 if clean else 1
 
     def _patience(self) -> float:
         now = time.monotonic()
-        waits = [child.start_at - now for child in self._owners if not child.pid]
-        return min([1.0, *(max(0.01, wait) for wait in waits)])
+        dues = [due for due in (self._fleet.next_start(), self._stop_at) if due is not None]
+        return min([1.0 if self._fleet.sized else 0.1, *(max(0.01, due - now) for due in dues)])
 
-    # --- starting
-
-    def _start_owners(self) -> None:
-        """Start what should run."""
-        now = time.monotonic()
-        for index, child in enumerate(self._owners):
-            if not child.pid and child.start_at <= now:
-                extra = children.owner_environment(self._runtime.sizes.threads, self._settings.device, index)
-                arguments = [str(index), str(now)]
-                child.pid = children.spawn("paddlemodel_server.owner", arguments, self._runtime, extra)
-                self._board.owner(index).state = boards.LOADING
-
-    # --- watching
-
-    def _reap(self) -> int | None:
-        """Bury the dead, orphans included; an exit code where the server cannot go on."""
+    def _reap(self) -> None:
+        """Bury the dead, orphans included; a StartError where the server cannot go on."""
         while dead := children.next_dead():
             pid, status = dead
             if pid == self._fronts_pid:
-                logger.error("the fronts ended; the server ends too", extra={"how": children.how(status)})
                 self._fronts_pid = 0
-                termination.write(
-                    "FrontsEnded",
-                    f"The HTTP fronts ended unexpectedly ({children.how(status)}); see the log.",
-                )
-                drain.end_owners(self._pids())
-                return 1
-            for index, child in enumerate(self._owners):
-                if child.pid == pid:
-                    ended = self._owner_died(index, child, status)
-                    if ended is not None:
-                        return ended
-        return None
-
-    def _owner_died(self, index: int, child: Child, status: int) -> int | None:
-        block = self._board.owner(index)
-        was_ready = block.state == boards.READY
-        block.clear()
-        child.pid = 0
-        if os.waitstatus_to_exitcode(status) == CANNOT_START and self._runtime.failure(index).exists():
-            said = json.loads(self._runtime.failure(index).read_text())
-            return self._give_up(said["reason"], said["message"])
-        child.crashes = 1 if was_ready else child.crashes + 1
-        if child.crashes >= CRASHES:
-            return self._give_up(
-                "OwnerCrashes",
-                f"The process that loads the model ended {CRASHES} times in a row ({children.how(status)}).",
-            )
-        wait = BACK_OFF_SECONDS[min(child.crashes, len(BACK_OFF_SECONDS)) - 1]
-        child.start_at = time.monotonic() + wait
-        self._board.restarts += 1
-        logger.error(
-            "an owner ended; it is replaced",
-            extra={"owner": index, "how": children.how(status), "wait": wait},
-        )
-        return None
-
-    def _give_up(self, reason: str, message: str) -> int:
-        logger.error(message, extra={"reason": reason})
-        termination.write(reason, message)
-        drain.end_fronts(self._fronts_pid, self._settings.timeout_seconds)
-        drain.end_owners(self._pids())
-        return 1
+                raise _front_fault(self._runtime, status)
+            self._fleet.died(pid, status)
 
     def _measure(self) -> None:
         """Publish the busy ratio over the last half minute."""
         now = time.monotonic()
         if self._busy and now - self._busy[-1][0] < 1.0:
             return
-        blocks = [self._board.owner(index) for index in range(len(self._owners))]
+        blocks = [self._board.owner(n) for n in self._board.owner_indexes(self._runtime.sizes.owners)]
         self._busy.append((now, sum(block.busy_ns for block in blocks)))
         ready = sum(block.state == boards.READY for block in blocks)
         (then, busy_then), (_, busy_now) = self._busy[0], self._busy[-1]
+        if len(self._busy) > 1 and busy_now != self._busy[-2][1]:
+            self._worked_at = now
         if ready and now > then:
             ratio = (busy_now - busy_then) / 1e9 / (now - then) / ready
             self._board.busy_ratio = min(1.0, max(0.0, ratio))
-        if ready == len(blocks) and not self._ready_said:
+        if ready == self._board.owners_wanted and not self._ready_said:
             self._ready_said = True
             logger.info("all owners are ready", extra={"owners": ready})
 
-    def _kill_stuck(self) -> None:
-        """A run that never ends holds its owner for ever; only killing helps."""
-        limit_ns = (STUCK_FACTOR * self._settings.timeout_seconds + STUCK_SECONDS) * 1e9
-        for index, child in enumerate(self._owners):
-            started_ns = self._board.owner(index).started_ns
-            if child.pid and started_ns and time.monotonic_ns() - started_ns > limit_ns:
-                logger.error("an owner's run is stuck; it is killed", extra={"owner": index})
-                os.kill(child.pid, signal.SIGKILL)
-
     # --- stopping
 
-    def _stop(self, name: str) -> int:
-        """Drain: unready first, then the fronts finish what they have, then the owners go."""
-        logger.info("draining", extra={"signal": name})
+    def _drain(self, number: signal.Signals) -> None:
+        """Unready from now on, but still answering: the Service needs time to send its requests elsewhere."""
+        now = time.monotonic()
+        if self._stop_at is not None:
+            self._stop_at = now  # asked a second time
+            return
+        self._fleet.stopping = True
         self._board.drain()
-        time.sleep(DRAIN_SECONDS)
-        clean = drain.end_fronts(self._fronts_pid, self._settings.timeout_seconds)
-        drain.end_owners(self._pids())
-        logger.info("stopped", extra={"clean": clean})
-        return 0 if clean else 1
+        idle = None if self._worked_at is None else now - self._worked_at
+        seconds = drain.seconds(self._settings.drain_seconds, idle, by_hand=number != signal.SIGTERM)
+        self._stop_at = now + seconds
+        logger.info("draining", extra={"signal": number.name, "seconds": seconds})
 
-    def _pids(self) -> list[int]:
-        return [child.pid for child in self._owners if child.pid]
+    def _end(self) -> bool:
+        clean = drain.end_fronts(self._fronts_pid, self._settings.timeout_seconds)
+        drain.end_owners(self._fleet.pids(ready=True), self._fleet.pids(ready=False))
+        return clean
+
+
+def _front_fault(runtime: Runtime, status: int) -> StartError:
+    """Why the fronts' master ended, as far as it can tell."""
+    if runtime.fronts_failure.exists():
+        return StartError("FrontsFailed", runtime.fronts_failure.read_text())
+    death = crashes.Death(exit_code=os.waitstatus_to_exitcode(status))
+    return StartError("FrontsEnded", f"The HTTP fronts ended unexpectedly ({death}); see the log.")
 
 
 def run(environ: dict[str, str]) -> int:
     """Serve; returns the exit code."""
     log.configure("INFO", "json", "server")  # until the settings say otherwise
     # Blocked signals wait for sigtimedwait; an ignoring disposition would lose them for PID 1.
-    signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-    for number in _SIGNALS:
+    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    for number in SIGNALS:
         signal.signal(number, lambda *_: None)
     folder: Path | None = None
     try:
@@ -208,7 +149,8 @@ def _serve(settings: Settings, folder: Path) -> int:
     from paddlemodel_server.service import describe  # noqa: PLC0415 - brings OpenCV in, only to check the task
 
     served = describe(settings)
-    cpus = sizing.cpu_limit(Path("/proc/self/cgroup").read_text())
+    groups = cgroup.membership()
+    cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
     sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), sizing.gpu_count())
     board_fd = boards.create()
     runtime = Runtime(folder=folder, board_fd=board_fd, counters_fd=counters.create(), sizes=sizes)
@@ -220,9 +162,9 @@ def _serve(settings: Settings, folder: Path) -> int:
             "inputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.inputs],
             "outputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.outputs],
             "cpu_limit": cpus,
-            "fronts": sizes.fronts,
-            "owners": sizes.owners,
-            "threads": sizes.threads,
+            "memory_limit_mib": memory >> 20,
+            "descriptors": cgroup.raise_descriptor_limit(),
         },
     )
-    return Supervisor(settings, runtime, boards.Board(board_fd)).run()
+    board = boards.Board(board_fd)
+    return Supervisor(settings, runtime, board, Fleet(settings, runtime, board, memory)).run()

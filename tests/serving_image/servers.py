@@ -90,7 +90,15 @@ def serving(model: Path, folder: Path, **settings: object) -> Iterator[Server]:
 
 def start(model: Path, folder: Path, **settings: object) -> Server:
     port = free_port()
-    wishes = {"model_dir": model, "port": port, "bind": "127.0.0.1", "fronts": 1, "owners": 1} | settings
+    wishes = {
+        "model_dir": model,
+        "port": port,
+        "bind": "127.0.0.1",
+        "fronts": 1,
+        "owners": 1,
+        "drain_seconds": 0.5,
+    }
+    wishes |= settings
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")}
     environment |= {f"PADDLEMODEL_{name.upper()}": str(value) for name, value in wishes.items()}
     environment |= {"HOME": str(folder), "TMPDIR": str(folder)}

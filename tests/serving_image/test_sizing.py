@@ -1,61 +1,76 @@
-"""How many processes a container gets, from its cgroup and never from the host."""
+"""How many processes a container gets, from its limits and from what the first owner measured."""
 
 from pathlib import Path
 
 import pytest
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.sizing import Sizes, cpu_limit, gpu_count, plan
+from paddlemodel_server.sizing import Choice, Measured, Sizes, at_first, choose, gpu_count, plan
+
+MIB = 1024 * 1024
 
 
 @pytest.mark.parametrize(
     ("settings", "cpus", "usable", "gpus", "expected"),
     [
-        pytest.param({}, 2.0, 64, 0, Sizes(fronts=1, owners=2, threads=1), id="limit-2"),
+        pytest.param({}, 2.0, 64, 0, Sizes(fronts=2, owners=2, threads=1), id="limit-2"),
         pytest.param({}, 0.5, 64, 0, Sizes(fronts=1, owners=1, threads=1), id="limit-half"),
-        pytest.param({}, 2.5, 64, 0, Sizes(fronts=1, owners=2, threads=1), id="limit-2.5"),
-        pytest.param({}, 8.0, 64, 0, Sizes(fronts=2, owners=8, threads=1), id="limit-8"),
-        pytest.param({}, None, 64, 0, Sizes(fronts=1, owners=4, threads=1), id="no-limit-big-node"),
-        pytest.param({}, None, 2, 0, Sizes(fronts=1, owners=2, threads=1), id="no-limit-small-node"),
-        pytest.param({"owners": 1}, 4.0, 64, 0, Sizes(fronts=1, owners=1, threads=4), id="owners-set"),
+        pytest.param({}, 2.5, 64, 0, Sizes(fronts=3, owners=2, threads=1), id="limit-2.5"),
+        pytest.param({}, 8.0, 64, 0, Sizes(fronts=8, owners=8, threads=1), id="limit-8"),
+        pytest.param({}, None, 64, 0, Sizes(fronts=4, owners=4, threads=1), id="no-limit-big-node"),
+        pytest.param({}, None, 2, 0, Sizes(fronts=2, owners=2, threads=1), id="no-limit-small-node"),
+        pytest.param({"owners": 1}, 4.0, 64, 0, Sizes(fronts=4, owners=1, threads=4), id="owners-set"),
         pytest.param({"fronts": 3}, 2.0, 64, 0, Sizes(fronts=3, owners=2, threads=1), id="fronts-set"),
         pytest.param({"device": "gpu"}, 4.0, 64, 2, Sizes(fronts=2, owners=2, threads=1), id="two-gpus"),
         pytest.param({"device": "gpu"}, 4.0, 64, 0, Sizes(fronts=2, owners=1, threads=1), id="gpu-unseen"),
     ],
 )
-def test_plan(
+def test_plan_bounds_the_counts(
     settings: dict[str, object], cpus: float | None, usable: int, gpus: int, expected: Sizes
 ) -> None:
     assert plan(Settings(**settings), cpus, usable, gpus) == expected  # type: ignore[arg-type]  # a table
 
 
-def test_version_2_takes_the_smallest_limit_on_the_way_up(tmp_path: Path) -> None:
-    inner = tmp_path / "kubepods" / "pod1"
-    inner.mkdir(parents=True)
-    (inner / "cpu.max").write_text("max 100000\n")
-    (tmp_path / "kubepods" / "cpu.max").write_text("150000 100000\n")
-    assert cpu_limit("0::/kubepods/pod1\n", tmp_path) == 1.5
+MLP, CONVNET, MIDDLING, UNTIMED = 1e-6, 8e-3, 60e-6, None
 
 
-def test_version_2_inside_a_container(tmp_path: Path) -> None:
-    (tmp_path / "cpu.max").write_text("50000 100000\n")
-    assert cpu_limit("0::/\n", tmp_path) == 0.5
-    assert cpu_limit("0::/../../elsewhere\n", tmp_path) == 0.5
+@pytest.mark.parametrize(
+    ("settings", "cpus", "row_seconds", "owner_mib", "memory_mib", "expected"),
+    [
+        pytest.param({}, 2, MLP, 200, 4096, (2, 1), id="a-tiny-model-needs-one-owner-and-more-fronts"),
+        pytest.param({}, 8, MLP, 200, 4096, (7, 2), id="a-tiny-model-on-eight"),
+        pytest.param({}, 2, CONVNET, 200, 4096, (1, 2), id="a-convnet-needs-an-owner-per-core"),
+        pytest.param({}, 8, CONVNET, 200, 4096, (2, 8), id="a-convnet-on-eight"),
+        pytest.param({}, 4, MIDDLING, 200, 4096, (2, 2), id="in-between"),
+        pytest.param({}, 1, MLP, 200, 4096, (1, 1), id="one-core"),
+        pytest.param({}, 2, UNTIMED, 200, 4096, (1, 2), id="nothing-timed"),
+        pytest.param({}, 8, CONVNET, 1000, 4096, (2, 3), id="memory-for-three-copies"),
+        pytest.param({}, 8, CONVNET, 9000, 4096, (2, 1), id="memory-for-none-is-still-one"),
+        pytest.param({"owners": 8}, 8, CONVNET, 1000, 4096, (2, 8), id="what-is-set-wins-over-memory"),
+        pytest.param({"owners": 2}, 2, MLP, 200, 4096, (2, 2), id="owners-set"),
+        pytest.param({"fronts": 1}, 2, MLP, 200, 4096, (1, 1), id="fronts-set"),
+        pytest.param(
+            {"device": "gpu"}, 4, MLP, 200, 4096, (2, 2), id="an-owner-per-gpu-whatever-was-measured"
+        ),
+    ],
+)
+def test_choose_shares_the_cores_out_as_the_work_is(
+    settings: dict[str, object],
+    cpus: int,
+    row_seconds: float | None,
+    owner_mib: int,
+    memory_mib: int,
+    expected: tuple[int, int],
+) -> None:
+    wish = Settings(**settings)  # type: ignore[arg-type]  # a table
+    measured = Measured(row_seconds=row_seconds, owner_bytes=owner_mib * MIB)
+    found = choose(wish, plan(wish, cpus, 64, 2), measured, memory_mib * MIB)
+    assert (found.fronts, found.owners) == expected
+    assert found.because
 
 
-def test_version_1_and_hybrid(tmp_path: Path) -> None:
-    folder = tmp_path / "cpu,cpuacct"
-    folder.mkdir()
-    (folder / "cpu.cfs_quota_us").write_text("200000\n")
-    (folder / "cpu.cfs_period_us").write_text("100000\n")
-    assert cpu_limit("4:cpu,cpuacct:/docker/abc\n0::/\n", tmp_path) == 2.0
-
-
-def test_without_limit(tmp_path: Path) -> None:
-    (tmp_path / "cpu").mkdir()
-    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
-    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
-    assert cpu_limit("4:cpu:/\n3:memory:/\n", tmp_path) is None
-    assert cpu_limit("", tmp_path) is None
+def test_before_anything_is_measured_every_owner_loads() -> None:
+    sizes = Sizes(fronts=8, owners=8, threads=1)
+    assert at_first(Settings(), sizes) == Choice(fronts=2, owners=8, because="nothing is measured yet")
 
 
 def test_gpus_are_counted_by_their_device_files(tmp_path: Path) -> None:

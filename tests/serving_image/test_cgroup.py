@@ -1,0 +1,115 @@
+"""What the kernel tells about the container: limits, kills, memory."""
+
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from paddlemodel_server.cgroup import (
+    cpu_limit,
+    membership,
+    memory_limit,
+    oom_kills,
+    private_bytes,
+    raise_descriptor_limit,
+)
+
+MACHINE = 1 << 34
+
+
+@pytest.fixture
+def meminfo(tmp_path: Path) -> Path:
+    path = tmp_path / "meminfo"
+    path.write_text(f"MemTotal:       {MACHINE >> 10} kB\nMemFree:        1 kB\n")
+    return path
+
+
+def test_version_2_takes_the_smallest_limit_on_the_way_up(tmp_path: Path) -> None:
+    inner = tmp_path / "kubepods" / "pod1"
+    inner.mkdir(parents=True)
+    (inner / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "kubepods" / "cpu.max").write_text("150000 100000\n")
+    assert cpu_limit("0::/kubepods/pod1\n", tmp_path) == 1.5
+
+
+def test_version_2_inside_a_container(tmp_path: Path) -> None:
+    (tmp_path / "cpu.max").write_text("50000 100000\n")
+    assert cpu_limit("0::/\n", tmp_path) == 0.5
+    assert cpu_limit("0::/../../elsewhere\n", tmp_path) == 0.5
+
+
+def test_version_1_and_hybrid(tmp_path: Path) -> None:
+    folder = tmp_path / "cpu,cpuacct"
+    folder.mkdir()
+    (folder / "cpu.cfs_quota_us").write_text("200000\n")
+    (folder / "cpu.cfs_period_us").write_text("100000\n")
+    assert cpu_limit("4:cpu,cpuacct:/docker/abc\n0::/\n", tmp_path) == 2.0
+
+
+def test_without_limit(tmp_path: Path) -> None:
+    (tmp_path / "cpu").mkdir()
+    (tmp_path / "cpu" / "cpu.cfs_quota_us").write_text("-1\n")
+    (tmp_path / "cpu" / "cpu.cfs_period_us").write_text("100000\n")
+    assert cpu_limit("4:cpu:/\n3:memory:/\n", tmp_path) is None
+    assert cpu_limit("", tmp_path) is None
+
+
+def test_memory_of_version_2_is_the_smallest_limit_on_the_way_up(tmp_path: Path, meminfo: Path) -> None:
+    inner = tmp_path / "kubepods" / "pod1"
+    inner.mkdir(parents=True)
+    (inner / "memory.max").write_text("max\n")
+    (tmp_path / "kubepods" / "memory.max").write_text("4294967296\n")
+    assert memory_limit("0::/kubepods/pod1\n", tmp_path, meminfo) == 4 << 30
+
+
+def test_memory_of_version_1(tmp_path: Path, meminfo: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("1073741824\n")
+    assert memory_limit("4:memory:/docker/abc\n0::/\n", tmp_path, meminfo) == 1 << 30
+
+
+@pytest.mark.parametrize("limit", ["max", "9223372036854771712", "no number"])
+def test_without_a_memory_limit_it_is_the_machine_s(tmp_path: Path, meminfo: Path, limit: str) -> None:
+    (tmp_path / "memory.max").write_text(limit)
+    assert memory_limit("0::/\n", tmp_path, meminfo) == MACHINE
+
+
+def test_kills_for_want_of_memory_are_counted_in_both_versions(tmp_path: Path) -> None:
+    (tmp_path / "memory.events").write_text("low 0\nhigh 0\noom 3\noom_kill 2\n")
+    assert oom_kills("0::/\n", tmp_path) == 2
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.oom_control").write_text("oom_kill_disable 0\nunder_oom 0\noom_kill 5\n")
+    assert oom_kills("3:memory:/a\n", tmp_path) == 5
+    assert oom_kills("", tmp_path) == 0
+
+
+def test_this_machine_can_be_asked() -> None:
+    assert memory_limit(membership()) > 1 << 28
+    assert oom_kills(membership()) >= 0
+
+
+def test_private_memory_counts_what_is_written_and_not_what_is_shared() -> None:
+    program = (
+        "import mmap, sys; own = bytearray(40 << 20); shared = mmap.mmap(-1, 80 << 20);"
+        "shared.write(bytes(80 << 20)); print(flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdout
+        assert child.stdin
+        child.stdout.readline()
+        assert 40 << 20 < private_bytes(child.pid) < 110 << 20
+        child.stdin.close()
+    assert private_bytes(child.pid) == 0
+
+
+def test_every_descriptor_that_may_be_opened_is_allowed() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+        assert raise_descriptor_limit() == hard
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
