@@ -50,7 +50,7 @@ class Documents:
         facts = self._facts()
         if not html:
             return protocol.as_json(facts, extra=_FRESH)
-        example = examples.infer(self.served.model, _proven(Learned.load(self.folder)))
+        example = examples.infer(self.served, _proven(Learned.load(self.folder)))
         return protocol.Response(
             body=page.render(facts, example, host), content_type=page.HTML, extra=(*_FRESH, *page.headers())
         )

@@ -1,29 +1,37 @@
-"""A request that this model accepts, for the page and the OpenAPI document; pure."""
+"""Requests that this model accepts, for the page and the OpenAPI document; pure."""
 
 from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.model import Tensor
+from paddlemodel_server.protocol import Served
 
-SIDE = 8  # for dimensions that the model leaves open, until a warm-up has found one that works
+SIDE = 8  # for dimensions that the model leaves open, where nobody knows better
 MOST_VALUES = 1024  # an example with more numbers teaches nobody
 
 Json = dict[str, Any]
 Shapes = Mapping[str, Sequence[int]]
 
 
-def shapes(model: Model, proven: Shapes | None = None) -> dict[str, list[int]]:
-    """A shape for each input: one row, and `proven` sizes (of the warm-up's run) where there are any."""
+def shapes(served: Served, proven: Shapes | None = None) -> dict[str, list[int]]:
+    """A shape of one row for each input.
+
+    Args:
+        served: the model; with an image task, the sides are those of the task.
+        proven: the shapes with which the model has run, by input, where that is known.
+    """
+    known = proven or {}
     return {
-        tensor.name: [int(n) for n in (proven or {}).get(tensor.name, ())] or _closed(tensor)
-        for tensor in model.inputs
+        tensor.name: [int(n) for n in known.get(tensor.name, ())] or _closed(tensor, served)
+        for tensor in served.model.inputs
     }
 
 
-def infer(model: Model, proven: Shapes | None = None) -> Json:
+def infer(served: Served, proven: Shapes | None = None) -> Json:
     """The body of a V2 request; inputs of many values come without their `data`, which is all zeros."""
-    return {"inputs": [_entry(tensor, shapes(model, proven)[tensor.name]) for tensor in model.inputs]}
+    found = shapes(served, proven)
+    return {"inputs": [_entry(tensor, found[tensor.name]) for tensor in served.model.inputs]}
 
 
 def complete(example: Json) -> bool:
@@ -34,9 +42,14 @@ def complete(example: Json) -> bool:
 def _entry(tensor: Tensor, shape: list[int]) -> Json:
     entry: Json = {"name": tensor.name, "datatype": tensor.datatype, "shape": shape}
     if prod(shape) <= MOST_VALUES:
-        entry["data"] = [0] * prod(shape) if tensor.dtype != "bool" else [False] * prod(shape)
+        entry["data"] = [False if tensor.dtype == "bool" else 0] * prod(shape)
     return entry
 
 
-def _closed(tensor: Tensor) -> list[int]:
-    return [(1 if at == 0 else SIDE) if n == -1 else n for at, n in enumerate(tensor.shape)]
+def _closed(tensor: Tensor, served: Served) -> list[int]:
+    sides: dict[int, int] = {}
+    if (image := served.image) is not None:
+        rows, columns = (1, 2) if image.channels_last else (2, 3)
+        channels = 3 if image.channels_last else 1
+        sides = {rows: image.height, columns: image.width, channels: image.channels}
+    return [n if n != -1 else (1 if at == 0 else sides.get(at, SIDE)) for at, n in enumerate(tensor.shape)]

@@ -5,7 +5,7 @@ const images = data.task === "ImageClassification";
 const SHOWN = 20000; // characters of an answer
 let picture = null;
 
-/* JSON for the eye: objects over several lines, lists of plain values on one. */
+/* JSON for the eye: lists of plain values, and short objects of them, on one line. */
 function pretty(value, indent = "") {
   const deeper = indent + "  ";
   if (typeof value === "bigint") return String(value);
@@ -14,8 +14,9 @@ function pretty(value, indent = "") {
     if (value.every((v) => v === null || typeof v !== "object")) return `[${value.map((v) => pretty(v)).join(", ")}]`;
     return `[\n${value.map((v) => deeper + pretty(v, deeper)).join(",\n")}\n${indent}]`;
   }
-  const parts = Object.entries(value).map(([k, v]) => `${deeper}${JSON.stringify(k)}: ${pretty(v, deeper)}`);
-  return parts.length ? `{\n${parts.join(",\n")}\n${indent}}` : "{}";
+  const parts = Object.entries(value).map(([k, v]) => `${JSON.stringify(k)}: ${pretty(v, deeper)}`);
+  const line = `{${parts.join(", ")}}`;
+  return line.length + indent.length < 88 && !line.includes("\n") && indent ? line : `{\n${deeper}${parts.join(`,\n${deeper}`)}\n${indent}}`;
 }
 
 /* A reviver: whole numbers beyond 2^53 keep their digits, where the browser tells the source text. */
