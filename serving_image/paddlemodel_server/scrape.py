@@ -3,8 +3,11 @@
 A door calls `Page.render` for each scrape. Nothing is kept between scrapes: any front gives the same page.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from mmap import PAGESIZE
+from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -19,7 +22,7 @@ from prometheus_client.registry import Collector
 
 from paddlemodel_server import board as boards
 from paddlemodel_server import metrics
-from paddlemodel_server.counters import Array, Counters, cells_of
+from paddlemodel_server.counters import PID, Array, Counters, cells_of
 from paddlemodel_server.model import Model
 from paddlemodel_server.runtime import Learned, Runtime
 from paddlemodel_server.settings import Settings
@@ -44,6 +47,7 @@ class Page:
             _Requests(counters, routes),
             _Runs(counters),
             _State(settings, runtime, board, model),
+            _Memory(counters),
         ):
             self._registry.register(collector)
 
@@ -124,7 +128,7 @@ class _Runs(Collector):
             float(owners[metrics.OUT_OF_MEMORY_AT]),
         )
         ended = CounterMetricFamily(
-            "paddle_owner_exits", "Owner processes that ended unasked, by reason.", labels=["reason"]
+            "paddle_owner_exits", "Owner processes that died or were replaced, by reason.", labels=["reason"]
         )
         supervisor = counters.supervisor()
         for number, reason in enumerate(metrics.ENDINGS):
@@ -133,7 +137,7 @@ class _Runs(Collector):
 
 
 class _State(Collector):
-    """What is the case now, from the board, and what never changes."""
+    """What is the case now, from the board, and what was learned at the start."""
 
     def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, model: Model) -> None:
         self._settings = settings
@@ -143,17 +147,15 @@ class _State(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Read the board."""
-        board, sizes = self._board, self._runtime.sizes
-        owners = [board.owner(index) for index in range(sizes.owners)]
+        board = self._board
+        owners = [board.owner(index) for index in board.owner_indexes(self._runtime.sizes.owners)]
         ready = [owner for owner in owners if owner.state == boards.READY]
-        admitted = board.admitted(boards.MAX_FRONTS)
-        running = sum(owner.running for owner in ready)
-        yield _gauge("paddle_requests_in_flight", "Requests taken in and not answered yet.", admitted)
-        yield _gauge("paddle_queue_depth", "Requests that wait for a run.", max(0, admitted - running))
-        yield _gauge(
-            "paddle_queue_limit", "Waiting requests beyond which 429 is answered.", self._settings.queue_size
-        )
+        yield from self._queue(sum(owner.running for owner in owners))
         yield _gauge("paddle_owners_ready", "Owner processes that can run the model.", len(ready))
+        yield _gauge("paddle_owners_wanted", "Owner processes that there should be.", board.owners_wanted)
+        yield _gauge("paddle_fronts_wanted", "HTTP processes that there should be.", board.fronts_wanted)
+        threads = self._runtime.sizes.threads
+        yield _gauge("paddle_owner_threads", "Threads with which an owner runs the model.", threads)
         yield CounterMetricFamily("paddle_owner_restarts", "Owner processes replaced.", board.restarts)
         if ready:
             yield _gauge(
@@ -162,12 +164,15 @@ class _State(Collector):
             yield _gauge(
                 "paddle_model_load_seconds", "From an owner's start to ready.", ready[0].load_ms / 1e3
             )
-            yield _gauge(
-                "paddle_batch_best_rows",
-                "Rows of a run that answer most rows per second.",
-                ready[0].best_batch,
-            )
+            yield from _batching(ready)
         yield self._info()
+
+    def _queue(self, running: int) -> Iterable[Metric]:
+        limit = self._settings.queue_size
+        admitted = self._board.admitted(boards.MAX_FRONTS)
+        yield _gauge("paddle_requests_in_flight", "Requests taken in and not answered yet.", admitted)
+        yield _gauge("paddle_queue_depth", "Requests that wait for a run.", max(0, admitted - running))
+        yield _gauge("paddle_queue_limit", "Waiting requests beyond which 429 is answered.", limit)
 
     def _info(self) -> Metric:
         learned = Learned.load(self._runtime.folder)
@@ -182,6 +187,57 @@ class _State(Collector):
                 "paddle_version": learned.paddle if learned else "",
             },
         )
+
+
+class _Memory(Collector):
+    """How much memory each kind of process takes.
+
+    /proc/PID/statm is read in microseconds; the proportional share in smaps_rollup takes milliseconds for an
+    owner, so it is not here.
+    """
+
+    def __init__(self, counters: Counters) -> None:
+        self._counters = counters
+
+    def collect(self) -> Iterable[Metric]:
+        """Look at the processes that have a row, and at the parent of the fronts."""
+        counters = self._counters
+        kinds = {
+            "front": {*counters.fronts()[:, PID].astype(int).tolist(), os.getppid()},
+            "owner": set(counters.owners()[:, PID].astype(int).tolist()),
+            "supervisor": {int(counters.supervisor()[PID])},
+        }
+        resident = GaugeMetricFamily(
+            "paddle_process_resident_memory_bytes",
+            "Memory of the processes of a kind, together; pages that they share count for each.",
+            labels=["process"],
+        )
+        anonymous = GaugeMetricFamily(
+            "paddle_process_anonymous_memory_bytes",
+            "The part of it that is no file's and not the requests' shared slots.",
+            labels=["process"],
+        )
+        for kind, pids in kinds.items():
+            pages = [_pages(pid) for pid in pids - {0}]
+            resident.add_metric([kind], sum(all_of for all_of, _ in pages) * PAGESIZE)
+            anonymous.add_metric([kind], sum(all_of - shared for all_of, shared in pages) * PAGESIZE)
+        yield resident
+        yield anonymous
+
+
+def _pages(pid: int) -> tuple[int, int]:
+    """Resident and, of these, shared pages of a process; none where it has ended."""
+    try:
+        fields = Path(f"/proc/{pid}/statm").read_text().split()
+    except OSError:
+        return 0, 0
+    return int(fields[1]), int(fields[2])
+
+
+def _batching(ready: Sequence[boards.OwnerBlock]) -> Iterable[Metric]:
+    best, cap = ready[0].best_batch, min(owner.cap for owner in ready)
+    yield _gauge("paddle_batch_best_rows", "Rows of a run that answer most rows per second.", best)
+    yield _gauge("paddle_batch_cap_rows", "Most rows of a run; less after the device's memory was full.", cap)
 
 
 def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
