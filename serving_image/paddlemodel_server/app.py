@@ -11,8 +11,9 @@ from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 
 from paddlemodel_server import protocol
+from paddlemodel_server.call import failure
 from paddlemodel_server.errors import MethodNotAllowedError, NotFoundError
-from paddlemodel_server.service import Service, failure
+from paddlemodel_server.service import Service
 
 
 def create_app(service: Service) -> Flask:

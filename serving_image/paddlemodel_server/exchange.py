@@ -1,17 +1,20 @@
 """An owner's side of shared memory: a connected front, and requests joined into a run and parted again.
 
-`owner` calls it. Requests of the same shape from the same front are moved by one numpy operation per tensor.
+`loop` calls it. Most work is per job, that is per group of requests of the same shape that a front announced
+together, and the rest is a few copies per request.
 """
 
-import array
 import contextlib
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from paddlemodel_server import slots
+from paddlemodel_server.batch import Job
+
+_READ_BYTES = 8192  # a thousand announcements
 
 
 class Front:
@@ -23,27 +26,50 @@ class Front:
         self.slots = slots.Slots(fds[0], count, size)
         os.close(fds[0])
         self.connection = connection
-        self.replies = bytearray()
+        self._replies: list[bytes] = []
         self._partial = b""
+        self._known = slots.Known()
+        self._numbers = slots.Numbers()
 
-    def announced(self) -> Sequence[int]:
-        """The slot numbers that have arrived; raises ConnectionError when the front is gone."""
-        data = self._partial + self.connection.recv(65536)
-        if len(data) == len(self._partial):
+    def announced(self) -> Iterator[tuple[slots.Layout, list[int]]]:
+        """What has arrived, neighbours of one layout together; a ConnectionError when the front is gone."""
+        data = self.connection.recv(_READ_BYTES)
+        if not data:
             raise ConnectionResetError
+        if self._partial:
+            data = self._partial + data
         whole = len(data) - len(data) % slots.MESSAGE.size
         self._partial = data[whole:]
-        return array.array("I", data[:whole])
+        return self._grouped(data[:whole])
+
+    def _grouped(self, messages: bytes) -> Iterator[tuple[slots.Layout, list[int]]]:
+        layout: slots.Layout | None = None
+        numbers: list[int] = []
+        for slot, number in slots.MESSAGE.iter_unpack(messages):
+            found = self._known.layout(number, self.slots, slot)
+            if found is not layout:
+                if layout:
+                    yield layout, numbers
+                layout, numbers = found, []
+            numbers.append(slot)
+        if layout:
+            yield layout, numbers
+
+    def reply(self, numbers: Sequence[int], status: int, layout: slots.Layout | None = None) -> None:
+        """Note what became of slots; `flush` sends it."""
+        number = self._numbers.of(layout) if layout else 0
+        pack = slots.REPLY.pack
+        self._replies += [pack(slot, status, number) for slot in numbers]
 
     def flush(self) -> None:
         """Send the replies of this turn in one message."""
-        if self.replies:
+        if self._replies:
             with contextlib.suppress(ConnectionError):  # a front that is gone shows in `announced`
-                self.connection.sendall(self.replies)
-            self.replies.clear()
+                self.connection.sendall(b"".join(self._replies))
+            self._replies.clear()
 
 
-Ticket = tuple[Front, int, slots.Layout]
+Source = tuple[Front, slots.Layout]
 
 
 def padded(rows: slots.Array, size: int) -> slots.Array:
@@ -56,37 +82,56 @@ def padded(rows: slots.Array, size: int) -> slots.Array:
     )
 
 
-def joined(tickets: list[Ticket]) -> list[slots.Array]:
-    """The inputs of all tickets, one below the other; of a single one without a copy."""
-    front, slot, layout = tickets[0]
-    if len(tickets) == 1:
-        return front.slots.views(slot, layout)
-    if all(ticket[0] is front and ticket[2] is layout for ticket in tickets):
-        numbers = [ticket[1] for ticket in tickets]
-        return [front.slots.gather(numbers, layout, at) for at in range(len(layout.tensors))]
-    every = [front.slots.views(slot, layout) for front, slot, layout in tickets]
-    return [np.concatenate(parts) for parts in zip(*every, strict=True)]
+def joined(jobs: Sequence[Job[Source]], size: int) -> list[slots.Array]:
+    """The inputs of all requests, one below the other, filled up to `size` rows; of a single one no copy."""
+    front, layout = jobs[0].source
+    rows, tensors = jobs[0].rows, range(len(layout.tensors))
+    numbers = [slot for job in jobs for slot in job.slots]
+    if any(job.source != jobs[0].source for job in jobs):
+        parts = [joined([job], 0) for job in jobs]
+        return [_filled(np.concatenate([part[at] for part in parts]), size) for at in tensors]
+    if len(numbers) == 1:
+        return [_filled(view, size) for view in front.slots.views(numbers[0], layout)]
+    if rows == 1:
+        # Filling up while gathering costs nothing.
+        numbers += numbers[-1:] * (size - len(numbers))
+        return [front.slots.gather(numbers, layout, at) for at in tensors]
+    return [_filled(front.slots.gather(numbers, layout, at), size) for at in tensors]
 
 
-def deliver(tickets: list[Ticket], outputs: list[slots.Array], *, split: bool) -> None:
-    """Give every ticket its rows of the outputs, and note the replies."""
-    front, _, layout = tickets[0]
-    if len(tickets) > 1 and all(ticket[0] is front and ticket[2] is layout for ticket in tickets):
-        numbers = [ticket[1] for ticket in tickets]
-        try:
-            front.slots.scatter(numbers, outputs, layout.rows)
-            status = slots.ANSWERED
-        except slots.DoesNotFitError:
-            status = slots.TOO_LARGE
-        front.replies += b"".join([slots.REPLY.pack(number, status) for number in numbers])
-        return
+def _filled(rows: slots.Array, size: int) -> slots.Array:
+    return padded(rows, size) if rows.ndim and size > len(rows) else rows
+
+
+def deliver(jobs: Sequence[Job[Source]], outputs: Sequence[slots.Array], *, split: bool) -> None:
+    """Give every request its rows of the outputs, and note the replies.
+
+    Args:
+        jobs: what ran together.
+        outputs: the model's outputs; rows beyond those of the jobs are filling.
+        split: whether the rows of the outputs belong to the jobs' rows; else there is a single request.
+    """
     start = 0
-    for front, slot, layout in tickets:
-        end = start + layout.rows
+    for front, numbers, rows in _merged(jobs):
+        end = start + rows * len(numbers)
+        mine = [output[start:end] for output in outputs] if split else outputs
         try:
-            front.slots.write(slot, [o[start:end] for o in outputs] if split else outputs)
-            status = slots.ANSWERED
+            layout = (
+                front.slots.scatter(numbers, mine, rows) if split else front.slots.write(numbers[0], mine)
+            )
+            front.reply(numbers, slots.ANSWERED, layout)
         except slots.DoesNotFitError:
-            status = slots.TOO_LARGE
-        front.replies += slots.REPLY.pack(slot, status)
+            front.reply(numbers, slots.TOO_LARGE)
         start = end
+
+
+def _merged(jobs: Sequence[Job[Source]]) -> Iterator[tuple[Front, Sequence[int], int]]:
+    """Neighbours of one front and as many rows, as one."""
+    last, numbers = jobs[0], list(jobs[0].slots)
+    for job in jobs[1:]:
+        if job.source[0] is last.source[0] and job.rows == last.rows:
+            numbers += job.slots
+        else:
+            yield last.source[0], numbers, last.rows
+            last, numbers = job, list(job.slots)
+    yield last.source[0], numbers, last.rows

@@ -7,9 +7,13 @@ that the fronts share its memory.
 import logging
 import os
 import sys
+import time
+from collections import deque
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has no types
+from gunicorn.errors import HaltServer  # type: ignore[import-untyped]  # it has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it has no types
 
 from paddlemodel_server import log
@@ -23,6 +27,8 @@ KEEP_ALIVE_SECONDS = (
     75  # longer than the 60 s for which ingress-nginx keeps a connection: it must close first
 )
 DRAIN_MARGIN_SECONDS = 3
+DEATHS = 10  # fronts replaced within DEATHS_SECONDS: the server ends, and Kubernetes backs off
+DEATHS_SECONDS = 60.0
 
 
 class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
@@ -39,12 +45,53 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
         self.access_log.propagate = False
 
 
+class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's master, with as many fronts as the supervisor wants, and an end to endless replacements."""
+
+    def __init__(self, app: "Fronts", board: Board, runtime: Runtime) -> None:
+        self._board = board
+        self._runtime = runtime
+        self._most = 0
+        self._replaced: deque[float] = deque(maxlen=DEATHS)
+        super().__init__(app)
+
+    def start(self) -> None:
+        """Listen; gunicorn ends the process where it cannot."""
+        try:
+            super().start()
+        except SystemExit:
+            where = self.cfg.bind[0]
+            cure = "set PADDLEMODEL_PORT to a free port and PADDLEMODEL_BIND to an address of this machine"
+            message = f"The server cannot listen on {where}; {cure}."
+            self._runtime.fronts_failure.write_text(message)
+            raise
+
+    def manage_workers(self) -> None:
+        """Start and end fronts, every second and at each one's death."""
+        self.num_workers = self._board.fronts_wanted
+        super().manage_workers()
+
+    def spawn_worker(self) -> Any:
+        """Start one; returns in the master only."""
+        self._most += 1
+        if self._most > self.num_workers:
+            self._replaced.append(time.monotonic())
+            self._most = self.num_workers
+        if len(self._replaced) == DEATHS and time.monotonic() - self._replaced[0] < DEATHS_SECONDS:
+            message = f"{DEATHS} HTTP fronts ended within {DEATHS_SECONDS:g} seconds; see the log."
+            self._runtime.fronts_failure.write_text(message)
+            raise HaltServer(message)
+        return super().spawn_worker()
+
+
 class Fronts(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn, told everything in code: there is no command line and no configuration file to disagree."""
 
-    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+    def __init__(self, settings: Settings, runtime: Runtime, board: Board, lane: Lane) -> None:
         self._settings = settings
         self._runtime = runtime
+        self._board = board
+        self._lane = lane
         super().__init__()
 
     def load_config(self) -> None:
@@ -53,7 +100,7 @@ class Fronts(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         address = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
         options = {
             "bind": [f"{address}:{settings.port}"],
-            "workers": self._runtime.sizes.fronts,
+            "workers": self._board.fronts_wanted,
             "worker_class": FrontWorker,
             "preload_app": True,
             "backlog": 2048,
@@ -70,7 +117,11 @@ class Fronts(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> Lane:
         """The ASGI application."""
-        return Lane(self._settings, self._runtime)
+        return self._lane
+
+    def run(self) -> None:
+        """Serve until SIGTERM."""
+        Master(self, self._board, self._runtime).run()
 
 
 def main() -> None:
@@ -79,8 +130,10 @@ def main() -> None:
     die_with_parent(parent)
     settings = Settings.from_env(os.environ)
     log.configure(settings.log_level, settings.log_format, "front")
-    guard(Board(runtime.board_fd), settings.head_timeout_seconds, settings.body_timeout_seconds)
-    Fronts(settings, runtime).run()
+    board = Board(runtime.board_fd)
+    lane = Lane(settings, runtime)
+    guard(lane, board, settings)
+    Fronts(settings, runtime, board, lane).run()
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The ASGI application of a front: hot routes on the event loop, everything else handed to Flask in a thread.
+"""The event loop's door: inference and health without a thread or a framework, everything else through Flask.
 
-`worker` runs it under gunicorn. It answers inference and health without a thread or a framework; same pure
-functions, same answers.
+`Lane` is the ASGI application that `worker` runs under gunicorn; the routes that run the model do not even go
+through ASGI, but straight from the connection to an `Ask` (in `ask`). Same pure functions, same answers.
 """
 
 import os
@@ -16,14 +16,13 @@ from paddlemodel_server import board as boards
 from paddlemodel_server import protocol
 from paddlemodel_server.app import create_app
 from paddlemodel_server.runtime import Runtime
-from paddlemodel_server.service import CLIENT_GONE, ClientGoneError, Service, failure
+from paddlemodel_server.service import Service
 from paddlemodel_server.settings import Settings
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-ABANDON = "paddlemodel.abandon"  # in the scope: what the connection calls when the client leaves
 FLASK_THREADS = 4
 
 
@@ -33,9 +32,14 @@ class Lane:
     def __init__(self, settings: Settings, runtime: Runtime) -> None:
         self._settings = settings
         self._runtime = runtime
-        self._service: Service
+        self.service: Service
         self._flask: Any
         self._hot = protocol.hot(settings.name)
+        self.inference = {
+            path.encode(): route.label
+            for path, route in self._hot.items()
+            if route.kind is protocol.Kind.INFERENCE
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or follow the server's life."""
@@ -44,28 +48,26 @@ class Lane:
                 await self._live(receive, send)
             return
         route = self._hot.get(scope["path"])
-        if route is None or route.method != scope["method"]:
-            await self._flask(scope, receive, send)
-        elif route.kind is protocol.Kind.INFERENCE:
-            await self._infer(route.label, scope, receive, send)
+        if route is None or route.method != scope["method"] or route.kind is protocol.Kind.INFERENCE:
+            await self._through_flask(scope, receive, send)
         else:
             began = time.perf_counter()
             alive = route.kind is protocol.Kind.LIVE
-            response = protocol.alive() if alive else protocol.readiness(ready=self._service.ready)
-            self._service.metrics.answered(route.label, response.status, time.perf_counter() - began)
+            response = protocol.alive() if alive else protocol.readiness(ready=self.service.ready)
+            self.service.metrics.answered(route.label, response.status, time.perf_counter() - began)
             await _send(send, response)
 
     async def start(self, folder: Path | None = None) -> Service:
         """Join the pod: take a row of the board and connect to the owners."""
         board = boards.Board(self._runtime.board_fd)
         row, self._row_lock = boards.claim_row(board, folder or self._runtime.folder)
-        self._service = Service(self._settings, self._runtime, board, row)
-        self._flask = WSGIMiddleware(_ending_input(create_app(self._service).wsgi_app), workers=FLASK_THREADS)
-        return self._service
+        self.service = Service(self._settings, self._runtime, board, row)
+        self._flask = WSGIMiddleware(_ending_input(create_app(self.service).wsgi_app), workers=FLASK_THREADS)
+        return self.service
 
     async def stop(self) -> None:
         """Leave the pod."""
-        await self._service.close()
+        await self.service.close()
         self._flask.executor.shutdown(wait=False)
         os.close(self._row_lock)
 
@@ -77,45 +79,16 @@ class Lane:
         await self.stop()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _infer(self, route: str, scope: Scope, receive: Receive, send: Send) -> None:
-        began = time.monotonic()
-        service = self._service
-        try:
-            headers = {name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]}
-            protocol.check_head(service.served, route, headers)
-            body = await self._body(receive)
-            response = await service.answer(
-                route,
-                headers,
-                body,
-                time.monotonic(),
-                lambda withdraw: scope.__setitem__(ABANDON, withdraw),
-            )
-        except ClientGoneError:
-            service.metrics.answered(route, CLIENT_GONE, time.monotonic() - began)
-            return
-        except Exception as error:  # noqa: BLE001 - the outermost layer: everything becomes an answer
-            response = failure(error)
-        service.metrics.answered(route, response.status, time.monotonic() - began)
-        await _send(send, response)
+    async def _through_flask(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a thread answer; it is free again before the client reads, however slowly that goes."""
+        messages: list[MutableMapping[str, Any]] = []
 
-    async def _body(self, receive: Receive) -> bytes:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGoneError
-        if not message.get("more_body"):
-            protocol.check_size(self._service.served, len(message["body"]))
-            return bytes(message["body"])
-        chunks, size = [message["body"]], len(message["body"])
-        while message.get("more_body"):
-            protocol.check_size(self._service.served, size)
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                raise ClientGoneError
-            chunks.append(message["body"])
-            size += len(message["body"])
-        protocol.check_size(self._service.served, size)
-        return b"".join(chunks)
+        async def keep(message: MutableMapping[str, Any]) -> None:
+            messages.append(message)
+
+        await self._flask(scope, receive, keep)
+        for message in messages:
+            await send(message)
 
 
 async def _send(send: Send, response: protocol.Response) -> None:

@@ -5,8 +5,10 @@ belongs to the front until its number is announced, then to the owner until the 
 are as large as the largest request and answer may be, but only touched pages cost memory, and big ones are
 given back.
 
+Both sides name layouts by numbers (`Numbers`, `Known`); a signature is parsed once per connection.
+
     slot = control (32 bytes) · signature · tensors, each on a 64-byte boundary
-    control = deadline (monotonic ns) · cancelled · length of the signature
+    control = deadline (monotonic ns) · cancelled · length of the signature · submitted (monotonic ns)
     signature = per tensor: dtype, rank, dimensions (all int32)
 """
 
@@ -20,9 +22,9 @@ from typing import Any, Final
 
 import numpy as np
 
-CONTROL = struct.Struct("<QII16x")
-MESSAGE: Final = struct.Struct("<I")  # front to owner: a slot
-REPLY: Final = struct.Struct("<II")  # owner to front: a slot and what became of it
+CONTROL = struct.Struct("<QIIQ8x")
+MESSAGE: Final = struct.Struct("<II")  # front to owner: a slot and the number of its layout
+REPLY: Final = struct.Struct("<III")  # owner to front: a slot, what became of it, the number of its layout
 HELLO: Final = struct.Struct("<IQ")  # front to owner, with the descriptor: slots, bytes of a slot
 ANSWERED, EXPIRED, FAILED, TOO_LARGE = range(4)
 
@@ -30,6 +32,7 @@ MAX_BYTES: Final = 1 << 43  # of address space for all slots of one front; only 
 _CANCELLED_AT = 8
 _GIVE_BACK = 1024 * 1024  # a slot keeps this much; more is returned to the kernel after use
 _ALIGN = 64
+_SMALL = 4096  # bytes
 _DTYPES = [np.dtype(name) for name in (
     "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
     "uint16", "uint32", "uint64", "complex64", "complex128",
@@ -45,7 +48,7 @@ def slot_bytes(max_request_bytes: int) -> int:
     return _aligned(4 * max_request_bytes + 64 * 1024 * 1024, mmap.PAGESIZE)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity, since equal ones are the same object: see layout_of
 class Layout:
     """Where the tensors of one signature lie in a slot."""
 
@@ -92,6 +95,40 @@ def parse(signature: bytes) -> Layout:
     return layout_of(tuple(tensors))
 
 
+class Numbers:
+    """The sender's short names for the layouts of one connection, so that nobody parses a signature twice."""
+
+    MOST: Final = 4096  # then the number is 0, which says nothing, and the receiver reads the signature
+
+    def __init__(self) -> None:
+        self._numbers: dict[Layout, int] = {}
+
+    def of(self, layout: Layout) -> int:
+        """The number of a layout."""
+        number = self._numbers.get(layout)
+        if number is None:
+            number = len(self._numbers) + 1 if len(self._numbers) < self.MOST else 0
+            if number:
+                self._numbers[layout] = number
+        return number
+
+
+class Known:
+    """The receiver's side of Numbers: a number is learned from the first slot that comes with it."""
+
+    def __init__(self) -> None:
+        self._layouts: dict[int, Layout] = {}
+
+    def layout(self, number: int, slots: "Slots", slot: int) -> Layout:
+        """The layout of a slot."""
+        found = self._layouts.get(number)
+        if found is None:
+            found = slots.look(slot)[2]
+            if number:
+                self._layouts[number] = found
+        return found
+
+
 class DoesNotFitError(Exception):
     """The tensors are larger than a slot."""
 
@@ -104,30 +141,30 @@ class Slots:
         self.size = size
         self._map = mmap.mmap(fd, count * size)
         self._bytes = memoryview(self._map)
-        # One row per slot: a batch of small requests is gathered by one numpy operation.
-        self._table = np.frombuffer(self._map, np.uint8).reshape(count, size)
 
-    def write(self, slot: int, arrays: Sequence[Array], deadline_ns: int = 0) -> int:
-        """Put tensors into a slot and return how many bytes of it they take."""
-        layout = layout_of(tuple((array.dtype, array.shape) for array in arrays))
+    def write(self, slot: int, arrays: Sequence[Array], deadline_ns: int = 0, now_ns: int = 0) -> Layout:
+        """Put tensors into a slot and return where they lie."""
+        layout = layout_of(tuple([(array.dtype, array.shape) for array in arrays]))
         if layout.end > self.size:
             raise DoesNotFitError
         base = slot * self.size
-        self._head(base, layout.signature, deadline_ns)
+        head = CONTROL.pack(deadline_ns, 0, len(layout.signature), now_ns) + layout.signature
+        self._bytes[base : base + len(head)] = head
         for array, (dtype, _, offset, elements) in zip(arrays, layout.tensors, strict=True):
             start = base + offset
             self._bytes[start : start + elements * dtype.itemsize] = _raw(array)
-        return layout.end
-
-    def _head(self, base: int, signature: bytes, deadline_ns: int) -> None:
-        CONTROL.pack_into(self._map, base, deadline_ns, 0, len(signature))
-        self._bytes[base + CONTROL.size : base + CONTROL.size + len(signature)] = signature
+        return layout
 
     def look(self, slot: int) -> tuple[int, int, Layout]:
         """The deadline, whether the front gave up, and the layout."""
         base = slot * self.size
-        deadline_ns, cancelled, length = CONTROL.unpack_from(self._map, base)
+        deadline_ns, cancelled, length, _ = CONTROL.unpack_from(self._map, base)
         return deadline_ns, cancelled, parse(self._map[base + CONTROL.size : base + CONTROL.size + length])
+
+    def waited(self, slot: int, now_ns: int) -> float:
+        """Seconds since a request was submitted; -1 where nobody waits for its answer any more."""
+        deadline_ns, cancelled, _, submitted_ns = CONTROL.unpack_from(self._map, slot * self.size)
+        return -1.0 if cancelled or deadline_ns < now_ns else (now_ns - submitted_ns) / 1e9
 
     def cancel(self, slot: int) -> None:
         """Tell the owner that nobody waits for this slot any more."""
@@ -137,27 +174,41 @@ class Slots:
         """The tensors of a slot, without a copy."""
         base = slot * self.size
         return [
-            np.frombuffer(self._map, dtype, elements, base + offset).reshape(shape)
+            np.ndarray(shape, dtype, self._map, base + offset) for dtype, shape, offset, _ in layout.tensors
+        ]
+
+    def copies(self, slot: int, layout: Layout) -> list[Array]:
+        """The tensors of a slot, on their own; read-only."""
+        base = slot * self.size
+        return [
+            np.ndarray(shape, dtype, self._map[base + offset : base + offset + elements * dtype.itemsize])
             for dtype, shape, offset, elements in layout.tensors
         ]
 
     def gather(self, slots: Sequence[int], layout: Layout, tensor: int) -> Array:
-        """One tensor of several slots of the same layout, joined along the first dimension."""
+        """One tensor of several slots of the same layout, joined along the first dimension; read-only."""
         dtype, shape, offset, elements = layout.tensors[tensor]
-        rows = self._table[slots, offset : offset + elements * dtype.itemsize]
-        return rows.view(dtype).reshape(len(slots) * shape[0], *shape[1:])
+        size, length, content = self.size, elements * dtype.itemsize, self._bytes
+        starts = [slot * size + offset for slot in slots]
+        joined = b"".join([content[start : start + length] for start in starts])
+        return np.ndarray((len(slots) * shape[0], *shape[1:]), dtype, joined)
 
-    def scatter(self, slots: Sequence[int], arrays: Sequence[Array], rows: int) -> None:
-        """The inverse: give each slot its `rows` rows of every array."""
-        layout = layout_of(tuple((array.dtype, (rows, *array.shape[1:])) for array in arrays))
+    def scatter(self, slots: Sequence[int], arrays: Sequence[Array], rows: int) -> Layout:
+        """The inverse: give each slot its `rows` rows of every array; returns where they lie."""
+        layout = layout_of(tuple([(array.dtype, (rows, *array.shape[1:])) for array in arrays]))
         if layout.end > self.size:
             raise DoesNotFitError
+        size, content = self.size, self._bytes
+        head = CONTROL.pack(0, 0, len(layout.signature), 0) + layout.signature
         for slot in slots:
-            self._head(slot * self.size, layout.signature, 0)
+            content[slot * size : slot * size + len(head)] = head
         for array, (dtype, _, offset, elements) in zip(arrays, layout.tensors, strict=True):
-            if elements:
-                raw = np.ascontiguousarray(array).view(np.uint8).reshape(len(slots), -1)
-                self._table[slots, offset : offset + elements * dtype.itemsize] = raw
+            raw, length, at = _raw(array), elements * dtype.itemsize, 0
+            for slot in slots:
+                start = slot * size + offset
+                content[start : start + length] = raw[at : at + length]
+                at += length
+        return layout
 
     def give_back(self, slot: int, used: int) -> None:
         """Return the pages of a slot that has held much."""
@@ -173,7 +224,9 @@ def create(count: int, size: int) -> int:
 
 
 def _raw(array: Array) -> bytes | memoryview:
-    return array.data.cast("B") if array.size and array.flags.c_contiguous and array.ndim else array.tobytes()
+    if array.nbytes <= _SMALL or not array.flags.c_contiguous:
+        return array.tobytes()  # a small copy is quicker than a view
+    return array.data.cast("B")
 
 
 def _aligned(number: int, boundary: int = _ALIGN) -> int:

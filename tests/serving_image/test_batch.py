@@ -39,32 +39,49 @@ def test_warm_sizes(cap: int, sizes: list[int]) -> None:
     assert warm_sizes(cap) == sizes
 
 
-def waiting(*requests: tuple[str, str, int]) -> Waiting[str]:
+def waiting(*requests: tuple[str, str, int], together: int = 1) -> Waiting[str]:
+    """Requests (name, kind, rows); a request's slot is its place. `together`: how many come at a time."""
     queue: Waiting[str] = Waiting()
-    for at, (ticket, kind, rows) in enumerate(requests):
-        queue.add(ticket, kind, rows, float(at))
+    slots: list[int] = []
+    for at, (name, kind, rows) in enumerate(requests):
+        slots.append(at)
+        if len(slots) == together or at + 1 == len(requests) or requests[at + 1][1:] != (kind, rows):
+            queue.add(name, slots, kind, rows, float(slots[0]))
+            slots = []
     return queue
 
 
-def taken(queue: Waiting[str], sizes: dict[int, float]) -> list[list[str]]:
+def taken(queue: Waiting[str], sizes: dict[int, float]) -> list[list[int]]:
     runs = []
     while queue.count:
-        runs.append([job.ticket for job in queue.take(sizes)])
+        runs.append([slot for job in queue.take(sizes) for slot in job.slots])
     return runs
 
 
 def test_only_the_same_shapes_run_together_and_the_oldest_first() -> None:
     queue = waiting(("a", "small", 1), ("b", "large", 1), ("c", "small", 1), ("d", "large", 1))
-    assert taken(queue, CHEAP) == [["a", "c"], ["b", "d"]]
+    assert taken(queue, CHEAP) == [[0, 2], [1, 3]]
 
 
 def test_without_sizes_every_request_runs_alone() -> None:
-    assert taken(waiting(("a", "k", 1), ("b", "k", 1)), {}) == [["a"], ["b"]]
+    assert taken(waiting(("a", "k", 1), ("b", "k", 1)), {}) == [[0], [1]]
 
 
 def test_requests_stay_whole() -> None:
     queue = waiting(("a", "k", 3), ("b", "k", 3), ("c", "k", 3), ("d", "k", 20), ("e", "k", 1))
-    assert taken(queue, CHEAP) == [["a", "b"], ["c"], ["d"], ["e"]]
+    assert taken(queue, CHEAP) == [[0, 1], [2], [3], [4]]
+
+
+@pytest.mark.parametrize("rows", [1, 2])
+def test_requests_that_came_together_may_part(rows: int) -> None:
+    queue = waiting(*[("front", "k", rows)] * 11, together=11)
+    assert taken(queue, CHEAP) == (
+        [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10]] if rows == 1 else [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
+    )
+
+
+def test_without_a_number_of_rows_every_request_runs_alone() -> None:
+    assert taken(waiting(*[("front", "k", 0)] * 3, together=3), CHEAP) == [[0], [1], [2]]
 
 
 def test_a_full_run_starts_at_once_and_others_wait_for_company() -> None:
@@ -75,19 +92,24 @@ def test_a_full_run_starts_at_once_and_others_wait_for_company() -> None:
 
 def test_requests_of_a_lost_front_are_forgotten() -> None:
     queue = waiting(("a", "k", 1), ("b", "k", 1), ("c", "other", 1))
-    queue.drop(lambda ticket: ticket in {"a", "c"})
-    assert (queue.count, taken(queue, CHEAP)) == (1, [["b"]])
+    queue.drop(lambda source: source in {"a", "c"})
+    assert (queue.count, taken(queue, CHEAP)) == (1, [[1]])
 
 
 @given(
     st.lists(st.tuples(st.sampled_from("xyz"), st.integers(1, 20)), max_size=60),
     st.sampled_from([CHEAP, LINEAR, USEFUL, {}]),
+    st.integers(1, 9),
 )
 def test_every_request_is_taken_once_and_in_order(
-    requests: list[tuple[str, int]], sizes: dict[int, float]
+    requests: list[tuple[str, int]], sizes: dict[int, float], together: int
 ) -> None:
-    queue = waiting(*((str(at), kind, rows) for at, (kind, rows) in enumerate(requests)))
-    order = [int(ticket) for run in taken(queue, sizes) for ticket in run]
+    queue = waiting(*(("front", kind, rows) for kind, rows in requests), together=together)
+    runs = taken(queue, sizes)
+    order = [slot for run in runs for slot in run]
+    for run in runs:
+        assert len({requests[slot][0] for slot in run}) == 1
+        assert len(run) == 1 or sum(requests[slot][1] for slot in run) <= max(sizes)
     assert sorted(order) == list(range(len(requests)))
     for kind in "xyz":
         same = [at for at in order if requests[at][0] == kind]

@@ -1,0 +1,196 @@
+"""A request that runs the model, on its connection: from its head to the bytes of its answer.
+
+`connection` makes one where uvicorn would make a request-response cycle and an ASGI task. It has those
+attributes of a cycle that uvicorn's protocol looks at, so that both kinds can follow each other on a
+connection.
+"""
+
+import logging
+import time
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+
+from paddlemodel_server import protocol
+from paddlemodel_server.call import Call, failure
+from paddlemodel_server.errors import ServingError
+
+if TYPE_CHECKING:
+    from paddlemodel_server.connection import GuardedProtocol
+    from paddlemodel_server.service import Service
+
+CLIENT_GONE: Final = 499  # nginx's number for it; only metrics see it
+CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
+logger = logging.getLogger(__name__)
+
+
+class _Nothing:
+    """Stands for the event that uvicorn sets for a waiting task."""
+
+    def set(self) -> None:
+        """Nobody waits."""
+
+
+class Ask:
+    """One request; `begin` is called when all earlier ones of its connection are answered."""
+
+    __slots__ = (
+        "_began",
+        "_call",
+        "_chunks",
+        "_connection",
+        "_expects",
+        "_headers",
+        "_label",
+        "_received",
+        "_refusal",
+        "_size",
+        "_turn",
+        "_whole",
+        "disconnected",
+        "keep_alive",
+        "response_complete",
+    )
+    message_event: ClassVar = _Nothing()
+
+    def __init__(
+        self, connection: "GuardedProtocol", label: str, headers: protocol.Headers, *, keep_alive: bool
+    ) -> None:
+        self._connection = connection
+        self._label = label
+        self._headers = headers
+        self._began = time.monotonic()
+        self._received = 0.0
+        self._call: Call | None = None
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._refusal: protocol.Response | None = None
+        self._expects = False
+        self._turn = self._whole = False
+        self.disconnected = self.response_complete = False
+        self.keep_alive = keep_alive
+
+    def check_head(self, service: "Service") -> None:
+        """Refuse what can be refused before the body is read."""
+        try:
+            protocol.check_head(service.served, self._label, self._headers)
+            self._expects = self._headers.get("expect", "").lower() == "100-continue"
+        except Exception as error:  # noqa: BLE001 - the outermost layer: everything becomes an answer
+            if "expect" in self._headers:
+                self.keep_alive = False  # nobody can know whether its body still comes
+            self.refuse(failure(error))
+
+    def refuse(self, response: protocol.Response) -> None:
+        """Answer without running the model, as soon as it is this request's turn."""
+        self._refusal = response
+        self._chunks.clear()
+        if self._turn:
+            self._answer(response)
+
+    def begin(self) -> None:
+        """It is this request's turn."""
+        self._turn = True
+        if self._refusal:
+            self._answer(self._refusal)
+        elif self._whole:
+            self._start()
+        elif self._expects:
+            self._connection.transport.write(CONTINUE)
+
+    def on_body(self, service: "Service", chunk: bytes) -> None:
+        """Take a part of the body."""
+        if self._refusal or self.response_complete:
+            return
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        if self._size > service.served.max_request_bytes:
+            try:
+                protocol.check_size(service.served, self._size)
+            except ServingError as error:
+                self.refuse(protocol.fault(error))
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        self._whole = True
+        self._received = time.monotonic()
+        if self._turn and not self._refusal:
+            self._start()
+
+    def _start(self) -> None:
+        chunks = self._chunks
+        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self._chunks = []
+        self._call = call = Call(self._connection.lane.service, self._label, self._headers, self._answer)
+        call.start(body, self._received)
+
+    def abandon(self) -> None:
+        """The client is gone."""
+        self.disconnected = True
+        if not self.response_complete:
+            self._count(CLIENT_GONE)
+            if self._call:
+                self._call.withdraw()
+
+    def _count(self, status: int) -> None:
+        seconds = time.monotonic() - self._began
+        self._connection.lane.service.metrics.answered(self._label, status, seconds)
+
+    def _answer(self, response: protocol.Response) -> None:
+        connection = self._connection
+        self._call = None  # no circle of objects stays behind
+        self._count(response.status)
+        self.response_complete = True
+        if connection.transport.is_closing():
+            return
+        if connection.board.draining or connection.leaving:
+            self.keep_alive = False
+        try:
+            connection.write(response, keep_alive=self.keep_alive)
+        except Exception:
+            logger.exception("an answer could not be written")
+            connection.transport.abort()
+            return
+        connection.on_response_complete()
+
+
+class Heads:
+    """Heads of answers; what does not change within a second is put together once."""
+
+    def __init__(self) -> None:
+        self._prefixes: dict[tuple[int, str, bool], bytes] = {}
+        self._defaults: list[tuple[bytes, bytes]] = []
+
+    def head(
+        self, response: protocol.Response, defaults: list[tuple[bytes, bytes]], keep_alive: bool
+    ) -> bytes:
+        """Everything before the body.
+
+        Args:
+            response: the answer.
+            defaults: uvicorn's headers (the date); a new list every second.
+            keep_alive: whether the connection stays open.
+        """
+        if defaults is not self._defaults:
+            self._prefixes.clear()
+            self._defaults = defaults
+        key = response.status, response.content_type, keep_alive
+        prefix = self._prefixes.get(key)
+        if prefix is None:
+            prefix = self._prefixes[key] = self._prefix(*key)
+        if response.extra:
+            prefix += b"".join([_line(name, value) for name, value in response.extra])
+        return prefix + b"content-length: %d\r\n\r\n" % len(response.body)
+
+    def _prefix(self, status: int, content_type: str, keep_alive: bool) -> bytes:
+        lines = [STATUS_LINE[status]]
+        lines += [name + b": " + value + b"\r\n" for name, value in self._defaults]
+        lines.append(_line("content-type", content_type))
+        if not keep_alive:
+            lines.append(b"connection: close\r\n")
+        return b"".join(lines)
+
+
+def _line(name: str, value: str) -> bytes:
+    if "\r" in value or "\n" in value:
+        raise ValueError(f"a line end in the header {name}")
+    return f"{name.lower()}: {value}\r\n".encode("latin1")

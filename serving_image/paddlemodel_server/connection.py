@@ -1,0 +1,278 @@
+"""A front's connections: a short way for the hot requests, and patience with slow clients that ends.
+
+`worker` makes uvicorn use them. A request that runs the model goes from here to an `Ask`, without an ASGI
+task; all others take uvicorn's way to `lane`. A client that sends half a head, drips a body or does not read
+its answer is cut off; neither an owner nor a thread ever waited for it.
+"""
+
+from typing import Any, ClassVar
+from urllib.parse import unquote
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from paddlemodel_server import patience, protocol
+from paddlemodel_server.ask import Ask, Heads
+from paddlemodel_server.board import Board
+from paddlemodel_server.lane import Lane
+
+MAX_HEAD_BYTES = 64 * 1024
+MAX_PIPELINED = 64  # requests of one connection that may wait for the answer to an earlier one
+OTHER = "other"  # the metrics' label of what is no route
+_JOIN_BYTES = 64 * 1024  # up to here an answer's head and body are copied into one write
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """One connection. Its requests are answered one after the other, in order."""
+
+    lane: ClassVar[Lane]
+    board: ClassVar[Board]
+    limits: ClassVar[patience.Limits]
+    crowd: ClassVar[patience.Crowd]
+    heads: ClassVar[Heads]
+    cycle: Any  # uvicorn's, or an Ask
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._awaits = "head"  # what the parser is in: "head", "body" or "" for neither
+        self._head_bytes = 0
+        self._serving: Any = None  # the cycle whose answer is next
+        self._deaf = False  # refused: what still comes is not looked at
+        self.leaving = False  # the next answer is the last
+        self.owed = patience.Owed(self.loop, self._late)
+
+    # --- the connection
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first head."""
+        super().connection_made(transport)
+        self.owed.wait("head", self.limits.head_seconds)
+        if not self.crowd.has_room(self, self.connections, len(self.connections)):
+            self._refuse(503, "This server has as many connections as it can have.")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Withdraw what the client no longer waits for."""
+        self.owed.end()
+        self.pipeline.clear()
+        serving = self._serving
+        super().connection_lost(exc)
+        if serving is not None and not serving.response_complete:
+            serving.disconnected = True
+            if isinstance(serving, Ask):
+                serving.abandon()
+            else:
+                serving.message_event.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, then look at what the client still owes."""
+        if self._deaf:
+            return
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:
+            pass  # nobody upgrades here; the request has been taken as it is
+        except httptools.HttpParserError:
+            self._refuse(400, "The request is not valid HTTP.")
+        if self._awaits == "head":
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(431, "The request's head is too large.")
+        if not self.transport.is_closing():
+            self._look()
+
+    def pause_writing(self) -> None:
+        """The client reads more slowly than it is answered: for how long is limited."""
+        super().pause_writing()
+        self.owed.wait("reading", self.limits.body_seconds)
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        super().resume_writing()
+        if not self.transport.is_closing():
+            self.owed.nothing()
+            if self._is_answered():
+                self._go_on()
+
+    def shutdown(self) -> None:
+        """The server ends: so do idle connections, after one look at what may already be on its way."""
+        self.leaving = True
+        if self._is_answered() and not self.pipeline and not self.flow.write_paused:
+            self.owed.wait("leaving", patience.LEAVE_SECONDS)
+        elif self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def _is_answered(self) -> bool:
+        return self._serving is None or self._serving.response_complete
+
+    # --- the parser's calls
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._awaits = "head"
+        self._head_bytes = 0
+        self.url = b""
+        self.headers = []
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Keep a header as it came."""
+        self.headers.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        """Find out who answers."""
+        if self._deaf:
+            return
+        if len(self.pipeline) >= MAX_PIPELINED:
+            self._refuse(429, f"More than {MAX_PIPELINED} requests wait on one connection.")
+            return
+        try:
+            label = self._hot_label() if self.parser.get_method() == b"POST" else None
+            self._awaits = "body"
+            if label is None:
+                self._take_uvicorns_way()
+                return
+        except (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError, TypeError):
+            self._awaits = "head"
+            self._refuse(400, "The request's target is not a valid path.")
+            return
+        headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in self.headers}
+        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        ask = Ask(self, label, headers, keep_alive=keep_alive)
+        ask.check_head(self.lane.service)
+        self._enqueue(ask)
+
+    def on_body(self, body: bytes) -> None:
+        """Hand on a part of the body."""
+        cycle = self.cycle
+        if type(cycle) is Ask:
+            cycle.on_body(self.lane.service, body)
+        elif not self._deaf:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The request is whole."""
+        self._awaits = ""
+        cycle = self.cycle
+        if type(cycle) is Ask:
+            cycle.on_message_complete()
+        elif not self._deaf:
+            super().on_message_complete()
+
+    # --- one request after the other
+
+    def _hot_label(self) -> str | None:
+        label = self.lane.inference.get(self.url)
+        if label is None:
+            path: bytes = httptools.parse_url(self.url).path
+            label = self.lane.inference.get(unquote(path.decode("ascii")).encode())
+        return label
+
+    def _take_uvicorns_way(self) -> None:
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url = url
+        for name, value in headers:
+            super().on_header(name, value)
+        super().on_headers_complete()
+        if self.board.draining or self.leaving:
+            self.cycle.keep_alive = False
+
+    def _enqueue(self, ask: Ask) -> None:
+        before, self.cycle = self.cycle, ask
+        if before is None or before.response_complete:
+            self._serving = ask
+            ask.begin()
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((ask, None))  # type: ignore[arg-type]  # uvicorn's own stay with uvicorn
+
+    def _start_asgi_task(self, cycle: Any, app: Any) -> None:
+        """Begin with a cycle whose turn it is; uvicorn calls this too."""
+        self._serving = cycle
+        if isinstance(cycle, Ask):
+            cycle.begin()
+        else:
+            super()._start_asgi_task(cycle, app)
+
+    def on_response_complete(self) -> None:
+        """Begin with the next request, or wait for it; uvicorn calls this too."""
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            self._flush()
+            return
+        if self.flow.write_paused:
+            self.flow.pause_reading()  # no further request before the client has read this answer
+            return
+        self.owed.nothing()
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self.pipeline:
+            self._start_asgi_task(*self.pipeline.pop())
+            return
+        self.flow.resume_reading()
+        self._look()
+
+    def write(self, response: protocol.Response, *, keep_alive: bool) -> None:
+        """Write an answer, and close the connection where it is the last one."""
+        head = self.heads.head(response, self.server_state.default_headers, keep_alive)
+        if len(response.body) <= _JOIN_BYTES:
+            self.transport.write(head + response.body)
+        else:
+            self.transport.writelines((head, response.body))
+        if not keep_alive:
+            self.transport.close()
+
+    # --- patience
+
+    def _look(self) -> None:
+        """Set what the client owes us now; nothing as long as we owe it an answer."""
+        if self.flow.write_paused:
+            return
+        limits, serving = self.limits, self._serving
+        if self._awaits == "body" and self.cycle is serving and serving is not None:
+            if serving.response_complete:
+                self.owed.wait("rest", patience.LINGER_SECONDS)
+            else:
+                self.owed.wait("body", limits.body_seconds)
+        elif not self._is_answered():
+            self.owed.nothing()
+        elif self._awaits == "head":
+            self.owed.wait("head", limits.head_seconds)
+        else:
+            self.owed.wait("request", patience.LEAVE_SECONDS if self.leaving else self.timeout_keep_alive)
+
+    def _late(self, what: str) -> None:
+        if what == "reading" or self.transport.is_closing():
+            self.transport.abort()
+            return
+        silent = what == "head" and not self._head_bytes
+        begun = what == "body" and getattr(self.cycle, "response_started", False)
+        if what in {"request", "rest", "leaving"} or silent or begun:
+            self.transport.close()
+            self._flush()
+        else:
+            self._refuse(408, f"The request's {what} did not arrive in time.")
+
+    def _flush(self) -> None:
+        """A closed connection is gone once the client has read what is left; for how long is limited."""
+        if self.transport.get_write_buffer_size():
+            self.owed.wait("reading", self.limits.body_seconds)
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer what is no acceptable request when its turn comes, and listen no longer."""
+        self._deaf = True
+        refusal = protocol.as_json({"error": message}, status)
+        cycle = self.cycle
+        if self._awaits != "body":
+            cycle = Ask(self, OTHER, {}, keep_alive=False)
+            cycle.refuse(refusal)
+            self._enqueue(cycle)
+        elif cycle.response_complete or (cycle is self._serving and not isinstance(cycle, Ask)):
+            if not cycle.response_complete and not cycle.response_started:
+                self.write(refusal, keep_alive=False)  # instead of the answer that uvicorn's cycle would give
+            self.transport.close()
+            self._flush()
+        else:
+            cycle.keep_alive = False
+            if isinstance(cycle, Ask):
+                cycle.refuse(refusal)

@@ -1,0 +1,81 @@
+"""A front's connection to one owner: slot numbers out, replies in, both coalesced per turn of the loop.
+
+`dispatch` makes one for each owner and keeps it connected.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any, cast
+
+from paddlemodel_server import slots
+from paddlemodel_server.runtime import Runtime
+
+Settle = Callable[[int, int, slots.Layout | None], None]
+
+
+class Link(asyncio.Protocol):
+    """The connection; while it lasts, replies go to `settle` as (slot, status, layout of the answer)."""
+
+    def __init__(self, owner: int, memory: slots.Slots, settle: Settle) -> None:
+        self.owner = owner
+        self._memory = memory
+        self._settle = settle
+        self._loop = asyncio.get_running_loop()
+        self._out: list[bytes] = []
+        self._in = b""
+        self._numbers = slots.Numbers()
+        self._known = slots.Known()
+        self._transport: asyncio.Transport
+        self.lost = self._loop.create_future()
+
+    @classmethod
+    async def to(cls, owner: int, runtime: Runtime, fd: int, memory: slots.Slots, settle: Settle) -> "Link":
+        """Connect to an owner and hand over the slots; raises OSError while it does not listen."""
+        connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            with runtime.socket(owner) as address:
+                connection.connect(address)  # local: it fails or succeeds at once
+            socket.send_fds(connection, [slots.HELLO.pack(memory.count, memory.size)], [fd])
+            connection.setblocking(False)
+            loop = asyncio.get_running_loop()
+            _, link = await loop.create_unix_connection(lambda: cls(owner, memory, settle), sock=connection)
+        except OSError:
+            connection.close()
+            raise
+        return link
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin."""
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
+
+    def announce(self, slot: int, layout: slots.Layout) -> None:
+        """Tell the owner about a slot, together with everything else of this turn."""
+        if not self._out:
+            self._loop.call_soon(self._flush)
+        self._out.append(slots.MESSAGE.pack(slot, self._numbers.of(layout)))
+
+    def _flush(self) -> None:
+        self._transport.write(b"".join(self._out))
+        self._out.clear()
+
+    def close(self) -> None:
+        """Part from the owner."""
+        self._transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Settle the requests that the owner has answered."""
+        if self._in:
+            data = self._in + data
+        whole = len(data) - len(data) % slots.REPLY.size
+        self._in = data[whole:]
+        for slot, status, number in slots.REPLY.iter_unpack(data[:whole] if self._in else data):
+            layout = None
+            if status == slots.ANSWERED:
+                layout = self._known.layout(number, self._memory, slot)
+            self._settle(slot, status, layout)
+
+    def connection_lost(self, exc: Any) -> None:  # noqa: ARG002 - the protocol's signature
+        """Let `dispatch` know."""
+        if not self.lost.done():
+            self.lost.set_result(None)
