@@ -15,7 +15,7 @@ from paddlemodel_operator.spec.base import Block, Rule
 from paddlemodel_operator.spec.network import Ingress, Service
 from paddlemodel_operator.spec.pod import Pod
 from paddlemodel_operator.spec.scaling import Autoscaling, scaling_rules
-from paddlemodel_operator.spec.serving import Gpu, Resources, Server, gpus_only_on_gpu
+from paddlemodel_operator.spec.serving import Gpu, Resources, Server, device_rules
 from paddlemodel_operator.spec.source import ModelSource, Task
 
 NAME_PATTERN: Final = r"[a-z](?:[-a-z0-9]{0,50}[a-z0-9])?"
@@ -46,7 +46,9 @@ class Spec(Block):
         "requests 500m and "
         "1Gi, limits 2 and 4Gi; on GPU: requests 1 and 4Gi, limits 4 and 16Gi.",
     )
-    server: Server | None = Field(default=None, description="Limits of the HTTP server in each pod.")
+    server: Server | None = Field(
+        default=None, description="How the server in each pod runs the model, and its limits."
+    )
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
         default=None,
         description="Pods; 0 stops serving. Excludes autoscaling. Default: 1 without autoscaling.",
@@ -59,7 +61,7 @@ class Spec(Block):
         default=None, description="Reach the model from outside. Default: no Ingress."
     )
     pod: Pod = Field(default_factory=Pod, description="Where the pods run and what they carry.")
-    rules: ClassVar[tuple[Rule, ...]] = (*scaling_rules(), gpus_only_on_gpu())
+    rules: ClassVar[tuple[Rule, ...]] = (*scaling_rules(), *device_rules())
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -67,7 +67,6 @@ SERVER = {
         "periodSeconds": 2,
         "failureThreshold": 3,
     },
-    "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
     "terminationMessagePolicy": "FallbackToLogsOnError",
 }
 
@@ -87,5 +86,5 @@ POD_SPEC = {
     },
     "automountServiceAccountToken": False,
     "enableServiceLinks": False,
-    "terminationGracePeriodSeconds": 45,
+    "terminationGracePeriodSeconds": 50,
 }

@@ -50,6 +50,17 @@ RULES = (
         "needs spec.resources.requests.cpu",
     ),
     Refused("GPUs on the processor", spec(gpu={"count": 1}), "remove spec.gpu, or set spec.device to GPU"),
+    Refused(
+        "TensorRT on the processor",
+        spec(server={"tensorRT": {"enabled": True}}),
+        "spec.server.tensorRT needs",
+    ),
+    Refused("half precision on the processor", spec(server={"precision": "FP16"}), "use FP32 or BF16"),
+    Refused(
+        "whole numbers on a GPU without TensorRT",
+        spec(device="GPU", server={"precision": "INT8", "tensorRT": {"enabled": False}}),
+        "set spec.server.tensorRT.enabled to true",
+    ),
     Refused("a GPU without a domain", spec(device="GPU", gpu={"resourceName": "gpu"}), "must be DOMAIN/NAME"),
     Refused("labels twice", _task(labels=["a"], labelsFile="l.txt"), "exclude each other: keep one"),
     Refused(
@@ -112,6 +123,9 @@ TYPES = (
     Refused("no pods at least", _scaling(minReplicas=0), "spec.autoscaling.minReplicas"),
     Refused("no pods at most", spec(autoscaling={}), "spec.autoscaling.maxReplicas"),
     Refused("an unknown device", spec(device="TPU"), "spec.device"),
+    Refused("an unknown precision", spec(server={"precision": "FP8"}), "spec.server.precision"),
+    Refused("neither on nor off", spec(server={"tensorRT": {}}), "spec.server.tensorRT.enabled"),
+    Refused("a drain of hours", spec(server={"drainSeconds": 601}), "spec.server.drainSeconds"),
     Refused("a port out of range", spec(service={"port": 70000}), "spec.service.port"),
     Refused(
         "a quantity with a unit of its own",
@@ -153,6 +167,10 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         height=224,
     ),
     "GPUs of a slice": spec(device="GPU", gpu={"count": 2, "resourceName": "nvidia.com/mig-1g.10gb"}),
+    "whole numbers by TensorRT": spec(
+        device="GPU", server={"precision": "INT8", "tensorRT": {"enabled": True}}
+    ),
+    "whole numbers on the processor": spec(server={"precision": "INT8", "tensorRT": {"enabled": False}}),
     "quantities of both kinds": spec(
         resources={"requests": {"cpu": 2, "memory": "1.5Gi"}, "limits": {"cpu": "2500m"}}
     ),
@@ -178,6 +196,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "variables": _pod(
         env=[
             {"name": "A", "value": ""},
+            {"name": "PADDLEMODEL_LOG_LEVEL", "value": "DEBUG"},
             {"name": "b.c-d", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
         ]
     ),

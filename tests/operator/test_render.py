@@ -161,23 +161,49 @@ def test_the_server_hears_what_the_user_set_and_nothing_else() -> None:
         "batching": {"maxBatchSize": 8, "maxDelayMs": 0},
         "queueSize": 9,
         "timeoutSeconds": 60,
+        "drainSeconds": 0,
+        "precision": "BF16",
         "maxRequestBytes": 2048,
     }
     env = server_env(server=server, task={"type": "ImageClassification", "topK": 3, "mean": [0, 0.5, 1]})
     assert env == {
         "PADDLEMODEL_NAME": "resnet50",
         "PADDLEMODEL_DEVICE": "cpu",
+        "PADDLEMODEL_PRECISION": "BF16",
         "PADDLEMODEL_TASK": '{"type":"ImageClassification","topK":3,"mean":[0.0,0.5,1.0]}',
         "PADDLEMODEL_MAX_BATCH_SIZE": "8",
         "PADDLEMODEL_MAX_DELAY_MS": "0",
         "PADDLEMODEL_QUEUE_SIZE": "9",
         "PADDLEMODEL_TIMEOUT_SECONDS": "60",
+        "PADDLEMODEL_DRAIN_SECONDS": "0",
         "PADDLEMODEL_MAX_REQUEST_BYTES": "2048",
     }
 
 
-def test_the_pod_may_finish_its_longest_request() -> None:
-    assert pod_spec(server={"timeoutSeconds": 100})["terminationGracePeriodSeconds"] == 115
+def test_the_pod_may_drain_and_then_finish_its_longest_request() -> None:
+    assert pod_spec(server={"timeoutSeconds": 100})["terminationGracePeriodSeconds"] == 120
+    assert pod_spec(server={"drainSeconds": 0})["terminationGracePeriodSeconds"] == 45
+    assert pod_spec(server={"drainSeconds": 60})["terminationGracePeriodSeconds"] == 105
+
+
+def test_a_gpu_server_hears_of_precision_and_tensorrt() -> None:
+    env = server_env(device="GPU", server={"precision": "INT8", "tensorRT": {"enabled": True}})
+    assert (env["PADDLEMODEL_PRECISION"], env["PADDLEMODEL_TENSORRT"]) == ("INT8", "true")
+    assert "PADDLEMODEL_TENSORRT" not in server_env(device="GPU", server={"tensorRT": {"enabled": False}})
+
+
+def test_every_variable_that_the_operator_sets_is_known_by_name() -> None:
+    """spec.pod.env may set the others."""
+    everything = {
+        "batching": {"maxBatchSize": 1, "maxDelayMs": 1},
+        "precision": "FP16",
+        "tensorRT": {"enabled": True},
+        "queueSize": 1,
+        "timeoutSeconds": 1,
+        "drainSeconds": 1,
+        "maxRequestBytes": 1024,
+    }
+    assert set(server_env(device="GPU", server=everything)) == set(names.SERVER_VARIABLES)
 
 
 def test_kubernetes_expands_nothing_in_the_user_s_words() -> None:

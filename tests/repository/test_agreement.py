@@ -1,9 +1,10 @@
 """Where two parts must agree: what the definition allows, the server must take."""
 
+from dataclasses import fields
 from typing import Any
 
 import pytest
-from paddlemodel_operator import model
+from paddlemodel_operator import model, names
 from paddlemodel_operator.crd import root_schema
 from paddlemodel_operator.render import container
 from paddlemodel_server.settings import Settings
@@ -11,11 +12,16 @@ from paddlemodel_server.settings import Settings
 LIMITS = ("minimum", "maximum")
 
 
-def serve(server: dict[str, Any], task: dict[str, Any] | None = None) -> Settings:
+def serve(server: dict[str, Any], task: dict[str, Any] | None = None, device: str = "CPU") -> Settings:
     """The server's settings as the operator would send them."""
     body = {
         "metadata": {"name": "m", "namespace": "default", "uid": "1"},
-        "spec": {"model": {"uri": "file:///models/m"}, "device": "CPU", "server": server, "task": task or {}},
+        "spec": {
+            "model": {"uri": "file:///models/m"},
+            "device": device,
+            "server": server,
+            "task": task or {},
+        },
     }
     wish = model.from_body(body)
     environment = container.server(wish, "image")["env"]
@@ -23,7 +29,7 @@ def serve(server: dict[str, Any], task: dict[str, Any] | None = None) -> Setting
 
 
 @pytest.mark.parametrize("limit", LIMITS)
-@pytest.mark.parametrize("field", ["queueSize", "timeoutSeconds", "maxRequestBytes"])
+@pytest.mark.parametrize("field", ["queueSize", "timeoutSeconds", "drainSeconds", "maxRequestBytes"])
 def test_every_allowed_number_starts_a_server(field: str, limit: str) -> None:
     """Else a PaddleModel that the API server accepts becomes a pod that refuses to start."""
     schema = root_schema()["properties"]["spec"]["properties"]["server"]["properties"]
@@ -39,8 +45,20 @@ def test_every_allowed_batching_starts_a_server(field: str, limit: str) -> None:
     serve({"batching": {field: schema[field][limit]}})
 
 
+def test_every_precision_and_tensorrt_start_a_server() -> None:
+    schema = root_schema()["properties"]["spec"]["properties"]["server"]["properties"]
+    for precision in schema["precision"]["enum"]:
+        settings = serve({"precision": precision, "tensorRT": {"enabled": True}}, device="GPU")
+        assert (settings.precision, settings.tensorrt, settings.device) == (precision, True, "gpu")
+
+
+def test_the_names_that_a_spec_may_not_set_are_settings_of_the_server() -> None:
+    known = {f"PADDLEMODEL_{field.name.upper()}" for field in fields(Settings)}
+    assert {*names.SERVER_VARIABLES, *names.FIXED_VARIABLES} <= known
+
+
 @pytest.mark.parametrize(
-    "fields",
+    "wish",
     [
         pytest.param({"labels": ["cat", "dog"], "topK": 1000, "activation": "None"}, id="labels"),
         pytest.param({"labelsFile": "labels.txt", "resize": "Stretch"}, id="labels-file"),
@@ -49,8 +67,8 @@ def test_every_allowed_batching_starts_a_server(field: str, limit: str) -> None:
         pytest.param({"width": 8192, "height": 1, "resize": "Pad"}, id="size"),
     ],
 )
-def test_every_allowed_task_starts_a_server(fields: dict[str, Any]) -> None:
-    serve({}, {"type": "ImageClassification", **fields})
+def test_every_allowed_task_starts_a_server(wish: dict[str, Any]) -> None:
+    serve({}, {"type": "ImageClassification", **wish})
 
 
 def test_the_defaults_are_the_same() -> None:
@@ -60,6 +78,7 @@ def test_the_defaults_are_the_same() -> None:
     told = {
         "queueSize": settings.queue_size,
         "timeoutSeconds": settings.timeout_seconds,
+        "drainSeconds": settings.drain_seconds,
         "maxRequestBytes": settings.max_request_bytes,
     }
     for field, value in told.items():
@@ -67,6 +86,9 @@ def test_the_defaults_are_the_same() -> None:
     batching = schema["batching"]["properties"]
     assert f"Default: {settings.max_batch_size}." in batching["maxBatchSize"]["description"]
     assert f"Default: {settings.max_delay_ms:.0f}." in batching["maxDelayMs"]["description"]
+    assert f"Default: {settings.precision}." in schema["precision"]["description"]
+    assert not settings.tensorrt
+    assert settings.drain_seconds == container.DEFAULT_DRAIN_SECONDS
     assert settings.timeout_seconds == container.DEFAULT_TIMEOUT_SECONDS
     assert settings.max_request_bytes == container.DEFAULT_REQUEST_BYTES
     assert settings.port == 8080

@@ -12,7 +12,11 @@ USER: Final = 65532
 MODEL_DIR: Final = "/models/model"
 CLAIM_DIR: Final = "/mnt/model-source"
 DEFAULT_TIMEOUT_SECONDS: Final = 30
+DEFAULT_DRAIN_SECONDS: Final = 5
 DEFAULT_REQUEST_BYTES: Final = 10 * 1024 * 1024
+END_SECONDS: Final = 15
+"""What a server takes to end beside its drain and its longest request, and some to spare."""
+
 LOAD_SECONDS: Final = 600
 """How long a server may load its model before it is restarted."""
 
@@ -28,6 +32,16 @@ _VOLUME_SOURCE: Final = "model-source"
 def timeout_seconds(model: PaddleModel) -> int:
     """The deadline of a request."""
     return (model.spec.server or Server()).timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+
+
+def grace_seconds(model: PaddleModel) -> int:
+    """How long a pod may take to end: it still accepts, then it finishes what it has.
+
+    There is no preStop hook: the server accepts requests after SIGTERM, until nobody sends any more.
+    """
+    server = model.spec.server or Server()
+    drain = DEFAULT_DRAIN_SECONDS if server.drain_seconds is None else server.drain_seconds
+    return drain + timeout_seconds(model) + END_SECONDS
 
 
 def request_bytes(model: PaddleModel) -> int:
@@ -74,7 +88,6 @@ def server(model: PaddleModel, image: str) -> Object:
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 2, "failureThreshold": LOAD_SECONDS // 2},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
         "readinessProbe": {**_probe("/readyz"), "periodSeconds": 2, "failureThreshold": 3},
-        "lifecycle": {"preStop": {"sleep": {"seconds": 5}}},
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
 
@@ -125,11 +138,14 @@ def _server_env(model: PaddleModel) -> list[Object]:
     values: dict[str, Any] = {
         "NAME": model.name,
         "DEVICE": model.spec.device.lower(),
+        "PRECISION": server.precision,
+        "TENSORRT": "true" if server.tensor_rt and server.tensor_rt.enabled else None,
         "TASK": literal(model.task_json),
         "MAX_BATCH_SIZE": batching.max_batch_size if batching else None,
         "MAX_DELAY_MS": batching.max_delay_ms if batching else None,
         "QUEUE_SIZE": server.queue_size,
         "TIMEOUT_SECONDS": server.timeout_seconds,
+        "DRAIN_SECONDS": server.drain_seconds,
         "MAX_REQUEST_BYTES": server.max_request_bytes,
     }
     return [{"name": f"PADDLEMODEL_{name}", "value": str(value)} for name, value in compact(values).items()]

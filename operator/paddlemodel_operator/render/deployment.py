@@ -69,7 +69,7 @@ def _pod_spec(model: PaddleModel, settings: Settings) -> Object:
         },
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": container.timeout_seconds(model) + 15,
+        "terminationGracePeriodSeconds": container.grace_seconds(model),
         **_placement(model),
     }
 

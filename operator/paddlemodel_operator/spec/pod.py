@@ -8,6 +8,7 @@ from paddlemodel_operator import names
 from paddlemodel_operator.spec.base import Annotations, Block, Labels, Name, Raw, Rule, matches
 
 _RESERVED = ", ".join(f"'{label}'" for label in names.RESERVED_LABELS)
+_OURS = (*names.SERVER_VARIABLES, *names.FIXED_VARIABLES)
 
 
 class SecretName(Block):
@@ -26,10 +27,10 @@ class Variable(Block):
     )
     rules: ClassVar = (
         Rule(
-            cel="!self.name.startsWith('PADDLEMODEL_')",
-            holds=lambda variable: not variable.name.startswith("PADDLEMODEL_"),
-            message="spec.pod.env must not set PADDLEMODEL_ variables: use the fields of spec.server and "
-            "spec.task",
+            cel=f"!(self.name in [{', '.join(repr(name) for name in _OURS)}])",
+            holds=lambda variable: variable.name not in _OURS,
+            message="spec.pod.env must not set PADDLEMODEL_ variables that the operator sets or fixes: use "
+            "the fields of spec.server and spec.task; the port, the folder and the address are as they are",
             field="name",
         ),
         Rule(
@@ -75,7 +76,9 @@ class Pod(Block):
         default=None, description="Annotations of the pods. Default: none."
     )
     env: Annotated[tuple[Variable, ...], Field(max_length=32)] | None = Field(
-        default=None, description="More environment variables of the fetcher and the server. Default: none."
+        default=None,
+        description="More environment variables of the fetcher and the server, also settings of the server "
+        "that have no field, such as PADDLEMODEL_LOG_LEVEL. Default: none.",
     )
     rules: ClassVar = (
         Rule(
