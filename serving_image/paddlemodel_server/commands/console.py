@@ -44,8 +44,8 @@ def _plain(cell: object) -> str:
     return str(cell).replace("[", "\\[")  # rich takes [x] for markup
 
 
-def print_json(content: Any) -> None:
-    """One JSON document on standard output."""
-    options = orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE
+def print_json(content: Any, *, compact: bool = False) -> None:
+    """One JSON document on standard output; `compact` for tensors, which would take a line per number."""
+    options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE | (0 if compact else orjson.OPT_INDENT_2)
     sys.stdout.buffer.write(orjson.dumps(content, option=options))
     sys.stdout.buffer.flush()

@@ -1,0 +1,251 @@
+"""Puts load on a server: one small HTTP/1.1 client per connection on an event loop, always the same bytes.
+
+Two kinds of load. Closed: each connection sends its next request when it has the answer; a slow server is
+then asked less often, and the waiting of those who would have come meanwhile is in no number (coordinated
+omission). Open: requests are due at a fixed rate whatever the server does, and the time of each counts from
+when it was due; those that no connection was free to send before the end are counted as faults.
+"""
+
+import asyncio
+import ssl
+import time
+from array import array
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+from urllib.parse import urlsplit
+
+import httptools
+import numpy as np
+import uvloop
+
+_PATIENCE_SECONDS = 60.0  # for the answers that are still due at the end
+_RECONNECT_SECONDS = 0.05
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shot:
+    """Where to connect, and the bytes of the request."""
+
+    host: str
+    port: int
+    tls: bool
+    content: bytes
+
+    @classmethod
+    def at(cls, url: str, body: bytes, headers: dict[str, str]) -> "Shot":
+        """A POST of `body` to `url`."""
+        parts = urlsplit(url)
+        fields = {"Host": parts.netloc, "Content-Length": str(len(body)), **headers}
+        head = [f"POST {parts.path or '/'} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
+        tls = parts.scheme == "https"
+        return cls(
+            host=parts.hostname or "",
+            port=parts.port or (443 if tls else 80),
+            tls=tls,
+            content="\r\n".join([*head, "", ""]).encode() + body,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How much load, for how long."""
+
+    concurrency: int  # connections
+    seconds: float
+    warmup: float = 0.0  # seconds before, which are not counted
+    rate: float | None = None  # requests per second; None: closed
+
+
+@dataclass(kw_only=True)
+class Result:
+    """What was measured; times in seconds."""
+
+    times: "array[float]" = field(default_factory=lambda: array("d"))  # of the answers with status 200
+    faults: Counter[str] = field(default_factory=Counter)  # by status, or what happened to the connection
+    seconds: float = 0.0
+    client_cpu: float = 0.0  # of one core, used by this client: near 1 it measured itself
+
+    @property
+    def throughput(self) -> float:
+        """Answers with status 200 per second."""
+        return len(self.times) / self.seconds if self.seconds else 0.0
+
+    def percentile(self, percent: float) -> float:
+        """A percentile of the times; NaN without any."""
+        return float(np.percentile(np.asarray(self.times), percent)) if self.times else float("nan")
+
+
+def run(shot: Shot, plan: Plan, progress: Callable[[float], None]) -> Result:
+    """Load one server; `progress` is told the seconds that have passed, ten times a second."""
+    return uvloop.run(_Load(shot, plan).run(progress))
+
+
+class _Load:
+    def __init__(self, shot: Shot, plan: Plan) -> None:
+        self.shot = shot
+        self.plan = plan
+        self.result = Result()
+        self.idle: list[_Connection] = []
+        self.due: deque[float] = deque()  # of the open load: no connection was free
+        self.counting = plan.warmup == 0
+        self.open = True
+        self._busy = 0
+        self._drained = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._tls = ssl.create_default_context() if shot.tls else None
+
+    async def run(self, progress: Callable[[float], None]) -> Result:
+        """Connect, warm up, measure, wait for the last answers."""
+        began = time.perf_counter()
+        for _ in range(self.plan.concurrency):
+            self._connect()
+        sender = asyncio.create_task(self._send_at_rate()) if self.plan.rate else None
+        await self._pass(began, self.plan.warmup, progress)
+        self.counting = True
+        start, cpu = time.perf_counter(), time.process_time()
+        await self._pass(began, self.plan.warmup + self.plan.seconds, progress)
+        self.open = False
+        if sender:
+            sender.cancel()
+            if self.due:
+                self.result.faults["due, but never sent: too few connections"] += len(self.due)
+        await self._drain()
+        self.result.seconds = time.perf_counter() - start
+        self.result.client_cpu = (time.process_time() - cpu) / self.result.seconds
+        return self.result
+
+    async def _pass(self, began: float, seconds: float, progress: Callable[[float], None]) -> None:
+        while (passed := time.perf_counter() - began) < seconds:
+            progress(passed)
+            await asyncio.sleep(min(0.1, seconds - passed))
+
+    async def _drain(self) -> None:
+        self._drained.clear()
+        if self._busy:
+            try:
+                async with asyncio.timeout(_PATIENCE_SECONDS):
+                    await self._drained.wait()
+            except TimeoutError:
+                self.result.faults["no answer"] += self._busy
+        for task in self._tasks:
+            task.cancel()
+        for connection in self.idle:
+            connection.close()
+
+    async def _send_at_rate(self) -> None:
+        """Send each request when it is due; where no connection is free it waits, and its clock runs."""
+        began, sent = time.perf_counter(), 0
+        interval = 1 / cast("float", self.plan.rate)
+        while True:
+            now = time.perf_counter()
+            while began + sent * interval <= now:
+                self.due.append(began + sent * interval)
+                sent += 1
+            while self.idle and self.due:
+                self.idle.pop().send(self.due.popleft())
+            await asyncio.sleep(max(0.0, began + sent * interval - time.perf_counter()))
+
+    def _connect(self, wait: float = 0.0) -> None:
+        task = asyncio.get_running_loop().create_task(self._connected(wait))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _connected(self, wait: float) -> None:
+        await asyncio.sleep(wait)
+        try:
+            await asyncio.get_running_loop().create_connection(
+                lambda: _Connection(self), self.shot.host, self.shot.port, ssl=self._tls
+            )
+        except OSError as error:
+            self.fault(f"cannot connect ({error.strerror or type(error).__name__})")
+            if self.open:
+                self._connect(_RECONNECT_SECONDS)
+
+    def ready(self, connection: "_Connection") -> None:
+        """A connection can send."""
+        if self.plan.rate is None and self.open:
+            connection.send(time.perf_counter())
+        elif self.due and self.open:
+            connection.send(self.due.popleft())
+        else:
+            self.idle.append(connection)
+
+    def began(self) -> None:
+        """A request was sent."""
+        self._busy += 1
+
+    def ended(self) -> None:
+        """It was answered, or its connection lost."""
+        self._busy -= 1
+        if not self._busy and not self.open:
+            self._drained.set()
+
+    def answered(self, status: int, seconds: float) -> None:
+        """Count an answer."""
+        if self.counting and status == 200:
+            self.result.times.append(seconds)
+        elif self.counting:
+            self.result.faults[str(status)] += 1
+
+    def fault(self, what: str) -> None:
+        """Count what was no answer."""
+        if self.counting:
+            self.result.faults[what] += 1
+
+    def lost(self, connection: "_Connection") -> None:
+        """A connection ended, perhaps as the server wished."""
+        if connection in self.idle:
+            self.idle.remove(connection)
+        if self.open:
+            self._connect(_RECONNECT_SECONDS if connection.answers == 0 else 0.0)
+
+
+class _Connection(asyncio.Protocol):
+    def __init__(self, load: _Load) -> None:
+        self._load = load
+        self._content = load.shot.content
+        self._transport: asyncio.Transport | None = None
+        self._sent: float | None = None
+        self.answers = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._parser = httptools.HttpResponseParser(self)
+        self._load.ready(self)
+
+    def send(self, since: float) -> None:
+        """Send the request; its time counts from `since`."""
+        self._sent = since
+        self._load.began()
+        cast("asyncio.Transport", self._transport).write(self._content)
+
+    def close(self) -> None:
+        cast("asyncio.Transport", self._transport).close()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self.close()
+
+    def on_message_complete(self) -> None:
+        """Httptools has seen the whole answer."""
+        if self._sent is None:
+            return  # nobody asked
+        self._load.answered(self._parser.get_status_code(), time.perf_counter() - self._sent)
+        self._sent = None
+        self.answers += 1
+        self._load.ended()
+        if self._parser.should_keep_alive():
+            self._load.ready(self)
+        else:
+            self.close()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._sent is not None:
+            self._load.fault("connection lost" if exc is None else f"connection lost ({type(exc).__name__})")
+            self._sent = None
+            self._load.ended()
+        self._load.lost(self)

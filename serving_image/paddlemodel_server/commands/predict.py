@@ -1,0 +1,123 @@
+"""`paddlemodel-server predict`: one request, and the answer as a table, JSON or arrays."""
+
+import argparse
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from paddlemodel_server.commands import console, samples, v2
+from paddlemodel_server.commands.client import Client
+from paddlemodel_server.commands.served import target
+from paddlemodel_server.errors import StartError
+
+DESCRIPTION = """Send one request to a model and show the answer.
+
+MODEL is a folder, which is served for this one request exactly as in a pod (PADDLEMODEL_ variables count), or
+the URL of a running server: ours, or any that speaks the Open Inference Protocol V2 (http://host:port, or
+http://host:port/v2/models/NAME where it has several models).
+
+INPUT is one of
+  cat.jpg         a picture (.jpg .png .webp .bmp), for a server of ours whose task is ImageClassification
+  x.npy           the array of the only input; NAME=x.npy for one of several
+  inputs.npz      arrays by the inputs' names
+  request.json    a V2 inference request; - reads it from standard input
+Without INPUT the inputs are made up: random numbers, or zeros with --zeros."""
+
+EXAMPLES = """examples:
+  paddlemodel-server predict my-model
+  paddlemodel-server predict my-model x.npy --json
+  PADDLEMODEL_TASK='{"type":"ImageClassification"}' paddlemodel-server predict my-model cat.jpg
+  paddlemodel-server predict http://localhost:8080 --rows 4 --shape x=4,3,48,192 --save answer.npz
+
+Exit codes: 0 answered; 1 not, and one sentence says why; 2 the command line is wrong."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Predict as the command line says; returns the exit code."""
+    parser = console.parser("predict", DESCRIPTION, EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", help="a folder or a URL")
+    parser.add_argument(
+        "inputs", metavar="INPUT", nargs="*", help="a picture, .npy, .npz or .json; see above"
+    )
+    add_made_up(parser)
+    parser.add_argument("--zeros", action="store_true", help="make up zeros instead of random numbers")
+    parser.add_argument("--json", action="store_true", help="print the answer as JSON, all of it")
+    parser.add_argument("--save", type=Path, metavar="FILE.npz", help="write the outputs to a file")
+    arguments = parser.parse_args(argv)
+    if arguments.inputs and (arguments.zeros or arguments.shape or arguments.rows is not None):
+        parser.error("--zeros, --rows and --shape are for inputs that are made up; leave out INPUT or them")
+    pictures = [name for name in arguments.inputs if Path(name).suffix.lower() in samples.PICTURES]
+    if pictures and len(arguments.inputs) > 1:
+        parser.error("a picture is the only INPUT of its request")
+    if pictures and arguments.save:
+        parser.error("--save is for tensors; the answer to a picture is JSON")
+    with target(arguments.model) as client:
+        if pictures:
+            return _picture(client, Path(pictures[0]))
+        return _tensors(client, arguments)
+
+
+def add_made_up(parser: argparse.ArgumentParser) -> None:
+    """The options that shape inputs which are made up; `verify` and `bench` have them, too."""
+    parser.add_argument("--rows", type=int, metavar="N", help="rows of inputs that are made up (default 1)")
+    parser.add_argument(
+        "--shape",
+        type=samples.shape,
+        action="append",
+        default=[],
+        metavar="NAME=1,3,48,192",
+        help=f"whole shape of an input that is made up; open dimensions are {samples.OPEN_SIDE} otherwise",
+    )
+
+
+def _picture(client: Client, path: Path) -> int:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
+    answer = client.send("/predict", content, {"Content-Type": samples.PICTURES[path.suffix.lower()]})
+    console.print_json(orjson.loads(answer.data))
+    return 0
+
+
+def _tensors(client: Client, arguments: argparse.Namespace) -> int:
+    known = client.metadata()
+    if arguments.inputs:
+        arrays = samples.from_files(known.inputs, arguments.inputs)
+    else:
+        rows, shapes = arguments.rows or 1, dict(arguments.shape)
+        arrays = samples.made_up(known.inputs, shapes, rows=rows, zeros=arguments.zeros)
+    began = time.perf_counter()
+    outputs = client.infer(known, arrays)
+    seconds = time.perf_counter() - began
+    if arguments.save:
+        np.savez(arguments.save, allow_pickle=False, **outputs)
+    if arguments.json:
+        datatypes = {tensor.name: tensor.datatype for tensor in known.outputs}
+        tensors = [v2.tensor(name, datatypes[name], array) for name, array in outputs.items()]
+        console.print_json({"model_name": known.name, "outputs": tensors}, compact=True)
+    else:
+        _show(arrays, outputs, seconds)
+    return 0
+
+
+def _show(inputs: Mapping[str, v2.Array], outputs: Mapping[str, v2.Array], seconds: float) -> None:
+    columns = ("", "name", "dtype", "shape", "least", "mean", "most", "values")
+    rows = [("input", *_row(name, array)) for name, array in inputs.items()]
+    rows += [("output", *_row(name, array)) for name, array in outputs.items()]
+    out = console.console()
+    out.print(console.table(columns, rows, right=("least", "mean", "most")))
+    out.print(f"answered in {seconds * 1e3:.1f} ms")
+
+
+def _row(name: str, array: v2.Array) -> tuple[object, ...]:
+    first = " ".join(f"{value:.6g}" for value in array.reshape(-1)[:4].tolist()) + (
+        " …" if array.size > 4 else ""
+    )
+    if not array.size:
+        return name, array.dtype, list(array.shape), "", "", "", ""
+    least, mean, most = (f"{float(value):.6g}" for value in (array.min(), array.mean(), array.max()))
+    return name, array.dtype, list(array.shape), least, mean, most, first

@@ -1,0 +1,145 @@
+"""Recorded requests: a file of JSON lines, each a V2 request and the V2 response that it must have.
+
+    {"request": {"inputs": [...]}, "response": {"outputs": [...]}}
+
+Nothing in it is ours: a line is made of the two documents that any V2 server takes and gives, so a recording
+can be written by hand, by another server, or by `export` from the layer itself. `.gz` in the name compresses
+it. Numbers are the shortest decimal that gives the same bits again; NaN and infinity are null.
+"""
+
+import gzip
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from paddlemodel_server.commands import v2
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.formats.program import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class Exchange:
+    """One request and its answer, by the tensors' names."""
+
+    inputs: v2.Arrays
+    outputs: v2.Arrays
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerance:
+    """How far a float may be from the recorded one: `atol + rtol * |recorded|`; others must be equal."""
+
+    rtol: float
+    atol: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How one output of one request compares."""
+
+    output: str
+    fault: str  # "" where it agrees
+    largest: float = 0.0  # absolute
+    largest_relative: float = 0.0
+    beyond: int = 0  # values beyond the tolerance
+    size: int = 0
+
+    @property
+    def agrees(self) -> bool:
+        """Whether everything is within the tolerance."""
+        return not self.fault
+
+
+def write(path: Path, known: v2.Metadata, exchanges: Iterable[Exchange]) -> int:
+    """Write a recording; returns the number of its requests."""
+    count = 0
+    with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as file:
+        for exchange in exchanges:
+            line = {
+                "request": {"inputs": _tensors(known.inputs, exchange.inputs)},
+                "response": {"model_name": known.name, "outputs": _tensors(known.outputs, exchange.outputs)},
+            }
+            file.write(orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
+            count += 1
+    return count
+
+
+def _tensors(described: Sequence[Tensor], arrays: Mapping[str, v2.Array]) -> list[dict[str, Any]]:
+    datatypes = {tensor.name: tensor.datatype for tensor in described}
+    return [v2.tensor(name, datatypes[name], array) for name, array in arrays.items()]
+
+
+def read(path: Path) -> Iterator[Exchange]:
+    """Every exchange of a recording.
+
+    Raises:
+        StartError: `UnreadableRecording`, naming the line.
+    """
+    number = 1
+    try:
+        with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as file:
+            for line in file:
+                if line.strip():
+                    yield _exchange(orjson.loads(line))
+                number += 1
+    except OSError as error:
+        why = error.strerror or "not compressed by gzip"
+        raise StartError("UnreadableRecording", f"{path} cannot be read ({why}).") from error
+    except (EOFError, KeyError, TypeError, ValueError) as error:
+        raise StartError(
+            "UnreadableRecording",
+            f"Line {number} of {path} is not a V2 request with its response; record it again with --record.",
+        ) from error
+
+
+def _exchange(line: Mapping[str, Any]) -> Exchange:
+    request, response = line["request"]["inputs"], line["response"]["outputs"]
+    return Exchange(
+        inputs={tensor["name"]: v2.array_of(tensor) for tensor in request},
+        outputs={tensor["name"]: v2.array_of(tensor) for tensor in response},
+    )
+
+
+def compare(expected: v2.Arrays, found: v2.Arrays, tolerances: Mapping[str, Tolerance]) -> list[Difference]:
+    """Compare an answer with the recorded one, output by output; `tolerances` has one for each output."""
+    differences = [
+        _compare(name, array, found[name], tolerances[name])
+        if name in found
+        else Difference(output=name, fault="it is missing in the answer")
+        for name, array in expected.items()
+    ]
+    more = [name for name in found if name not in expected]
+    return differences + [Difference(output=name, fault="it is not in the recording") for name in more]
+
+
+def _compare(name: str, expected: v2.Array, found: v2.Array, tolerance: Tolerance) -> Difference:
+    if expected.shape != found.shape:
+        fault = f"its shape is {list(found.shape)}, recorded was {list(expected.shape)}"
+        return Difference(output=name, fault=fault)
+    if expected.dtype != found.dtype:
+        return Difference(output=name, fault=f"it is {found.dtype}, recorded was {expected.dtype}")
+    one, other = expected.astype(np.float64), found.astype(np.float64)
+    with np.errstate(invalid="ignore", over="ignore"):
+        absolute = np.abs(other - one)
+        allowed = np.zeros_like(one)
+        if np.issubdtype(expected.dtype, np.floating):
+            allowed = tolerance.atol + tolerance.rtol * np.abs(one)
+        unequal = np.isfinite(one) != np.isfinite(other)  # null, NaN and infinity are one in JSON
+        beyond = unequal | (np.isfinite(one) & np.isfinite(other) & (absolute > allowed))
+    if expected.dtype.kind in "iu" and expected.dtype.itemsize == 8:
+        beyond = expected != found  # float64 does not hold every whole number of 64 bits
+    known = absolute[np.isfinite(absolute)]
+    relative = (absolute / np.maximum(np.abs(one), np.finfo(np.float32).tiny))[np.isfinite(absolute)]
+    count = int(beyond.sum())
+    return Difference(
+        output=name,
+        fault=f"{count} of {one.size} values are beyond the tolerance" if count else "",
+        largest=float(known.max(initial=0)),
+        largest_relative=float(relative[known > 0].max(initial=0)),
+        beyond=count,
+        size=one.size,
+    )

@@ -1,0 +1,144 @@
+"""Inputs for a request: made up, or from a person's files."""
+
+import re
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import orjson
+
+from paddlemodel_server.commands import v2
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.formats.program import DATATYPES, Tensor
+
+Shapes = Mapping[str, tuple[int, ...]]
+PICTURES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".bmp": "image/bmp",
+}
+OPEN_SIDE = 32  # of an open dimension beside the first, where no --shape says otherwise
+
+
+def made_up(
+    inputs: Sequence[Tensor],
+    shapes: Shapes,
+    *,
+    rows: int = 1,
+    zeros: bool = False,
+    seed: int = 0,
+) -> v2.Arrays:
+    """One array per input: floats from 0 to 1, whole numbers 0 or 1 (perhaps indices), or zeros.
+
+    Args:
+        inputs: what the model takes.
+        shapes: whole shapes of some inputs; the others have `rows` rows, and OPEN_SIDE in the other
+            open dimensions.
+        rows: the first dimension, where the model leaves it open.
+        zeros: nothing else.
+        seed: the same seed gives the same numbers.
+    """
+    unknown = sorted(set(shapes) - {tensor.name for tensor in inputs})
+    if unknown:
+        raise StartError("UnknownInput", f"The model has no input {unknown[0]}, only {_names(inputs)}.")
+    random = None if zeros else np.random.default_rng(seed)
+    return {
+        tensor.name: _filled(_supported(tensor), shapes.get(tensor.name) or _closed(tensor, rows), random)
+        for tensor in inputs
+    }
+
+
+def _closed(tensor: Tensor, rows: int) -> tuple[int, ...]:
+    return tuple(
+        (rows if at == 0 else OPEN_SIDE) if side < 0 else side for at, side in enumerate(tensor.shape)
+    )
+
+
+def _filled(dtype: np.dtype[Any], shape: tuple[int, ...], random: np.random.Generator | None) -> v2.Array:
+    if random is None:
+        return np.zeros(shape, dtype)
+    if np.issubdtype(dtype, np.floating):
+        return random.random(shape, dtype=np.float32).astype(dtype)
+    return random.integers(0, 2, shape).astype(dtype)
+
+
+def _supported(tensor: Tensor) -> np.dtype[Any]:
+    if tensor.dtype not in DATATYPES:
+        raise StartError(
+            "UnsupportedDtype",
+            f"Input {tensor.name} is {tensor.dtype}, which cannot be made up; give a file.",
+        )
+    return v2.NUMPY[tensor.datatype]
+
+
+def from_files(inputs: Sequence[Tensor], names: Sequence[str]) -> v2.Arrays:
+    """Read .npy, .npz and V2 JSON files ('-' is JSON from standard input) into the model's inputs.
+
+    NAME=FILE.npy names the input; without a name the file belongs to the only input. Values are not
+    converted: a file of another dtype than the model's is refused.
+    """
+    arrays: v2.Arrays = {}
+    for name in names:
+        arrays |= _from_file(inputs, name)
+    for tensor in inputs:
+        if tensor.name not in arrays:
+            raise StartError(
+                "MissingInput",
+                f"The model wants {tensor.name} {list(tensor.shape)}; give {tensor.name}=FILE.npy.",
+            )
+        if arrays[tensor.name].dtype != _supported(tensor):
+            raise StartError(
+                "WrongDtype",
+                f"{tensor.name} is {arrays[tensor.name].dtype} in the file, {_supported(tensor)} in the "
+                "model; convert it.",
+            )
+    return {tensor.name: arrays[tensor.name] for tensor in inputs}
+
+
+def _from_file(inputs: Sequence[Tensor], argument: str) -> v2.Arrays:
+    given, equals, rest = argument.partition("=")
+    name, path = (given, rest) if equals and given in {t.name for t in inputs} else ("", argument)
+    try:
+        if path == "-":
+            return _from_json(sys.stdin.buffer.read())
+        if Path(path).suffix == ".json":
+            return _from_json(Path(path).read_bytes())
+        loaded = np.load(path, allow_pickle=False)
+    except OSError as error:
+        raise StartError(
+            "UnreadableInput", f"{path} cannot be read ({error.strerror or 'no array file'})."
+        ) from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise StartError(
+            "UnreadableInput",
+            f"{path} is neither an .npy or .npz file nor a V2 request in JSON, nor a picture.",
+        ) from error
+    if not isinstance(loaded, np.ndarray):
+        return dict(loaded)
+    if not name and len(inputs) != 1:
+        raise StartError("WhichInput", f"The model has the inputs {_names(inputs)}; say which: NAME={path}.")
+    return {name or inputs[0].name: loaded}
+
+
+def _from_json(content: bytes) -> v2.Arrays:
+    return {tensor["name"]: v2.array_of(tensor) for tensor in orjson.loads(content)["inputs"]}
+
+
+def shape(text: str) -> tuple[str, tuple[int, ...]]:
+    """Parse the option `--shape NAME=1,3,224,224`.
+
+    Raises:
+        ValueError: for argparse.
+    """
+    found = re.fullmatch(r"(.+?)=(\d+(?:,\d+)*)", text)
+    if not found:
+        raise ValueError(text)
+    return found[1], tuple(int(side) for side in found[2].split(","))
+
+
+def _names(inputs: Sequence[Tensor]) -> str:
+    return ", ".join(tensor.name for tensor in inputs)

@@ -1,0 +1,199 @@
+"""`paddlemodel-server verify`: repeat recorded requests and compare the answers; record them first."""
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from paddlemodel_server.commands import console, recording, samples, v2
+from paddlemodel_server.commands.client import Client
+from paddlemodel_server.commands.predict import add_made_up
+from paddlemodel_server.commands.recording import Difference, Exchange, Tolerance
+from paddlemodel_server.commands.served import target
+from paddlemodel_server.errors import StartError
+
+RTOL, ATOL = 1e-3, 1e-4
+
+DESCRIPTION = f"""Repeat recorded requests against a model and compare the answers: the same model on
+another machine, in another precision, in a newer image, or a new version of it.
+
+MODEL is a folder, which is served for this as in a pod (PADDLEMODEL_ variables count), or the URL of a
+running server that speaks V2. RECORDING is a file of JSON lines, each {{"request": …, "response": …}} in the
+words of the Open Inference Protocol V2; a name that ends in .gz is compressed. --record writes one: of
+made-up inputs, or of the inputs in files (.npy, .npz, V2 JSON).
+
+A float agrees if it is within atol + rtol * |recorded| (default {RTOL:g} and {ATOL:g}); whole numbers and
+booleans must be equal; NaN and infinity, which JSON does not know, agree with each other only."""
+
+EXAMPLES = """examples:
+  paddlemodel-server verify my-model requests.jsonl --record --count 10
+  paddlemodel-server verify my-model requests.jsonl.gz --record day.npz night.npz
+  paddlemodel-server verify http://localhost:8080 requests.jsonl
+  PADDLEMODEL_DEVICE=gpu paddlemodel-server verify my-model requests.jsonl --rtol 1e-2
+  paddlemodel-server verify my-model requests.jsonl --tolerance scores=0.01,0.001 --json
+
+Exit codes: 0 all answers agree, or recorded; 1 an answer differs, or the model cannot answer; 2 the command
+line is wrong."""
+
+
+def main(argv: Sequence[str]) -> int:
+    """Verify or record as the command line says; returns the exit code."""
+    parser = _parser()
+    arguments = parser.parse_intermixed_args(argv)
+    made = arguments.count is not None or arguments.rows is not None or arguments.shape
+    if not arguments.record and (made or arguments.inputs):
+        parser.error("INPUT, --count, --rows and --shape are for --record")
+    if made and arguments.inputs:
+        parser.error("--count, --rows and --shape are for inputs that are made up; leave out INPUT or them")
+    with target(arguments.model) as client:
+        known = client.metadata()
+        if arguments.record:
+            count = recording.write(arguments.recording, known, _asked(client, known, arguments))
+            console.console().print(f"recorded {count} requests in {arguments.recording}", markup=False)
+            return 0
+        tolerances = _tolerances(known, arguments)
+        exchanges = recording.read(arguments.recording)
+        found = [(n, d) for n, d in differences(client, known, exchanges, tolerances)]
+    if not found:
+        raise StartError("UnreadableRecording", f"{arguments.recording} holds no requests.")
+    return _report(found, as_json=arguments.json)
+
+
+def differences(
+    client: Client,
+    known: v2.Metadata,
+    exchanges: Iterator[Exchange],
+    tolerances: Mapping[str, Tolerance],
+) -> Iterator[tuple[int, Difference]]:
+    """Repeat each request; how each output compares, with the number of the request from 1."""
+    names = {tensor.name for tensor in known.inputs}
+    for number, exchange in enumerate(exchanges, start=1):
+        if set(exchange.inputs) != names:
+            raise StartError(
+                "WrongRecording",
+                f"Request {number} has the inputs {', '.join(exchange.inputs)}, the model wants "
+                f"{', '.join(sorted(names))}; the recording is of another model.",
+            )
+        answer = client.infer(known, exchange.inputs)
+        default = Tolerance(rtol=RTOL, atol=ATOL)
+        every = {name: tolerances.get(name, default) for name in exchange.outputs}
+        for difference in recording.compare(exchange.outputs, answer, every):
+            yield number, difference
+
+
+def summary(found: Sequence[tuple[int, Difference]]) -> list[dict[str, Any]]:
+    """One row per output: over all requests."""
+    rows = []
+    for output in dict.fromkeys(difference.output for _, difference in found):
+        of_it = [(number, difference) for number, difference in found if difference.output == output]
+        worst = max(of_it, key=lambda item: (not item[1].agrees, item[1].beyond, item[1].largest))
+        rows.append(
+            {
+                "output": output,
+                "requests": len(of_it),
+                "differ": sum(not difference.agrees for _, difference in of_it),
+                "largest": max(difference.largest for _, difference in of_it),
+                "largest_relative": max(difference.largest_relative for _, difference in of_it),
+                "worst_request": worst[0],
+                "fault": worst[1].fault,
+            }
+        )
+    return rows
+
+
+def _report(found: Sequence[tuple[int, Difference]], *, as_json: bool) -> int:
+    rows = summary(found)
+    agrees = all(not row["differ"] for row in rows)
+    if as_json:
+        content = {
+            "agrees": agrees,
+            "outputs": rows,
+            "differences": [{"request": n} | asdict(d) for n, d in found if not d.agrees],
+        }
+        console.print_json(content)
+    else:
+        _show(rows)
+    return 0 if agrees else 1
+
+
+def _show(rows: Sequence[Mapping[str, Any]]) -> None:
+    columns = ("output", "requests", "differ", "largest", "relative", "verdict")
+    cells = [
+        (
+            row["output"],
+            row["requests"],
+            row["differ"],
+            f"{row['largest']:.3g}",
+            f"{row['largest_relative']:.3g}",
+            f"request {row['worst_request']}: {row['fault']}" if row["fault"] else "agrees",
+        )
+        for row in rows
+    ]
+    console.console().print(console.table(columns, cells, right=columns[1:5]))
+
+
+def _asked(client: Client, known: v2.Metadata, arguments: argparse.Namespace) -> Iterator[Exchange]:
+    if arguments.inputs:
+        sources: Iterator[v2.Arrays] = (samples.from_files(known.inputs, [n]) for n in arguments.inputs)
+    else:
+        sources = (
+            samples.made_up(known.inputs, dict(arguments.shape), rows=arguments.rows or 1, seed=seed)
+            for seed in range(arguments.count or 8)
+        )
+    for inputs in sources:
+        yield Exchange(inputs=inputs, outputs=client.infer(known, inputs))
+
+
+def _tolerances(known: v2.Metadata, arguments: argparse.Namespace) -> dict[str, Tolerance]:
+    tolerances = {
+        tensor.name: Tolerance(rtol=arguments.rtol, atol=arguments.atol) for tensor in known.outputs
+    }
+    for name, tolerance in arguments.tolerance:
+        if name not in tolerances:
+            raise StartError(
+                "UnknownOutput", f"The model has no output {name}, only {', '.join(tolerances)}."
+            )
+        tolerances[name] = tolerance
+    return tolerances
+
+
+def _tolerance(text: str) -> tuple[str, Tolerance]:
+    name, _, numbers = text.rpartition("=")
+    rtol, atol = (_number(part) for part in numbers.split(","))
+    return name, Tolerance(rtol=rtol, atol=atol)
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
+def _count(text: str) -> int:
+    if not 1 <= int(text) <= 100_000:
+        raise ValueError(text)
+    return int(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = console.parser("verify", DESCRIPTION, EXAMPLES)
+    parser.add_argument("model", metavar="MODEL", help="a folder or a URL")
+    parser.add_argument("recording", metavar="RECORDING", type=Path, help="the file of requests and answers")
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="with --record: one file per request")
+    parser.add_argument("--record", action="store_true", help="write RECORDING instead of comparing with it")
+    parser.add_argument("--count", type=_count, metavar="N", help="how many requests to make up (default 8)")
+    add_made_up(parser)
+    parser.add_argument("--rtol", type=_number, default=RTOL, help=f"relative tolerance (default {RTOL:g})")
+    parser.add_argument("--atol", type=_number, default=ATOL, help=f"absolute tolerance (default {ATOL:g})")
+    parser.add_argument(
+        "--tolerance",
+        type=_tolerance,
+        action="append",
+        default=[],
+        metavar="OUTPUT=RTOL,ATOL",
+        help="the tolerances of one output",
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    return parser
