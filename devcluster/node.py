@@ -108,7 +108,9 @@ def nested(node: Node, plan: Path) -> Component:
 
     When it dies, its processes, pods and interfaces die with it, as those of a machine do.
     """
-    return Component(name=node.name, argv=[sys.executable, "-m", "devcluster.nested", f"node-{node.number}", str(plan)])
+    return Component(
+        name=node.name, argv=[sys.executable, "-m", "devcluster.nested", f"node-{node.number}", str(plan)]
+    )
 
 
 def write_configs(state: State, nodes: list[Node]) -> None:
