@@ -97,6 +97,7 @@ def start(model: Path, folder: Path, **settings: object) -> Server:
         "fronts": 1,
         "owners": 1,
         "drain_seconds": 0.5,
+        "warmup_seconds": 60,  # a busy machine must not change what the warm-up finds out
     }
     wishes |= settings
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")}
@@ -122,6 +123,15 @@ def end(server: Server) -> None:
         except subprocess.TimeoutExpired:
             server.process.kill()
             server.process.wait()
+
+
+def metric(server: Server, series: str) -> float:
+    """The value of a series, such as `paddle_owners_ready`."""
+    for line in httpx.get(f"{server.url}/metrics", timeout=20).text.splitlines():
+        name, _, value = line.rpartition(" ")
+        if name == series:
+            return float(value)
+    raise KeyError(series)
 
 
 def free_port() -> int:

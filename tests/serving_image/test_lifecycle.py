@@ -1,10 +1,9 @@
 """Starting, dying and draining: real processes, real signals."""
 
 import json
-import os
 import signal
-import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -12,56 +11,29 @@ import psutil
 import pytest
 
 from tests.serving_image import servers
-from tests.serving_image.servers import Server, eventually
+from tests.serving_image.load import BODY, INFER, Load
+from tests.serving_image.servers import Server, eventually, metric
 
-INFER = "/v2/models/mixed/infer"
-BODY = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
 Export = Callable[[str, str], Path]
 
 
-class Load:
-    """Clients that send one request after the other and note every outcome."""
-
-    def __init__(self, server: Server, clients: int) -> None:
-        self.statuses: list[int] = []
-        self.lost: list[str] = []
-        self._server = server
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run) for _ in range(clients)]
-
-    def __enter__(self) -> "Load":
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        for thread in self._threads:
-            thread.join()
-
-    def _run(self) -> None:
-        """As behind a Service: once a connection is closed, a server on its way out gets no new one."""
-        with httpx.Client(base_url=self._server.url, timeout=60) as client:
-            while not self._stop.is_set():
-                try:
-                    answer = client.post(INFER, json=BODY)
-                except httpx.ConnectError:
-                    return
-                except httpx.TransportError as error:
-                    self.lost.append(repr(error))
-                    return
-                self.statuses.append(answer.status_code)
-                if answer.headers.get("connection") == "close":
-                    return
-
-
 def test_sigterm_under_load_loses_nothing(exported: Export, tmp_path: Path) -> None:
-    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed", fronts=2) as server:
+    """Clients go on for a while, on kept and on new connections: as long as a Service still names the pod."""
+    with servers.serving(
+        exported("legacy", "mixed"), tmp_path, name="mixed", fronts=2, drain_seconds=3
+    ) as server:
         children = psutil.Process(server.process.pid).children(recursive=True)
         with Load(server, 16) as load:
-            eventually(lambda: len(load.statuses) > 200, "requests are answered")
-            code = server.stop()
-        assert (code, load.lost, set(load.statuses)) == (0, [], {200})
+            eventually(lambda: load.answered() > 200, "requests are answered")
+            server.process.send_signal(signal.SIGTERM)
+            eventually(lambda: httpx_or_none(server, "/readyz") == 503, "the pod is unready")
+            before = load.answered()
+            eventually(lambda: load.answered() > before + 100, "it still answers")
+            assert httpx.get(f"{server.url}/healthz").headers["connection"] == "close"
+            load.stop()
+        assert server.process.wait(60) == 0
+        assert (load.outcomes.lost, load.outcomes.refused, load.outcomes.wrong) == ([], 0, [])
+        assert set(load.outcomes.statuses) == {200}
         assert not [child for child in children if child.is_running() and child.status() != "zombie"]
         assert not list(tmp_path.glob("paddlemodel-*"))
         events = [
@@ -70,36 +42,31 @@ def test_sigterm_under_load_loses_nothing(exported: Export, tmp_path: Path) -> N
         assert "draining" in [event["message"] for event in events]
 
 
-def test_a_killed_owner_is_replaced_and_its_requests_get_503(server: Server) -> None:
-    before = {process.pid for process in server.processes("owner")}
-    with Load(server, 16) as load:
-        eventually(lambda: len(load.statuses) > 200, "requests are answered")
-        for pid in before:
-            os.kill(pid, signal.SIGKILL)
-        eventually(lambda: 503 in load.statuses, "the loss is told")
-        eventually(lambda: len(server.processes("owner")) == 2, "two new owners")
-        eventually(server.ready, "ready again", 60)
-    assert load.lost == []
-    assert set(load.statuses) <= {200, 503}
-    assert httpx.post(f"{server.url}{INFER}", json=BODY).status_code == 200
-    assert not before & {process.pid for process in server.processes("owner")}
-    assert "signal SIGKILL, perhaps out of memory" in server.logged()
-    eventually(
-        lambda: "paddle_owners_ready 2.0" in httpx.get(f"{server.url}/metrics").text, "both are ready", 60
-    )
+def test_what_was_taken_in_is_answered_after_the_drain(exported: Export, tmp_path: Path) -> None:
+    slow = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}
+    with (
+        servers.serving(exported("legacy", "slow"), tmp_path, name="slow", drain_seconds=0) as server,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        waiting = [pool.submit(httpx.post, f"{server.url}/predict", json=slow, timeout=60) for _ in range(4)]
+        eventually(lambda: metric(server, "paddle_requests_in_flight") == 4, "all are taken in")
+        assert server.stop() == 0
+        assert [answer.result().status_code for answer in waiting] == [200] * 4
 
 
-def test_a_killed_front_is_replaced(server: Server) -> None:
-    master = min(server.processes("front"), key=lambda process: process.create_time())
-    (worker, *_) = [process for process in server.processes("front") if process != master]
-    worker.kill()
-    eventually(lambda: not worker.is_running() or worker.status() == "zombie", "it is gone")
-    eventually(lambda: len(server.processes("front")) == 3, "it is replaced")
-    eventually(server.ready, "ready")
-    for _ in range(20):
-        answer = httpx.post(f"{server.url}{INFER}", json=BODY)
-        assert answer.status_code in {200, 503}  # the new front may not have found the owners yet
-    eventually(lambda: httpx.post(f"{server.url}{INFER}", json=BODY).status_code == 200, "answers")
+def test_without_traffic_the_end_does_not_wait(exported: Export, tmp_path: Path) -> None:
+    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed", drain_seconds=600) as server:
+        assert server.stop() == 0  # else the minute of `stop` passes
+
+
+def test_a_second_signal_ends_the_drain(exported: Export, tmp_path: Path) -> None:
+    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed", drain_seconds=600) as server:
+        assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
+        eventually(lambda: metric(server, "paddle_busy_ratio") > 0, "the supervisor has noticed the work")
+        server.process.send_signal(signal.SIGTERM)
+        eventually(lambda: httpx_or_none(server, "/readyz") == 503, "the pod is unready")
+        assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
+        assert server.stop() == 0
 
 
 def test_nobody_outlives_a_killed_parent(exported: Export, tmp_path: Path) -> None:
@@ -121,7 +88,7 @@ def test_dead_fronts_end_the_server(exported: Export, tmp_path: Path) -> None:
         master = eventually(lambda: server.processes("front"), "fronts", 60)[0]
         master.kill()
         assert server.process.wait(60) == 1
-        assert "the fronts ended; the server ends too" in server.logged()
+        assert "The HTTP fronts ended unexpectedly (signal SIGKILL); see the log." in server.logged()
     finally:
         servers.end(server)
 
@@ -161,15 +128,14 @@ def test_a_start_that_must_fail_is_one_clear_line(
 
 
 def test_a_model_that_paddle_refuses_is_one_clear_line(exported: Export, tmp_path: Path) -> None:
-    """Right files, wrong parameters: only Paddle can tell."""
+    """Sound files, but an operator that does not exist: only Paddle can tell."""
     folder = tmp_path / "model"
     folder.mkdir()
-    (folder / "inference.pdmodel").write_bytes(
-        (exported("legacy", "picture") / "inference.pdmodel").read_bytes()
-    )
-    (folder / "inference.pdiparams").write_bytes(
-        (exported("legacy", "slow") / "inference.pdiparams").read_bytes()
-    )
+    for file in exported("legacy", "picture").iterdir():
+        content = file.read_bytes()
+        (folder / file.name).write_bytes(content.replace(b"conv2d", b"conv2X"))
     server = servers.start(folder, tmp_path, name="broken")
     assert server.process.wait(90) == 1
-    assert "Paddle cannot load the model: " in server.logged()
+    last = json.loads(server.logged().splitlines()[-1])
+    assert "conv2X" in last["message"]
+    assert last["reason"] in {"ModelDoesNotLoad", "UnknownOperator"}
