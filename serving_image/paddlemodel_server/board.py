@@ -60,9 +60,11 @@ class OwnerBlock(_Block):
     running = _Cell(1)  # requests in the current run
     started_ns = _Cell(2)  # when the current run began; 0 between runs
     busy_ns = _Cell(3)  # all time spent in runs
-    load_ms = _Cell(4)  # from start to ready
+    load_ms = _Cell(4)  # from start to a loaded model
     best_batch = _Cell(5)  # the rows per run that answer most rows per second
     cap = _Cell(6)  # rows of a run at most; it shrinks when the device runs out of memory
+
+    warmup_ms = _Cell(7)  # from a loaded model to ready
 
     def clear(self) -> None:
         """Forget a dead owner."""

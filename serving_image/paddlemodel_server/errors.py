@@ -58,10 +58,20 @@ class RequestTooLargeError(ServingError):
     status = 413
 
 
+class NotAcceptableError(ServingError):
+    """The header Accept wants only what this route cannot answer."""
+
+    status = 406
+
+
 class UnsupportedMediaTypeError(ServingError):
-    """The body is of a kind that this model's task does not take."""
+    """The body is of a kind, or compressed in a way, that is not taken here."""
 
     status = 415
+
+    def __init__(self, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        super().__init__(message)
+        self.headers = headers
 
 
 class QueueFullError(ServingError):
@@ -72,6 +82,27 @@ class QueueFullError(ServingError):
 
     def __init__(self) -> None:
         super().__init__("The queue is full; try again in a second.")
+
+
+class MemoryTakenError(ServingError):
+    """A row of a size that used to fit finds no memory now: another process holds it; try later."""
+
+    status = 429
+    headers = (("Retry-After", "5"),)
+
+    def __init__(self) -> None:
+        super().__init__("The device has no memory for this request now; try again in five seconds.")
+
+
+class InputTooLargeError(ServingError):
+    """A single row needs more memory than there is."""
+
+    status = 413
+
+    def __init__(self) -> None:
+        super().__init__(
+            "A single row of this request needs more memory than the device has; send a smaller input."
+        )
 
 
 class ModelFailedError(ServingError):

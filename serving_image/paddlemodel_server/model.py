@@ -9,7 +9,7 @@ from functools import cached_property
 
 from paddlemodel_server import formats
 from paddlemodel_server.files import ModelFiles
-from paddlemodel_server.formats.program import DATATYPES, Tensor
+from paddlemodel_server.formats.program import DATATYPES, Program, Tensor
 
 __all__ = ["DATATYPES", "Model", "Tensor", "read"]
 
@@ -28,11 +28,15 @@ class Model:
         return all(tensor.shape[:1] == (-1,) for tensor in (*self.inputs, *self.outputs))
 
 
+def of(program: Program) -> Model:
+    """What a program that has been read takes and gives."""
+    return Model(format=program.format, inputs=program.inputs, outputs=program.outputs)
+
+
 def read(files: ModelFiles) -> Model:
     """Read the inputs and outputs of a model, and check that its parameters are those of its program.
 
     Raises:
         StartError: as formats.checked().
     """
-    program = formats.checked(files)
-    return Model(format=program.format, inputs=program.inputs, outputs=program.outputs)
+    return of(formats.checked(files))

@@ -7,15 +7,20 @@ import gc
 import json
 import logging
 import os
+import re
 import signal
 import socket
 import sys
 import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NoReturn
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import files, log, metrics, model, predict, warmup
+from paddlemodel_server import files, formats, log, metrics, model, predict, samples, warmup, wishes
 from paddlemodel_server.batch import best_size
+from paddlemodel_server.capacity import Guarded
+from paddlemodel_server.engine import Engine
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.loop import Loop
 from paddlemodel_server.runtime import Learned, Runtime, die_with_parent
@@ -23,34 +28,124 @@ from paddlemodel_server.settings import Settings
 from paddlemodel_server.task import ImageClassification
 
 CANNOT_START = 3  # exit code: trying again would not help
+LOST = 4  # exit code: a new process is needed
 logger = logging.getLogger(__name__)
 
 
-def load(settings: Settings, runtime: Runtime, index: int) -> warmup.Prepared:
-    """Load and warm up the model; the first owner measures alone, the others go by what it learned."""
+@dataclass(frozen=True, kw_only=True)
+class Loaded:
+    """A model that is ready, and how long that took."""
+
+    prepared: warmup.Prepared
+    load_seconds: float  # from this process's start to a loaded model; the import of Paddle is most of it
+    warmup_seconds: float  # from then on
+
+
+def load(settings: Settings, runtime: Runtime, index: int, began: float) -> Loaded:
+    """Load and warm up the model; the first owner measures alone, the others go by what it learned.
+
+    Args:
+        settings: the user's wishes.
+        runtime: where the processes meet.
+        index: this owner's number.
+        began: when this process was started, in monotonic seconds.
+    """
     while index and Learned.load(runtime.folder) is None:
         time.sleep(0.02)
     try:
         located = files.locate(settings.model_dir)
     except files.ModelFilesError as error:
         raise StartError(error.reason, error.message) from error
-    described = model.read(located)
-    learned = Learned.load(runtime.folder)
-    onednn = learned.onednn if learned else (None if settings.device == "cpu" else False)
-    task = settings.task
-    image = isinstance(task, ImageClassification) and task.width and task.height
-    options = warmup.Options(
-        cap=settings.max_batch_size,
-        onednn=onednn,
-        sides=(task.height, task.width) if isinstance(task, ImageClassification) and image else None,  # type: ignore[arg-type]  # `image` says they are numbers
+    program = formats.checked(located)
+    described = model.of(program)
+    engine = wishes.wanted(
+        settings,
+        program,
+        threads=runtime.sizes.threads,
+        cpu_flags=_cpu_flags(),
+        cache=runtime.folder / "tensorrt",
+    )
+    if engine.tensorrt == "on":
+        engine = _with_cache(engine, located)
+    options = _options(settings, runtime, engine, samples.read(settings.model_dir, described))
+    loaded: list[float] = []
+
+    def opened(engine: Engine) -> predict.Predictor:
+        predictor = predict.Predictor(located, described, engine)
+        loaded.append(time.monotonic())
+        return predictor
+
+    prepared = warmup.prepare(described, opened, options, time.perf_counter)
+    return Loaded(
+        prepared=prepared,
+        load_seconds=loaded[0] - began,
+        warmup_seconds=time.monotonic() - loaded[0],
     )
 
-    def opened(onednn: bool) -> predict.Predictor:
-        return predict.Predictor(
-            located, described, device=settings.device, threads=runtime.sizes.threads, onednn=onednn
-        )
 
-    return warmup.prepare(described, opened, options, time.perf_counter)
+def _options(
+    settings: Settings, runtime: Runtime, engine: Engine, requests: tuple[list[predict.Array], ...]
+) -> warmup.Options:
+    learned = Learned.load(runtime.folder)
+    task = settings.task
+    sides = None
+    if isinstance(task, ImageClassification) and task.width and task.height:
+        sides = task.height, task.width
+    return warmup.Options(
+        engine=engine,
+        cap=settings.max_batch_size,
+        seconds=settings.warmup_seconds,
+        known=warmup.Known(onednn=learned.onednn, sizes=learned.sizes) if learned else None,
+        sides=sides,
+        samples=requests,
+        shapes_known=engine.shapes.is_file(),
+    )
+
+
+def _with_cache(engine: Engine, located: files.ModelFiles) -> Engine:
+    """Give TensorRT a folder of its own for this model on this kind of device."""
+    key = wishes.cache_key(
+        files.digest(located.program),
+        files.digest(located.params),
+        engine.precision,
+        engine.max_rows,
+        *predict.device_facts(),
+    )
+    folder = engine.cache / key
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartError(
+            "InvalidSettings",
+            f"The folder for TensorRT's engines, {engine.cache}, cannot be written ({error.strerror}); "
+            "set PADDLEMODEL_CACHE_DIR to one that can.",
+        ) from error
+    return replace(engine, cache=folder)
+
+
+def _cpu_flags() -> set[str]:
+    found = re.search(r"^flags\s*:(.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
+    return set(found[1].split()) if found else set()
+
+
+def _lost(reason: str) -> NoReturn:
+    logger.error("the owner ends: a new process is needed", extra={"cause": reason})
+    os._exit(LOST)
+
+
+def _guarded(prepared: warmup.Prepared, block: boards.OwnerBlock) -> warmup.Prepared:
+    def learned(cap: int) -> None:
+        block.cap = cap
+
+    guarded = Guarded(
+        prepared.predictor,
+        most=max(prepared.sizes, default=0),
+        fitted=prepared.fitted,
+        clock=time.monotonic,
+        lost=_lost,
+        learned=learned,
+    )
+    return replace(prepared, predictor=guarded)
 
 
 def main() -> None:
@@ -66,39 +161,56 @@ def main() -> None:
     block.clear()
     block.state = boards.LOADING
     try:
-        prepared = load(settings, runtime, index)
+        loaded = load(settings, runtime, index, began)
     except StartError as error:
         runtime.failure(index).write_text(json.dumps({"reason": error.reason, "message": error.message}))
         sys.exit(CANNOT_START)
     # Paddle's object graph would make every full collection stall requests for 15 ms.
     gc.collect()
     gc.freeze()
-    seconds = time.monotonic() - began  # the import of Paddle is most of it
-    if Learned.load(runtime.folder) is None:
-        Learned(
-            onednn=prepared.onednn,
-            probabilities=prepared.probabilities,
-            sizes=prepared.sizes,
-            load_seconds=seconds,
-            paddle=predict.version(),
-        ).save(runtime.folder)
+    _publish(loaded, settings, runtime, block)
+    prepared = _guarded(loaded.prepared, block)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         with runtime.socket(index) as address:
             Path(address).unlink(missing_ok=True)
             listener.bind(address)
         listener.listen(boards.MAX_FRONTS)
-        block.load_ms = round(seconds * 1e3)
-        block.best_batch = best_size(settings.max_batch_size, prepared.sizes) if prepared.sizes else 1
         block.state = boards.READY
-        logger.info(
-            "ready",
-            extra={
-                "seconds": round(seconds, 3),
-                "onednn": prepared.onednn,
-                "run_ms_by_rows": {rows: round(s * 1e3, 3) for rows, s in prepared.sizes.items()},
-            },
-        )
         Loop(prepared, settings, block, metrics.Owner(runtime.counters_fd, index)).serve(listener)
+
+
+def _publish(loaded: Loaded, settings: Settings, runtime: Runtime, block: boards.OwnerBlock) -> None:
+    """Tell the other processes, and the log, what was learned."""
+    prepared = loaded.prepared
+    engine = prepared.engine
+    if Learned.load(runtime.folder) is None:
+        Learned(
+            onednn=engine.onednn,
+            probabilities=prepared.probabilities,
+            sizes=prepared.sizes,
+            load_seconds=loaded.load_seconds,
+            paddle=predict.version(),
+            warmup_seconds=loaded.warmup_seconds,
+            precision=engine.precision,
+            tensorrt=engine.tensorrt == "on",
+            difference=prepared.difference,
+        ).save(runtime.folder)
+    block.load_ms = round(loaded.load_seconds * 1e3)
+    block.warmup_ms = round(loaded.warmup_seconds * 1e3)
+    block.cap = max(prepared.sizes, default=1)
+    block.best_batch = best_size(settings.max_batch_size, prepared.sizes) if prepared.sizes else 1
+    logger.info(
+        "ready",
+        extra={
+            "load_seconds": round(loaded.load_seconds, 3),
+            "warmup_seconds": round(loaded.warmup_seconds, 3),
+            "precision": engine.precision,
+            "onednn": engine.onednn,
+            "tensorrt": engine.tensorrt == "on",
+            "cap_rows": block.cap,
+            "run_ms_by_rows": {rows: round(s * 1e3, 3) for rows, s in prepared.sizes.items()},
+        },
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The only file that imports Paddle: one predictor, loaded and run by the one owner process that holds it.
 
 `predictor.run()` keeps the GIL and a predictor must never be shared, so nothing here is used by a front.
-The GPU branch calls what Paddle documents, with the signatures of the installed package; it has not been run
-on a GPU yet.
+The calls for a GPU are those that Paddle documents, and a test checks every one against the signatures of the
+installed package; none of them has been run on a GPU.
 """
 
 import contextlib
@@ -12,10 +12,12 @@ import signal
 import threading
 import warnings
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
+from paddlemodel_server.engine import Engine
+from paddlemodel_server.errors import StartError
 from paddlemodel_server.files import ModelFiles
 from paddlemodel_server.model import Model
 
@@ -33,33 +35,51 @@ if threading.current_thread() is threading.main_thread():
     paddle.disable_signal_handler()
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
-GPU_POOL_MB = 256  # what Paddle reserves at first; it grows by need
+# A predictor's handles take these for int32 and answer garbage, without a word; run(list) takes them rightly.
+_NOT_BY_HANDLE = {"int16", "bfloat16"}
+_ONEDNN_SHAPES = 32  # without a bound, open dimensions grow memory for ever
+_PRECISIONS = {
+    "FP32": inference.PrecisionType.Float32,
+    "FP16": inference.PrecisionType.Half,
+    "BF16": inference.PrecisionType.Bfloat16,
+    "INT8": inference.PrecisionType.Int8,
+}
 
 
 class Predictor:
     """A model that is ready to run."""
 
-    def __init__(
-        self, files: ModelFiles, model: Model, *, device: Literal["cpu", "gpu"], threads: int, onednn: bool
-    ) -> None:
-        self._predictor = inference.create_predictor(_config(files, device, threads, onednn=onednn))
+    def __init__(self, files: ModelFiles, model: Model, engine: Engine) -> None:
+        self._predictor = inference.create_predictor(_config(files, engine))
         names = self._predictor.get_input_names()
-        self._inputs = [self._predictor.get_input_handle(t.name) for t in model.inputs if t.name in names]
-        if len(self._inputs) != len(model.inputs) or len(names) != len(self._inputs):
-            raise ValueError(f"Paddle knows the inputs {names}, the program {[t.name for t in model.inputs]}")
+        given = [t.name for t in model.inputs]
+        if sorted(names) != sorted(given):
+            raise ValueError(f"Paddle knows the inputs {names}, the program {given}")
+        tensors = (*model.inputs, *model.outputs)
+        # The order in which run(list) wants them; None: by handles.
+        self._order = (
+            [given.index(name) for name in names] if any(t.dtype in _NOT_BY_HANDLE for t in tensors) else None
+        )
+        self._inputs = [self._predictor.get_input_handle(name) for name in given]
         self._outputs = [self._predictor.get_output_handle(n) for n in self._predictor.get_output_names()]
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
-        """Run the model once; the arrays are in the order of `Model.inputs`."""
+        """Run the model once; the arrays are in the order of `Model.inputs`, bfloat16 as uint16."""
+        if self._order is not None:
+            found = self._predictor.run([paddle.to_tensor(arrays[at]) for at in self._order])
+            return [tensor.numpy() for tensor in found]
         for handle, array in zip(self._inputs, arrays, strict=True):
             handle.copy_from_cpu(array)
         self._predictor.run()
         return [handle.copy_to_cpu() for handle in self._outputs]
 
+    def shrink(self) -> None:
+        """Give back what earlier runs have left behind."""
+        self._predictor.clear_intermediate_tensor()
+        self._predictor.try_shrink_memory()
 
-def _config(
-    files: ModelFiles, device: Literal["cpu", "gpu"], threads: int, *, onednn: bool
-) -> inference.Config:
+
+def _config(files: ModelFiles, engine: Engine) -> inference.Config:
     config = inference.Config(str(files.program), str(files.params))
     config.disable_glog_info()
     if files.format == "PIR":
@@ -67,19 +87,57 @@ def _config(
         config.enable_new_ir(True)
         config.enable_new_executor(True)
     config.enable_memory_optim()
-    if device == "gpu":
-        config.enable_use_gpu(GPU_POOL_MB, 0)  # each owner sees one device: CUDA_VISIBLE_DEVICES
+    if engine.device == "gpu":
+        _gpu(config, engine)
     else:
         config.disable_gpu()
-        config.set_cpu_math_library_num_threads(threads)
-    if onednn:
+        config.set_cpu_math_library_num_threads(engine.threads)
+    if engine.tensorrt == "collect":
+        config.collect_shape_range_info(str(engine.shapes))  # written when the predictor goes
+    elif engine.tensorrt == "on":
+        _tensorrt(config, engine)
+    if engine.onednn:
         config.enable_onednn()
-        config.set_onednn_cache_capacity(32)  # shapes; without a bound open dimensions grow memory for ever
+        config.set_onednn_cache_capacity(_ONEDNN_SHAPES)
+        if engine.precision == "BF16":
+            config.enable_onednn_bfloat16()
+        elif engine.precision == "INT8":
+            config.enable_onednn_int8()
     else:
         config.disable_onednn()
     return config
 
 
+def _gpu(config: inference.Config, engine: Engine) -> None:
+    native = "FP32" if engine.tensorrt != "off" else engine.precision
+    config.enable_use_gpu(engine.pool_mb, 0, _PRECISIONS[native])  # an owner sees one: CUDA_VISIBLE_DEVICES
+    if not config.use_gpu():  # without CUDA the wish is dropped silently
+        raise StartError(
+            "NoGpuSupport",
+            "PADDLEMODEL_DEVICE is gpu, but this image's Paddle is built for CPUs; use the GPU image, "
+            "or set it to cpu.",
+        )
+
+
+def _tensorrt(config: inference.Config, engine: Engine) -> None:
+    config.enable_tensorrt_engine(
+        workspace_size=engine.workspace_mb << 20,
+        max_batch_size=engine.max_rows,
+        min_subgraph_size=3,
+        precision_mode=_PRECISIONS[engine.precision],
+        use_static=True,  # engines are kept in the cache: building one takes minutes
+        use_calib_mode=False,
+    )
+    config.enable_tuned_tensorrt_dynamic_shape(str(engine.shapes), True)
+    config.set_optim_cache_dir(str(engine.cache))
+
+
 def version() -> str:
     """The version of Paddle."""
     return str(paddle.version.full_version)
+
+
+def device_facts() -> tuple[str, ...]:
+    """What a TensorRT engine depends on beside the model: Paddle, TensorRT and the kind of GPU."""
+    gpu = paddle.device.cuda.get_device_name(0) if paddle.device.is_compiled_with_cuda() else "none"
+    return version(), str(inference.get_trt_compile_version()), gpu

@@ -68,8 +68,12 @@ class Learned:
     onednn: bool
     probabilities: bool
     sizes: dict[int, float]
-    load_seconds: float
+    load_seconds: float  # from the owner's start to a loaded model
     paddle: str
+    warmup_seconds: float = 0.0  # from then to ready
+    precision: str = "FP32"
+    tensorrt: bool = False
+    difference: float = 0.0  # of that precision from FP32, as a part of the answer's largest value
 
     @property
     def row_seconds(self) -> float | None:

@@ -5,9 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from paddlemodel_server.engine import Array, Engine
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.failures import said
 from paddlemodel_server.model import Model, Tensor
-from paddlemodel_server.warmup import Array, Options, Prepared, prepare, said, sums_to_one
+from paddlemodel_server.warmup import Known, Options, Prepared, prepare, sums_to_one
 
 
 class Fake:
@@ -25,6 +27,9 @@ class Fake:
         self.rows.append(len(arrays[0]))
         self.clock.now += self.seconds(len(arrays[0]))
         return [self.answer(arrays[0])]
+
+    def shrink(self) -> None:
+        pass
 
 
 class Clock:
@@ -59,9 +64,11 @@ def run(
         False: Fake(plain or same, seconds, clock),
         True: Fake(fast or plain or same, fast_seconds, clock),
     }
-    return prepare(
-        described or model(), lambda onednn: fakes[onednn], options or Options(cap=8, onednn=None), clock
-    )
+    return prepare(described or model(), lambda engine: fakes[engine.onednn], options or asked(cap=8), clock)
+
+
+def asked(**more: Any) -> Options:
+    return Options(**{"engine": Engine(), "cap": 8, "seconds": 100} | more)
 
 
 def fails(message: str = "(InvalidArgument) no") -> Callable[[Array], Array]:
@@ -72,8 +79,8 @@ def fails(message: str = "(InvalidArgument) no") -> Callable[[Array], Array]:
 
 
 def test_the_faster_of_two_equal_answers_is_kept() -> None:
-    assert run().onednn
-    assert not run(fast_seconds=lambda _: 0.02).onednn
+    assert run().engine.onednn
+    assert not run(fast_seconds=lambda _: 0.02).engine.onednn
 
 
 @pytest.mark.parametrize(
@@ -87,19 +94,23 @@ def test_the_faster_of_two_equal_answers_is_kept() -> None:
     ids=["it-fails", "it-differs", "it-has-another-shape", "it-answers-nan"],
 )
 def test_onednn_is_off_where(fast: Callable[[Array], Array]) -> None:
-    assert not run(fast=fast).onednn
+    assert not run(fast=fast).engine.onednn
 
 
 def test_a_choice_made_before_is_not_measured_again() -> None:
-    opened: list[bool] = []
+    opened: list[Engine] = []
     clock = Clock()
+    fake = Fake(lambda x: x, lambda _: 0.01, clock)
 
-    def opens(onednn: bool) -> Fake:
-        opened.append(onednn)
-        return Fake(lambda x: x, lambda _: 0.01, clock)
+    def opens(engine: Engine) -> Fake:
+        opened.append(engine)
+        return fake
 
-    prepare(model(), opens, Options(cap=1, onednn=True), clock)
-    assert opened == [True]
+    known = Known(onednn=True, sizes={1: 0.5, 4: 0.6})
+    prepared = prepare(model(), opens, asked(known=known), clock)
+    assert opened == [Engine(onednn=True)]
+    assert fake.rows == [1, 1, 4]  # an example is found, then each known size runs once
+    assert prepared.sizes == known.sizes
 
 
 def test_larger_runs_are_warmed_while_they_pay() -> None:
@@ -139,7 +150,7 @@ def test_open_dimensions_are_tried_until_the_model_runs() -> None:
             raise RuntimeError("(InvalidArgument) sizes")
         return x.reshape(len(x), -1)
 
-    prepared = run(only_32, described=model((-1, 3, -1, -1), (-1, -1)), options=Options(cap=2, onednn=None))
+    prepared = run(only_32, described=model((-1, 3, -1, -1), (-1, -1)), options=asked(cap=2))
     assert prepared.sizes
     assert seen[:3] == [(1, 3, 64, 64), (1, 3, 224, 224), (1, 3, 320, 320)]
 
@@ -151,15 +162,13 @@ def test_a_task_names_the_size_of_open_dimensions() -> None:
         seen.append(x.shape)
         return x.reshape(len(x), -1)
 
-    run(
-        note, described=model((-1, 3, -1, -1), (-1, -1)), options=Options(cap=1, onednn=None, sides=(48, 192))
-    )
+    run(note, described=model((-1, 3, -1, -1), (-1, -1)), options=asked(cap=1, sides=(48, 192)))
     assert set(seen) == {(1, 3, 48, 192)}
 
 
 def test_a_model_that_never_runs_is_served_only_if_its_sizes_may_be_to_blame() -> None:
     prepared = run(fails(), described=model((-1, -1), (-1, -1)))
-    assert (prepared.sizes, prepared.onednn) == ({}, False)
+    assert (prepared.sizes, prepared.engine.onednn) == ({}, False)
     with pytest.raises(StartError) as refusal:
         run(fails(), fails())
     assert refusal.value.reason == "ModelDoesNotRun"
@@ -167,13 +176,13 @@ def test_a_model_that_never_runs_is_served_only_if_its_sizes_may_be_to_blame() -
 
 
 def test_a_model_that_does_not_load_is_one_sentence() -> None:
-    def opens(_: bool) -> Any:
+    def opens(_: Engine) -> Any:
         raise ValueError(
             "C++ Traceback:\n0 paddle::x\nError Message Summary:\nNotFoundError: [Hint: no op]\n"
         )
 
     with pytest.raises(StartError) as refusal:
-        prepare(model(), opens, Options(cap=1, onednn=None), Clock())
+        prepare(model(), opens, asked(cap=1), Clock())
     assert refusal.value.reason == "ModelDoesNotLoad"
     assert refusal.value.message == "Paddle cannot load the model: NotFoundError: [Hint: no op]."
 

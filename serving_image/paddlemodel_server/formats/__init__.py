@@ -42,11 +42,12 @@ def checked(files: ModelFiles) -> Program:
         StartError: `UnreadableProgram`, `UnsupportedDtype`, `MixedFiles`, `TruncatedFile`, `NotParameters`.
     """
     program = read(files)
-    for tensor in program.inputs:
+    for tensor in (*program.inputs, *program.outputs):
         if tensor.dtype not in DATATYPES:
+            side = "Input" if tensor in program.inputs else "Output"
             raise StartError(
                 "UnsupportedDtype",
-                f"Input {tensor.name} of {files.program.name} is {tensor.dtype}, which HTTP cannot carry; "
+                f"{side} {tensor.name} of {files.program.name} is {tensor.dtype}, which HTTP cannot carry; "
                 f"export the model with one of {', '.join(DATATYPES)}.",
             )
     weights.check(files, program)

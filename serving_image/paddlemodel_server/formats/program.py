@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-# Names of the Open Inference Protocol V2; Paddle calls the same dtypes as numpy does.
+# Names of the Open Inference Protocol V2. Paddle calls the same dtypes as numpy does; numpy has no bfloat16.
+# Each was run with the installed Paddle, in both formats, as input and as output: docs/engine.md has the table.
 DATATYPES = {
     "bool": "BOOL",
     "uint8": "UINT8",
@@ -19,6 +20,7 @@ DATATYPES = {
     "float16": "FP16",
     "float32": "FP32",
     "float64": "FP64",
+    "bfloat16": "BF16",
 }
 
 
@@ -37,10 +39,13 @@ class Tensor:
 
     @cached_property
     def numpy(self) -> "np.dtype[Any]":
-        """The dtype for numpy, which neither the fetcher nor `inspect` has to load."""
+        """The dtype for numpy, which neither the fetcher nor `inspect` has to load.
+
+        Of bfloat16 the bits, as uint16: so Paddle does it, which has no uint16 of its own (see bfloat16.py).
+        """
         import numpy as np  # noqa: PLC0415
 
-        return np.dtype(self.dtype)
+        return np.dtype("uint16" if self.dtype == "bfloat16" else self.dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,22 @@
+"""bfloat16, which numpy does not have: its bits travel as uint16, as Paddle hands them out. Pure.
+
+`protocol` calls it for JSON, where people write numbers; binary bodies carry the bits as they are.
+"""
+
+from typing import Any
+
+import numpy as np
+
+Bits = np.ndarray[Any, np.dtype[np.uint16]]
+
+
+def bits(numbers: np.ndarray[Any, np.dtype[Any]]) -> Bits:
+    """The nearest bfloat16 of each number, ties to even, in the same shape; NaN stays NaN."""
+    words = numbers.astype(np.float32).view(np.uint32)
+    rounded = (words + 0x7FFF + ((words >> 16) & 1)) >> 16
+    return np.where(np.isnan(numbers), 0x7FC0, rounded).astype(np.uint16)
+
+
+def numbers(found: Bits) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """The numbers that these bits mean, exactly, in the same shape."""
+    return (found.astype(np.uint32) << 16).view(np.float32)
