@@ -5,25 +5,41 @@ clock. This file is its interface: the other files of the package are imported b
 """
 
 from paddlemodel_server.protocol.answers import (
-    JSON,
     Response,
     alive,
     as_json,
     fault,
     model_metadata,
     model_readiness,
+    models,
     readiness,
     server_metadata,
 )
 from paddlemodel_server.protocol.inference import check_head, check_size, is_heavy, parse, render
-from paddlemodel_server.protocol.request import Array, Headers, Request, Served, Wanted
-from paddlemodel_server.protocol.routes import INFER, PREDICT, TABLE, Kind, Route, check_name, hot
+from paddlemodel_server.protocol.request import JSON, NPY, OCTETS, Array, Headers, Request, Served, Wanted
+from paddlemodel_server.protocol.routes import (
+    INFER,
+    INFERENCE,
+    PREDICT,
+    TABLE,
+    V1,
+    VERSION,
+    Kind,
+    Route,
+    check_name,
+    hot,
+)
 
 __all__ = [
     "INFER",
+    "INFERENCE",
     "JSON",
+    "NPY",
+    "OCTETS",
     "PREDICT",
     "TABLE",
+    "V1",
+    "VERSION",
     "Array",
     "Headers",
     "Kind",
@@ -42,6 +58,7 @@ __all__ = [
     "is_heavy",
     "model_metadata",
     "model_readiness",
+    "models",
     "parse",
     "readiness",
     "render",

@@ -1,23 +1,22 @@
 """An HTTP answer, and those answers that need no model run."""
 
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib import metadata
 from typing import Any
 
 import orjson
 
 from paddlemodel_server.errors import INTERNAL_ERROR, ServingError
 from paddlemodel_server.protocol import v2
-from paddlemodel_server.protocol.request import Served
+from paddlemodel_server.protocol.request import JSON, Served
 from paddlemodel_server.protocol.routes import check_name
 
-JSON = "application/json"
 SERVER = "paddlemodel-server"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Response:
-    """An HTTP answer; the doors add nothing but the date."""
+    """An HTTP answer; the doors add nothing but the date. Not frozen: it is made for every request."""
 
     status: int = 200
     body: bytes = b""
@@ -54,16 +53,21 @@ def readiness(*, ready: bool) -> Response:
 
 def server_metadata() -> Response:
     """The answer of GET /v2."""
-    return as_json({"name": SERVER, "version": version(SERVER), "extensions": []})
+    return as_json({"name": SERVER, "version": metadata.version(SERVER), "extensions": v2.EXTENSIONS})
 
 
-def model_metadata(served: Served, name: str) -> Response:
+def models(served: Served) -> Response:
+    """The answer of GET /v1/models and /v2/models: this server has one model."""
+    return as_json({"models": [served.name]})
+
+
+def model_metadata(served: Served, name: str, version: str | None = None) -> Response:
     """The answer of GET /v2/models/NAME."""
-    check_name(served, name)
+    check_name(served, name, version)
     return as_json(v2.metadata(served.name, served.model))
 
 
-def model_readiness(served: Served, name: str, *, ready: bool) -> Response:
-    """The answer of GET /v2/models/NAME/ready."""
-    check_name(served, name)
+def model_readiness(served: Served, name: str, version: str | None = None, *, ready: bool) -> Response:
+    """The answer of GET /v2/models/NAME/ready and of /v1/models/NAME."""
+    check_name(served, name, version)
     return as_json({"name": served.name, "ready": ready}, 200 if ready else 503)

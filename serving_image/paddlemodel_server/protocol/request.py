@@ -2,16 +2,59 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
+import orjson
 
 from paddlemodel_server.decode import ImagePlan
-from paddlemodel_server.model import Model
+from paddlemodel_server.model import Model, Tensor
 from paddlemodel_server.task import Task
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Headers = Mapping[str, str]  # names in lower case
+
+JSON = "application/json"
+OCTETS = "application/octet-stream"
+NPY = "application/x-npy"
+
+
+@dataclass(slots=True, kw_only=True)
+class Wanted:
+    """An output that the client asked for."""
+
+    name: str
+    binary: bool = False  # as bytes behind the JSON, instead of numbers in it
+
+
+@dataclass(slots=True, kw_only=True)
+class Request:
+    """A validated inference request; not frozen, which would cost a microsecond each."""
+
+    arrays: list[Array]  # in the model's order; of bfloat16 the bits, as uint16
+    id: str | None = None
+    outputs: tuple[Wanted, ...] = ()  # the requested ones; all, as JSON, where empty
+    timeout_seconds: float | None = None  # the client's own deadline, where it named one
+    media: str = JSON  # what /predict answers with
+    rows: int | None = None  # of V1's `instances`: an answer has as many rows
+
+
+class Expected:
+    """One input or output of the model, with what parsing and rendering need of it precomputed."""
+
+    __slots__ = ("bits", "datatype", "dtype", "dumped", "kind", "name", "shape", "shown_shape")
+
+    def __init__(self, tensor: Tensor) -> None:
+        self.name = tensor.name
+        self.datatype = tensor.datatype
+        self.shape = tensor.shape
+        self.dtype = tensor.numpy
+        self.bits = tensor.dtype == "bfloat16"  # numpy has none: its bits travel as uint16
+        self.kind = "f" if self.bits else self.dtype.kind
+        self.dumped = orjson.dumps({"name": tensor.name, "datatype": tensor.datatype})[:-1] + b',"shape":'
+        note = " (-1 stands for any size from 1)" if -1 in tensor.shape else ""
+        self.shown_shape = f"{list(tensor.shape)}{note}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,20 +71,27 @@ class Served:
         bool  # whether the scores need no softmax; known once an owner is ready
     )
 
+    @cached_property
+    def inputs(self) -> dict[str, Expected]:
+        """The model's inputs by name, in its order."""
+        return {tensor.name: Expected(tensor) for tensor in self.model.inputs}
 
-@dataclass(slots=True, kw_only=True)
-class Wanted:
-    """An output that the client asked for."""
+    @cached_property
+    def outputs(self) -> dict[str, Expected]:
+        """The model's outputs by name, in its order."""
+        return {tensor.name: Expected(tensor) for tensor in self.model.outputs}
 
-    name: str
-    binary: bool = False  # as bytes behind the JSON, instead of numbers in it
+    @cached_property
+    def only_input(self) -> Expected | None:
+        """The model's input, if it has just one."""
+        return next(iter(self.inputs.values())) if len(self.inputs) == 1 else None
 
+    @cached_property
+    def all_binary(self) -> tuple[Wanted, ...]:
+        """Every output as bytes."""
+        return tuple(Wanted(name=name, binary=True) for name in self.outputs)
 
-@dataclass(slots=True, kw_only=True)
-class Request:
-    """A validated inference request; not frozen, which would cost a microsecond each."""
-
-    arrays: list[Array]  # in the model's order
-    id: str | None = None
-    outputs: tuple[Wanted, ...] = ()  # the requested ones; all where empty
-    timeout_seconds: float | None = None  # the client's own deadline, where it named one
+    @cached_property
+    def opening(self) -> bytes:
+        """How the JSON of a V2 answer begins."""
+        return b'{"model_name":' + orjson.dumps(self.name)

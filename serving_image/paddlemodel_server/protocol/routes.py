@@ -9,7 +9,9 @@ from enum import Enum
 from paddlemodel_server.errors import NotFoundError
 from paddlemodel_server.protocol.request import Served
 
-PREDICT, INFER = "predict", "infer"  # labels of the routes that run the model
+PREDICT, INFER, V1 = "predict", "infer", "v1"  # labels of the routes that run the model
+INFERENCE = frozenset({PREDICT, INFER, V1})
+VERSION = "1"  # a server holds one version of its model, so it has this name
 
 
 class Kind(Enum):
@@ -18,40 +20,54 @@ class Kind(Enum):
     INFERENCE = "inference"  # runs the model; hot
     LIVE = "live"  # needs nothing; hot
     READY = "ready"  # looks at the board; hot
+    METRICS = "metrics"  # takes two milliseconds, and more in a thread; hot
     DOCUMENT = "document"  # only the Flask application
 
 
 @dataclass(frozen=True)
 class Route:
-    """One method of one path; `<name>` stands for the model's name."""
+    """One method of one path; `<name>` and `<version>` stand for the model's."""
 
     method: str
     rule: str
     label: str
     kind: Kind = Kind.DOCUMENT
 
+    def path(self, name: str) -> str:
+        """The path for the model of this name."""
+        return self.rule.replace("<name>", name).replace("<version>", VERSION)
+
 
 TABLE = (
     Route("GET", "/", "home"),
     Route("POST", "/predict", PREDICT, Kind.INFERENCE),
     Route("POST", "/v2/models/<name>/infer", INFER, Kind.INFERENCE),
+    Route("POST", "/v2/models/<name>/versions/<version>/infer", INFER, Kind.INFERENCE),
+    Route("POST", "/v1/models/<name>:predict", V1, Kind.INFERENCE),
     Route("GET", "/healthz", "health", Kind.LIVE),
     Route("GET", "/v2/health/live", "health", Kind.LIVE),
     Route("GET", "/readyz", "readiness", Kind.READY),
     Route("GET", "/v2/health/ready", "readiness", Kind.READY),
-    Route("GET", "/metrics", "metrics"),
+    Route("GET", "/metrics", "metrics", Kind.METRICS),
     Route("GET", "/v2", "server_metadata"),
+    Route("GET", "/v2/models", "models"),
     Route("GET", "/v2/models/<name>", "model_metadata"),
     Route("GET", "/v2/models/<name>/ready", "model_readiness"),
+    Route("GET", "/v2/models/<name>/versions/<version>", "model_metadata"),
+    Route("GET", "/v2/models/<name>/versions/<version>/ready", "model_readiness"),
+    Route("GET", "/v1/models", "models"),
+    Route("GET", "/v1/models/<name>", "model_readiness"),
 )
 
 
 def hot(name: str) -> dict[str, Route]:
     """The routes that need no thread, by the path they have for the model of this name."""
-    return {route.rule.replace("<name>", name): route for route in TABLE if route.kind is not Kind.DOCUMENT}
+    return {route.path(name): route for route in TABLE if route.kind is not Kind.DOCUMENT}
 
 
-def check_name(served: Served, name: str) -> None:
-    """Refuse the name of another model."""
+def check_name(served: Served, name: str, version: str | None = None) -> None:
+    """Refuse the name of another model, or another version."""
     if name != served.name:
         raise NotFoundError(f"There is no model of that name here; this server has {served.name}.")
+    if version not in {None, VERSION}:
+        raise NotFoundError(f"There is no such version of {name} here; the only one is {VERSION}.")

@@ -1,183 +1,249 @@
-"""The Open Inference Protocol V2 in JSON: metadata, a request's tensors, an answer's tensors. Pure functions.
+"""The Open Inference Protocol V2: an inference request, its answer, the model's metadata.
 
-`inference` calls them. Every number is checked against the model's metadata here, so that Paddle never sees a
-request that it would refuse, crash on or misread. https://github.com/open-inference/open-inference-protocol
+`inference` calls it. Tensors are JSON numbers, or bytes behind the JSON (the binary tensor data extension).
+https://github.com/open-inference/open-inference-protocol
+https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
 
 from collections.abc import Sequence
-from math import prod
 from typing import Any
 
-import numpy as np
 import orjson
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model import DATATYPES, Model, Tensor
-from paddlemodel_server.protocol.request import Array, Request, Wanted
+from paddlemodel_server.protocol import tensors, text
+from paddlemodel_server.protocol.request import Array, Expected, Request, Served, Wanted
+from paddlemodel_server.protocol.routes import VERSION
+from paddlemodel_server.protocol.text import shown
 
-_DATATYPES = {np.dtype(dtype): datatype for dtype, datatype in DATATYPES.items()}
-_SHOWN = 60  # characters of a client's own value that a message repeats
+EXTENSIONS = ["binary_tensor_data"]
 
-
-def parse(body: bytes, model: Model) -> Request:
-    """Read and validate the JSON of an inference request."""
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequestError(f"The body is not JSON: {error}.") from None
-    if not isinstance(content, dict):
-        raise BadRequestError(f"The body must be a JSON object, not {_kind(content)}.")
-    identity = content.get("id")
-    if identity is not None and not isinstance(identity, str):
-        raise BadRequestError(f"id must be a string, not {_kind(identity)}.")
-    return Request(arrays=_inputs(content, model), id=identity, outputs=_requested(content, model))
-
-
-def _inputs(content: dict[str, Any], model: Model) -> list[Array]:
-    entries = content.get("inputs")
-    if not isinstance(entries, list):
-        found = "it is missing" if entries is None else f"not {_kind(entries)}"
-        raise BadRequestError(f"inputs must be a list of tensors; {found}.")
-    found_arrays: dict[str, Array] = {}
-    by_name = {tensor.name: tensor for tensor in model.inputs}
-    for at, entry in enumerate(entries):
-        if not isinstance(entry, dict):
-            raise BadRequestError(f"inputs[{at}] must be an object, not {_kind(entry)}.")
-        name = entry.get("name")
-        if not isinstance(name, str) or name not in by_name:
-            known = ", ".join(by_name)
-            raise BadRequestError(f"inputs[{at}].name is {_shown(name)}; the model's inputs are {known}.")
-        if name in found_arrays:
-            raise BadRequestError(f"inputs[{at}].name {name} appears twice.")
-        found_arrays[name] = _array(entry, by_name[name])
-    missing = [name for name in by_name if name not in found_arrays]
-    if missing:
-        raise BadRequestError(
-            f"The input {missing[0]} is missing; the model's inputs are {', '.join(by_name)}."
-        )
-    return [found_arrays[tensor.name] for tensor in model.inputs]
+_REQUEST_KEYS = frozenset({"id", "inputs", "outputs", "parameters", "model_name"})
+_INPUT_KEYS = frozenset({"name", "shape", "datatype", "data", "parameters"})
+_OUTPUT_KEYS = frozenset({"name", "parameters"})
+_DATATYPES = {"uint16" if name == "bfloat16" else name: datatype for name, datatype in DATATYPES.items()}
+_REFUSED = {
+    "sequence_id": "this server keeps no state between requests",
+    "sequence_start": "this server keeps no state between requests",
+    "sequence_end": "this server keeps no state between requests",
+    "priority": "all requests are equal here",
+    "classification": "use POST /predict with the task ImageClassification, or compare the scores yourself",
+    "shared_memory_region": "this server shares no memory with its clients; send the tensor",
+    "shared_memory_offset": "this server shares no memory with its clients; send the tensor",
+    "shared_memory_byte_size": "this server shares no memory with its clients; send the tensor",
+}
+Json = dict[str, Any]
 
 
-def _requested(content: dict[str, Any], model: Model) -> tuple[Wanted, ...]:
-    entries = content.get("outputs")
-    if entries is None:
-        return ()
-    if not isinstance(entries, list):
-        raise BadRequestError(f"outputs must be a list, not {_kind(entries)}.")
-    known = [tensor.name for tensor in model.outputs]
-    names = []
-    for at, entry in enumerate(entries):
-        name = entry.get("name") if isinstance(entry, dict) else None
-        if name not in known:
+def parse(served: Served, body: bytes, json_size: int | None = None) -> Request:
+    """Read and validate an inference request.
+
+    Args:
+        served: the model.
+        body: the JSON, and behind it the binary tensors.
+        json_size: bytes of the JSON; None if there is nothing behind it.
+    """
+    tail = memoryview(b"")
+    if json_size is not None:
+        if json_size > len(body):
             raise BadRequestError(
-                f"outputs[{at}].name is {_shown(name)}; the model's outputs are {', '.join(known)}."
+                f"Inference-Header-Content-Length is {json_size}, but the body has only {len(body)} bytes."
             )
-        names.append(Wanted(name=name))
-    return tuple(names)
-
-
-def _array(entry: dict[str, Any], tensor: Tensor) -> Array:
-    datatype = entry.get("datatype")
-    if datatype != tensor.datatype:
-        raise BadRequestError(
-            f"Input {tensor.name} has datatype {_shown(datatype)}; expected {tensor.datatype}."
-        )
-    shape = _shape(entry.get("shape"), tensor)
-    data = entry.get("data")
-    if not isinstance(data, list):
-        raise BadRequestError(f"Input {tensor.name} needs data, a list of numbers; found {_kind(data)}.")
-    try:
-        values = np.array(data)
-    except (ValueError, OverflowError):
-        raise BadRequestError(f"The data of input {tensor.name} is a list of uneven lists.") from None
-    if values.size != prod(shape):
-        raise BadRequestError(
-            f"Input {tensor.name} has {values.size} values; its shape {list(shape)} needs {prod(shape)}."
-        )
-    if values.ndim != 1 and values.shape != shape:
-        raise BadRequestError(
-            f"The data of input {tensor.name} is nested as {list(values.shape)}; its shape is {list(shape)}."
-        )
-    return _converted(values, tensor).reshape(shape)
-
-
-def _shape(found: Any, tensor: Tensor) -> tuple[int, ...]:
-    expected = list(tensor.shape)
-    if not isinstance(found, list) or not all(type(n) is int for n in found):
-        raise BadRequestError(f"Input {tensor.name} has shape {_shown(found)}; expected {expected}.")
-    fits = len(found) == len(expected) and all(
-        n == e or (e == -1 and 0 < n < 1 << 31) for n, e in zip(found, expected, strict=True)
+        body, tail = body[:json_size], memoryview(body)[json_size:]
+    content = text.read(body)
+    if not content.keys() <= _REQUEST_KEYS:
+        text.check_keys("The request", content, _REQUEST_KEYS)
+    identity = content.get("id")
+    if identity is not None and type(identity) is not str:
+        raise BadRequestError(f"id must be a string, not {text.kind(identity)}.")
+    if content.get("model_name", served.name) != served.name:
+        raise BadRequestError(f"model_name is {shown(content['model_name'])}; this server has {served.name}.")
+    found = content.get("parameters")
+    seconds, binary = (None, False) if found is None else _parameters(found)
+    found = content.get("outputs")
+    outputs = () if found is None else _outputs(found, served, binary=binary)
+    return Request(
+        arrays=_inputs(content.get("inputs"), tail, served.inputs),
+        id=identity,
+        outputs=outputs or (served.all_binary if binary else ()),
+        timeout_seconds=seconds,
     )
-    if not fits:
-        note = " (-1 stands for any size from 1)" if -1 in expected else ""
-        raise BadRequestError(f"Input {tensor.name} has shape {_shown(found)}; expected {expected}{note}.")
-    return tuple(found)
 
 
-def _converted(values: Array, tensor: Tensor) -> Array:
-    """The values in the model's dtype, without any silent change."""
-    target = tensor.numpy
-    kind = values.dtype.kind
-    if target.kind == "f" and kind in "iuf":
-        with np.errstate(over="ignore"):
-            converted = values.astype(target)
-        if np.isfinite(converted).all():
-            return converted
-    elif target.kind in "iu" and kind in "iu":
-        limits = np.iinfo(target)
-        if int(values.min()) >= limits.min and int(values.max()) <= limits.max:
-            return values.astype(target)
-    elif target.kind == "b":
-        if kind == "b":
-            return values
-        if kind in "iu" and int(values.min()) >= 0 and int(values.max()) <= 1:
-            return values.astype(target)
-    raise BadRequestError(f"The data of input {tensor.name} holds values that are not {tensor.datatype}.")
+def arrays(body: bytes, model: Model) -> list[Array]:
+    """The tensors of a recorded request, in the model's order; for whoever has no server around a model."""
+    entries = text.read(body).get("inputs")
+    return _inputs(entries, memoryview(b""), {tensor.name: Expected(tensor) for tensor in model.inputs})
 
 
-def render(name: str, model: Model, request: Request, outputs: Sequence[Array]) -> bytes:
-    """The JSON of an answer.
+def _inputs(entries: Any, tail: memoryview, expected: dict[str, Expected]) -> list[Array]:
+    if type(entries) is not list:
+        why = "it is missing" if entries is None else f"not {text.kind(entries)}"
+        raise BadRequestError(f"inputs must be a list of tensors; {why}.")
+    found: dict[str, Array] = {}
+    for at, entry in enumerate(entries):
+        if type(entry) is not dict:
+            raise BadRequestError(f"inputs[{at}] must be an object, not {text.kind(entry)}.")
+        name = entry.get("name")
+        if type(name) is not str or name not in expected:
+            known = ", ".join(expected)
+            raise BadRequestError(f"inputs[{at}].name is {shown(name)}; the model's inputs are {known}.")
+        if name in found:
+            raise BadRequestError(f"inputs[{at}].name {name} appears twice.")
+        if not entry.keys() <= _INPUT_KEYS:
+            text.check_keys(f"Input {name}", entry, _INPUT_KEYS)
+        found[name], tail = _tensor(entry, expected[name], tail)
+    if len(found) < len(expected):
+        missing = next(name for name in expected if name not in found)
+        raise BadRequestError(
+            f"The input {missing} is missing; the model's inputs are {', '.join(expected)}."
+        )
+    if len(tail):
+        raise BadRequestError(
+            f"The body has {len(tail)} bytes more than its JSON and the binary_data_size of its inputs say."
+        )
+    return list(found.values()) if len(found) == 1 else [found[name] for name in expected]
+
+
+def _tensor(entry: Json, expected: Expected, tail: memoryview) -> tuple[Array, memoryview]:
+    if entry.get("datatype") != expected.datatype:
+        found = shown(entry.get("datatype"))
+        raise BadRequestError(f"Input {expected.name} has datatype {found}; expected {expected.datatype}.")
+    shape = tensors.shape_of(entry.get("shape"), expected)
+    parameters = entry.get("parameters")
+    size = None if parameters is None else _binary_size(parameters, expected)
+    if size is None:
+        return tensors.from_values(entry.get("data"), shape, expected), tail
+    if "data" in entry:
+        raise BadRequestError(f"Input {expected.name} has both data and binary_data_size; send one of them.")
+    if size > len(tail):
+        raise BadRequestError(
+            f"Input {expected.name} has binary_data_size {size}, but only {len(tail)} bytes are left behind "
+            "the JSON; the header Inference-Header-Content-Length says where it ends."
+        )
+    return tensors.from_bytes(tail[:size], shape, expected), tail[size:]
+
+
+def _binary_size(parameters: Any, expected: Expected) -> int | None:
+    where = f"Input {expected.name}"
+    size: Any = _known(where, parameters, "binary_data_size").get("binary_data_size")
+    if size is not None and (type(size) is not int or size < 0):
+        raise BadRequestError(f"{where} has binary_data_size {shown(size)}; expected a number of bytes.")
+    return None if size is None else int(size)
+
+
+def _parameters(found: Any) -> tuple[float | None, bool]:
+    """The deadline in seconds and whether outputs are binary, as the whole request says."""
+    parameters = _known("The request", found, "timeout", "binary_data_output")
+    microseconds = parameters.get("timeout")
+    if microseconds is not None and (type(microseconds) is not int or microseconds < 0):
+        raise BadRequestError(
+            f"The parameter timeout is {shown(microseconds)}; expected whole microseconds, or 0."
+        )
+    binary = _flag("The request", parameters, "binary_data_output")
+    return (microseconds / 1e6 if microseconds else None), bool(binary)
+
+
+def _outputs(entries: Any, served: Served, *, binary: bool) -> tuple[Wanted, ...]:
+    if type(entries) is not list:
+        raise BadRequestError(f"outputs must be a list, not {text.kind(entries)}.")
+    wanted: dict[str, Wanted] = {}
+    for at, entry in enumerate(entries):
+        name = entry.get("name") if type(entry) is dict else None
+        if type(name) is not str or name not in served.outputs:
+            known = ", ".join(served.outputs)
+            raise BadRequestError(f"outputs[{at}].name is {shown(name)}; the model's outputs are {known}.")
+        if name in wanted:
+            raise BadRequestError(f"outputs[{at}].name {name} appears twice.")
+        text.check_keys(f"Output {name}", entry, _OUTPUT_KEYS)
+        parameters = _known(f"Output {name}", entry.get("parameters"), "binary_data")
+        flag = _flag(f"Output {name}", parameters, "binary_data")
+        wanted[name] = Wanted(name=name, binary=binary if flag is None else flag)
+    return tuple(wanted.values())
+
+
+def _known(where: str, parameters: Any, *known: str) -> Json:
+    """Parameters, none of which would be ignored."""
+    if parameters is None:
+        return {}
+    if type(parameters) is not dict:
+        raise BadRequestError(f"{where} has parameters that are {text.kind(parameters)}; expected an object.")
+    for name, value in parameters.items():
+        if name not in known:
+            why = _REFUSED.get(name, f"known here are {', '.join(known)}")
+            raise BadRequestError(f"{where} has the parameter {shown(name)} = {shown(value)}: {why}.")
+    return parameters
+
+
+def _flag(where: str, parameters: Json, name: str) -> bool | None:
+    value = parameters.get(name)
+    if value is not None and type(value) is not bool:
+        raise BadRequestError(f"{where} has {name} {shown(value)}; expected true or false.")
+    return value
+
+
+def render(served: Served, request: Request, outputs: Sequence[Array]) -> tuple[bytes, int | None]:
+    """The body of an answer, and how many bytes of it are JSON if there is more behind it.
 
     JSON has no NaN and no infinity: they become null, and the output's parameters say how many there are.
     """
-    given = dict(zip((tensor.name for tensor in model.outputs), outputs, strict=True))
-    answer: dict[str, Any] = {"model_name": name}
+    opening = served.opening
     if request.id is not None:
-        answer["id"] = request.id
-    answer["outputs"] = [_output(name, given[name]) for name in [w.name for w in request.outputs] or given]
-    return orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY)
+        opening += b',"id":' + orjson.dumps(request.id)
+    if not request.outputs:
+        parts = [
+            _json(expected, array) for expected, array in zip(served.outputs.values(), outputs, strict=True)
+        ]
+        return opening + b',"outputs":[' + b",".join(parts) + b"]}", None
+    given = dict(zip(served.outputs, outputs, strict=True))
+    parts, tail = [], []
+    for wanted in request.outputs:
+        expected, array = served.outputs[wanted.name], given[wanted.name]
+        if wanted.binary:
+            data = tensors.to_bytes(array)
+            tail.append(data)
+            parts.append(b'%b,"parameters":{"binary_data_size":%d}}' % (_head(expected, array), len(data)))
+        else:
+            parts.append(_json(expected, array))
+    head = opening + b',"outputs":[' + b",".join(parts) + b"]}"
+    return (b"".join((head, *tail)), len(head)) if tail else (head, None)
 
 
-def _output(name: str, array: Array) -> dict[str, Any]:
-    datatype = _DATATYPES.get(array.dtype) or array.dtype.name.upper()
-    output: dict[str, Any] = {"name": name, "datatype": datatype, "shape": list(array.shape)}
-    if array.dtype.kind == "f":
-        finite = np.isfinite(array)
-        if not finite.all():
-            output["parameters"] = {"non_finite_values": array.size - int(finite.sum())}
-    output["data"] = np.ascontiguousarray(array).reshape(-1)
-    return output
+def _json(expected: Expected, array: Array) -> bytes:
+    bits = expected.bits and array.dtype == expected.dtype
+    data = tensors.to_json(array, bits=bits)
+    head = _head(expected, array)
+    if b"null" in data:
+        head += b',"parameters":{"non_finite_values":%d}' % tensors.non_finite(array, bits=bits)
+    return head + b',"data":' + data + b"}"
 
 
-def metadata(name: str, model: Model) -> dict[str, Any]:
+def _head(expected: Expected, array: Array) -> bytes:
+    """Name, datatype and shape; Paddle may answer in another dtype than its program says."""
+    if array.dtype == expected.dtype:
+        return expected.dumped + tensors.shape_json(array.shape)
+    named = orjson.dumps({"name": expected.name, "datatype": datatype(expected, array)})[:-1]
+    return named + b',"shape":' + tensors.shape_json(array.shape)
+
+
+def datatype(expected: Expected, array: Array) -> str:
+    """The datatype of what Paddle really answered."""
+    if array.dtype == expected.dtype:
+        return expected.datatype
+    return _DATATYPES.get(array.dtype.name, array.dtype.name.upper())
+
+
+def metadata(name: str, model: Model) -> Json:
     """What `GET /v2/models/NAME` tells."""
     return {
         "name": name,
+        "versions": [VERSION],
         "platform": f"paddle_{model.format.lower()}",
         "inputs": [_described(tensor) for tensor in model.inputs],
         "outputs": [_described(tensor) for tensor in model.outputs],
     }
 
 
-def _described(tensor: Tensor) -> dict[str, Any]:
+def _described(tensor: Tensor) -> Json:
     return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
-
-
-def _kind(value: Any) -> str:
-    names = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
-    return names.get(type(value), "a number")
-
-
-def _shown(value: Any) -> str:
-    text = orjson.dumps(value, default=str).decode(errors="replace")
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "…"
