@@ -8,9 +8,8 @@ import pytest
 from devcluster import model_store
 from devcluster.demo import server_image
 from devcluster.target import Target
+from tests.cluster.wishes import NAMESPACE
 from tests.models import archive_of
-
-NAMESPACE = "models"
 
 
 @pytest.fixture(scope="module")

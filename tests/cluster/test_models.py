@@ -8,32 +8,18 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-import yaml
 
 from devcluster import gpus
 from devcluster.errors import DevclusterError
 from devcluster.paddlemodels import condition, is_ready, wait_for
-from devcluster.paths import REPOSITORY, State
+from devcluster.paths import State
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests import bare_predictor
+from tests.cluster.wishes import NAMESPACE, cpu_model, example
 from tests.models import text_line, trained_model
 
 pytestmark = pytest.mark.node
-NAMESPACE = "models"
 NAME = "textline-orientation"
-
-
-def example(file: str) -> dict[str, Any]:
-    content: dict[str, Any] = yaml.safe_load((REPOSITORY / "examples" / file).read_text())
-    return content
-
-
-def cpu_model(uri: str, name: str = NAME, **model: Any) -> dict[str, Any]:
-    """The CPU example with another source, small enough to stand beside others on two cores."""
-    content = example("cpu-image-classification.yaml")
-    content["metadata"]["name"] = name
-    content["spec"]["model"] = {"uri": uri, **model}
-    return content
 
 
 def reason_is(reason: str) -> Any:
@@ -231,6 +217,12 @@ def test_a_deleted_model_takes_its_children_with_it(served: Target) -> None:
         "--timeout=90s",
     )
     left = served.kubectl(
-        "get", "deployment,service,hpa,pdb,ingress,pods", "-l", label, f"--namespace={NAMESPACE}", "-o", "name"
+        "get",
+        "deployment,service,hpa,pdb,ingress,pods",
+        "-l",
+        label,
+        f"--namespace={NAMESPACE}",
+        "-o",
+        "name",
     )
     assert left.strip() == ""

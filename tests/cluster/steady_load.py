@@ -1,0 +1,119 @@
+"""Constant load from inside the cluster, and an honest count: runs as a pod, with Python's own library only.
+
+Clients that keep their connection, at several paces, and clients that connect for every request. Nobody tries
+again: a request that was sent counts as lost unless its answer is a 200 with the expected words. A connection
+that the server has closed before anything was sent on it is replaced, as every HTTP client does, and counted.
+Prints one JSON line with all counts so far every second.
+Usage: python steady_load.py HOST PORT PATH TYPE BODY_FILE EXPECTED
+"""
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+#: Seconds between two requests of each client that keeps its connection, and of each that does not.
+KEPT = (0.1, 0.1, 0.2, 0.2, 0.5, 0.5, 1.0, 2.0, 3.0)
+FRESH = (0.1, 0.2, 0.5)
+PATIENCE_SECONDS = 60.0  # beyond the server's own deadline
+TOLD = 20  # faults that are told in full
+
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+@dataclass
+class Load:
+    """What to send, and what came of it."""
+
+    host: str
+    port: int
+    head: str
+    body: bytes
+    expected: bytes
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+
+    async def client(self, pause: float, *, keep: bool) -> None:
+        """Send for ever, at a steady pace: a late answer does not lower it."""
+        streams: Streams | None = None
+        due = time.monotonic()
+        while True:
+            due = max(due + pause, time.monotonic())
+            await asyncio.sleep(due - time.monotonic())
+            started = time.monotonic()
+            try:
+                async with asyncio.timeout(PATIENCE_SECONDS):
+                    streams = await self._ask(streams, keep=keep)
+                self.counts["answered"] += 1
+            except (OSError, EOFError, ValueError, TimeoutError) as error:
+                streams = None
+                self.counts["lost"] += 1
+                told = f"{time.time():.3f} {'kept' if keep else 'fresh'} {type(error).__name__}: {error}"
+                self.faults = [*self.faults, told][:TOLD]
+            self.slowest = max(self.slowest, time.monotonic() - started)
+
+    async def _ask(self, streams: Streams | None, *, keep: bool) -> Streams | None:
+        """One request, one answer; returns the connection if it may be used again."""
+        if streams and (streams[0].at_eof() or streams[0].exception()):
+            streams[1].close()
+            streams = None
+            self.counts["closed while idle"] += 1
+        if streams is None:
+            streams = await asyncio.open_connection(self.host, self.port)
+            self.counts["connections"] += 1
+        reader, writer = streams
+        try:
+            connection = "keep-alive" if keep else "close"
+            writer.write(f"{self.head}Connection: {connection}\r\n\r\n".encode() + self.body)
+            await writer.drain()
+            status, headers, answer = await _answer(reader)
+        except BaseException:
+            writer.close()
+            raise
+        if not keep or headers.get("connection", "").lower() == "close":
+            if keep:
+                self.counts["asked to connect anew"] += 1
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+            streams = None
+        if status != 200 or self.expected not in answer:
+            raise ValueError(f"{status} {answer[:200]!r}")
+        return streams
+
+    async def tell(self) -> None:
+        """Every second, all of it."""
+        while True:
+            await asyncio.sleep(1)
+            facts = {**self.counts, "slowest": round(self.slowest, 2), "faults": self.faults}
+            print(json.dumps({"at": time.time(), **facts}), flush=True)
+
+
+async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    first, *lines = head.rstrip("\r\n").split("\r\n")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    return int(first.split(" ")[1]), headers, await reader.readexactly(int(headers["content-length"]))
+
+
+async def main(host: str, port: str, path: str, content_type: str, body_file: str, expected: str) -> None:
+    """Start every client, each a little later than the last one."""
+    body = Path(body_file).read_bytes()  # noqa: ASYNC240 - before anything runs
+    lines = (f"POST {path} HTTP/1.1", f"Host: {host}", f"Content-Type: {content_type}")
+    head = "\r\n".join((*lines, f"Content-Length: {len(body)}", ""))
+    load = Load(host, int(port), head, body, expected.encode())
+    async with asyncio.TaskGroup() as group:
+        group.create_task(load.tell())
+        for pauses, keep in ((KEPT, True), (FRESH, False)):
+            for pause in pauses:
+                group.create_task(load.client(pause, keep=keep))
+                await asyncio.sleep(0.037)
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,191 @@
+"""A model with two pods under constant load: whatever happens to its pods on purpose, no request is lost.
+
+Clients run on every node and reach the model through its Service, as pods of other applications do. They are
+counted by `steady_load.py`, and nobody tries again.
+"""
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from devcluster.demo import server_image
+from devcluster.paddlemodels import condition, is_ready, wait_for
+from devcluster.paths import State
+from devcluster.target import Target
+from tests.cluster.wishes import NAMESPACE, cpu_model
+from tests.models import text_line
+
+pytestmark = pytest.mark.node
+NAME = "steady"
+HERE = f"--namespace={NAMESPACE}"
+MODEL_PODS = f"paddlemodel.dev/model={NAME}"
+SCRIPT = Path(__file__).with_name("steady_load.py")
+SPREAD = {
+    "maxSkew": 1,
+    "topologyKey": "kubernetes.io/hostname",
+    "whenUnsatisfiable": "DoNotSchedule",
+    "nodeTaintsPolicy": "Honor",  # a node that is drained does not count
+    "labelSelector": {"matchLabels": {"paddlemodel.dev/model": NAME}},
+    "matchLabelKeys": ["pod-template-hash"],
+}
+
+
+def load_objects(image: str) -> list[dict[str, Any]]:
+    """A pod with clients on every node; a DaemonSet, since a drain leaves its pods alone."""
+    labels = {"app": "load"}
+    words = ["/load/steady_load.py", NAME, "80", "/predict", "image/png", "/load/body", '"label":"0"']
+    container = {
+        "name": "load",
+        "image": image,
+        "command": ["python3", *words],
+        "volumeMounts": [{"name": "load", "mountPath": "/load"}],
+    }
+    pod = {
+        "containers": [container],
+        "volumes": [{"name": "load", "configMap": {"name": "load"}}],
+        "terminationGracePeriodSeconds": 0,
+    }
+    picture = base64.b64encode(text_line()).decode()
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": {"name": "load"},
+            "data": {SCRIPT.name: SCRIPT.read_text()},
+            "binaryData": {"body": picture},
+        },
+        {
+            "apiVersion": "apps/v1",
+            "kind": "DaemonSet",
+            "metadata": {"name": "load"},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
+        },
+    ]
+
+
+@dataclass
+class Load:
+    """The clients of every node, together."""
+
+    target: Target
+
+    def now(self) -> dict[str, Any]:
+        """All counts, once every pod has told them after this moment."""
+        begun = time.time()
+        pods = self.target.read("pods", HERE, "-l", "app=load")["items"]
+        totals: dict[str, Any] = {"faults": []}
+        for pod in pods:
+            for key, value in self._told(pod["metadata"]["name"], begun).items():
+                totals[key] = totals.get(key, [] if key == "faults" else 0) + value
+        return totals
+
+    def _told(self, pod: str, since: float) -> dict[str, Any]:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            lines = self.target.kubectl("logs", pod, HERE, "--tail=1").splitlines()
+            told: dict[str, Any] = json.loads(lines[-1]) if lines else {"at": 0}
+            if told.pop("at") > since:
+                return told
+            time.sleep(0.3)
+        raise AssertionError(f"{pod} tells nothing")
+
+    def check(self, before: dict[str, Any], what: str) -> None:
+        """Print what was counted meanwhile; none may be lost."""
+        after = self.now()
+        counted = {key: value - before.get(key, 0) for key, value in after.items() if key != "faults"}
+        print(f"{what}: {counted}")
+        assert after["faults"] == before["faults"], f"{what}: {counted}"
+        assert counted.get("lost", 0) == 0
+        assert counted["answered"] > 100, "this was no load"
+
+
+@pytest.fixture(scope="module")
+def load(operator: Target, model_url: str) -> Iterator[Load]:
+    """Two Ready pods, on two nodes where there are two, and clients that have begun."""
+    content = cpu_model(model_url, NAME)
+    content["spec"] |= {"replicas": 2, "pod": {"topologySpreadConstraints": [SPREAD]}}
+    operator.apply(content, namespace=NAMESPACE)
+    settled(operator, 2)
+    operator.apply(*load_objects(server_image(operator)), namespace=NAMESPACE)
+    operator.kubectl("rollout", "status", "daemonset/load", HERE, "--timeout=120s")
+    load = Load(operator)
+    load.now()
+    yield load
+    operator.kubectl("delete", f"pdm/{NAME}", "daemonset/load", "configmap/load", HERE, "--wait=false")
+
+
+def model_pods(target: Target) -> list[dict[str, Any]]:
+    items: list[dict[str, Any]] = target.read("pods", HERE, "-l", MODEL_PODS)["items"]
+    return items
+
+
+def nodes_of(target: Target) -> list[str]:
+    return sorted(pod["spec"]["nodeName"] for pod in model_pods(target))
+
+
+def settled(target: Target, replicas: int) -> None:
+    """Until so many pods are Ready and new, and every other one is gone."""
+
+    def good(item: dict[str, Any]) -> bool:
+        done = condition(item, "Progressing").get("reason") == "Complete"
+        ready = is_ready(item) and item["status"].get("readyReplicas") == replicas
+        return done and ready and len(model_pods(target)) == replicas
+
+    wait_for(target, NAME, NAMESPACE, good, f"{replicas} Ready pods and no other")
+
+
+def test_a_rolling_update_loses_no_request(load: Load) -> None:
+    names = {pod["metadata"]["name"] for pod in model_pods(load.target)}
+    before = load.now()
+    patch = json.dumps({"spec": {"server": {"queueSize": 300}}})
+    load.target.kubectl("patch", f"pdm/{NAME}", HERE, "--type=merge", f"--patch={patch}")
+    settled(load.target, 2)
+    load.check(before, "rolling update")
+    assert names.isdisjoint(pod["metadata"]["name"] for pod in model_pods(load.target))
+
+
+def test_scaling_down_and_up_loses_no_request(load: Load) -> None:
+    before = load.now()
+    for replicas in (1, 2):
+        load.target.kubectl("scale", f"pdm/{NAME}", f"--replicas={replicas}", HERE)
+        settled(load.target, replicas)
+    load.check(before, "scale to 1 and back to 2")
+
+
+def drain(target: Target, name: str, *words: str) -> str:
+    """What kubectl said; the node takes pods again afterwards."""
+    options = ("--ignore-daemonsets", "--delete-emptydir-data", "--timeout=180s")
+    try:
+        return target.kubectl("drain", name, *options, *words)
+    finally:
+        settled(target, 2)
+        target.kubectl("uncordon", name)
+
+
+def test_draining_one_node_and_then_the_other_loses_no_request(load: Load, node: State) -> None:
+    """First one of two pods moves. Then both are on one node: the budget lets them go one at a time."""
+    first, second = (f"node/{name}" for name in nodes_of(load.target))
+    assert first != second
+    before = load.now()
+    drain(load.target, second)
+    load.check(before, "drain of a node with one pod of two")
+    assert nodes_of(load.target) == [first.removeprefix("node/")] * 2
+    before = load.now()
+    drain(load.target, first, f"--pod-selector={MODEL_PODS}")
+    load.check(before, "drain of a node with both pods")
+    assert nodes_of(load.target) == [second.removeprefix("node/")] * 2
+    refused = [
+        line
+        for line in (node.logs / "audit.log").read_text().splitlines()
+        if "/eviction" in line and '"code":429' in line
+    ]
+    assert refused, "the budget had to hold the second pod back"
