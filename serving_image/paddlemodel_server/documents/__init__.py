@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from paddlemodel_server import protocol
-from paddlemodel_server.documents import about, examples, page
+from paddlemodel_server.documents import about, examples, openapi, page
 from paddlemodel_server.documents.digest import Digest
 from paddlemodel_server.runtime import Learned
 from paddlemodel_server.settings import Settings
@@ -36,6 +36,7 @@ class Documents:
     ready: Callable[[], bool]
     draining: Callable[[], bool]
     _digest: Digest = field(init=False)
+    _document: bytes = b""
 
     def __post_init__(self) -> None:
         self._digest = Digest(self.settings.model_dir)
@@ -54,6 +55,16 @@ class Documents:
         return protocol.Response(
             body=page.render(facts, example, host), content_type=page.HTML, extra=(*_FRESH, *page.headers())
         )
+
+    def openapi(self) -> protocol.Response:
+        """`GET /openapi.json`; made once, when it is known with which shapes the model ran."""
+        if self._document:
+            return protocol.Response(body=self._document)
+        learned = Learned.load(self.folder)
+        document = openapi.document(self.served, self.settings.timeout_seconds, _proven(learned))
+        if learned is not None:
+            self._document = document
+        return protocol.Response(body=document)
 
     def _facts(self) -> dict[str, Any]:
         learned = Learned.load(self.folder)

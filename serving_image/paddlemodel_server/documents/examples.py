@@ -53,3 +53,17 @@ def _closed(tensor: Tensor, served: Served) -> list[int]:
         channels = 3 if image.channels_last else 1
         sides = {rows: image.height, columns: image.width, channels: image.channels}
     return [n if n != -1 else (1 if at == 0 else sides.get(at, SIDE)) for at, n in enumerate(tensor.shape)]
+
+
+def v1(served: Served, proven: Shapes | None = None) -> Json | None:
+    """The body of a V1 request, in columns; None where V1 has none, or one of too many values."""
+    example = infer(served, proven)
+    if not complete(example) or not all(entry["shape"] for entry in example["inputs"]):
+        return None
+    return {"inputs": {entry["name"]: _nested(entry["data"], entry["shape"]) for entry in example["inputs"]}}
+
+
+def _nested(values: list[Any], shape: list[int]) -> Any:
+    for size in reversed(shape[1:]):
+        values = [values[at : at + size] for at in range(0, len(values), size)]
+    return values

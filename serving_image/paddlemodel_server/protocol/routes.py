@@ -40,6 +40,7 @@ class Route:
 
 TABLE = (
     Route("GET", "/", "home"),
+    Route("GET", "/openapi.json", "openapi"),
     Route("POST", "/predict", PREDICT, Kind.INFERENCE),
     Route("POST", "/v2/models/<name>/infer", INFER, Kind.INFERENCE),
     Route("POST", "/v2/models/<name>/versions/<version>/infer", INFER, Kind.INFERENCE),

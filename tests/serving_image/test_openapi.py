@@ -1,0 +1,98 @@
+"""The OpenAPI document is true: of every route, of its examples, and of whatever schemathesis thinks up."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import httpx
+import jsonschema_rs
+import pytest
+import schemathesis
+from paddlemodel_server import protocol
+from paddlemodel_server.app import create_app
+from paddlemodel_server.documents import openapi
+from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.service import Service
+from paddlemodel_server.task import Tensors
+
+from tests.serving_image.servers import Server, serving
+
+PICTURE = '{"type":"ImageClassification","labels":["zero","one"],"mean":[0,0,0],"std":[1,1,1]}'
+SECONDS = 200  # of a schemathesis run, on a busy machine
+
+
+@pytest.fixture(scope="module", params=["mixed", "pair", "picture"])
+def described(
+    request: pytest.FixtureRequest,
+    exported: Callable[[str, str], Path],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Server]:
+    """Servers of three models: open dimensions, two inputs and two outputs, pictures."""
+    name = request.param
+    task = {"task": PICTURE} if name == "picture" else {}
+    with serving(exported("pir", name), tmp_path_factory.mktemp("openapi"), name=name, **task) as running:
+        yield running
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), path, operation
+
+
+def test_the_document_has_every_route_and_no_other() -> None:
+    """Flask's own map is compared; nothing is asked of the application but that."""
+    tensor = Tensor(name="x", dtype="float32", shape=(-1, 4))
+    model = Model(format="PIR", inputs=(tensor,), outputs=(tensor,))
+    served = protocol.Served(name="this", model=model, task=Tensors(), max_request_bytes=1000)
+    service = SimpleNamespace(served=served, documents=SimpleNamespace(openapi=None))
+    rules = {
+        (method, rule.rule.replace("<name>", "this").replace("<version>", "1"))
+        for rule in create_app(cast("Service", service)).url_map.iter_rules()
+        for method in rule.methods or ()
+        if method not in {"HEAD", "OPTIONS"}
+    }
+    document = json.loads(openapi.document(served, 30))
+    assert {(method, path) for method, path, _ in operations(document)} == rules
+    names = [operation["operationId"] for *_, operation in operations(document)]
+    assert len(set(names)) == len(names)
+
+
+def test_the_document_is_valid(described: Server) -> None:
+    schemathesis.openapi.from_url(f"{described.url}/openapi.json").validate()
+
+
+def test_every_example_is_answered_as_it_is(described: Server) -> None:
+    document = httpx.get(f"{described.url}/openapi.json").json()
+    sent = 0
+    for method, path, operation in operations(document):
+        for media, content in operation.get("requestBody", {}).get("content", {}).items():
+            for example in content.get("examples", {}).values():
+                schema = {**content["schema"], "components": document["components"]}
+                jsonschema_rs.validate(schema, example["value"])
+                answer = httpx.request(method, f"{described.url}{path}", json=example["value"])
+                assert (media, answer.status_code) == ("application/json", 200), answer.text
+                sent += 1
+    assert sent == (0 if "Classes" in document["components"]["schemas"] else 4)
+
+
+def test_schemathesis_finds_nothing(described: Server, tmp_path: Path) -> None:
+    """Every check it has, on requests that are right, wrong, and at the edges of the schemas."""
+    command = [Path(sys.executable).with_name("schemathesis"), "run", f"{described.url}/openapi.json"]
+    command += ["--checks=all", "--mode=all", "--phases=examples,coverage,fuzzing", "--max-examples=20"]
+    command += ["--seed=1", "--continue-on-failure", "--no-color"]
+    environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.serving_image.schemathesis_hooks"}
+    done = subprocess.run(
+        command,
+        env=environment | {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20_000:] + done.stderr[-2000:]
