@@ -4,6 +4,7 @@ In production `lane` stands in front of it and answers the hot routes itself;
 `tests/serving_image/test_parity.py` sends one table of requests through both.
 """
 
+import logging
 import time
 from collections.abc import Callable
 
@@ -12,8 +13,12 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 
 from paddlemodel_server import protocol
 from paddlemodel_server.call import failure
-from paddlemodel_server.errors import MethodNotAllowedError, NotFoundError
+from paddlemodel_server.errors import MethodNotAllowedError, NotFoundError, ServingError
+from paddlemodel_server.journal import Passage, named
+from paddlemodel_server.metrics import OTHER
 from paddlemodel_server.service import Service
+
+logger = logging.getLogger(__name__)
 
 
 def create_app(service: Service) -> Flask:
@@ -25,14 +30,20 @@ def create_app(service: Service) -> Flask:
 
     @app.before_request
     def begin() -> None:
-        g.began = time.perf_counter()
+        label = request.url_rule.endpoint if request.url_rule else OTHER
+        g.passage = Passage(label, {name.lower(): value for name, value in request.headers})
 
     @app.after_request
     def count(response: Response) -> Response:
         if "Allow" in response.headers:
             response.headers["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
-        route = request.url_rule.endpoint if request.url_rule else "other"
-        service.count(route, response.status_code, time.perf_counter() - g.began)
+        passage: Passage = g.passage
+        if passage.named:
+            response.headers["X-Request-Id"] = passage.request_id
+        if passage.route in protocol.INFERENCE:
+            service.journal.end_from_thread(passage, response.status_code)
+        else:
+            service.count(passage.route, response.status_code, time.monotonic() - passage.began)
         return response
 
     return app
@@ -43,25 +54,27 @@ def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
     served = service.served
 
     def infer(label: str) -> Callable[..., protocol.Response]:
-        def view(name: str | None = None) -> protocol.Response:
-            if name is not None:
-                protocol.check_name(served, name)
-            headers = {name.lower(): value for name, value in request.headers}
-            protocol.check_head(served, label, headers)
-            return service.answer_from_thread(label, headers, _body(service))
+        def view(name: str = served.name, version: str | None = None) -> protocol.Response:
+            protocol.check_name(served, name, version)
+            passage: Passage = g.passage
+            protocol.check_head(served, label, passage.headers)
+            return service.answer_from_thread(passage, _body(service))
 
         return view
 
     return {
         protocol.PREDICT: infer(protocol.PREDICT),
         protocol.INFER: infer(protocol.INFER),
+        protocol.V1: infer(protocol.V1),
         "home": lambda: service.documents.home(html=_prefers_html(), host=request.headers.get("Host", "")),
+        "openapi": service.documents.openapi,
         "health": protocol.alive,
         "readiness": lambda: protocol.readiness(ready=service.ready),
         "metrics": lambda: _scraped(service),
         "server_metadata": protocol.server_metadata,
-        "model_metadata": lambda name: protocol.model_metadata(served, name),
-        "model_readiness": lambda name: protocol.model_readiness(served, name, ready=service.ready),
+        "models": lambda: protocol.models(served),
+        "model_metadata": lambda **model: protocol.model_metadata(served, **model),
+        "model_readiness": lambda **model: protocol.model_readiness(served, **model, ready=service.ready),
     }
 
 
@@ -115,7 +128,10 @@ def _add_errors(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        return _flask(failure(error))
+        passage: Passage = g.passage
+        if passage.route not in protocol.INFERENCE and not isinstance(error, ServingError):
+            logger.error("a request failed", extra=named(passage.identity), exc_info=error)
+        return _flask(failure(passage, error))
 
 
 def _scraped(service: Service) -> protocol.Response:

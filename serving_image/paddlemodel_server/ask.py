@@ -14,12 +14,12 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from paddlemodel_server import protocol
 from paddlemodel_server.call import Call, failure
 from paddlemodel_server.errors import ServingError
+from paddlemodel_server.journal import CLIENT_GONE, Passage
 
 if TYPE_CHECKING:
     from paddlemodel_server.connection import GuardedProtocol
     from paddlemodel_server.service import Service
 
-CLIENT_GONE: Final = 499  # nginx's number for it; only metrics see it
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 logger = logging.getLogger(__name__)
 
@@ -35,13 +35,11 @@ class Ask:
     """One request; `begin` is called when all earlier ones of its connection are answered."""
 
     __slots__ = (
-        "_began",
         "_call",
         "_chunks",
         "_connection",
         "_expects",
-        "_headers",
-        "_label",
+        "_passage",
         "_received",
         "_refusal",
         "_size",
@@ -57,9 +55,7 @@ class Ask:
         self, connection: "GuardedProtocol", label: str, headers: protocol.Headers, *, keep_alive: bool
     ) -> None:
         self._connection = connection
-        self._label = label
-        self._headers = headers
-        self._began = time.monotonic()
+        self._passage = Passage(label, headers)
         self._received = 0.0
         self._call: Call | None = None
         self._chunks: list[bytes] = []
@@ -72,13 +68,14 @@ class Ask:
 
     def check_head(self, service: "Service") -> None:
         """Refuse what can be refused before the body is read."""
+        passage = self._passage
         try:
-            protocol.check_head(service.served, self._label, self._headers)
-            self._expects = self._headers.get("expect", "").lower() == "100-continue"
+            protocol.check_head(service.served, passage.route, passage.headers)
+            self._expects = passage.headers.get("expect", "").lower() == "100-continue"
         except Exception as error:  # noqa: BLE001 - the outermost layer: everything becomes an answer
-            if "expect" in self._headers:
+            if "expect" in passage.headers:
                 self.keep_alive = False  # nobody can know whether its body still comes
-            self.refuse(failure(error))
+            self.refuse(failure(passage, error))
 
     def refuse(self, response: protocol.Response) -> None:
         """Answer without running the model, as soon as it is this request's turn."""
@@ -120,32 +117,31 @@ class Ask:
         chunks = self._chunks
         body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self._chunks = []
-        self._call = call = Call(self._connection.lane.service, self._label, self._headers, self._answer)
+        self._call = call = Call(self._connection.lane.service, self._passage, self._answer)
         call.start(body, self._received)
 
     def abandon(self) -> None:
         """The client is gone."""
         self.disconnected = True
         if not self.response_complete:
-            self._count(CLIENT_GONE)
+            self._end(CLIENT_GONE)
             if self._call:
                 self._call.withdraw()
 
-    def _count(self, status: int) -> None:
-        seconds = time.monotonic() - self._began
-        self._connection.lane.service.metrics.answered(self._label, status, seconds)
+    def _end(self, status: int) -> None:
+        self._connection.lane.service.journal.end(self._passage, status)
 
     def _answer(self, response: protocol.Response) -> None:
         connection = self._connection
         self._call = None  # no circle of objects stays behind
-        self._count(response.status)
+        self._end(response.status)
         self.response_complete = True
         if connection.transport.is_closing():
             return
         if connection.board.draining or connection.leaving:
             self.keep_alive = False
         try:
-            connection.write(response, keep_alive=self.keep_alive)
+            connection.write(self._passage.signed(response), keep_alive=self.keep_alive)
         except Exception:
             logger.exception("an answer could not be written")
             connection.transport.abort()

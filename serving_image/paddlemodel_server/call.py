@@ -5,7 +5,6 @@ as the rest of a small request. What takes long is done in `Service.threads`.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from paddlemodel_server import protocol
 from paddlemodel_server.dispatch import Outcome, Pending
 from paddlemodel_server.errors import ServingError
+from paddlemodel_server.journal import Passage
 
 if TYPE_CHECKING:
     from paddlemodel_server.service import Service
@@ -20,48 +20,41 @@ if TYPE_CHECKING:
 LARGE_ANSWER_BYTES = 64 * 1024  # encoding less than this takes well under a millisecond
 Done = Callable[[protocol.Response], None]
 
-logger = logging.getLogger(__name__)
-
 
 class Call:
     """A request whose head and size have been checked."""
 
     __slots__ = (
         "_admitted",
-        "_began",
         "_done",
-        "_headers",
-        "_label",
+        "_passage",
         "_pending",
         "_request",
         "_service",
-        "_stage_began",
         "_thread",
     )
 
-    def __init__(self, service: "Service", label: str, headers: protocol.Headers, done: Done) -> None:
+    def __init__(self, service: "Service", passage: Passage, done: Done) -> None:
         """Prepare; `start` begins.
 
         Args:
             service: the front's.
-            label: of a route that runs the model.
-            headers: of the request.
+            passage: with the head of the request.
             done: called once, on the event loop, with the answer; never after `withdraw`.
         """
         self._service = service
-        self._label = label
-        self._headers = headers
+        self._passage = passage
         self._done: Done | None = done
         self._admitted = False
-        self._began = self._stage_began = 0.0
         self._pending: Pending | None = None
         self._request: protocol.Request
         self._thread: asyncio.Future[Any] | None = None
 
-    def start(self, body: bytes, began: float) -> None:
-        """Begin with the whole body; the deadline counts from `began` (monotonic seconds)."""
-        service, label, headers = self._service, self._label, self._headers
-        self._began = self._stage_began = began
+    def start(self, body: bytes, received: float) -> None:
+        """Begin with the whole body; the deadline counts from `received` (monotonic seconds)."""
+        service, passage = self._service, self._passage
+        label, headers = passage.route, passage.headers
+        passage.received = received
         try:
             service.dispatcher.admit()
             self._admitted = True
@@ -90,22 +83,30 @@ class Call:
             self._fail(error)
 
     def _submit(self, request: protocol.Request) -> None:
-        service, seconds, now = self._service, self._service.settings.timeout_seconds, time.monotonic()
+        service, passage = self._service, self._passage
+        seconds = service.settings.timeout_seconds
+        passage.decoded = time.monotonic()
         if request.timeout_seconds is not None and request.timeout_seconds < seconds:
             seconds = request.timeout_seconds
-        service.metrics.stage("decode", now - self._stage_began)
+        service.metrics.stage("decode", passage.decoded - passage.received)
         self._request = request
-        self._pending = service.dispatcher.submit(request.arrays, self._began, seconds, self._settled)
+        self._pending = service.dispatcher.submit(
+            request.arrays, passage.received, seconds, passage.request_id, self._settled
+        )
 
     def _settled(self, outcome: Outcome) -> None:
-        service = self._service
+        service, passage, pending = self._service, self._passage, self._pending
+        if pending:
+            passage.owner = pending.owner
+            if pending.ran:
+                passage.run_began, passage.batch_seconds, passage.run_seconds = pending.ran
         self._pending = None
         self._leave()
         if isinstance(outcome, ServingError):
             self._fail(outcome)
             return
-        self._stage_began = time.monotonic()
-        arguments = service.served, self._label, self._request, outcome
+        passage.settled = time.monotonic()
+        arguments = service.served, passage.route, self._request, outcome
         try:
             if sum([output.nbytes for output in outcome]) > LARGE_ANSWER_BYTES:
                 self._in_thread(self._rendered, protocol.render, *arguments)
@@ -123,7 +124,9 @@ class Call:
             self._fail(error)
 
     def _encoded(self, response: protocol.Response) -> None:
-        self._service.metrics.stage("encode", time.monotonic() - self._stage_began)
+        passage = self._passage
+        passage.encoded = time.monotonic()
+        self._service.metrics.stage("encode", passage.encoded - passage.settled)
         self._finish(response)
 
     def _in_thread(self, then: Callable[[Any], None], function: Callable[..., Any], *arguments: Any) -> None:
@@ -133,7 +136,7 @@ class Call:
 
     def _fail(self, error: Exception) -> None:
         self._leave()
-        self._finish(failure(error))
+        self._finish(failure(self._passage, error))
 
     def _finish(self, response: protocol.Response) -> None:
         done, self._done = self._done, None
@@ -146,8 +149,7 @@ class Call:
             self._service.dispatcher.leave()
 
 
-def failure(error: Exception) -> protocol.Response:
-    """The answer to an error, and a log line for those that are ours."""
-    if not isinstance(error, ServingError):
-        logger.error("a request failed", exc_info=error)
+def failure(passage: Passage, error: Exception) -> protocol.Response:
+    """The answer to an error; the journal will log it where it is ours."""
+    passage.error = error
     return protocol.fault(error)

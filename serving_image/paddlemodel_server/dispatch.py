@@ -6,6 +6,7 @@ one small object per request and no future: who submits says what to call with t
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,8 @@ from paddlemodel_server import slots
 from paddlemodel_server.errors import (
     AnswerTooLargeError,
     DeadlineExceededError,
+    InputTooLargeError,
+    MemoryTakenError,
     ModelFailedError,
     NotReadyError,
     OwnerLostError,
@@ -34,13 +37,19 @@ Outcome = list[Array] | ServingError
 RECONNECT_SECONDS = 0.05
 SWEEP_SECONDS = 0.05
 
+_FAULTS: dict[int, Callable[[], ServingError]] = {
+    slots.TOO_LARGE: AnswerTooLargeError,
+    slots.MEMORY_TAKEN: MemoryTakenError,
+    slots.INPUT_TOO_LARGE: InputTooLargeError,
+}
+
 logger = logging.getLogger(__name__)
 
 
 class Pending:
     """One request at an owner; its slot is free again once the owner has replied, not before."""
 
-    __slots__ = ("deadline", "owner", "seconds", "settled", "slot", "used")
+    __slots__ = ("deadline", "owner", "ran", "seconds", "settled", "slot", "used")
 
     def __init__(self, owner: int, slot: int, settled: Callable[[Outcome], None]) -> None:
         self.owner = owner
@@ -49,6 +58,7 @@ class Pending:
         self.deadline = 0.0
         self.seconds = 0.0
         self.used = 0
+        self.ran: tuple[float, float, float] | None = None  # see Slots.ran; only where somebody may ask
 
 
 class Dispatcher:
@@ -56,6 +66,7 @@ class Dispatcher:
 
     def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, row: int) -> None:
         self.loop = asyncio.get_running_loop()
+        self.curious_after = math.inf  # seconds; of requests that take longer, the times of the run are kept
         self._queue_size = settings.queue_size
         self._runtime = runtime
         self._board = board
@@ -112,7 +123,12 @@ class Dispatcher:
         self._board.cells[self._row.base] -= 1
 
     def submit(
-        self, arrays: Sequence[Array], began: float, seconds: float, settled: Callable[[Outcome], None]
+        self,
+        arrays: Sequence[Array],
+        began: float,
+        seconds: float,
+        request_id: str,
+        settled: Callable[[Outcome], None],
     ) -> Pending:
         """Hand an admitted request to the owner with the fewest in flight.
 
@@ -120,6 +136,7 @@ class Dispatcher:
             arrays: the model's inputs, in its order.
             began: monotonic seconds; the deadline counts from here.
             seconds: how long the client waits. An owner does not run what is late.
+            request_id: for the owner's log.
             settled: called once with the outputs or with what went wrong, unless `abandon` comes first.
         """
         now = time.monotonic()
@@ -131,7 +148,7 @@ class Dispatcher:
         slot = self._free.pop()
         deadline = began + seconds
         try:
-            layout = self._slots.write(slot, arrays, int(deadline * 1e9), int(now * 1e9))
+            layout = self._slots.write(slot, arrays, (int(deadline * 1e9), int(now * 1e9)), request_id)
         except slots.DoesNotFitError:
             self._free.append(slot)
             raise RequestTooLargeError("The tensors of this request are too large.") from None
@@ -159,10 +176,12 @@ class Dispatcher:
         if layout:
             used = max(used, layout.end)
             outcome = self._slots.copies(slot, layout) if settled else []
+            if time.monotonic() - pending.deadline + pending.seconds >= self.curious_after:
+                pending.ran = self._slots.ran(slot)
         elif status == slots.EXPIRED:
             outcome = DeadlineExceededError(pending.seconds)
         else:
-            outcome = AnswerTooLargeError() if status == slots.TOO_LARGE else ModelFailedError()
+            outcome = _FAULTS.get(status, ModelFailedError)()
         self._slots.give_back(slot, used)
         self._free.append(slot)
         if settled:

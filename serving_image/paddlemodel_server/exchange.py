@@ -103,12 +103,15 @@ def _filled(rows: slots.Array, size: int) -> slots.Array:
     return padded(rows, size) if rows.ndim and size > len(rows) else rows
 
 
-def deliver(jobs: Sequence[Job[Source]], outputs: Sequence[slots.Array], *, split: bool) -> None:
+def deliver(
+    jobs: Sequence[Job[Source]], outputs: Sequence[slots.Array], times: tuple[int, int], *, split: bool
+) -> None:
     """Give every request its rows of the outputs, and note the replies.
 
     Args:
         jobs: what ran together.
         outputs: the model's outputs; rows beyond those of the jobs are filling.
+        times: of the run, from `slots.run_times`.
         split: whether the rows of the outputs belong to the jobs' rows; else there is a single request.
     """
     start = 0
@@ -117,7 +120,9 @@ def deliver(jobs: Sequence[Job[Source]], outputs: Sequence[slots.Array], *, spli
         mine = [output[start:end] for output in outputs] if split else outputs
         try:
             layout = (
-                front.slots.scatter(numbers, mine, rows) if split else front.slots.write(numbers[0], mine)
+                front.slots.scatter(numbers, mine, rows, times)
+                if split
+                else front.slots.write(numbers[0], mine, times)
             )
             front.reply(numbers, slots.ANSWERED, layout)
         except slots.DoesNotFitError:

@@ -1,19 +1,21 @@
 """What a front tells about each inference request once it is over: counters, log lines, a trace.
 
-The doors call `begin` with the head and `end` with the status; `service` notes the times in between.
-Everything but `begin` runs on the event loop's thread.
+The doors make a Passage of its head and call `end` with the status; `call` notes the times in between. All of
+it happens on the event loop's thread, but for what says otherwise.
 """
 
 import asyncio
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from paddlemodel_server import metrics, trace
 from paddlemodel_server.errors import ServingError
 from paddlemodel_server.identity import Identity, identify, made
 from paddlemodel_server.log import Limiter
+from paddlemodel_server.protocol import Response
 from paddlemodel_server.settings import Settings
 
 CLIENT_GONE: Final = 499  # nginx's number for it; only metrics see it
@@ -45,6 +47,12 @@ class Passage:
     def identity(self) -> Identity:
         """Its ids."""
         return self.named or Identity(self.request_id, self.request_id)
+
+    def signed(self, response: Response) -> Response:
+        """The answer, with the request's id where its client sent one."""
+        if self.named is None:
+            return response
+        return replace(response, extra=(*response.extra, ("X-Request-Id", self.request_id)))
 
     def stages(self) -> list[trace.Stage]:
         """The parts of its way that it has gone."""
@@ -91,18 +99,9 @@ class Journal:
         self._slowness = Limiter()
 
     @property
-    def curious(self) -> bool:
-        """Whether every request's run is of interest, not only those of slow ones."""
-        return self._tracer is not None
-
-    def begin(self, route: str, headers: Mapping[str, str]) -> Passage:
-        """Open a request.
-
-        Args:
-            route: its label.
-            headers: by lower-case name.
-        """
-        return Passage(route, headers)
+    def curious_after(self) -> float:
+        """Seconds from which on a run's times may be asked for: before a warning is due."""
+        return 0.0 if self._tracer or self._debug else self._slow / 2
 
     def end(self, passage: Passage, status: int) -> None:
         """Close a request: count it, and say what is worth saying.

@@ -7,6 +7,7 @@ through ASGI, but straight from the connection to an `Ask` (in `ask`). Same pure
 import os
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from a2wsgi import WSGIMiddleware
 from paddlemodel_server import board as boards
 from paddlemodel_server import protocol
 from paddlemodel_server.app import create_app
+from paddlemodel_server.identity import identify
 from paddlemodel_server.runtime import Runtime
 from paddlemodel_server.service import Service
 from paddlemodel_server.settings import Settings
@@ -52,10 +54,18 @@ class Lane:
             await self._through_flask(scope, receive, send)
         else:
             began = time.perf_counter()
-            alive = route.kind is protocol.Kind.LIVE
-            response = protocol.alive() if alive else protocol.readiness(ready=self.service.ready)
+            response = self._answer(route.kind, scope)
             self.service.metrics.answered(route.label, response.status, time.perf_counter() - began)
-            await _send(send, response)
+            await _send(send, response, scope)
+
+    def _answer(self, kind: protocol.Kind, scope: Scope) -> protocol.Response:
+        if kind is protocol.Kind.LIVE:
+            return protocol.alive()
+        if kind is protocol.Kind.READY:
+            return protocol.readiness(ready=self.service.ready)
+        # Not in a thread: it would wait for Python's lock, and make this loop wait in turn.
+        body, content_type = self.service.page.render(_header(scope, b"accept"))
+        return protocol.Response(body=body, content_type=content_type)
 
     async def start(self, folder: Path | None = None) -> Service:
         """Join the pod: take a row of the board and connect to the owners."""
@@ -91,7 +101,14 @@ class Lane:
             await send(message)
 
 
-async def _send(send: Send, response: protocol.Response) -> None:
+def _header(scope: Scope, wanted: bytes) -> str:
+    return ", ".join(value.decode("latin1") for name, value in scope["headers"] if name == wanted)
+
+
+async def _send(send: Send, response: protocol.Response, scope: Scope) -> None:
+    named = identify({name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]})
+    if named:
+        response = replace(response, extra=(*response.extra, ("X-Request-Id", named.request_id)))
     headers = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})

@@ -15,9 +15,12 @@ import numpy as np
 from paddlemodel_server import board as boards
 from paddlemodel_server import exchange, metrics, slots, warmup
 from paddlemodel_server.batch import Job, Waiting, best_size, padded_size
+from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
+from paddlemodel_server.log import Limiter
 from paddlemodel_server.settings import Settings
 
 Jobs = Sequence[Job[exchange.Source]]
+_MEMORY_FAULTS = {MemoryTakenError: slots.MEMORY_TAKEN, InputTooLargeError: slots.INPUT_TOO_LARGE}
 logger = logging.getLogger(__name__)
 
 
@@ -36,6 +39,7 @@ class Loop:
         self._events = select.epoll()
         self._fronts: dict[int, exchange.Front] = {}
         self._run_ns = 0  # in the model, during the current run
+        self._failures = Limiter()
 
     def serve(self, listener: socket.socket) -> None:
         """Answer until the process is told to end."""
@@ -128,13 +132,21 @@ class Loop:
         batched = bool(self._prepared.sizes and rows)
         try:
             outputs = self._in_pieces(jobs, rows) if batched else self._model(exchange.joined(jobs, 0))
-        except Exception:
+        except Exception as error:
             if len(jobs) > 1 or len(jobs[0].slots) > 1:
                 return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
-            logger.exception("the model failed on a request")
-            jobs[0].source[0].reply(jobs[0].slots, slots.FAILED)
+            front = jobs[0].source[0]
+            if memory := _MEMORY_FAULTS.get(type(error)):
+                front.reply(jobs[0].slots, memory)
+                return rows
+            if self._failures.allows(time.monotonic()):
+                extra = {"request_id": front.slots.request_id(jobs[0].slots[0])} | self._failures.told()
+                logger.exception("the model failed on a request", extra=extra)
+            front.reply(jobs[0].slots, slots.FAILED)
             return rows
-        exchange.deliver(jobs, outputs, split=batched)
+        began_ns, run_ns = self._block.started_ns, self._run_ns
+        times = slots.run_times(began_ns, time.monotonic_ns() - began_ns - run_ns, run_ns)
+        exchange.deliver(jobs, outputs, times, split=batched)
         return rows or 1
 
     def _in_pieces(self, jobs: Jobs, rows: int) -> list[slots.Array]:

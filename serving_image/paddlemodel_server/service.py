@@ -5,6 +5,7 @@ Flask door, which runs in threads, goes through `answer_from_thread`.
 """
 
 import asyncio
+import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -14,6 +15,7 @@ from paddlemodel_server.call import Call
 from paddlemodel_server.dispatch import Dispatcher
 from paddlemodel_server.documents import Documents
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.journal import Journal, Passage
 from paddlemodel_server.runtime import Learned, Runtime
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.task import ImageClassification
@@ -59,6 +61,11 @@ class Service:
         self.metrics = metrics.Front(runtime.counters_fd, row, routes)
         self.page = scrape.Page(settings, runtime, board, self.served.model, routes)
         self.dispatcher = Dispatcher(settings, runtime, board, row)
+        paths: dict[str, str] = {}
+        for route in protocol.TABLE:
+            paths.setdefault(route.label, route.rule.replace("<", "{").replace(">", "}"))
+        self.journal = Journal(settings, self.metrics, paths, os.environ)
+        self.dispatcher.curious_after = self.journal.curious_after
         self.documents = Documents(
             settings, self.served, runtime.folder, ready=lambda: self.ready, draining=lambda: board.draining
         )
@@ -78,10 +85,11 @@ class Service:
         """Let go of the owners."""
         await self.dispatcher.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
+        await self.journal.close()
 
-    def answer_from_thread(self, route: str, headers: protocol.Headers, body: bytes) -> protocol.Response:
+    def answer_from_thread(self, passage: Passage, body: bytes) -> protocol.Response:
         """Answer one inference request, whose head and size have been checked, for a door in a thread."""
         answer: Future[protocol.Response] = Future()
-        call = Call(self, route, headers, answer.set_result)
+        call = Call(self, passage, answer.set_result)
         self.loop.call_soon_threadsafe(call.start, body, time.monotonic())
         return answer.result()

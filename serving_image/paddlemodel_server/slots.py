@@ -7,8 +7,10 @@ given back.
 
 Both sides name layouts by numbers (`Numbers`, `Known`); a signature is parsed once per connection.
 
-    slot = control (32 bytes) · signature · tensors, each on a 64-byte boundary
-    control = deadline (monotonic ns) · cancelled · length of the signature · submitted (monotonic ns)
+    slot = control (96 bytes) · signature · tensors, each on a 64-byte boundary
+    control of a request = deadline · cancelled · length of the signature · when submitted · id, for the log
+    control of an answer = when its run began · 0 · length of the signature · times of the run
+    deadline and other moments are monotonic ns
     signature = per tensor: dtype, rank, dimensions (all int32)
 """
 
@@ -22,11 +24,12 @@ from typing import Any, Final
 
 import numpy as np
 
-CONTROL = struct.Struct("<QIIQ8x")
+CONTROL = struct.Struct("<QIIQ65p7x")
+ID_BYTES: Final = 64
 MESSAGE: Final = struct.Struct("<II")  # front to owner: a slot and the number of its layout
 REPLY: Final = struct.Struct("<III")  # owner to front: a slot, what became of it, the number of its layout
 HELLO: Final = struct.Struct("<IQ")  # front to owner, with the descriptor: slots, bytes of a slot
-ANSWERED, EXPIRED, FAILED, TOO_LARGE = range(4)
+ANSWERED, EXPIRED, FAILED, TOO_LARGE, MEMORY_TAKEN, INPUT_TOO_LARGE = range(6)
 
 MAX_BYTES: Final = 1 << 43  # of address space for all slots of one front; only touched pages are memory
 _CANCELLED_AT = 8
@@ -142,13 +145,23 @@ class Slots:
         self._map = mmap.mmap(fd, count * size)
         self._bytes = memoryview(self._map)
 
-    def write(self, slot: int, arrays: Sequence[Array], deadline_ns: int = 0, now_ns: int = 0) -> Layout:
-        """Put tensors into a slot and return where they lie."""
+    def write(
+        self, slot: int, arrays: Sequence[Array], control: tuple[int, int] = (0, 0), request_id: str = ""
+    ) -> Layout:
+        """Put tensors into a slot and return where they lie.
+
+        Args:
+            slot: its number.
+            arrays: the tensors.
+            control: of a request deadline and now, of an answer what `run_times` made.
+            request_id: at most ID_BYTES of ASCII.
+        """
         layout = layout_of(tuple([(array.dtype, array.shape) for array in arrays]))
         if layout.end > self.size:
             raise DoesNotFitError
         base = slot * self.size
-        head = CONTROL.pack(deadline_ns, 0, len(layout.signature), now_ns) + layout.signature
+        first, second = control
+        head = CONTROL.pack(first, 0, len(layout.signature), second, request_id.encode()) + layout.signature
         self._bytes[base : base + len(head)] = head
         for array, (dtype, _, offset, elements) in zip(arrays, layout.tensors, strict=True):
             start = base + offset
@@ -158,13 +171,23 @@ class Slots:
     def look(self, slot: int) -> tuple[int, int, Layout]:
         """The deadline, whether the front gave up, and the layout."""
         base = slot * self.size
-        deadline_ns, cancelled, length, _ = CONTROL.unpack_from(self._map, base)
+        deadline_ns, cancelled, length, _, _ = CONTROL.unpack_from(self._map, base)
         return deadline_ns, cancelled, parse(self._map[base + CONTROL.size : base + CONTROL.size + length])
 
     def waited(self, slot: int, now_ns: int) -> float:
         """Seconds since a request was submitted; -1 where nobody waits for its answer any more."""
-        deadline_ns, cancelled, _, submitted_ns = CONTROL.unpack_from(self._map, slot * self.size)
+        deadline_ns, cancelled, _, submitted_ns, _ = CONTROL.unpack_from(self._map, slot * self.size)
         return -1.0 if cancelled or deadline_ns < now_ns else (now_ns - submitted_ns) / 1e9
+
+    def request_id(self, slot: int) -> str:
+        """The id of the request in a slot."""
+        identity: bytes = CONTROL.unpack_from(self._map, slot * self.size)[4]
+        return identity.decode()
+
+    def ran(self, slot: int) -> tuple[float, float, float]:
+        """Of an answer: when its run began (monotonic seconds), seconds of joining, seconds of the model."""
+        began_ns, _, _, times, _ = CONTROL.unpack_from(self._map, slot * self.size)
+        return began_ns / 1e9, (times >> 32) / 1e6, (times & 0xFFFF_FFFF) / 1e6
 
     def cancel(self, slot: int) -> None:
         """Tell the owner that nobody waits for this slot any more."""
@@ -193,13 +216,15 @@ class Slots:
         joined = b"".join([content[start : start + length] for start in starts])
         return np.ndarray((len(slots) * shape[0], *shape[1:]), dtype, joined)
 
-    def scatter(self, slots: Sequence[int], arrays: Sequence[Array], rows: int) -> Layout:
+    def scatter(
+        self, slots: Sequence[int], arrays: Sequence[Array], rows: int, control: tuple[int, int] = (0, 0)
+    ) -> Layout:
         """The inverse: give each slot its `rows` rows of every array; returns where they lie."""
         layout = layout_of(tuple([(array.dtype, (rows, *array.shape[1:])) for array in arrays]))
         if layout.end > self.size:
             raise DoesNotFitError
         size, content = self.size, self._bytes
-        head = CONTROL.pack(0, 0, len(layout.signature), 0) + layout.signature
+        head = CONTROL.pack(control[0], 0, len(layout.signature), control[1], b"") + layout.signature
         for slot in slots:
             content[slot * size : slot * size + len(head)] = head
         for array, (dtype, _, offset, elements) in zip(arrays, layout.tensors, strict=True):
@@ -214,6 +239,12 @@ class Slots:
         """Return the pages of a slot that has held much."""
         if used > _GIVE_BACK:
             self._map.madvise(mmap.MADV_REMOVE, slot * self.size, self.size)
+
+
+def run_times(began_ns: int, join_ns: int, model_ns: int) -> tuple[int, int]:
+    """A run's times as an answer's control has them: in microseconds, so both fit into one number."""
+    most = 0xFFFF_FFFF
+    return began_ns, min(join_ns // 1000, most) << 32 | min(model_ns // 1000, most)
 
 
 def create(count: int, size: int) -> int:

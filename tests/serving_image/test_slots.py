@@ -33,9 +33,9 @@ def made(count: int = 4, size: int = SIZE) -> Slots:
 def test_what_is_written_is_read(tensors: list[tuple[str, list[int]]]) -> None:
     memory = made()
     arrays = [np.arange(int(np.prod(shape)), dtype="uint8").reshape(shape).astype(t) for t, shape in tensors]
-    used = memory.write(2, arrays, deadline_ns=5)
+    written = memory.write(2, arrays, (5, 1))
     deadline_ns, cancelled, layout = memory.look(2)
-    assert (deadline_ns, cancelled, layout.end) == (5, 0, used)
+    assert (deadline_ns, cancelled, layout) == (5, 0, written)
     for found, array in zip(memory.views(2, layout), arrays, strict=True):
         assert found.dtype == array.dtype
         assert np.array_equal(found, array)
@@ -54,6 +54,70 @@ def test_slots_are_gathered_and_scattered() -> None:
         doubled, numbers = memory.views(slot, answer)
         assert doubled.tolist() == [[slot * 2.0] * 3] * 2
         assert numbers.tolist() == [2 * at, 2 * at + 1]
+
+
+def test_a_slot_names_its_request() -> None:
+    memory = made()
+    memory.write(1, [np.zeros(1)], (7_000_000_000, 2_000_000_000), "x" * slots.ID_BYTES)
+    assert memory.request_id(1) == "x" * slots.ID_BYTES
+    assert memory.waited(1, 5_000_000_000) == 3
+    assert memory.waited(1, 8_000_000_000) == -1
+    assert np.array_equal(memory.views(1, memory.look(1)[2])[0], np.zeros(1))
+    memory.write(1, [np.zeros(1)])
+    assert memory.request_id(1) == ""
+
+
+@pytest.mark.parametrize("scattered", [False, True])
+def test_an_answer_tells_about_its_run(scattered: bool) -> None:
+    memory = made()
+    times = slots.run_times(3_000_000_000, 1_234_567, 3600 * 10**9)
+    if scattered:
+        memory.scatter([1], [np.zeros((1, 2))], 1, times)
+    else:
+        memory.write(1, [np.zeros(1)], times)
+    assert memory.ran(1) == (3.0, 0.001234, 3600.0)
+
+
+def test_a_run_of_hours_fits() -> None:
+    memory = made()
+    memory.write(1, [np.zeros(1)], slots.run_times(1, 0, 10**15))
+    assert memory.ran(1)[2] == pytest.approx(4294.967295)
+
+
+def test_copies_outlive_their_slot() -> None:
+    memory = made()
+    memory.write(1, [np.arange(6, dtype=np.float32).reshape(2, 3)])
+    layout = memory.look(1)[2]
+    (copy,) = memory.copies(1, layout)
+    memory.write(1, [np.zeros((2, 3), np.float32)])
+    assert copy.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
+
+
+def test_who_is_late_or_gone_is_told_from_who_waits() -> None:
+    memory = made()
+    memory.write(0, [np.zeros(1)], deadline_ns=2_000_000_000, now_ns=1_000_000_000)
+    assert memory.waited(0, 1_500_000_000) == 0.5
+    assert memory.waited(0, 2_000_000_001) == -1
+    memory.cancel(0)
+    assert memory.waited(0, 1_500_000_000) == -1
+
+
+def test_layouts_are_learned_by_their_numbers() -> None:
+    memory, numbers, known = made(), slots.Numbers(), slots.Known()
+    first = memory.write(0, [np.zeros((2, 3), np.float32)])
+    second = memory.write(1, [np.zeros((2, 4), np.float32)])
+    for slot, layout in ((0, first), (1, second), (0, first)):
+        assert known.layout(numbers.of(layout), memory, slot) is layout
+    memory.write(2, [np.zeros((2, 4), np.float32)])
+    assert known.layout(numbers.of(second), memory, 2) is second
+
+
+def test_beyond_the_last_number_the_signature_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slots.Numbers, "MOST", 1)
+    memory, numbers, known = made(), slots.Numbers(), slots.Known()
+    layouts = [memory.write(at, [np.zeros((1, 1 + at), np.float32)]) for at in range(3)]
+    assert [numbers.of(layout) for layout in layouts] == [1, 0, 0]
+    assert [known.layout(numbers.of(layout), memory, at) for at, layout in enumerate(layouts)] == layouts
 
 
 def test_a_slot_never_overflows() -> None:
@@ -76,9 +140,9 @@ def test_a_request_can_be_withdrawn() -> None:
 def test_large_slots_give_their_memory_back() -> None:
     fd = slots.create(2, 4 << 20)
     memory = Slots(fd, 2, 4 << 20)
-    used = memory.write(1, [np.ones(3 << 20, np.uint8)])
+    layout = memory.write(1, [np.ones(3 << 20, np.uint8)])
     grown = os.fstat(fd).st_blocks
-    memory.give_back(1, used)
+    memory.give_back(1, layout.end)
     assert os.fstat(fd).st_blocks < grown // 2
     os.close(fd)
 

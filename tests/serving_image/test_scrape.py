@@ -1,0 +1,161 @@
+"""The metrics of a real server: right across its processes, whatever dies, and as documented."""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
+from prometheus_client.parser import text_string_to_metric_families as plain
+
+from tests.serving_image.metric_rules import faults
+from tests.serving_image.servers import Server, eventually, serving, tensor
+
+INFER = "/v2/models/mixed/infer"
+ANSWERED = 'paddle_requests_total{route="infer",status="200"}'
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "observability.md"
+
+
+@pytest.fixture(scope="module")
+def counted(
+    exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """A server of its own, since its counts are compared exactly."""
+    folder = tmp_path_factory.mktemp("counted")
+    with serving(exported("pir", "mixed"), folder, name="mixed", fronts=2, owners=2) as running:
+        yield running
+
+
+def samples(server: Server) -> dict[str, float]:
+    text = httpx.get(f"{server.url}/metrics", timeout=30).text
+    parts = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, _, value in parts}
+
+
+def infer(server: Server) -> int:
+    """One request on a connection of its own, so that any front may get it."""
+    body = {"inputs": [tensor("x", "FP32", np.ones((1, 3), np.float32))]}
+    return httpx.post(f"{server.url}{INFER}", json=body, timeout=30).status_code
+
+
+def load(server: Server, requests: int) -> list[int]:
+    with ThreadPoolExecutor(8) as pool:
+        return list(pool.map(lambda _: infer(server), range(requests)))
+
+
+def test_counts_are_exact_across_two_fronts_and_two_owners(counted: Server) -> None:
+    before = samples(counted)
+    assert set(load(counted, 100)) == {200}
+    found = samples(counted)
+
+    def grown(name: str) -> float:
+        return found[name] - before.get(name, 0)
+
+    assert grown(ANSWERED) == 100
+    assert grown('paddle_request_duration_seconds_count{route="infer"}') == 100
+    for stage in ("decode", "queue", "batch", "predict", "encode"):
+        assert grown(f'paddle_stage_duration_seconds_count{{stage="{stage}"}}') == 100, stage
+    assert grown("paddle_batch_rows_sum") == 100
+    runs = grown("paddle_batch_rows_count")
+    assert 0 < runs <= 100
+    assert grown("paddle_run_duration_seconds_count") == runs
+    stages = sum(
+        grown(f'paddle_stage_duration_seconds_sum{{stage="{stage}"}}')
+        for stage in ("decode", "queue", "batch", "predict", "encode")
+    )
+    assert 0 < stages < grown('paddle_request_duration_seconds_sum{route="infer"}')
+
+
+def test_a_killed_owner_leaves_its_counts(counted: Server) -> None:
+    load(counted, 30)
+    before = samples(counted)
+    for owner in counted.processes("owner"):
+        owner.kill()
+    eventually(
+        lambda: samples(counted)["paddle_owner_restarts_total"] == before["paddle_owner_restarts_total"] + 2,
+        "replaced",
+    )
+    eventually(lambda: samples(counted)["paddle_owners_ready"] == 2, "ready again", 90)
+    found = samples(counted)
+    assert found["paddle_batch_rows_sum"] == before["paddle_batch_rows_sum"]
+    name = 'paddle_owner_exits_total{reason="signal"}'
+    assert found[name] == before[name] + 2
+    assert set(load(counted, 30)) == {200}
+    assert samples(counted)["paddle_batch_rows_sum"] == before["paddle_batch_rows_sum"] + 30
+
+
+def test_a_killed_front_leaves_its_counts_and_its_successor_goes_on(counted: Server) -> None:
+    load(counted, 30)
+    before = samples(counted)
+    for _ in range(2):
+        master, *fronts = sorted(counted.processes("front"), key=lambda process: process.pid)
+        for front in fronts:
+            assert front.ppid() == master.pid
+            front.send_signal(signal.SIGKILL)
+            psutil.wait_procs([front])
+        eventually(lambda: len(counted.processes("front")) == 3, "two fronts again")
+        eventually(lambda: answers(counted), "they answer")
+    found = samples(counted)
+    assert found[ANSWERED] == before[ANSWERED]
+    assert set(load(counted, 30)) == {200}
+    assert samples(counted)[ANSWERED] == before[ANSWERED] + 30
+
+
+def answers(server: Server) -> bool:
+    try:
+        return httpx.get(f"{server.url}/readyz", timeout=5).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_the_page_by_prometheus_own_parsers_and_rules(counted: Server) -> None:
+    answer = httpx.get(f"{counted.url}/metrics", timeout=30)
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    assert {family.type for family in plain(answer.text)} == {"counter", "gauge", "histogram"}
+    assert faults(answer.text) == []
+    wished = {"Accept": "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.1"}
+    answer = httpx.get(f"{counted.url}/metrics", headers=wished, timeout=30)
+    assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    assert "paddle_requests" in {family.name for family in open_metrics(answer.text)}
+
+
+def test_a_hostile_client_makes_no_series(counted: Server) -> None:
+    before = set(samples(counted))
+    with httpx.Client(base_url=counted.url, timeout=30) as client:
+        for number in range(50):
+            client.get(f"/{number}")
+            client.request(f"METHOD{number}", "/predict")
+            client.post(f"/v2/models/{number}/infer", headers={"X-Request-Id": str(number)})
+            client.get("/metrics", headers={"Accept": f"application/openmetrics-text;version={number}"})
+    made = {name for name in set(samples(counted)) - before if "_bucket" not in name}
+    assert all(re.search(r'route="(other|infer|predict|metrics)"', name) for name in made), made
+    assert len(made) < 20
+
+
+def test_memory_of_every_kind_of_process(counted: Server) -> None:
+    found = samples(counted)
+    for kind in ("front", "owner", "supervisor"):
+        resident = found[f'paddle_process_resident_memory_bytes{{process="{kind}"}}']
+        processes = [psutil.Process(counted.process.pid)] if kind == "supervisor" else counted.processes(kind)
+        assert resident == pytest.approx(sum(process.memory_info().rss for process in processes), rel=0.1)
+        assert 0 < found[f'paddle_process_anonymous_memory_bytes{{process="{kind}"}}'] < resident
+
+
+def test_the_documentation_has_every_metric_and_no_other(counted: Server) -> None:
+    text = httpx.get(f"{counted.url}/metrics", timeout=30).text
+    shown = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    labels: dict[str, set[str]] = {name: set() for name in shown}
+    for name, found in re.findall(r"^(\w+?)(?:_bucket|_sum|_count)?\{(.*)\}", text, re.MULTILINE):
+        labels[name if name in shown else f"{name}"] |= set(re.findall(r'(\w+)="', found)) - {"le"}
+    rows = re.findall(r"^\| (`paddle_.*?) \| (\w+).*? \| (.*?) \|", DOCUMENTED.read_text(), re.MULTILINE)
+    documented = {
+        name: (kind, set(re.findall(r"`(\w+)`", named)))
+        for names, kind, named in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }
+    assert documented == {name: (kind, labels[name]) for name, kind in shown.items()}
