@@ -16,7 +16,7 @@ from paddlemodel_server import failures
 from paddlemodel_server.engine import Array, Clock, Runs
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
 
-GROW_SECONDS = 60.0  # without a failure, before a larger run is dared; doubled by every failure
+GROW_SECONDS = 60.0  # without a failure, before a larger run is dared; twice as long after each further one
 MOST_GROW_SECONDS = 3600.0
 EXHAUSTED = 5  # rows that used to fit and do not, one after the other: memory has been lost in this process
 
@@ -30,7 +30,8 @@ class Capacity:
         """`most`: rows of one run where memory is no limit."""
         self.cap = most
         self._most = most
-        self._patience = GROW_SECONDS
+        self._patience = GROW_SECONDS / 2
+        self._failed_at = float("-inf")
         self._quiet_since = 0.0
 
     @property
@@ -41,9 +42,9 @@ class Capacity:
     def failed(self, rows: int, now: float) -> None:
         """A run of so many rows found no memory."""
         self.cap = max(1, min(self.cap, rows // 2))
-        if now - self._quiet_since > 1.0:  # the halves of one batch are one failure
+        if now - self._failed_at > 1.0:  # the halves of one batch are one failure
             self._patience = min(self._patience * 2, MOST_GROW_SECONDS)
-        self._quiet_since = now
+        self._failed_at = self._quiet_since = now
 
     def grown(self, now: float) -> bool:
         """Whether it is time to dare more; if so, the cap is larger now."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-# Names of the Open Inference Protocol V2. Paddle calls the same dtypes as numpy does; numpy has no bfloat16.
+# Names of the Open Inference Protocol V2; Paddle calls dtypes as numpy does, which has no bfloat16.
 # Each was run with the installed Paddle, in both formats, as input and as output: docs/engine.md has the table.
 DATATYPES = {
     "bool": "BOOL",
