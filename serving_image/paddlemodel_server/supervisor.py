@@ -15,7 +15,7 @@ from collections import deque
 from pathlib import Path
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import cgroup, children, counters, crashes, drain, log, sizing, termination
+from paddlemodel_server import cgroup, children, counters, crashes, drain, log, sizing, termination, trace
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fleet import Fleet
 from paddlemodel_server.runtime import Runtime
@@ -133,6 +133,7 @@ def run(environ: dict[str, str]) -> int:
     folder: Path | None = None
     try:
         settings = Settings.from_env(environ)
+        trace.wanted(environ)  # refuses what the fronts could not do
         log.configure(settings.log_level, settings.log_format, "server")
         folder = Path(tempfile.mkdtemp(prefix=f"paddlemodel-{secrets.token_hex(4)}-"))
         return _serve(settings, folder)
