@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.routing import BaseConverter
 
 from paddlemodel_server import protocol
 from paddlemodel_server.call import failure
@@ -21,10 +22,17 @@ from paddlemodel_server.service import Service
 logger = logging.getLogger(__name__)
 
 
+class _Name(BaseConverter):
+    """A model's name or version: `:` ends it, so that GET /v1/models/NAME:predict is a wrong method."""
+
+    regex = "[^/:]+"
+
+
 def create_app(service: Service) -> Flask:
     """Build the application around one front's service."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects: a wrong path is a wrong path
+    app.url_map.converters["default"] = _Name
     _add_routes(app, service)
     _add_errors(app)
 
