@@ -32,8 +32,9 @@ _TENSOR_MEDIA = (JSON, OCTETS, NPY)
 def check_head(served: Served, route: str, headers: Headers) -> None:
     """Refuse what can be refused before the body is read."""
     length = headers.get("content-length", "")
-    if length.isdigit():
-        check_size(served, int(length))
+    limit = served.max_request_bytes
+    if len(length) < 20 and length.isascii() and length.isdigit() and int(length) > limit:
+        raise RequestTooLargeError(f"The body has {int(length)} bytes; at most {limit} are allowed.")
     content.encoding(headers)
     content.timeout_seconds(headers)
     form = _form(served, route, headers)
@@ -45,11 +46,9 @@ def check_head(served: Served, route: str, headers: Headers) -> None:
 
 
 def check_size(served: Served, size: int) -> None:
-    """Refuse a body that is too large; called with what is declared and with what has arrived so far."""
+    """Refuse a body that is too large; called with what has arrived so far."""
     if size > served.max_request_bytes:
-        raise RequestTooLargeError(
-            f"The body has {size} bytes or more; {served.max_request_bytes} bytes are allowed."
-        )
+        raise RequestTooLargeError(f"The body is larger than the {served.max_request_bytes} bytes allowed.")
 
 
 def is_heavy(served: Served, route: str, headers: Headers, size: int) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -43,7 +44,18 @@ class Request:
 class Expected:
     """One input or output of the model, with what parsing and rendering need of it precomputed."""
 
-    __slots__ = ("bits", "datatype", "dtype", "dumped", "kind", "name", "shape", "shown_shape")
+    __slots__ = (
+        "bits",
+        "datatype",
+        "dtype",
+        "dumped",
+        "kind",
+        "name",
+        "open_at",
+        "shape",
+        "shown_shape",
+        "step",
+    )
 
     def __init__(self, tensor: Tensor) -> None:
         self.name = tensor.name
@@ -53,6 +65,9 @@ class Expected:
         self.bits = tensor.dtype == "bfloat16"  # numpy has none: its bits travel as uint16
         self.kind = "f" if self.bits else self.dtype.kind
         self.dumped = orjson.dumps({"name": tensor.name, "datatype": tensor.datatype})[:-1] + b',"shape":'
+        # Where at most one dimension is open, the number of bytes tells the shape.
+        self.open_at = self.shape.index(-1) if self.shape.count(-1) == 1 else None
+        self.step = prod(n for n in self.shape if n != -1) * self.dtype.itemsize
         note = " (-1 stands for any size from 1)" if -1 in tensor.shape else ""
         self.shown_shape = f"{list(tensor.shape)}{note}"
 

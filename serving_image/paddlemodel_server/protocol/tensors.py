@@ -182,14 +182,7 @@ def shape_json(shape: Shape) -> bytes:
 
 def implied_shape(size: int, expected: Expected) -> Shape | None:
     """The shape of so many bytes, where the model leaves at most one dimension open; else None."""
-    if expected.shape.count(-1) > 1:
-        return None
-    closed = prod(n for n in expected.shape if n != -1)
-    row = closed * expected.dtype.itemsize
-    if -1 not in expected.shape:
-        return expected.shape
-    return tuple(_quotient(size, row) if n == -1 else n for n in expected.shape)
-
-
-def _quotient(size: int, row: int) -> int:
-    return max(1, size // row) if row else 1
+    shape, at = expected.shape, expected.open_at
+    if at is None:
+        return None if -1 in shape else shape
+    return (*shape[:at], max(1, size // expected.step) if expected.step else 1, *shape[at + 1 :])
