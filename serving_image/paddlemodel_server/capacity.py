@@ -84,6 +84,7 @@ class Guarded:
         self._clock = clock
         self._lost = lost
         self._learned = learned
+        self.ran_out: Callable[[], None] = lambda: None  # called for each run that had not enough memory
         self._limited = False  # whether the cap is less than it might be
         self._fitted = fitted  # bytes of the largest row (or request that cannot be parted) that has run
         self._in_vain = 0
@@ -133,6 +134,7 @@ class Guarded:
                 self._lost(f"the device is lost: {failures.said(error)}")
             if kind == "model":
                 raise
+            self.ran_out()
             log.warning("memory ran out", extra={"cause": failures.said(error), "rows": len(arrays[0])})
             return None
 

@@ -161,9 +161,7 @@ class _State(Collector):
             yield _gauge(
                 "paddle_busy_ratio", "Share of time in which the owners ran the model.", board.busy_ratio
             )
-            yield _gauge(
-                "paddle_model_load_seconds", "From an owner's start to ready.", ready[0].load_ms / 1e3
-            )
+            yield from _beginning(ready[0])
             yield from _batching(ready)
         yield self._info()
 
@@ -184,6 +182,8 @@ class _State(Collector):
                 "format": self._model.format,
                 "device": self._settings.device,
                 "onednn": str(learned.onednn).lower() if learned else "",
+                "precision": learned.precision if learned else "",
+                "tensorrt": str(learned.tensorrt).lower() if learned else "",
                 "paddle_version": learned.paddle if learned else "",
             },
         )
@@ -232,6 +232,12 @@ def _pages(pid: int) -> tuple[int, int]:
     except OSError:
         return 0, 0
     return int(fields[1]), int(fields[2])
+
+
+def _beginning(owner: boards.OwnerBlock) -> Iterable[Metric]:
+    load, warm = owner.load_ms / 1e3, owner.warmup_ms / 1e3
+    yield _gauge("paddle_model_load_seconds", "From an owner's start to a loaded model.", load)
+    yield _gauge("paddle_model_warmup_seconds", "From a loaded model to ready.", warm)
 
 
 def _batching(ready: Sequence[boards.OwnerBlock]) -> Iterable[Metric]:

@@ -32,6 +32,7 @@ class Device:
         self.room = room
         self.now = 0.0
         self.rows: list[int] = []
+        self.ran_out: list[int] = []
         self.shrunk = 0
         self.told: list[int] = []
         self.error: Exception = MemoryError(GPU_FULL)
@@ -49,7 +50,7 @@ class Device:
         def lost(reason: str) -> NoReturn:
             raise OwnerEndsError(reason)
 
-        return Guarded(
+        guarded = Guarded(
             self,
             most=most,
             fitted=fitted,
@@ -57,6 +58,8 @@ class Device:
             lost=lost,
             learned=self.told.append,
         )
+        guarded.ran_out = lambda: self.ran_out.append(self.rows[-1])
+        return guarded
 
 
 def rows(count: int, width: int = 4) -> list[Array]:
@@ -69,6 +72,7 @@ def test_what_does_not_fit_runs_in_halves_and_every_row_gets_its_own_answer() ->
     assert np.array_equal(doubled, rows(16)[0] * 2)
     assert np.array_equal(sums, rows(16)[0].sum(axis=1))
     assert device.rows == [16, 8, 4, 4, 8, 4, 4]
+    assert device.ran_out == [16, 8, 8]  # for the metrics
     assert device.shrunk == 3  # before each smaller run, memory is given back
     assert device.told[-1] == 4
 
