@@ -12,7 +12,6 @@ import json
 import sys
 import time
 from collections import Counter
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,9 +19,17 @@ from pathlib import Path
 KEPT = (0.1, 0.1, 0.2, 0.2, 0.5, 0.5, 1.0, 2.0, 3.0)
 FRESH = (0.1, 0.2, 0.5)
 PATIENCE_SECONDS = 60.0  # beyond the server's own deadline
+LIFE_SECONDS = 5.0  # of a kept connection, as pools limit it: else all would stay with the first pod
 TOLD = 20  # faults that are told in full
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+@dataclass(frozen=True)
+class Connection:
+    """One that is open."""
+
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+    until: float
 
 
 @dataclass
@@ -40,7 +47,7 @@ class Load:
 
     async def client(self, pause: float, *, keep: bool) -> None:
         """Send for ever, at a steady pace: a late answer does not lower it."""
-        streams: Streams | None = None
+        connection: Connection | None = None
         due = time.monotonic()
         while True:
             due = max(due + pause, time.monotonic())
@@ -48,43 +55,42 @@ class Load:
             started = time.monotonic()
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
-                    streams = await self._ask(streams, keep=keep)
+                    connection = await self._ask(connection or await self._open(), keep=keep)
                 self.counts["answered"] += 1
             except (OSError, EOFError, ValueError, TimeoutError) as error:
-                streams = None
+                connection = None
                 self.counts["lost"] += 1
                 told = f"{time.time():.3f} {'kept' if keep else 'fresh'} {type(error).__name__}: {error}"
                 self.faults = [*self.faults, told][:TOLD]
             self.slowest = max(self.slowest, time.monotonic() - started)
 
-    async def _ask(self, streams: Streams | None, *, keep: bool) -> Streams | None:
+    async def _open(self) -> Connection:
+        self.counts["connections"] += 1
+        reader, writer = await asyncio.open_connection(self.host, self.port)
+        return Connection(reader, writer, time.monotonic() + LIFE_SECONDS)
+
+    async def _ask(self, connection: Connection, *, keep: bool) -> Connection | None:
         """One request, one answer; returns the connection if it may be used again."""
-        if streams and (streams[0].at_eof() or streams[0].exception()):
-            streams[1].close()
-            streams = None
+        if connection.reader.at_eof() or connection.reader.exception():
             self.counts["closed while idle"] += 1
-        if streams is None:
-            streams = await asyncio.open_connection(self.host, self.port)
-            self.counts["connections"] += 1
-        reader, writer = streams
+            connection.writer.close()
+            connection = await self._open()
+        keep = keep and time.monotonic() < connection.until
         try:
-            connection = "keep-alive" if keep else "close"
-            writer.write(f"{self.head}Connection: {connection}\r\n\r\n".encode() + self.body)
-            await writer.drain()
-            status, headers, answer = await _answer(reader)
+            wish = f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
+            connection.writer.write(f"{self.head}{wish}".encode() + self.body)
+            status, headers, answer = await _answer(connection.reader)
         except BaseException:
-            writer.close()
+            connection.writer.close()
             raise
-        if not keep or headers.get("connection", "").lower() == "close":
-            if keep:
-                self.counts["asked to connect anew"] += 1
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-            streams = None
+        closes = headers.get("connection", "").lower() == "close"
+        if closes and keep:
+            self.counts["asked to connect anew"] += 1
+        if closes or not keep:
+            connection.writer.close()
         if status != 200 or self.expected not in answer:
             raise ValueError(f"{status} {answer[:200]!r}")
-        return streams
+        return None if closes or not keep else connection
 
     async def tell(self) -> None:
         """Every second, all of it."""
