@@ -37,7 +37,7 @@ def timeout_seconds(model: PaddleModel) -> int:
 def grace_seconds(model: PaddleModel) -> int:
     """How long a pod may take to end: it still accepts, then it finishes what it has.
 
-    There is no preStop hook: the server accepts requests after SIGTERM, until nobody sends any more.
+    There is no preStop hook: the server goes on accepting requests for its drain time after SIGTERM.
     """
     server = model.spec.server or Server()
     drain = DEFAULT_DRAIN_SECONDS if server.drain_seconds is None else server.drain_seconds
