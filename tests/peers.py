@@ -42,7 +42,7 @@ def _make(interpreter: Path) -> None:
     venv.create(_FOLDER, with_pip=True, symlinks=True)
     # Without the variables by which an outer environment would redirect pip.
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PIP_TARGET", "PIP_PREFIX"}}
-    command = [interpreter, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run(
         [*command, "--require-hashes", "--only-binary", ":all:", "-r", _REQUIREMENTS],
         env=environment,

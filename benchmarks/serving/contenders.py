@@ -1,11 +1,11 @@
 """The programs that are compared; each is started once per workload and stays up during all rounds."""
 
-import base64
 import os
 import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
@@ -14,55 +14,105 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import psutil
 
-from benchmarks.serving.load import Target
 from benchmarks.serving.workloads import Workload
+from tests import peers
 
 NAIVE_WORKERS = 4
 BARE_PROCESSES = 2
-_PATIENCE = 120.0
+TITLES = {
+    "ours": "paddlemodel-server",
+    "mosec": "mosec 0.9.8",
+    "KServe": "KServe paddleserver",
+    "naive": f"Flask, gunicorn -w {NAIVE_WORKERS}",
+    "bare": f"{BARE_PROCESSES} bare predictors",
+}
+_PATIENCE = 180.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Server:
     name: str
     process: psutil.Process
-    target: Target
+    port: int
+
+    def _family(self) -> list[psutil.Process]:
+        return [self.process, *self.process.children(recursive=True)]
 
     def cpu_seconds(self) -> float:
         """Of the whole family of processes."""
-        return _cpu_seconds([self.process, *self.process.children(recursive=True)])
+        return _cpu_seconds(self._family())
+
+    def memory_mb(self) -> float:
+        """Of the whole family; pages that several processes share count once (PSS)."""
+        total = 0
+        for process in self._family():
+            try:
+                total += process.memory_full_info().pss
+            except psutil.NoSuchProcess:
+                continue
+        return total / 1e6
 
 
-@contextmanager
-def ours(workload: Workload, logs: Path) -> Iterator[Server]:
-    port = _free_port()
-    environment = os.environ | {
-        "PADDLEMODEL_NAME": "bench",
-        "PADDLEMODEL_MODEL_DIR": str(workload.model),
-        "PADDLEMODEL_PORT": str(port),
-        "PADDLEMODEL_BIND": "127.0.0.1",
-        "PADDLEMODEL_TASK": workload.task,
-        "PADDLEMODEL_LOG_LEVEL": "WARNING",
+def started(name: str, workload: Workload, folder: Path, form: str = "") -> "_Starting":
+    """A contender for a workload, as a context manager; `folder` gets its log."""
+    task = workload.tasks.get(form, "") if name == "ours" else ""
+    port, log = free_port(), folder / f"{workload.name}-{name}{'-task' * bool(task)}.log"
+    tensor = folder / f"{workload.name}.npy"
+    np.save(tensor, workload.tensor)
+    site = sysconfig.get_paths()["purelib"]
+    common = {"MODEL_DIR": str(workload.model), "GLOG_minloglevel": "2"}
+    common |= {"BENCH_SITE": site, "BENCH_TENSOR": str(tensor)}
+    common |= {"BENCH_BATCH": str(workload.batch), "BENCH_WORKERS": str(workload.workers)}
+    if name == "ours":
+        return _Starting(name, our_command(), our_settings(workload.model, port, task), port, "/readyz", log)
+    if name == "naive":
+        command = [sys.executable, "-m", "gunicorn", "-w", str(NAIVE_WORKERS), "-b", f"127.0.0.1:{port}"]
+        command += ["--no-control-socket", "benchmarks.serving.naive_app:app"]
+        return _Starting(name, command, common, port, "/", log)
+    options = {
+        "mosec": ["--address", "127.0.0.1", "--port", str(port), "--timeout", "60000"],
+        "KServe": [f"--http_port={port}", "--enable_grpc=false"],
     }
-    command = [str(Path(sys.executable).with_name("paddlemodel-server")), "serve"]
-    with _running(command, environment, logs / "ours.log") as process:
-        _until_ok(port, "/readyz", process, logs / "ours.log")
-        yield Server(name="paddlemodel-server", process=process, target=workload.for_ours(port))
+    command = [str(peers.python()), "-m", f"benchmarks.serving.{name.lower()}_app", *options[name]]
+    path = {"mosec": "/metrics", "KServe": "/v2/models/bench/ready"}[name]
+    return _Starting(name, command, common | {"OMP_NUM_THREADS": "1"}, port, path, log)
 
 
-@contextmanager
-def naive(workload: Workload, logs: Path) -> Iterator[Server]:
-    port = _free_port()
-    command = [sys.executable, "-m", "gunicorn", "-w", str(NAIVE_WORKERS), "-b", f"127.0.0.1:{port}"]
-    command += ["--no-control-socket", "benchmarks.serving.naive_app:app"]
-    environment = os.environ | {"MODEL_DIR": str(workload.model), "GLOG_minloglevel": "2"}
-    with _running(command, environment, logs / "naive.log") as process:
-        _until_ok(port, "/", process, logs / "naive.log")
-        yield Server(
-            name=f"Flask, gunicorn -w {NAIVE_WORKERS}", process=process, target=workload.for_naive(port)
-        )
+def our_command() -> list[str]:
+    return [str(Path(sys.executable).with_name("paddlemodel-server")), "serve"]
+
+
+def our_settings(model: Path, port: int, task: str = "") -> dict[str, str]:
+    """The defaults, but for where the model and the port are."""
+    settings = {"NAME": "bench", "MODEL_DIR": str(model), "PORT": str(port), "BIND": "127.0.0.1"}
+    settings |= {"LOG_LEVEL": "WARNING"} | ({"TASK": task} if task else {})
+    return {f"PADDLEMODEL_{name}": value for name, value in settings.items()}
+
+
+class _Starting:
+    """Starts on entering the context, waits until it is ready, and ends it."""
+
+    def __init__(
+        self, name: str, command: list[str], environment: dict[str, str], port: int, path: str, log: Path
+    ) -> None:
+        self._name, self._command, self._port, self._path, self._log = name, command, port, path, log
+        self._environment = os.environ | environment
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Server:
+        try:
+            process = self._stack.enter_context(running(self._command, self._environment, self._log))
+            _until_ok(self._port, self._path, process, self._log)
+        except BaseException:
+            self._stack.close()
+            raise
+        return Server(name=self._name, process=process, port=self._port)
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
 
 
 class Bare:
@@ -83,26 +133,24 @@ class Bare:
 
 
 @contextmanager
-def bare(workload: Workload, logs: Path) -> Iterator[Bare]:
-    body = base64.b64encode(workload.naive_body).decode()
+def bare(workload: Workload, folder: Path) -> Iterator[Bare]:
+    tensor = folder / f"{workload.name}.npy"
+    np.save(tensor, workload.tensor)
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOG_minloglevel": "2"}
-    command = [sys.executable, "-m", "benchmarks.serving.bare", str(workload.model), workload.kind, body]
+    command = [sys.executable, "-m", "benchmarks.serving.bare", str(workload.model), str(tensor)]
     with ExitStack() as stack:
-        log = stack.enter_context((logs / "bare.log").open("w"))
-        processes = [
-            stack.enter_context(
-                subprocess.Popen(
-                    command,
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    text=True,
-                    env=environment,
-                )
+        log = stack.enter_context((folder / f"{workload.name}-bare.log").open("w"))
+        processes = []
+        for _ in range(BARE_PROCESSES):
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=environment,
             )
-            for _ in range(BARE_PROCESSES)
-        ]
-        for process in processes:
+            processes.append(stack.enter_context(process))
             stack.callback(process.kill)
         for process in processes:
             while _line(process) != "ready":
@@ -130,7 +178,8 @@ def _line(process: subprocess.Popen[str]) -> str:
 
 
 @contextmanager
-def _running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[psutil.Process]:
+def running(command: list[str], environment: dict[str, str], log: Path) -> Iterator[psutil.Process]:
+    """A program and, at the end, the end of its whole family."""
     with log.open("w") as output:
         started = subprocess.Popen(
             command,
@@ -174,7 +223,7 @@ def _until_ok(port: int, path: str, process: psutil.Process, log: Path) -> None:
     raise RuntimeError(f"the server did not become ready:\n{log.read_text()[-3000:]}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

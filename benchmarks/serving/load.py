@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from array import array
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
 
@@ -30,6 +30,16 @@ class Target:
     path: str
     content_type: str
     body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def request(self) -> bytes:
+        """As HTTP."""
+        more = "".join(f"{name}: {value}\r\n" for name, value in self.headers.items())
+        head = (
+            f"POST {self.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {self.content_type}\r\n{more}"
+            f"Content-Length: {len(self.body)}\r\n\r\n"
+        )
+        return head.encode() + self.body
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,10 +60,10 @@ def measure(target: Target, concurrency: int, seconds: float) -> Measured:
 
 
 def _own(target: Target, concurrency: int, seconds: float) -> Measured:
-    arguments = [str(target.port), target.path, target.content_type, str(concurrency), str(seconds)]
+    arguments = [str(target.port), str(concurrency), str(seconds)]
     command = [sys.executable, "-m", "benchmarks.serving.load", *arguments]
     done = subprocess.run(
-        command, input=target.body, stdout=subprocess.PIPE, check=True, timeout=seconds + 60
+        command, input=target.request(), stdout=subprocess.PIPE, check=True, timeout=seconds + 60
     )
     return Measured(**json.loads(done.stdout))
 
@@ -65,7 +75,8 @@ def _wrk(target: Target, concurrency: int, seconds: float) -> Measured:
         script.write_text(
             f'local file = io.open("{body}", "rb")\nwrk.method = "POST"\nwrk.body = file:read("*a")\n'
             f'wrk.headers["Content-Type"] = "{target.content_type}"\n'
-            "function done(summary, latency)\n"
+            + "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in target.headers.items())
+            + "function done(summary, latency)\n"
             "  local e = summary.errors\n"
             '  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration,'
             " e.status + e.connect + e.read + e.write + e.timeout,"
@@ -140,21 +151,17 @@ async def _keep_busy(run: _Run, port: int) -> None:
         await closed
 
 
-async def _client(target: Target, concurrency: int, seconds: float) -> Measured:
-    head = (
-        f"POST {target.path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {target.content_type}\r\n"
-        f"Content-Length: {len(target.body)}\r\n\r\n"
-    )
+async def _client(port: int, request: bytes, concurrency: int, seconds: float) -> Measured:
     start = time.perf_counter() + WARM_UP_SECONDS
-    run = _Run(head.encode() + target.body, start, start + seconds)
-    connections = [asyncio.create_task(_keep_busy(run, target.port)) for _ in range(concurrency)]
+    run = _Run(request, start, start + seconds)
+    connections = [asyncio.create_task(_keep_busy(run, port)) for _ in range(concurrency)]
     finished, left = await asyncio.wait(connections, timeout=WARM_UP_SECONDS + seconds + _GRACE_SECONDS)
     for connection in left:
         connection.cancel()
     run.errors += len(left) + sum(connection.exception() is not None for connection in finished)
     done = sorted(run.latencies)
     if not done:
-        raise RuntimeError(f"port {target.port} answered nothing in {seconds} s")
+        raise RuntimeError(f"port {port} answered nothing in {seconds} s")
     return Measured(
         rate=len(done) / seconds,
         p50_ms=1000 * done[len(done) // 2],
@@ -164,9 +171,9 @@ async def _client(target: Target, concurrency: int, seconds: float) -> Measured:
     )
 
 
-def _main(port: str, path: str, content_type: str, concurrency: str, seconds: str) -> None:
-    target = Target(port=int(port), path=path, content_type=content_type, body=sys.stdin.buffer.read())
-    measured = uvloop.run(_client(target, int(concurrency), float(seconds)))
+def _main(port: str, concurrency: str, seconds: str) -> None:
+    request = sys.stdin.buffer.read()
+    measured = uvloop.run(_client(int(port), request, int(concurrency), float(seconds)))
     print(json.dumps(asdict(measured)))
 
 

@@ -1,4 +1,4 @@
-"""The rival: what a tutorial on serving a Paddle model with Flask and gunicorn arrives at."""
+"""A rival: what a tutorial on serving a Paddle model with Flask and gunicorn arrives at."""
 
 import os
 from pathlib import Path
@@ -28,13 +28,16 @@ def tensor() -> Response:
     return jsonify({"prediction": run(np.array(request.get_json()["data"], dtype="float32")).tolist()})
 
 
+@app.post("/raw")
+def raw() -> Response:
+    answer = run(np.frombuffer(request.get_data(), "float32").reshape(1, 3, 224, 224))
+    return Response(answer.tobytes(), content_type="application/octet-stream")
+
+
 @app.post("/image")
 def image() -> Response:
     picture = cv2.imdecode(np.frombuffer(request.get_data(), np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
-    width = min(192, int(np.ceil(48 * picture.shape[1] / picture.shape[0])))
-    padded = np.zeros((1, 3, 48, 192), "float32")
-    scaled = cv2.resize(picture, (width, 48)).astype("float32") / 255
-    padded[0, :, :, :width] = ((scaled - 0.5) / 0.5).transpose(2, 0, 1)
-    scores = run(padded)[0]
+    scaled = cv2.cvtColor(cv2.resize(picture, (224, 224)), cv2.COLOR_BGR2RGB).astype("float32") / 255
+    scores = run(np.ascontiguousarray(((scaled - 0.5) / 0.5).transpose(2, 0, 1)[None]))[0]
     return jsonify({"class_id": int(scores.argmax()), "score": float(scores.max())})

@@ -1,17 +1,19 @@
 """What is asked of the contenders: two models, the bodies that go to each of them, and the right answers."""
 
 import json
+import os
 import subprocess
 import sys
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.serving.load import Target
-from tests import models
 
 _MLP = """
 import sys, paddle
@@ -22,83 +24,201 @@ model.eval()
 spec = paddle.static.InputSpec([None, 16], "float32", name="x")
 paddle.jit.save(model, sys.argv[1], input_spec=[spec])
 """
-_TEXTLINE_TASK = {
+_CONVNET = """
+import sys, paddle
+from paddle.vision.models import mobilenet_v2
+paddle.seed(7)
+model = mobilenet_v2()
+model.eval()
+spec = paddle.static.InputSpec([None, 3, 224, 224], "float32", name="x")
+paddle.jit.save(model, sys.argv[1], input_spec=[spec])
+"""
+_IMAGE_TASK = {
     "type": "ImageClassification",
-    "labels": ["0", "180"],
-    "resize": "Pad",
-    "channelOrder": "BGR",
+    "resize": "Stretch",
     "mean": [0.5, 0.5, 0.5],
     "std": [0.5, 0.5, 0.5],
-    "width": 192,
-    "height": 48,
+    "activation": "None",
+    "topK": 1,
 }
+OCTETS = "application/octet-stream"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """One form of a request, as one contender takes it."""
+
+    path: str
+    body: bytes
+    content_type: str
+    headers: dict[str, str] = field(default_factory=dict)
+    read: str = ""  # how the answer is read: octets, v2, v2-binary, naive or class
+
+    def at(self, port: int) -> Target:
+        return Target(
+            port=port, path=self.path, content_type=self.content_type, body=self.body, headers=self.headers
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Workload:
+    """A model, and what is sent to each contender that takes part, by body form and contender."""
+
     name: str
-    kind: str  # tensor | image
+    title: str
     model: Path
-    task: str
-    our_body: bytes
-    naive_body: bytes
+    asks: dict[str, dict[str, Ask]]  # form -> contender -> request
+    concurrencies: dict[str, tuple[int, ...]]  # form -> open connections
+    tensor: NDArray[np.float32]  # what every body says
+    batch: int  # rows of a run, where a contender must be told
+    workers: int  # processes with a predictor, where a contender must be told
+    tasks: dict[str, str] = field(default_factory=dict)  # form -> task of our server, where it is not Tensors
 
     @property
-    def content_type(self) -> str:
-        return "application/json" if self.kind == "tensor" else "image/jpeg"
-
-    def for_ours(self, port: int) -> Target:
-        path = "/v2/models/bench/infer" if self.kind == "tensor" else "/predict"
-        return Target(port=port, path=path, content_type=self.content_type, body=self.our_body)
-
-    def for_naive(self, port: int) -> Target:
-        return Target(port=port, path=f"/{self.kind}", content_type=self.content_type, body=self.naive_body)
+    def contenders(self) -> list[str]:
+        return list(dict.fromkeys(name for asks in self.asks.values() for name in asks))
 
 
 def mlp(folder: Path) -> Workload:
-    exported = folder / "mlp" / "inference"
-    subprocess.run([sys.executable, "-W", "ignore", "-c", _MLP, exported], check=True, capture_output=True)
-    data = np.linspace(-1, 1, 16, dtype=np.float32).tolist()
-    tensor = {"name": "x", "shape": [1, 16], "datatype": "FP32", "data": data}
+    tensor = np.linspace(-1, 1, 16, dtype=np.float32)[None]
+    v2 = _v2(tensor)
     return Workload(
-        name="small MLP (16-64-64-4, random weights), JSON",
-        kind="tensor",
-        model=exported.parent,
-        task='{"type":"Tensors"}',
-        our_body=json.dumps({"inputs": [tensor]}).encode(),
-        naive_body=json.dumps({"data": [data]}).encode(),
+        name="mlp",
+        title="small MLP (16-64-64-4, random weights)",
+        model=_exported(folder / "mlp", _MLP, pir=True),
+        asks={
+            "raw": {"ours": _octets(tensor), "mosec": _mosec(tensor)},
+            "V2 JSON": {
+                "ours": v2,
+                "KServe": v2,
+                "naive": Ask(
+                    path="/tensor",
+                    body=json.dumps({"data": tensor.tolist()}).encode(),
+                    content_type="application/json",
+                    read="naive",
+                ),
+            },
+        },
+        concurrencies={"raw": (1, 32, 64, 256), "V2 JSON": (1, 32)},
+        tensor=tensor,
+        batch=32,
+        workers=1,
     )
 
 
-def textline() -> Workload:
-    picture = models.text_line(picture_format="JPEG")
+def convnet(folder: Path) -> Workload:
+    shape = 1, 3, 224, 224
+    tensor = np.random.default_rng(7).normal(size=shape).astype(np.float32)
+    picture = _picture()
+    binary = _v2_binary(tensor)
     return Workload(
-        name=f"text line orientation (trained, 3x48x192), JPEG of {len(picture) / 1000:.1f} kB",
-        kind="image",
-        model=models.trained_model("textline-orientation"),
-        task=json.dumps(_TEXTLINE_TASK),
-        our_body=picture,
-        naive_body=picture,
+        name="convnet",
+        title="mobilenet_v2 (random weights, 3x224x224, 602 kB as float32)",
+        model=_exported(folder / "convnet", _CONVNET, pir=False),
+        asks={
+            "raw": {
+                "ours": _octets(tensor),
+                "mosec": _mosec(tensor),
+                "naive": Ask(path="/raw", body=tensor.tobytes(), content_type=OCTETS, read="octets"),
+            },
+            "V2 binary": {"ours": binary, "KServe": binary},
+            "JPEG": {
+                "ours": Ask(path="/predict", body=picture, content_type="image/jpeg", read="class"),
+                "naive": Ask(path="/image", body=picture, content_type="image/jpeg", read="class"),
+            },
+        },
+        concurrencies={"raw": (1, 32), "V2 binary": (1, 32), "JPEG": (1, 32)},
+        tensor=tensor,
+        batch=8,
+        workers=2,
+        tasks={"JPEG": json.dumps(_IMAGE_TASK)},
     )
 
 
-def check_same_answer(our: Target, naive: Target) -> None:
-    """A wrong answer is not a fast answer."""
-    mine, theirs = _ask(our), _ask(naive)
-    if "outputs" in mine:
-        same = np.allclose(np.ravel(mine["outputs"][0]["data"]), np.ravel(theirs["prediction"]), atol=1e-4)
-    else:
-        same = mine["class_id"] == theirs["class_id"] and abs(mine["score"] - theirs["score"]) < 1e-3
-    if not same:
-        raise RuntimeError(f"the contenders disagree: {mine} and {theirs}")
+def _exported(folder: Path, program: str, *, pir: bool) -> Path:
+    environment = os.environ | {"FLAGS_enable_pir_api": str(int(pir)), "GLOG_minloglevel": "2"}
+    command = [sys.executable, "-W", "ignore", "-c", program, str(folder / "inference")]
+    subprocess.run(command, check=True, capture_output=True, env=environment)
+    return folder
 
 
-def _ask(target: Target) -> dict[str, Any]:
+def _octets(tensor: NDArray[np.float32]) -> Ask:
+    return Ask(
+        path="/predict",
+        body=tensor.tobytes(),
+        content_type=OCTETS,
+        headers={"Accept": OCTETS},
+        read="octets",
+    )
+
+
+def _mosec(tensor: NDArray[np.float32]) -> Ask:
+    return Ask(path="/inference", body=tensor.tobytes(), content_type=OCTETS, read="octets")
+
+
+def _v2(tensor: NDArray[np.float32]) -> Ask:
+    entry = {
+        "name": "x",
+        "shape": list(tensor.shape),
+        "datatype": "FP32",
+        "data": tensor.reshape(-1).tolist(),
+    }
+    return Ask(
+        path="/v2/models/bench/infer",
+        body=json.dumps({"inputs": [entry]}).encode(),
+        content_type="application/json",
+        read="v2",
+    )
+
+
+def _v2_binary(tensor: NDArray[np.float32]) -> Ask:
+    """The Open Inference Protocol's binary extension: JSON, then the tensor's bytes."""
+    entry = {"name": "x", "shape": list(tensor.shape), "datatype": "FP32"}
+    head = json.dumps(
+        {
+            "inputs": [entry | {"parameters": {"binary_data_size": tensor.nbytes}}],
+            "parameters": {"binary_data_output": True},
+        }
+    ).encode()
+    return Ask(
+        path="/v2/models/bench/infer",
+        body=head + tensor.tobytes(),
+        content_type=OCTETS,
+        headers={"Inference-Header-Content-Length": str(len(head))},
+        read="v2-binary",
+    )
+
+
+def _picture() -> bytes:
+    """A JPEG of 640 x 480, about 30 kB."""
+    noise = np.random.default_rng(7).integers(0, 255, (15, 20, 3), np.uint8)
+    picture = cv2.resize(noise, (640, 480), interpolation=cv2.INTER_CUBIC)
+    encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, 90])[1]
+    return encoded.tobytes()
+
+
+def answer(target: Target, read: str) -> NDArray[np.float32]:
+    """Ask once, and read what every contender's answer has in common: the first output's numbers."""
     request = urllib.request.Request(
-        f"http://127.0.0.1:{target.port}{target.path}", target.body, method="POST"
+        f"http://127.0.0.1:{target.port}{target.path}", target.body, target.headers, method="POST"
     )
     request.add_header("Content-Type", target.content_type)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        body = json.load(answer)
-    assert isinstance(body, dict)
-    return body
+    with urllib.request.urlopen(request, timeout=60) as reply:
+        body, headers = reply.read(), reply.headers
+    if read == "octets":
+        return np.frombuffer(body, np.float32)
+    if read == "v2-binary" and (length := headers.get("Inference-Header-Content-Length")):
+        return np.frombuffer(body[int(length) :], np.float32)
+    found: dict[str, Any] = json.loads(body)
+    if read == "class":
+        return np.array([found["class_id"], found["score"]], np.float32)
+    data = found["prediction"] if read == "naive" else found["outputs"][0]["data"]
+    return np.ravel(np.array(data, np.float32))
+
+
+def check_same_answer(answers: dict[str, NDArray[np.float32]]) -> None:
+    """A wrong answer is not a fast answer."""
+    (first, expected), *others = answers.items()
+    for name, found in others:
+        if found.shape != expected.shape or not np.allclose(found, expected, atol=2e-3, rtol=2e-3):
+            raise RuntimeError(f"{first} and {name} disagree: {expected[:5]} and {found[:5]}")

@@ -28,7 +28,7 @@ async def test_the_clients_count_is_the_servers(head: bytes, errors: bool, conne
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         target = Target(port=server.sockets[0].getsockname()[1], path="/", content_type="x/y", body=b"b")
-        measured = await _client(target, concurrency=4, seconds=0.3)
+        measured = await _client(target.port, target.request(), concurrency=4, seconds=0.3)
     assert 0 < measured.requests <= answered
     assert measured.errors == (measured.requests if errors else 0)
     assert 0 < measured.p50_ms <= measured.p99_ms
