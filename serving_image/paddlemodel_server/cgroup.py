@@ -3,7 +3,6 @@
 `supervisor` asks. The host's CPU count and memory say nothing about a container.
 """
 
-import resource
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -52,14 +51,6 @@ def oom_kills(membership: str, root: Path = ROOT) -> int:
 def private_bytes(pid: int, proc: Path = PROC) -> int:
     """A process's own memory: no file's, and not the requests' shared slots; 0 once it ended."""
     return _fields(proc / str(pid) / "status").get("RssAnon", 0) * _KIB
-
-
-def raise_descriptor_limit() -> int:
-    """Allow as many open descriptors as may be allowed: every connection takes one; returns how many."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return hard
 
 
 def _folders(membership: str, controller: str, root: Path) -> Iterator[tuple[int, Path]]:

@@ -50,7 +50,8 @@ def load(settings: Settings, runtime: Runtime, index: int, began: float) -> Load
         index: this owner's number.
         began: when this process was started, in monotonic seconds.
     """
-    while index and Learned.load(runtime.folder) is None:
+    board = boards.Board(runtime.board_fd)
+    while index and not board.sized:  # until then the supervisor may find that this owner is one too many
         time.sleep(0.02)
     try:
         located = files.locate(settings.model_dir)
@@ -133,7 +134,7 @@ def _lost(reason: str) -> NoReturn:
     os._exit(LOST)
 
 
-def _guarded(prepared: warmup.Prepared, block: boards.OwnerBlock) -> warmup.Prepared:
+def _guarded(prepared: warmup.Prepared, block: boards.OwnerBlock, metered: metrics.Owner) -> warmup.Prepared:
     def learned(cap: int) -> None:
         block.cap = cap
 
@@ -145,6 +146,7 @@ def _guarded(prepared: warmup.Prepared, block: boards.OwnerBlock) -> warmup.Prep
         lost=_lost,
         learned=learned,
     )
+    guarded.ran_out = metered.out_of_memory
     return replace(prepared, predictor=guarded)
 
 
@@ -169,14 +171,15 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     _publish(loaded, settings, runtime, block)
-    prepared = _guarded(loaded.prepared, block)
+    metered = metrics.Owner(runtime.counters_fd, index)
+    prepared = _guarded(loaded.prepared, block, metered)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         with runtime.socket(index) as address:
             Path(address).unlink(missing_ok=True)
             listener.bind(address)
         listener.listen(boards.MAX_FRONTS)
         block.state = boards.READY
-        Loop(prepared, settings, block, metrics.Owner(runtime.counters_fd, index)).serve(listener)
+        Loop(prepared, settings, block, metered).serve(listener)
 
 
 def _publish(loaded: Loaded, settings: Settings, runtime: Runtime, block: boards.OwnerBlock) -> None:

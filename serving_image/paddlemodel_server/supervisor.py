@@ -164,7 +164,6 @@ def _serve(settings: Settings, folder: Path) -> int:
             "outputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.outputs],
             "cpu_limit": cpus,
             "memory_limit_mib": memory >> 20,
-            "descriptors": cgroup.raise_descriptor_limit(),
         },
     )
     board = boards.Board(board_fd)

@@ -1,6 +1,5 @@
 """What the kernel tells about the container: limits, kills, memory."""
 
-import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +11,6 @@ from paddlemodel_server.cgroup import (
     memory_limit,
     oom_kills,
     private_bytes,
-    raise_descriptor_limit,
 )
 
 MACHINE = 1 << 34
@@ -103,13 +101,3 @@ def test_private_memory_counts_what_is_written_and_not_what_is_shared() -> None:
         assert 40 << 20 < private_bytes(child.pid) < 110 << 20
         child.stdin.close()
     assert private_bytes(child.pid) == 0
-
-
-def test_every_descriptor_that_may_be_opened_is_allowed() -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
-        assert raise_descriptor_limit() == hard
-        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (hard, hard)
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
