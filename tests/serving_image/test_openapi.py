@@ -26,7 +26,7 @@ PICTURE = '{"type":"ImageClassification","labels":["zero","one"],"mean":[0,0,0],
 SECONDS = 200  # of a schemathesis run, on a busy machine
 
 
-@pytest.fixture(scope="module", params=["mixed", "pair", "picture"])
+@pytest.fixture(scope="module", params=["mixed", "pair", "thumbnail"])
 def described(
     request: pytest.FixtureRequest,
     exported: Callable[[str, str], Path],
@@ -34,7 +34,7 @@ def described(
 ) -> Iterator[Server]:
     """Servers of three models: open dimensions, two inputs and two outputs, pictures."""
     name = request.param
-    task = {"task": PICTURE} if name == "picture" else {}
+    task = {"task": PICTURE} if name == "thumbnail" else {}
     with serving(exported("pir", name), tmp_path_factory.mktemp("openapi"), name=name, **task) as running:
         yield running
 

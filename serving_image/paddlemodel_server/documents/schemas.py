@@ -39,7 +39,7 @@ def components(served: Served) -> Schema:
         "Live": obj({"live": {"const": True}}),
         "Ready": obj({"ready": {"type": "boolean"}}),
         "ModelReady": obj({"name": {"const": served.name}, "ready": {"type": "boolean"}}),
-        "Models": obj({"models": _tuple([{"const": served.name}])}),
+        "Models": obj({"models": {"const": [served.name]}}),
         "Server": obj(
             {
                 "name": {"const": "paddlemodel-server"},
