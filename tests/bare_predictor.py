@@ -18,12 +18,18 @@ from paddlemodel_server import files
 Arrays = dict[str, NDArray[np.generic]]
 
 
-def predict(model: Path, inputs: Mapping[str, NDArray[np.generic]]) -> Arrays:
-    """Run the model in `model` once; the outputs by name, in the model's order."""
+def predict(model: Path, inputs: Mapping[str, NDArray[np.generic]], *, onednn: bool = True) -> Arrays:
+    """Run the model in `model` once; the outputs by name, in the model's order.
+
+    oneDNN is on as it is by Paddle's default, but for models that fail with it.
+    """
     packed = io.BytesIO()
     np.savez(packed, **dict(inputs))  # type: ignore[arg-type]  # numpy's stub forgets that these are arrays
     answer = subprocess.run(
-        [sys.executable, __file__, model], input=packed.getvalue(), capture_output=True, check=True
+        [sys.executable, __file__, model, str(int(onednn))],
+        input=packed.getvalue(),
+        capture_output=True,
+        check=True,
     )
     return dict(np.load(io.BytesIO(answer.stdout)))
 
@@ -39,7 +45,7 @@ def textline_tensor(picture: bytes) -> NDArray[np.float32]:
     return tensor
 
 
-def _main(folder: str) -> None:
+def _main(folder: str, onednn: str) -> None:
     # imported here: only the child process may load Paddle
     from paddle import inference  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
 
@@ -49,6 +55,8 @@ def _main(folder: str) -> None:
     model = files.locate(Path(folder))
     config = inference.Config(str(model.program), str(model.params))
     config.disable_glog_info()
+    if onednn == "0":
+        config.disable_onednn()
     predictor = inference.create_predictor(config)
     for name, array in np.load(io.BytesIO(sys.stdin.buffer.read())).items():
         predictor.get_input_handle(name).copy_from_cpu(array)
@@ -59,4 +67,4 @@ def _main(folder: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(sys.argv[1])
+    _main(*sys.argv[1:])

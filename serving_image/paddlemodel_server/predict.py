@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from paddlemodel_server import formats
 from paddlemodel_server.engine import Engine
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.explain import explain
 from paddlemodel_server.files import ModelFiles
 from paddlemodel_server.model import Model
 
@@ -27,6 +29,7 @@ with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
     warnings.simplefilter("ignore")
     import paddle
     from paddle import inference
+    from paddle.base import core
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -50,7 +53,12 @@ class Predictor:
     """A model that is ready to run."""
 
     def __init__(self, files: ModelFiles, model: Model, engine: Engine) -> None:
-        self._predictor = inference.create_predictor(_config(files, engine))
+        try:
+            self._predictor = inference.create_predictor(_config(files, engine))
+        except Exception as error:
+            if unknown := unknown_operators(files):  # Paddle itself names none of a PIR program
+                raise explain(str(error), unknown) from error
+            raise
         names = self._predictor.get_input_names()
         given = [t.name for t in model.inputs]
         if sorted(names) != sorted(given):
@@ -120,6 +128,12 @@ def _gpu(config: inference.Config, engine: Engine) -> None:
 
 
 def _tensorrt(config: inference.Config, engine: Engine) -> None:
+    if inference.get_trt_compile_version() == (0, 0, 0):
+        raise StartError(
+            "NoTensorRT",
+            "PADDLEMODEL_TENSORRT is true, but this image's Paddle is built without TensorRT; leave it out, "
+            "or use an image that has it.",
+        )
     config.enable_tensorrt_engine(
         workspace_size=engine.workspace_mb << 20,
         max_batch_size=engine.max_rows,
@@ -130,6 +144,12 @@ def _tensorrt(config: inference.Config, engine: Engine) -> None:
     )
     config.enable_tuned_tensorrt_dynamic_shape(str(engine.shapes), True)
     config.set_optim_cache_dir(str(engine.cache))
+
+
+def unknown_operators(files: ModelFiles) -> list[str]:
+    """The program's operators that this Paddle does not have."""
+    known = {*core.get_all_op_names(), *core._get_registered_phi_kernels(), *dir(core.pir.ops)}  # noqa: SLF001 - no public name
+    return sorted(set(formats.read(files).operators) - known)
 
 
 def version() -> str:

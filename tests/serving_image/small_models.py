@@ -9,6 +9,9 @@ from paddle.static import InputSpec
 HOSTILE = "</script><img src=x onerror=document.title='owned'>"  # a name that is no markup
 
 
+DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "bfloat16"]
+
+
 class Known(paddle.nn.Layer):
     """Its answers are known without a predictor; one parameter, else Paddle writes no file for them."""
 
@@ -51,6 +54,49 @@ class Picture(paddle.nn.Layer):
         return self.linear(features) * 3
 
 
+class Every(Known):
+    """An input of every dtype, in the order of DTYPES, and an output of each: all columns, then all again."""
+
+    def forward(  # noqa: PLR0917 - Paddle looks for the inputs here
+        self, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any, i: Any, j: Any
+    ) -> Any:
+        columns = a, b, c, d, e, f, g, h, i, j
+        twice = [paddle.concat([x.astype("float64")] * 2, 1) for x in columns]  # it takes no uint8
+        outputs = [
+            twice[at].astype(columns[at].dtype) for at in range(len(DTYPES))
+        ]  # it converts no strict zip
+        return *outputs, h * self.two
+
+
+class Greedy(Known):
+    """Needs a megabyte of memory for each number of its input, and answers twice the input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide = self.create_parameter([262144], default_initializer=paddle.nn.initializer.Constant(1))
+
+    def forward(self, x: Any) -> Any:
+        return (x.unsqueeze(-1) * self.wide).max(axis=-1) * self.two
+
+
+class Complex(Known):
+    """Answers complex numbers."""
+
+    def forward(self, x: Any) -> Any:
+        return paddle.complex(x * self.two, x)
+
+
+class Fussy(Known):
+    """Says that it takes any number of columns, and fails unless there are eight."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = self.create_parameter([8, 8])
+
+    def forward(self, x: Any) -> Any:
+        return paddle.nn.functional.linear(x, self.weight)
+
+
 class Slow(paddle.nn.Layer):
     """Takes a good part of a second, and one row only."""
 
@@ -71,9 +117,15 @@ def main(folder: str) -> None:
         "mixed": (Mixed(), [InputSpec([None, None], "float32", "x")]),
         "pair": (Pair(), [InputSpec([None, 3], "float32", "x"), InputSpec([None, 1], "int64", "count")]),
         "picture": (Picture(), [InputSpec([None, 3, 32, 32], "float32", "image")]),
+        "thumbnail": (Picture(), [InputSpec([None, 3, 4, 4], "float32", "image")]),
         "picture-one": (Picture(), [InputSpec([1, 3, 32, 32], "float32", "image")]),
         "hostile": (Picture(), [InputSpec([None, 3, 32, 32], "float32", HOSTILE)]),
         "slow": (Slow(), [InputSpec([1, 4], "float32", "x")]),
+        "every": (Every(), [InputSpec([None, 3], dtype, f"x_{dtype}") for dtype in DTYPES]),
+        "complex": (Complex(), [InputSpec([None, 3], "float32", "x")]),
+        "greedy": (Greedy(), [InputSpec([None, None], "float32", "x")]),
+        "four": (Picture(), [InputSpec([4, 3, 32, 32], "float32", "image")]),
+        "fussy": (Fussy(), [InputSpec([None, None], "float32", "x")]),
         "coupled": (Coupled(), [InputSpec([None, 4], "float32", "x")]),
     }
     for name, (layer, spec) in models.items():

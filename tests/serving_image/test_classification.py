@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from tests import bare_predictor
-from tests.models import ModelName, text_line, trained_model
-from tests.serving_image.servers import Server, serving, tensor
+from tests.models import text_line, trained_model
+from tests.serving_image.servers import Server, serving
 
 PLAIN = '"mean":[0,0,0],"std":[1,1,1]'
 
@@ -80,24 +80,3 @@ def test_a_trained_classifier_reads_which_way_up(tmp_path: Path) -> None:
             (scores,) = bare_predictor.predict(folder, {"x": bare_predictor.textline_tensor(line)}).values()
             for entry in answer["top_k"]:
                 assert entry["score"] == pytest.approx(scores[0][entry["class_id"]], abs=2e-2)
-
-
-@pytest.mark.parametrize(
-    ("name", "shape"), [("character-rec", (1, 3, 48, 160)), ("table-structure", (1, 3, 488, 488))]
-)
-def test_trained_models_answer_tensors_as_the_bare_predictor_does(
-    name: ModelName, shape: tuple[int, ...], tmp_path: Path
-) -> None:
-    folder = trained_model(name)
-    array = np.random.default_rng(1).random(shape, np.float32)
-    wanted = bare_predictor.predict(folder, {"x": array})
-    with serving(folder, tmp_path, name="trained", max_request_bytes=50_000_000) as server:
-        body = {"inputs": [tensor("x", "FP32", array)]}
-        answer = httpx.post(f"{server.url}/v2/models/trained/infer", json=body, timeout=60)
-        assert answer.status_code == 200
-        outputs = {output["name"]: output for output in answer.json()["outputs"]}
-        assert len(outputs) == len(wanted)
-        for name_, expected in wanted.items():
-            found = np.array(outputs[name_]["data"]).reshape(outputs[name_]["shape"])
-            assert found.shape == expected.shape
-            assert np.allclose(found, expected, atol=1e-3)

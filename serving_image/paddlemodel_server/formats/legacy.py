@@ -28,6 +28,8 @@ _DTYPES = {
     20: "uint8",
     21: "int8",
     22: "bfloat16",
+    23: "complex64",
+    24: "complex128",
 }
 _NO_PARAMETERS = {9, 10, 17}  # VarType of the feed list, the fetch list, raw values: persistable, never saved
 

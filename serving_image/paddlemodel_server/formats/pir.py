@@ -24,6 +24,8 @@ _DTYPES = {
     "t_f32": "float32",
     "t_f64": "float64",
     "t_bf16": "bfloat16",
+    "t_c64": "complex64",
+    "t_c128": "complex128",
 }
 
 

@@ -1,0 +1,67 @@
+"""A real owner that runs out of memory: Paddle itself fails, by the kernel's limit on address space."""
+
+import resource
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import numpy as np
+import psutil
+
+from tests.serving_image.servers import Server, eventually, metric, serving
+
+MIB = 1024 * 1024
+
+
+def limit(server: Server, room: int) -> psutil.Process:
+    """Let the owner have so many bytes more than it has now."""
+    (owner,) = server.processes("owner")
+    most = owner.memory_info().vms + room
+    owner.rlimit(psutil.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+    return owner
+
+
+def predict(server: Server, rows: int, columns: int) -> httpx.Response:
+    x = np.arange(rows * columns, dtype=np.float32)
+    headers = {
+        "Content-Type": "application/octet-stream",
+        "Accept": "application/octet-stream",
+        "X-Tensor-Shape": f"{rows},{columns}",
+    }
+    answer = httpx.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60)
+    if answer.status_code == 200:
+        assert np.allclose(np.frombuffer(answer.content, np.float32), x * 2, rtol=1e-5)
+    return answer
+
+
+def test_memory_that_runs_out_lowers_the_cap_not_the_server(
+    exported: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """Each number of the input takes a megabyte while the model runs."""
+    sample = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}
+    folder = tmp_path / "model"
+    folder.mkdir()
+    for file in exported("legacy", "greedy").iterdir():
+        (folder / file.name).symlink_to(file)
+    (folder / "warmup.json").write_text(httpx.Request("POST", "http://x", json=sample).content.decode())
+    with serving(folder, tmp_path, name="greedy", max_batch_size=16) as server:
+        assert metric(server, "paddle_batch_cap_rows") >= 4
+        assert predict(server, 16, 4).status_code == 200
+        owner = limit(server, 60 * MIB)
+        assert predict(server, 16, 16).status_code == 200  # 256 MiB and more, in parts
+        lowered = metric(server, "paddle_batch_cap_rows")
+        assert 1 <= lowered < 16
+        assert "memory ran out: the batch cap is lowered" in server.logged()
+        too_large = predict(server, 1, 4000)
+        assert (too_large.status_code, list(too_large.json())) == (413, ["error"])
+        assert predict(server, 2, 4).status_code == 200
+        assert server.processes("owner") == [owner]
+
+        owner.rlimit(psutil.RLIMIT_AS, (MIB, resource.RLIM_INFINITY))  # what used to fit does not any more
+        taken = [predict(server, 1, 16) for _ in range(5)]
+        assert [answer.status_code for answer in taken] == [429] * 4 + [503]
+        assert all("Retry-After" in answer.headers for answer in taken)
+        eventually(lambda: server.processes("owner") not in ([], [owner]), "a new owner")
+        eventually(server.ready, "ready again", 90)
+        assert predict(server, 16, 16).status_code == 200
+        assert "memory ran out 5 times in a row for rows that used to fit" in server.logged()
