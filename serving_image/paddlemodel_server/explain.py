@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.failures import said
 
 _UNKNOWN_OPERATOR = re.compile(r"Operator \(?(\w+)\)? (?:is not registered|does not have)")
 # How a PIR program with an operator, type or attribute of another Paddle fails; the first names no operator.
@@ -20,7 +21,6 @@ _DAMAGED = re.compile(
     r"Cannot read tensor desc|Not allowed to load partial data|model file is complete or damaged|"
     r"maybe the loaded file is not a paddle model"
 )
-_LONGEST = 400
 
 
 def explain(error_text: str, unknown: Sequence[str] = ()) -> StartError:
@@ -30,6 +30,7 @@ def explain(error_text: str, unknown: Sequence[str] = ()) -> StartError:
         error_text: what Paddle raised.
         unknown: the program's operators that the installed Paddle does not know, where the caller can tell.
     """
+    told = said(RuntimeError(error_text))
     named = _UNKNOWN_OPERATOR.search(error_text)
     operators = list(unknown) or ([named[1]] if named else [])
     if operators:
@@ -42,21 +43,13 @@ def explain(error_text: str, unknown: Sequence[str] = ()) -> StartError:
     if _UNKNOWN_TO_PIR.search(error_text):
         return StartError(
             "OtherPaddle",
-            f"The model is written in terms that the server's Paddle does not know ({said(error_text)}); "
+            f"The model is written in terms that the server's Paddle does not know ({told}); "
             "export it with PaddlePaddle 3.3, or use a newer server image.",
         )
     if _DAMAGED.search(error_text):
         return StartError(
             "MixedFiles",
-            f"Paddle cannot read the parameters for this program ({said(error_text)}); "
+            f"Paddle cannot read the parameters for this program ({told}); "
             "copy both files of the same export.",
         )
-    return StartError("ModelDoesNotLoad", f"Paddle cannot load the model: {said(error_text)}.")
-
-
-def said(text: str) -> str:
-    """The telling line of a Paddle error."""
-    text = re.sub(r"\s*\(at /[^)]*\)", "", text)  # where in Paddle's own source
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = [line for line in lines if line.startswith(("(", "[Hint")) or "Error:" in line]
-    return " ".join((telling or lines or ["it gives no reason"])[-2:])[:_LONGEST].rstrip(".")
+    return StartError("ModelDoesNotLoad", f"Paddle cannot load the model: {told}.")

@@ -148,7 +148,9 @@ def _tensorrt(config: inference.Config, engine: Engine) -> None:
 
 def unknown_operators(files: ModelFiles) -> list[str]:
     """The program's operators that this Paddle does not have."""
-    known = {*core.get_all_op_names(), *core._get_registered_phi_kernels(), *dir(core.pir.ops)}  # noqa: SLF001 - no public name
+    untyped: Any = core
+    kernels = untyped._get_registered_phi_kernels()  # noqa: SLF001 - there is no public name
+    known = {*untyped.get_all_op_names(), *kernels, *dir(untyped.pir.ops)}
     return sorted(set(formats.read(files).operators) - known)
 
 

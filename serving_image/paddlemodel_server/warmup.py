@@ -16,6 +16,7 @@ from paddlemodel_server import bfloat16, probe
 from paddlemodel_server.batch import warm_sizes
 from paddlemodel_server.engine import Array, Clock, Engine, Open, Runs
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.explain import explain
 from paddlemodel_server.failures import said
 from paddlemodel_server.model import Model
 
@@ -128,7 +129,7 @@ def _opened(opened: Open, engine: Engine) -> Runs:
     except StartError:
         raise
     except Exception as error:
-        raise StartError("ModelDoesNotLoad", f"Paddle cannot load the model: {said(error)}.") from error
+        raise explain(str(error)) from error
 
 
 def _collect_shapes(model: Model, opened: Open, options: Options, example: list[Array]) -> None:

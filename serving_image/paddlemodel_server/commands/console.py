@@ -24,6 +24,18 @@ def parser(command: str, description: str, epilog: str = "") -> argparse.Argumen
     )
 
 
+def tolerance(text: str) -> float:
+    """Parse a number that is not negative.
+
+    Raises:
+        ValueError: for argparse.
+    """
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise ValueError(text)
+    return number
+
+
 def console(*, stderr: bool = False) -> Console:
     """Where people read; plain text without folding where it is no terminal."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()

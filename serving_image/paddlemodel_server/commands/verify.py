@@ -160,15 +160,8 @@ def _tolerances(known: v2.Metadata, arguments: argparse.Namespace) -> dict[str, 
 
 def _tolerance(text: str) -> tuple[str, Tolerance]:
     name, _, numbers = text.rpartition("=")
-    rtol, atol = (_number(part) for part in numbers.split(","))
+    rtol, atol = (console.tolerance(part) for part in numbers.split(","))
     return name, Tolerance(rtol=rtol, atol=atol)
-
-
-def _number(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise ValueError(text)
-    return number
 
 
 def _count(text: str) -> int:
@@ -185,8 +178,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--record", action="store_true", help="write RECORDING instead of comparing with it")
     parser.add_argument("--count", type=_count, metavar="N", help="how many requests to make up (default 8)")
     add_made_up(parser)
-    parser.add_argument("--rtol", type=_number, default=RTOL, help=f"relative tolerance (default {RTOL:g})")
-    parser.add_argument("--atol", type=_number, default=ATOL, help=f"absolute tolerance (default {ATOL:g})")
+    parser.add_argument(
+        "--rtol", type=console.tolerance, default=RTOL, help=f"relative tolerance (default {RTOL:g})"
+    )
+    parser.add_argument(
+        "--atol", type=console.tolerance, default=ATOL, help=f"absolute tolerance (default {ATOL:g})"
+    )
     parser.add_argument(
         "--tolerance",
         type=_tolerance,

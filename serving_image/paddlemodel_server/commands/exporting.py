@@ -1,0 +1,170 @@
+"""What `export` does with Paddle, in a child process of its own: python -m … JOB.json.
+
+Whether Paddle writes PIR or legacy programs is decided by FLAGS_enable_pir_api when it is imported, so each
+format takes a process. The parent (export.py) writes the job and reads its answer; it never loads Paddle.
+"""
+
+import importlib
+import importlib.util
+import json
+import re
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import paddle
+
+Arrays = Mapping[str, np.ndarray[Any, np.dtype[Any]]]
+# What has weights; the default of Paddle's quantiser leaves out matmul, which is what Linear becomes.
+QUANTISED = ["conv2d", "depthwise_conv2d", "mul", "matmul", "matmul_v2"]
+
+
+class JobError(Exception):
+    """Why the job cannot be done, in one sentence."""
+
+
+def save(job: Mapping[str, Any]) -> None:
+    """Export the layer, and record what the live layer answers to the samples."""
+    layer = _layer(job["target"])
+    if job["weights"]:
+        layer.set_state_dict(paddle.load(job["weights"]))
+    state = Path(job["state"])
+    if state.is_file():  # the other format was first: a factory may make other random numbers each time
+        layer.set_state_dict(paddle.load(str(state)))
+    else:
+        paddle.save(layer.state_dict(), str(state))
+    layer.eval()
+    for number, inputs in enumerate(job["samples"]):
+        with paddle.no_grad():
+            answer = layer(*(paddle.to_tensor(array) for array in _loaded(inputs).values()))
+        outputs = {f"{at}": tensor.numpy() for at, tensor in enumerate(_flat(answer))}
+        np.savez(f"{job['answers']}/{number}.npz", **outputs)
+    specs = [
+        paddle.static.InputSpec([None if side < 0 else side for side in shape], dtype, name)
+        for name, dtype, shape in job["inputs"]
+    ]
+    paddle.jit.save(layer, f"{job['output']}/inference", input_spec=specs)
+
+
+def quantise(job: Mapping[str, Any]) -> None:
+    """Make an INT8 program of a legacy one: weights of 8 bits, activations by the calibration data."""
+    paddle.enable_static()
+    calibration = _loaded(job["calibration"])
+    quantisation: Any = importlib.import_module("paddle.static.quantization")  # has no types
+    quantiser = quantisation.PostTrainingQuantization(
+        executor=paddle.static.Executor(paddle.CPUPlace()),
+        model_dir=job["model"],
+        model_filename="inference.pdmodel",
+        params_filename="inference.pdiparams",
+        data_loader=_Rows(calibration),
+        batch_size=1,
+        batch_nums=len(_Rows(calibration)),
+        algo="abs_max",
+        quantizable_op_type=QUANTISED,
+        onnx_format=True,  # weights are stored as int8, and every kind of device can run it
+        is_full_quantize=False,
+    )
+    quantiser.quantize()
+    quantiser.save_quantized_model(
+        job["output"], model_filename="inference.pdmodel", params_filename="inference.pdiparams"
+    )
+
+
+class _Rows:
+    """The calibration data, row by row, as Paddle's quantiser wants a loader to be."""
+
+    batch_size = 1
+
+    def __init__(self, arrays: Arrays) -> None:
+        self._arrays = arrays
+
+    def __len__(self) -> int:
+        return len(next(iter(self._arrays.values())))
+
+    def __iter__(self) -> Iterator[Arrays]:
+        for row in range(len(self)):
+            yield {name: array[row : row + 1] for name, array in self._arrays.items()}
+
+    def __call__(self) -> Iterator[Arrays]:
+        return iter(self)
+
+
+def _layer(target: str) -> Any:
+    source, _, name = target.rpartition(":")
+    made = _factory(source, name)()
+    if not isinstance(made, paddle.nn.Layer):
+        raise JobError(f"{target} gives a {type(made).__name__}, not a paddle.nn.Layer")
+    return made
+
+
+def _factory(source: str, name: str) -> Callable[[], Any]:
+    """A function or class that takes no arguments; `source` is a module or a file."""
+    sys.path.insert(0, str(Path.cwd()))
+    if source.endswith(".py"):
+        spec = importlib.util.spec_from_file_location(Path(source).stem, source)
+        if spec is None or spec.loader is None or not Path(source).is_file():
+            raise JobError(f"there is no file {source}")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
+    else:
+        try:
+            module = importlib.import_module(source)
+        except ModuleNotFoundError as error:
+            if error.name != source.partition(".")[0]:
+                raise
+            raise JobError(f"there is no module {source} in this folder or installed") from error
+    if not callable(getattr(module, name, None)):
+        raise JobError(f"{source} has no function or class {name}")
+    factory: Callable[[], Any] = getattr(module, name)
+    return factory
+
+
+def _flat(answer: Any) -> list[Any]:
+    """The tensors of an answer, in the order in which they become the model's outputs."""
+    return list(importlib.import_module("paddle.utils").flatten(answer))
+
+
+def _loaded(path: str) -> Arrays:
+    return dict(np.load(path, allow_pickle=False))
+
+
+def _told(error: Exception) -> str:
+    """An error of somebody else's code, with the place where it happened."""
+    here = Path(__file__).name
+    # Where Paddle translates forward() itself, its text names the line.
+    places = re.findall(r'File "([^"]+)", line (\d+)', str(error))
+    places += [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    theirs = [p for p in places if "site-packages" not in p[0] and Path(p[0]).name != here]
+    where = f" ({Path(theirs[-1][0]).name}, line {theirs[-1][1]})" if theirs else ""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [line for line in lines if "Error:" in line or line.startswith("(")] or lines
+    if "must be Value, but got None" in str(error):
+        return f"PaddlePaddle 3.3 cannot write this operator in legacy format{where}; use --format pir"
+    return f"{type(error).__name__}: {(telling or ['no reason'])[-1][:400]}{where}"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Do the job in the file; a failure is one sentence in its answer."""
+    job = json.loads(Path(arguments[0]).read_text())
+    try:
+        {"save": save, "quantise": quantise}[job["do"]](job)
+    except JobError as error:
+        said = str(error)
+    except Exception as error:  # noqa: BLE001 - the person's code and Paddle raise whatever they like
+        said = _told(error)
+    else:
+        return 0
+    Path(job["answer"]).write_text(said)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
