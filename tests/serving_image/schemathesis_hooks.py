@@ -68,8 +68,7 @@ def _be_patient(case: Any) -> None:
     if re.fullmatch(r"[0-9.]+(e[+-]?[0-9]+)?", header) and float(header) > 0:
         case.headers["X-Request-Timeout"] = str(SECONDS)
     parameters = case.body.get("parameters") if isinstance(case.body, dict) else None
-    timeout = parameters.get("timeout") if isinstance(parameters, dict) else None
-    if type(timeout) is int and timeout > 0:
+    if isinstance(parameters, dict) and type(parameters.get("timeout")) is int and parameters["timeout"] > 0:
         parameters["timeout"] = SECONDS * 1_000_000
 
 

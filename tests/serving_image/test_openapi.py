@@ -83,7 +83,7 @@ def test_every_example_is_answered_as_it_is(described: Server) -> None:
 
 def test_schemathesis_finds_nothing(described: Server, tmp_path: Path) -> None:
     """Every check it has, on requests that are right, wrong, and at the edges of the schemas."""
-    command = [Path(sys.executable).with_name("schemathesis"), "run", f"{described.url}/openapi.json"]
+    command = [str(Path(sys.executable).with_name("schemathesis")), "run", f"{described.url}/openapi.json"]
     command += ["--checks=all", "--mode=all", "--phases=examples,coverage,fuzzing", "--max-examples=20"]
     command += ["--seed=1", "--continue-on-failure", "--no-color"]
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.serving_image.schemathesis_hooks"}
