@@ -12,6 +12,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+SERVER = 2  # the kind of a span
+
 
 class Collector:
     """What has arrived so far."""
@@ -31,9 +33,9 @@ class Collector:
                 self.spans += [plain(span) for span in scope.spans]
 
     def trace(self, trace_id: str) -> list[dict[str, Any]]:
-        """The spans of one trace, by their beginning."""
+        """The spans of one trace: the server's, then its parts by their beginning."""
         found = [span for span in self.spans if span["trace_id"] == trace_id]
-        return sorted(found, key=lambda span: int(span["began"]))
+        return sorted(found, key=lambda span: (span["kind"] != SERVER, span["began"], span["ended"]))
 
 
 def plain(span: Any) -> dict[str, Any]:
