@@ -204,6 +204,13 @@ def test_the_content_type_names_the_form(route: str, headers: dict[str, str], te
             400,
             "Inference-Header-Content-Length belongs to",
         ),
+        (
+            ONE,
+            INFER,
+            {"inference-header-content-length": "-7"},
+            400,
+            "Inference-Header-Content-Length is '-7'; ex",
+        ),
         (ONE, INFER, {"x-tensor-shape": "1,2"}, 400, "X-Tensor-Shape belongs to a body of application/octet"),
         (
             ONE,
@@ -247,6 +254,26 @@ def test_a_head_is_refused_before_its_body(
 @pytest.mark.parametrize("length", ["²", "٣", "9" * 5000, "-1", ""])
 def test_a_length_that_is_none_is_left_to_the_http_parser(length: str) -> None:
     protocol.check_head(ONE, INFER, {"content-length": length})
+
+
+@pytest.mark.parametrize(
+    ("route", "headers", "size", "heavy"),
+    [
+        (INFER, {}, 1000, False),
+        (INFER, {}, 100_000, True),
+        (V1, {"content-type": JSON}, 100_000, True),
+        (PREDICT, {"content-type": OCTETS}, 900_000, False),
+        (PREDICT, {"content-type": NPY}, 900_000, True),
+        (INFER, {"content-type": OCTETS, "inference-header-content-length": "200"}, 900_000, False),
+        (INFER, {"content-type": OCTETS, "inference-header-content-length": "100000"}, 900_000, True),
+        (INFER, {"content-encoding": "gzip"}, 100, True),
+    ],
+)
+def test_what_takes_long_leaves_the_event_loop(
+    route: str, headers: dict[str, str], size: int, *, heavy: bool
+) -> None:
+    """Bytes are not copied, so only the size of what must be read as text counts."""
+    assert protocol.is_heavy(ONE, route, headers, size) is heavy
 
 
 def test_accept_must_fit_what_a_v2_request_asks_for() -> None:

@@ -37,6 +37,7 @@ def check_head(served: Served, route: str, headers: Headers) -> None:
         raise RequestTooLargeError(f"The body has {int(length)} bytes; at most {limit} are allowed.")
     content.encoding(headers)
     content.timeout_seconds(headers)
+    content.json_size(headers)
     form = _form(served, route, headers)
     if form in {_OCTETS, _NPY}:
         raw.only_input(served, OCTETS if form == _OCTETS else NPY)
