@@ -88,8 +88,9 @@ def _description(file: BinaryIO, size: int) -> Tensor:
     version, length = _unpack("<Ii", file)
     if version or not 0 < length <= _DESCRIPTION_BYTES:
         raise ValueError("description")
-    tensor = tensor_desc(file.read(length))
-    if min(tensor.shape, default=0) < 0 or tensor.dtype not in _ITEM_BYTES:
+    content = file.read(length)
+    tensor = tensor_desc(content)
+    if len(content) < length or min(tensor.shape, default=0) < 0 or tensor.dtype not in _ITEM_BYTES:
         raise ValueError("tensor")
     return tensor
 
