@@ -135,7 +135,9 @@ class Guarded:
             if kind == "model":
                 raise
             self.ran_out()
-            log.warning("memory ran out", extra={"cause": failures.said(error), "rows": len(arrays[0])})
+            log.warning(
+                "memory ran out", extra={"cause": failures.said(error), "shape": list(arrays[0].shape)}
+            )
             return None
 
     def _last_try(self, arrays: Sequence[Array]) -> list[Array]:

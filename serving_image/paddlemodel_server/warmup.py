@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from paddlemodel_server import bfloat16, probe
+from paddlemodel_server import bfloat16, failures, probe
 from paddlemodel_server.batch import warm_sizes
 from paddlemodel_server.engine import Array, Clock, Engine, Open, Runs
 from paddlemodel_server.errors import StartError
@@ -56,6 +56,7 @@ class Prepared:
     probabilities: bool = False  # whether the first output already sums to one
     difference: float = 0.0  # of a lower precision from FP32, as a part of the largest value
     fitted: int = 0  # bytes of a row that has run
+    shapes: dict[str, list[int]] = field(default_factory=dict)  # of the inputs of that row, by name
 
 
 def prepare(model: Model, opened: Open, options: Options, clock: Clock) -> Prepared:
@@ -73,8 +74,7 @@ def prepare(model: Model, opened: Open, options: Options, clock: Clock) -> Prepa
     asked = options.engine
     if options.known:
         return _as_known(model, opened, options, options.known)
-    plain_engine = replace(asked, precision="FP32", onednn=False, tensorrt="off")
-    plain = _opened(opened, plain_engine)
+    plain, plain_engine = _first(opened, asked)
     found = _example(model, plain, options)
     if found is None:
         if asked.precision != "FP32" or asked.tensorrt != "off":
@@ -112,6 +112,7 @@ def prepare(model: Model, opened: Open, options: Options, clock: Clock) -> Prepa
         probabilities=sums_to_one(answer[0]),
         difference=chosen.difference,
         fitted=sum(array.nbytes for array in example),
+        shapes={t.name: list(a.shape) for t, a in zip(model.inputs, example, strict=True)},
     )
 
 
@@ -123,12 +124,29 @@ def sums_to_one(scores: Array) -> bool:
     return bool((scores >= 0).all() and np.abs(sums - 1).max(initial=0) < 1e-2)
 
 
+def _first(opened: Open, asked: Engine) -> tuple[Runs, Engine]:
+    """What all else is compared with: FP32; where that does not fit into memory, what was asked for."""
+    plain = replace(asked, precision="FP32", onednn=False, tensorrt="off")
+    try:
+        return _opened(opened, plain), plain
+    except StartError as error:
+        if error.reason != "OutOfMemory" or plain == asked:
+            raise
+        log.warning("FP32 does not fit into memory: the precision that was asked for is not compared with it")
+        return _opened(opened, asked), asked
+
+
 def _opened(opened: Open, engine: Engine) -> Runs:
     try:
         return opened(engine)
     except StartError:
         raise
     except Exception as error:
+        if failures.kind(error) == "memory":
+            raise StartError(
+                "OutOfMemory",
+                f"The model does not fit into memory: {said(error)}. Give the pod more, or another device.",
+            ) from error
         raise explain(str(error)) from error
 
 
@@ -142,8 +160,14 @@ def _collect_shapes(model: Model, opened: Open, options: Options, example: list[
 
 def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Prepared:
     engine = replace(options.engine, onednn=known.onednn)
-    predictor = _opened(opened, engine)
-    found = _example(model, predictor, options)
+    try:
+        predictor = _opened(opened, engine)
+        found = _example(model, predictor, options)
+    except StartError as error:
+        if error.__cause__ and failures.kind(error.__cause__) == "memory":
+            # It has run before, so others hold the memory now: this process ends, and the next tries again.
+            raise MemoryError(error.message) from error
+        raise
     if found is None:
         return Prepared(predictor=predictor, engine=engine)
     example, answer = found

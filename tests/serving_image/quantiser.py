@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 SAMPLES = 8
 
@@ -24,12 +25,13 @@ def quantise(model: Path, goal: Path, name: str, shape: str) -> None:
 def _main(model: str, goal: str, name: str, shape: str) -> None:
     import numpy as np  # noqa: PLC0415
     import paddle  # noqa: PLC0415
-    from paddle.static.quantization import PostTrainingQuantization  # noqa: PLC0415
+    from paddle.static import quantization  # noqa: PLC0415
 
     paddle.enable_static()
     random = np.random.default_rng(0)
     sizes = tuple(map(int, shape.split(",")))
-    quantisation = PostTrainingQuantization(
+    whole: Any = quantization  # neither typed nor exported by name
+    quantisation = whole.PostTrainingQuantization(
         executor=paddle.static.Executor(paddle.CPUPlace()),
         data_loader=lambda: ({name: random.random(sizes, np.float32)} for _ in range(SAMPLES)),
         model_dir=model,

@@ -9,7 +9,18 @@ from paddle.static import InputSpec
 HOSTILE = "</script><img src=x onerror=document.title='owned'>"  # a name that is no markup
 
 
-DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64", "bfloat16"]
+DTYPES: list[Any] = [
+    "bool",
+    "uint8",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "float16",
+    "float32",
+    "float64",
+    "bfloat16",
+]
 
 
 class Known(paddle.nn.Layer):

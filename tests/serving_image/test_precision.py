@@ -32,7 +32,7 @@ def scores(server: Server, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return np.frombuffer(answer.content, np.float32).reshape(len(x), -1)
 
 
-def refusal(model: Path, folder: Path, **settings: object) -> str:
+def refusal(model: Path, folder: Path, **settings: Any) -> str:
     """What the server says as it ends."""
     server = start(model, folder, **settings)
     try:
@@ -77,7 +77,7 @@ def test_bf16_is_near_fp32_and_says_how_near(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_work_ends_the_server_with_its_cure(
-    exported: Export, tmp_path: Path, settings: dict[str, object], sentence: str
+    exported: Export, tmp_path: Path, settings: dict[str, Any], sentence: str
 ) -> None:
     assert sentence in refusal(exported("legacy", "picture"), tmp_path, **settings)
 

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 
+from tests import bare_predictor
 from tests.serving_image.servers import Server, serving, tensor
 
 Export = Callable[[str, str], Path]
@@ -56,3 +57,18 @@ def test_several_inputs_and_outputs_share_runs(exported: Export, tmp_path: Path)
             assert np.allclose(total, request["x"] * 2 + request["count"], atol=1e-5)
             assert doubled.tolist() == (request["count"] * 2).tolist()
         assert runs(server) < len(requests)
+
+
+def test_a_fixed_batch_of_four_just_works(exported: Export, tmp_path: Path) -> None:
+    """Each request has four rows, no more and no fewer, and runs alone."""
+    folder = exported("pir", "four")
+    x = np.random.default_rng(7).random((4, 3, 32, 32), np.float32)
+    (wanted,) = bare_predictor.predict(folder, {"image": x}).values()
+    with serving(folder, tmp_path, name="four") as server:
+        for (found,) in answers(server, [{"image": x}] * 3):
+            assert np.allclose(found, wanted, atol=1e-5)
+        body = {"inputs": [tensor("image", "FP32", x[:3])]}
+        answer = httpx.post(f"{server.url}/v2/models/four/infer", json=body)
+        assert answer.status_code == 400
+        assert "[3,3,32,32]" in answer.text.replace(", ", ",")
+        assert "[4,3,32,32]" in answer.text.replace(", ", ",")

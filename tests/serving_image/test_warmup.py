@@ -69,7 +69,8 @@ def run(
 
 
 def asked(**more: Any) -> Options:
-    return Options(**{"engine": Engine(), "cap": 8, "seconds": 100} | more)
+    given: dict[str, Any] = {"engine": Engine(), "cap": 8, "seconds": 100} | more
+    return Options(**given)
 
 
 def fails(message: str = "(InvalidArgument) no") -> Callable[[Array], Array]:
@@ -272,6 +273,38 @@ def test_runs_that_find_no_memory_end_the_warm_up_not_the_server() -> None:
         return x * 2
 
     assert list(run(small).sizes) == [1, 2]
+
+
+FULL = "(ResourceExhausted) Fail to alloc memory of 327680000 size, error code is 12."
+
+
+def test_where_fp32_does_not_fit_the_lower_precision_is_not_compared(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clock = Clock()
+    half = Fake(lambda x: x * 2, lambda _: 0.01, clock)
+
+    def opens(engine: Engine) -> Fake:
+        if engine.precision == "FP32":
+            raise MemoryError(FULL)
+        return half
+
+    prepared = prepare(model(), opens, asked(engine=Engine(device="gpu", precision="FP16")), clock)
+    assert (prepared.engine.precision, list(prepared.sizes)) == ("FP16", [1, 2, 4, 8])
+    assert "FP32 does not fit into memory" in caplog.text
+
+
+def test_a_model_that_does_not_fit_is_one_sentence_at_first_and_tried_again_later() -> None:
+    """Once it has run, others must hold the memory: the process ends without giving up for ever."""
+
+    def opens(_: Engine) -> Fake:
+        raise MemoryError(FULL)
+
+    with pytest.raises(StartError, match=r"does not fit into memory: .* Give the pod more") as refusal:
+        prepare(model(), opens, asked(), Clock())
+    assert refusal.value.reason == "OutOfMemory"
+    with pytest.raises(MemoryError):
+        prepare(model(), opens, asked(known=Known(onednn=False, sizes={1: 0.1})), Clock())
 
 
 def test_a_sample_beside_the_model_decides_the_shapes() -> None:
