@@ -20,7 +20,10 @@ from paddlemodel_server.log import Limiter
 from paddlemodel_server.settings import Settings
 
 Jobs = Sequence[Job[exchange.Source]]
-_MEMORY_FAULTS = {MemoryTakenError: slots.MEMORY_TAKEN, InputTooLargeError: slots.INPUT_TOO_LARGE}
+_MEMORY_FAULTS: dict[type[Exception], int] = {
+    MemoryTakenError: slots.MEMORY_TAKEN,
+    InputTooLargeError: slots.INPUT_TOO_LARGE,
+}
 logger = logging.getLogger(__name__)
 
 
