@@ -95,7 +95,7 @@ def test_copies_outlive_their_slot() -> None:
 
 def test_who_is_late_or_gone_is_told_from_who_waits() -> None:
     memory = made()
-    memory.write(0, [np.zeros(1)], deadline_ns=2_000_000_000, now_ns=1_000_000_000)
+    memory.write(0, [np.zeros(1)], (2_000_000_000, 1_000_000_000))
     assert memory.waited(0, 1_500_000_000) == 0.5
     assert memory.waited(0, 2_000_000_001) == -1
     memory.cancel(0)
