@@ -66,6 +66,13 @@ def parsed(route: str, headers: dict[str, str], text: bytes, model: Any = SERVED
     return protocol.parse(model, route, headers, text)
 
 
+def test_a_header_that_came_twice_has_both_values() -> None:
+    pairs = [(b"Accept", b"image/png"), (b"Host", b"a"), (b"accept", OCTETS.encode())]
+    headers = protocol.joined(pairs)
+    assert headers == {"accept": f"image/png,{OCTETS}", "host": "a"}
+    assert content.chosen(headers, (JSON, OCTETS)) == OCTETS
+
+
 ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
     "gzip": gzip.compress,
     "x-gzip": gzip.compress,

@@ -91,6 +91,11 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "predict-to-raw": ("POST", "/predict", {"content": body(), "headers": {"Accept": OCTETS}}),
     "predict-to-npy": ("POST", "/predict", {"content": X.tobytes(), "headers": RAW | {"Accept": NPY}}),
     "predict-q": ("POST", "/predict", {"content": body(), "headers": {"Accept": f"*/*;q=0.1, {NPY}"}}),
+    "predict-accept-twice": (
+        "POST",
+        "/predict",
+        {"content": body(), "headers": [("Accept", NPY), ("Accept", "text/html")]},
+    ),
     "predict-to-html": ("POST", "/predict", {"content": body(), "headers": {"Accept": "text/html"}}),
     "predict-binary": ("POST", "/predict", {"content": HEAD + X.tobytes(), "headers": BINARY}),
     "timeout-wrong": ("POST", "/predict", {"content": body(), "headers": {"X-Request-Timeout": "soon"}}),

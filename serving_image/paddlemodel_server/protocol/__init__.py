@@ -15,6 +15,7 @@ from paddlemodel_server.protocol.answers import (
     readiness,
     server_metadata,
 )
+from paddlemodel_server.protocol.content import joined
 from paddlemodel_server.protocol.inference import check_head, check_size, is_heavy, parse, render
 from paddlemodel_server.protocol.request import JSON, NPY, OCTETS, Array, Headers, Request, Served, Wanted
 from paddlemodel_server.protocol.routes import (
@@ -56,6 +57,7 @@ __all__ = [
     "fault",
     "hot",
     "is_heavy",
+    "joined",
     "model_metadata",
     "model_readiness",
     "models",

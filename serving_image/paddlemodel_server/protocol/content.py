@@ -2,6 +2,7 @@
 
 import math
 import zlib
+from collections.abc import Iterable
 from functools import lru_cache
 
 from paddlemodel_server.errors import (
@@ -16,6 +17,15 @@ TIMEOUT_HEADER = "x-request-timeout"
 JSON_SIZE_HEADER = "inference-header-content-length"
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # how zlib names the formats; deflate is RFC 1950's
 _CACHED = 256  # characters of a header that is worth remembering
+
+
+def joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers of which some came twice: their values in one list, as WSGI has it."""
+    headers: dict[str, str] = {}
+    for name, value in pairs:
+        key, text = name.decode("latin1").lower(), value.decode("latin1")
+        headers[key] = f"{headers[key]},{text}" if key in headers else text
+    return headers
 
 
 @lru_cache(maxsize=256)
