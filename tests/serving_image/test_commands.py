@@ -1,0 +1,318 @@
+"""The commands for people, each run as a program, against the real server or real files."""
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+
+from tests.serving_image.model_builders import PIR_MODEL, tar_of
+from tests.serving_image.servers import Server
+
+LAYERS = """
+import paddle
+
+class Net(paddle.nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.convolution = paddle.nn.Conv2D(3, 16, 3)
+        self.dropout = paddle.nn.Dropout(0.5)
+        self.linear = paddle.nn.Linear(16, 10)
+
+    def forward(self, image):
+        features = paddle.nn.functional.relu(self.convolution(image)).mean(axis=[2, 3])
+        return self.linear(self.dropout(features)), features
+
+class Random(paddle.nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.linear = paddle.nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.linear(x) + paddle.randn([1])
+
+class Broken(paddle.nn.Layer):
+    def forward(self, x):
+        return x.there_is_no_such_method()
+"""
+
+
+def command(*arguments: object, folder: Path | None = None, code: int = 0) -> str:
+    """Run a command; its standard output, or where it must fail its standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "paddlemodel_server.cli", *(str(a) for a in arguments)],
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr if code else done.stdout
+
+
+@pytest.mark.parametrize("name", ["serve", "fetch", "export", "inspect", "predict", "verify", "bench"])
+def test_every_command_explains_itself(name: str) -> None:
+    assert f"\n  {name} " in command("--help")
+    assert f"paddlemodel-server {name}" in command(name, "--help")
+
+
+def test_an_unknown_command_is_refused_with_those_that_exist() -> None:
+    assert "the commands are bench, export, fetch, inspect, predict, serve, verify" in command(
+        "sreve", code=2
+    )
+
+
+def test_commands_do_not_make_serve_and_fetch_pay() -> None:
+    program = (
+        "import sys; from paddlemodel_server import cli\n"
+        "try: cli.main(['fetch', '--help'])\n"
+        "except SystemExit: print({'rich', 'numpy', 'paddle', 'uvloop'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+# --- inspect
+
+
+def test_inspect_says_what_a_model_is(exported: Callable[[str, str], Path]) -> None:
+    found = json.loads(command("inspect", exported("pir", "pair"), "--json"))
+    assert found["format"] == "PIR"
+    assert found["inputs"] == [
+        {"name": "x", "datatype": "FP32", "shape": [-1, 3]},
+        {"name": "count", "datatype": "INT64", "shape": [-1, 1]},
+    ]
+    assert found["parameters"] == {"tensors": 1, "values": 1, "values_by_dtype": {"float32": 1}}
+    assert found["remarks"] == []
+    table = command("inspect", exported("legacy", "pair") / "inference.pdmodel")
+    assert "Legacy, written by PaddlePaddle 3.3.1" in table
+    assert "input    count" in table
+
+
+def test_inspect_warns_of_a_fixed_batch(exported: Callable[[str, str], Path]) -> None:
+    (remark,) = json.loads(command("inspect", exported("pir", "picture-one"), "--json"))["remarks"]
+    assert remark.startswith("No batching: the first dimension of image is not open (shape [1, 3, 32, 32]).")
+
+
+def test_the_digest_of_an_archive_is_the_one_to_pin(tmp_path: Path) -> None:
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(tar_of(PIR_MODEL, compression="gz"))
+    printed = subprocess.run(["sha256sum", archive], capture_output=True, text=True, check=True).stdout
+    assert json.loads(command("inspect", archive, "--json"))["digest"] == f"sha256:{printed.split()[0]}"
+
+
+def test_inspect_refuses_with_the_sentence_of_the_fault(tmp_path: Path) -> None:
+    (tmp_path / "inference.json").write_bytes(PIR_MODEL["inference.json"])
+    assert command("inspect", tmp_path, code=1) == (
+        "paddlemodel-server inspect: inference.json has no parameters beside it; "
+        "add inference.pdiparams from the same export.\n"
+    )
+
+
+# --- predict
+
+
+def test_predict_asks_a_running_server(server: Server, tmp_path: Path) -> None:
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    np.save(tmp_path / "x.npy", x)
+    saved = tmp_path / "answer.npz"
+    body = json.loads(command("predict", server.url, tmp_path / "x.npy", "--json", "--save", saved))
+    doubled, mean = body["outputs"]
+    assert doubled["data"] == [1.0, 3.0, 5.0, 7.0, 9.0, 11.0]
+    assert mean == {"name": mean["name"], "datatype": "FP32", "shape": [2], "data": [1.0, 4.0]}
+    assert np.array_equal(np.load(saved)[doubled["name"]], x * 2 + 1)
+
+
+def test_predict_reads_a_request_from_standard_input(server: Server) -> None:
+    request = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
+    done = subprocess.run(
+        [sys.executable, "-m", "paddlemodel_server.cli", "predict", server.url, "-", "--json"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["outputs"][0]["data"] == [3.0, 5.0]
+
+
+def test_predict_passes_on_what_the_server_says(server: Server, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros(3, np.float32))
+    assert "/infer answers 400: " in command("predict", server.url, tmp_path / "x.npy", code=1)
+    np.save(tmp_path / "x.npy", np.zeros((1, 3), np.int8))
+    told = command("predict", server.url, tmp_path / "x.npy", code=1)
+    assert "x is int8 in the file, float32 in the model; convert it." in told
+
+
+def test_predict_names_what_does_not_answer() -> None:
+    assert "http://127.0.0.1:9 does not answer" in command("predict", "http://127.0.0.1:9", code=1)
+
+
+def test_predict_serves_a_folder_for_one_request(exported: Callable[[str, str], Path]) -> None:
+    table = command("predict", exported("pir", "pair"), "--zeros")
+    assert "output   fetch_name_0" in table
+    assert "answered in " in table
+
+
+# --- verify
+
+
+def test_a_recording_agrees_with_the_model_it_is_of(server: Server, tmp_path: Path) -> None:
+    recording = tmp_path / "r.jsonl.gz"
+    command("verify", server.url, recording, "--record", "--count", 3, "--shape", "x=2,5")
+    lines = [orjson.loads(line) for line in gzip.decompress(recording.read_bytes()).splitlines()]
+    assert [line["request"]["inputs"][0]["shape"] for line in lines] == [[2, 5]] * 3
+    report = json.loads(command("verify", server.url, recording, "--json"))
+    assert report["agrees"] is True
+    assert [row["requests"] for row in report["outputs"]] == [3, 3]
+
+
+def test_a_difference_is_shown_with_its_size_and_fails(server: Server, tmp_path: Path) -> None:
+    recording = tmp_path / "r.jsonl"
+    command("verify", server.url, recording, "--record", "--count", 2, "--shape", "x=1,2")
+    first, second = recording.read_bytes().splitlines()
+    changed = orjson.loads(second)
+    output = changed["response"]["outputs"][0]
+    output["data"][1] += 0.5
+    recording.write_bytes(first + b"\n" + orjson.dumps(changed) + b"\n")
+    refused = subprocess.run(
+        [sys.executable, "-m", "paddlemodel_server.cli", "verify", server.url, recording, "--json"],
+        capture_output=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    row = json.loads(refused.stdout)["outputs"][0]
+    assert (row["differ"], row["worst_request"]) == (1, 2)
+    assert row["largest"] == pytest.approx(0.5, abs=1e-5)
+    command("verify", server.url, recording, "--tolerance", f"{output['name']}=0,0.6")
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "holds no requests"),
+        (b"{}\n", "Line 1 of "),
+        (
+            (
+                b'{"request": {"inputs": [{"name": "y", "datatype": "FP32", "shape": [1], "data": [1]}]}, '
+                b'"response": {"outputs": []}}\n'
+            ),
+            "the recording is of another model",
+        ),
+    ],
+)
+def test_a_wrong_recording_is_one_sentence(
+    server: Server, tmp_path: Path, content: bytes, sentence: str
+) -> None:
+    (tmp_path / "r.jsonl").write_bytes(content)
+    assert sentence in command("verify", server.url, tmp_path / "r.jsonl", code=1)
+
+
+# --- bench
+
+
+def test_bench_measures_servers_side_by_side(server: Server) -> None:
+    other = f"{server.url}/v2/models/mixed"
+    report = json.loads(
+        command(
+            *("bench", server.url, other, "--concurrency", "1,4", "--duration", 0.3, "--rounds", 2),
+            *("--warmup", 0.1, "--json"),
+        )
+    )
+    assert [(one["url"], one["concurrency"]) for one in report] == [
+        (server.url, 1),
+        (other, 1),
+        (server.url, 4),
+        (other, 4),
+    ]
+    for one in report:
+        assert len(one["throughput"]) == 2
+        assert min(one["throughput"]) > 0
+        assert one["errors"] == {}
+        assert one["p50_ms"] <= one["p90_ms"] <= one["p99_ms"]
+    assert [one["ratio"] for one in report if one["url"] == server.url] == [1.0, 1.0]
+
+
+def test_bench_keeps_the_rate_of_an_open_load(server: Server) -> None:
+    arguments = (
+        "bench",
+        server.url,
+        "--rate",
+        50,
+        "--concurrency",
+        8,
+        "--duration",
+        1,
+        "--rounds",
+        1,
+        "--json",
+    )
+    (one,) = json.loads(command(*arguments))
+    answered = one["throughput"][0] * 1.0
+    assert 0 < answered <= 55  # never faster than asked, whatever the machine does
+
+
+def test_bench_shows_a_table_and_counts_what_failed(server: Server, tmp_path: Path) -> None:
+    table = command("bench", server.url, "--duration", 0.2, "--rounds", 1, "--concurrency", 2)
+    assert "requests/s" in table
+    assert " none" in table
+    (tmp_path / "wrong.json").write_text("{")
+    told = command("bench", server.url, "--body", tmp_path / "wrong.json", code=1)
+    assert "/predict answers 400" in told
+
+
+# --- export
+
+
+def test_export_saves_both_formats_and_compares_them_with_the_layer(tmp_path: Path) -> None:
+    (tmp_path / "layers.py").write_text(LAYERS)
+    report = json.loads(
+        command(
+            *("export", "layers.py:Net", "--input", "image:float32[-1,3,-1,-1]", "--output", "model"),
+            *("--format", "both", "--shape", "image=1,3,24,40", "--record", "live.jsonl", "--json"),
+            folder=tmp_path,
+        )
+    )
+    assert [one["format"] for one in report] == ["pir", "legacy"]
+    for one in report:
+        assert set(one["largest_difference"]) == {"1", "3"}
+        assert max(one["largest_difference"].values()) < 1e-3
+        found = json.loads(command("inspect", tmp_path / one["folder"], "--json"))
+        assert found["inputs"][0] == {"name": "image", "datatype": "FP32", "shape": [-1, 3, -1, -1]}
+        assert [output["shape"][0] for output in found["outputs"]] == [-1, -1]
+    # The layer's own answers, recorded from one format, hold for the other, whose outputs have other names.
+    assert json.loads(command("verify", "model/legacy", "live.jsonl", "--json", folder=tmp_path))["agrees"]
+
+
+def test_export_quantises_and_the_weights_shrink(tmp_path: Path) -> None:
+    (tmp_path / "layers.py").write_text(LAYERS)
+    np.savez(tmp_path / "rows.npz", image=np.random.default_rng(1).random((16, 3, 16, 16), dtype=np.float32))
+    arguments = ("export", "layers.py:Net", "--input", "image:float32[-1,3,16,16]", "--json")
+    command(*arguments, "--output", "small", "--int8", "rows.npz", folder=tmp_path)
+    found = json.loads(command("inspect", tmp_path / "small", "--json"))
+    assert found["quantised"] is True
+    assert found["parameters"]["values_by_dtype"]["int8"] == 16 * 3 * 3 * 3 + 16 * 10
+
+
+@pytest.mark.parametrize(
+    ("layer", "sentence"),
+    [
+        ("layers.py:Nothing", "layers.py has no function or class Nothing"),
+        ("nowhere:Net", "there is no module nowhere in this folder or installed"),
+        ("layers.py:Broken", "has no attribute 'there_is_no_such_method' (layers.py, line "),
+        ("layers.py:Random", "differs from the live layer by "),
+    ],
+)
+def test_an_export_that_fails_leaves_nothing(tmp_path: Path, layer: str, sentence: str) -> None:
+    (tmp_path / "layers.py").write_text(LAYERS)
+    arguments = ("export", layer, "--input", "x:float32[-1,4]", "--output", "model")
+    assert sentence in command(*arguments, folder=tmp_path, code=1)
+    assert not (tmp_path / "model").exists()
