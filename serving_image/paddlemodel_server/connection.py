@@ -38,6 +38,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._serving: Any = None  # the cycle whose answer is next
         self._deaf = False  # refused: what still comes is not looked at
+        self._plain_head = b""  # of a request that offered an upgrade, without the offer
         self.leaving = False  # the next answer is the last
         self.owed = patience.Owed(self.loop, self._late)
 
@@ -53,6 +54,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Withdraw what the client no longer waits for."""
         self.owed.end()
+        for waiting, _ in self.pipeline:
+            if isinstance(waiting, Ask):
+                waiting.release()
         self.pipeline.clear()
         serving = self._serving
         super().connection_lost(exc)
@@ -67,18 +71,24 @@ class GuardedProtocol(HttpToolsProtocol):
         """Parse, then look at what the client still owes."""
         if self._deaf:
             return
-        try:
-            self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:
-            pass  # nobody upgrades here; the request has been taken as it is
-        except httptools.HttpParserError:
-            self._refuse(400, "The request is not valid HTTP.")
+        self._feed(data)
         if self._awaits == "head":
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEAD_BYTES:
                 self._refuse(431, "The request's head is too large.")
         if not self.transport.is_closing():
             self._look()
+
+    def _feed(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._plain_head:  # the parser has left the body aside
+                head, self._plain_head = self._plain_head, b""
+                self.parser = httptools.HttpRequestParser(self)
+                self._feed(head + data[upgrade.args[0] :])
+        except httptools.HttpParserError:
+            self._refuse(400, "The request is not valid HTTP.")
 
     def pause_writing(self) -> None:
         """The client reads more slowly than it is answered: for how long is limited."""
@@ -121,11 +131,17 @@ class GuardedProtocol(HttpToolsProtocol):
         """Find out who answers."""
         if self._deaf:
             return
+        method = self.parser.get_method()
+        if self.parser.should_upgrade() and method != b"CONNECT":
+            kept = [line for line in self.headers if line[0].lower() not in {b"upgrade", b"connection"}]
+            lines = [method + b" " + self.url + b" HTTP/1.1", *(name + b": " + value for name, value in kept)]
+            self._plain_head = b"\r\n".join([*lines, b"", b""])
+            return
         if len(self.pipeline) >= MAX_PIPELINED:
             self._refuse(429, f"More than {MAX_PIPELINED} requests wait on one connection.")
             return
         try:
-            label = self._hot_label() if self.parser.get_method() == b"POST" else None
+            label = self._hot_label() if method == b"POST" else None
             self._awaits = "body"
             if label is None:
                 self._take_uvicorns_way()
@@ -135,6 +151,8 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(400, "The request's target is not a valid path.")
             return
         headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in self.headers}
+        if len(headers) < len(self.headers):
+            headers = protocol.joined(self.headers)
         keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
         ask = Ask(self, label, headers, keep_alive=keep_alive)
         ask.check_head(self.lane.service)
@@ -150,6 +168,8 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is whole."""
+        if self._plain_head:
+            return
         self._awaits = ""
         cycle = self.cycle
         if type(cycle) is Ask:
