@@ -197,6 +197,7 @@ def _publish(loaded: Loaded, settings: Settings, runtime: Runtime, block: boards
             precision=engine.precision,
             tensorrt=engine.tensorrt == "on",
             difference=prepared.difference,
+            shapes=prepared.shapes,
         ).save(runtime.folder)
     block.load_ms = round(loaded.load_seconds * 1e3)
     block.warmup_ms = round(loaded.warmup_seconds * 1e3)

@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +74,7 @@ class Learned:
     precision: str = "FP32"
     tensorrt: bool = False
     difference: float = 0.0  # of that precision from FP32, as a part of the answer's largest value
+    shapes: dict[str, list[int]] = field(default_factory=dict)  # of inputs that the model ran with, by name
 
     @property
     def row_seconds(self) -> float | None:

@@ -78,4 +78,4 @@ class Documents:
 
 def _proven(learned: Learned | None) -> examples.Shapes | None:
     """The shapes of the warm-up's run, where there was one."""
-    return getattr(learned, "shapes", None)
+    return learned.shapes if learned else None
