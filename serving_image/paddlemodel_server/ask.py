@@ -13,7 +13,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from paddlemodel_server import protocol
 from paddlemodel_server.call import Call, failure
-from paddlemodel_server.errors import ServingError
+from paddlemodel_server.errors import BodiesFullError, ServingError
 from paddlemodel_server.journal import CLIENT_GONE, Passage
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ class Ask:
         "_chunks",
         "_connection",
         "_expects",
+        "_held",
         "_passage",
         "_received",
         "_refusal",
@@ -50,6 +51,7 @@ class Ask:
         "response_complete",
     )
     message_event: ClassVar = _Nothing()
+    held: ClassVar[int] = 0  # bytes of all bodies of this front that came in more than one read
 
     def __init__(
         self, connection: "GuardedProtocol", label: str, headers: protocol.Headers, *, keep_alive: bool
@@ -60,6 +62,7 @@ class Ask:
         self._call: Call | None = None
         self._chunks: list[bytes] = []
         self._size = 0
+        self._held = 0
         self._refusal: protocol.Response | None = None
         self._expects = False
         self._turn = self._whole = False
@@ -80,7 +83,7 @@ class Ask:
     def refuse(self, response: protocol.Response) -> None:
         """Answer without running the model, as soon as it is this request's turn."""
         self._refusal = response
-        self._chunks.clear()
+        self.release()
         if self._turn:
             self._answer(response)
 
@@ -98,6 +101,12 @@ class Ask:
         """Take a part of the body."""
         if self._refusal or self.response_complete:
             return
+        if self._chunks:  # a small request, whose body comes in one read, need not be counted
+            self._held += len(chunk)
+            Ask.held += len(chunk)
+            if Ask.held > service.most_body_bytes:
+                self.refuse(protocol.fault(BodiesFullError()))
+                return
         self._chunks.append(chunk)
         self._size += len(chunk)
         if self._size > service.served.max_request_bytes:
@@ -120,6 +129,12 @@ class Ask:
         self._call = call = Call(self._connection.lane.service, self._passage, self._answer)
         call.start(body, self._received)
 
+    def release(self) -> None:
+        """The body is needed no longer."""
+        self._chunks.clear()
+        Ask.held -= self._held
+        self._held = 0
+
     def abandon(self) -> None:
         """The client is gone."""
         self.disconnected = True
@@ -129,6 +144,7 @@ class Ask:
                 self._call.withdraw()
 
     def _end(self, status: int) -> None:
+        self.release()
         self._connection.lane.service.journal.end(self._passage, status)
 
     def _answer(self, response: protocol.Response) -> None:

@@ -92,7 +92,7 @@ class Dispatcher:
         """Whether a request could be answered now, and the pod is not on its way out."""
         blocks = self._blocks
         return not self._board.draining and any(
-            blocks[owner].state != boards.RETIRING for owner in self._links
+            blocks[owner].state in {boards.READY, boards.RETIRING} for owner in self._links
         )
 
     async def close(self) -> None:
@@ -188,18 +188,21 @@ class Dispatcher:
             settled(outcome)
 
     def _least_busy(self) -> int:
-        cells, best, fewest = self._board.cells, -1, 0
+        cells, best, fewest, retiring = self._board.cells, -1, 0, -1
         for owner in self._links:
-            if self._blocks[owner].state == boards.RETIRING:
+            state = self._blocks[owner].state
+            if state != boards.READY:
+                if state == boards.RETIRING:
+                    retiring = owner
                 continue
             count = 0
             for cell in self._in_flight[owner]:
                 count += cells[cell]
             if best < 0 or count < fewest:
                 best, fewest = owner, count
-        if best < 0:
+        if best < 0 and retiring < 0:
             raise NotReadyError
-        return best
+        return best if best >= 0 else retiring  # this front has not found its successor yet
 
     def _sweep(self) -> None:
         """Answer 504 for what is late; one timer for all requests costs less than one each."""

@@ -105,6 +105,16 @@ class InputTooLargeError(ServingError):
         )
 
 
+class BodiesFullError(ServingError):
+    """The bodies at hand take as much memory as they may; the client should come back."""
+
+    status = 429
+    headers = (("Retry-After", "1"),)
+
+    def __init__(self) -> None:
+        super().__init__("The server holds as many large requests as it can; try again in a second.")
+
+
 class ModelFailedError(ServingError):
     """Paddle refused the run; what it said is in the log."""
 

@@ -161,7 +161,7 @@ class Fleet:
         if self._limit is None or self.stopping:
             return
         if self._pause is not None and now >= self._pause[0]:
-            self._retire(self._places[self._pause[1]], now)
+            self._retire(self._places[self._pause[1]], now, boards.DOWN)
             self._pause = None
         ready = [
             recycle.Seen(index=place.index, bytes=cgroup.private_bytes(place.pid))
@@ -196,8 +196,9 @@ class Fleet:
         else:
             self._retire(place, now)
 
-    def _retire(self, place: Place, now: float) -> None:
-        self._board.owner(place.index).state = boards.RETIRING
+    def _retire(self, place: Place, now: float, state: int = boards.RETIRING) -> None:
+        """Let fronts send it nothing new: none that knows another one, or with DOWN none at all."""
+        self._board.owner(place.index).state = state
         place.leave_at = now + self._settings.timeout_seconds + STUCK_SECONDS
 
     def _let_go(self, now: float) -> None:

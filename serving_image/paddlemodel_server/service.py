@@ -70,6 +70,7 @@ class Service:
             settings, self.served, runtime.folder, ready=lambda: self.ready, draining=lambda: board.draining
         )
         self.loop = asyncio.get_running_loop()
+        self.most_body_bytes = runtime.sizes.body_bytes
         self.threads = ThreadPoolExecutor(max(2, runtime.sizes.owners), thread_name_prefix="codec")
 
     @property

@@ -18,6 +18,7 @@ MOST_FRONTS: Final = 8
 FRONT_SECONDS = 60e-6
 OWNER_SECONDS = 15e-6
 FRONT_BYTES = 128 * 1024 * 1024  # a front with some large bodies at hand; about 70 MB when idle
+SHARE_OF_BODIES = 0.125  # of memory; a JSON body can grow fourfold as tensors, so this may become half of it
 SHARE_OF_MEMORY = 0.9  # the rest is for slots, sockets and the page cache that a run needs
 
 
@@ -28,6 +29,7 @@ class Sizes:
     fronts: int
     owners: int
     threads: int
+    body_bytes: int = 1 << 30  # of all bodies that one front may hold; what is beyond gets 429
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class Choice:
     because: str
 
 
-def plan(settings: Settings, cpus: float | None, usable: int, gpus: int) -> Sizes:
+def plan(settings: Settings, cpus: float | None, usable: int, gpus: int, memory: int) -> Sizes:
     """Bound the process counts; what the user set wins.
 
     Args:
@@ -55,6 +57,7 @@ def plan(settings: Settings, cpus: float | None, usable: int, gpus: int) -> Size
         cpus: the cgroup's limit, None without one.
         usable: how many CPUs the scheduler may give this process.
         gpus: how many GPUs the container sees.
+        memory: the container's limit, in bytes.
     """
     available = min(cpus or UNLIMITED, usable)
     if settings.device == "gpu":
@@ -65,7 +68,10 @@ def plan(settings: Settings, cpus: float | None, usable: int, gpus: int) -> Size
         owners = settings.owners or max(1, int(available))
         fronts = max(1, min(MOST_FRONTS, math.ceil(available)))
         threads = max(1, int(available // owners))
-    return Sizes(fronts=settings.fronts or fronts, owners=min(owners, MOST_OWNERS), threads=threads)
+    fronts = settings.fronts or fronts
+    # One body of full size must always fit, while another one is being received.
+    bodies = max(2 * settings.max_request_bytes, int(memory * SHARE_OF_BODIES) // fronts)
+    return Sizes(fronts=fronts, owners=min(owners, MOST_OWNERS), threads=threads, body_bytes=bodies)
 
 
 def at_first(settings: Settings, sizes: Sizes) -> Choice:

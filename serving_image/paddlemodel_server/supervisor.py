@@ -152,7 +152,7 @@ def _serve(settings: Settings, folder: Path) -> int:
     served = describe(settings)
     groups = cgroup.membership()
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
-    sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), sizing.gpu_count())
+    sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), sizing.gpu_count(), memory)
     board_fd = boards.create()
     runtime = Runtime(folder=folder, board_fd=board_fd, counters_fd=counters.create(), sizes=sizes)
     logger.info(
@@ -164,6 +164,7 @@ def _serve(settings: Settings, folder: Path) -> int:
             "outputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.outputs],
             "cpu_limit": cpus,
             "memory_limit_mib": memory >> 20,
+            "bodies_limit_mib": sizes.body_bytes >> 20,
         },
     )
     board = boards.Board(board_fd)

@@ -19,6 +19,7 @@ from tests.serving_image.servers import Server
 INFER = "/v2/models/mixed/infer"
 BODY = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}).encode()
 JSON = {"Content-Type": "application/json"}
+GROWTH = 48 << 20  # bytes that all processes together may keep: caches of shapes and parsers, pools of memory
 
 
 @dataclass
@@ -168,4 +169,22 @@ def footprint(server: Server) -> Footprint:
         descriptors=sum(process.num_fds() for process in family),
         processes=len(family),
         threads=sum(process.num_threads() for process in family),
+    )
+
+
+def asked(server: Server, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
+    """Status and decoded body; an answer that is no JSON fails the test."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    with contextlib.closing(connection):
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("POST", path, body, {"Content-Type": "application/json"} | names)
+        answer = connection.getresponse()
+        return answer.status, json.loads(answer.read())
+
+
+def row_of_ones(columns: int) -> bytes:
+    """One row of ones."""
+    return b'{"inputs":[{"name":"x","datatype":"FP32","shape":[1,%d],"data":[%s1]}]}' % (
+        columns,
+        b"1," * (columns - 1),
     )

@@ -1,5 +1,6 @@
 """Starts and watches real servers for the tests: supervisor, gunicorn, owners, Paddle."""
 
+import http.client
 import json
 import os
 import signal
@@ -7,12 +8,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 
 READY_SECONDS = 90
@@ -46,9 +46,19 @@ class Server:
         if self.process.poll() is not None:
             raise RuntimeError(f"the server ended: {self.logged()}")
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        except httpx.TransportError:
+            return self.get("/readyz")[0] == 200
+        except (OSError, http.client.HTTPException):
             return False
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and body; unlike httpx.get it makes no TLS context each time, which costs 30 ms."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
 
     def wait_ready(self) -> None:
         try:
@@ -78,9 +88,9 @@ class Server:
 
 
 @contextmanager
-def serving(model: Path, folder: Path, **settings: object) -> Iterator[Server]:
+def serving(model: Path, folder: Path, before: Sequence[str] = (), **settings: object) -> Iterator[Server]:
     """Run a server for a model; settings in lower case, without their prefix."""
-    server = start(model, folder, **settings)
+    server = start(model, folder, before, **settings)
     try:
         server.wait_ready()
         yield server
@@ -88,7 +98,7 @@ def serving(model: Path, folder: Path, **settings: object) -> Iterator[Server]:
         end(server)
 
 
-def start(model: Path, folder: Path, **settings: object) -> Server:
+def start(model: Path, folder: Path, before: Sequence[str] = (), **settings: object) -> Server:
     port = free_port()
     wishes = {
         "model_dir": model,
@@ -106,7 +116,7 @@ def start(model: Path, folder: Path, **settings: object) -> Server:
     log = folder / f"server-{port}.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "paddlemodel_server.cli", "serve"],
+            [*before, sys.executable, "-m", "paddlemodel_server.cli", "serve"],
             env=environment,
             stderr=output,
             stdout=output,
@@ -127,7 +137,7 @@ def end(server: Server) -> None:
 
 def metric(server: Server, series: str) -> float:
     """The value of a series, such as `paddle_owners_ready`."""
-    for line in httpx.get(f"{server.url}/metrics", timeout=20).text.splitlines():
+    for line in server.get("/metrics")[1].splitlines():
         name, _, value = line.rpartition(" ")
         if name == series:
             return float(value)

@@ -1,6 +1,8 @@
 """How many processes a container gets, from its limits and from what the first owner measured."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from paddlemodel_server.settings import Settings
@@ -27,7 +29,8 @@ MIB = 1024 * 1024
 def test_plan_bounds_the_counts(
     settings: dict[str, object], cpus: float | None, usable: int, gpus: int, expected: Sizes
 ) -> None:
-    assert plan(Settings(**settings), cpus, usable, gpus) == expected  # type: ignore[arg-type]  # a table
+    found = plan(Settings(**settings), cpus, usable, gpus, 8 << 30)  # type: ignore[arg-type]  # a table
+    assert replace(found, body_bytes=expected.body_bytes) == expected
 
 
 MLP, CONVNET, MIDDLING, UNTIMED = 1e-6, 8e-3, 60e-6, None
@@ -63,9 +66,22 @@ def test_choose_shares_the_cores_out_as_the_work_is(
 ) -> None:
     wish = Settings(**settings)  # type: ignore[arg-type]  # a table
     measured = Measured(row_seconds=row_seconds, owner_bytes=owner_mib * MIB)
-    found = choose(wish, plan(wish, cpus, 64, 2), measured, memory_mib * MIB)
+    found = choose(wish, plan(wish, cpus, 64, 2, memory_mib * MIB), measured, memory_mib * MIB)
     assert (found.fronts, found.owners) == expected
     assert found.because
+
+
+@pytest.mark.parametrize(
+    ("settings", "memory_mib", "mib"),
+    [
+        pytest.param({"fronts": 1}, 4096, 512, id="an-eighth-of-memory"),
+        pytest.param({"fronts": 4}, 4096, 128, id="shared-out-to-the-fronts"),
+        pytest.param({"fronts": 1}, 64, 20, id="but-a-full-body-always-fits-twice"),
+        pytest.param({"fronts": 1, "max_request_bytes": 300 * MIB}, 1024, 600, id="however-large-it-is"),
+    ],
+)
+def test_the_bodies_that_a_front_may_hold(settings: dict[str, Any], memory_mib: int, mib: int) -> None:
+    assert plan(Settings(**settings), 4, 4, 0, memory_mib * MIB).body_bytes == mib * MIB
 
 
 def test_before_anything_is_measured_every_owner_loads() -> None:

@@ -1,0 +1,66 @@
+"""A memory cgroup around a server, so that a limit and the kernel's killer are real."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from paddlemodel_server import cgroup
+
+from tests.serving_image.servers import eventually
+
+
+class Group:
+    """A cgroup of version 1 or 2."""
+
+    def __init__(self, folder: Path, version: int) -> None:
+        self.folder = folder
+        self._limit = "memory.limit_in_bytes" if version == 1 else "memory.max"
+        self._usage = "memory.usage_in_bytes" if version == 1 else "memory.current"
+
+    def limit(self, size: int) -> None:
+        (self.folder / self._limit).write_text(str(size))
+
+    def usage(self) -> int:
+        return int((self.folder / self._usage).read_text())
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """What this process starts meanwhile belongs to the group."""
+        home = self.folder.parent / "cgroup.procs"
+        (self.folder / "cgroup.procs").write_text(str(os.getpid()))
+        try:
+            yield
+        finally:
+            home.write_text(str(os.getpid()))
+
+
+@contextmanager
+def memory_group() -> Iterator[Group]:
+    """A group of our own below the current one; the test is skipped where none can be made."""
+    version, home = _home()
+    folder = home / f"paddlemodel-test-{os.getpid()}"
+    try:
+        folder.mkdir()
+        group = Group(folder, version)
+        group.limit(1 << 40)
+    except OSError as error:
+        if folder.exists():
+            folder.rmdir()
+        pytest.skip(f"a memory cgroup cannot be made here: {error}")
+    try:
+        yield group
+    finally:
+        eventually(lambda: not (folder / "cgroup.procs").read_text(), "everything in the group has ended")
+        folder.rmdir()
+
+
+def _home() -> tuple[int, Path]:
+    for line in cgroup.membership().splitlines():
+        hierarchy, controllers, path = line.split(":", 2)
+        if "memory" in controllers.split(","):
+            return 1, cgroup.ROOT / "memory" / path.lstrip("/")
+        if hierarchy == "0" and (cgroup.ROOT / path.lstrip("/") / "memory.max").exists():
+            return 2, cgroup.ROOT / path.lstrip("/")
+    pytest.skip("no memory cgroup is mounted here")

@@ -1,0 +1,197 @@
+"""Owners and fronts that die: by signals, for want of memory, again and again. Real processes, real kills."""
+
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.serving_image import load, servers
+from tests.serving_image.load import BODY, INFER, Load
+from tests.serving_image.memory_group import memory_group
+from tests.serving_image.servers import Server, eventually, metric
+
+Export = Callable[[str, str], Path]
+
+
+def master_and_workers(server: Server) -> tuple[psutil.Process, list[psutil.Process]]:
+    master, *workers = sorted(server.processes("front"), key=lambda process: process.create_time())
+    return master, workers
+
+
+def settled(server: Server) -> None:
+    """Wait until the server is whole again, and holds no request."""
+    eventually(server.ready, "ready", 60)
+    wanted = metric(server, "paddle_owners_wanted")
+    eventually(lambda: metric(server, "paddle_owners_ready") == wanted, "every owner is ready", 60)
+    eventually(lambda: metric(server, "paddle_requests_in_flight") == 0, "no request is left over")
+    assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_dead_owner_is_replaced_and_its_requests_get_503(server: Server, how: signal.Signals) -> None:
+    settled(server)
+    before = {process.pid for process in server.processes("owner")}
+    died = metric(server, 'paddle_owner_exits_total{reason="signal"}')
+    with Load(server, 16) as clients:
+        eventually(lambda: clients.answered() > 100, "requests are answered")
+        for pid in before:
+            os.kill(pid, how)
+        eventually(lambda: clients.answered(503), "the loss is told")
+        assert httpx.get(f"{server.url}/readyz").status_code == 503  # no owner can be ready again so soon
+        refused = httpx.post(f"{server.url}{INFER}", content=BODY)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        eventually(server.ready, "ready again", 60)
+        more = clients.answered()
+        eventually(lambda: clients.answered() > more + 100, "requests are answered again")
+    assert clients.outcomes.lost == clients.outcomes.wrong == []
+    assert set(clients.outcomes.statuses) <= {200, 503}
+    settled(server)
+    assert not before & {process.pid for process in server.processes("owner")}
+    assert f'"how": "signal {how.name}"' in server.logged()
+    assert metric(server, 'paddle_owner_exits_total{reason="signal"}') == died + len(before)
+
+
+def test_one_of_two_owners_dies_and_the_pod_stays_ready(server: Server) -> None:
+    settled(server)
+    victim = server.processes("owner")[0]
+    with Load(server, 8) as clients:
+        eventually(lambda: clients.answered() > 100, "requests are answered")
+        victim.kill()
+        eventually(lambda: "an owner ended; it is replaced" in server.logged(), "the death is noticed")
+        assert server.ready()
+        more = clients.answered()
+        eventually(lambda: clients.answered() > more + 100, "the other one goes on")
+    assert clients.outcomes.lost == clients.outcomes.wrong == []
+    settled(server)
+
+
+def test_a_killed_front_loses_its_connections_and_nothing_else(server: Server) -> None:
+    settled(server)
+    owners = {process.pid for process in server.processes("owner")}
+    _, workers = master_and_workers(server)
+    with Load(server, 16) as clients:
+        eventually(lambda: clients.answered() > 200, "requests are answered")
+        workers[0].kill()
+        eventually(lambda: clients.outcomes.lost, "its clients notice")
+        eventually(lambda: workers[0].pid not in {p.pid for p in master_and_workers(server)[1]}, "it is gone")
+        eventually(lambda: len(master_and_workers(server)[1]) == len(workers), "it is replaced")
+        more = clients.answered()
+        eventually(lambda: clients.answered() > more + 200, "requests are answered")
+    assert len(clients.outcomes.lost) <= 16  # each client once, at most
+    assert clients.outcomes.wrong == []
+    assert set(clients.outcomes.statuses) <= {200, 503}  # 503: the new front had not found the owners yet
+    settled(server)
+    assert {process.pid for process in server.processes("owner")} == owners
+
+
+def test_an_owner_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp_path: Path) -> None:
+    with memory_group() as group:
+        with group.entered():
+            server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed")
+        try:
+            server.wait_ready()
+            settled(server)
+            group.limit(group.usage() + (16 << 20))
+            shape = [1, 4_000_000]
+            entry = f'{{"name":"x","datatype":"FP32","shape":{shape},"data":[{"1," * (shape[1] - 1)}1]}}'
+            answer = httpx.post(f"{server.url}{INFER}", content=f'{{"inputs":[{entry}]}}', timeout=60)
+            assert answer.status_code == 503
+            group.limit(1 << 40)
+            assert '"how": "signal SIGKILL, out of memory"' in server.logged()
+            settled(server)
+            assert metric(server, 'paddle_owner_exits_total{reason="memory"}') == 1
+        finally:
+            servers.end(server)
+
+
+def test_an_owner_that_never_gets_ready_ends_the_server(exported: Export, tmp_path: Path) -> None:
+    server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed")
+    killed: set[int] = set()
+
+    def ended() -> bool:
+        for owner in server.processes("owner"):
+            if owner.pid not in killed:
+                owner.send_signal(signal.SIGSEGV)
+                killed.add(owner.pid)
+        return server.process.poll() is not None
+
+    try:
+        eventually(ended, "the server gives up", 60)
+        assert server.process.returncode == 1
+        assert len(killed) == 5
+        assert "The process that loads the model mixed ended 5 times in a row" in server.logged()
+        assert "signal SIGSEGV. Paddle crashes on this model: export it again" in server.logged()
+        with pytest.raises(httpx.ConnectError):  # what Kubernetes' liveness probe would see
+            httpx.get(f"{server.url}/healthz")
+    finally:
+        servers.end(server)
+
+
+def test_fronts_that_die_again_and_again_end_the_server(exported: Export, tmp_path: Path) -> None:
+    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
+        master, _ = master_and_workers(server)
+
+        def ended() -> bool:
+            for worker in server.processes("front"):
+                if worker.pid != master.pid:
+                    worker.kill()
+            return server.process.poll() is not None
+
+        eventually(ended, "the server gives up", 60)
+        assert server.process.returncode == 1
+        assert "10 HTTP fronts ended within 60 seconds; see the log." in server.logged()
+
+
+def test_a_front_that_cannot_start_ends_the_server(exported: Export, tmp_path: Path) -> None:
+    """Its successor finds no row on the board, for the rows' locks have become folders."""
+    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        (folder,) = tmp_path.glob("paddlemodel-*")
+        for lock in folder.glob("front-*.lock"):
+            lock.unlink()
+            lock.mkdir()
+        master_and_workers(server)[1][0].kill()
+        assert server.process.wait(60) == 1
+        assert "The HTTP fronts ended unexpectedly (exit code 3); see the log." in server.logged()
+        _, alive = psutil.wait_procs(children, timeout=20)
+        assert alive == []
+    assert not folder.exists()
+
+
+def test_a_port_that_is_taken_is_one_clear_sentence(exported: Export, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed", port=port)
+        try:
+            assert server.process.wait(60) == 1
+            assert f"The server cannot listen on 127.0.0.1:{port}; set PADDLEMODEL_PORT" in server.logged()
+        finally:
+            servers.end(server)
+
+
+def test_a_tiny_shared_memory_volume_is_no_obstacle(exported: Export, tmp_path: Path) -> None:
+    """Docker gives 64 MB of /dev/shm, and a pod may have less: here it is one page."""
+    if os.geteuid() or not shutil.which("unshare"):
+        pytest.skip("only root may mount another /dev/shm for the server")
+    mount = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount -t tmpfs -o size=4096 tmpfs /dev/shm && exec "$@"',
+        "sh",
+    ]
+    with servers.serving(exported("legacy", "mixed"), tmp_path, before=mount, name="mixed") as server:
+        space = os.statvfs(f"/proc/{server.process.pid}/root/dev/shm")
+        assert space.f_blocks * space.f_frsize == 4096
+        with Load(server, 8, load.own) as clients:
+            eventually(lambda: clients.answered() > 200, "requests are answered")
+        assert set(clients.outcomes.statuses) == {200}
+        assert clients.outcomes.wrong == []
