@@ -72,9 +72,12 @@ def test_counts_are_exact_across_two_fronts_and_two_owners(counted: Server) -> N
 
 
 def test_a_killed_owner_leaves_its_counts(counted: Server) -> None:
+    eventually(lambda: samples(counted)["paddle_owners_ready"] == 2, "both are ready", 90)
     load(counted, 30)
     before = samples(counted)
-    for owner in counted.processes("owner"):
+    owners = counted.processes("owner")
+    assert len(owners) == 2
+    for owner in owners:
         owner.kill()
     eventually(
         lambda: samples(counted)["paddle_owner_restarts_total"] == before["paddle_owner_restarts_total"] + 2,
