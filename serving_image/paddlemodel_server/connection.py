@@ -228,9 +228,9 @@ class GuardedProtocol(HttpToolsProtocol):
     def _go_on(self) -> None:
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
-            return
-        self.flow.resume_reading()
-        self._look()
+        if not self.pipeline and not self.flow.write_paused and not self.transport.is_closing():
+            self.flow.resume_reading()  # the last one's body may not be whole yet
+            self._look()
 
     def write(self, response: protocol.Response, *, keep_alive: bool) -> None:
         """Write an answer, and close the connection where it is the last one."""

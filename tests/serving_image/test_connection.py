@@ -78,6 +78,20 @@ def test_pipelined_requests_are_answered_in_order_whoever_answers(server: Server
             assert answers.next()[0] == 400
 
 
+def test_a_pipelined_request_may_arrive_in_parts(server: Server) -> None:
+    first, second = infer("1", 1), infer("2", 2)
+    with opened(server) as connection:
+        answers = Answers(connection)
+        connection.sendall(first + second[:-5])
+        assert json.loads(answers.next()[2])["id"] == "1"
+        connection.sendall(second[-5:])
+        assert json.loads(answers.next()[2])["id"] == "2"
+        connection.sendall(first + second[:-5])
+        assert json.loads(answers.next()[2])["id"] == "1"
+        status, _, body = answers.next()
+        assert (status, json.loads(body)["error"]) == (408, "The request's body did not arrive in time.")
+
+
 def test_too_many_pipelined_requests_end_the_connection_in_order(server: Server) -> None:
     count = MAX_PIPELINED + 40
     with opened(server) as connection:
