@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
@@ -76,7 +77,7 @@ def load(settings: Settings, runtime: Runtime, index: int, began: float) -> Load
         loaded.append(time.monotonic())
         return predictor
 
-    prepared = warmup.prepare(described, opened, options, time.perf_counter)
+    prepared = warmup.prepare(described, opened, options, time.perf_counter, _worked(engine))
     return Loaded(
         prepared=prepared,
         load_seconds=loaded[0] - began,
@@ -101,6 +102,13 @@ def _options(
         samples=requests,
         shapes_known=engine.shapes.is_file(),
     )
+
+
+def _worked(engine: Engine) -> Callable[[], float]:
+    """The clock of what this process itself does; a GPU's work is not in its CPU time."""
+    if engine.device == "gpu":
+        return time.perf_counter
+    return lambda: time.process_time() / engine.threads
 
 
 def _with_cache(engine: Engine, located: files.ModelFiles) -> Engine:

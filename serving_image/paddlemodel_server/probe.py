@@ -29,15 +29,26 @@ log = logging.getLogger(__name__)
 
 
 class Budget:
-    """The time that probing may take."""
+    """The time that probing may take, and the clock that times runs."""
 
-    def __init__(self, clock: Clock, seconds: float) -> None:
+    def __init__(self, clock: Clock, worked: Clock, seconds: float) -> None:
+        """Start it.
+
+        Args:
+            clock: seconds, to time runs.
+            worked: seconds, of which `seconds` may pass.
+            seconds: the budget.
+        """
         self.clock = clock
-        self._until = clock() + seconds
+        self._worked = worked
+        self._began = clock(), worked()
+        self._seconds = seconds
 
     def allows(self, seconds: float) -> bool:
-        """Whether there is time for something that takes so long."""
-        return seconds < FREE_SECONDS or self.clock() + seconds < self._until
+        """Whether there is time for something that takes so long by the clock."""
+        passed, worked = self.clock() - self._began[0], self._worked() - self._began[1]
+        work = seconds * min(1.0, worked / passed) if passed > 0 else seconds
+        return work < FREE_SECONDS or worked + work < self._seconds
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,14 +59,18 @@ class Prepared:
     shapes: dict[str, list[int]] = field(default_factory=dict)  # of the inputs of that row, by name
 
 
-def prepare(model: Model, opened: Open, options: Options, clock: Clock) -> Prepared:
+def prepare(
+    model: Model, opened: Open, options: Options, clock: Clock, worked: Clock | None = None
+) -> Prepared:
     """Load, probe and warm up a model.
 
     Args:
         model: the inputs and outputs.
         opened: makes a predictor.
         options: what is decided already.
-        clock: seconds.
+        clock: seconds, to time runs.
+        worked: seconds of work, to bound all probing: a machine that is busy with others must not change what
+            is found out. None: as `clock`.
 
     Raises:
         StartError: the model does not load or run, or not as the settings ask.
@@ -90,7 +94,7 @@ def prepare(model: Model, opened: Open, options: Options, clock: Clock) -> Prepa
         )
         return Prepared(predictor=plain, engine=asked)
     example, answer = found
-    budget = probe.Budget(clock, options.seconds)
+    budget = probe.Budget(clock, worked or clock, options.seconds)
     if (asked.device, asked.precision) == ("cpu", "FP32"):
         chosen = probe.onednn(opened, asked, plain, (example, answer), budget)
     elif asked == plain_engine:

@@ -266,6 +266,14 @@ def test_a_fast_model_is_measured_whatever_the_time() -> None:
     assert list(prepare(model(), lambda _: fake, asked(seconds=0), clock).sizes) == [1, 2, 4, 8]
 
 
+def test_a_busy_machine_does_not_change_what_is_found_out() -> None:
+    """Runs seem to take two seconds each, but this process hardly works: others have the processors."""
+    clock = Clock()
+    fake = Fake(lambda x: x * 2, lambda _: 2.0, clock)
+    prepared = prepare(model(), lambda _: fake, asked(seconds=2), clock, lambda: clock.now / 1000)
+    assert len(prepared.sizes) > 1
+
+
 def test_runs_that_find_no_memory_end_the_warm_up_not_the_server() -> None:
     def small(x: Array) -> Array:
         if len(x) > 2:

@@ -108,7 +108,7 @@ def remarks(program: Program) -> Iterator[str]:
             "`paddlemodel-server predict`, or export it in legacy format."
         )
     if any(tensor.dtype == "bfloat16" for tensor in program.outputs):
-        yield "An output is bfloat16: numbers in JSON, 16 bits each in binary answers, which numpy does not know."
+        yield "An output is bfloat16: numbers in JSON, in binary answers 16 bits that numpy does not know."
 
 
 def as_json(finding: Finding) -> dict[str, Any]:
