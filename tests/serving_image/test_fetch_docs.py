@@ -16,7 +16,7 @@ from paddlemodel_server.download import Patience
 from tests.bare_predictor import predict
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
-MODULES = ("files", "archive", "download", "fetch")
+MODULES = ("files", "archive", "download", "fetch", "explain", "formats/__init__", "formats/weights")
 
 
 @pytest.mark.parametrize(("flag", "model_format"), [("1", "PIR"), ("0", "Legacy")])
@@ -41,7 +41,7 @@ def test_the_export_of_the_page_can_be_fetched_and_run(tmp_path: Path, flag: str
 def test_every_reason_has_its_row_and_no_row_is_invented() -> None:
     folder = Path(paddlemodel_server.__file__).parent
     code = "".join((folder / f"{module}.py").read_text() for module in MODULES)
-    raised = set(re.findall(r'ModelFilesError\(\s*"(\w+)"', code))
+    raised = set(re.findall(r'(?:ModelFilesError|StartError)\(\s*"(\w+)"', code))
     explained = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
     assert raised == explained
 
