@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
@@ -13,7 +14,7 @@ from paddlemodel_server.formats.program import DATATYPES
 from tests.serving_image.servers import serving
 
 # Of each dtype numbers that it holds exactly and that another would not.
-VALUES = {
+VALUES: dict[str, list[Any]] = {
     "bool": [True, False, True],
     "uint8": [0, 200, 255],
     "int8": [-128, 0, 127],
