@@ -2,7 +2,6 @@
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,51 +11,9 @@ import numpy as np
 import orjson
 import pytest
 
+from tests.serving_image.command_line import command
 from tests.serving_image.model_builders import PIR_MODEL, tar_of
 from tests.serving_image.servers import Server
-
-LAYERS = """
-import paddle
-
-class Net(paddle.nn.Layer):
-    def __init__(self):
-        super().__init__()
-        self.convolution = paddle.nn.Conv2D(3, 16, 3)
-        self.dropout = paddle.nn.Dropout(0.5)
-        self.linear = paddle.nn.Linear(16, 10)
-
-    def forward(self, image):
-        features = paddle.nn.functional.relu(self.convolution(image)).mean(axis=[2, 3])
-        return self.linear(self.dropout(features)), features
-
-class Random(paddle.nn.Layer):
-    def __init__(self):
-        super().__init__()
-        self.linear = paddle.nn.Linear(4, 4)
-
-    def forward(self, x):
-        return self.linear(x) + paddle.randn([1])
-
-class Broken(paddle.nn.Layer):
-    def forward(self, x):
-        return x.there_is_no_such_method()
-"""
-
-
-def command(*arguments: object, folder: Path | None = None, code: int = 0) -> str:
-    """Run a command; its standard output, or where it must fail its standard error."""
-    done = subprocess.run(
-        [sys.executable, "-m", "paddlemodel_server.cli", *(str(a) for a in arguments)],
-        cwd=folder,
-        env={k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")},
-        capture_output=True,
-        text=True,
-        timeout=280,
-        check=False,
-    )
-    assert done.returncode == code, done.stderr
-    assert "Traceback" not in done.stderr
-    return done.stderr if code else done.stdout
 
 
 @pytest.mark.parametrize("name", ["serve", "fetch", "export", "inspect", "predict", "verify", "bench"])
@@ -267,52 +224,3 @@ def test_bench_shows_a_table_and_counts_what_failed(server: Server, tmp_path: Pa
     (tmp_path / "wrong.json").write_text("{")
     told = command("bench", server.url, "--body", tmp_path / "wrong.json", code=1)
     assert "/predict answers 400" in told
-
-
-# --- export
-
-
-def test_export_saves_both_formats_and_compares_them_with_the_layer(tmp_path: Path) -> None:
-    (tmp_path / "layers.py").write_text(LAYERS)
-    report = json.loads(
-        command(
-            *("export", "layers.py:Net", "--input", "image:float32[-1,3,-1,-1]", "--output", "model"),
-            *("--format", "both", "--shape", "image=1,3,24,40", "--record", "live.jsonl", "--json"),
-            folder=tmp_path,
-        )
-    )
-    assert [one["format"] for one in report] == ["pir", "legacy"]
-    for one in report:
-        assert set(one["largest_difference"]) == {"1", "3"}
-        assert max(one["largest_difference"].values()) < 1e-3
-        found = json.loads(command("inspect", tmp_path / one["folder"], "--json"))
-        assert found["inputs"][0] == {"name": "image", "datatype": "FP32", "shape": [-1, 3, -1, -1]}
-        assert [output["shape"][0] for output in found["outputs"]] == [-1, -1]
-    # The layer's own answers, recorded from one format, hold for the other, whose outputs have other names.
-    assert json.loads(command("verify", "model/legacy", "live.jsonl", "--json", folder=tmp_path))["agrees"]
-
-
-def test_export_quantises_and_the_weights_shrink(tmp_path: Path) -> None:
-    (tmp_path / "layers.py").write_text(LAYERS)
-    np.savez(tmp_path / "rows.npz", image=np.random.default_rng(1).random((16, 3, 16, 16), dtype=np.float32))
-    arguments = ("export", "layers.py:Net", "--input", "image:float32[-1,3,16,16]", "--json")
-    command(*arguments, "--output", "small", "--int8", "rows.npz", folder=tmp_path)
-    found = json.loads(command("inspect", tmp_path / "small", "--json"))
-    assert found["quantised"] is True
-    assert found["parameters"]["values_by_dtype"]["int8"] == 16 * 3 * 3 * 3 + 16 * 10
-
-
-@pytest.mark.parametrize(
-    ("layer", "sentence"),
-    [
-        ("layers.py:Nothing", "layers.py has no function or class Nothing"),
-        ("nowhere:Net", "there is no module nowhere in this folder or installed"),
-        ("layers.py:Broken", "has no attribute 'there_is_no_such_method' (layers.py, line "),
-        ("layers.py:Random", "differs from the live layer by "),
-    ],
-)
-def test_an_export_that_fails_leaves_nothing(tmp_path: Path, layer: str, sentence: str) -> None:
-    (tmp_path / "layers.py").write_text(LAYERS)
-    arguments = ("export", layer, "--input", "x:float32[-1,4]", "--output", "model")
-    assert sentence in command(*arguments, folder=tmp_path, code=1)
-    assert not (tmp_path / "model").exists()

@@ -1,0 +1,22 @@
+"""Runs `paddlemodel-server` as a program, for the tests of its commands."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def command(*arguments: object, folder: Path | None = None, code: int = 0) -> str:
+    """Run a command; its standard output, or where it must fail its standard error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "paddlemodel_server.cli", *(str(a) for a in arguments)],
+        cwd=folder,
+        env={k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")},
+        capture_output=True,
+        text=True,
+        timeout=280,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr if code else done.stdout
