@@ -31,6 +31,7 @@ class GuardedProtocol(HttpToolsProtocol):
     crowd: ClassVar[patience.Crowd]
     heads: ClassVar[Heads]
     cycle: Any  # uvicorn's, or an Ask
+    pipeline: Any  # of both
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,9 +41,8 @@ class GuardedProtocol(HttpToolsProtocol):
         self._deaf = False  # refused: what still comes is not looked at
         self._plain_head = b""  # of a request that offered an upgrade, without the offer
         self.leaving = False  # the next answer is the last
+        self._closing = False  # the last answer is given
         self.owed = patience.Owed(self.loop, self._late)
-
-    # --- the connection
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head."""
@@ -54,10 +54,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Withdraw what the client no longer waits for."""
         self.owed.end()
-        for waiting, _ in self.pipeline:
-            if isinstance(waiting, Ask):
-                waiting.release()
-        self.pipeline.clear()
+        self._drop_pipeline()
         serving = self._serving
         super().connection_lost(exc)
         if serving is not None and not serving.response_complete:
@@ -98,7 +95,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """It has read."""
         super().resume_writing()
-        if not self.transport.is_closing():
+        if not self._closing and not self.transport.is_closing():
             self.owed.nothing()
             if self._is_answered():
                 self._go_on()
@@ -113,8 +110,6 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _is_answered(self) -> bool:
         return self._serving is None or self._serving.response_complete
-
-    # --- the parser's calls
 
     def on_message_begin(self) -> None:
         """Begin a request."""
@@ -177,8 +172,6 @@ class GuardedProtocol(HttpToolsProtocol):
         elif not self._deaf:
             super().on_message_complete()
 
-    # --- one request after the other
-
     def _hot_label(self) -> str | None:
         label = self.lane.inference.get(self.url)
         if label is None:
@@ -203,7 +196,7 @@ class GuardedProtocol(HttpToolsProtocol):
             ask.begin()
         else:
             self.flow.pause_reading()
-            self.pipeline.appendleft((ask, None))  # type: ignore[arg-type]  # uvicorn's own stay with uvicorn
+            self.pipeline.appendleft((ask, None))
 
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Begin with a cycle whose turn it is; uvicorn calls this too."""
@@ -216,7 +209,7 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """Begin with the next request, or wait for it; uvicorn calls this too."""
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self._closing or self.transport.is_closing():
             self._flush()
             return
         if self.flow.write_paused:
@@ -236,29 +229,38 @@ class GuardedProtocol(HttpToolsProtocol):
         """Write an answer, and close the connection where it is the last one."""
         head = self.heads.head(response, self.server_state.default_headers, keep_alive)
         if len(response.body) <= _JOIN_BYTES:
-            self.transport.write(head + response.body)
+            self.send(head + response.body, last=not keep_alive)
         else:
-            self.transport.writelines((head, response.body))
-        if not keep_alive:
-            self.transport.close()
+            self.send(head, response.body, last=not keep_alive)
 
-    # --- patience
+    def _drop_pipeline(self) -> None:
+        for cycle, _ in self.pipeline:
+            if isinstance(cycle, Ask):
+                cycle.release()
+        self.pipeline.clear()
+
+    def send(self, *parts: bytes, last: bool = False) -> None:
+        """Write bytes, in order with all others of this connection."""
+        self.lane.service.dispatcher.burst.write(self.transport, parts, last=last)
+        if last:
+            self._deaf = self._closing = True
+            self._drop_pipeline()
 
     def _look(self) -> None:
         """Set what the client owes us now; nothing as long as we owe it an answer."""
-        if self.flow.write_paused:
+        if self.flow.write_paused or self._closing:
             return
-        limits, serving = self.limits, self._serving
-        if self._awaits == "body" and self.cycle is serving and serving is not None:
-            if serving.response_complete:
+        if self._awaits == "body" and self.cycle is self._serving and self.cycle is not None:
+            if self.cycle.response_complete:
                 self.owed.wait("rest", patience.LINGER_SECONDS)
             else:
-                self.owed.wait("body", limits.body_seconds)
+                self.owed.wait("body", self.limits.body_seconds)
         elif not self._is_answered():
             self.owed.nothing()
         elif self._awaits == "head":
-            self.owed.wait("head", limits.head_seconds)
-        else:
+            self.owed.wait("head", self.limits.head_seconds)
+        else:  # idle: nothing of the last request need be kept
+            self.cycle, self._serving, self.scope, self.headers = None, None, None, []  # type: ignore[assignment]
             self.owed.wait("request", patience.LEAVE_SECONDS if self.leaving else self.timeout_keep_alive)
 
     def _late(self, what: str) -> None:
@@ -275,8 +277,7 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _flush(self) -> None:
         """A closed connection is gone once the client has read what is left; for how long is limited."""
-        if self.transport.get_write_buffer_size():
-            self.owed.wait("reading", self.limits.body_seconds)
+        self.owed.wait("reading", self.limits.body_seconds)
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer what is no acceptable request when its turn comes, and listen no longer."""

@@ -4,28 +4,19 @@ The Flask application stands behind the lane in every front; here it also gets a
 front of the running server: same owners, same board.
 """
 
-import asyncio
 import gzip
 import json
-import os
-import threading
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import pytest
-from paddlemodel_server import board as boards
-from paddlemodel_server.app import create_app
 from paddlemodel_server.protocol import NPY, OCTETS, raw
-from paddlemodel_server.runtime import Runtime
-from paddlemodel_server.service import Service
-from paddlemodel_server.settings import Settings
-from werkzeug.serving import make_server
 
-from tests.serving_image.servers import Server, eventually
+from tests.serving_image.flask_door import flask_door
+from tests.serving_image.servers import Server
 
 INFER = "/v2/models/mixed/infer"
 IGNORED = {"date", "server", "connection"}  # the server's own, not the application's
@@ -157,44 +148,8 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 @pytest.fixture(scope="module")
 def flask_url(server: Server) -> Iterator[str]:
     """The Flask application alone, as one more front of the running server."""
-    found = server.runtime()
-    shared = {
-        name: os.open(f"/proc/{server.process.pid}/fd/{found[name]}", os.O_RDWR)
-        for name in ("board_fd", "counters_fd")
-    }
-    runtime = Runtime.from_json(json.dumps(found | shared))
-    board_fd = runtime.board_fd
-    (model_dir,) = (v for k, v in environment(server).items() if k == "PADDLEMODEL_MODEL_DIR")
-    settings = Settings(name="mixed", model_dir=Path(model_dir), max_request_bytes=1_000_000)
-    loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
-    thread.start()
-    row, lock = boards.claim_row(boards.Board(board_fd), runtime.folder)
-
-    async def join() -> Service:
-        return Service(settings, runtime, boards.Board(board_fd), row)
-
-    service = asyncio.run_coroutine_threadsafe(join(), loop).result()
-    eventually(lambda: service.ready, "the owners are found")
-    flask = make_server("127.0.0.1", 0, create_app(service), threaded=True)
-    serving = threading.Thread(target=flask.serve_forever)
-    serving.start()
-    yield f"http://127.0.0.1:{flask.server_port}"
-    flask.shutdown()
-    serving.join()
-    flask.server_close()
-    asyncio.run_coroutine_threadsafe(service.close(), loop).result()
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join()
-    loop.close()
-    os.close(lock)
-    for descriptor in shared.values():
-        os.close(descriptor)
-
-
-def environment(server: Server) -> dict[str, str]:
-    text = Path(f"/proc/{server.process.pid}/environ").read_text()
-    return dict(entry.split("=", 1) for entry in text.split("\0") if "=" in entry)
+    with flask_door(server) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def sent(url: str, method: str, path: str, more: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:

@@ -1,0 +1,54 @@
+"""Ten thousand connections that do nothing: cheap, no hindrance to others, and gone when they are gone."""
+
+import resource
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.serving_image import servers
+from tests.serving_image.load import Load, footprint
+from tests.serving_image.servers import eventually
+
+Export = Callable[[str, str], Path]
+WANTED = 10_000
+MOST_BYTES = 100 << 20
+ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.fixture
+def count() -> Iterator[int]:
+    """How many connections this process may open: all that are wanted, if the hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield WANTED if hard == resource.RLIM_INFINITY else min(WANTED, hard - 1000)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_idle_connections(exported: Export, tmp_path: Path, count: int) -> None:
+    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
+        with Load(server, 8) as warm:
+            eventually(lambda: warm.answered() > 200, "requests are answered")
+        before = footprint(server)
+        idle = []
+        for _ in range(count):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+            connection.sendall(ASK)
+            idle.append(connection)
+        for connection in idle:
+            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
+        held = footprint(server)
+        assert held.descriptors >= before.descriptors + count
+        assert held.memory < before.memory + MOST_BYTES * count // WANTED
+        with Load(server, 8) as clients:
+            eventually(lambda: clients.answered() > 200, "others are answered")
+        assert (clients.outcomes.lost, set(clients.outcomes.statuses)) == ([], {200})
+        idle[-1].sendall(ASK)
+        assert idle[-1].recv(4096).startswith(b"HTTP/1.1 200 ")
+        for connection in idle:
+            connection.close()
+        eventually(lambda: footprint(server).descriptors <= before.descriptors + 8, "all are let go of")
+        with Load(server, 8) as clients:
+            eventually(lambda: clients.answered() > 200, "requests are answered")
+        assert set(clients.outcomes.statuses) == {200}
