@@ -95,7 +95,7 @@ class Ask:
         elif self._whole:
             self._start()
         elif self._expects:
-            self._connection.transport.write(CONTINUE)
+            self._connection.send(CONTINUE)
 
     def on_body(self, service: "Service", chunk: bytes) -> None:
         """Take a part of the body."""

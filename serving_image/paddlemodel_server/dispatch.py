@@ -16,6 +16,7 @@ import numpy as np
 
 from paddlemodel_server import board as boards
 from paddlemodel_server import slots
+from paddlemodel_server.burst import Burst
 from paddlemodel_server.errors import (
     AnswerTooLargeError,
     DeadlineExceededError,
@@ -85,6 +86,7 @@ class Dispatcher:
         self._free = list(range(count))
         self._pending: dict[int, Pending] = {}
         self._sweeping = False
+        self.burst = Burst()
         self._tasks = [self.loop.create_task(self._keep_linked(owner)) for owner in indexes]
 
     @property
@@ -221,7 +223,8 @@ class Dispatcher:
                 await asyncio.sleep(RECONNECT_SECONDS)  # it is loading, or being replaced
                 continue
             try:
-                link = await Link.to(owner, self._runtime, self._fd, self._slots, self._settle)
+                link = Link(owner, self._slots, self._settle, self.burst)
+                await link.connect(self._runtime, self._fd)
             except OSError:
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue

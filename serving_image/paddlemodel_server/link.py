@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from paddlemodel_server import slots
+from paddlemodel_server.burst import Burst
 from paddlemodel_server.runtime import Runtime
 
 Settle = Callable[[int, int, slots.Layout | None], None]
@@ -17,10 +18,11 @@ Settle = Callable[[int, int, slots.Layout | None], None]
 class Link(asyncio.Protocol):
     """The connection; while it lasts, replies go to `settle` as (slot, status, layout of the answer)."""
 
-    def __init__(self, owner: int, memory: slots.Slots, settle: Settle) -> None:
+    def __init__(self, owner: int, memory: slots.Slots, settle: Settle, burst: Burst) -> None:
         self.owner = owner
         self._memory = memory
         self._settle = settle
+        self._burst = burst
         self._loop = asyncio.get_running_loop()
         self._out: list[bytes] = []
         self._in = b""
@@ -29,21 +31,19 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport
         self.lost = self._loop.create_future()
 
-    @classmethod
-    async def to(cls, owner: int, runtime: Runtime, fd: int, memory: slots.Slots, settle: Settle) -> "Link":
-        """Connect to an owner and hand over the slots; raises OSError while it does not listen."""
+    async def connect(self, runtime: Runtime, fd: int) -> None:
+        """Connect to the owner and hand over the slots; raises OSError while it does not listen."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            with runtime.socket(owner) as address:
+            with runtime.socket(self.owner) as address:
                 connection.connect(address)  # local: it fails or succeeds at once
-            socket.send_fds(connection, [slots.HELLO.pack(memory.count, memory.size)], [fd])
+            hello = slots.HELLO.pack(self._memory.count, self._memory.size)
+            socket.send_fds(connection, [hello], [fd])
             connection.setblocking(False)
-            loop = asyncio.get_running_loop()
-            _, link = await loop.create_unix_connection(lambda: cls(owner, memory, settle), sock=connection)
+            await self._loop.create_unix_connection(lambda: self, sock=connection)
         except OSError:
             connection.close()
             raise
-        return link
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
@@ -69,11 +69,15 @@ class Link(asyncio.Protocol):
             data = self._in + data
         whole = len(data) - len(data) % slots.REPLY.size
         self._in = data[whole:]
-        for slot, status, number in slots.REPLY.iter_unpack(data[:whole] if self._in else data):
-            layout = None
-            if status == slots.ANSWERED:
-                layout = self._known.layout(number, self._memory, slot)
-            self._settle(slot, status, layout)
+        self._burst.hold()
+        try:
+            for slot, status, number in slots.REPLY.iter_unpack(data[:whole] if self._in else data):
+                layout = None
+                if status == slots.ANSWERED:
+                    layout = self._known.layout(number, self._memory, slot)
+                self._settle(slot, status, layout)
+        finally:
+            self._burst.release()
 
     def connection_lost(self, exc: Any) -> None:  # noqa: ARG002 - the protocol's signature
         """Let `dispatch` know."""

@@ -1,0 +1,45 @@
+"""Answers that are ready together are written together, one right after the other.
+
+Writing to a socket wakes its reader where that sleeps, which is the dearest part of a small request. Between
+two answers lie some 20 microseconds of ours: time enough for a client to read one and to fall asleep again.
+`link` holds the burst while it works off a batch of replies; `connection` writes through it.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+
+class Burst:
+    """One front's."""
+
+    def __init__(self) -> None:
+        self._held: list[tuple[asyncio.Transport, Sequence[bytes], bool]] | None = None
+
+    def write(self, transport: asyncio.Transport, parts: Sequence[bytes], *, last: bool = False) -> None:
+        """Write now, or with the others once they are released; close the connection after its last."""
+        if self._held is None:
+            _write(transport, parts, last)
+        else:
+            self._held.append((transport, parts, last))
+
+    def hold(self) -> None:
+        """Keep what is written from now on."""
+        if self._held is None:
+            self._held = []
+
+    def release(self) -> None:
+        """Write it."""
+        held, self._held = self._held, None
+        for entry in held or ():
+            _write(*entry)
+
+
+def _write(transport: asyncio.Transport, parts: Sequence[bytes], last: bool) -> None:
+    if transport.is_closing():
+        return
+    if len(parts) == 1:
+        transport.write(parts[0])
+    else:
+        transport.writelines(parts)
+    if last:
+        transport.close()
