@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from paddlemodel_server import protocol
 from paddlemodel_server.dispatch import Outcome, Pending
-from paddlemodel_server.errors import ServingError
+from paddlemodel_server.errors import InputRefusedError, ServingError
 from paddlemodel_server.journal import Passage
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ class Call:
         self._pending = None
         self._leave()
         if isinstance(outcome, ServingError):
-            self._fail(outcome)
+            refused = isinstance(outcome, InputRefusedError)
+            self._fail(protocol.refusal(service.served, self._request) if refused else outcome)
             return
         passage.settled = time.monotonic()
         arguments = service.served, passage.route, self._request, outcome

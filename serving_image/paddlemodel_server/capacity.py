@@ -132,7 +132,7 @@ class Guarded:
             kind = failures.kind(error)
             if kind == "device":
                 self._lost(f"the device is lost: {failures.said(error)}")
-            if kind == "model":
+            if kind != "memory":
                 raise
             self.ran_out()
             log.warning(

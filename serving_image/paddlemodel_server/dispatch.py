@@ -20,6 +20,7 @@ from paddlemodel_server.burst import Burst
 from paddlemodel_server.errors import (
     AnswerTooLargeError,
     DeadlineExceededError,
+    InputRefusedError,
     InputTooLargeError,
     MemoryTakenError,
     ModelFailedError,
@@ -42,6 +43,7 @@ _FAULTS: dict[int, Callable[[], ServingError]] = {
     slots.TOO_LARGE: AnswerTooLargeError,
     slots.MEMORY_TAKEN: MemoryTakenError,
     slots.INPUT_TOO_LARGE: InputTooLargeError,
+    slots.REFUSED: InputRefusedError,
 }
 
 logger = logging.getLogger(__name__)

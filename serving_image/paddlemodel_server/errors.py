@@ -115,6 +115,16 @@ class BodiesFullError(ServingError):
         super().__init__("The server holds as many large requests as it can; try again in a second.")
 
 
+class InputRefusedError(BadRequestError):
+    """The model cannot run with sizes or values that its description allows; Paddle found out."""
+
+    def __init__(self, found: str = "the inputs") -> None:
+        super().__init__(
+            f"The model cannot run with {found}: sizes that it leaves open, or values, do not fit each other "
+            "or the model."
+        )
+
+
 class ModelFailedError(ServingError):
     """Paddle refused the run; what it said is in the log."""
 

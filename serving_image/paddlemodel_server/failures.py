@@ -9,7 +9,7 @@ CUDA's own error codes.
 import re
 from typing import Literal
 
-Kind = Literal["memory", "device", "model"]
+Kind = Literal["memory", "device", "input", "model"]
 
 _MEMORY = re.compile(
     r"ResourceExhausted|Out of memory|OutOfMemory|Fail to alloc memory|bad_alloc|"
@@ -25,15 +25,18 @@ _DEVICE = re.compile(
     re.IGNORECASE,
 )
 
+# Shapes are checked before a run; what remains are open dimensions and values that do not fit the model.
+_INPUT = re.compile(r"\bInvalidArgument|\bOutOfRange")
+
 
 def kind(error: BaseException) -> Kind:
-    """Whether memory ran out, the device is lost, or the model itself failed on this input."""
+    """Whether memory ran out, the device is lost, the input does not fit, or the model itself failed."""
     text = str(error)
     if _DEVICE.search(text):
         return "device"
     if isinstance(error, MemoryError) or _MEMORY.search(text):
         return "memory"
-    return "model"
+    return "input" if _INPUT.search(text) else "model"
 
 
 def said(error: Exception | None) -> str:

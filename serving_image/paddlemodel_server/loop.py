@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import exchange, metrics, slots, warmup
+from paddlemodel_server import exchange, failures, metrics, slots, warmup
 from paddlemodel_server.batch import Job, Waiting, best_size, padded_size
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
 from paddlemodel_server.log import Limiter
@@ -142,10 +142,16 @@ class Loop:
             if memory := _MEMORY_FAULTS.get(type(error)):
                 front.reply(jobs[0].slots, memory)
                 return rows
+            refused = failures.kind(error) == "input"
             if self._failures.allows(time.monotonic()):
                 extra = {"request_id": front.slots.request_id(jobs[0].slots[0])} | self._failures.told()
-                logger.exception("the model failed on a request", extra=extra)
-            front.reply(jobs[0].slots, slots.FAILED)
+                if refused:
+                    logger.warning(
+                        "the model refused a request", extra=extra | {"cause": failures.said(error)}
+                    )
+                else:
+                    logger.exception("the model failed on a request", extra=extra)
+            front.reply(jobs[0].slots, slots.REFUSED if refused else slots.FAILED)
             return rows
         began_ns, run_ns = self._block.started_ns, self._run_ns
         times = slots.run_times(began_ns, time.monotonic_ns() - began_ns - run_ns, run_ns)

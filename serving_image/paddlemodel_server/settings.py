@@ -97,7 +97,7 @@ class Settings:
     name: str = _setting("model", _model_name)
     model_dir: Path = _setting(Path("/models/model"), lambda text: Path(_text(text)))  # noqa: RUF009 - a field
     device: Literal["cpu", "gpu"] = _setting("cpu", _one_of("cpu", "gpu"))
-    precision: Precision = _setting("FP32", _one_of("FP32", "FP16", "BF16", "INT8"))
+    precision: Precision = _setting("FP32", _one_of("FP32", "FP16", "BF16", "INT8"))  # noqa: RUF009 - a field
     tensorrt: bool = _setting(False, lambda text: _one_of("true", "false")(text) == "true")
     tensorrt_workspace_mb: int | None = _setting(None, _integer(1, 1_048_576))
     gpu_pool_mb: int | None = _setting(None, _integer(1, 1_048_576))  # what Paddle reserves at first

@@ -29,7 +29,7 @@ ID_BYTES: Final = 64
 MESSAGE: Final = struct.Struct("<II")  # front to owner: a slot and the number of its layout
 REPLY: Final = struct.Struct("<III")  # owner to front: a slot, what became of it, the number of its layout
 HELLO: Final = struct.Struct("<IQ")  # front to owner, with the descriptor: slots, bytes of a slot
-ANSWERED, EXPIRED, FAILED, TOO_LARGE, MEMORY_TAKEN, INPUT_TOO_LARGE = range(6)
+ANSWERED, EXPIRED, FAILED, TOO_LARGE, MEMORY_TAKEN, INPUT_TOO_LARGE, REFUSED = range(7)
 
 MAX_BYTES: Final = 1 << 43  # of address space for all slots of one front; only touched pages are memory
 _CANCELLED_AT = 8

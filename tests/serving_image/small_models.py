@@ -98,14 +98,11 @@ class Complex(Known):
 
 
 class Fussy(Known):
-    """Says that it takes any number of columns, and fails unless there are eight."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.weight = self.create_parameter([8, 8])
+    """Fails on zeros, and it is not the input's shape: a decomposition of NaN does not converge."""
 
     def forward(self, x: Any) -> Any:
-        return paddle.nn.functional.linear(x, self.weight)
+        mean = x.mean()
+        return x * paddle.linalg.eigh(paddle.eye(3) * (mean / mean))[0].mean() * self.two
 
 
 class Slow(paddle.nn.Layer):

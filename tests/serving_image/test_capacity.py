@@ -209,7 +209,8 @@ def test_the_models_own_failure_is_passed_on() -> None:
         (OSError("(External) CUDA error(999), unknown error."), "device"),
         (MemoryError("illegal memory access"), "device"),
         (OSError("(External) CUDA error(209), no kernel image is available"), "model"),
-        (ValueError("(InvalidArgument) memory layout"), "model"),
+        (ValueError("(InvalidArgument) memory layout"), "input"),
+        (IndexError("(OutOfRange) The element of Index must be less than 3"), "input"),
         (RuntimeError("(Unimplemented) ConvertPirAttribute2RuntimeAttribute not support"), "model"),
     ],
 )

@@ -57,6 +57,11 @@ def test_several_inputs_and_outputs_share_runs(exported: Export, tmp_path: Path)
             assert np.allclose(total, request["x"] * 2 + request["count"], atol=1e-5)
             assert doubled.tolist() == (request["count"] * 2).tolist()
         assert runs(server) < len(requests)
+        uneven = [tensor("x", "FP32", np.zeros((2, 3))), tensor("count", "INT64", np.zeros((3, 1), int))]
+        refused = httpx.post(f"{server.url}/predict", json={"inputs": uneven}, timeout=60)
+        assert refused.status_code == 400
+        assert "x FP32 [2, 3], count INT64 [3, 1]" in refused.json()["error"]
+        assert "the model refused a request" in server.logged()
 
 
 def test_a_fixed_batch_of_four_just_works(exported: Export, tmp_path: Path) -> None:

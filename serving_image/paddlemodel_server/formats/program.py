@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 # Names of the Open Inference Protocol V2; Paddle calls dtypes as numpy does, which has no bfloat16.
-# Each was run with the installed Paddle, in both formats, as input and as output: docs/engine.md has the table.
+# Each was run with the installed Paddle, in both formats, as input and output: docs/engine.md has the table.
 DATATYPES = {
     "bool": "BOOL",
     "uint8": "UINT8",

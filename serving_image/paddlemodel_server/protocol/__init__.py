@@ -16,7 +16,7 @@ from paddlemodel_server.protocol.answers import (
     server_metadata,
 )
 from paddlemodel_server.protocol.content import joined
-from paddlemodel_server.protocol.inference import check_head, check_size, is_heavy, parse, render
+from paddlemodel_server.protocol.inference import check_head, check_size, is_heavy, parse, refusal, render
 from paddlemodel_server.protocol.request import JSON, NPY, OCTETS, Array, Headers, Request, Served, Wanted
 from paddlemodel_server.protocol.routes import (
     INFER,
@@ -63,6 +63,7 @@ __all__ = [
     "models",
     "parse",
     "readiness",
+    "refusal",
     "render",
     "server_metadata",
 ]

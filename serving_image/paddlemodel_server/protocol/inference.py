@@ -8,7 +8,12 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from paddlemodel_server import decode, encode
-from paddlemodel_server.errors import BadRequestError, RequestTooLargeError, UnsupportedMediaTypeError
+from paddlemodel_server.errors import (
+    BadRequestError,
+    InputRefusedError,
+    RequestTooLargeError,
+    UnsupportedMediaTypeError,
+)
 from paddlemodel_server.protocol import content, raw, tensors, v1, v2
 from paddlemodel_server.protocol.answers import Response, as_json
 from paddlemodel_server.protocol.request import JSON, NPY, OCTETS, Array, Headers, Request, Served
@@ -136,6 +141,13 @@ def _answer_media(served: Served, route: str, headers: Headers, request: Request
     if served.outputs[first].bits:
         return content.chosen(headers, (JSON, OCTETS))  # a .npy file has no BF16
     return content.chosen(headers, _TENSOR_MEDIA)
+
+
+def refusal(served: Served, request: Request) -> InputRefusedError:
+    """Why the model did not take a request whose dtypes and fixed dimensions are right."""
+    named = zip(served.inputs.values(), request.arrays, strict=True)
+    shapes = [f"{one.name} {one.datatype} {list(array.shape)}" for one, array in named]
+    return InputRefusedError(", ".join(shapes))
 
 
 def render(served: Served, route: str, request: Request, outputs: Sequence[Array]) -> Response:
