@@ -1,10 +1,13 @@
 """Models without files and the JSON of requests to them, for the tests of the pure protocol."""
 
+import gzip
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import orjson
-from paddlemodel_server import bfloat16
+from paddlemodel_server import bfloat16, protocol
 from paddlemodel_server.model import DATATYPES, Model, Tensor
 from paddlemodel_server.protocol import Served
 from paddlemodel_server.task import Tensors
@@ -55,3 +58,19 @@ def extremes(dtype: str) -> np.ndarray[Any, np.dtype[Any]]:
 
 
 DTYPES = tuple(DATATYPES)
+
+
+ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "Deflate": zlib.compress,
+    "identity": bytes,
+}
+
+
+def parsed(route: str, headers: dict[str, str], text: bytes, model: Served | None = None) -> protocol.Request:
+    """As both doors do it."""
+    model = model or served()
+    protocol.check_head(model, route, headers)
+    protocol.is_heavy(model, route, headers, len(text))
+    return protocol.parse(model, route, headers, text)

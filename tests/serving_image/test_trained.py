@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tritonclient.http as triton
+import tritonclient.http as triton  # type: ignore[import-untyped]  # it has no types
 
 from tests import bare_predictor
 from tests.models import ModelName, trained_model
