@@ -30,6 +30,7 @@ class Engine:
     onednn: bool = False
     tensorrt: Literal["off", "collect", "on"] = "off"  # collect: only note the shapes of its runs
     threads: int = 1  # of one run, on CPU
+    keep_tensors: bool = False  # from run to run: memory for time
     max_rows: int = 1
     pool_mb: int = GPU_POOL_MB
     workspace_mb: int = TENSORRT_WORKSPACE_MB

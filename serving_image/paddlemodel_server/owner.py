@@ -29,6 +29,7 @@ from paddlemodel_server.settings import Settings
 from paddlemodel_server.task import ImageClassification
 
 CANNOT_START = 3  # exit code: trying again would not help
+NICENESS = 5
 LOST = 4  # exit code: a new process is needed
 logger = logging.getLogger(__name__)
 
@@ -90,14 +91,16 @@ def _options(
 ) -> warmup.Options:
     learned = Learned.load(runtime.folder)
     task = settings.task
-    sides = None
+    sides = known = None
+    if learned:
+        known = warmup.Known(onednn=learned.onednn, sizes=learned.sizes, keep_tensors=learned.keep_tensors)
     if isinstance(task, ImageClassification) and task.width and task.height:
         sides = task.height, task.width
     return warmup.Options(
         engine=engine,
         cap=settings.max_batch_size,
         seconds=settings.warmup_seconds,
-        known=warmup.Known(onednn=learned.onednn, sizes=learned.sizes) if learned else None,
+        known=known,
         sides=sides,
         samples=requests,
         shapes_known=engine.shapes.is_file(),
@@ -164,6 +167,8 @@ def main() -> None:
     runtime = Runtime.from_json(sys.argv[4])
     die_with_parent(parent)
     signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # sent only when no front is left
+    # Where cores are few, fronts and probes go first: they need little, and a run takes what is left.
+    os.nice(NICENESS)
     settings = Settings.from_env(os.environ)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle prints to it, in the midst of the log's lines
     log.configure(settings.log_level, settings.log_format, f"owner-{index}")
@@ -197,6 +202,7 @@ def _publish(loaded: Loaded, settings: Settings, runtime: Runtime, block: boards
     if Learned.load(runtime.folder) is None:
         Learned(
             onednn=engine.onednn,
+            keep_tensors=engine.keep_tensors,
             probabilities=prepared.probabilities,
             sizes=prepared.sizes,
             load_seconds=loaded.load_seconds,
@@ -218,6 +224,7 @@ def _publish(loaded: Loaded, settings: Settings, runtime: Runtime, block: boards
             "warmup_seconds": round(loaded.warmup_seconds, 3),
             "precision": engine.precision,
             "onednn": engine.onednn,
+            "keep_tensors": engine.keep_tensors,
             "tensorrt": engine.tensorrt == "on",
             "cap_rows": block.cap,
             "run_ms_by_rows": {rows: round(s * 1e3, 3) for rows, s in prepared.sizes.items()},

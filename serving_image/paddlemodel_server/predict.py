@@ -53,6 +53,8 @@ class Predictor:
     """A model that is ready to run."""
 
     def __init__(self, files: ModelFiles, model: Model, engine: Engine) -> None:
+        # Of the whole process, like all of Paddle's flags; below zero: tensors are freed by the next run.
+        paddle.set_flags({"FLAGS_eager_delete_tensor_gb": -1.0 if engine.keep_tensors else 0.0})
         try:
             self._predictor = inference.create_predictor(_config(files, engine))
         except Exception as error:

@@ -71,6 +71,7 @@ class Learned:
     load_seconds: float  # from the owner's start to a loaded model
     paddle: str
     warmup_seconds: float = 0.0  # from then to ready
+    keep_tensors: bool = False  # see engine.Engine
     precision: str = "FP32"
     tensorrt: bool = False
     difference: float = 0.0  # of that precision from FP32, as a part of the answer's largest value

@@ -31,6 +31,7 @@ class Known:
 
     onednn: bool
     sizes: dict[int, float]
+    keep_tensors: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +98,8 @@ def prepare(
     budget = probe.Budget(clock, worked or clock, options.seconds)
     if (asked.device, asked.precision) == ("cpu", "FP32"):
         chosen = probe.onednn(opened, asked, plain, (example, answer), budget)
+        if model.format == "PIR":  # legacy programs gain nothing
+            chosen = probe.kept_tensors(opened, chosen, example)
     elif asked == plain_engine:
         chosen = probe.Chosen(predictor=plain, engine=asked, answer=answer)
     else:
@@ -163,7 +166,7 @@ def _collect_shapes(model: Model, opened: Open, options: Options, example: list[
 
 
 def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Prepared:
-    engine = replace(options.engine, onednn=known.onednn)
+    engine = replace(options.engine, onednn=known.onednn, keep_tensors=known.keep_tensors)
     try:
         predictor = _opened(opened, engine)
         found = _example(model, predictor, options)

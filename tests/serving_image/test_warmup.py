@@ -1,6 +1,7 @@
 """What is measured at the start, with a predictor that fails as Paddle fails."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,14 @@ def test_the_faster_of_two_equal_answers_is_kept() -> None:
 )
 def test_onednn_is_off_where(fast: Callable[[Array], Array]) -> None:
     assert not run(fast=fast).engine.onednn
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(0.0001, True), (0.0005, False), (0.01, False)])
+def test_only_a_tiny_model_keeps_its_tensors(seconds: float, kept: bool) -> None:
+    prepared = run(seconds=lambda _: seconds, fast_seconds=lambda _: 2 * seconds)
+    assert prepared.engine.keep_tensors == kept
+    legacy = run(seconds=lambda _: seconds, described=replace(model(), format="Legacy"))
+    assert not legacy.engine.keep_tensors
 
 
 def test_a_choice_made_before_is_not_measured_again() -> None:
