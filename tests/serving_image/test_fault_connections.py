@@ -3,13 +3,14 @@
 import resource
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.serving_image import servers
 from tests.serving_image.load import Load, footprint
-from tests.serving_image.servers import eventually
+from tests.serving_image.servers import Server, eventually
 
 Export = Callable[[str, str], Path]
 WANTED = 10_000
@@ -31,24 +32,35 @@ def test_idle_connections(exported: Export, tmp_path: Path, count: int) -> None:
         with Load(server, 8) as warm:
             eventually(lambda: warm.answered() > 200, "requests are answered")
         before = footprint(server)
-        idle = []
-        for _ in range(count):
-            connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
-            connection.sendall(ASK)
-            idle.append(connection)
-        for connection in idle:
-            assert connection.recv(4096).startswith(b"HTTP/1.1 200 ")
-        held = footprint(server)
-        assert held.descriptors >= before.descriptors + count
-        assert held.memory < before.memory + MOST_BYTES * count // WANTED
-        with Load(server, 8) as clients:
-            eventually(lambda: clients.answered() > 200, "others are answered")
-        assert (clients.outcomes.lost, set(clients.outcomes.statuses)) == ([], {200})
-        idle[-1].sendall(ASK)
-        assert idle[-1].recv(4096).startswith(b"HTTP/1.1 200 ")
-        for connection in idle:
-            connection.close()
+        with ExitStack() as stack:
+            idle = [stack.enter_context(ask(server)) for _ in range(count)]
+            for connection in idle:
+                receive(connection)
+            held = footprint(server)
+            assert held.descriptors >= before.descriptors + count
+            assert held.memory < before.memory + MOST_BYTES * count // WANTED
+            with Load(server, 8) as clients:
+                eventually(lambda: clients.answered() > 200, "others are answered")
+            assert (clients.outcomes.lost, set(clients.outcomes.statuses)) == ([], {200})
+            idle[-1].sendall(ASK)
+            receive(idle[-1])
         eventually(lambda: footprint(server).descriptors <= before.descriptors + 8, "all are let go of")
         with Load(server, 8) as clients:
             eventually(lambda: clients.answered() > 200, "requests are answered")
         assert set(clients.outcomes.statuses) == {200}
+
+
+def ask(server: Server) -> socket.socket:
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+    connection.sendall(ASK)
+    return connection
+
+
+def receive(connection: socket.socket) -> None:
+    """Read one whole answer, which may come in parts."""
+    received = b""
+    while not received.endswith(b'{"live":true}'):
+        part = connection.recv(4096)
+        assert part, received
+        received += part
+    assert received.startswith(b"HTTP/1.1 200 ")
