@@ -14,7 +14,7 @@ from paddlemodel_server.settings import Settings
 UNLIMITED = 4  # CPUs: without a limit a big node would otherwise get one copy of the model per core
 MOST_OWNERS: Final = 64
 MOST_FRONTS: Final = 8
-# CPU seconds that a small request costs a front, and an owner beside the run; benchmarks/serving measures.
+# CPU seconds of a small request: the front's is the engine's target, the owner's beside the run an estimate.
 FRONT_SECONDS = 60e-6
 OWNER_SECONDS = 15e-6
 FRONT_BYTES = 128 * 1024 * 1024  # a front with some large bodies at hand; about 70 MB when idle
@@ -83,7 +83,7 @@ def at_first(settings: Settings, sizes: Sizes) -> Choice:
 def choose(settings: Settings, sizes: Sizes, measured: Measured, memory: int) -> Choice:
     """Choose the process counts for a model; what the user set wins.
 
-    On CPU the cores are shared out as the work is: a request costs a front some 60 microseconds, and an owner
+    On CPU the cores are shared out as the work is: a request is taken to cost a front 60 microseconds, and an owner
     15 beside the run. A model of microseconds needs one owner and more fronts, a convolutional network of
     milliseconds one owner per core.
 
