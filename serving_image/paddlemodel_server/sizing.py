@@ -83,9 +83,9 @@ def at_first(settings: Settings, sizes: Sizes) -> Choice:
 def choose(settings: Settings, sizes: Sizes, measured: Measured, memory: int) -> Choice:
     """Choose the process counts for a model; what the user set wins.
 
-    On CPU the cores are shared out as the work is: a request is taken to cost a front 60 microseconds, and an owner
-    15 beside the run. A model of microseconds needs one owner and more fronts, a convolutional network of
-    milliseconds one owner per core.
+    On CPU the cores are shared out as the work is: a request is taken to cost a front 60 microseconds, and an
+    owner 15 beside the run. A model of microseconds needs one owner and more fronts, a convolutional network
+    of milliseconds one owner per core.
 
     Args:
         settings: the user's wish.
