@@ -93,7 +93,10 @@ def _serve(rest: Sequence[str]) -> NoReturn:
         _print(SERVE)
     if rest:
         _refuse(f"serve takes no arguments, only PADDLEMODEL_ variables; found {' '.join(rest)}", 2)
-    from paddlemodel_server import supervisor  # noqa: PLC0415 - only `serve` needs it
+    from paddlemodel_server import signals  # noqa: PLC0415 - only `serve` needs it
+
+    signals.hold()
+    from paddlemodel_server import supervisor  # noqa: PLC0415 - imports numpy, which starts threads
 
     sys.exit(supervisor.run(dict(os.environ)))
 

@@ -15,14 +15,24 @@ from collections import deque
 from pathlib import Path
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import cgroup, children, counters, crashes, drain, log, sizing, termination, trace
+from paddlemodel_server import (
+    cgroup,
+    children,
+    counters,
+    crashes,
+    drain,
+    log,
+    signals,
+    sizing,
+    termination,
+    trace,
+)
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fleet import Fleet
 from paddlemodel_server.runtime import Runtime
 from paddlemodel_server.settings import Settings
 
 BUSY_WINDOW = 30  # seconds
-SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGCHLD}
 
 logger = logging.getLogger(__name__)
 
@@ -48,7 +58,7 @@ class Supervisor:
             while self._stop_at is None or time.monotonic() < self._stop_at:
                 self._fleet.tick(time.monotonic())
                 self._measure()
-                found = signal.sigtimedwait(SIGNALS, self._patience())
+                found = signal.sigtimedwait(signals.AWAITED, self._patience())
                 if found is None:
                     continue
                 if found.si_signo == signal.SIGCHLD:
@@ -124,12 +134,8 @@ def _front_fault(runtime: Runtime, status: int) -> StartError:
 
 
 def run(environ: dict[str, str]) -> int:
-    """Serve; returns the exit code."""
+    """Serve; returns the exit code. `signals.hold` has been called before anything was imported."""
     log.configure("INFO", "json", "server")  # until the settings say otherwise
-    # Blocked signals wait for sigtimedwait; an ignoring disposition would lose them for PID 1.
-    signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
-    for number in SIGNALS:
-        signal.signal(number, lambda *_: None)
     folder: Path | None = None
     try:
         settings = Settings.from_env(environ)

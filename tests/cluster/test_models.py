@@ -194,7 +194,8 @@ def test_the_operator_is_never_forbidden_and_writes_nothing_when_idle(served: Ta
     served.kubectl("scale", f"pdm/{NAME}", "--replicas=2", f"--namespace={NAMESPACE}")
     wait_for(served, NAME, NAMESPACE, lambda item: item["status"].get("readyReplicas") == 2, "two replicas")
     writes = own_writes(audit)
-    assert [line for line in writes if '"code":403' in line] == []
+    # Admission may say 403, too: a namespace that ends takes no events.
+    assert [line for line in writes if '"authorization.k8s.io/decision":"forbid"' in line] == []
     first = writes[before]
     assert '"resource":"deployments"' in first, f"the first write after the restart was {first[:400]}"
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from paddlemodel_server import signals
 
 from tests.serving_image import servers
 from tests.serving_image.load import BODY, INFER, Load
@@ -139,3 +140,14 @@ def test_a_model_that_paddle_refuses_is_one_clear_line(exported: Export, tmp_pat
     last = json.loads(server.logged().splitlines()[-1])
     assert "conv2X" in last["message"]
     assert last["reason"] in {"ModelDoesNotLoad", "UnknownOperator"}
+
+
+def test_no_thread_of_the_supervisor_takes_a_signal(server: Server) -> None:
+    """A signal goes to any thread that does not block it; one that numpy started would swallow it."""
+    wanted = sum(1 << (number - 1) for number in signals.AWAITED)
+    pid = server.process.pid
+    others = [f for f in Path(f"/proc/{pid}/task").glob("*/status") if f.parent.name != str(pid)]
+    assert others  # the main thread itself waits for them, and shows them as unblocked meanwhile
+    for status in others:
+        blocked = next(line for line in status.read_text().splitlines() if line.startswith("SigBlk:"))
+        assert int(blocked.split()[1], 16) & wanted == wanted, status

@@ -29,6 +29,8 @@ _ATTACHED = """
 import os, sys
 from paddlemodel_server.runtime import die_with_parent
 die_with_parent(int(sys.argv[1]))
+from paddlemodel_server import signals
+signals.hold()
 from paddlemodel_server import supervisor
 sys.exit(supervisor.run(dict(os.environ)))
 """
