@@ -136,8 +136,6 @@ class GuardedProtocol(HttpToolsProtocol):
             self._refuse(429, f"More than {MAX_PIPELINED} requests wait on one connection.")
             return
         try:
-            if self.url.startswith(b"//"):  # it would be read as a host without a path
-                raise httptools.HttpParserInvalidURLError
             label = self._hot_label() if method == b"POST" else None
             self._awaits = "body"
             if label is None:

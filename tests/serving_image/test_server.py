@@ -130,7 +130,6 @@ def test_no_front_holds_paddle(server: Server) -> None:
     ("method", "path", "status"),
     [
         ("GET", "/predict/", 404),
-        ("GET", "//healthz", 400),
         ("GET", "/predict", 405),
         ("DELETE", INFER, 405),
         ("POST", "/v2/models/other/infer", 404),
