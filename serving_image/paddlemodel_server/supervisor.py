@@ -134,7 +134,11 @@ def _front_fault(runtime: Runtime, status: int) -> StartError:
 
 
 def run(environ: dict[str, str]) -> int:
-    """Serve; returns the exit code. `signals.hold` has been called before anything was imported."""
+    """Serve; returns the exit code.
+
+    The command line calls `signals.hold` before it imports this; whoever does not still gets most signals.
+    """
+    signals.hold()
     log.configure("INFO", "json", "server")  # until the settings say otherwise
     folder: Path | None = None
     try:
