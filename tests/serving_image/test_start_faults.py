@@ -20,7 +20,8 @@ from tests.serving_image.servers import free_port
 SERVE = (
     "import os, sys; from pathlib import Path; from paddlemodel_server import termination;"
     "termination.write.__defaults__ = (Path(sys.argv[1]),);"
-    "from paddlemodel_server import signals; signals.hold(); from paddlemodel_server import supervisor; sys.exit(supervisor.run(dict(os.environ)))"
+    "from paddlemodel_server import signals; signals.hold();"
+    "from paddlemodel_server import supervisor; sys.exit(supervisor.run(dict(os.environ)))"
 )
 
 Change = Callable[[Path, Callable[[str, str], Path]], None]
