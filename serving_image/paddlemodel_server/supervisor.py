@@ -114,10 +114,18 @@ class Supervisor:
             return
         self._fleet.stopping = True
         self._board.drain()
+        if self._works():
+            self._worked_at = now
         idle = None if self._worked_at is None else now - self._worked_at
         seconds = drain.seconds(self._settings.drain_seconds, idle, by_hand=number != signal.SIGTERM)
         self._stop_at = now + seconds
         logger.info("draining", extra={"signal": number.name, "seconds": seconds})
+
+    def _works(self) -> bool:
+        """Whether a request is here, or was since the last measurement, up to a second ago."""
+        blocks = [self._board.owner(n) for n in self._board.owner_indexes(self._runtime.sizes.owners)]
+        measured = self._busy[-1][1] if self._busy else 0
+        return bool(self._board.admitted(boards.MAX_FRONTS)) or sum(b.busy_ns for b in blocks) != measured
 
     def _end(self) -> bool:
         clean = drain.end_fronts(self._fronts_pid, self._settings.timeout_seconds)
