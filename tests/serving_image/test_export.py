@@ -1,6 +1,8 @@
 """The command export: a layer becomes a model that answers as the layer does, or nothing is left."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -80,3 +82,32 @@ def test_an_export_that_fails_leaves_nothing(tmp_path: Path, layer: str, sentenc
     arguments = ("export", layer, "--input", "x:float32[-1,4]", "--output", "model")
     assert sentence in command(*arguments, folder=tmp_path, code=1)
     assert not (tmp_path / "model").exists()
+
+
+WEIGHTS = """
+import paddle
+
+paddle.save({f"old.{at}": paddle.zeros([1]) for at in range(7)} | {"linear.bias": paddle.zeros([3])}, "other")
+paddle.save([paddle.zeros([1])], "list")
+open("text", "w").write("hello")
+"""
+
+
+def test_weights_that_are_not_of_the_layer_are_refused_by_name(tmp_path: Path) -> None:
+    """Paddle itself only warns, and leaves the random numbers of the layer where they are."""
+    (tmp_path / "layers.py").write_text(LAYERS)
+    (tmp_path / "weights.py").write_text(WEIGHTS)
+    subprocess.run([sys.executable, "-W", "ignore", "weights.py"], cwd=tmp_path, check=True)
+
+    def refusal(weights: str) -> str:
+        arguments = ("export", "layers.py:Random", "--input", "x:float32[-1,4]", "--output", "model")
+        told = command(*arguments, "--weights", weights, folder=tmp_path, code=1)
+        assert not (tmp_path / "model").exists()
+        return told
+
+    assert (
+        "other is not of this layer: 2 (linear.weight, linear.bias) of the layer's tensors are not in it "
+        "with their shape, 8 (old.0, old.1, old.2, old.3, old.4, …) of its tensors fit none."
+    ) in refusal("other")
+    assert "list does not hold a layer's state_dict(), a dict of tensors by name." in refusal("list")
+    assert "text is not a file of paddle.save." in refusal("text")

@@ -34,10 +34,10 @@ def save(job: Mapping[str, Any]) -> None:
     """Export the layer, and record what the live layer answers to the samples."""
     layer = _layer(job["target"])
     if job["weights"]:
-        layer.set_state_dict(paddle.load(job["weights"]))
+        _load(layer, job["weights"])
     state = Path(job["state"])
     if state.is_file():  # the other format was first: a factory may make other random numbers each time
-        layer.set_state_dict(paddle.load(str(state)))
+        _load(layer, str(state))
     else:
         paddle.save(layer.state_dict(), str(state))
     layer.eval()
@@ -102,6 +102,30 @@ def _layer(target: str) -> Any:
     if not isinstance(made, paddle.nn.Layer):
         raise JobError(f"{target} gives a {type(made).__name__}, not a paddle.nn.Layer")
     return made
+
+
+def _load(layer: Any, path: str) -> None:
+    """Give the layer these weights, all of them: Paddle only warns of what does not fit, and goes on."""
+    try:
+        state = paddle.load(path)
+    except ValueError as error:
+        raise JobError(f"{path} is not a file of paddle.save") from error
+    if not isinstance(state, dict) or not all(isinstance(v, paddle.Tensor) for v in state.values()):
+        raise JobError(f"{path} does not hold a layer's state_dict(), a dict of tensors by name")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of each
+        lacking, left = layer.set_state_dict(state)
+    if lacking or left:
+        raise JobError(
+            f"{path} is not of this layer: {_counted(lacking)} of the layer's tensors are not in it with "
+            f"their shape, {_counted(left)} of its tensors fit none"
+        )
+
+
+def _counted(names: Sequence[str]) -> str:
+    """How many, and up to five of them."""
+    more = ", …" if len(names) > 5 else ""
+    return f"{len(names)} ({', '.join(names[:5])}{more})" if names else "0"
 
 
 def _factory(source: str, name: str) -> Callable[[], Any]:
