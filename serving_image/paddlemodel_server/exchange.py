@@ -5,6 +5,7 @@ together, and the rest is a few copies per request.
 """
 
 import contextlib
+import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from paddlemodel_server import slots
 from paddlemodel_server.batch import Job
 
+logger = logging.getLogger(__name__)
 _READ_BYTES = 8192  # a thousand announcements
 
 
@@ -127,6 +129,9 @@ def deliver(
             front.reply(numbers, slots.ANSWERED, layout)
         except slots.DoesNotFitError:
             front.reply(numbers, slots.TOO_LARGE)
+        except Exception:
+            logger.exception("an answer could not be handed over")
+            front.reply(numbers, slots.FAILED)
         start = end
 
 

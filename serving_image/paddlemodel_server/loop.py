@@ -9,6 +9,7 @@ import select
 import socket
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -25,6 +26,10 @@ _MEMORY_FAULTS: dict[type[Exception], int] = {
     InputTooLargeError: slots.INPUT_TOO_LARGE,
 }
 logger = logging.getLogger(__name__)
+
+
+class _RowsMissingError(Exception):
+    """An output has not one row for each of the inputs', so that nobody can tell whose they are."""
 
 
 class Loop:
@@ -135,6 +140,9 @@ class Loop:
         batched = bool(self._prepared.sizes and rows)
         try:
             outputs = self._in_pieces(jobs, rows) if batched else self._model(exchange.joined(jobs, 0))
+        except _RowsMissingError:
+            self._stop_batching()
+            return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
         except Exception as error:
             if len(jobs) > 1 or len(jobs[0].slots) > 1:
                 return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
@@ -162,15 +170,28 @@ class Loop:
         """Run rows in the sizes that were warmed up; a request may be larger than any of them."""
         sizes = self._prepared.sizes
         if rows <= self._cap:
-            return self._model(exchange.joined(jobs, padded_size(rows, sizes)))
+            return self._batch(exchange.joined(jobs, padded_size(rows, sizes)))
         inputs = exchange.joined(jobs, rows)
         answers, done = [], 0
         while done < rows:
             size = best_size(rows - done, sizes) if rows - done > self._cap else rows - done
             piece = [exchange.padded(a[done : done + size], padded_size(size, sizes)) for a in inputs]
-            answers.append([output[:size] for output in self._model(piece)])
+            answers.append([output[:size] for output in self._batch(piece)])
             done += size
         return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+
+    def _batch(self, inputs: list[slots.Array]) -> list[slots.Array]:
+        """Run rows that are to be parted again, or were filled up: each must have its own in every output."""
+        outputs = self._model(inputs)
+        if any(not output.ndim or len(output) != len(inputs[0]) for output in outputs):
+            raise _RowsMissingError
+        return outputs
+
+    def _stop_batching(self) -> None:
+        """The warm-up's request did not show that the number of rows depends on their values."""
+        logger.warning("no batching any more: an output has another number of rows than the inputs")
+        self._prepared = replace(self._prepared, sizes={})
+        self._cap = self._block.cap = self._block.best_batch = 1
 
     def _model(self, inputs: list[slots.Array]) -> list[slots.Array]:
         began_ns = time.monotonic_ns()

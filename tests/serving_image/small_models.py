@@ -52,6 +52,13 @@ class Coupled(Known):
         return (x - x.mean(axis=0, keepdim=True)) * self.two
 
 
+class Masked(Known):
+    """Answers only those rows whose first number is positive: as many as there are, by their values."""
+
+    def forward(self, x: Any) -> Any:
+        return paddle.gather(x, paddle.nonzero(x[:, 0] > 0).flatten()) * self.two
+
+
 class Picture(paddle.nn.Layer):
     """A tiny convolutional classifier of ten classes that answers logits."""
 
@@ -134,6 +141,7 @@ def main(folder: str) -> None:
         "greedy": (Greedy(), [InputSpec([None, None], "float32", "x")]),
         "four": (Picture(), [InputSpec([4, 3, 32, 32], "float32", "image")]),
         "fussy": (Fussy(), [InputSpec([None, None], "float32", "x")]),
+        "masked": (Masked(), [InputSpec([None, 4], "float32", "x")]),
         "coupled": (Coupled(), [InputSpec([None, 4], "float32", "x")]),
     }
     for name, (layer, spec) in models.items():

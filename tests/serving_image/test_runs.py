@@ -1,5 +1,7 @@
 """Which requests of a real server share a run: never those that would change each other's answers."""
 
+import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -7,9 +9,11 @@ from typing import Any
 
 import httpx
 import numpy as np
+from paddlemodel_server import exchange, slots
+from paddlemodel_server.batch import Job
 
 from tests import bare_predictor
-from tests.serving_image.servers import Server, serving, tensor
+from tests.serving_image.servers import Server, metric, serving, tensor
 
 Export = Callable[[str, str], Path]
 Inputs = dict[str, np.ndarray[Any, Any]]
@@ -44,6 +48,42 @@ def test_rows_that_change_each_other_run_alone(exported: Export, tmp_path: Path)
             assert np.allclose(found, (x - x.mean(axis=0)) * 2, atol=1e-5)
         assert runs(server) == len(requests)
         assert "no batching: rows of one run change each other's answers" in server.logged()
+
+
+def test_a_model_that_leaves_rows_out_answers_each_request_with_its_own(
+    exported: Export, tmp_path: Path
+) -> None:
+    """No number of the warm-up is negative: only a request shows that outputs need not have all rows."""
+    signs = np.random.default_rng(8).choice([-1, 1], (64, 3))
+    requests: list[Inputs] = [
+        {"x": ((at + 1) * sign[: 1 + at % 3, None] * np.ones(4)).astype(np.float32)}
+        for at, sign in enumerate(signs)
+    ]
+    with serving(exported("pir", "masked"), tmp_path, name="masked", max_delay_ms=50) as server:
+        (owner,) = server.processes("owner")
+        assert metric(server, "paddle_batch_cap_rows") > 1
+        for request, (found,) in zip(requests, answers(server, requests), strict=True):
+            x = request["x"]
+            assert found.tolist() == (2 * x[x[:, 0] > 0]).tolist()
+        assert server.processes("owner") == [owner]
+        assert server.logged().count("no batching any more") == 1
+        assert metric(server, "paddle_batch_cap_rows") == 1
+
+
+def test_an_answer_that_cannot_be_handed_over_is_that_requests_failure() -> None:
+    """Nobody can name its dtype: the owner goes on, and so does the front's other request."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        fd = slots.create(2, 4096)
+        socket.send_fds(theirs, [slots.HELLO.pack(2, 4096)], [fd])
+        os.close(fd)
+        front = exchange.Front(ours)
+        layout = front.slots.write(0, [np.zeros((1, 3), np.float32)])
+        for output in (np.zeros(1, "datetime64[s]"), np.ones((1, 3), np.float32)):
+            exchange.deliver([Job((front, layout), [0], 0, 1, 0.0, 1)], [output], (0, 0), split=True)
+        front.flush()
+        statuses = [status for _, status, _ in slots.REPLY.iter_unpack(theirs.recv(4096))]
+        assert statuses == [slots.FAILED, slots.ANSWERED]
 
 
 def test_several_inputs_and_outputs_share_runs(exported: Export, tmp_path: Path) -> None:
