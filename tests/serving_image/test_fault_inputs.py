@@ -117,6 +117,11 @@ def test_deep_json(unharmed: Server, route: str, brackets: str) -> None:
     refused(asked(unharmed, route, brackets.encode() * 60_000), 400)
 
 
+@pytest.mark.parametrize("depth", [500, 1010, 1024])
+def test_deep_objects_that_end(unharmed: Server, depth: int) -> None:
+    refused(asked(unharmed, INFER, b'{"a":' * depth + b'":"' + b"}" * depth), 400)
+
+
 def test_deep_data(unharmed: Server) -> None:
     for depth in (30, 200, 1000, 50_000):
         data = "[" * depth + "1,2" + "]" * depth

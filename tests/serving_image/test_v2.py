@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paddlemodel_server.errors import BadRequestError
-from paddlemodel_server.protocol import Request, Wanted, v2
+from paddlemodel_server.protocol import Request, Wanted, text, v2
 
 from tests.serving_image.bodies import DTYPES, IDS, ON, X, body, echo, extremes, served
 
@@ -180,6 +180,53 @@ def test_a_colon_in_an_id_is_no_key_that_appears_twice() -> None:
     assert v2.parse(SERVED, body(X, IDS, ON, id="urn:uuid:7")).id == "urn:uuid:7"
     escaped = body(X, IDS, ON, id="_").replace(b'"_"', rb'"\u003a"')
     assert v2.parse(SERVED, escaped).id == ":"
+
+
+@pytest.mark.parametrize(
+    ("content", "which"),
+    [
+        (b'{"id":"a:b","id":"c"}', 'The key "id"'),
+        (rb'{"id":"a\u003a","id":"b\u003A"}', 'The key "id"'),  # as many colons as keys are missing
+        (rb'{"id":"a\\\u003a\u003a","inputs":[{"name":1,"name":"\u003a"}]}', 'The key "name"'),
+        (rb'{"x\u003ay":1,"x:y":2}', 'The key "x:y"'),
+        (b'{"inputs":[[1,{"a":{"b":1,"b":[":"]}}]]}', 'The key "b"'),
+        (b'{"id":1,"id":2,"data":[' + b"1," * 600_000 + b"1]}", "A key"),
+    ],
+    ids=["colon", "escaped", "more-escaped", "key", "anywhere", "large"],
+)
+def test_a_key_that_appears_twice_is_found_whatever_else_there_is(content: bytes, which: str) -> None:
+    with pytest.raises(BadRequestError) as refusal:
+        v2.parse(SERVED, content)
+    assert refusal.value.message == f"{which} appears twice in one object; send it once."
+
+
+PLAIN = st.text(alphabet=':\\"u03aAé', max_size=6)
+
+
+@given(
+    st.recursive(
+        PLAIN | st.integers(0, 9),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(PLAIN, inner, max_size=3),
+    ),
+    st.booleans(),
+)
+def test_nothing_is_taken_for_a_key_that_appears_twice(value: Any, escaped: bool) -> None:
+    content = json.dumps({"id": value}, separators=(",", "\1"))
+    content = content.replace(":", r"\u003a" if escaped else ":").replace("\1", ":")
+    assert text.read(content.encode()) == {"id": value}
+
+
+@pytest.mark.parametrize("colon", ["", ":"])
+@pytest.mark.parametrize("depth", [3, 480, 500, 980, 1010, 1024])
+def test_a_nest_of_objects_is_refused(depth: int, colon: str) -> None:
+    """The parser goes 1024 levels deep, farther than Python recurses."""
+    nest = b'{"a":' * depth + f'"{colon}"'.encode() + b"}" * depth
+    with pytest.raises(BadRequestError, match='The request has the field "a"'):
+        v2.parse(SERVED, nest)
+    with pytest.raises(BadRequestError):
+        v2.parse(SERVED, b'{"inputs":' + nest[5:])
+    with pytest.raises(BadRequestError, match="appears twice"):
+        v2.parse(SERVED, b'{"id":":","id":1,"inputs":' + nest[5:])
 
 
 def test_an_answer_carries_names_dtypes_and_shapes() -> None:

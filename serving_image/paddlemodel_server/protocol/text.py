@@ -1,7 +1,11 @@
 """The JSON text of a request: an object in which no key appears twice, and words for what was found."""
 
 import json
+import re
+from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -9,7 +13,9 @@ import orjson
 from paddlemodel_server.errors import BadRequestError
 
 _SHOWN = 60  # characters of a client's own value that a message repeats
-_MOST_BYTES = 1024 * 1024  # of a text that is read again, slowly, in search of a key that appears twice
+_MOST_BYTES = 1024 * 1024  # of a text that is read again, slowly, to name a key that appears twice
+_ESCAPED_COLON = re.compile(rb"(?<!\\)(?:\\\\)*\\u003[aA]")
+_HOLDERS = {dict, list, str}  # what can hold a colon
 _KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 
 
@@ -28,49 +34,61 @@ def read(text: bytes) -> dict[str, Any]:
     if type(content) is not dict:
         raise BadRequestError(f"The body must be a JSON object, not {kind(content)}.")
     # The parser keeps the last of two equal keys. Each key has one colon, so counting finds what is missing.
-    if text.count(b":") != _keys(content):
-        _check_unique(text, content)
+    if text.count(b":") != _keys(content) and _colons_sent(text) != _colons_kept(content):
+        raise BadRequestError(_twice(text))
     return content
 
 
 def _keys(content: dict[str, Any]) -> int:
-    count = len(content)
-    for value in content.values():
-        if type(value) is dict:
-            count += _keys(value)
-        elif type(value) is list and value and type(value[0]) is dict:
-            for entry in value:
-                if type(entry) is dict:
-                    count += _keys(entry)
+    """The keys of all objects that a request can hold; never more than there are, and quickly found."""
+    count, objects = 0, [content]
+    for found in objects:  # which grows meanwhile: a recursion would end before the parser's own limit
+        count += len(found)
+        for value in found.values():
+            if type(value) is dict:
+                objects.append(value)
+            elif type(value) is list and value and type(value[0]) is dict:
+                objects += [entry for entry in value if type(entry) is dict]
     return count
 
 
-def _colons(value: Any) -> int:
-    """How many colons the strings of a request hold, and its objects need."""
-    if type(value) is str:
-        return value.count(":")
-    if type(value) is dict:
-        return len(value) + sum(_colons(key) + _colons(inner) for key, inner in value.items())
-    if type(value) is list and value and type(value[0]) is dict:
-        return sum(map(_colons, value))
-    return 0
+def _colons_sent(text: bytes) -> int:
+    return text.count(b":") + (len(_ESCAPED_COLON.findall(text)) if b"\\u003" in text else 0)
 
 
-def _check_unique(text: bytes, content: dict[str, Any]) -> None:
-    if len(text) > _MOST_BYTES or text.count(b":") == _colons(content):
-        return
+def _colons_kept(content: dict[str, Any]) -> int:
+    """How many colons what was read needs for its keys and holds in its strings, exactly."""
+    count, waiting = 0, [content]
+    while waiting:
+        value: Any = waiting.pop()
+        if type(value) is str:
+            count += value.count(":")
+        elif type(value) is dict:
+            count += len(value)
+            waiting += value
+            waiting += value.values()
+        elif type(value) is list:
+            kinds = set(map(type, value))
+            if kinds == {list}:
+                waiting.append(list(chain.from_iterable(value)))
+            elif kinds & _HOLDERS:
+                waiting += value
+    return count
 
-    def unique(pairs: list[tuple[str, Any]]) -> None:
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise BadRequestError(f"The key {shown(key)} appears twice in one object; send it once.")
-            seen.add(key)
 
-    try:
-        json.loads(text, object_pairs_hook=unique)
-    except (RecursionError, ValueError):
-        return  # far deeper than any request, or an endless number: refused later, by what it stands for
+def _twice(text: bytes) -> str:
+    """The sentence; it names the key where reading the text again, slowly, is affordable."""
+    twice: list[str] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> None:
+        counts = Counter(key for key, _ in pairs)
+        twice.extend(key for key in counts if counts[key] > 1)
+
+    if len(text) <= _MOST_BYTES:
+        with suppress(RecursionError, ValueError):
+            json.loads(text, object_pairs_hook=note)
+    which = f"The key {shown(twice[0])}" if twice else "A key"
+    return f"{which} appears twice in one object; send it once."
 
 
 def kind(value: Any) -> str:
