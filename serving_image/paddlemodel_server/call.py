@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from paddlemodel_server import protocol
 from paddlemodel_server.dispatch import Outcome, Pending
-from paddlemodel_server.errors import InputRefusedError, ServingError
+from paddlemodel_server.errors import DeadlineExceededError, InputRefusedError, ServingError
 from paddlemodel_server.journal import Passage
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Call:
         "_passage",
         "_pending",
         "_request",
+        "_seconds",
         "_service",
         "_thread",
     )
@@ -48,6 +49,7 @@ class Call:
         self._admitted = False
         self._pending: Pending | None = None
         self._request: protocol.Request
+        self._seconds = service.settings.timeout_seconds  # from the end of the body
         self._thread: asyncio.Future[Any] | None = None
 
     def start(self, body: bytes, received: float) -> None:
@@ -59,6 +61,7 @@ class Call:
             service.dispatcher.admit()
             self._admitted = True
             if protocol.is_heavy(service.served, label, headers, len(body)):
+                self._shorten(protocol.timeout_seconds(headers))
                 self._in_thread(self._decoded, protocol.parse, service.served, label, headers, body)
             else:
                 self._submit(protocol.parse(service.served, label, headers, body))
@@ -84,14 +87,12 @@ class Call:
 
     def _submit(self, request: protocol.Request) -> None:
         service, passage = self._service, self._passage
-        seconds = service.settings.timeout_seconds
         passage.decoded = time.monotonic()
-        if request.timeout_seconds is not None and request.timeout_seconds < seconds:
-            seconds = request.timeout_seconds
+        self._shorten(request.timeout_seconds)
         service.metrics.stage("decode", passage.decoded - passage.received)
         self._request = request
         self._pending = service.dispatcher.submit(
-            request.arrays, passage.received, seconds, passage.request_id, self._settled
+            request.arrays, passage.received, self._seconds, passage.request_id, self._settled
         )
 
     def _settled(self, outcome: Outcome) -> None:
@@ -130,10 +131,31 @@ class Call:
         self._service.metrics.stage("encode", passage.encoded - passage.settled)
         self._finish(response)
 
+    def _shorten(self, seconds: float | None) -> None:
+        """Take the client's own deadline where it is the shorter one."""
+        if seconds is not None and seconds < self._seconds:
+            self._seconds = seconds
+
     def _in_thread(self, then: Callable[[Any], None], function: Callable[..., Any], *arguments: Any) -> None:
-        service = self._service
-        self._thread = service.loop.run_in_executor(service.threads, function, *arguments)
+        service, seconds = self._service, self._seconds
+        until = self._passage.received + seconds
+
+        def work() -> Any:
+            if time.monotonic() > until:
+                raise DeadlineExceededError(seconds)
+            return function(*arguments)
+
+        self._thread = service.loop.run_in_executor(service.threads, work)
         self._thread.add_done_callback(then)
+        timer = service.loop.call_later(until - time.monotonic(), self._late)
+        self._thread.add_done_callback(lambda _: timer.cancel())
+
+    def _late(self) -> None:
+        """The deadline has passed while a thread was awaited, or at work; it does not begin any more."""
+        thread, self._thread = self._thread, None
+        self._fail(DeadlineExceededError(self._seconds))
+        if thread:
+            thread.cancel()
 
     def _fail(self, error: Exception) -> None:
         self._leave()

@@ -15,7 +15,7 @@ from paddlemodel_server.protocol.answers import (
     readiness,
     server_metadata,
 )
-from paddlemodel_server.protocol.content import joined
+from paddlemodel_server.protocol.content import joined, timeout_seconds
 from paddlemodel_server.protocol.inference import check_head, check_size, is_heavy, parse, refusal, render
 from paddlemodel_server.protocol.request import JSON, NPY, OCTETS, Array, Headers, Request, Served, Wanted
 from paddlemodel_server.protocol.routes import (
@@ -66,4 +66,5 @@ __all__ = [
     "refusal",
     "render",
     "server_metadata",
+    "timeout_seconds",
 ]
