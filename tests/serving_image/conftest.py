@@ -42,6 +42,5 @@ def server(
         body_timeout_seconds=1,
     ) as running:
         # The second owner loads once the first is measured; what tests count must not change by it.
-        both = lambda: servers.metric(running, "paddle_owners_ready") == 2  # noqa: E731 - shorter than a function
-        servers.eventually(both, "both owners are ready")
+        servers.whole(running, owners=2)
         yield running

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +133,37 @@ def end(server: Server) -> None:
         except subprocess.TimeoutExpired:
             server.process.kill()
             server.process.wait()
+
+
+@contextmanager
+def stopped(server: Server) -> Iterator[None]:
+    """Hold the owners meanwhile: what is sent now waits for them, however fast or busy the machine is."""
+    owners = server.processes("owner")
+    try:
+        for owner in owners:
+            owner.suspend()
+        eventually(lambda: {owner.status() for owner in owners} == {"stopped"}, "the owners stand still")
+        yield
+    finally:
+        for owner in owners:
+            with suppress(psutil.NoSuchProcess):
+                owner.resume()
+
+
+def linked(server: Server) -> bool:
+    """Whether every front has found every owner: until then a request may get 503 though all are ready."""
+    fronts = len(server.processes("front")) - 1  # the first one is their master
+    try:
+        sockets = {len(owner.net_connections("unix")) for owner in server.processes("owner")}
+    except psutil.NoSuchProcess:
+        return False
+    return sockets == {1 + fronts}  # the one that listens, and one for each front
+
+
+def whole(server: Server, owners: int) -> None:
+    """Wait until every front has so many owners: the last of them load once the first is measured."""
+    eventually(lambda: metric(server, "paddle_owners_ready") == owners, f"{owners} owners are ready", 120)
+    eventually(lambda: linked(server), "every front has found every owner", 120)
 
 
 def metric(server: Server, series: str) -> float:
