@@ -38,6 +38,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 Outcome = list[Array] | ServingError
 RECONNECT_SECONDS = 0.05
 SWEEP_SECONDS = 0.05
+SLOTS_PER_PLACE = 4  # in the queue; a slot that is not touched is address space only
 
 _FAULTS: dict[int, Callable[[], ServingError]] = {
     slots.TOO_LARGE: AnswerTooLargeError,
@@ -81,7 +82,9 @@ class Dispatcher:
         self._blocks = [board.owner(owner) for owner in indexes]
         self._links: dict[int, Link] = {}
         size = slots.slot_bytes(settings.max_request_bytes)
-        count = settings.queue_size + runtime.sizes.owners * settings.max_batch_size
+        # More than may wait: a client that leaves is out of the queue at once, but its slot is its owner's
+        # until that has replied, and must not be missing to those who come.
+        count = SLOTS_PER_PLACE * settings.queue_size + runtime.sizes.owners * settings.max_batch_size
         count = min(count, slots.MAX_BYTES // size)
         self._fd = slots.create(count, size)
         self._slots = slots.Slots(self._fd, count, size)
@@ -169,7 +172,7 @@ class Dispatcher:
         """Nobody waits for this any more: an owner that has not begun it will not."""
         if pending.settled:
             pending.settled = None
-            self._slots.cancel(pending.slot)
+            self._slots.cancel(pending.slot, pending.used)
 
     def _settle(self, slot: int, status: int, layout: slots.Layout | None) -> None:
         """Take an owner's reply."""

@@ -189,9 +189,17 @@ class Slots:
         began_ns, _, _, times, _ = CONTROL.unpack_from(self._map, slot * self.size)
         return began_ns / 1e9, (times >> 32) / 1e6, (times & 0xFFFF_FFFF) / 1e6
 
-    def cancel(self, slot: int) -> None:
-        """Tell the owner that nobody waits for this slot any more."""
-        self._map[slot * self.size + _CANCELLED_AT] = 1
+    def cancel(self, slot: int, used: int = 0) -> None:
+        """Tell the owner that nobody waits for this slot any more, and return the pages of a large one.
+
+        What says where its tensors lie stays; an owner that reads them nevertheless finds zeros.
+        """
+        base = slot * self.size
+        self._map[base + _CANCELLED_AT] = 1
+        if used > _GIVE_BACK:
+            length = CONTROL.unpack_from(self._map, base)[2]
+            kept = _aligned(CONTROL.size + length, mmap.PAGESIZE)
+            self._map.madvise(mmap.MADV_REMOVE, base + kept, self.size - kept)
 
     def views(self, slot: int, layout: Layout) -> list[Array]:
         """The tensors of a slot, without a copy."""

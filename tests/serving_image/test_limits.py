@@ -1,14 +1,18 @@
 """A queue that is full and a deadline that passes: refused honestly, and never run in vain."""
 
+import json
+import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.serving_image.servers import Server, eventually, serving
+from tests.serving_image import load
+from tests.serving_image.servers import Server, eventually, metric, serving
 
 BODY = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}
 
@@ -18,7 +22,12 @@ def slow(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
     """A model of a good part of a second, one row at a time, and room for three waiting requests."""
     folder = tmp_path_factory.mktemp("slow")
     with serving(
-        exported("legacy", "slow"), folder, name="slow", queue_size=3, timeout_seconds=30
+        exported("legacy", "slow"),
+        folder,
+        name="slow",
+        queue_size=3,
+        max_batch_size=1,
+        timeout_seconds=30,
     ) as running:
         yield running
 
@@ -50,6 +59,28 @@ def test_a_full_queue_is_429_and_what_was_taken_is_answered(slow: Server) -> Non
     assert refused.headers["retry-after"] == "1"
     assert refused.json() == {"error": "The queue is full; try again in a second."}
     eventually(lambda: runs(slow) == before + statuses.count(200), "only accepted requests ran")
+
+
+def test_those_who_left_take_nobody_s_place(slow: Server) -> None:
+    """The owner stands still meanwhile, so that it cannot let go of what they have sent."""
+    (owner,) = slow.processes("owner")
+    request = load.post("/predict", json.dumps(BODY).encode())
+    in_flight = "paddle_requests_in_flight"
+    with ThreadPoolExecutor(1) as pool, ExitStack() as leaving:
+        owner.suspend()
+        try:
+            for _ in range(4):  # one that would run, and three that may wait
+                address = "127.0.0.1", slow.port
+                client = leaving.enter_context(socket.create_connection(address, timeout=20))
+                client.sendall(request)
+            eventually(lambda: metric(slow, in_flight) == 4, "all have arrived")
+            leaving.close()
+            eventually(lambda: metric(slow, in_flight) == 0, "their leaving is noticed")
+            newcomer = pool.submit(post, slow, 1)
+            eventually(lambda: newcomer.done() or metric(slow, in_flight) == 1, "it is taken in")
+        finally:
+            owner.resume()
+        assert [answer.status_code for answer in newcomer.result()] == [200]
 
 
 def test_readiness_and_health_are_answered_meanwhile(slow: Server) -> None:

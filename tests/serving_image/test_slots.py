@@ -1,5 +1,6 @@
 """Tensors in shared memory: what is written is read, alone and joined."""
 
+import mmap
 import os
 
 import numpy as np
@@ -144,6 +145,21 @@ def test_large_slots_give_their_memory_back() -> None:
     grown = os.fstat(fd).st_blocks
     memory.give_back(1, layout.end)
     assert os.fstat(fd).st_blocks < grown // 2
+    os.close(fd)
+
+
+def test_a_withdrawn_request_gives_its_memory_back_before_its_owner_has_replied() -> None:
+    fd = slots.create(2, 4 << 20)
+    memory = Slots(fd, 2, 4 << 20)
+    memory.write(0, [np.ones(3 << 20, np.uint8)])
+    kept = os.fstat(fd).st_blocks
+    layout = memory.write(1, [np.ones(3 << 20, np.uint8)], (9, 1), "seven")
+    memory.cancel(1, layout.end)
+    assert os.fstat(fd).st_blocks < kept + kept // 2
+    assert memory.look(1) == (9, 1, layout)
+    assert memory.request_id(1) == "seven"
+    assert not memory.views(1, layout)[0][slots.CONTROL.size + mmap.PAGESIZE :].any()
+    assert memory.views(0, layout)[0].all()
     os.close(fd)
 
 
