@@ -7,6 +7,8 @@ OpenTelemetry's own; what we cannot do is refused at the start.
 """
 
 import logging
+import math
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -24,6 +26,15 @@ ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT"
 PROTOCOLS = ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
 _SAMPLERS = ("always_on", "always_off", "traceidratio")
 SAMPLERS = frozenset((*_SAMPLERS, *(f"parentbased_{name}" for name in _SAMPLERS)))
+# What is checked of the other variables, with OpenTelemetry's defaults.
+_BATCHES = {
+    "OTEL_BSP_MAX_QUEUE_SIZE": "2048",
+    "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "512",
+    "OTEL_BSP_SCHEDULE_DELAY": "5000",
+    "OTEL_BSP_EXPORT_TIMEOUT": "30000",
+}
+_TIMEOUTS = ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
+_COMPRESSIONS = ("OTEL_EXPORTER_OTLP_TRACES_COMPRESSION", "OTEL_EXPORTER_OTLP_COMPRESSION")
 STOP_SECONDS = 2.0  # how long the end waits for the last spans
 
 logger = logging.getLogger(__name__)
@@ -38,29 +49,76 @@ class Stage(NamedTuple):
 
 
 def wanted(environ: Mapping[str, str]) -> bool:
-    """Whether traces are asked for; a StartError names a variable that asks for what is not supported."""
+    """Whether traces are asked for; a StartError names a variable that asks for what is not supported.
+
+    OpenTelemetry itself would end the front at a wrong value, or say something to a log that nobody reads.
+    """
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or not any(map(environ.get, ENDPOINTS)):
         return False
     exporters = environ.get("OTEL_TRACES_EXPORTER") or "otlp"
     if exporters == "none":
         return False
-    _check("OTEL_TRACES_EXPORTER", exporters, frozenset({"otlp"}), "otlp or none")
-    variable = next((name for name in PROTOCOLS if environ.get(name)), PROTOCOLS[0])
-    protocol = environ.get(variable) or "http/protobuf"
-    _check(variable, protocol, frozenset({"http/protobuf"}), "http/protobuf (a collector's port 4318)")
-    sampler = environ.get("OTEL_TRACES_SAMPLER") or "parentbased_always_on"
-    _check("OTEL_TRACES_SAMPLER", sampler.strip().lower(), SAMPLERS, f"one of {', '.join(sorted(SAMPLERS))}")
+    _check("OTEL_TRACES_EXPORTER", exporters, exporters == "otlp", "otlp or none")
+    for variable in ENDPOINTS:
+        endpoint = environ.get(variable) or "http://"
+        _check(variable, endpoint, endpoint.startswith(("http://", "https://")), "an http:// or https:// URL")
+    variable, protocol = _first(environ, PROTOCOLS, "http/protobuf")
+    _check(variable, protocol, protocol == "http/protobuf", "http/protobuf (a collector's port 4318)")
+    _check_sampler(environ)
+    _check_numbers(environ)
+    variable, compression = _first(environ, _COMPRESSIONS, "none")
+    known = compression.lower().strip() in {"none", "gzip", "deflate"}
+    _check(variable, compression, known, "none, gzip or deflate")
     propagators = environ.get("OTEL_PROPAGATORS") or "tracecontext"
-    if "tracecontext" not in propagators.split(","):
-        raise StartError(
-            "InvalidSettings", f"OTEL_PROPAGATORS is {propagators[:80]!r}; only tracecontext is supported."
-        )
+    known = "tracecontext" in [name.strip() for name in propagators.split(",")]
+    _check("OTEL_PROPAGATORS", propagators, known, "tracecontext, the only one that is supported")
     return True
 
 
-def _check(variable: str, value: str, allowed: frozenset[str], cure: str) -> None:
-    if value not in allowed:
+def _check(variable: str, value: str, allowed: bool, cure: str) -> None:
+    if not allowed:
         raise StartError("InvalidSettings", f"{variable} is {value[:80]!r}; set it to {cure}.")
+
+
+def _check_sampler(environ: Mapping[str, str]) -> None:
+    sampler = environ.get("OTEL_TRACES_SAMPLER") or "parentbased_always_on"
+    known = sampler.lower() in SAMPLERS  # OpenTelemetry strips nothing
+    _check("OTEL_TRACES_SAMPLER", sampler, known, f"one of {', '.join(sorted(SAMPLERS))}")
+    share = environ.get("OTEL_TRACES_SAMPLER_ARG") or "1"
+    if "traceidratio" in sampler.lower():
+        _check("OTEL_TRACES_SAMPLER_ARG", share, 0 <= _number(share) <= 1, "a number from 0 to 1")
+
+
+def _check_numbers(environ: Mapping[str, str]) -> None:
+    sizes = {}
+    for variable, default in _BATCHES.items():
+        text = environ.get(variable) or default
+        _check(variable, text, re.fullmatch("0*[1-9][0-9]{0,8}", text) is not None, "a whole number above 0")
+        sizes[variable] = int(text)
+    batch, queue = "OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "OTEL_BSP_MAX_QUEUE_SIZE"
+    if sizes[batch] > sizes[queue]:
+        raise StartError(
+            "InvalidSettings",
+            f"{queue} is {sizes[queue]}, less than the {sizes[batch]} of {batch}; set a smaller batch, too.",
+        )
+    for variable in (n for n in environ if n.startswith("OTEL_") and n.endswith("_LIMIT")):
+        whole = re.fullmatch(r"\s*[0-9]*\s*", environ[variable]) is not None
+        _check(variable, environ[variable], whole, "a whole number, or leave it out")
+    variable, seconds = _first(environ, _TIMEOUTS, "10")
+    _check(variable, seconds, 0 < _number(seconds) <= 86_400, "a number of seconds above 0")
+
+
+def _first(environ: Mapping[str, str], variables: Sequence[str], default: str) -> tuple[str, str]:
+    """The variable of these that counts, and its value."""
+    variable = next((name for name in variables if environ.get(name)), variables[0])
+    return variable, environ.get(variable) or default
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 class Tracer:

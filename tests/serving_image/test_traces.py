@@ -1,5 +1,6 @@
 """OpenTelemetry's variables, and real spans that a real OTLP receiver parses."""
 
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -35,7 +36,11 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
             | {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"},
             True,
         ),
-        (UP | {"OTEL_PROPAGATORS": "tracecontext,baggage"}, True),
+        (UP | {"OTEL_PROPAGATORS": "baggage, tracecontext"}, True),
+        (UP | {"OTEL_TRACES_SAMPLER": "TraceIdRatio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}, True),
+        (UP | {"OTEL_TRACES_SAMPLER_ARG": "only read for a ratio"}, True),
+        (UP | {"OTEL_BSP_MAX_QUEUE_SIZE": "100", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "100"}, True),
+        (UP | {"OTEL_BSP_MAX_QUEUE_SIZE": "", "OTEL_SPAN_LINK_COUNT_LIMIT": ""}, True),
         ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, False),
     ],
 )
@@ -50,12 +55,34 @@ def test_when_traces_are_wanted(environ: dict[str, str], wanted: bool) -> None:
         ("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "http/json"),
         ("OTEL_TRACES_EXPORTER", "jaeger"),
         ("OTEL_TRACES_SAMPLER", "jaeger_remote"),
+        ("OTEL_TRACES_SAMPLER", " traceidratio"),
         ("OTEL_PROPAGATORS", "b3"),
+        ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "collector:4318"),
+        ("OTEL_TRACES_SAMPLER_ARG", "10%"),
+        ("OTEL_TRACES_SAMPLER_ARG", "1.5"),
+        ("OTEL_TRACES_SAMPLER_ARG", "nan"),
+        ("OTEL_BSP_MAX_QUEUE_SIZE", "many"),
+        ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "0"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "-1"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "1.5"),
+        ("OTEL_EXPORTER_OTLP_TIMEOUT", "10s"),
+        ("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0"),
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zstd"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "few"),
     ],
 )
 def test_what_is_not_supported_is_refused_by_name(variable: str, value: str) -> None:
+    ratio = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}
     with pytest.raises(StartError, match=f"{variable} is '{value}'"):
-        trace.wanted(UP | {variable: value})
+        trace.wanted(UP | ratio | {variable: value})
+
+
+@pytest.mark.parametrize(
+    "environ", [{"OTEL_BSP_MAX_QUEUE_SIZE": "100"}, {"OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "4096"}]
+)
+def test_a_queue_smaller_than_its_batch_is_refused(environ: dict[str, str]) -> None:
+    with pytest.raises(StartError, match=r"OTEL_BSP_MAX_QUEUE_SIZE is .* OTEL_BSP_MAX_EXPORT_BATCH_SIZE"):
+        trace.wanted(UP | environ)
 
 
 def test_a_server_refuses_it_at_the_start(exported: Callable[[str, str], Path], tmp_path: Path) -> None:
@@ -135,6 +162,18 @@ def test_a_client_that_does_not_sample_is_not_traced(traced: Server, collector: 
     ask(traced, traceparent=f"00-{sampled}-{SPAN}-01")
     spans_of(collector, sampled)
     assert collector.trace(unsampled) == []
+
+
+def test_what_is_no_http_is_no_span(traced: Server, collector: Collector) -> None:
+    with socket.create_connection(("127.0.0.1", traced.port), timeout=20) as client:
+        client.sendall(b"POST /predict HTTP/1.1\r\nContent-Length: many\r\n\r\n")
+        assert client.recv(12) == b"HTTP/1.1 400"
+    later = "c" * 32
+    ask(traced, traceparent=f"00-{later}-{SPAN}-01")
+    spans_of(collector, later)
+    assert {span["name"] for span in collector.spans if span["kind"] == SERVER} == {
+        "POST /v2/models/{name}/infer"
+    }
 
 
 def test_a_collector_that_is_down_costs_no_request_and_one_line(
