@@ -119,7 +119,7 @@ class Journal:
             self._warn(passage, status, now)
         elif self._debug:
             logger.debug("answered", extra=_told(passage, status, now))
-        if self._tracer is not None:
+        if self._tracer is not None and passage.route in self._paths:  # others are no requests to the model
             self._trace(self._tracer, passage, status, now)
 
     def end_from_thread(self, passage: Passage, status: int) -> None:
@@ -159,7 +159,7 @@ class Journal:
             logger.warning("more requests %s than the log shows", what, extra=left_out)
 
     def _trace(self, tracer: trace.Tracer, passage: Passage, status: int, now: float) -> None:
-        path = self._paths.get(passage.route, "")
+        path = self._paths[passage.route]
         attributes: dict[str, str | int | float] = {
             "http.request.method": "POST",
             "http.route": path,
