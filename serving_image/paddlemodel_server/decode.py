@@ -5,6 +5,9 @@ only bytes whose header names one of four formats and honest dimensions.
 """
 
 import os
+import re
+import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -18,10 +21,16 @@ from paddlemodel_server.model import Model, Tensor
 from paddlemodel_server.task import ImageClassification
 
 MAX_PIXELS = 1 << 26  # 64 million: 192 MiB once decoded
+LARGE_PIXELS = 1 << 24  # 16 million, 48 MiB: a front decodes larger images one at a time
+PIXEL_BYTES = 3
+MAX_SCANS = 100  # of a JPEG, which has ten or so; each of a few bytes costs as much time as the whole image
 MAX_GROWTH = 64  # how much larger than the model's input an image may become before it is cropped
 CROP_RATIO = 0.875  # the middle 224 of 256, as ImageNet models are evaluated
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+_ALONE = threading.Lock()  # held by the thread that decodes a large image
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # of a JPEG; what is left out stands among the pixels
 
 cv2.setNumThreads(1)  # a front's parallelism is its thread pool; OpenCV would start one thread per host CPU
 
@@ -36,10 +45,17 @@ class ImagePlan:
     channels: int
     channels_last: bool
     table: Array  # [channel, pixel value] -> normalised value
+    most_pixels: int
 
 
-def plan(task: ImageClassification, model: Model) -> ImagePlan:
-    """Fit the task to the model, or say why it does not fit."""
+def plan(task: ImageClassification, model: Model, room: int | None = None) -> ImagePlan:
+    """Fit the task to the model, or say why it does not fit.
+
+    Args:
+        task: the wish.
+        model: the inputs.
+        room: bytes that a decoded image may take; None: no less than for any.
+    """
     if len(model.inputs) != 1:
         names = ", ".join(tensor.name for tensor in model.inputs)
         raise _misfit(f"takes one input, the model has {len(model.inputs)} ({names})")
@@ -66,6 +82,7 @@ def plan(task: ImageClassification, model: Model) -> ImagePlan:
         channels=channels,
         channels_last=channels_last,
         table=_table(task, channels),
+        most_pixels=MAX_PIXELS if room is None else min(MAX_PIXELS, room // PIXEL_BYTES),
     )
 
 
@@ -88,7 +105,18 @@ def _table(task: ImageClassification, channels: int) -> Array:
 
 def image(body: bytes, plan: ImagePlan) -> Array:
     """Decode, resize and normalise one image."""
-    check_header(body)
+    large = check_header(body, plan.most_pixels) > LARGE_PIXELS
+    with _ALONE if large else nullcontext():
+        pixels, height, width = _resized(_decoded(body, plan), plan)
+    filled = np.zeros((plan.channels, plan.height, plan.width), np.float32)
+    for channel in range(plan.channels):
+        # OpenCV decodes to BGR; mean and std are in the order that the model wants.
+        source = channel if plan.task.channel_order == "BGR" else plan.channels - 1 - channel
+        filled[channel, :height, :width] = plan.table[channel].take(pixels[:, :, source])
+    return np.ascontiguousarray(filled.transpose(1, 2, 0))[None] if plan.channels_last else filled[None]
+
+
+def _decoded(body: bytes, plan: ImagePlan) -> Array:
     flag = cv2.IMREAD_GRAYSCALE if plan.channels == 1 else cv2.IMREAD_COLOR
     try:
         decoded = cv2.imdecode(np.frombuffer(body, np.uint8), flag)
@@ -96,15 +124,7 @@ def image(body: bytes, plan: ImagePlan) -> Array:
         decoded = None
     if decoded is None:
         raise BadRequestError("The image is damaged: its header is right, its content cannot be decoded.")
-    if decoded.ndim == 2:
-        decoded = decoded[:, :, None]
-    pixels, height, width = _resized(decoded, plan)
-    filled = np.zeros((plan.channels, plan.height, plan.width), np.float32)
-    for channel in range(plan.channels):
-        # OpenCV decodes to BGR; mean and std are in the order that the model wants.
-        source = channel if plan.task.channel_order == "BGR" else plan.channels - 1 - channel
-        filled[channel, :height, :width] = plan.table[channel].take(pixels[:, :, source])
-    return np.ascontiguousarray(filled.transpose(1, 2, 0))[None] if plan.channels_last else filled[None]
+    return decoded[:, :, None] if decoded.ndim == 2 else decoded
 
 
 def _resized(pixels: Array, plan: ImagePlan) -> tuple[Array, int, int]:
@@ -139,16 +159,19 @@ def _scaled(pixels: Array, height: int, width: int) -> Array:
     return scaled if scaled.ndim == 3 else scaled[:, :, None]
 
 
-def check_header(body: bytes) -> None:
-    """Refuse what is no image, and what would explode, before OpenCV sees it."""
+def check_header(body: bytes, most_pixels: int) -> int:
+    """Refuse what is no image, and what would explode, before OpenCV sees it; returns its pixels."""
     size = header_size(body)
     if size is None:
         raise UnsupportedMediaTypeError("The body is not a JPEG, PNG, WebP or BMP image.")
     width, height = size
     if width <= 0 or height <= 0:
         raise BadRequestError("The image's header is damaged: it names no size.")
-    if width * height > MAX_PIXELS:
-        raise BadRequestError(f"The image has {width} x {height} pixels; at most {MAX_PIXELS} are allowed.")
+    if width * height > most_pixels:
+        raise BadRequestError(f"The image has {width} x {height} pixels; at most {most_pixels} are allowed.")
+    if body[:2] == b"\xff\xd8" and body.count(b"\xff\xda") > MAX_SCANS and _scans(body) > MAX_SCANS:
+        raise BadRequestError(f"The JPEG has more than {MAX_SCANS} scans; save it anew.")
+    return width * height
 
 
 def header_size(body: bytes) -> tuple[int, int] | None:
@@ -179,6 +202,19 @@ def _jpeg_size(body: bytes) -> tuple[int, int]:
         else:
             position += 2 + max(2, _big(body, position + 2, 2))
     return 0, 0
+
+
+def _scans(body: bytes) -> int:
+    """How often a JPEG goes over its pixels; what follows its end (a phone's film) may look like more."""
+    scans, position = 0, 2
+    while scans <= MAX_SCANS and (found := _MARKER.search(body, position)):
+        position, marker = found.end(), body[found.end() - 1]
+        if marker == 0xD9:  # the end
+            break
+        scans += marker == 0xDA
+        if marker not in {0x01, 0xD8}:  # all others have a length
+            position += max(2, _big(body, position, 2))
+    return scans
 
 
 def _webp_size(body: bytes) -> tuple[int, int]:

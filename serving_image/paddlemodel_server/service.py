@@ -31,7 +31,7 @@ def describe(settings: Settings, runtime: Runtime | None = None) -> protocol.Ser
     task = settings.task
     image, labels = None, tuple[str, ...]()
     if isinstance(task, ImageClassification):
-        image = decode.plan(task, described)
+        image = decode.plan(task, described, runtime.sizes.body_bytes if runtime else None)
         labels = encode.labels(task, settings.model_dir)
     learned: list[Learned] = []
 

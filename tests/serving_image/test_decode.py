@@ -1,10 +1,14 @@
 """Images to tensors: sizes, channels and numbers; bombs and fakes refused before OpenCV sees them."""
 
 import io
+import re
 import struct
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -122,6 +126,48 @@ def png(width: int, height: int) -> bytes:
 def test_a_bomb_is_refused_by_its_header() -> None:
     with pytest.raises(BadRequestError, match="100000 x 100000 pixels; at most 67108864 are allowed"):
         decode.image(png(100_000, 100_000), plan())
+
+
+def test_an_image_may_take_as_much_memory_as_there_is_room() -> None:
+    small = decode.plan(ImageClassification(), model(-1, 3, 4, 6), room=3 * 99)
+    assert decode.image(halves(9, 11), small).shape == (1, 3, 4, 6)
+    with pytest.raises(BadRequestError, match="The image has 10 x 10 pixels; at most 99 are allowed"):
+        decode.image(halves(10, 10), small)
+
+
+def test_large_images_are_decoded_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = threading.Lock()
+
+    def imdecode(*_: Any) -> Any:
+        assert alone.acquire(blocking=False)
+        threading.Event().wait(0.01)  # time for the others to come in, if anything lets them
+        alone.release()
+        return np.zeros((1, 1, 3), np.uint8)
+
+    monkeypatch.setattr(cv2, "imdecode", imdecode)
+    with ThreadPoolExecutor(4) as threads:
+        assert len(list(threads.map(lambda _: decode.image(png(5000, 5000), plan()), range(4)))) == 4
+
+
+def progressive(scans: int) -> bytes:
+    """A JPEG whose last scan is there so many times more."""
+    content = io.BytesIO()
+    Image.new("RGB", (64, 64), (255, 0, 0)).save(content, "JPEG", progressive=True)
+    whole = content.getvalue()
+    last = [found.start() for found in re.finditer(b"\xff\xda", whole)][-1]
+    return whole[:-2] + whole[last:-2] * scans + whole[-2:]
+
+
+def test_a_jpeg_of_endless_scans_is_refused() -> None:
+    """Each costs as much time as the whole image, and four bytes or so."""
+    assert decode.image(progressive(50), plan()).shape == (1, 3, 4, 6)
+    with pytest.raises(BadRequestError, match="more than 100 scans"):
+        decode.image(progressive(200), plan())
+    # What a phone puts behind the picture, and what its head says of it, are no scans.
+    film = b"\xff\xda" * 200
+    assert decode.image(progressive(0) + film, plan()).shape == (1, 3, 4, 6)
+    noted = b"\xff\xd8\xff\xe1" + struct.pack(">H", 2 + len(film)) + film + progressive(0)[2:]
+    assert decode.image(noted, plan()).shape == (1, 3, 4, 6)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 import struct
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -48,7 +50,7 @@ def test_pictures_that_are_bombs_or_broken(pictures: Server) -> None:
         "wide": png(2**31 - 1, 1, b""),
         "high": png(1, 2**31 - 1, b""),
         "square": png(30_000, 30_000, bytes(1 << 20)),
-        "inflating": png(9_000, 9_000, bytes(9_001 * 9_000)),
+        "large": png(9_000, 9_000, bytes(9_001 * 9_000)),
         "none": png(0, 0, b""),
         "cut": good[: len(good) // 2],
         "head": good[:20],
@@ -68,3 +70,19 @@ def test_pictures_that_are_bombs_or_broken(pictures: Server) -> None:
     assert asked(pictures, "/predict", good, Content_Type="image/png")[0] == 200
     assert footprint(pictures).memory < before.memory + GROWTH
     assert '"trace"' not in pictures.logged()
+
+
+def test_pictures_that_inflate_are_answered_and_their_memory_comes_back(pictures: Server) -> None:
+    """Twenty-four kilobytes that become seventy megabytes, more of them at once than there are threads."""
+    good = png(40, 40, bytes(41 * 40))
+    assert asked(pictures, "/predict", good, Content_Type="image/png")[0] == 200
+    before = footprint(pictures)
+    inflating = png(4_900, 4_900, bytes(4_901 * 4_900))
+    assert len(inflating) < 30_000
+    with ThreadPoolExecutor(8) as threads:
+        bodies = [inflating, good] * 4
+        answers = threads.map(
+            lambda body: asked(pictures, "/predict", body, Content_Type="image/png"), bodies
+        )
+        assert Counter(status for status, _ in answers) == {200: 8}
+    assert footprint(pictures).memory < before.memory + GROWTH
