@@ -18,7 +18,7 @@ import psutil
 READY_SECONDS = 90
 
 
-def eventually(condition: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+def eventually(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """Wait for a condition; a bounded deadline, no fixed sleep."""
     until = time.monotonic() + seconds
     while True:
@@ -76,6 +76,12 @@ class Server:
             except psutil.Error:
                 continue  # it has just ended
         return found
+
+    def fronts(self) -> tuple[psutil.Process, list[psutil.Process]]:
+        """Gunicorn's master, which is our process's child, and its workers, which are its children."""
+        found, ours = self.processes("front"), psutil.Process(self.process.pid).children()
+        (master,) = [process for process in found if process in ours]
+        return master, [process for process in found if process != master]
 
     def runtime(self) -> dict[str, Any]:
         """What the supervisor handed to its children."""

@@ -14,7 +14,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain
 
 from tests.serving_image.metric_rules import faults
-from tests.serving_image.servers import Server, eventually, serving, tensor
+from tests.serving_image.servers import Server, eventually, linked, serving, tensor, whole
 
 INFER = "/v2/models/mixed/infer"
 ANSWERED = 'paddle_requests_total{route="infer",status="200"}'
@@ -28,6 +28,7 @@ def counted(
     """A server of its own, since its counts are compared exactly."""
     folder = tmp_path_factory.mktemp("counted")
     with serving(exported("pir", "mixed"), folder, name="mixed", fronts=2, owners=2) as running:
+        whole(running, owners=2)
         yield running
 
 
@@ -72,7 +73,6 @@ def test_counts_are_exact_across_two_fronts_and_two_owners(counted: Server) -> N
 
 
 def test_a_killed_owner_leaves_its_counts(counted: Server) -> None:
-    eventually(lambda: samples(counted)["paddle_owners_ready"] == 2, "both are ready", 90)
     load(counted, 30)
     before = samples(counted)
     owners = counted.processes("owner")
@@ -83,7 +83,7 @@ def test_a_killed_owner_leaves_its_counts(counted: Server) -> None:
         lambda: samples(counted)["paddle_owner_restarts_total"] == before["paddle_owner_restarts_total"] + 2,
         "replaced",
     )
-    eventually(lambda: samples(counted)["paddle_owners_ready"] == 2, "ready again", 90)
+    whole(counted, owners=2)
     found = samples(counted)
     assert found["paddle_batch_rows_sum"] == before["paddle_batch_rows_sum"]
     name = 'paddle_owner_exits_total{reason="signal"}'
@@ -96,13 +96,14 @@ def test_a_killed_front_leaves_its_counts_and_its_successor_goes_on(counted: Ser
     load(counted, 30)
     before = samples(counted)
     for _ in range(2):
-        master, *fronts = sorted(counted.processes("front"), key=lambda process: process.pid)
+        master, fronts = counted.fronts()
         for front in fronts:
             assert front.ppid() == master.pid
             front.send_signal(signal.SIGKILL)
             psutil.wait_procs([front])
         eventually(lambda: len(counted.processes("front")) == 3, "two fronts again")
-        eventually(lambda: answers(counted), "they answer")
+        eventually(lambda: answers(counted), "they answer", 90)
+    eventually(lambda: linked(counted), "they have found the owners", 90)
     found = samples(counted)
     assert found[ANSWERED] == before[ANSWERED]
     assert set(load(counted, 30)) == {200}
