@@ -159,6 +159,9 @@ def npy(array: Any, **options: Any) -> bytes:
         (npy(XS).replace(b"(2, 2)", b"(-2,2)"), "Input t has shape [-2,2]; expected [-1, 2]"),
         (npy(XS).replace(b"(2, 2)", b"(9**9)"), "The body is not a .npy file"),
         (npy(XS).replace(b"'<f4'", b"[[[['"), "The body is not a .npy file"),
+        (npy(XS).replace(b"'<f4'", b"()   "), "The body is not a .npy file"),
+        (npy(XS).replace(b"'descr': '<f4',", b"'descr':(' ',),"), "The body is not a .npy file"),
+        (npy(XS).replace(b"'<f4'", b"b'x'\n"), "The body is not a .npy file"),
     ],
 )
 def test_a_wrong_npy_file_is_explained(file: bytes, message: str) -> None:
