@@ -73,3 +73,15 @@ def test_bfloat16_rounds_to_the_nearest_even_and_keeps_what_is_not_finite() -> N
     every = np.arange(1 << 16, dtype=np.uint16)
     finite = every[np.isfinite(bfloat16.numbers(every))]
     assert np.array_equal(bfloat16.bits(bfloat16.numbers(finite)), finite)
+
+
+def test_bfloat16_rounds_double_precision_once() -> None:
+    """Rounded to FP32 first, these would be ties, which go to even: away from the nearest."""
+    step, little = 2.0**-7, 2.0**-40  # of bfloat16 at one, and less than FP32 sees there
+    above, below = 1 + step / 2 + little, 1 + 3 * step / 2 - little
+    tiny = 2.0**-133  # the smallest that it has
+    numbers = np.array([above, below, -above, -below, tiny / 2 * (1 + little), 1e-60, -1e-60, 1e39])
+    with np.errstate(over="ignore"):
+        found = bfloat16.numbers(bfloat16.bits(numbers))
+    assert found.tolist() == [1 + step, 1 + step, -1 - step, -1 - step, tiny, 0, 0, np.inf]
+    assert np.signbit(found[6])
