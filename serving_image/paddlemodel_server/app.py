@@ -124,11 +124,7 @@ def _add_errors(app: Flask) -> None:
 
     @app.errorhandler(404)
     def not_found(error: HTTPException) -> Response:  # noqa: ARG001 - Flask passes it
-        return _flask(
-            protocol.fault(
-                NotFoundError("There is no such route; the routes are in GET /v2, /predict, /metrics.")
-            )
-        )
+        return _flask(protocol.fault(NotFoundError("There is no such route; /openapi.json has them all.")))
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:

@@ -81,6 +81,13 @@ def test_every_example_is_answered_as_it_is(described: Server) -> None:
     assert sent == (3 if "Classes" in document["components"]["schemas"] else 4)
 
 
+def test_a_route_that_is_none_is_told_where_all_routes_are(server: Server) -> None:
+    lost = httpx.get(f"{server.url}/nothing")
+    assert lost.status_code == 404
+    assert lost.json() == {"error": "There is no such route; /openapi.json has them all."}
+    assert len(httpx.get(f"{server.url}/openapi.json").json()["paths"]) > 10
+
+
 def test_examples_have_shapes_with_which_the_model_ran(server: Server) -> None:
     """Its columns are open; the warm-up found a number of them that the model takes."""
     document = httpx.get(f"{server.url}/openapi.json").json()
