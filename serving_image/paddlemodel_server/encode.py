@@ -19,19 +19,20 @@ class NotFiniteError(ServingError):
 
 
 def labels(task: ImageClassification, folder: Path) -> tuple[str, ...]:
-    """The labels of the task; from its file, one per line."""
+    """The labels of the task; from its file, whose lines are the classes. That of an empty line is empty."""
     if task.labels_file is None:
         return task.labels
     path = folder / task.labels_file
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise StartError(
             "LabelsMissing",
             f"The labels file {task.labels_file} cannot be read from the model's folder ({error}); "
             "add it to the model as UTF-8 text with one label per line, or use the field labels.",
         ) from None
-    return tuple(line.strip() for line in text.splitlines() if line.strip())
+    text = text.rstrip()
+    return tuple(line.strip() for line in text.split("\n")) if text else ()
 
 
 def classes(
@@ -55,7 +56,11 @@ def classes(
     best = np.argpartition(-values, count - 1)[:count]
     best = best[np.lexsort((best, -values[best]))]
     top = [
-        {"class_id": int(i), "label": names[i] if i < len(names) else None, "score": float(values[i])}
+        {
+            "class_id": int(i),
+            "label": (names[i] if i < len(names) else "") or None,
+            "score": float(values[i]),
+        }
         for i in best
     ]
     return top[0] | {"top_k": top}
