@@ -11,15 +11,18 @@ from typing import Any, cast
 
 import httpx
 import jsonschema_rs
+import numpy as np
 import pytest
 import schemathesis
 from paddlemodel_server import protocol, warmup
 from paddlemodel_server.app import create_app
 from paddlemodel_server.documents import openapi
 from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.protocol import v1
 from paddlemodel_server.service import Service
 from paddlemodel_server.task import Tensors
 
+from tests.serving_image.bodies import echo
 from tests.serving_image.servers import Server, serving
 
 PICTURE = '{"type":"ImageClassification","labels":["zero","one"],"mean":[0,0,0],"std":[1,1,1]}'
@@ -61,6 +64,27 @@ def test_the_document_has_every_route_and_no_other() -> None:
     assert {(method, path) for method, path, _ in operations(document)} == rules
     names = [operation["operationId"] for *_, operation in operations(document)]
     assert len(set(names)) == len(names)
+
+
+def test_a_number_as_a_tensor_is_described() -> None:
+    """Of no dimension: V1 sends and answers it bare, and has no rows of it."""
+    served = echo("float32", ())
+    document = json.loads(openapi.document(served, 30))
+    content = document["paths"]["/v1/models/m:predict"]["post"]["requestBody"]["content"]["application/json"]
+    example = content["examples"]["zeros"]["value"]
+    assert example == {"inputs": {"t": 0}}
+    answer = json.loads(
+        v1.render(served, v1.parse(served, json.dumps(example).encode()), [np.array(0, np.float32)])
+    )
+    for name, good, value in (
+        ("PredictRequest", True, example),
+        ("PredictRequest", True, {"inputs": 0.5}),
+        ("PredictRequest", False, {"instances": [0.5]}),
+        ("PredictRequest", False, {"instances": 0.5}),
+        ("PredictResponse", True, answer),
+    ):
+        schema = document["components"]["schemas"][name]
+        assert jsonschema_rs.is_valid(schema, value) == good, (name, value)
 
 
 def test_the_document_is_valid(described: Server) -> None:

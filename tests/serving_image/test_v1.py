@@ -120,6 +120,46 @@ def test_predictions_are_rows_for_rows_and_columns_for_columns() -> None:
     assert answered(ONE, rows, SCORES) == answered(ONE, columns, SCORES) == [[0.5, 1.0], [2.0, None]]
 
 
+SCALAR = served(
+    Model(
+        format="PIR",
+        inputs=(Tensor(name="x", dtype="float32", shape=()), Tensor(name="b", dtype="bfloat16", shape=())),
+        outputs=(
+            Tensor(name="sum", dtype="float32", shape=()),
+            Tensor(name="half", dtype="bfloat16", shape=()),
+        ),
+    )
+)
+
+
+def test_a_number_is_a_tensor_without_dimensions() -> None:
+    x, b = parsed({"inputs": {"x": 0.1, "b": 2}}, SCALAR).arrays
+    assert (x.dtype.name, x.shape, x.tolist()) == ("float32", (), np.float32(0.1))
+    assert (b.shape, b.tolist()) == ((), 0x4000)
+    assert parsed({"inputs": True}, echo("bool", ())).arrays[0].tolist() is True
+    assert answered(SCALAR, Request(arrays=[]), x, b) == {"sum": 0.1, "half": 2.0}
+    for dtype in DTYPES:
+        one = extremes(dtype).reshape(-1)[0].reshape(())
+        answer = answered(echo(dtype, ()), Request(arrays=[]), one)
+        assert parsed({"inputs": answer}, echo(dtype, ())).arrays == [one]
+    assert answered(echo("float32", ()), Request(arrays=[]), np.array(np.nan, np.float32)) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ({"inputs": {"x": "1", "b": 2}}, 'Input x has the value "1" at position 0; expected FP32.'),
+        ({"inputs": {"x": {}, "b": 2}}, "Input x has the value {} at position 0; expected FP32."),
+        ({"inputs": {"x": [1], "b": 2}}, "Input x has shape [1]; expected []"),
+        ({"instances": [{"x": 1, "b": 2}]}, "Input x has shape [1]; expected []"),
+    ],
+)
+def test_what_is_no_number_is_no_such_tensor(content: Any, message: str) -> None:
+    with pytest.raises(ServingError) as refusal:
+        parsed(content, SCALAR)
+    assert refusal.value.message.startswith(message)
+
+
 def test_an_output_without_a_row_for_each_instance_is_refused() -> None:
     with pytest.raises(ServingError) as refusal:
         v1.render(TWO, Request(arrays=[], rows=2), [SCORES, np.array(7)])

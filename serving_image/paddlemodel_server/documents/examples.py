@@ -56,9 +56,9 @@ def _closed(tensor: Tensor, served: Served) -> list[int]:
 
 
 def v1(served: Served, proven: Shapes | None = None) -> Json | None:
-    """The body of a V1 request, in columns; None where V1 has none, or one of too many values."""
+    """The body of a V1 request, in columns; None where it has too many values."""
     example = infer(served, proven)
-    if not complete(example) or not all(entry["shape"] for entry in example["inputs"]):
+    if not complete(example):
         return None
     return {"inputs": {entry["name"]: _nested(entry["data"], entry["shape"]) for entry in example["inputs"]}}
 
@@ -66,4 +66,4 @@ def v1(served: Served, proven: Shapes | None = None) -> Json | None:
 def _nested(values: list[Any], shape: list[int]) -> Any:
     for size in reversed(shape[1:]):
         values = [values[at : at + size] for at in range(0, len(values), size)]
-    return values
+    return values if shape else values[0]

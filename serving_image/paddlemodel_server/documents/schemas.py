@@ -68,7 +68,7 @@ def components(served: Served) -> Schema:
         "InferRequest": _infer_request(inputs, served),
         "InferResponse": _infer_response(outputs, served),
         "PredictRequest": _v1_request(inputs, served),
-        "PredictResponse": obj({"predictions": {"type": ["array", "object"]}}),
+        "PredictResponse": obj({"predictions": _predictions(served)}),
         **({"Classes": _classes(served)} if served.image is not None else {}),
     }
 
@@ -222,19 +222,26 @@ def _infer_response(outputs: tuple[Tensor, ...], served: Served) -> Schema:
 
 def _v1_request(inputs: tuple[Tensor, ...], served: Served) -> Schema:
     columns = _columns(inputs, first=0)
-    row = _columns(inputs, first=1)
-    rows: list[Schema] = [{"type": "array", "items": obj(row), "minItems": 1}]
+    rows: list[Schema] = [{"type": "array", "items": obj(_columns(inputs, first=1)), "minItems": 1}]
     forms: list[Schema] = [obj(columns)]
     if served.only_input is not None:
         whole = next(iter(columns.values()))
         rows, forms = [whole, *rows], [whole, *forms]
+    by_columns = obj({"inputs": {"anyOf": forms}}, description="columns")
+    by_rows = obj({"instances": {"anyOf": rows}}, description="rows")
+    single = any(not tensor.shape for tensor in inputs)  # a number is no row
     return {
-        "oneOf": [
-            obj({"instances": {"anyOf": rows}}, description="rows"),
-            obj({"inputs": {"anyOf": forms}}, description="columns"),
-        ],
+        "oneOf": [by_columns] if single else [by_rows, by_columns],
         "description": "Each input nested as its shape says; a single input may come without its name.",
     }
+
+
+def _predictions(served: Served) -> Schema:
+    """What V1 answers: lists by row or by name; a single output comes without its name."""
+    kinds = ["array", "object"]
+    if len(served.outputs) == 1 and not next(iter(served.outputs.values())).shape:
+        kinds += ["number", "boolean", "null"]
+    return {"type": kinds}
 
 
 def _columns(inputs: tuple[Tensor, ...], first: int) -> Schema:

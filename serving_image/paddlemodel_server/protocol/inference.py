@@ -158,7 +158,8 @@ def render(served: Served, route: str, request: Request, outputs: Sequence[Array
         if isinstance(served.task, ImageClassification):
             activation = served.task.activation
             softmax = activation == "Softmax" or (activation == "Auto" and not served.probabilities())
-            answer = encode.classes(outputs[0], served.task, served.labels, softmax=softmax)
+            scores = tensors.meant(outputs[0], next(iter(served.outputs.values())))
+            answer = encode.classes(scores, served.task, served.labels, softmax=softmax)
             return as_json(answer | {"model": served.name})
         if request.media != JSON:
             return _tensor(served, request, outputs)

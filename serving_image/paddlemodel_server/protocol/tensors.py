@@ -160,17 +160,18 @@ def to_bytes(array: Array) -> bytes:
     return array.tobytes()
 
 
-def to_json(array: Array, *, bits: bool) -> bytes:
-    """A tensor as a flat JSON list; NaN and infinity become null."""
-    if bits:
-        array = bfloat16.numbers(array)
+def meant(array: Array, expected: Expected) -> Array:
+    """The numbers of an output; of bfloat16 what its bits mean, unless Paddle answered in another dtype."""
+    return bfloat16.numbers(array) if expected.bits and array.dtype == expected.dtype else array
+
+
+def to_json(array: Array) -> bytes:
+    """Numbers as a flat JSON list; NaN and infinity become null."""
     return orjson.dumps(array.ravel(), option=orjson.OPT_SERIALIZE_NUMPY)
 
 
-def non_finite(array: Array, *, bits: bool) -> int:
-    """How many values are NaN or infinite."""
-    if bits:
-        array = bfloat16.numbers(array)
+def non_finite(array: Array) -> int:
+    """How many numbers are NaN or infinite."""
     return array.size - int(np.isfinite(array).sum()) if array.dtype.kind == "f" else 0
 
 

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server import bfloat16
 from paddlemodel_server.errors import BadRequestError, ServingError
 from paddlemodel_server.protocol import tensors, text
 from paddlemodel_server.protocol.request import Array, Expected, Request, Served
@@ -85,6 +84,8 @@ def _check_names(where: str, found: Json, served: Served) -> None:
 
 
 def _tensor(data: Any, expected: Expected, where: str) -> Array:
+    if not expected.shape and type(data) is not list:
+        return tensors.numbers([data], frozenset({type(data)}), expected).reshape(())
     if type(data) is not list:
         raise BadRequestError(f"{where} must be a list of numbers, not {text.kind(data)}.")
     try:
@@ -117,10 +118,10 @@ def render(served: Served, request: Request, outputs: Sequence[Array]) -> bytes:
     return _dump([{name: array[row] for name, array in lists.items()} for row in range(request.rows)])
 
 
-def _plain(array: Array, expected: Expected) -> Array:
-    if expected.bits and array.dtype == expected.dtype:
-        array = bfloat16.numbers(array)
-    return np.ascontiguousarray(array).reshape(array.shape)
+def _plain(array: Array, expected: Expected) -> Any:
+    array = tensors.meant(array, expected)
+    # orjson writes numpy's scalars, but no array without a dimension.
+    return np.ascontiguousarray(array) if array.ndim else array[()]
 
 
 def _dump(predictions: Any) -> bytes:

@@ -211,11 +211,11 @@ def render(served: Served, request: Request, outputs: Sequence[Array]) -> tuple[
 
 
 def _json(expected: Expected, array: Array) -> bytes:
-    bits = expected.bits and array.dtype == expected.dtype
-    data = tensors.to_json(array, bits=bits)
+    numbers = tensors.meant(array, expected)
+    data = tensors.to_json(numbers)
     head = _head(expected, array)
     if b"null" in data:
-        head += b',"parameters":{"non_finite_values":%d}' % tensors.non_finite(array, bits=bits)
+        head += b',"parameters":{"non_finite_values":%d}' % tensors.non_finite(numbers)
     return head + b',"data":' + data + b"}"
 
 
