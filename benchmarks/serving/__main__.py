@@ -1,7 +1,6 @@
 """`python -m benchmarks.serving`: our server beside its peers, a tutorial's, and no server at all.
 
-All contenders of a workload are up at once and measured in turn, round after round, so that a noisy minute
-hits all of them; ratios are taken within a round. docs/benchmarks.md says how to read the tables.
+docs/benchmarks.md says how to read the tables.
 """
 
 import argparse
@@ -10,30 +9,26 @@ import platform
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.serving import beside, contenders, load, report, workloads
-from benchmarks.serving.contenders import TITLES, Server
-from benchmarks.serving.results import Cell, Results
+from benchmarks.serving import beside, contenders, load, report, rounds, workloads
+from benchmarks.serving.progress import show
+from benchmarks.serving.results import Results
 from benchmarks.serving.workloads import Workload
 
-TITLES_OF_WORKLOADS = {
-    "mlp": "small MLP (16-64-64-4, random weights)",
-    "convnet": "mobilenet_v2 (random weights, 3x224x224, 602 kB as float32)",
-}
-PAGE = Path(__file__).parents[2] / "docs" / "benchmarks.md"
+ROOT = Path(__file__).parents[2]
+CORES = 2
+RIVALS = "mosec", "KServe", "naive"
 
 
 def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # no contender is left behind
     args = _arguments()
     results = Results.load(args.show) if args.show else _measure(args)
-    print(report.text(results, TITLES_OF_WORKLOADS))
-    if args.json:
-        results.save(args.json)
+    print(report.text(results))
     if args.write:
-        report.write(results, TITLES_OF_WORKLOADS, PAGE)
+        results.save(report.KEPT)
+        report.write(results, report.PAGE)
 
 
 def _arguments() -> argparse.Namespace:
@@ -41,10 +36,21 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--only", choices=["mlp", "convnet", "beside"], help="one part")
+    parser.add_argument("--against", nargs="*", choices=RIVALS, default=RIVALS, help="who else takes part")
     parser.add_argument("--quick", action="store_true", help="two minutes: one short round; proves nothing")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="keep what was measured")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        default=ROOT / "build" / "benchmarks.json",
+        help="what was measured, after every round (default: build/benchmarks.json)",
+    )
     parser.add_argument("--show", type=Path, metavar="FILE", help="measure nothing; show what was kept")
-    parser.add_argument("--write", action="store_true", help=f"renew the numbers in docs/{PAGE.name}")
+    parser.add_argument(
+        "--write",
+        action="store_true",
+        help=f"keep it in {report.KEPT.name} and renew docs/{report.PAGE.name}",
+    )
     args = parser.parse_args()
     if args.quick:
         args.rounds, args.seconds = 1, 1.0
@@ -52,105 +58,66 @@ def _arguments() -> argparse.Namespace:
 
 
 def _measure(args: argparse.Namespace) -> Results:
-    machine = f"{os.cpu_count()} cores ({_cpu()}), Python {platform.python_version()}"
-    results = Results(machine=f"{machine}\nload: {load.tool()}, on the same cores as the servers")
-    with tempfile.TemporaryDirectory(prefix="pdm-bench-") as name:
-        folder = Path(name)
-        _progress("exporting the models")
-        made = {"mlp": workloads.mlp(folder), "convnet": workloads.convnet(folder)}
-        for workload in made.values():
-            if args.only in {None, workload.name}:
-                _compare(results, workload, folder, args.rounds, args.seconds)
+    if args.only in {None, "beside"}:
+        beside.check_limits()
+    results = Results(machine=f"{_two_cores()}\nload: {load.tool()}, on the same cores as the servers")
+    plan = rounds.Plan(
+        rounds=args.rounds,
+        seconds=args.seconds,
+        against=frozenset(args.against),
+        keep=lambda: results.save(args.json),
+    )
+    with tempfile.TemporaryDirectory(prefix="pdm-bench-") as temporary:
+        folder = Path(temporary)
+        show("exporting the models")
+        makers = {"mlp": workloads.mlp, "convnet": workloads.convnet}
+        made = {name: make(folder) for name, make in makers.items() if args.only in {None, "beside", name}}
+        for name, workload in made.items():
+            if args.only in {None, name}:
+                rounds.compare(results, workload, folder, plan)
         if args.only in {None, "beside"}:
-            _beside(results, made, folder, args.rounds, args.seconds)
-        _progress("")
+            _beside(results, made, folder, plan)
+        show("")
     return results
 
 
-def _compare(results: Results, workload: Workload, folder: Path, rounds: int, seconds: float) -> None:
-    with ExitStack() as stack:
-        servers: dict[tuple[str, str], Server] = {}  # by contender and our task
-        for form, asks in workload.asks.items():
-            for name in asks:
-                key = _key(workload, name, form)
-                if key not in servers:
-                    _progress(f"{workload.name}: starting {TITLES[name]}")
-                    servers[key] = stack.enter_context(contenders.started(name, workload, folder, form))
-            found = {
-                name: workloads.answer(ask.at(servers[_key(workload, name, form)].port), ask.read)
-                for name, ask in asks.items()
-            }
-            workloads.check_same_answer(found)
-        bare = stack.enter_context(contenders.bare(workload, folder))
-        _rounds(results, workload, servers, bare, rounds, seconds)
-        memory = results.memory_mb.setdefault(workload.name, {})
-        for (name, task), server in servers.items():
-            if not task:
-                memory[name] = server.memory_mb()
+def _two_cores() -> str:
+    """Keep this process, and so all that it starts, on two cores; returns what to say of them.
+
+    All numbers hold for two cores, also those of the sizes that our server and its rivals choose.
+    """
+    available = sorted(os.sched_getaffinity(0))
+    if len(available) < CORES:
+        raise SystemExit(f"{CORES} cores are needed, this process may use {len(available)}")
+    os.sched_setaffinity(0, available[:CORES])
+    cores = " and ".join(map(str, available[:CORES]))
+    return f"cores {cores} of {os.cpu_count()} ({_cpu()}), Python {platform.python_version()}"
 
 
-def _rounds(
-    results: Results,
-    workload: Workload,
-    servers: dict[tuple[str, str], Server],
-    bare: contenders.Bare,
-    rounds: int,
-    seconds: float,
-) -> None:
-    ceiling, ceiling_cpu = (
-        kept.setdefault(workload.name, []) for kept in (results.bare, results.bare_cpu_ms)
-    )
-    cells = {
-        (form, name, at): Cell(
-            workload=workload.name, form=form, contender=name, concurrency=at, measured=[], cpu_ms=[]
-        )
-        for form, asks in workload.asks.items()
-        for at in workload.concurrencies[form]
-        for name in asks
-    }
-    results.cells += cells.values()
-    for number in range(1, rounds + 1):
-        where = f"{workload.name}, round {number} of {rounds}"
-        _progress(f"{where}: {TITLES['bare']}")
-        before = bare.cpu_seconds()
-        ceiling.append(bare.rate(seconds))
-        ceiling_cpu.append(1000 * (bare.cpu_seconds() - before) / (ceiling[-1] * seconds))
-        for (form, name, at), cell in cells.items():
-            _progress(f"{where}: {form}, {at} at once, {TITLES[name]}")
-            server = servers[_key(workload, name, form)]
-            before = server.cpu_seconds()
-            measured = load.measure(workload.asks[form][name].at(server.port), at, seconds)
-            cell.measured.append(measured)
-            cell.cpu_ms.append(1000 * (server.cpu_seconds() - before) / measured.requests)
-
-
-def _key(workload: Workload, name: str, form: str) -> tuple[str, str]:
-    return name, workload.tasks.get(form, "") if name == "ours" else ""
-
-
-def _beside(results: Results, made: dict[str, Workload], folder: Path, rounds: int, seconds: float) -> None:
+def _beside(results: Results, made: dict[str, Workload], folder: Path, plan: rounds.Plan) -> None:
     for workload, at in ((made["convnet"], 32), (made["mlp"], 256)):
         with contenders.started("ours", workload, folder) as server:
             ask = workload.asks["raw"]["ours"]
-            _progress(f"beside: probes and scrapes under full load, {workload.name}")
-            results.probes_ms[workload.name] = beside.probes_under_load(server, ask, at, seconds * rounds)
+            show(f"beside: probes and scrapes under full load, {workload.name}")
+            results.probes_ms[workload.name], results.probed[workload.name] = beside.probes_under_load(
+                server, ask, at, plan.seconds * plan.rounds
+            )
+            plan.keep()
             if workload.name == "mlp":
-                _progress(f"beside: {beside.IDLE_CONNECTIONS} idle connections")
-                results.idle = beside.idle_cost(server, ask, seconds, rounds)
+                for number in range(plan.rounds):
+                    show(f"beside: {beside.IDLE_CONNECTIONS} idle connections, {number + 1} of {plan.rounds}")
+                    results.idle.append(beside.idle_cost(server, ask, plan.seconds))
+                    plan.keep()
             else:
-                _progress("beside: SIGTERM under load")
+                show("beside: SIGTERM under load")
                 answered, lost = beside.lost_on_sigterm(server, ask, 32)
                 results.ending = {"answered": answered, "lost": lost}
-    for number in range(rounds):
-        _progress(f"beside: start-up, {number + 1} of {rounds}")
-        results.start_up.append(beside.start_up(made["convnet"], "raw", folder))
-
-
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
-    elif text:
-        print(text, file=sys.stderr, flush=True)
+                plan.keep()
+    for number in range(plan.rounds):
+        show(f"beside: start-up, {number + 1} of {plan.rounds}")
+        pair = beside.start_up(made["convnet"], "raw", folder, ours_first=number % 2 == 1)
+        results.start_up.append(pair)
+        plan.keep()
 
 
 def _cpu() -> str:

@@ -8,7 +8,6 @@ import http.client
 import os
 import resource
 import signal
-import statistics
 import subprocess
 import sys
 import threading
@@ -21,28 +20,38 @@ import numpy as np
 
 from benchmarks.serving import contenders, load
 from benchmarks.serving.contenders import Server
-from benchmarks.serving.load import Target
+from benchmarks.serving.load import Measured, Target
+from benchmarks.serving.results import Idle
 from benchmarks.serving.workloads import Ask, Workload
 
 IDLE_CONNECTIONS = 10_000
+IDLE_BESIDE = 1, 32  # connections under load beside them
+ANSWERED_BEFORE = 100  # before SIGTERM
 
 
-def probes_under_load(server: Server, ask: Ask, concurrency: int, seconds: float) -> dict[str, list[float]]:
-    """Milliseconds of GET /healthz and GET /metrics, each on a new connection, as the kubelet asks."""
+def check_limits() -> None:
+    """Before hours are spent: may one process hold the idle connections?"""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < IDLE_CONNECTIONS + 500:
+        raise SystemExit(
+            f"{IDLE_CONNECTIONS} idle connections need more open files than `ulimit -Hn` allows ({hard})"
+        )
+
+
+def probes_under_load(
+    server: Server, ask: Ask, concurrency: int, seconds: float
+) -> tuple[dict[str, list[float]], Measured]:
+    """Milliseconds of GET /healthz and /metrics, on new connections as the kubelet asks; and the load."""
     times: dict[str, list[float]] = {"/healthz": [], "/metrics": []}
+    failures: list[Exception] = []
     over = threading.Event()
 
     def probe(path: str, pause: float) -> None:
-        while not over.wait(pause):
-            began = time.perf_counter()
-            connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=30)
-            connection.request("GET", path)
-            reply = connection.getresponse()
-            reply.read()
-            connection.close()
-            times[path].append(1000 * (time.perf_counter() - began))
-            if reply.status != 200:
-                raise RuntimeError(f"{path} answered {reply.status}")
+        try:
+            while not over.wait(pause):
+                times[path].append(_probe(server.port, path))
+        except Exception as error:  # noqa: BLE001 - told below; a thread's own end would be silent
+            failures.append(error)
 
     threads = [
         threading.Thread(target=probe, args=arguments)
@@ -51,72 +60,121 @@ def probes_under_load(server: Server, ask: Ask, concurrency: int, seconds: float
     for thread in threads:
         thread.start()
     try:
-        load.measure(ask.at(server.port), concurrency, seconds)
+        measured = load.measure(ask.at(server.port), concurrency, seconds)
     finally:
         over.set()
         for thread in threads:
             thread.join()
-    return times
+    if failures:
+        raise ExceptionGroup("probes failed under load", failures)
+    return times, measured
 
 
-def start_up(workload: Workload, form: str, folder: Path) -> tuple[float, float]:
+def _probe(port: int, path: str) -> float:
+    began = time.perf_counter()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", path)
+    reply = connection.getresponse()
+    reply.read()
+    connection.close()
+    if reply.status != 200:
+        raise RuntimeError(f"{path} answered {reply.status}")
+    return 1000 * (time.perf_counter() - began)
+
+
+def start_up(workload: Workload, form: str, folder: Path, *, ours_first: bool) -> tuple[float, float]:
     """Seconds from nothing to the first answer: of our server, and of a bare predictor."""
+    if ours_first:
+        return _our_start(workload, form, folder), _bare_start(workload, folder)
+    bare = _bare_start(workload, folder)
+    return _our_start(workload, form, folder), bare
+
+
+def _bare_start(workload: Workload, folder: Path) -> float:
     tensor = folder / f"{workload.name}.npy"
     np.save(tensor, workload.tensor)
     command = [sys.executable, "-m", "benchmarks.serving.bare", str(workload.model), str(tensor), "once"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOG_minloglevel": "2"}
     began = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
-    bare = time.perf_counter() - began
-    port = contenders.free_port()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        assert process.stdout is not None
+        for line in process.stdout:  # oneDNN's passes print, too
+            if line.strip() == "answered":
+                return time.perf_counter() - began
+    raise RuntimeError("the bare predictor ended without an answer")
+
+
+def _our_start(workload: Workload, form: str, folder: Path) -> float:
+    port, log = contenders.free_port(), folder / "start-up.log"
     settings = os.environ | contenders.our_settings(workload.model, port)
     ask = workload.asks[form]["ours"]
     began = time.perf_counter()
-    with contenders.running(contenders.our_command(), settings, folder / "start-up.log"):
+    with contenders.running(contenders.our_command(), settings, log):
         while time.perf_counter() < began + 120:
-            try:
-                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-                connection.request(
-                    "POST", ask.path, ask.body, ask.headers | {"Content-Type": ask.content_type}
-                )
-                answered = connection.getresponse().status == 200
-                connection.close()
-            except OSError:
-                answered = False
-            if answered:
-                return time.perf_counter() - began, bare
+            if _answers(port, ask):
+                return time.perf_counter() - began
             time.sleep(0.02)
-    raise RuntimeError(f"no answer in two minutes:\n{(folder / 'start-up.log').read_text()[-2000:]}")
+    raise RuntimeError(f"no answer in two minutes:\n{log.read_text()[-2000:]}")
+
+
+def _answers(port: int, ask: Ask) -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    try:
+        connection.request("POST", ask.path, ask.body, ask.headers | {"Content-Type": ask.content_type})
+        return connection.getresponse().status == 200
+    except OSError:
+        return False
+    finally:
+        connection.close()
+
+
+class Holder:
+    """Holds connections that have asked once and then say nothing."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def still_open(self) -> int:
+        """How many the server has not closed."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("how many\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
 
 
 @contextmanager
-def idle_connections(port: int, count: int) -> Iterator[None]:
-    """Connections that have asked once and then say nothing; in a process of their own."""
+def idle_connections(port: int, count: int) -> Iterator[Holder]:
+    """In a process of their own."""
     command = [sys.executable, "-m", "benchmarks.serving.beside", str(port), str(count)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None
-        if holder.stdout.readline().strip() != "open":
-            raise RuntimeError(
-                f"{count} connections could not be opened; is the limit of open files too low?"
-            )
-        yield
-        holder.kill()
+        try:
+            if holder.stdout.readline().strip() != "open":
+                raise RuntimeError(f"{count} connections could not be opened")
+            yield Holder(holder)
+        finally:
+            holder.kill()
 
 
-def idle_cost(server: Server, ask: Ask, seconds: float, rounds: int) -> dict[str, float]:
-    """Memory of idle connections, and the median latency at one connection without and with them."""
-    without, with_them, memory = [], [], []
-    for _ in range(rounds):
-        without.append(load.measure(ask.at(server.port), 1, seconds).p50_ms)
-        before = server.memory_mb()
-        with idle_connections(server.port, IDLE_CONNECTIONS):
-            memory.append(server.memory_mb() - before)
-            with_them.append(load.measure(ask.at(server.port), 1, seconds).p50_ms)
-        time.sleep(1)  # until the server has noticed that they are gone
-    return {
-        "MB": max(memory),
-        "p50 without": statistics.median(without),
-        "p50 with": statistics.median(with_them),
-    }
+def idle_cost(server: Server, ask: Ask, seconds: float) -> Idle:
+    """One round without and one with idle connections."""
+
+    def measured() -> dict[str, Measured]:
+        return {str(at): load.measure(ask.at(server.port), at, seconds) for at in IDLE_BESIDE}
+
+    without, before = measured(), server.memory_mb()
+    with idle_connections(server.port, IDLE_CONNECTIONS) as holder:
+        memory = server.memory_mb() - before
+        with_them, still_open = measured(), holder.still_open()
+    time.sleep(1)  # until the server has noticed that they are gone
+    return Idle(
+        opened=IDLE_CONNECTIONS,
+        still_open=still_open,
+        memory_mb=memory,
+        without=without,
+        with_them=with_them,
+    )
 
 
 def lost_on_sigterm(server: Server, ask: Ask, clients: int) -> tuple[int, int]:
@@ -125,9 +183,13 @@ def lost_on_sigterm(server: Server, ask: Ask, clients: int) -> tuple[int, int]:
 
 
 async def _ending(server: Server, target: Target, clients: int) -> tuple[int, int]:
-    counts = {"answered": 0, "lost": 0}
+    counts = {"answered": 0, "lost": 0, "refused": 0}
     tasks = [asyncio.create_task(_persist(target, counts)) for _ in range(clients)]
-    await asyncio.sleep(1)
+    async with asyncio.timeout(60):
+        while counts["answered"] <= ANSWERED_BEFORE and not all(task.done() for task in tasks):  # noqa: ASYNC110 - counted, not set
+            await asyncio.sleep(0.05)
+    if counts["lost"] or counts["refused"]:
+        raise RuntimeError(f"requests failed before the signal: {counts}")
     server.process.send_signal(signal.SIGTERM)
     await asyncio.wait_for(asyncio.gather(*tasks), 60)
     return counts["answered"], counts["lost"]
@@ -140,6 +202,7 @@ async def _persist(target: Target, counts: dict[str, int]) -> None:
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", target.port)
         except OSError:
+            counts["refused"] += 1
             return
         goes_on = True
         while goes_on:
@@ -159,15 +222,15 @@ async def _persist(target: Target, counts: dict[str, int]) -> None:
 async def _hold(port: int, count: int) -> None:
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    writers = []
+    held = []
     for _ in range(count):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         await reader.readuntil(b"}")
-        writers.append(writer)
-    sys.stdout.write("open\n")
-    sys.stdout.flush()
-    await asyncio.to_thread(sys.stdin.read)
+        held.append((reader, writer))
+    print("open", flush=True)
+    while await asyncio.to_thread(sys.stdin.readline):
+        print(sum(not reader.at_eof() and reader.exception() is None for reader, _ in held), flush=True)
 
 
 if __name__ == "__main__":

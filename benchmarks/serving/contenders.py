@@ -1,6 +1,7 @@
 """The programs that are compared; each is started once per workload and stays up during all rounds."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -30,6 +31,9 @@ TITLES = {
     "bare": f"{BARE_PROCESSES} bare predictors",
 }
 _PATIENCE = 180.0
+_COUNTED = re.compile(
+    r'^paddle_(?:stage_duration_seconds|batch_rows)_(sum|count)(?:\{stage="(\w+)"\})? (\S+)$', re.MULTILINE
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +45,17 @@ class Server:
     def _family(self) -> list[psutil.Process]:
         return [self.process, *self.process.children(recursive=True)]
 
-    def cpu_seconds(self) -> float:
-        """Of the whole family of processes."""
-        return _cpu_seconds(self._family())
+    def cpu_seconds(self, part: str = "") -> float:
+        """Of the whole family of processes, or of one kind of our server's: "front" or "owner"."""
+        return _cpu_seconds([one for one in self._family() if not part or _runs(one, part)])
+
+    def stages(self) -> dict[str, tuple[float, float]]:
+        """What our server has counted: seconds and requests by stage; rows and runs as "rows"."""
+        page = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30).read().decode()
+        found: dict[str, dict[str, float]] = {}
+        for kind, stage, value in _COUNTED.findall(page):
+            found.setdefault(stage or "rows", {})[kind] = float(value)
+        return {stage: (counted["sum"], counted["count"]) for stage, counted in found.items()}
 
     def memory_mb(self) -> float:
         """Of the whole family; pages that several processes share count once (PSS)."""
@@ -156,6 +168,13 @@ def bare(workload: Workload, folder: Path) -> Iterator[Bare]:
             while _line(process) != "ready":
                 pass
         yield Bare(processes)
+
+
+def _runs(process: psutil.Process, part: str) -> bool:
+    try:
+        return f"paddlemodel_server.{part}" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _cpu_seconds(processes: list[psutil.Process]) -> float:

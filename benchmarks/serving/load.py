@@ -1,27 +1,19 @@
 """The load: a process of its own that keeps CONCURRENCY requests under way and measures each.
 
-wrk is used where it is installed, because it takes less of the cores that the server needs; otherwise a small
-client on uvloop and httptools. Both keep connections open as long as the server does.
+wrk is used where it is installed, because it takes less of the cores that the server needs; otherwise
+client.py. Both keep connections open as long as the server does.
 """
 
-import asyncio
 import json
 import re
+import resource
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from array import array
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import cast
-
-import httptools
-import uvloop
-
-WARM_UP_SECONDS = 0.5
-_GRACE_SECONDS = 10.0  # for the last answers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,11 +36,13 @@ class Target:
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    rate: float
+    rate: float  # answers with 200 per second of the window
     p50_ms: float
     p99_ms: float
-    requests: int
-    errors: int
+    requests: int  # answered with 200 in the window
+    answered: int  # by whatever status, also before and after the window: what the server's CPU was spent on
+    errors: int  # other statuses, connections that ended without the answer, answers that never came
+    client_cpu: float  # of one core; near 1, the load is the limit and not the server
 
 
 def tool() -> str:
@@ -58,16 +52,20 @@ def tool() -> str:
 def measure(target: Target, concurrency: int, seconds: float) -> Measured:
     """Keep `concurrency` requests under way; four times as long where nothing was answered in `seconds`."""
     tool = _wrk if shutil.which("wrk") else _own
+    answered = errors = 0
     for duration in (seconds, 4 * seconds):
         measured = tool(target, concurrency, duration)
+        answered, errors = answered + measured.answered, errors + measured.errors
         if measured.requests:
-            return measured
-    raise RuntimeError(f"port {target.port} answered nothing in {4 * seconds:g} s")
+            return replace(measured, answered=answered, errors=errors)
+    raise RuntimeError(
+        f"port {target.port} answered nothing with 200 in {4 * seconds:g} s; {errors} requests failed"
+    )
 
 
 def _own(target: Target, concurrency: int, seconds: float) -> Measured:
     arguments = [str(target.port), str(concurrency), str(seconds)]
-    command = [sys.executable, "-m", "benchmarks.serving.load", *arguments]
+    command = [sys.executable, "-m", "benchmarks.serving.client", *arguments]
     done = subprocess.run(
         command, input=target.request(), stdout=subprocess.PIPE, check=True, timeout=seconds + 60
     )
@@ -78,110 +76,54 @@ def _wrk(target: Target, concurrency: int, seconds: float) -> Measured:
     with tempfile.TemporaryDirectory() as folder:
         body, script = Path(folder, "body"), Path(folder, "post.lua")
         body.write_bytes(target.body)
-        script.write_text(
-            f'local file = io.open("{body}", "rb")\nwrk.method = "POST"\nwrk.body = file:read("*a")\n'
-            f'wrk.headers["Content-Type"] = "{target.content_type}"\n'
-            + "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in target.headers.items())
-            + "function done(summary, latency)\n"
-            "  local e = summary.errors\n"
-            '  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration,'
-            " e.status + e.connect + e.read + e.write + e.timeout,"
-            " latency:percentile(50), latency:percentile(99)))\nend\n"
-        )
-        command = ["wrk", "-t1", f"-c{concurrency}", f"-d{seconds:g}s", "-s", str(script)]
+        script.write_text(_script(target, body))
+        # wrk knows whole seconds only, and drops latencies above its timeout
+        options = ["-t1", f"-c{concurrency}", f"-d{max(1, round(seconds))}s", "--timeout", "60s"]
+        began, before = time.perf_counter(), _cpu_of_children()
         done = subprocess.run(
-            [*command, f"http://127.0.0.1:{target.port}{target.path}"],
+            ["wrk", *options, "-s", str(script), f"http://127.0.0.1:{target.port}{target.path}"],
             capture_output=True,
             text=True,
             check=True,
         )
-    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+)", done.stdout)
-    if not found:
-        raise RuntimeError(done.stdout + done.stderr)
-    requests, microseconds, errors, p50, p99 = map(int, found.groups())
-    rate = requests / microseconds * 1e6
-    return Measured(rate=rate, p50_ms=p50 / 1000, p99_ms=p99 / 1000, requests=requests, errors=errors)
+        share = (_cpu_of_children() - before) / (time.perf_counter() - began)
+    return wrk_summary(done.stdout + done.stderr, share)
 
 
-class _Run:
-    """What all connections share."""
-
-    def __init__(self, request: bytes, start: float, end: float) -> None:
-        self.request = request
-        self.start = start
-        self.end = end
-        self.latencies = array("d")
-        self.errors = 0
-
-
-class _Connection(asyncio.Protocol):
-    """Sends the next request as soon as the answer to the last one is complete."""
-
-    def __init__(self, run: _Run, closed: asyncio.Future[None]) -> None:
-        self._run = run
-        self._closed = closed
-        self._parser = httptools.HttpResponseParser(self)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
-        self._send()
-
-    def _send(self) -> None:
-        self._sent = time.perf_counter()
-        self._transport.write(self._run.request)
-
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def on_message_complete(self) -> None:
-        now = time.perf_counter()
-        if self._run.start <= self._sent and now <= self._run.end:
-            self._run.latencies.append(now - self._sent)
-            self._run.errors += self._parser.get_status_code() != 200
-        if now > self._run.end or not self._parser.should_keep_alive():
-            self._transport.close()
-        else:
-            self._parser = httptools.HttpResponseParser(self)
-            self._send()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._run.errors += exc is not None
-        self._closed.set_result(None)
-
-
-async def _keep_busy(run: _Run, port: int) -> None:
-    loop = asyncio.get_running_loop()
-    while time.perf_counter() < run.end:
-        closed = loop.create_future()
-        await loop.create_connection(lambda closed=closed: _Connection(run, closed), "127.0.0.1", port)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-        await closed
-
-
-async def _client(port: int, request: bytes, concurrency: int, seconds: float) -> Measured:
-    start = time.perf_counter() + WARM_UP_SECONDS
-    run = _Run(request, start, start + seconds)
-    connections = [asyncio.create_task(_keep_busy(run, port)) for _ in range(concurrency)]
-    finished, left = await asyncio.wait(connections, timeout=WARM_UP_SECONDS + seconds + _GRACE_SECONDS)
-    for connection in left:
-        connection.cancel()
-    run.errors += len(left) + sum(connection.exception() is not None for connection in finished)
-    done = sorted(run.latencies)
-    if not done:
-        return Measured(rate=0, p50_ms=0, p99_ms=0, requests=0, errors=run.errors)
-    return Measured(
-        rate=len(done) / seconds,
-        p50_ms=1000 * done[len(done) // 2],
-        p99_ms=1000 * done[len(done) * 99 // 100],
-        requests=len(done),
-        errors=run.errors,
+def _script(target: Target, body: Path) -> str:
+    headers = {"Content-Type": target.content_type} | target.headers
+    return (
+        f'local file = io.open("{body}", "rb")\nwrk.method = "POST"\nwrk.body = file:read("*a")\n'
+        + "".join(f'wrk.headers["{name}"] = "{value}"\n' for name, value in headers.items())
+        + "function done(summary, latency)\n"
+        "  local e = summary.errors\n"
+        '  io.write(string.format("RESULT %d %d %d %d %d %d\\n", summary.requests, summary.duration,'
+        " e.status, e.connect + e.read + e.write + e.timeout,"
+        " latency:percentile(50), latency:percentile(99)))\nend\n"
     )
 
 
-def _main(port: str, concurrency: str, seconds: str) -> None:
-    request = sys.stdin.buffer.read()
-    measured = uvloop.run(_client(int(port), request, int(concurrency), float(seconds)))
-    print(json.dumps(asdict(measured)))
+def wrk_summary(output: str, share: float) -> Measured:
+    """What our script made wrk say.
+
+    Its latencies are those of all answers, so another status than 200 can only be taken out of their number.
+    Requests under way at its end are in none of its numbers.
+    """
+    found = re.search(r"RESULT (\d+) (\d+) (\d+) (\d+) (\d+) (\d+)", output)
+    if not found:
+        raise RuntimeError(output)
+    answered, microseconds, refused, failed, p50, p99 = map(int, found.groups())
+    return Measured(
+        rate=(answered - refused) / microseconds * 1e6,
+        p50_ms=p50 / 1000,
+        p99_ms=p99 / 1000,
+        requests=answered - refused,
+        answered=answered,
+        errors=refused + failed,
+        client_cpu=share,
+    )
 
 
-if __name__ == "__main__":
-    _main(*sys.argv[1:])
+def _cpu_of_children() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime

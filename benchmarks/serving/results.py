@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from benchmarks.serving.load import Measured
 
@@ -18,7 +19,9 @@ class Cell:
     contender: str
     concurrency: int
     measured: list[Measured]
-    cpu_ms: list[float]
+    cpu_ms: list[float]  # of the whole family of processes, by answer
+    front_cpu_ms: list[float] = field(default_factory=list)  # ours: of that, the fronts'
+    stages: list[dict[str, float]] = field(default_factory=list)  # ours: ms in each; rows of a run
 
     @property
     def rates(self) -> list[float]:
@@ -36,6 +39,21 @@ class Cell:
     def errors(self) -> int:
         return sum(entry.errors for entry in self.measured)
 
+    @property
+    def client_cpu(self) -> float:
+        return statistics.median(entry.client_cpu for entry in self.measured)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Idle:
+    """One round without and with idle connections; `without` and `with_them` by connections under load."""
+
+    opened: int
+    still_open: int  # after the measurement
+    memory_mb: float
+    without: dict[str, Measured]
+    with_them: dict[str, Measured]
+
 
 @dataclass
 class Results:
@@ -45,8 +63,9 @@ class Results:
     bare_cpu_ms: dict[str, list[float]] = field(default_factory=dict)
     memory_mb: dict[str, dict[str, float]] = field(default_factory=dict)  # workload -> contender
     probes_ms: dict[str, dict[str, list[float]]] = field(default_factory=dict)  # workload -> path
+    probed: dict[str, Measured] = field(default_factory=dict)  # workload -> the load beside the probes
     start_up: list[tuple[float, float]] = field(default_factory=list)  # ours and bare, in turn
-    idle: dict[str, float] = field(default_factory=dict)
+    idle: list[Idle] = field(default_factory=list)
     ending: dict[str, int] = field(default_factory=dict)
 
     def cell(self, workload: str, form: str, contender: str, concurrency: int) -> Cell | None:
@@ -57,7 +76,11 @@ class Results:
         return None
 
     def save(self, file: Path) -> None:
-        file.write_text(json.dumps(asdict(self)))
+        """Whole or not at all: a run that ends in the middle leaves its last round."""
+        half = file.with_name(f"{file.name}.half")
+        half.parent.mkdir(parents=True, exist_ok=True)
+        half.write_text(f"{json.dumps(asdict(self))}\n")
+        half.replace(file)
 
     @classmethod
     def load(cls, file: Path) -> "Results":
@@ -66,8 +89,16 @@ class Results:
             Cell(**entry | {"measured": [Measured(**one) for one in entry["measured"]]})
             for entry in content.pop("cells")
         ]
+        idle = [
+            Idle(**entry | {key: _by_name(entry[key]) for key in ("without", "with_them")})
+            for entry in content.pop("idle")
+        ]
         content["start_up"] = [(mine, bare) for mine, bare in content["start_up"]]
-        return cls(cells=cells, **content)
+        return cls(cells=cells, idle=idle, probed=_by_name(content.pop("probed")), **content)
+
+
+def _by_name(content: dict[str, dict[str, Any]]) -> dict[str, Measured]:
+    return {name: Measured(**entry) for name, entry in content.items()}
 
 
 def ratios(

@@ -42,6 +42,10 @@ _IMAGE_TASK = {
     "topK": 1,
 }
 OCTETS = "application/octet-stream"
+TITLES = {
+    "mlp": "small MLP (16-64-64-4, random weights)",
+    "convnet": "mobilenet_v2 (random weights, 3x224x224, 602 kB as float32)",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +69,6 @@ class Workload:
     """A model, and what is sent to each contender that takes part, by body form and contender."""
 
     name: str
-    title: str
     model: Path
     asks: dict[str, dict[str, Ask]]  # form -> contender -> request
     concurrencies: dict[str, tuple[int, ...]]  # form -> open connections
@@ -74,17 +77,12 @@ class Workload:
     workers: int  # processes with a predictor, where a contender must be told
     tasks: dict[str, str] = field(default_factory=dict)  # form -> task of our server, where it is not Tensors
 
-    @property
-    def contenders(self) -> list[str]:
-        return list(dict.fromkeys(name for asks in self.asks.values() for name in asks))
-
 
 def mlp(folder: Path) -> Workload:
     tensor = np.linspace(-1, 1, 16, dtype=np.float32)[None]
     v2 = _v2(tensor)
     return Workload(
         name="mlp",
-        title="small MLP (16-64-64-4, random weights)",
         model=_exported(folder / "mlp", _MLP, pir=True),
         asks={
             "raw": {"ours": _octets(tensor), "mosec": _mosec(tensor)},
@@ -113,7 +111,6 @@ def convnet(folder: Path) -> Workload:
     binary = _v2_binary(tensor)
     return Workload(
         name="convnet",
-        title="mobilenet_v2 (random weights, 3x224x224, 602 kB as float32)",
         model=_exported(folder / "convnet", _CONVNET, pir=False),
         asks={
             "raw": {
