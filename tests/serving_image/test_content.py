@@ -262,30 +262,3 @@ def test_what_takes_long_leaves_the_event_loop(
 ) -> None:
     """Bytes are not copied, so only the size of what must be read as text counts."""
     assert protocol.is_heavy(ONE, route, headers, size) is heavy
-
-
-def test_accept_must_fit_what_a_v2_request_asks_for() -> None:
-    """The protocol's own parameters decide about bytes or JSON."""
-    with pytest.raises(ServingError) as refusal:
-        parsed(INFER, {"accept": OCTETS}, FULL)
-    assert refusal.value.status == 406
-    asked = body(X, IDS, ON, parameters={"binary_data_output": True})
-    assert parsed(INFER, {"accept": OCTETS}, asked).outputs == SERVED.all_binary
-
-
-@pytest.mark.parametrize("media", [OCTETS, NPY])
-def test_an_answer_is_one_tensor_where_that_is_accepted(media: str) -> None:
-    outputs = [np.array([[0.5, 1]], np.float32), np.array([3])]
-    first = parsed(PREDICT, {"accept": media}, FULL)
-    answer = protocol.render(SERVED, PREDICT, first, outputs)
-    assert answer.content_type == media
-    assert answer.body.endswith(outputs[0].tobytes())
-    assert answer.extra == (
-        ("X-Tensor-Name", "score"),
-        ("X-Tensor-Datatype", "FP32"),
-        ("X-Tensor-Shape", "1,2"),
-    )
-    chosen = parsed(PREDICT, {"accept": media}, body(X, IDS, ON, outputs=[{"name": "class"}]))
-    answer = protocol.render(SERVED, PREDICT, chosen, outputs)
-    assert dict(answer.extra)["X-Tensor-Name"] == "class"
-    assert answer.body.endswith(outputs[1].tobytes())

@@ -92,6 +92,8 @@ def parse(served: Served, route: str, headers: Headers, body: bytes) -> Request:
         request.timeout_seconds = min(seconds, request.timeout_seconds or seconds)
     if "accept" in headers:
         request.media = _answer_media(served, route, headers, request)
+        if route == PREDICT and request.id is not None and request.media != JSON and not request.binary:
+            raise BadRequestError(f"An answer of one tensor has no id; leave it out, or accept {JSON}.")
     return request
 
 
@@ -130,11 +132,11 @@ def _is_text(kind: str) -> bool:
 
 def _answer_media(served: Served, route: str, headers: Headers, request: Request | None = None) -> str:
     """What to answer with, of what the route and (once it is known) the request make possible."""
+    if request is not None and request.binary:
+        return content.chosen(headers, (OCTETS,))  # V2's, whatever the route: JSON and bytes
     if route == INFER:
         # The request decides, as the protocol has it; Accept can only refuse.
-        binary = request is not None and any(wanted.binary for wanted in request.outputs)
-        possible = (JSON, OCTETS) if request is None else ((OCTETS if binary else JSON),)
-        return content.chosen(headers, possible)
+        return content.chosen(headers, (JSON, OCTETS) if request is None else (JSON,))
     if route == V1 or served.image is not None:
         return content.chosen(headers, (JSON,))
     first = request.outputs[0].name if request and request.outputs else next(iter(served.outputs))
@@ -161,7 +163,7 @@ def render(served: Served, route: str, request: Request, outputs: Sequence[Array
             scores = tensors.meant(outputs[0], next(iter(served.outputs.values())))
             answer = encode.classes(scores, served.task, served.labels, softmax=softmax)
             return as_json(answer | {"model": served.name})
-        if request.media != JSON:
+        if request.media != JSON and not request.binary:
             return _tensor(served, request, outputs)
     body, json_size = v2.render(served, request, outputs)
     if json_size is None:

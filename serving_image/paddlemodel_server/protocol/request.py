@@ -40,6 +40,11 @@ class Request:
     media: str = JSON  # what /predict answers with
     rows: int | None = None  # of V1's `instances`: an answer has as many rows
 
+    @property
+    def binary(self) -> bool:
+        """Whether an output was asked for as bytes behind the JSON."""
+        return any(wanted.binary for wanted in self.outputs)
+
 
 class Expected:
     """One input or output of the model, with what parsing and rendering need of it precomputed."""
