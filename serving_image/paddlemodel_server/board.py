@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 DOWN, LOADING, READY, RETIRING = range(4)  # a retiring owner answers what it has and gets nothing new
+ABSENT, UNLINKED, LINKED = range(3)  # no front; one that has no owner to send requests to; one that has
 MAX_OWNERS: Final = 65  # one more than may be configured: the successor of an owner that retires
 MAX_FRONTS: Final = (
     128  # twice what may be configured: a replacement can start before its predecessor is gone
@@ -20,7 +21,7 @@ MAX_FRONTS: Final = (
 _CELL_BYTES = 8
 _HEAD_CELLS = 16
 _OWNER_CELLS = 16
-_ROW_CELLS = 1 + MAX_OWNERS  # requests admitted, then those in flight at each owner
+_ROW_CELLS = 2 + MAX_OWNERS  # requests admitted, then those in flight at each owner, then `link`
 _ROWS = _HEAD_CELLS + MAX_OWNERS * _OWNER_CELLS
 _CELLS = _ROWS + MAX_FRONTS * _ROW_CELLS
 
@@ -76,6 +77,7 @@ class FrontRow(_Block):
     """What one front counts."""
 
     admitted = _Cell(0)
+    link = _Cell(1 + MAX_OWNERS)  # ABSENT, UNLINKED or LINKED
 
     def add_in_flight(self, owner: int, change: int) -> None:
         """Count requests sent to an owner, or answered by it."""
@@ -143,6 +145,11 @@ class Board(_Block):
         """The row of one front."""
         return FrontRow(self.cells, _ROWS + index * _ROW_CELLS)
 
+    @property
+    def unlinked(self) -> bool:
+        """Whether a front would refuse requests because it has found no owner yet, or none any more."""
+        return any(self.front(row).link == UNLINKED for row in range(MAX_FRONTS))
+
     def admitted(self, fronts: int) -> int:
         """Requests that the first `fronts` fronts have taken in and not answered yet."""
         return sum(self.cells[cell] for cell in self.cells_admitted(fronts))
@@ -155,14 +162,17 @@ class Board(_Block):
 def claim_row(board: Board, folder: Path) -> tuple[int, int]:
     """Take the lowest free row; the kernel frees it when this process ends.
 
-    Rows that nobody holds are cleared: a front that was killed leaves its counts behind.
+    Rows that nobody holds are cleared: a front that was killed leaves what it told behind.
 
     Returns:
         The row's number and the descriptor whose lock holds it.
     """
     held: tuple[int, int] | None = None
     for index in range(MAX_FRONTS):
-        fd = os.open(folder / f"front-{index}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        lock = folder / f"front-{index}.lock"
+        if held is not None and not lock.exists():
+            break  # rows are taken lowest first, so this one and the ones above were never used
+        fd = os.open(lock, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -171,9 +181,8 @@ def claim_row(board: Board, folder: Path) -> tuple[int, int]:
         board.front(index).clear()
         if held is None:
             held = index, fd
-            continue
-        os.close(fd)
-        break  # rows are taken lowest first, so the ones above were never used
+        else:
+            os.close(fd)
     if held is None:
         raise RuntimeError(f"all {MAX_FRONTS} rows of the board are taken")
     return held

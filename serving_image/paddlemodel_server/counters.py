@@ -23,7 +23,7 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 CELL_BYTES: Final = 8
 SUPERVISOR_CELLS: Final = 64
-FRONT_CELLS: Final = 2048  # four pages of memory; the rows of fronts that never were cost none
+FRONT_CELLS: Final = 2048  # four pages of memory; the rows of fronts that never were cost one, once read
 OWNER_CELLS: Final = 256
 PID: Final = 0  # the first cell of a row: who writes it, or wrote it last
 FIRST: Final = 1
@@ -66,10 +66,8 @@ class Counters:
     def fronts(self) -> Array:
         """The rows of all fronts that ever were, float64 [fronts, FRONT_CELLS], to read."""
         rows = self._array[_FRONTS:_OWNERS].reshape(MAX_FRONTS, FRONT_CELLS)
-        used = 0
-        while used < MAX_FRONTS and rows[used, PID]:  # rows are taken lowest first
-            used += 1
-        return rows[:used]
+        used = np.flatnonzero(rows[:, PID])  # one that never came to count leaves a gap, with zeros
+        return rows[: used[-1] + 1 if len(used) else 0]
 
     def owners(self) -> Array:
         """The rows of all possible owners, float64 [owners, OWNER_CELLS], to read."""

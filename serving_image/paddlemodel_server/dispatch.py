@@ -5,6 +5,7 @@ one small object per request and no future: who submits says what to call with t
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
@@ -81,6 +82,7 @@ class Dispatcher:
         self._in_flight = [board.cells_in_flight(rows, owner) for owner in indexes]
         self._blocks = [board.owner(owner) for owner in indexes]
         self._links: dict[int, Link] = {}
+        self._changed = asyncio.Event()  # there is a link more or less
         size = slots.slot_bytes(settings.max_request_bytes)
         # More than may wait: a client that leaves is out of the queue at once, but its slot is its owner's
         # until that has replied, and must not be missing to those who come.
@@ -96,14 +98,28 @@ class Dispatcher:
 
     @property
     def ready(self) -> bool:
-        """Whether a request could be answered now, and the pod is not on its way out."""
+        """Whether any front of the pod could answer a request now, and the pod is not on its way out."""
         blocks = self._blocks
-        return not self._board.draining and any(
-            blocks[owner].state in {boards.READY, boards.RETIRING} for owner in self._links
-        )
+        here = any(blocks[owner].state in {boards.READY, boards.RETIRING} for owner in self._links)
+        return here and not self._board.draining and not self._board.unlinked
+
+    async def linked(self, seconds: float) -> None:
+        """Wait for a link to every owner that is ready now, so long at most; after it requests may come."""
+        wanted = {owner for owner, block in enumerate(self._blocks) if block.state == boards.READY}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not wanted <= self._links.keys():
+                    self._changed.clear()
+                    await self._changed.wait()
+        self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._row.link = boards.LINKED if self._links else boards.UNLINKED
 
     async def close(self) -> None:
         """End the links."""
+        self._row.link = boards.ABSENT
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -156,9 +172,11 @@ class Dispatcher:
         deadline = began + seconds
         try:
             layout = self._slots.write(slot, arrays, (int(deadline * 1e9), int(now * 1e9)), request_id)
-        except slots.DoesNotFitError:
+        except BaseException as error:
             self._free.append(slot)
-            raise RequestTooLargeError("The tensors of this request are too large.") from None
+            if isinstance(error, slots.DoesNotFitError):
+                raise RequestTooLargeError("The tensors of this request are too large.") from None
+            raise
         pending = self._pending[slot] = Pending(owner, slot, settled)
         pending.deadline, pending.seconds, pending.used = deadline, seconds, layout.end
         self._board.cells[self._row.base + 1 + owner] += 1
@@ -178,21 +196,26 @@ class Dispatcher:
         """Take an owner's reply."""
         pending = self._pending.pop(slot)
         self._board.cells[self._row.base + 1 + pending.owner] -= 1
-        settled, used = pending.settled, pending.used
-        outcome: Outcome
+        try:
+            outcome = self._outcome(pending, status, layout)
+        except Exception:
+            logger.exception("an owner's answer could not be read")
+            outcome = ModelFailedError()
+        finally:
+            self._slots.give_back(slot, pending.used)
+            self._free.append(slot)
+        if pending.settled:
+            _call(pending.settled, outcome)
+
+    def _outcome(self, pending: Pending, status: int, layout: slots.Layout | None) -> Outcome:
         if layout:
-            used = max(used, layout.end)
-            outcome = self._slots.copies(slot, layout) if settled else []
+            pending.used = max(pending.used, layout.end)
             if time.monotonic() - pending.deadline + pending.seconds >= self.curious_after:
-                pending.ran = self._slots.ran(slot)
-        elif status == slots.EXPIRED:
-            outcome = DeadlineExceededError(pending.seconds)
-        else:
-            outcome = _FAULTS.get(status, ModelFailedError)()
-        self._slots.give_back(slot, used)
-        self._free.append(slot)
-        if settled:
-            settled(outcome)
+                pending.ran = self._slots.ran(pending.slot)
+            return self._slots.copies(pending.slot, layout) if pending.settled else []
+        if status == slots.EXPIRED:
+            return DeadlineExceededError(pending.seconds)
+        return _FAULTS.get(status, ModelFailedError)()
 
     def _least_busy(self) -> int:
         cells, best, fewest, retiring = self._board.cells, -1, 0, -1
@@ -217,7 +240,7 @@ class Dispatcher:
         for pending in [p for p in self._pending.values() if p.settled and p.deadline < now]:
             if settled := pending.settled:
                 self.abandon(pending)
-                settled(DeadlineExceededError(pending.seconds))
+                _call(settled, DeadlineExceededError(pending.seconds))
         self._sweeping = bool(self._pending)
         if self._sweeping:
             self.loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -234,8 +257,10 @@ class Dispatcher:
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
             self._links[owner] = link
+            self._tell()
             await asyncio.shield(link.lost)
             del self._links[owner]
+            self._tell()
             self._lose(owner)
 
     def _lose(self, owner: int) -> None:
@@ -249,4 +274,12 @@ class Dispatcher:
         logger.warning("an owner is gone", extra={"owner": owner, "requests": len(lost)})
         for pending in lost:
             if pending.settled:
-                pending.settled(OwnerLostError())
+                _call(pending.settled, OwnerLostError())
+
+
+def _call(settled: Callable[[Outcome], None], outcome: Outcome) -> None:
+    """Hand out an outcome; what goes wrong with one request must not keep the others from theirs."""
+    try:
+        settled(outcome)
+    except Exception:
+        logger.exception("an outcome could not be handed out")

@@ -16,6 +16,7 @@ from paddlemodel_server import slots
 from paddlemodel_server.batch import Job
 
 logger = logging.getLogger(__name__)
+GREETING_SECONDS = 1.0  # a front sends its greeting when it connects; meanwhile its owner stands still
 _READ_BYTES = 8192  # a thousand announcements
 
 
@@ -23,10 +24,17 @@ class Front:
     """A connected front: its socket, its slots and the replies it has not got yet."""
 
     def __init__(self, connection: socket.socket) -> None:
+        """Take what a front hands over at once; an OSError or a ValueError when it does not."""
+        connection.settimeout(GREETING_SECONDS)
         hello, fds, _, _ = socket.recv_fds(connection, slots.HELLO.size, 1)
-        count, size = slots.HELLO.unpack(hello)
-        self.slots = slots.Slots(fds[0], count, size)
-        os.close(fds[0])
+        try:
+            if len(hello) < slots.HELLO.size or not fds:
+                raise ConnectionError("no slots were handed over")
+            self.slots = slots.Slots(fds[0], *slots.HELLO.unpack(hello))
+        finally:
+            for fd in fds:
+                os.close(fd)
+        connection.settimeout(None)
         self.connection = connection
         self._replies: list[bytes] = []
         self._partial = b""

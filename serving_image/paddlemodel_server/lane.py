@@ -26,6 +26,7 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 FLASK_THREADS = 4
+LINK_SECONDS = 5.0  # a ready owner listens, so its link takes milliseconds
 
 
 class Lane:
@@ -68,11 +69,15 @@ class Lane:
         return protocol.Response(body=body, content_type=content_type)
 
     async def start(self, folder: Path | None = None) -> Service:
-        """Join the pod: take a row of the board and connect to the owners."""
+        """Join the pod: take a row of the board and connect to the owners.
+
+        uvicorn listens after it, so that a front that joins a ready pod refuses nothing.
+        """
         board = boards.Board(self._runtime.board_fd)
         row, self._row_lock = boards.claim_row(board, folder or self._runtime.folder)
         self.service = Service(self._settings, self._runtime, board, row)
         self._flask = WSGIMiddleware(_ending_input(create_app(self.service).wsgi_app), workers=FLASK_THREADS)
+        await self.service.dispatcher.linked(LINK_SECONDS)
         return self.service
 
     async def stop(self) -> None:

@@ -56,7 +56,8 @@ class Link(asyncio.Protocol):
         self._out.append(slots.MESSAGE.pack(slot, self._numbers.of(layout)))
 
     def _flush(self) -> None:
-        self._transport.write(b"".join(self._out))
+        if not self._transport.is_closing():  # else the owner died in this turn: `dispatch` fails what it had
+            self._transport.write(b"".join(self._out))
         self._out.clear()
 
     def close(self) -> None:

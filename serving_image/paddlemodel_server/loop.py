@@ -76,8 +76,8 @@ class Loop:
         connection, _ = listener.accept()
         try:
             front = exchange.Front(connection)
-        except (OSError, ValueError, IndexError):
-            logger.exception("a front could not hand over its slots")
+        except (OSError, ValueError, OverflowError) as error:
+            logger.warning("a front did not hand over its slots", extra={"error": str(error)})
             connection.close()
             return
         self._fronts[connection.fileno()] = front
