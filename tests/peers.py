@@ -20,14 +20,14 @@ _FOLDER = _ROOT / ".venv-peers"
 def python() -> Path:
     """The interpreter of the peers' environment; the first call downloads 100 MB (a minute or two).
 
-    The environment is made anew when the locked requirements change, and only ever whole: tests and
-    benchmarks that ask at the same time wait for the one that makes it.
+    The environment is made anew when the locked requirements or our Python change, and only ever whole: tests
+    and benchmarks that ask at the same time wait for the one that makes it.
     """
     interpreter, done = _FOLDER / "bin" / "python", _FOLDER / ".requirements"
     _FOLDER.mkdir(exist_ok=True)
     with (_FOLDER / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        wanted = _REQUIREMENTS.read_text()
+        wanted = f"{sys.version} in {sys.base_prefix}\n{_REQUIREMENTS.read_text()}"
         if not done.exists() or done.read_text() != wanted:
             _make(interpreter)
             done.write_text(wanted)

@@ -95,13 +95,17 @@ def _bare_start(workload: Workload, folder: Path) -> float:
     np.save(tensor, workload.tensor)
     command = [sys.executable, "-m", "benchmarks.serving.bare", str(workload.model), str(tensor), "once"]
     environment = os.environ | {"OMP_NUM_THREADS": "1", "GLOG_minloglevel": "2"}
-    began = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        assert process.stdout is not None
-        for line in process.stdout:  # oneDNN's passes print, too
-            if line.strip() == "answered":
-                return time.perf_counter() - began
-    raise RuntimeError("the bare predictor ended without an answer")
+    log = folder / "start-up-bare.log"
+    with log.open("w") as errors:
+        began = time.perf_counter()
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        ) as process:
+            assert process.stdout is not None
+            for line in process.stdout:  # oneDNN's passes print, too
+                if line.strip() == "answered":
+                    return time.perf_counter() - began
+    raise RuntimeError(f"the bare predictor ended without an answer:\n{log.read_text()[-2000:]}")
 
 
 def _our_start(workload: Workload, form: str, folder: Path) -> float:

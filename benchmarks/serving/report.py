@@ -17,11 +17,10 @@ _BUSY_CLIENT = 0.9  # of a core
 
 def text(results: Results) -> str:
     """All tables."""
-    lines = [results.machine]
-    for workload in dict.fromkeys(cell.workload for cell in results.cells):
-        lines += ["", workloads.TITLES[workload], *_table(results, workload)]
-    lines += ["", *_time(results), "", *_verdicts(results)]
-    return "\n".join(lines)
+    named = dict.fromkeys(cell.workload for cell in results.cells)
+    tables = [[workloads.TITLES[workload], *_table(results, workload)] for workload in named]
+    parts = [[results.machine], *tables, _time(results), _verdicts(results)]
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def _table(results: Results, workload: str) -> list[str]:
