@@ -152,6 +152,33 @@ def test_a_difference_is_shown_with_its_size_and_fails(server: Server, tmp_path:
     command("verify", server.url, recording, "--tolerance", f"{output['name']}=0,0.6")
 
 
+@pytest.fixture
+def renamed(server: Server, tmp_path: Path) -> tuple[Path, str, str]:
+    """A recording whose first output is 0.5 away and has another name, as another format would give it."""
+    recording = tmp_path / "r.jsonl"
+    command("verify", server.url, recording, "--record", "--count", 1, "--shape", "x=1,2")
+    line = orjson.loads(recording.read_bytes())
+    output = line["response"]["outputs"][0]
+    now, output["name"] = output["name"], "scale_0.tmp_0"
+    output["data"][0] += 0.5
+    recording.write_bytes(orjson.dumps(line))
+    return recording, output["name"], now
+
+
+def test_tolerances_hold_for_outputs_that_have_other_names_now(
+    server: Server, renamed: tuple[Path, str, str]
+) -> None:
+    recording, then, now = renamed
+    command("verify", server.url, recording, "--atol", 0.6)
+    command("verify", server.url, recording, "--rtol", 100)
+    command("verify", server.url, recording, "--tolerance", f"{then}=0,0.6")
+    command("verify", server.url, recording, "--tolerance", f"{now}=0,0.6")
+    command("verify", server.url, recording, "--atol", 0.6, "--tolerance", f"{now}=0,0.4", code=1)
+    assert f"There is no output z, only {now}, " in command(
+        "verify", server.url, recording, "--tolerance", "z=0,0.6", code=1
+    )
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
@@ -163,6 +190,13 @@ def test_a_difference_is_shown_with_its_size_and_fails(server: Server, tmp_path:
                 b'"response": {"outputs": []}}\n'
             ),
             "the recording is of another model",
+        ),
+        (
+            (
+                b'{"request": {"inputs": [{"name": "x", "datatype": "INT32", "shape": [1], "data": [1]}]}, '
+                b'"response": {"outputs": []}}\n'
+            ),
+            "Request 1 has x of int32, the model wants float32; the recording is of another model",
         ),
     ],
 )

@@ -8,8 +8,9 @@ it. Numbers are the shortest decimal that gives the same bits again; NaN and inf
 """
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,14 @@ class Tolerance:
 
     rtol: float
     atol: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tolerances:
+    """The tolerance of every output, and those of some by a name that they had or have."""
+
+    default: Tolerance
+    of: Mapping[str, Tolerance] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +78,7 @@ def write(path: Path, known: v2.Metadata, exchanges: Iterable[Exchange]) -> int:
 
 
 def _tensors(described: Sequence[Tensor], arrays: Mapping[str, v2.Array]) -> list[dict[str, Any]]:
-    datatypes = {tensor.name: tensor.datatype for tensor in described}
+    datatypes = {tensor.name: tensor.datatype for tensor in (*v2.described(arrays), *described)}
     return [v2.tensor(name, datatypes[name], array) for name, array in arrays.items()]
 
 
@@ -89,7 +98,7 @@ def read(path: Path) -> Iterator[Exchange]:
     except OSError as error:
         why = error.strerror or "not compressed by gzip"
         raise StartError("UnreadableRecording", f"{path} cannot be read ({why}).") from error
-    except (EOFError, KeyError, TypeError, ValueError) as error:
+    except (EOFError, KeyError, TypeError, ValueError, zlib.error) as error:
         raise StartError(
             "UnreadableRecording",
             f"Line {number} of {path} is not a V2 request with its response; record it again with --record.",
@@ -104,20 +113,28 @@ def _exchange(line: Mapping[str, Any]) -> Exchange:
     )
 
 
-def compare(expected: v2.Arrays, found: v2.Arrays, tolerances: Mapping[str, Tolerance]) -> list[Difference]:
-    """Compare an answer with the recorded one, output by output; `tolerances` has one for each output.
+def compare(expected: v2.Arrays, found: v2.Arrays, tolerances: Tolerances) -> list[Difference]:
+    """Compare an answer with the recorded one, output by output.
 
     Who exports a model does not choose its outputs' names: if they are others now, but as many, order counts.
+
+    Raises:
+        StartError: `UnknownOutput`, of a tolerance.
     """
-    if set(expected) != set(found) and len(expected) == len(found):
-        found = dict(zip(expected, found.values(), strict=True))
-    differences = [
-        _compare(name, array, found[name], tolerances[name])
-        if name in found
-        else Difference(output=name, fault="it is missing in the answer")
-        for name, array in expected.items()
-    ]
-    more = [name for name in found if name not in expected]
+    unknown = [name for name in tolerances.of if name not in expected and name not in found]
+    if unknown:
+        outputs = ", ".join(dict.fromkeys([*found, *expected]))
+        raise StartError("UnknownOutput", f"There is no output {unknown[0]}, only {outputs}.")
+    renamed = set(expected) != set(found) and len(expected) == len(found)
+    now = dict(zip(expected, found, strict=True)) if renamed else {name: name for name in expected}
+    differences = []
+    for name, array in expected.items():
+        if now[name] in found:
+            tolerance = tolerances.of.get(name) or tolerances.of.get(now[name]) or tolerances.default
+            differences.append(_compare(name, array, found[now[name]], tolerance))
+        else:
+            differences.append(Difference(output=name, fault="it is missing in the answer"))
+    more = [name for name in found if name not in now.values()]
     return differences + [Difference(output=name, fault="it is not in the recording") for name in more]
 
 

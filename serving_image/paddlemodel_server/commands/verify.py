@@ -9,9 +9,10 @@ from typing import Any
 from paddlemodel_server.commands import console, recording, samples, v2
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.predict import add_made_up
-from paddlemodel_server.commands.recording import Difference, Exchange, Tolerance
+from paddlemodel_server.commands.recording import Difference, Exchange, Tolerance, Tolerances
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.formats.program import Tensor
 
 RTOL, ATOL = 1e-3, 1e-4
 
@@ -46,15 +47,21 @@ def main(argv: Sequence[str]) -> int:
         parser.error("INPUT, --count, --rows and --shape are for --record")
     if made and arguments.inputs:
         parser.error("--count, --rows and --shape are for inputs that are made up; leave out INPUT or them")
+    if arguments.record:
+        try:
+            console.goal(str(arguments.recording))
+        except argparse.ArgumentTypeError as error:
+            parser.error(str(error))
     with target(arguments.model) as client:
         known = client.metadata()
         if arguments.record:
             count = recording.write(arguments.recording, known, _asked(client, known, arguments))
             console.console().print(f"recorded {count} requests in {arguments.recording}", markup=False)
             return 0
-        tolerances = _tolerances(known, arguments)
+        default = Tolerance(rtol=arguments.rtol, atol=arguments.atol)
+        tolerances = Tolerances(default=default, of=dict(arguments.tolerance))
         exchanges = recording.read(arguments.recording)
-        found = [(n, d) for n, d in differences(client, known, exchanges, tolerances)]
+        found = list(differences(client, known, exchanges, tolerances))
     if not found:
         raise StartError("UnreadableRecording", f"{arguments.recording} holds no requests.")
     return _report(found, as_json=arguments.json)
@@ -64,22 +71,33 @@ def differences(
     client: Client,
     known: v2.Metadata,
     exchanges: Iterator[Exchange],
-    tolerances: Mapping[str, Tolerance],
+    tolerances: Tolerances,
 ) -> Iterator[tuple[int, Difference]]:
     """Repeat each request; how each output compares, with the number of the request from 1."""
-    names = {tensor.name for tensor in known.inputs}
     for number, exchange in enumerate(exchanges, start=1):
-        if set(exchange.inputs) != names:
+        if known.inputs:  # else the server does not say
+            _check_inputs(known.inputs, exchange.inputs, number)
+        answer = client.infer(known, exchange.inputs)
+        for difference in recording.compare(exchange.outputs, answer, tolerances):
+            yield number, difference
+
+
+def _check_inputs(wanted: Sequence[Tensor], recorded: v2.Arrays, number: int) -> None:
+    """Is it a request of this model? Other bits than the model's would mean other numbers."""
+    names = [tensor.name for tensor in wanted]
+    if set(recorded) != set(names):
+        raise StartError(
+            "WrongRecording",
+            f"Request {number} has the inputs {', '.join(recorded)}, the model wants "
+            f"{', '.join(sorted(names))}; the recording is of another model.",
+        )
+    for tensor in wanted:
+        if v2.NUMPY.get(tensor.datatype) != recorded[tensor.name].dtype:
             raise StartError(
                 "WrongRecording",
-                f"Request {number} has the inputs {', '.join(exchange.inputs)}, the model wants "
-                f"{', '.join(sorted(names))}; the recording is of another model.",
+                f"Request {number} has {tensor.name} of {recorded[tensor.name].dtype}, the model wants "
+                f"{tensor.dtype}; the recording is of another model.",
             )
-        answer = client.infer(known, exchange.inputs)
-        default = Tolerance(rtol=RTOL, atol=ATOL)
-        every = {name: tolerances.get(name, default) for name in exchange.outputs}
-        for difference in recording.compare(exchange.outputs, answer, every):
-            yield number, difference
 
 
 def summary(found: Sequence[tuple[int, Difference]]) -> list[dict[str, Any]]:
@@ -145,29 +163,10 @@ def _asked(client: Client, known: v2.Metadata, arguments: argparse.Namespace) ->
         yield Exchange(inputs=inputs, outputs=client.infer(known, inputs))
 
 
-def _tolerances(known: v2.Metadata, arguments: argparse.Namespace) -> dict[str, Tolerance]:
-    tolerances = {
-        tensor.name: Tolerance(rtol=arguments.rtol, atol=arguments.atol) for tensor in known.outputs
-    }
-    for name, tolerance in arguments.tolerance:
-        if name not in tolerances:
-            raise StartError(
-                "UnknownOutput", f"The model has no output {name}, only {', '.join(tolerances)}."
-            )
-        tolerances[name] = tolerance
-    return tolerances
-
-
 def _tolerance(text: str) -> tuple[str, Tolerance]:
     name, _, numbers = text.rpartition("=")
     rtol, atol = (console.tolerance(part) for part in numbers.split(","))
     return name, Tolerance(rtol=rtol, atol=atol)
-
-
-def _count(text: str) -> int:
-    if not 1 <= int(text) <= 100_000:
-        raise ValueError(text)
-    return int(text)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -176,7 +175,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("recording", metavar="RECORDING", type=Path, help="the file of requests and answers")
     parser.add_argument("inputs", metavar="INPUT", nargs="*", help="with --record: one file per request")
     parser.add_argument("--record", action="store_true", help="write RECORDING instead of comparing with it")
-    parser.add_argument("--count", type=_count, metavar="N", help="how many requests to make up (default 8)")
+    parser.add_argument(
+        "--count", type=console.count, metavar="N", help="how many requests to make up (default 8)"
+    )
     add_made_up(parser)
     parser.add_argument(
         "--rtol", type=console.tolerance, default=RTOL, help=f"relative tolerance (default {RTOL:g})"
