@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
+from paddlemodel_server import log
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.files import ModelFilesError
 
@@ -80,12 +81,21 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.exit(importlib.import_module(_COMMANDS[command]).main(rest))
     except (ModelFilesError, StartError) as error:
-        _refuse(f"paddlemodel-server {command}: {error.message}", 1)
+        _fail(command, error.message)
     except BrokenPipeError:  # `... | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        _fail(command, f"{error.filename or 'a file'}: {error.strerror or error}.")
+    except MemoryError:
+        _fail(command, "There is not enough memory for this.")
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _fail(command: str, sentence: str) -> NoReturn:
+    # It may quote a name from a model or a server, who must not command the terminal.
+    _refuse(f"paddlemodel-server {command}: {log.escaped(sentence)}", 1)
 
 
 def _serve(rest: Sequence[str]) -> NoReturn:

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from paddlemodel_server.commands import console, load, samples, v2
-from paddlemodel_server.commands.client import Client
+from paddlemodel_server.commands.client import Client, address
 from paddlemodel_server.commands.load import Plan, Result, Shot
 from paddlemodel_server.commands.predict import add_made_up
 from paddlemodel_server.errors import StartError
@@ -71,13 +71,15 @@ class Series:
 def main(argv: Sequence[str]) -> int:
     """Measure as the command line says; returns the exit code."""
     parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     if arguments.body and (arguments.rows is not None or arguments.shape or arguments.tensors != "auto"):
         parser.error("--rows, --shape and --tensors are for requests that are made up, not for --body")
     if arguments.content_type and not arguments.body:
         parser.error("--content-type is for --body")
     if len(set(arguments.url)) < len(arguments.url):
         parser.error("a URL is there twice")
+    for url in arguments.url:
+        address(url)  # a sentence for what is none
     shots = _raw_shots(arguments) if arguments.body else _shots(arguments)
     for url, shot in shots.items():
         _try(url, shot)
@@ -137,6 +139,12 @@ def _shots(arguments: argparse.Namespace) -> dict[str, Shot]:
         binary = all(one.binary for one in known.values())
     shots = {}
     for url, one in known.items():
+        if not one.inputs:
+            raise StartError(
+                "NoMetadata",
+                f"{url} does not say what its model takes; give the request with --body FILE, and the whole "
+                "URL that it is posted to.",
+            )
         arrays = samples.made_up(one.inputs, dict(arguments.shape), rows=arguments.rows or 1)
         body = v2.request(one.inputs, arrays, binary=binary)
         goal = f"{clients[url].base}/v2/models/{quote(one.name)}/infer"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 import orjson
 import urllib3
@@ -15,6 +15,26 @@ TIMEOUT_SECONDS = 60.0
 _MODELS = "/v2/models/"
 
 
+def is_url(name: str) -> bool:
+    """Whether a person means a server, not a folder."""
+    return name.lower().startswith(("http://", "https://"))
+
+
+def address(url: str) -> SplitResult:
+    """The parts of a server's URL.
+
+    Raises:
+        StartError: `InvalidUrl`.
+    """
+    try:
+        parts = urlsplit(url)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
+            return parts
+    except ValueError:
+        pass  # half an IPv6 address, a port that is none
+    raise StartError("InvalidUrl", f"{url} is not an http:// or https:// address; correct it.")
+
+
 class Client:
     """A server at an address, and the one model of it that is meant.
 
@@ -22,9 +42,7 @@ class Client:
     """
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise StartError("InvalidUrl", f"{url} is not an http:// or https:// address; correct it.")
+        parts = address(url)
         base, _, name = parts.path.partition(_MODELS)
         self.base = f"{parts.scheme}://{parts.netloc}{base.rstrip('/')}"
         self._named = name.strip("/").removesuffix("/infer")
@@ -37,7 +55,7 @@ class Client:
 
     def infer(self, known: v2.Metadata, arrays: Mapping[str, v2.Array]) -> v2.Arrays:
         """Run the model once."""
-        body = v2.request(known.inputs, arrays, binary=known.binary)
+        body = v2.request(known.inputs or v2.described(arrays), arrays, binary=known.binary)
         answer = self.send(f"{_MODELS}{quote(known.name)}/infer", body.content, body.headers)
         return v2.answer(answer.headers, answer.data)
 

@@ -3,12 +3,15 @@
 import argparse
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
 from rich import box
 from rich.console import Console
 from rich.table import Table
+
+from paddlemodel_server import log
 
 _PIPE_WIDTH = 200  # a table in a file or pipe must not be folded to a terminal that is not there
 
@@ -36,6 +39,31 @@ def tolerance(text: str) -> float:
     return number
 
 
+def count(text: str) -> int:
+    """Parse a number of rows or requests.
+
+    Raises:
+        ValueError: for argparse.
+    """
+    if not 1 <= int(text) <= 100_000:
+        raise ValueError(text)
+    return int(text)
+
+
+def goal(text: str) -> Path:
+    """Parse the name of a file that is to be written; its folder must be there.
+
+    Raises:
+        ArgumentTypeError: for argparse.
+    """
+    path = Path(text)
+    if not path.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"there is no folder {path.parent}")
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a folder")
+    return path
+
+
 def console(*, stderr: bool = False) -> Console:
     """Where people read; plain text without folding where it is no terminal."""
     terminal = (sys.stderr if stderr else sys.stdout).isatty()
@@ -53,11 +81,13 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Se
 
 
 def _plain(cell: object) -> str:
-    return str(cell).replace("[", "\\[")  # rich takes [x] for markup
+    return log.escaped(str(cell)).replace("[", "\\[")  # rich takes [x] for markup
 
 
 def print_json(content: Any, *, compact: bool = False) -> None:
     """One JSON document on standard output; `compact` for tensors, which would take a line per number."""
     options = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE | (0 if compact else orjson.OPT_INDENT_2)
-    sys.stdout.buffer.write(orjson.dumps(content, option=options))
+    lines = orjson.dumps(content, option=options).decode().split("\n")
+    # In JSON the same text; orjson escapes only the controls below 32.
+    sys.stdout.buffer.write("\n".join(map(log.escaped, lines)).encode())
     sys.stdout.buffer.flush()

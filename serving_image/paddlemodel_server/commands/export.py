@@ -67,7 +67,7 @@ class Compared:
 def main(argv: Sequence[str]) -> int:
     """Export as the command line says; returns the exit code."""
     parser = _parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     if arguments.int8 and arguments.format not in {None, "legacy"}:
         parser.error("--int8 needs --format legacy: PaddlePaddle 3.3 writes quantised PIR programs wrongly")
     if arguments.output.exists() and (not arguments.output.is_dir() or any(arguments.output.iterdir())):
@@ -205,13 +205,13 @@ def _apart(name: str, live: v2.Array, found: v2.Array) -> float:
 
 
 def _publish(compared: Sequence[Compared], arguments: argparse.Namespace) -> None:
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    for one in compared:
-        shutil.copytree(one.folder, _goal(one, compared, arguments.output), dirs_exist_ok=True)
-    if arguments.record:
+    if arguments.record:  # first: what fails publishes nothing
         program = formats.read(files.locate(compared[0].folder))
         known = v2.Metadata(name="model", inputs=program.inputs, outputs=program.outputs, binary=False)
         recording.write(arguments.record, known, compared[0].exchanges)
+    arguments.output.mkdir(parents=True, exist_ok=True)
+    for one in compared:
+        shutil.copytree(one.folder, _goal(one, compared, arguments.output), dirs_exist_ok=True)
 
 
 def _goal(one: Compared, compared: Sequence[Compared], output: Path) -> Path:
@@ -288,6 +288,11 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NAME=1,3,48,192",
         help=f"sizes to compare with, where other dimensions are open (default {samples.OPEN_SIDE})",
     )
-    add("--record", type=Path, metavar="FILE", help="keep the layer's answers as a recording for `verify`")
+    add(
+        "--record",
+        type=console.goal,
+        metavar="FILE",
+        help="keep the layer's answers as a recording for `verify`",
+    )
     add("--json", action="store_true", help="print JSON, for programs")
     return parser

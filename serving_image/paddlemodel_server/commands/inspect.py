@@ -5,9 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from paddlemodel_server import fetch, files, formats
+from paddlemodel_server import fetch, files, formats, log
 from paddlemodel_server.commands import console
 from paddlemodel_server.files import ModelFiles, ModelFilesError
 from paddlemodel_server.formats import weights
@@ -56,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
     parser = console.parser("inspect", DESCRIPTION, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a folder, file, archive or URI")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     with tempfile.TemporaryDirectory(prefix="paddlemodel-") as scratch:
         finding = look(arguments.model, Path(scratch))
         if arguments.json:
@@ -77,7 +76,8 @@ def look(name: str, scratch: Path) -> Finding:
         if found.program.stem != path.stem:
             raise ModelFilesError("NotFound", f"{path.parent} holds {found.program.name}; name that file.")
         return _read(found, files.digest(path.parent))
-    uri = name if urlsplit(name).scheme in {"http", "https", "file"} else path.absolute().as_uri()
+    is_uri = name.lower().startswith(("http:", "https:", "file:"))
+    uri = name if is_uri else path.absolute().as_uri()
     fetched = fetch.fetch(fetch.Wish(uri=uri, into=scratch / "model"))
     return _read(files.locate(scratch / "model"), fetched.digest)
 
@@ -149,12 +149,12 @@ def _show(finding: Finding) -> None:
         *(("file", f"{path.name}, {path.stat().st_size:,} bytes") for path in _paths(finding.files)),
     ]
     for name, fact in facts:
-        out.print(f"{name:<12}{fact}", markup=False)
+        out.print(log.escaped(f"{name:<12}{fact}"), markup=False)
     rows = [("input", t.name, t.datatype, list(t.shape)) for t in program.inputs]
     rows += [("output", t.name, t.datatype, list(t.shape)) for t in program.outputs]
     out.print(console.table(("", "name", "datatype", "shape"), rows))
     for remark in remarks(program):
-        out.print(f"note: {remark}", markup=False)
+        out.print(log.escaped(f"note: {remark}"), markup=False)
 
 
 def _by_count(program: Program) -> list[tuple[str, int]]:

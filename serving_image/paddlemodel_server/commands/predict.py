@@ -45,8 +45,8 @@ def main(argv: Sequence[str]) -> int:
     add_made_up(parser)
     parser.add_argument("--zeros", action="store_true", help="make up zeros instead of random numbers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, all of it")
-    parser.add_argument("--save", type=Path, metavar="FILE.npz", help="write the outputs to a file")
-    arguments = parser.parse_args(argv)
+    parser.add_argument("--save", type=console.goal, metavar="FILE.npz", help="write the outputs to a file")
+    arguments = parser.parse_intermixed_args(argv)
     if arguments.inputs and (arguments.zeros or arguments.shape or arguments.rows is not None):
         parser.error("--zeros, --rows and --shape are for inputs that are made up; leave out INPUT or them")
     pictures = [name for name in arguments.inputs if Path(name).suffix.lower() in samples.PICTURES]
@@ -62,7 +62,9 @@ def main(argv: Sequence[str]) -> int:
 
 def add_made_up(parser: argparse.ArgumentParser) -> None:
     """The options that shape inputs which are made up; `verify` and `bench` have them, too."""
-    parser.add_argument("--rows", type=int, metavar="N", help="rows of inputs that are made up (default 1)")
+    parser.add_argument(
+        "--rows", type=console.count, metavar="N", help="rows of inputs that are made up (default 1)"
+    )
     parser.add_argument(
         "--shape",
         type=samples.shape,
@@ -79,7 +81,10 @@ def _picture(client: Client, path: Path) -> int:
     except OSError as error:
         raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
     answer = client.send("/predict", content, {"Content-Type": samples.PICTURES[path.suffix.lower()]})
-    console.print_json(orjson.loads(answer.data))
+    try:
+        console.print_json(orjson.loads(answer.data))
+    except orjson.JSONDecodeError as error:
+        raise StartError("NotOurs", f"{client.base}/predict does not answer JSON; is it ours?") from error
     return 0
 
 
@@ -96,7 +101,7 @@ def _tensors(client: Client, arguments: argparse.Namespace) -> int:
     if arguments.save:
         np.savez(arguments.save, allow_pickle=False, **outputs)
     if arguments.json:
-        datatypes = {tensor.name: tensor.datatype for tensor in known.outputs}
+        datatypes = {tensor.name: tensor.datatype for tensor in (*v2.described(outputs), *known.outputs)}
         tensors = [v2.tensor(name, datatypes[name], array) for name, array in outputs.items()]
         console.print_json({"model_name": known.name, "outputs": tensors}, compact=True)
     else:

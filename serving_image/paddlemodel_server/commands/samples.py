@@ -2,6 +2,8 @@
 
 import re
 import sys
+import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,17 @@ PICTURES = {
     ".webp": "image/webp",
     ".bmp": "image/bmp",
 }
+# What numpy and zipfile raise of files that are cut off, packed in unknown ways, or hold Python objects.
+_DAMAGES = (
+    EOFError,
+    KeyError,
+    RuntimeError,
+    SyntaxError,
+    TypeError,
+    ValueError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
 OPEN_SIDE = 32  # of an open dimension beside the first, where no --shape says otherwise
 
 
@@ -42,14 +55,22 @@ def made_up(
         zeros: nothing else.
         seed: the same seed gives the same numbers.
     """
+    if not inputs:
+        raise StartError(
+            "NoMetadata",
+            "The server does not say what its model takes, so nothing can be made up; give the inputs.",
+        )
     unknown = sorted(set(shapes) - {tensor.name for tensor in inputs})
     if unknown:
         raise StartError("UnknownInput", f"The model has no input {unknown[0]}, only {_names(inputs)}.")
     random = None if zeros else np.random.default_rng(seed)
-    return {
-        tensor.name: _filled(_supported(tensor), shapes.get(tensor.name) or _closed(tensor, rows), random)
-        for tensor in inputs
-    }
+    try:
+        return {
+            tensor.name: _filled(_supported(tensor), shapes.get(tensor.name) or _closed(tensor, rows), random)
+            for tensor in inputs
+        }
+    except (MemoryError, ValueError) as error:  # numpy's, of arrays that no machine can hold
+        raise StartError("TooLarge", "Such inputs do not fit into memory; make up smaller ones.") from error
 
 
 def _closed(tensor: Tensor, rows: int) -> tuple[int, ...]:
@@ -84,7 +105,7 @@ def from_files(inputs: Sequence[Tensor], names: Sequence[str]) -> v2.Arrays:
     arrays: v2.Arrays = {}
     for name in names:
         arrays |= _from_file(inputs, name)
-    for tensor in inputs:
+    for tensor in inputs or v2.described(arrays):
         if tensor.name not in arrays:
             raise StartError(
                 "MissingInput",
@@ -96,32 +117,41 @@ def from_files(inputs: Sequence[Tensor], names: Sequence[str]) -> v2.Arrays:
                 f"{tensor.name} is {arrays[tensor.name].dtype} in the file, {_supported(tensor)} in the "
                 "model; convert it.",
             )
-    return {tensor.name: arrays[tensor.name] for tensor in inputs}
+    return {tensor.name: arrays[tensor.name] for tensor in inputs} if inputs else arrays
 
 
 def _from_file(inputs: Sequence[Tensor], argument: str) -> v2.Arrays:
     given, equals, rest = argument.partition("=")
-    name, path = (given, rest) if equals and given in {t.name for t in inputs} else ("", argument)
+    known = {tensor.name for tensor in inputs} or {given}  # the server may not say what it takes
+    name, path = (given, rest) if equals and given in known else ("", argument)
     try:
-        if path == "-":
-            return _from_json(sys.stdin.buffer.read())
-        if Path(path).suffix == ".json":
-            return _from_json(Path(path).read_bytes())
-        loaded = np.load(path, allow_pickle=False)
+        loaded = _loaded(path)
     except OSError as error:
         raise StartError(
             "UnreadableInput", f"{path} cannot be read ({error.strerror or 'no array file'})."
         ) from error
-    except (KeyError, TypeError, ValueError) as error:
+    except _DAMAGES as error:
         raise StartError(
             "UnreadableInput",
-            f"{path} is neither an .npy or .npz file nor a V2 request in JSON, nor a picture.",
+            f"{path} is no picture, no whole .npy or .npz file of numbers, and no V2 request in JSON.",
         ) from error
-    if not isinstance(loaded, np.ndarray):
-        return dict(loaded)
+    if isinstance(loaded, dict):
+        return loaded
     if not name and len(inputs) != 1:
-        raise StartError("WhichInput", f"The model has the inputs {_names(inputs)}; say which: NAME={path}.")
+        has = f"The model has the inputs {_names(inputs)}" if inputs else "The server names no inputs"
+        raise StartError("WhichInput", f"{has}; say which: NAME={path}.")
     return {name or inputs[0].name: loaded}
+
+
+def _loaded(path: str) -> v2.Array | v2.Arrays:
+    """One array without name, or several by name; of a damaged file whatever error there is."""
+    if path == "-":
+        return _from_json(sys.stdin.buffer.read())
+    if Path(path).suffix == ".json":
+        return _from_json(Path(path).read_bytes())
+    with Path(path).open("rb") as file:
+        loaded = np.load(file, allow_pickle=False)
+        return loaded if isinstance(loaded, np.ndarray) else dict(loaded)
 
 
 def _from_json(content: bytes) -> v2.Arrays:

@@ -13,14 +13,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import orjson
 import urllib3
 from urllib3.exceptions import HTTPError
 
 from paddlemodel_server import files
-from paddlemodel_server.commands.client import Client
+from paddlemodel_server.commands.client import Client, is_url
 from paddlemodel_server.errors import StartError
 
 READY_SECONDS = 300.0
@@ -39,7 +38,7 @@ sys.exit(supervisor.run(dict(os.environ)))
 @contextmanager
 def target(name: str) -> Iterator[Client]:
     """A client of the server at an URL, or of a server for the model in a folder."""
-    if urlsplit(name).scheme in {"http", "https"}:
+    if is_url(name):
         yield Client(name)
         return
     folder, _ = files.find(Path(name)) if Path(name).is_dir() else (Path(name), None)
