@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,15 +15,17 @@ import jsonschema_rs
 import numpy as np
 import pytest
 import schemathesis
-from paddlemodel_server import protocol, warmup
+from paddlemodel_server import connection, protocol, warmup
 from paddlemodel_server.app import create_app
 from paddlemodel_server.documents import openapi
+from paddlemodel_server.errors import ServingError
 from paddlemodel_server.model import Model, Tensor
 from paddlemodel_server.protocol import v1
 from paddlemodel_server.service import Service
 from paddlemodel_server.task import Tensors
 
-from tests.serving_image.bodies import echo
+from tests.serving_image import bodies
+from tests.serving_image.bodies import IDS, ON, X, body, echo, parsed
 from tests.serving_image.servers import Server, serving
 
 PICTURE = '{"type":"ImageClassification","labels":["zero","one"],"mean":[0,0,0],"std":[1,1,1]}'
@@ -64,6 +67,65 @@ def test_the_document_has_every_route_and_no_other() -> None:
     assert {(method, path) for method, path, _ in operations(document)} == rules
     names = [operation["operationId"] for *_, operation in operations(document)]
     assert len(set(names)) == len(names)
+
+
+TENSORS = {"x-tensor-shape": "1,2"}
+SIZED = {"inference-header-content-length": str(len(body(X, IDS, ON)))}
+ANYWHERE = {"x-request-timeout": "5", "content-encoding": "identity"}
+OCTETS = {"content-type": protocol.OCTETS}
+RAW = np.array([[1, 2.5]], np.float32).tobytes()
+V1_BODY = b'{"instances":[[1,2.5]]}'
+
+
+@pytest.mark.parametrize(
+    ("model", "route", "headers", "content", "further"),
+    [
+        (bodies.served(), protocol.PREDICT, {}, body(X, IDS, ON), SIZED),
+        (bodies.served(), protocol.INFER, {}, body(X, IDS, ON), SIZED),
+        (echo("float32"), protocol.PREDICT, OCTETS, RAW, TENSORS | {"inference-header-content-length": "0"}),
+        (echo("float32"), protocol.INFER, OCTETS, RAW, TENSORS | {"inference-header-content-length": "0"}),
+        (echo("float32"), protocol.V1, {}, V1_BODY, {}),
+    ],
+)
+def test_the_headers_that_are_read_are_in_the_document(
+    model: protocol.Served, route: str, headers: dict[str, str], content: bytes, further: dict[str, str]
+) -> None:
+    """Each one that a request may have, and no other."""
+    parsed(route, headers | further | ANYWHERE, content, model)
+    document = json.loads(openapi.document(model, 30))
+    (path,) = [r.path("m") for r in protocol.TABLE if r.label == route and "version" not in r.rule]
+    parameters = document["paths"][path]["post"]["parameters"]
+    assert {parameter["name"].lower() for parameter in parameters} == further.keys() | ANYWHERE.keys()
+    for name in (TENSORS | SIZED).keys() - further.keys():
+        with pytest.raises(ServingError):
+            parsed(route, {name: (TENSORS | SIZED)[name]}, content, model)
+
+
+def test_the_headers_of_answers_are_in_the_document() -> None:
+    model = echo("float32")
+    document = json.loads(openapi.document(model, 30))
+    outputs = [np.array([[1, 2]], np.float32)]
+    for route, path, accept in (
+        (protocol.PREDICT, "/predict", protocol.NPY),
+        (protocol.PREDICT, "/predict", protocol.JSON),
+        (protocol.INFER, "/v2/models/m/infer", protocol.JSON),
+    ):
+        binary = () if accept == protocol.NPY else model.all_binary
+        request = protocol.Request(arrays=[], media=accept, outputs=binary)
+        answer = protocol.render(model, route, request, outputs)
+        described = document["paths"][path]["post"]["responses"]["200"]
+        assert answer.content_type in described["content"]
+        assert {name for name, _ in answer.extra} <= described["headers"].keys()
+        assert answer.extra
+
+
+def test_what_any_connection_can_be_told_is_in_the_document() -> None:
+    """The connection refuses before it is known which route is meant."""
+    source = Path(connection.__file__).read_text()
+    told = set(re.findall(r"_refuse\((\d+)", source))
+    assert told == {"400", "408", "429", "431", "503"}
+    for *_, operation in operations(json.loads(openapi.document(bodies.served(), 30))):
+        assert told <= operation["responses"].keys()
 
 
 def test_a_number_as_a_tensor_is_described() -> None:

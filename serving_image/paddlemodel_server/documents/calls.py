@@ -14,6 +14,7 @@ IMAGES = ("image/jpeg", "image/png", "image/webp", "image/bmp")
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _JSON_SIZE = "Inference-Header-Content-Length"
 _SIZE: Schema = {"type": "integer", "minimum": 0}
+_SIZED = {_JSON_SIZE: {"description": "bytes of the JSON, where binary outputs follow it", "schema": _SIZE}}
 _TENSOR_HEADERS = {
     "X-Tensor-Name": {"description": "of a binary answer, percent-encoded", "schema": {"type": "string"}},
     "X-Tensor-Datatype": {"description": "of a binary answer", "schema": {"type": "string"}},
@@ -53,29 +54,20 @@ def _predict(served: Served, proven: examples.Shapes | None) -> Schema:
             "requestBody": _body({media: {"schema": _BINARY} for media in (*IMAGES, OCTETS)}),
             "responses": answers.ok("The most probable classes.", answers.json_of("Classes")),
         }
-    binary = {OCTETS: {"schema": _BINARY}, NPY: {"schema": _BINARY}} if served.only_input else {}
-    if served.only_input and served.only_input.bits:
-        del binary[NPY]  # a .npy file has no BF16
+    binary = {OCTETS: {"schema": _BINARY}}
+    if served.only_input and not served.only_input.bits:  # a .npy file has no BF16
+        binary[NPY] = {"schema": _BINARY}
     return {
         "summary": "Run the model",
-        "description": "JSON as in the Open Inference Protocol V2; or, where the model has one input, its "
-        "little-endian bytes, or a .npy file. Accept chooses the form of the answer: JSON with every wanted "
-        "output, or the first of them in binary.",
-        "parameters": [
-            _header(
-                "X-Tensor-Shape",
-                f"The shape of a body of {OCTETS}, such as 1,3,224,224; needed where the model leaves "
-                "several dimensions open, refused with any other body.",
-                {"type": "string", "pattern": "^[0-9]{1,10}(,[0-9]{1,10})*$"},
-            )
-        ]
-        if served.only_input
-        else [],
+        "description": "JSON as in the Open Inference Protocol V2, with binary tensors behind it where "
+        f"{_JSON_SIZE} says so; or, where the model has one input, its little-endian bytes, or a .npy file. "
+        "Accept chooses the form of the answer: JSON with every wanted output, or the first one as bytes.",
+        "parameters": [_json_size(), *_tensor_shape(served)],
         "requestBody": _body({JSON: _v2_json(served, proven), **binary}),
         "responses": answers.ok(
             "The outputs.",
             {**answers.json_of("InferResponse"), OCTETS: {"schema": _BINARY}, NPY: {"schema": _BINARY}},
-            _TENSOR_HEADERS,
+            _TENSOR_HEADERS | _SIZED,
         ),
     }
 
@@ -86,21 +78,31 @@ def _infer(served: Served, proven: examples.Shapes | None) -> Schema:
         "description": "Tensors are numbers in the JSON, or bytes behind it: an input with the parameter "
         f"`binary_data_size`, the Content-Type {OCTETS} and the header {_JSON_SIZE}. "
         f"With {_JSON_SIZE}: 0 the body is the little-endian bytes of the model's only input.",
-        "parameters": [
-            _header(_JSON_SIZE, "Bytes of the JSON, where binary tensors follow it.", _SIZE),
-        ],
+        "parameters": [_json_size(), *_tensor_shape(served)],
         "requestBody": _body({JSON: _v2_json(served, proven), OCTETS: {"schema": _BINARY}}),
         "responses": answers.ok(
             "The outputs.",
             {**answers.json_of("InferResponse"), OCTETS: {"schema": _BINARY}},
-            {
-                _JSON_SIZE: {
-                    "description": "bytes of the JSON, where binary outputs follow it",
-                    "schema": _SIZE,
-                }
-            },
+            _SIZED,
         ),
     }
+
+
+def _json_size() -> Schema:
+    return _header(_JSON_SIZE, "Bytes of the JSON, where binary tensors follow it.", _SIZE)
+
+
+def _tensor_shape(served: Served) -> list[Schema]:
+    if served.only_input is None:
+        return []
+    return [
+        _header(
+            "X-Tensor-Shape",
+            "The shape of a body that is one tensor's bytes, such as 1,3,224,224; needed where the model "
+            "leaves several dimensions open, refused with any other body.",
+            {"type": "string", "pattern": "^[0-9]{1,10}(,[0-9]{1,10})*$"},
+        )
+    ]
 
 
 def _v1(served: Served, proven: examples.Shapes | None) -> Schema:

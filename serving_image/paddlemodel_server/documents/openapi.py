@@ -69,13 +69,12 @@ def _operation(route: Route, served: Served, proven: examples.Shapes | None) -> 
     return identity | {
         "tags": [tag],
         "summary": summary,
-        "responses": good | more | answers.errors(*answers.ANY),
+        "responses": good | answers.errors(*answers.ANY) | more,
     }
 
 
 def _plain() -> dict[str, _Plain]:
     """Of each route that runs no model: tag, summary, the good answer with its content, further answers."""
-    not_ready = "Not ready: loading, or shutting down."
     return {
         "home": (
             "documents",
@@ -97,7 +96,7 @@ def _plain() -> dict[str, _Plain]:
             "Would a request be answered?",
             "Yes.",
             answers.json_of("Ready"),
-            {"503": {"description": not_ready, "content": answers.json_of("Ready")}},
+            answers.unready("Ready"),
         ),
         "metrics": (
             "documents",
@@ -129,6 +128,6 @@ def _plain() -> dict[str, _Plain]:
             "Is the model ready?",
             "Yes.",
             answers.json_of("ModelReady"),
-            {"503": {"description": not_ready, "content": answers.json_of("ModelReady")}},
+            answers.unready("ModelReady"),
         ),
     }
