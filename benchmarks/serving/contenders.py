@@ -49,6 +49,16 @@ class Server:
         """Of the whole family of processes, or of one kind of our server's: "front" or "owner"."""
         return _cpu_seconds([one for one in self._family() if not part or _runs(one, part)])
 
+    def settle(self) -> None:
+        """Wait until it has done what the load left behind: wrk goes with requests under way."""
+        deadline, before = time.monotonic() + 10, self.cpu_seconds()
+        while time.monotonic() < deadline:
+            time.sleep(0.1)
+            now = self.cpu_seconds()
+            if now - before < 0.05:  # half a core
+                return
+            before = now
+
     def stages(self) -> dict[str, tuple[float, float]]:
         """What our server has counted: seconds and requests by stage; rows and runs as "rows"."""
         page = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30).read().decode()

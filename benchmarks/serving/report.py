@@ -25,7 +25,7 @@ def text(results: Results) -> str:
 
 def _table(results: Results, workload: str) -> list[str]:
     bare = results.bare[workload]
-    heads = f"{'req/s':>22}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>8}{'x bare':>18}{'ours is':>20}"
+    heads = f"{'req/s':>22}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms':>8}{'x bare':>18}{'ours is':>24}"
     lines = [f"{'':22}{'body':>10}{'at once':>8}{heads}"]
     cpu = statistics.median(results.bare_cpu_ms[workload])
     lines.append(f"{TITLES['bare']:22}{'-':>10}{'-':>8}{spread(bare, 0):>22}{'':18}{cpu:>8.3f}")
@@ -45,7 +45,7 @@ def _line(results: Results, cell: Cell, bare: list[float]) -> str:
     return (
         f"{TITLES[cell.contender]:22}{cell.form:>10}{cell.concurrency:>8}{spread(cell.rates, 0):>22}"
         f"{cell.p50:>9.2f}{cell.p99:>9.2f}{statistics.median(cell.cpu_ms):>8.3f}{against_bare:>18}"
-        f"{ours_is:>20}{notes}"
+        f"{ours_is:>24}{notes}"
     )
 
 
@@ -73,9 +73,9 @@ def _middle(cell: Cell, stage: str) -> float:
 
 def _verdicts(results: Results) -> list[str]:
     rows = targets.rows(results)
-    lines = [f"{'target':68}{'aim':>12}{'measured':>28}"]
+    lines = [f"{'target':68}{'aim':>12}{'measured':>36}"]
     for row in rows:
-        lines.append(f"{row.name:68}{row.target:>12}{row.measured:>28}  {'met' if row.met else 'MISSED'}")
+        lines.append(f"{row.name:68}{row.target:>12}{row.measured:>36}  {'met' if row.met else 'MISSED'}")
         if not row.met and (reason := targets.REASONS.get(row.name)):
             lines.append(f"    {reason}")
     missed = sum(not row.met for row in rows)

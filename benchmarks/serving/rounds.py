@@ -90,6 +90,7 @@ class _Comparison:
         cpu, front = server.cpu_seconds(), server.cpu_seconds("front")
         measured = load.measure(target, cell.concurrency, self._plan.seconds)
         front, cpu = server.cpu_seconds("front") - front, server.cpu_seconds() - cpu
+        server.settle()
         cell.measured.append(measured)
         cell.cpu_ms.append(1000 * cpu / measured.answered)
         if ours:
