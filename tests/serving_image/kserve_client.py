@@ -32,7 +32,15 @@ def expected(names: list[str]) -> dict[str, Any]:
             "inputs": {"predictions": columns},
             "refused": REFUSED,
         },
-        "v2": {"live": True, "server": True, "ready": True, "other": False, "json": answer, "binary": answer},
+        "v2": {
+            "live": True,
+            "server": True,
+            "ready": True,
+            "other": False,
+            "json": answer,
+            "binary": answer,
+            "refused": REFUSED,
+        },
     }
 
 
@@ -71,6 +79,12 @@ async def ask(url: str, name: str) -> dict[str, Any]:
                 "model": answer.model_name,
                 "outputs": [[o.name, o.datatype, o.shape, o.as_numpy().tolist()] for o in answer.outputs],
             }
+        wrong = InferInput("x", [1, 1], "FP32")
+        wrong.set_data_from_numpy(np.ones((1, 1), np.float32), binary_data=True)
+        try:
+            await v2.infer(url, InferRequest(name, infer_inputs=[wrong]), model_name=name)
+        except httpx.HTTPStatusError as error:
+            told["v2"]["refused"] = REFUSED if REFUSED in str(error) else str(error)
     return told
 
 

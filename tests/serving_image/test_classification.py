@@ -1,6 +1,8 @@
 """Pictures through a real server, compared with the bare predictor: small models and real trained ones."""
 
+import gzip
 import io
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from PIL import Image
 
 from tests import bare_predictor
 from tests.models import text_line, trained_model
+from tests.serving_image.flask_door import flask_door
 from tests.serving_image.servers import Server, serving
 
 PLAIN = '"mean":[0,0,0],"std":[1,1,1]'
@@ -49,21 +52,47 @@ def test_a_picture_is_classified_as_the_bare_predictor_does(
         for entry in body["top_k"]:
             assert entry["score"] == pytest.approx(wanted[entry["class_id"]], abs=1e-5)
             assert entry["label"] == {0: "zero", 1: "one"}.get(entry["class_id"])
-        check_refusals(server)
+        check_other_bodies(server)
+        check_flask_door(server)
 
 
-def check_refusals(server: Server) -> None:
-    """The same server, wrong bodies."""
-    for content, headers, status in (
-        (b"", {}, 415),
-        (b"{}", {"Content-Type": "application/json"}, 415),
-        (b"GIF89a", {"Content-Type": "image/gif"}, 415),
-        (picture()[:200], {"Content-Type": "image/png"}, 400),
-    ):
+PNG = {"Content-Type": "image/png"}
+BODIES: dict[str, tuple[bytes, dict[str, str], int]] = {
+    "picture": (picture(), PNG, 200),
+    "curl": (picture(), {"Content-Type": "application/x-www-form-urlencoded"}, 200),  # of --data-binary
+    "gzip": (gzip.compress(picture()), PNG | {"Content-Encoding": "gzip"}, 200),
+    "deflate": (zlib.compress(picture()), PNG | {"Content-Encoding": "deflate"}, 200),
+    "no-gzip": (picture(), PNG | {"Content-Encoding": "gzip"}, 400),
+    "id": (picture(), PNG | {"X-Request-Id": "seven-7"}, 200),
+    "empty": (b"", {}, 415),
+    "json": (b"{}", {"Content-Type": "application/json"}, 415),
+    "gif": (b"GIF89a", {"Content-Type": "image/gif"}, 415),
+    "cut": (picture()[:200], PNG, 400),
+    "sized": (picture(), PNG | {"Inference-Header-Content-Length": "0"}, 400),
+    "shaped": (picture(), PNG | {"X-Tensor-Shape": "1,3,32,32"}, 400),
+    "accept": (picture(), PNG | {"Accept": "application/octet-stream"}, 406),
+}
+
+
+def check_other_bodies(server: Server) -> None:
+    """The same server, the same picture in other ways, and wrong bodies."""
+    for name, (content, headers, status) in BODIES.items():
         answer = httpx.post(f"{server.url}/predict", content=content, headers=headers)
-        assert (answer.status_code, list(answer.json())) == (status, ["error"])
-    form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl --data-binary says
-    assert httpx.post(f"{server.url}/predict", content=picture(), headers=form).status_code == 200
+        assert (name, answer.status_code) == (name, status), answer.text
+        assert next(iter(answer.json())) == ("class_id" if status == 200 else "error")
+
+
+def check_flask_door(server: Server) -> None:
+    """The same server's other door gives the same answers."""
+    with flask_door(server) as port:
+        for name, (content, headers, _) in BODIES.items():
+            first, second = (
+                httpx.post(f"{url}/predict", content=content, headers=headers)
+                for url in (server.url, f"http://127.0.0.1:{port}")
+            )
+            assert (name, first.status_code, first.content) == (name, second.status_code, second.content)
+            for header in ("content-type", "content-length", "x-request-id"):
+                assert first.headers.get(header) == second.headers.get(header)
 
 
 def test_a_trained_classifier_reads_which_way_up(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The clients that people already have, unchanged: NVIDIA's tritonclient over HTTP and KServe's SDK."""
 
+import asyncio
 import json
 import subprocess
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton  # type: ignore[import-untyped]  # it has no types
+import tritonclient.http.aio as triton_aio  # type: ignore[import-untyped]  # it has no types
 from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]  # it has no types
 
 from tests import peers
@@ -109,6 +111,29 @@ def test_triton_sends_many_at_once(pair: Server) -> None:
         name = client.get_model_metadata("pair")["outputs"][0]["name"]
         for x, one in zip(sent, waiting, strict=True):
             np.testing.assert_array_equal(one.get_result().as_numpy(name), x * 2 + COUNT.astype(np.float32))
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_triton_s_asyncio_client_infers(pair: Server, compression: str | None) -> None:
+    """A client of its own, on another HTTP library."""
+
+    async def ask() -> None:
+        async with triton_aio.InferenceServerClient(f"127.0.0.1:{pair.port}") as client:
+            assert await client.is_server_ready()
+            assert not await client.is_model_ready("other")
+            model = await client.get_model_metadata("pair")
+            name = model["outputs"][0]["name"]
+            sent = [X + n for n in range(8)]
+            compressed = {"request_compression_algorithm": compression}
+            asked = [
+                client.infer("pair", inputs(binary=n % 2 == 0, x=x), **compressed) for n, x in enumerate(sent)
+            ]
+            for x, answer in zip(sent, await asyncio.gather(*asked), strict=True):
+                np.testing.assert_array_equal(answer.as_numpy(name), x * 2 + COUNT.astype(np.float32))
+            with pytest.raises(InferenceServerException, match="count"):
+                await client.infer("pair", inputs(binary=True)[:1])
+
+    asyncio.run(ask())
 
 
 def test_triton_s_deadline_ends_a_request(exported: Callable[[str, str], Path], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every dtype that Paddle can take and give, through a real server, in both formats."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,9 @@ from paddlemodel_server import bfloat16, files, formats
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.formats.program import DATATYPES
 
-from tests.serving_image.servers import serving
+from tests.serving_image.servers import Server, serving
 
+SIZE = "Inference-Header-Content-Length"
 # Of each dtype numbers that it holds exactly and that another would not.
 VALUES: dict[str, list[Any]] = {
     "bool": [True, False, True],
@@ -51,6 +53,42 @@ def test_ten_inputs_of_ten_dtypes_come_back_in_theirs(
                 found = found.astype(exact)  # the shortest text that means this number
             assert (dtype, found.tolist()) == (dtype, np.array([*values, *values], exact).tolist())
         assert "no batching" not in server.logged()
+        check_bytes(server)
+
+
+def check_bytes(server: Server) -> None:
+    """The same server, everything as bytes: of BOOL one each, of BF16 its bits."""
+    sent = {dtype: bits(dtype) for dtype in VALUES}
+    entries = [
+        {
+            "name": f"x_{dtype}",
+            "datatype": DATATYPES[dtype],
+            "shape": [1, 3],
+            "parameters": {"binary_data_size": len(data)},
+        }
+        for dtype, data in sent.items()
+    ]
+    head = json.dumps({"inputs": entries, "parameters": {"binary_data_output": True}}).encode()
+    headers = {"Content-Type": "application/octet-stream", SIZE: str(len(head))}
+    content = head + b"".join(sent.values())
+    answer = httpx.post(f"{server.url}/v2/models/every/infer", content=content, headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    size = int(answer.headers[SIZE])
+    tail = answer.content[size:]
+    for output, (dtype, data) in zip(
+        json.loads(answer.content[:size])["outputs"], sent.items(), strict=False
+    ):
+        length = output["parameters"]["binary_data_size"]
+        assert (dtype, output["datatype"], tail[:length]) == (dtype, DATATYPES[dtype], data * 2)
+        tail = tail[length:]
+    assert len(tail) == 12  # the eleventh output, twice x_float32
+
+
+def bits(dtype: str) -> bytes:
+    """The values of a dtype as the binary extension has them."""
+    if dtype == "bfloat16":
+        return bfloat16.bits(np.array(VALUES[dtype])).tobytes()
+    return np.array(VALUES[dtype], dtype).tobytes()
 
 
 @pytest.mark.parametrize("model_format", ["pir", "legacy"])

@@ -38,6 +38,8 @@ NPY_FILE = raw.to_npy(X)
 BYTES = {"name": "x", "datatype": "FP32", "shape": [2, 2], "parameters": {"binary_data_size": X.nbytes}}
 HEAD = json.dumps({"inputs": [BYTES]}).encode()
 ASKING = json.dumps({"inputs": [BYTES], "parameters": {"binary_data_output": True}}).encode()
+NAMED = {"X-Request-Id": "seven-7"}
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 SIZE = "Inference-Header-Content-Length"
 BINARY = {"Content-Type": OCTETS, SIZE: str(len(HEAD))}
 BINARY_ASKING = {"Content-Type": OCTETS, SIZE: str(len(ASKING))}
@@ -88,6 +90,22 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
         {"content": body(), "headers": [("Accept", NPY), ("Accept", "text/html")]},
     ),
     "predict-to-html": ("POST", "/predict", {"content": body(), "headers": {"Accept": "text/html"}}),
+    "predict-bytes-not-accepted": (
+        "POST",
+        "/predict",
+        {"content": ASKING + X.tobytes(), "headers": BINARY_ASKING | {"Accept": "application/json"}},
+    ),
+    "predict-id-lost": (
+        "POST",
+        "/predict",
+        {"content": json.dumps({"id": "7", "inputs": [ENTRY]}), "headers": {"Accept": NPY}},
+    ),
+    "request-id": ("POST", INFER, {"content": body(), "headers": NAMED}),
+    "request-id-refused": ("POST", INFER, {"content": b"{", "headers": NAMED}),
+    "request-id-large": ("POST", INFER, {"content": b"1" * 1_000_001, "headers": NAMED}),
+    "request-id-health": ("GET", "/healthz", {"headers": NAMED}),
+    "request-id-lost": ("GET", "/nothing", {"headers": NAMED}),
+    "traceparent": ("POST", INFER, {"content": body(), "headers": {"traceparent": TRACE}}),
     "predict-binary": ("POST", "/predict", {"content": HEAD + X.tobytes(), "headers": BINARY}),
     "timeout-wrong": ("POST", "/predict", {"content": body(), "headers": {"X-Request-Timeout": "soon"}}),
     "timeout-long": ("POST", "/predict", {"content": body(), "headers": {"X-Request-Timeout": "9999"}}),
@@ -164,12 +182,13 @@ def sent(url: str, method: str, path: str, more: dict[str, Any]) -> tuple[int, d
 STATUSES = {
     400: """binary-cut binary-no-number binary-beyond v1-ragged v1-nothing predict-raw-shapeless
         predict-raw-wrong predict-npy-wrong timeout-wrong empty no-json nan deep twice unknown-parameter
+        predict-id-lost request-id-refused
         wrong-shape wrong-dtype bytes-dtype wrong-name gzip-chunked gzip-damaged""",
     404: """infer-other-version v1-other-model v1-explain metadata-other-version
-        other-model-ready v1-missing-model other-model wrong-route""",
+        other-model-ready v1-missing-model other-model wrong-route request-id-lost""",
     405: "wrong-method v1-get-predict",
-    406: "v1-accept predict-to-html",
-    413: "too-large too-large-chunked gzip-bomb",
+    406: "v1-accept predict-to-html predict-bytes-not-accepted",
+    413: "too-large too-large-chunked gzip-bomb request-id-large",
     415: "brotli image",
     504: "timeout-missed",
 }
@@ -186,5 +205,7 @@ def test_both_doors_give_the_same_answer(server: Server, flask_url: str, case: s
     assert answer == sent(flask_url, method, path, more)
     expected = next((status for status, cases in STATUSES.items() if case in cases.split()), 200)
     assert answer[0] == expected, answer
+    if more.get("headers") == NAMED:
+        assert answer[1]["x-request-id"] == NAMED["X-Request-Id"]
     if method not in {"HEAD", "OPTIONS"} and expected >= 400:
         assert list(json.loads(answer[2])) == ["error"]
