@@ -3,6 +3,7 @@
 `supervisor` asks. The host's CPU count and memory say nothing about a container.
 """
 
+import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -39,6 +40,21 @@ def memory_limit(membership: str, root: Path = ROOT, meminfo: Path = PROC / "mem
     return min(limit for limit in limits if limit)
 
 
+def memory_room(membership: str, root: Path = ROOT, meminfo: Path = PROC / "meminfo") -> int:
+    """How much more may be taken, in bytes, until the kernel kills; it drops files' pages before that."""
+    rooms = [_fields(meminfo).get("MemAvailable", 1 << 50) * _KIB]
+    for version, folder in _folders(membership, "memory", root):
+        limit, usage, files = (
+            ("memory.max", "memory.current", "inactive_file")
+            if version == 2
+            else ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+        )
+        most, taken = _content(folder / limit), _content(folder / usage)
+        if most.isdigit() and taken.isdigit():
+            rooms.append(int(most) - int(taken) + _fields(folder / "memory.stat").get(files, 0))
+    return max(0, min(rooms))
+
+
 def oom_kills(membership: str, root: Path = ROOT) -> int:
     """How often the kernel has killed a process of this container for want of memory."""
     found = 0
@@ -51,6 +67,19 @@ def oom_kills(membership: str, root: Path = ROOT) -> int:
 def private_bytes(pid: int, proc: Path = PROC) -> int:
     """A process's own memory: no file's, and not the requests' shared slots; 0 once it ended."""
     return _fields(proc / str(pid) / "status").get("RssAnon", 0) * _KIB
+
+
+def resident_bytes(proc: Path = PROC) -> int:
+    """What this process has in memory."""
+    return _fields(proc / "self" / "status").get("VmRSS", 0) * _KIB
+
+
+def peak_bytes(proc: Path = PROC) -> int:
+    """The most that this process has had in memory since it last asked."""
+    peak = _fields(proc / "self" / "status").get("VmHWM", 0) * _KIB
+    with contextlib.suppress(OSError):  # where the kernel does not forget it, it is the most ever
+        (proc / "self" / "clear_refs").write_text("5")
+    return peak
 
 
 def _folders(membership: str, controller: str, root: Path) -> Iterator[tuple[int, Path]]:

@@ -18,7 +18,19 @@ from pathlib import Path
 from typing import NoReturn
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import files, formats, log, metrics, model, predict, samples, warmup, wishes
+from paddlemodel_server import (
+    cgroup,
+    files,
+    formats,
+    log,
+    metrics,
+    model,
+    predict,
+    probe,
+    samples,
+    warmup,
+    wishes,
+)
 from paddlemodel_server.batch import best_size
 from paddlemodel_server.capacity import Guarded
 from paddlemodel_server.engine import Engine
@@ -104,6 +116,14 @@ def _options(
         sides=sides,
         samples=requests,
         shapes_known=engine.shapes.is_file(),
+        memory=_memory(),
+    )
+
+
+def _memory() -> probe.Memory:
+    groups = cgroup.membership()
+    return probe.Memory(
+        peak=cgroup.peak_bytes, most=lambda: cgroup.resident_bytes() + cgroup.memory_room(groups)
     )
 
 

@@ -5,7 +5,7 @@ be ready little later than the bare model would be.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ MOST_TRIES = 50
 FREE_SECONDS = 0.1  # what costs less than this is done even when the time for probing is spent
 TINY_SECONDS = 0.0005  # the tensors of so short a run are a few megabytes at most
 TOLERANCE = 1e-3
+SPARE = 1.25  # a larger run is expected to take so much more of what rows have taken so far
 MOST_DIFFERENT = 0.1  # a lower precision may move an answer by this part of the largest value
 
 Example = tuple[list[Array], list[Array]]  # inputs, and the answer in FP32
@@ -50,6 +51,14 @@ class Budget:
         passed, worked = self.clock() - self._began[0], self._worked() - self._began[1]
         work = seconds * min(1.0, worked / passed) if passed > 0 else seconds
         return work < FREE_SECONDS or worked + work < self._seconds
+
+
+@dataclass(frozen=True, kw_only=True)
+class Memory:
+    """What the kernel says of this process's memory, in bytes."""
+
+    peak: Callable[[], int] = lambda: 0  # the most since it was last asked
+    most: Callable[[], int] = lambda: 1 << 60  # what may be reached before the kernel kills
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,13 +232,21 @@ def rows_are_independent(chosen: Chosen, example: list[Array], other: list[Array
     return independent
 
 
-def timed_sizes(predictor: Runs, example: list[Array], cap: int, budget: Budget) -> dict[int, float]:
+def timed_sizes(
+    predictor: Runs, example: list[Array], cap: int, budget: Budget, memory: Memory
+) -> dict[int, float]:
     """Time growing runs, and stop where they no longer pay: each size costs time and memory."""
     sizes: dict[int, float] = {}
+    peaks: dict[int, int] = {}
+    predictor.shrink()  # what earlier runs have left behind would hide what these take
+    memory.peak()
     best, idle, row_seconds = 0.0, 0, 0.0
     for rows in warm_sizes(cap):
         if sizes and not budget.allows(3 * rows * row_seconds):
             log.info("larger runs were not tried: the time for probing is spent", extra={"rows": rows})
+            break
+        if _peak_of(rows, peaks) > memory.most():
+            log.warning("larger runs were not tried: there is no memory for them", extra={"rows": rows})
             break
         inputs = repeated(example, rows)
         try:
@@ -242,6 +259,7 @@ def timed_sizes(predictor: Runs, example: list[Array], cap: int, budget: Budget)
             log.warning("larger runs find no memory", extra={"rows": rows, "cause": said(error)})
             predictor.shrink()
             break
+        peaks[rows] = memory.peak()
         row_seconds = sizes[rows] / rows
         rate = rows / max(sizes[rows], 1e-9)
         idle = 0 if rate > best * GAIN else idle + 1
@@ -249,3 +267,11 @@ def timed_sizes(predictor: Runs, example: list[Array], cap: int, budget: Budget)
         if idle == 2:
             break
     return sizes or {1: timed(predictor, example, budget.clock)}
+
+
+def _peak_of(rows: int, peaks: dict[int, int]) -> float:
+    """What a run of so many rows is expected to take, from two smaller ones; those have run already."""
+    if len(peaks) < 2:
+        return 0.0
+    (few, less), (many, most) = list(peaks.items())[-2:]
+    return most + SPARE * max(0, most - less) / (many - few) * (rows - many)

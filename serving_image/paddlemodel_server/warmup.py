@@ -45,6 +45,7 @@ class Options:
     sides: tuple[int, int] | None = None  # height and width, from the task
     samples: tuple[list[Array], ...] = ()  # requests that lie beside the model
     shapes_known: bool = False  # whether TensorRT's shapes were collected before
+    memory: probe.Memory = field(default_factory=probe.Memory)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +112,7 @@ def prepare(
     if model.batched and options.cap > 1:
         other = [_filled(t.dtype, a.shape, seed=1) for t, a in zip(model.inputs, example, strict=True)]
         if probe.rows_are_independent(chosen, example, other, budget):
-            sizes = probe.timed_sizes(chosen.predictor, example, options.cap, budget)
+            sizes = probe.timed_sizes(chosen.predictor, example, options.cap, budget, options.memory)
     return Prepared(
         predictor=chosen.predictor,
         engine=chosen.engine,

@@ -9,6 +9,7 @@ from paddlemodel_server.cgroup import (
     cpu_limit,
     membership,
     memory_limit,
+    memory_room,
     oom_kills,
     private_bytes,
 )
@@ -82,9 +83,45 @@ def test_kills_for_want_of_memory_are_counted_in_both_versions(tmp_path: Path) -
     assert oom_kills("", tmp_path) == 0
 
 
+def test_the_room_of_version_2_leaves_pages_of_files_out(tmp_path: Path, meminfo: Path) -> None:
+    inner = tmp_path / "kubepods" / "pod1"
+    inner.mkdir(parents=True)
+    (inner / "memory.max").write_text("max\n")
+    (inner / "memory.current").write_text("500\n")
+    (tmp_path / "kubepods" / "memory.max").write_text("4000\n")
+    (tmp_path / "kubepods" / "memory.current").write_text("3500\n")
+    (tmp_path / "kubepods" / "memory.stat").write_text("anon 2500\ninactive_file 1000\n")
+    assert memory_room("0::/kubepods/pod1\n", tmp_path, meminfo) == 1500
+    (tmp_path / "kubepods" / "memory.current").write_text("6000\n")
+    assert memory_room("0::/kubepods/pod1\n", tmp_path, meminfo) == 0
+
+
+def test_the_room_of_version_1_and_of_the_machine(tmp_path: Path, meminfo: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (tmp_path / "memory" / "memory.usage_in_bytes").write_text("4096\n")
+    meminfo.write_text("MemTotal: 16 kB\nMemAvailable: 8 kB\n")
+    assert memory_room("4:memory:/docker/abc\n", tmp_path, meminfo) == 8 << 10
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text("8192\n")
+    assert memory_room("4:memory:/docker/abc\n", tmp_path, meminfo) == 4096
+
+
+def test_a_peak_is_told_once() -> None:
+    """In a process of its own, since it forgets."""
+    program = (
+        "from paddlemodel_server import cgroup; cgroup.peak_bytes(); before = cgroup.resident_bytes();"
+        "taken = b'x' * (90 << 20); del taken;"
+        "print(cgroup.peak_bytes() - before, cgroup.peak_bytes() - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    first, second = map(int, done.stdout.split())
+    assert first > 80 << 20 > 10 << 20 > second
+
+
 def test_this_machine_can_be_asked() -> None:
     assert memory_limit(membership()) > 1 << 28
     assert oom_kills(membership()) >= 0
+    assert 0 < memory_room(membership()) < 1 << 50
 
 
 def test_private_memory_counts_what_is_written_and_not_what_is_shared() -> None:

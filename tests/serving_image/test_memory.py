@@ -1,5 +1,6 @@
 """A real owner that runs out of memory: Paddle itself fails, by the kernel's limit on address space."""
 
+import json
 import resource
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,8 @@ import httpx
 import numpy as np
 import psutil
 
+from tests.serving_image import servers
+from tests.serving_image.memory_group import memory_group
 from tests.serving_image.servers import Server, eventually, metric, serving
 
 MIB = 1024 * 1024
@@ -40,16 +43,21 @@ def predict(server: Server, rows: int, columns: int) -> httpx.Response:
     return answer
 
 
-def test_memory_that_runs_out_lowers_the_cap_not_the_server(
-    exported: Callable[[str, str], Path], tmp_path: Path
-) -> None:
-    """Each number of the input takes a megabyte while the model runs."""
-    sample = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}
+def greedy(exported: Callable[[str, str], Path], tmp_path: Path, columns: int) -> Path:
+    """A model of which each number of the input takes a megabyte while it runs, with a sample beside it."""
+    entry = {"name": "x", "datatype": "FP32", "shape": [1, columns], "data": [1.0] * columns}
     folder = tmp_path / "model"
     folder.mkdir()
     for file in exported("legacy", "greedy").iterdir():
         (folder / file.name).symlink_to(file)
-    (folder / "warmup.json").write_text(httpx.Request("POST", "http://x", json=sample).content.decode())
+    (folder / "warmup.json").write_text(json.dumps({"inputs": [entry]}))
+    return folder
+
+
+def test_memory_that_runs_out_lowers_the_cap_not_the_server(
+    exported: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    folder = greedy(exported, tmp_path, 4)
     with serving(folder, tmp_path, HEAP, name="greedy", max_batch_size=16) as server:
         assert metric(server, "paddle_batch_cap_rows") >= 2
         assert predict(server, 16, 4).status_code == 200
@@ -71,3 +79,20 @@ def test_memory_that_runs_out_lowers_the_cap_not_the_server(
         eventually(server.ready, "ready again", 90)
         assert predict(server, 2, WIDE).status_code == 200
         assert "memory ran out 5 times in a row for rows that used to fit" in server.logged()
+
+
+def test_the_warm_up_itself_keeps_within_the_containers_limit(
+    exported: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """Two rows fit, which have to run; for four the kernel would kill the owner, again and again."""
+    with memory_group() as group:
+        group.limit(520 * MIB)
+        with group.entered():
+            server = servers.start(greedy(exported, tmp_path, 96), tmp_path, name="greedy")
+        try:
+            server.wait_ready()
+            assert metric(server, "paddle_batch_cap_rows") == 2
+            assert metric(server, "paddle_owner_restarts_total") == 0
+            assert "larger runs were not tried: there is no memory for them" in server.logged()
+        finally:
+            servers.end(server)

@@ -10,6 +10,7 @@ from paddlemodel_server.engine import Array, Engine
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.failures import said
 from paddlemodel_server.model import Model
+from paddlemodel_server.probe import Memory
 from paddlemodel_server.warmup import Known, prepare, sums_to_one
 
 from tests.serving_image.fake_predictor import Clock, Fake, asked, fails, model, run
@@ -62,6 +63,27 @@ def test_larger_runs_are_warmed_while_they_pay() -> None:
     assert list(run(seconds=lambda _: 0.01, fast_seconds=lambda _: 0.01).sizes) == [1, 2, 4, 8]
     linear = lambda rows: 0.01 * rows  # noqa: E731 - shorter than a function
     assert list(run(seconds=linear, fast_seconds=linear).sizes) == [1, 2, 4]
+
+
+@pytest.mark.parametrize(
+    ("most", "warmed"),
+    [(10_000, [1, 2, 4, 8]), (1800, [1, 2, 4, 8]), (1650, [1, 2, 4]), (900, [1, 2]), (10, [1, 2])],
+)
+def test_larger_runs_are_not_tried_where_they_would_not_fit(most: int, warmed: list[int]) -> None:
+    """A row takes 100 bytes of 800; the kernel would kill rather than refuse. One and two have run before."""
+    taken: list[int] = []
+
+    def same(x: Array) -> Array:
+        taken.append(800 + 100 * len(x))
+        return x
+
+    def peak() -> int:
+        found = max(taken)
+        taken.clear()
+        return found
+
+    options = asked(cap=8, memory=Memory(peak=peak, most=lambda: most))
+    assert list(run(same, options=options).sizes) == warmed
 
 
 @pytest.mark.parametrize(
