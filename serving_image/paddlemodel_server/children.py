@@ -19,13 +19,18 @@ def spawn(module: str, arguments: list[str], runtime: Runtime, extra: dict[str, 
     return os.posix_spawn(sys.executable, command, environment, setpgroup=0, setsigmask=())
 
 
-def owner_environment(threads: int, device: str, index: int) -> dict[str, str]:
-    """What an owner's libraries must know before they are imported: their threads, their GPU."""
+def owner_environment(threads: int, device: str, index: int, gpus: int) -> dict[str, str]:
+    """What an owner's libraries must know before they are imported: their threads, their GPU.
+
+    Owners may be more than the GPUs are, and then share them.
+    """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     extra = dict.fromkeys(names, str(threads))
     if device == "gpu":
         visible = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
-        extra["CUDA_VISIBLE_DEVICES"] = visible[index % len(visible)] if visible else str(index)
+        extra["CUDA_VISIBLE_DEVICES"] = (
+            visible[index % len(visible)] if visible else str(index % max(1, gpus))
+        )
     return extra
 
 

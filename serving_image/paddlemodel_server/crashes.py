@@ -20,11 +20,12 @@ class Death:
     exit_code: int  # negative: the signal that killed it
     out_of_memory: bool = False  # the kernel killed for want of memory meanwhile
     stuck: bool = False  # we killed it, for its run did not end
+    loading: bool = False  # likewise, for its load did not
 
     @property
     def kind(self) -> str:
         """For the metrics: one of `metrics.ENDINGS`."""
-        if self.stuck:
+        if self.stuck or self.loading:
             return "stuck"
         if self.out_of_memory:
             return "memory"
@@ -37,6 +38,8 @@ class Death:
         name = signal.Signals(-self.exit_code).name
         if self.stuck:
             return f"signal {name}, since its run did not end"
+        if self.loading:
+            return f"signal {name}, since its load did not end"
         return f"signal {name}, out of memory" if self.out_of_memory else f"signal {name}"
 
 
@@ -84,11 +87,15 @@ def last_word(model: str, history: History, death: Death, memory: int) -> str:
 
 
 def _cure(death: Death, memory: int) -> str:
-    if death.stuck:
-        return "Raise PADDLEMODEL_TIMEOUT_SECONDS if a run may take that long."
+    if death.stuck or death.loading:
+        variable, what = ("LOAD_TIMEOUT", "a load") if death.loading else ("TIMEOUT", "a run")
+        return f"Raise PADDLEMODEL_{variable}_SECONDS if {what} may take that long."
     if death.out_of_memory:
         limit = f"{memory >> 20} MiB"
-        return f"Raise the container's memory limit, which is {limit}, or set PADDLEMODEL_OWNERS lower."
+        return (
+            f"Raise the container's memory limit, which is {limit}, or set PADDLEMODEL_OWNERS or "
+            "PADDLEMODEL_MAX_BATCH_SIZE lower."
+        )
     if death.exit_code in {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE}:
         return "Paddle crashes on this model: export it again with the Paddle version of this image."
     if death.exit_code == -signal.SIGILL:

@@ -37,7 +37,8 @@ class Place:
     leave_at: float | None = None  # it retires: when its requests are given up on
     idle_since: float | None = None  # it retires, and has nothing left to answer since
     told: bool = False  # to end
-    stuck: bool = False
+    stuck: bool = False  # its run, or its load, did not end
+    due_at: float = 0.0  # when it must be ready
     history: crashes.History = field(default_factory=crashes.History)
 
 
@@ -78,8 +79,8 @@ class Fleet:
         """Do what is due."""
         self._start(now)
         self._notice_ready(now)
-        self._choose()
-        self._kill_stuck()
+        self._choose(now)
+        self._kill_stuck(now)
         self._recycle(now)
         self._let_go(now)
 
@@ -95,12 +96,12 @@ class Fleet:
         sizes, device = self._runtime.sizes, self._settings.device
         for place in self._places:
             if place.wanted and not place.pid and place.start_at <= now:
-                index = place.index % sizes.owners if device == "gpu" else place.index
-                extra = children.owner_environment(sizes.threads, device, index)
+                extra = children.owner_environment(sizes.threads, device, place.index, sizing.gpu_count())
                 arguments = [str(place.index), str(now)]
                 place.pid = children.spawn("paddlemodel_server.owner", arguments, self._runtime, extra)
                 place.ready_at = place.leave_at = place.idle_since = None
                 place.told = place.stuck = False
+                place.due_at = now + self._settings.load_timeout_seconds
                 self._board.owner(place.index).state = boards.LOADING
 
     def _notice_ready(self, now: float) -> None:
@@ -111,7 +112,7 @@ class Fleet:
                     self._resume = None
                     self._board.resume()
 
-    def _choose(self) -> None:
+    def _choose(self, now: float) -> None:
         """Once: size the server by what the first owner measured."""
         first = next((place for place in self._places if place.ready_at is not None), None)
         learned = Learned.load(self._runtime.folder) if first and self._limit is None else None
@@ -126,6 +127,8 @@ class Fleet:
         )
         self._board.owner_memory_limit = self._limit.bytes
         self._board.sized = 1
+        for place in self._places:  # the others load only now
+            place.due_at = now + settings.load_timeout_seconds
         logger.info(
             "sized",
             extra={
@@ -147,15 +150,22 @@ class Fleet:
 
     # --- watching
 
-    def _kill_stuck(self) -> None:
-        """A run that never ends holds its owner for ever; only killing helps."""
+    def _kill_stuck(self, now: float) -> None:
+        """A run or a load that never ends holds its owner for ever; only killing helps."""
         limit_ns = (STUCK_FACTOR * self._settings.timeout_seconds + STUCK_SECONDS) * 1e9
         for place in self._places:
             started_ns = self._board.owner(place.index).started_ns
-            if place.pid and started_ns and time.monotonic_ns() - started_ns > limit_ns:
-                logger.error("an owner's run is stuck; it is killed", extra={"owner": place.index})
-                place.stuck = True
-                children.send(place.pid, signal.SIGKILL)
+            if not place.pid or place.stuck:
+                continue
+            if started_ns and now * 1e9 - started_ns > limit_ns:
+                self._kill(place, "run")
+            elif place.ready_at is None and now > place.due_at and (self.sized or not place.index):
+                self._kill(place, "load")
+
+    def _kill(self, place: Place, what: str) -> None:
+        logger.error("an owner's %s is stuck; it is killed", what, extra={"owner": place.index})
+        place.stuck = True
+        children.send(place.pid, signal.SIGKILL)
 
     def _recycle(self, now: float) -> None:
         if self._limit is None or self.stopping:
@@ -233,7 +243,9 @@ class Fleet:
         place = next((place for place in self._places if place.pid == pid), None)
         if place is None:
             return False
-        ready_seconds = None if place.ready_at is None else time.monotonic() - place.ready_at
+        now = time.monotonic()
+        self._notice_ready(now)  # it may have been for less than a second
+        ready_seconds = None if place.ready_at is None else now - place.ready_at
         self._board.owner(place.index).clear()
         place.pid, place.start_at = 0, 0.0
         if self._pause is not None and self._pause[1] == place.index:
@@ -251,7 +263,8 @@ class Fleet:
         death = crashes.Death(
             exit_code=os.waitstatus_to_exitcode(status),
             out_of_memory=self._oom_kills > oom_kills,
-            stuck=place.stuck,
+            stuck=place.stuck and ready_seconds is not None,
+            loading=place.stuck and ready_seconds is None,
         )
         self._counted.owner_ended(death.kind)
         failure = self._runtime.failure(place.index)

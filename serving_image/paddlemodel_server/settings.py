@@ -102,6 +102,7 @@ class Settings:
     tensorrt_workspace_mb: int | None = _setting(None, _integer(1, 1_048_576))
     gpu_pool_mb: int | None = _setting(None, _integer(1, 1_048_576))  # what Paddle reserves at first
     cache_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; TensorRT's engines
+    load_timeout_seconds: float = _setting(1800.0, _number(1, 86_400))  # of an owner, until it is ready
     warmup_seconds: float = _setting(2.0, _number(0, 600))  # for all that is probed at the start
     task: tasks.Task = _setting(tasks.Tensors(), _task)  # noqa: RUF009 - a field and a frozen value
     max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run

@@ -10,6 +10,7 @@ SEGFAULT = Death(exit_code=-signal.SIGSEGV)
 KILLED = Death(exit_code=-signal.SIGKILL)
 OUT_OF_MEMORY = Death(exit_code=-signal.SIGKILL, out_of_memory=True)
 STUCK = Death(exit_code=-signal.SIGKILL, stuck=True)
+LOADING = Death(exit_code=-signal.SIGKILL, loading=True)
 
 
 def after(*ready_seconds: float | None) -> History:
@@ -47,6 +48,7 @@ def test_when_to_start_again_and_when_to_give_up(
         (KILLED, "signal SIGKILL"),
         (OUT_OF_MEMORY, "signal SIGKILL, out of memory"),
         (STUCK, "signal SIGKILL, since its run did not end"),
+        (LOADING, "signal SIGKILL, since its load did not end"),
         (Death(exit_code=7), "exit code 7"),
     ],
 )
@@ -59,9 +61,13 @@ def test_how_in_words(death: Death, words: str) -> None:
     ("death", "cure"),
     [
         (SEGFAULT, "export it again with the Paddle version of this image"),
-        (OUT_OF_MEMORY, "Raise the container's memory limit, which is 512 MiB"),
+        (
+            OUT_OF_MEMORY,
+            "limit, which is 512 MiB, or set PADDLEMODEL_OWNERS or PADDLEMODEL_MAX_BATCH_SIZE lower.",
+        ),
         (KILLED, "It was killed from outside"),
         (STUCK, "Raise PADDLEMODEL_TIMEOUT_SECONDS"),
+        (LOADING, "Raise PADDLEMODEL_LOAD_TIMEOUT_SECONDS"),
         (Death(exit_code=-signal.SIGILL), "choose another node"),
         (Death(exit_code=1), "The cause is in the container's log."),
     ],
