@@ -100,8 +100,8 @@ class Guarded:
             return self._run(arrays)
         if self._capacity.grown(self._clock()):
             self._told("the batch cap grows again after a quiet time")
-        rows, cap = len(arrays[0]), self._capacity.cap
-        if not self._parts or rows <= cap:
+        rows, cap = self._rows(arrays), self._capacity.cap
+        if rows <= cap:
             return self._run(arrays)
         return _joined([self._run([a[at : at + cap] for a in arrays]) for at in range(0, rows, cap)])
 
@@ -116,8 +116,8 @@ class Guarded:
             self._fitted = max(self._fitted, self._bytes(arrays))
             return outputs
         self._predictor.shrink()
-        rows = len(arrays[0]) if self._parts else 1
-        if rows == 1:
+        rows = self._rows(arrays)
+        if rows <= 1:
             return self._last_try(arrays)
         self._capacity.failed(rows, self._clock())
         self._told("memory ran out: the batch cap is lowered", rows)
@@ -152,8 +152,12 @@ class Guarded:
         raise MemoryTakenError
 
     def _bytes(self, arrays: Sequence[Array]) -> int:
-        total = sum([a.nbytes for a in arrays])
-        return total // len(arrays[0]) if self._parts else total
+        return sum([a.nbytes for a in arrays]) // max(1, self._rows(arrays))
+
+    def _rows(self, arrays: Sequence[Array]) -> int:
+        """How many there are to part; 1 where they must stay together, or where inputs have not as many."""
+        counts = {a.shape[:1] for a in arrays}
+        return len(arrays[0]) if self._parts and len(counts) == 1 and () not in counts else 1
 
     def _told(self, what: str, rows: int | None = None) -> None:
         cap = self._capacity.cap

@@ -172,6 +172,22 @@ def test_rows_that_change_each_other_are_never_parted() -> None:
     assert device.rows == [4, 4]
 
 
+def test_inputs_that_disagree_about_their_rows_are_never_parted() -> None:
+    """The model may know what they mean; a part of one belongs to no part of the other."""
+    device = Device(room=5 * 4)
+    guarded = device.guarded(fitted=100)
+    guarded.run(rows(16))  # the cap is four now
+    device.rows.clear()
+    device.room = 100
+    guarded.run([rows(6)[0], rows(3)[0]])
+    guarded.run([rows(6)[0], np.float32(1)])
+    assert device.rows == [6, 6]
+    device.room = 4
+    with pytest.raises(InputTooLargeError):
+        guarded.run([rows(16)[0], rows(12)[0]])
+    assert device.rows == [6, 6, 16, 16]
+
+
 def test_a_lost_device_ends_the_owner_at_once() -> None:
     device = Device(room=0)
     device.error = OSError("(External) CUDA error(700), an illegal memory access was encountered.")
