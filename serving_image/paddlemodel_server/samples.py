@@ -4,7 +4,6 @@
 fair test of a lower precision; and TensorRT builds its engines for the range of shapes that they show.
 """
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -31,13 +30,22 @@ def _read(path: Path, model: Model) -> list[Array]:
         if path.suffix == ".json":
             served = Served(name="model", model=model, task=Tensors(), max_request_bytes=0)
             return list(v2.parse(served, path.read_bytes()).arrays)
-        with np.load(path, allow_pickle=False) as found:
-            return _fitted({name: found[name] for name in found.files}, model)
+        return _fitted(_archive(path), model)
     except BadRequestError as error:
         fault = error.message
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        fault = f"It is no archive of numpy ({type(error).__name__})."
+    except OSError as error:
+        fault = f"It cannot be read ({error.strerror})."
     raise StartError("BadSample", f"{path.name} is no request for this model; correct or remove it. {fault}")
+
+
+def _archive(path: Path) -> dict[str, Array]:
+    with path.open("rb") as file:
+        try:
+            with np.load(file, allow_pickle=False) as found:
+                return {name: found[name] for name in found.files}
+        except Exception as error:
+            # What is damaged raises whatever the archive, the decompression or an array's head run into.
+            raise BadRequestError(f"It is no archive of numpy ({type(error).__name__}).") from error
 
 
 def _fitted(found: dict[str, Array], model: Model) -> list[Array]:

@@ -1,5 +1,6 @@
 """Requests that lie beside the model."""
 
+import contextlib
 import json
 from pathlib import Path
 
@@ -66,4 +67,20 @@ def test_a_sample_that_does_not_fit_is_one_sentence(
 def test_a_damaged_sample_is_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"{")
     with pytest.raises(StartError, match=f"^{name} is no request for this model; correct or remove it."):
+        samples.read(tmp_path, MODEL)
+
+
+def test_an_archive_with_any_byte_damaged_is_one_sentence_or_a_sample(tmp_path: Path) -> None:
+    path = tmp_path / "warmup.npz"
+    np.savez_compressed(path, x=X, ids=IDS)
+    sound = path.read_bytes()
+    for at in range(len(sound)):
+        path.write_bytes(sound[:at] + bytes([sound[at] ^ 0x55]) + sound[at + 1 :])
+        with contextlib.suppress(StartError):
+            assert len(samples.read(tmp_path, MODEL)) == 1
+
+
+def test_a_sample_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "warmup.json").mkdir()
+    with pytest.raises(StartError, match=r"It cannot be read \(Is a directory\)."):
         samples.read(tmp_path, MODEL)
