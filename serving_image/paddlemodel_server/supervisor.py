@@ -159,6 +159,11 @@ def run(environ: dict[str, str]) -> int:
         logger.error(error.message, extra={"reason": error.reason})  # noqa: TRY400 - the sentence says it all
         termination.write(error.reason, error.message)
         return 1
+    except Exception as error:  # nobody has foreseen it, but the last word should not be lost
+        fault = f"The server ended by an error that it does not know: {type(error).__name__}: {error}"
+        logger.exception(fault, extra={"reason": "Unexpected"})
+        termination.write("Unexpected", fault)
+        return 1
     finally:
         if folder:
             shutil.rmtree(folder, ignore_errors=True)

@@ -138,3 +138,22 @@ def test_the_fault_is_the_termination_message(  # a table's row is its parameter
     assert "/paddle/" not in told["message"]
     events = [json.loads(line) for line in (done.stdout + done.stderr).splitlines()]
     assert told["message"] in [event["message"] for event in events]
+
+
+def test_an_error_that_nobody_has_foreseen_has_a_last_word_too(tmp_path: Path) -> None:
+    last_word = tmp_path / "termination-log"
+    last_word.touch()
+    program = SERVE.replace(
+        "from paddlemodel_server import supervisor;",
+        "from paddlemodel_server import service, supervisor; service.describe = open;",
+    )
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-c", program, str(last_word)]
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    assert done.returncode == 1
+    told = json.loads(last_word.read_text())
+    assert told["reason"] == "Unexpected"
+    assert told["message"].startswith("The server ended by an error that it does not know: TypeError: ")
+    (line,) = done.stderr.splitlines()
+    assert json.loads(line)["message"] == told["message"]
+    assert not list(tmp_path.glob("paddlemodel-*"))
