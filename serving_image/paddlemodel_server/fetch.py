@@ -5,7 +5,6 @@ that is started again after a crash begins anew, and one that is started again a
 """
 
 import argparse
-import errno
 import hashlib
 import json
 import logging
@@ -63,7 +62,7 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
         except ModelFilesError as error:
             return _fail(wish, error, termination_log)
         except OSError as error:
-            return _fail(wish, _disk_fault(error), termination_log)
+            return _fail(wish, files.disk_fault(error), termination_log)
         except Exception:  # noqa: BLE001 - the last line: the reason must reach the status, the trace the log
             _LOG.exception("unexpected failure")
             fault = ModelFilesError(
@@ -193,21 +192,10 @@ def _stage(wish: Wish) -> str:
 
 
 def _copy_tree(source: Path, into: Path, left: int) -> None:
-    """Copy plain files; links only when they stay inside the source, everything else is left out."""
-    inside = source.resolve()
-    for root, folders, names in os.walk(source, onerror=_raise):
-        folders[:] = [name for name in folders if name != "lost+found" and not Path(root, name).is_symlink()]
-        target = into / Path(root).relative_to(source)
-        target.mkdir()
-        for name in sorted(names):
-            file = Path(root, name)
-            if file.is_symlink() and not file.resolve().is_relative_to(inside):
-                raise ModelFilesError(
-                    "UnsafeLink",
-                    f"{files.printable(name)} is a link out of the model's folder; put the file there.",
-                )
-            if file.is_file():
-                left -= _copy(file, target / name, left)
+    for file in files.listed(source):
+        target = into / file.relative_to(source)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        left -= _copy(file, target, left)
 
 
 def _copy(source: Path, target: Path, limit: int) -> int:
@@ -257,21 +245,6 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _disk_fault(error: OSError) -> ModelFilesError:
-    where = files.printable(str(error.filename or "the volume"))
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return ModelFilesError(
-            "NoSpace", "The volume is full; raise the pod's ephemeral-storage or use a smaller model."
-        )
-    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return ModelFilesError(
-            "NotPermitted", f"{where} is not accessible to the container's user 65532; change its mode."
-        )
-    return ModelFilesError(
-        "DiskError", f"{where} could not be read or written ({error.strerror}); check the volume."
-    )
-
-
 def _fail(wish: Wish, error: ModelFilesError, termination_log: Path) -> int:
     message = f"{error.message} (model.uri is {printable_uri(wish.uri)})"
     _LOG.error(message, extra={"reason": error.reason})
@@ -291,7 +264,3 @@ def _stoppable() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _raise(error: OSError) -> None:
-    raise error

@@ -4,11 +4,13 @@ The fetcher calls it on what it unpacked, the owners before they let Paddle load
 no help here: a `.json` program without its `.pdiparams` loads silently and answers NaN.
 """
 
+import errno
 import hashlib
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -37,6 +39,31 @@ class ModelFiles:
     params: Path
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise disk_fault(error) from error
+
+
+def disk_fault(error: OSError) -> ModelFilesError:
+    """What the disk refused, with the cure."""
+    where = printable(str(error.filename or "the volume"))
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return ModelFilesError(
+            "NoSpace", "The volume is full; raise the pod's ephemeral-storage or use a smaller model."
+        )
+    if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
+        return ModelFilesError(
+            "NotPermitted", f"{where} is not accessible to the user {os.geteuid()}; change its mode."
+        )
+    return ModelFilesError(
+        "DiskError", f"{where} could not be read or written ({error.strerror}); check the volume."
+    )
+
+
+@_readable()
 def locate(folder: Path) -> ModelFiles:
     """Find the one model that lies directly in `folder`."""
     if not folder.is_dir():
@@ -61,6 +88,7 @@ def locate(folder: Path) -> ModelFiles:
     return ModelFiles(format="Legacy", program=program, params=params)
 
 
+@_readable()
 def find(tree: Path) -> tuple[Path, ModelFiles]:
     """Find the folder of the one model somewhere in `tree`; one folder at the top is usual."""
     folders = [folder for folder in _visible_folders(tree) if _programs(folder)]
@@ -78,20 +106,42 @@ def find(tree: Path) -> tuple[Path, ModelFiles]:
     raise _without_program(tree)
 
 
+def listed(tree: Path) -> Iterator[Path]:
+    """Every file of a model's folder, as `fetch` copies it and `digest` counts it.
+
+    Links are followed, to files and to folders, as long as they stay inside.
+    """
+    inside = tree.resolve()
+    for root, folders, names in os.walk(tree, onerror=_raise, followlinks=True):
+        folders[:] = sorted(name for name in folders if name != "lost+found")
+        for path in (Path(root, name) for name in (*folders, *sorted(names))):
+            if path.is_symlink():
+                _check_link(path, inside)
+            if path.is_file():
+                yield path
+
+
+def _check_link(link: Path, inside: Path) -> None:
+    goal = Path(os.path.realpath(link))  # Path.resolve() raises where a link leads to itself
+    name = printable(link.name)
+    if not goal.is_relative_to(inside):
+        raise ModelFilesError(
+            "UnsafeLink", f"{name} is a link out of the model's folder; put what it names there."
+        )
+    if link.is_dir() and goal in (folder.resolve() for folder in link.parents):
+        raise ModelFilesError("UnsafeLink", f"{name} is a link to a folder around it; remove it.")
+
+
+@_readable()
 def digest(path: Path) -> str:
     r"""The sha256 that identifies a model.
 
     Of a file: what `sha256sum` prints. Of a folder: the sha256 of what
-    `find . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum` prints inside it.
+    `find -L . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum` prints inside it.
     """
     if path.is_file():
         return f"sha256:{_sha256(path)}"
-    names = sorted(
-        os.fsencode(Path(root, name).relative_to(path))
-        for root, _, files in os.walk(path, onerror=_raise)
-        for name in files
-        if not Path(root, name).is_symlink()
-    )
+    names = sorted(os.fsencode(file.relative_to(path)) for file in listed(path))
     total = hashlib.sha256()
     for name in names:
         total.update(_sha256sum_line(_sha256(path / os.fsdecode(name)), name))

@@ -166,7 +166,8 @@ def test_links_inside_a_folder_are_followed_and_links_out_of_it_are_refused(
     source = folder_of(tmp_path / "m", {f"..data/{name}": content for name, content in MODEL.items()})
     for name in MODEL:
         (source / name).symlink_to(f"..data/{name}")
-    fetch.fetch(wish(goal, source.as_uri()))
+    fetched = fetch.fetch(wish(goal, source.as_uri()))
+    assert fetched.digest == files.digest(source)  # what `inspect` prints
     assert (goal / "inference.pdmodel").read_bytes() == MODEL["inference.pdmodel"]
     assert not (goal / "inference.pdmodel").is_symlink()
     (tmp_path / "secret").write_text("s")

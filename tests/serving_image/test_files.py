@@ -143,11 +143,39 @@ NAMES = [
 def test_the_digest_of_a_folder_is_what_the_documented_command_prints(tmp_path: Path) -> None:
     folder = folder_of(tmp_path / "model", {name: name.encode() for name in NAMES})
     (folder / "link").symlink_to("b")
-    command = r"find . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum"
+    (folder / "linked").symlink_to("a")
+    (folder / "dangling").symlink_to("nowhere")
+    command = r"find -L . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum | sha256sum"
     printed = subprocess.run(
         command, shell=True, cwd=folder, capture_output=True, text=True, check=True
     ).stdout
     assert files.digest(folder) == f"sha256:{printed.split()[0]}"
+
+
+@pytest.mark.parametrize("goal", ["../secret", "..", "."], ids=["out of it", "around it", "itself"])
+def test_links_that_leave_the_folder_or_go_round_are_refused(tmp_path: Path, goal: str) -> None:
+    (tmp_path / "secret").write_text("s")
+    folder = folder_of(tmp_path / "model", PIR_MODEL)
+    (folder / "link").symlink_to(goal)
+    with pytest.raises(ModelFilesError, match="link is a link") as caught:
+        files.digest(folder)
+    assert caught.value.reason == "UnsafeLink"
+
+
+def test_a_folder_that_cannot_be_read_is_named_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = folder_of(tmp_path / "model", PIR_MODEL)
+
+    def refused(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refused)  # root, who runs these tests in CI, may read everything
+    with pytest.raises(
+        ModelFilesError, match=r"model is not accessible to the user \d+; change its mode\."
+    ) as caught:
+        files.locate(folder)
+    assert caught.value.reason == "NotPermitted"
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,21 @@
 """Programs and parameters as read without Paddle: who wrote them, and whether they belong together."""
 
+import copy
+import functools
 import json
 import struct
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paddlemodel_server import files, formats
+from paddlemodel_server.commands import inspect
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.formats import weights
 
@@ -110,6 +115,74 @@ def test_any_bytes_are_parameters_or_one_clear_error(tmp_path: Path, content: by
     except StartError as error:
         found, reason = [], error.reason
     assert found or reason in {"TruncatedFile", "NotParameters"}
+
+
+PROGRAM = json.loads(pir_of(w=[2, 3]))
+
+
+def places(node: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """The path of every value of a JSON document."""
+    inner = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    return [path, *(found for key, value in inner for found in places(value, (*path, key)))][not path :]
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["#", "D", "x"]), inner),
+    max_leaves=5,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(place=st.sampled_from(places(PROGRAM)), value=ANYTHING)
+def test_an_edited_program_is_a_program_or_one_clear_error(
+    tmp_path: Path, place: tuple[Any, ...], value: object
+) -> None:
+    edited = copy.deepcopy(PROGRAM)
+    *outer, last = place
+    functools.reduce(lambda node, key: node[key], outer, edited)[last] = value
+    program, params = tmp_path / "inference.json", tmp_path / "inference.pdiparams"
+    program.write_text(json.dumps(edited))
+    params.write_bytes(params_of([2, 3]))
+    located = files.ModelFiles(format="PIR", program=program, params=params)
+    refused: StartError | None = None
+    try:
+        read, held = formats.checked(located), tuple(weights.walk(params))
+        orjson.dumps(inspect.as_json(inspect.Finding(files=located, program=read, held=held, digest="")))
+    except StartError as error:
+        refused = error
+    if refused:
+        assert refused.reason in {"UnreadableProgram", "UnsupportedDtype", "MixedFiles"}
+        assert refused.message.isprintable()
+
+
+def test_a_file_that_cannot_be_read_is_one_clear_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    located = files.locate(folder_of(tmp_path, {"m.json": pir_of(w=[2]), "m.pdiparams": params_of([2])}))
+
+    def broken(_: Path) -> bytes:
+        raise OSError(5, "Input/output error", "m.json")
+
+    monkeypatch.setattr(Path, "read_bytes", broken)
+    with pytest.raises(StartError, match=r"m\.json could not be read or written \(Input/output error\)"):
+        formats.checked(located)
+
+
+def test_no_name_of_a_model_reaches_a_message_or_a_terminal_raw(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    escape = "\x1b]0;owned\x07\x9b2J"
+    program = pir_of(**{escape: [2]}).replace(b'"x"', json.dumps(escape).encode())
+    folder = folder_of(tmp_path, {"m.json": program, "m.pdiparams": params_of([3])})
+    assert refusal(folder).message.isprintable()
+    (folder / "m.json").write_bytes(program.replace(b"t_f32", b"t_\\u001b32"))
+    assert refusal(folder).message.isprintable()
+    folder_of(tmp_path, {"m.json": program, "m.pdiparams": params_of([2])})
+    for arguments in ([str(folder)], [str(folder), "--json"]):
+        inspect.main(arguments)
+        printed = capsys.readouterr().out
+        assert not [c for c in printed if not c.isprintable() and c != "\n"]
 
 
 def test_reading_formats_loads_neither_paddle_nor_numpy() -> None:

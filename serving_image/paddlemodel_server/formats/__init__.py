@@ -4,22 +4,36 @@ model.py takes a program's inputs and outputs, `weights` checks its parameters, 
 `inspect` shows all of it.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.files import ModelFiles
+from paddlemodel_server.files import ModelFiles, disk_fault, printable
 from paddlemodel_server.formats import legacy, pir, weights
-from paddlemodel_server.formats.program import DATATYPES, Program
+from paddlemodel_server.formats.program import DATATYPES, Program, Tensor
 
 
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        fault = disk_fault(error)
+        raise StartError(fault.reason, fault.message) from error
+
+
+@_readable()
 def read(files: ModelFiles) -> Program:
     """Read a program's file.
 
     Raises:
-        StartError: `UnreadableProgram`.
+        StartError: `UnreadableProgram`, `NotPermitted`, `DiskError`.
     """
     try:
         program = (pir.read if files.format == "PIR" else legacy.read)(files.program)
+        for tensor in (*program.inputs, *program.outputs, *program.parameters):
+            _check_types(tensor)
     except (
         ArithmeticError,
         AttributeError,
@@ -35,11 +49,20 @@ def read(files: ModelFiles) -> Program:
     return program
 
 
+def _check_types(tensor: Tensor) -> None:
+    """JSON may hold anything where a name or a size should be."""
+    tensor.name.encode()  # a str, and one that others can read
+    tensor.dtype.encode()
+    if any(type(side) is not int or side < -1 for side in tensor.shape):
+        raise ValueError("shape")
+
+
+@_readable()
 def checked(files: ModelFiles) -> Program:
     """Read a program's file, and refuse what could not be served.
 
     Raises:
-        StartError: `UnreadableProgram`, `UnsupportedDtype`, `MixedFiles`, `TruncatedFile`, `NotParameters`.
+        StartError: as read(), `UnsupportedDtype`, `MixedFiles`, `TruncatedFile`, `NotParameters`.
     """
     program = read(files)
     for tensor in (*program.inputs, *program.outputs):
@@ -47,8 +70,8 @@ def checked(files: ModelFiles) -> Program:
             side = "Input" if tensor in program.inputs else "Output"
             raise StartError(
                 "UnsupportedDtype",
-                f"{side} {tensor.name} of {files.program.name} is {tensor.dtype}, which HTTP cannot carry; "
-                f"export the model with one of {', '.join(DATATYPES)}.",
+                f"{side} {printable(tensor.name)} of {files.program.name} is {printable(tensor.dtype)}, "
+                f"which HTTP cannot carry; export the model with one of {', '.join(DATATYPES)}.",
             )
     weights.check(files, program)
     return program

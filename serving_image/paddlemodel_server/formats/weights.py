@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.files import ModelFiles
+from paddlemodel_server.files import ModelFiles, printable
 from paddlemodel_server.formats.legacy import tensor_desc
 from paddlemodel_server.formats.program import Program, Tensor
 
@@ -50,8 +50,8 @@ def check(files: ModelFiles, program: Program) -> None:
         if min(wanted.shape, default=0) >= 0 and math.prod(wanted.shape) != math.prod(found.shape):
             raise _mixed(
                 files,
-                f"holds {list(found.shape)} where {files.program.name} has its parameter {wanted.name} "
-                f"of {list(wanted.shape)}",
+                f"holds {list(found.shape)} where {files.program.name} has its parameter "
+                f"{printable(wanted.name)} of {list(wanted.shape)}",
             )
 
 
