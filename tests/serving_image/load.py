@@ -28,6 +28,7 @@ class Outcomes:
 
     statuses: Counter[int] = field(default_factory=Counter)
     lost: list[str] = field(default_factory=list)  # connections that ended without an answer
+    retry_after: Counter[str | None] = field(default_factory=Counter)  # of the answers 503
     refused: int = 0  # connections that were not made
     wrong: list[str] = field(default_factory=list)  # answers that were another's
 
@@ -88,6 +89,8 @@ def small(connection: http.client.HTTPConnection, _: random.Random, outcomes: Ou
     connection.request("POST", INFER, BODY, JSON)
     answer = connection.getresponse()
     body = answer.read()
+    if answer.status == 503:
+        outcomes.retry_after[answer.getheader("Retry-After")] += 1
     outcomes.statuses[answer.status] += 1
     if answer.status == 200 and json.loads(body)["outputs"][0]["data"] != [3.0, 5.0]:
         outcomes.wrong.append(body.decode()[:200])
