@@ -117,7 +117,7 @@ def prepare(
         predictor=chosen.predictor,
         engine=chosen.engine,
         sizes=sizes,
-        probabilities=sums_to_one(answer[0]),
+        probabilities=sums_to_one(_scores(model, answer)),
         difference=chosen.difference,
         fitted=sum(array.nbytes for array in example),
         shapes={t.name: list(a.shape) for t, a in zip(model.inputs, example, strict=True)},
@@ -130,6 +130,12 @@ def sums_to_one(scores: Array) -> bool:
         return False
     sums = scores.reshape(scores.shape[0], -1).sum(axis=1, dtype=np.float64)
     return bool((scores >= 0).all() and np.abs(sums - 1).max(initial=0) < 1e-2)
+
+
+def _scores(model: Model, answer: list[Array]) -> Array:
+    """The first output as numbers; of bfloat16 Paddle hands out the bits."""
+    bits = model.outputs[0].dtype == "bfloat16" and answer[0].dtype == np.uint16
+    return bfloat16.numbers(answer[0]) if bits else answer[0]
 
 
 def _first(opened: Open, asked: Engine) -> tuple[Runs, Engine]:
@@ -189,7 +195,7 @@ def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Pre
         predictor=predictor,
         engine=engine,
         sizes=dict(known.sizes),
-        probabilities=sums_to_one(answer[0]),
+        probabilities=sums_to_one(_scores(model, answer)),
         fitted=sum(array.nbytes for array in example),
     )
 

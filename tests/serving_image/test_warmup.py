@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from paddlemodel_server import bfloat16
 from paddlemodel_server.engine import Array, Engine
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.failures import said
-from paddlemodel_server.model import Model
+from paddlemodel_server.model import Model, Tensor
 from paddlemodel_server.probe import Memory
 from paddlemodel_server.warmup import Known, prepare, sums_to_one
 
@@ -166,6 +167,16 @@ def test_a_model_that_does_not_load_is_one_sentence() -> None:
 )
 def test_probabilities_are_recognised(scores: list[Any], expected: bool) -> None:
     assert sums_to_one(np.array(scores, np.float32)) is expected
+
+
+@pytest.mark.parametrize("known", [None, Known(onednn=False, sizes={})], ids=["first", "later"])
+def test_probabilities_in_bfloat16_are_known_by_the_numbers_that_their_bits_mean(known: Known | None) -> None:
+    output = Tensor(name="y", dtype="bfloat16", shape=(-1, 2))
+    described = replace(model(), outputs=(output,))
+    for scores, expected in (([0.25, 0.75], True), ([0.25, 0.25], False)):
+        row = bfloat16.bits(np.array([scores]))
+        answer = lambda x, row=row: np.repeat(row, len(x), 0)  # noqa: E731 - shorter than a function
+        assert run(answer, described=described, options=asked(known=known)).probabilities is expected
 
 
 def test_an_error_without_text_is_named() -> None:
