@@ -29,7 +29,7 @@ from tests.serving_image.bodies import IDS, ON, X, body, echo, parsed
 from tests.serving_image.servers import Server, serving
 
 PICTURE = '{"type":"ImageClassification","labels":["zero","one"],"mean":[0,0,0],"std":[1,1,1]}'
-SECONDS = 200  # of a schemathesis run, on a busy machine
+SECONDS = 800  # of a schemathesis run, at most: usually it takes 20
 
 
 @pytest.fixture(scope="module", params=["mixed", "pair", "thumbnail"])

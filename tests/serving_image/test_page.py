@@ -42,7 +42,8 @@ def chromium() -> Iterator[Browser]:
             raise
         pytest.skip(str(missing))
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=found)
+        expect.set_options(timeout=30_000)  # a busy machine
+        browser = playwright.chromium.launch(executable_path=found, timeout=120_000)
         yield browser
         browser.close()
 
@@ -60,7 +61,7 @@ def visit(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     """Open a page; afterwards it must not have complained, nor asked anybody but this server."""
     context = browser.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(30_000)
     complaints, asked = [], []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
