@@ -1,7 +1,8 @@
 """Others' software in an environment of its own: KServe's client for the tests, peers for the benchmarks.
 
 requirements/peers.txt pins it by hash. It cannot share our environment (kserve wants an older protobuf and
-psutil), so whoever needs it first makes `.venv-peers` beside `.venv`; `make clean` removes both.
+psutil), so whoever needs it first makes `.venv-peers` beside `.venv`; `make clean` removes both. `make test`
+runs `python -m tests.peers` before the tests, whose time is limited.
 """
 
 import fcntl
@@ -42,9 +43,15 @@ def _make(interpreter: Path) -> None:
     venv.create(_FOLDER, with_pip=True, symlinks=True)
     # Without the variables by which an outer environment would redirect pip.
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PIP_TARGET", "PIP_PREFIX"}}
-    command = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run(
-        [*command, "--require-hashes", "--only-binary", ":all:", "-r", _REQUIREMENTS],
-        env=environment,
-        check=True,
-    )
+    command = [str(interpreter), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
+    command += ["--require-hashes", "--only-binary", ":all:", "-r", str(_REQUIREMENTS)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as pip:
+        for line in pip.stdout or ():
+            if line.startswith(("Collecting", "Installing")):
+                sys.stderr.write(f"{line.rstrip():.100}\n")
+    if pip.returncode:
+        raise subprocess.CalledProcessError(pip.returncode, command)
+
+
+if __name__ == "__main__":
+    python()
