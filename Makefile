@@ -22,6 +22,7 @@ demo: $(READY)  ## one YAML becomes a served model on a real node (KEEP=1 keeps 
 test: $(READY)  ## every test, on real Kubernetes (PYTEST="-k word" narrows, KUBECONFIG=… as above)
 	@$(RUN)/python -m devcluster build
 	@$(RUN)/python -m tests.browser
+	@$(RUN)/python -m tests.peers
 	@$(RUN)/pytest -n 2 --dist loadgroup $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 check: $(READY)  ## format, lint, types, import contracts

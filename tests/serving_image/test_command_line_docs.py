@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.serving_image import servers
 
 PAGE = (Path(__file__).parents[2] / "docs" / "command-line.md").read_text()
@@ -24,7 +22,6 @@ def words(text: str) -> str:
     return " ".join(re.sub(r"[─\s]+", " ", text).split())
 
 
-@pytest.mark.timeout(600)
 def test_the_examples_of_the_page(tmp_path: Path) -> None:
     (model,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "model.py").write_text(model)
