@@ -1,12 +1,12 @@
 """An owner that has grown is replaced while it serves, and no request notices: real servers, under load."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from paddlemodel_server.cgroup import private_bytes
 
 from tests.serving_image import servers
 from tests.serving_image.load import INFER, Load
@@ -19,8 +19,9 @@ RECYCLED = 'paddle_owner_exits_total{reason="recycled"}'
 
 
 def warm_bytes(server: Server) -> int:
-    """What an owner of the model takes when it is warm."""
-    return min(private_bytes(owner.pid) for owner in server.processes("owner"))
+    """What an owner of the model takes when it is warm, and no test has made it grow."""
+    events = map(json.loads, server.logged().splitlines())
+    return MIB * next(int(event["owner_mib"]) for event in events if event["message"] == "sized")
 
 
 @contextmanager
