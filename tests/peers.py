@@ -18,6 +18,11 @@ _REQUIREMENTS = _ROOT / "requirements" / "peers.txt"
 _FOLDER = _ROOT / ".venv-peers"
 
 
+def made() -> bool:
+    """Whether somebody has needed it before."""
+    return (_FOLDER / ".requirements").exists()
+
+
 def python() -> Path:
     """The interpreter of the peers' environment; the first call downloads 100 MB (a minute or two).
 

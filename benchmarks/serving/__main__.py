@@ -37,6 +37,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--only", choices=["mlp", "convnet", "beside"], help="one part")
     parser.add_argument("--against", nargs="*", choices=RIVALS, default=RIVALS, help="who else takes part")
+    parser.add_argument("--at", nargs="*", type=int, metavar="CONNECTIONS", help="only so many at once")
     parser.add_argument("--quick", action="store_true", help="two minutes: one short round; proves nothing")
     parser.add_argument(
         "--json",
@@ -65,6 +66,7 @@ def _measure(args: argparse.Namespace) -> Results:
         rounds=args.rounds,
         seconds=args.seconds,
         against=frozenset(args.against),
+        at=frozenset(args.at) if args.at else None,
         keep=lambda: results.save(args.json),
     )
     with tempfile.TemporaryDirectory(prefix="pdm-bench-") as temporary:

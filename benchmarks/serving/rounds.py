@@ -20,6 +20,7 @@ class Plan:
     rounds: int
     seconds: float  # of each measurement
     against: frozenset[str]  # contenders, beside ours
+    at: frozenset[int] | None  # connections; None for all of the workload's
     keep: Callable[[], None]  # what was measured so far
 
 
@@ -72,6 +73,8 @@ class _Comparison:
         self._results.bare_cpu_ms.setdefault(workload.name, []).append(cpu_ms)
         for form, asks in self._asks.items():
             for at in workload.concurrencies[form]:
+                if self._plan.at is not None and at not in self._plan.at:
+                    continue
                 for cell in rotated([self._cell(form, name, at) for name in asks], number):
                     show(f"{where}: {form}, {at} at once, {TITLES[cell.contender]}")
                     self._measure(cell)

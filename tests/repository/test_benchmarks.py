@@ -1,8 +1,11 @@
 """The benchmark's own client counts rightly; a benchmark that errs quietly is worse than none."""
 
 import asyncio
+import os
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -17,6 +20,7 @@ from benchmarks.serving.contenders import Server
 from benchmarks.serving.load import Measured, Target
 from benchmarks.serving.results import Cell, Idle, Results
 from benchmarks.serving.rounds import means, rotated
+from tests import peers
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -241,6 +245,36 @@ def test_the_page_is_what_the_kept_run_renders_to() -> None:
 
 def test_contenders_that_disagree_are_not_compared() -> None:
     one = np.array([0.5, 0.25], np.float32)
-    workloads.check_same_answer({"a": one, "b": one + 1e-4})
+    workloads.check_same_answer({"a": workloads.Answer(one), "b": workloads.Answer(one + 1e-4)})
     with pytest.raises(RuntimeError, match="a and b disagree"):
-        workloads.check_same_answer({"a": one, "b": one[::-1]})
+        workloads.check_same_answer({"a": workloads.Answer(one), "b": workloads.Answer(one[::-1])})
+    classes = {name: workloads.Answer(one[:1], number) for name, number in (("a", 900), ("b", 901))}
+    with pytest.raises(RuntimeError, match="a and b disagree"):
+        workloads.check_same_answer(classes)
+
+
+def test_a_whole_run_of_the_benchmark_works(tmp_path: Path) -> None:
+    """One short round by the built-in client, beside mosec where somebody has made the peers' environment."""
+    rivals = ["naive", *(["mosec"] if peers.made() else [])]
+    kept = tmp_path / "kept.json"
+    options = ["--rounds=1", "--seconds=0.2", "--only=mlp", "--at=32", f"--json={kept}", "--against", *rivals]
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.serving", *options],
+        env=os.environ | {"PATH": ""},  # without wrk
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    results = Results.load(kept)
+    assert report.text(results) in done.stdout
+    assert {cell.contender for cell in results.cells} == {"ours", *rivals}
+    assert all(entry.errors == 0 for cell in results.cells for entry in cell.measured)
+    for cell in results.cells:
+        assert cell.rates[0] > 0
+        if cell.contender == "ours":
+            assert 0 < cell.front_cpu_ms[0] < cell.cpu_ms[0]
+            assert cell.stages[0].keys() == {"decode", "queue", "batch", "predict", "encode", "rows"}
+    assert results.bare["mlp"][0] > 0
+    assert targets.rows(results)
