@@ -26,7 +26,10 @@ def answering(metadata: dict[str, Any], output: str = "y") -> Iterator[str]:
 
         def do_GET(self) -> None:
             name = metadata["name"]
-            pages = {"/v1/models": {"models": [name]}, "/v2": {"name": "stub", "extensions": []}}
+            pages: dict[str, dict[str, Any]] = {
+                "/v1/models": {"models": [name]},
+                "/v2": {"name": "stub", "extensions": []},
+            }
             self.say(pages.get(self.path, metadata))
 
         def do_POST(self) -> None:

@@ -7,6 +7,7 @@ when it was due; those that no connection was free to send before the end are co
 """
 
 import asyncio
+import math
 import ssl
 import time
 from array import array
@@ -89,9 +90,10 @@ class _Load:
         self.result = Result()
         self.idle: list[_Connection] = []
         self.due: deque[float] = deque()  # of the open load: no connection was free
-        self.counting = plan.warmup == 0
+        self.start = math.inf  # only requests that are due from then on count
+        self._end = math.inf  # of an open load: nothing is due after
         self.open = True
-        self._busy = 0
+        self._waiting: set[_Connection] = set()
         self._drained = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._tls = ssl.create_default_context() if shot.tls else None
@@ -103,16 +105,16 @@ class _Load:
             self._connect()
         sender = asyncio.create_task(self._send_at_rate()) if self.plan.rate else None
         await self._pass(began, self.plan.warmup, progress)
-        self.counting = True
-        start, cpu = time.perf_counter(), time.process_time()
-        await self._pass(began, self.plan.warmup + self.plan.seconds, progress)
+        self.start, cpu = time.perf_counter(), time.process_time()
+        self._end = self.start + self.plan.seconds
+        await self._pass(began, self._end - began, progress)
         self.open = False
         if sender:
             sender.cancel()
-            if self.due:
-                self.result.faults["due, but never sent: too few connections"] += len(self.due)
+            for since in self.due:
+                self.fault("due, but never sent: too few connections", since)
         await self._drain()
-        self.result.seconds = time.perf_counter() - start
+        self.result.seconds = time.perf_counter() - self.start
         self.result.client_cpu = (time.process_time() - cpu) / self.result.seconds
         return self.result
 
@@ -123,12 +125,13 @@ class _Load:
 
     async def _drain(self) -> None:
         self._drained.clear()
-        if self._busy:
+        if self._waiting:
             try:
                 async with asyncio.timeout(_PATIENCE_SECONDS):
                     await self._drained.wait()
             except TimeoutError:
-                self.result.faults["no answer"] += self._busy
+                for connection in self._waiting:
+                    self.fault("no answer", connection.since)
         for task in self._tasks:
             task.cancel()
         for connection in self.idle:
@@ -138,9 +141,9 @@ class _Load:
         """Send each request when it is due; where no connection is free it waits, and its clock runs."""
         began, sent = time.perf_counter(), 0
         interval = 1 / cast("float", self.plan.rate)
-        while True:
+        while began + sent * interval <= self._end:
             now = time.perf_counter()
-            while began + sent * interval <= now:
+            while began + sent * interval <= min(now, self._end):
                 self.due.append(began + sent * interval)
                 sent += 1
             while self.idle and self.due:
@@ -159,7 +162,7 @@ class _Load:
                 lambda: _Connection(self), self.shot.host, self.shot.port, ssl=self._tls
             )
         except OSError as error:
-            self.fault(f"cannot connect ({error.strerror or type(error).__name__})")
+            self.fault(f"cannot connect ({error.strerror or type(error).__name__})", time.perf_counter())
             if self.open:
                 self._connect(_RECONNECT_SECONDS)
 
@@ -172,26 +175,26 @@ class _Load:
         else:
             self.idle.append(connection)
 
-    def began(self) -> None:
+    def began(self, connection: "_Connection") -> None:
         """A request was sent."""
-        self._busy += 1
+        self._waiting.add(connection)
 
-    def ended(self) -> None:
+    def ended(self, connection: "_Connection") -> None:
         """It was answered, or its connection lost."""
-        self._busy -= 1
-        if not self._busy and not self.open:
+        self._waiting.discard(connection)
+        if not self._waiting and not self.open:
             self._drained.set()
 
-    def answered(self, status: int, seconds: float) -> None:
-        """Count an answer."""
-        if self.counting and status == 200:
-            self.result.times.append(seconds)
-        elif self.counting:
-            self.result.faults[str(status)] += 1
+    def answered(self, status: int, since: float) -> None:
+        """Count an answer to a request of that time."""
+        if status != 200:
+            self.fault(str(status), since)
+        elif since >= self.start:
+            self.result.times.append(time.perf_counter() - since)
 
-    def fault(self, what: str) -> None:
+    def fault(self, what: str, since: float) -> None:
         """Count what was no answer."""
-        if self.counting:
+        if since >= self.start:
             self.result.faults[what] += 1
 
     def lost(self, connection: "_Connection") -> None:
@@ -207,7 +210,8 @@ class _Connection(asyncio.Protocol):
         self._load = load
         self._content = load.shot.content
         self._transport: asyncio.Transport | None = None
-        self._sent: float | None = None
+        self._sent = False
+        self.since = 0.0  # when its request was due
         self.answers = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -217,8 +221,8 @@ class _Connection(asyncio.Protocol):
 
     def send(self, since: float) -> None:
         """Send the request; its time counts from `since`."""
-        self._sent = since
-        self._load.began()
+        self._sent, self.since = True, since
+        self._load.began(self)
         cast("asyncio.Transport", self._transport).write(self._content)
 
     def close(self) -> None:
@@ -232,20 +236,21 @@ class _Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Httptools has seen the whole answer."""
-        if self._sent is None:
+        if not self._sent:
             return  # nobody asked
-        self._load.answered(self._parser.get_status_code(), time.perf_counter() - self._sent)
-        self._sent = None
+        self._load.answered(self._parser.get_status_code(), self.since)
+        self._sent = False
         self.answers += 1
-        self._load.ended()
+        self._load.ended(self)
         if self._parser.should_keep_alive():
             self._load.ready(self)
         else:
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._sent is not None:
-            self._load.fault("connection lost" if exc is None else f"connection lost ({type(exc).__name__})")
-            self._sent = None
-            self._load.ended()
+        if self._sent:
+            what = "connection lost" if exc is None else f"connection lost ({type(exc).__name__})"
+            self._load.fault(what, self.since)
+            self._sent = False
+            self._load.ended(self)
         self._load.lost(self)
