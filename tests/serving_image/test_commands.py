@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+from paddlemodel_server.commands import served
 
 from tests.serving_image.command_line import command
 from tests.serving_image.model_builders import PIR_MODEL, tar_of
@@ -117,6 +118,11 @@ def test_predict_serves_a_folder_for_one_request(exported: Callable[[str, str], 
     table = command("predict", exported("pir", "pair"), "--zeros")
     assert "output   fetch_name_0" in table
     assert "answered in " in table
+
+
+def test_a_folders_server_does_not_wait_for_others_at_its_end() -> None:
+    settings = served.environment(Path("model"), 8080, {"PADDLEMODEL_DRAIN_SECONDS": "9"})
+    assert settings["PADDLEMODEL_DRAIN_SECONDS"] == "0"
 
 
 # --- verify

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,17 +51,10 @@ def target(name: str) -> Iterator[Client]:
 def serving(folder: Path) -> Iterator[str]:
     """Serve the model in `folder` with one front and one owner; gives the URL once it is ready."""
     port = _free_port()
-    defaults = {"PADDLEMODEL_FRONTS": "1", "PADDLEMODEL_OWNERS": "1", "PADDLEMODEL_LOG_LEVEL": "WARNING"}
-    fixed = {
-        "PADDLEMODEL_MODEL_DIR": str(folder.absolute()),
-        "PADDLEMODEL_PORT": str(port),
-        "PADDLEMODEL_BIND": "127.0.0.1",
-        "PADDLEMODEL_LOG_FORMAT": "json",
-    }
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-c", _ATTACHED, str(os.getpid())],
-            env=defaults | dict(os.environ) | fixed,
+            env=environment(folder, port, os.environ),
             stdout=log,
             stderr=log,
         )
@@ -80,6 +73,19 @@ def serving(folder: Path) -> Iterator[str]:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def environment(folder: Path, port: int, given: Mapping[str, str]) -> dict[str, str]:
+    """The settings of such a server: small, but for what is given, and gone as soon as it is told to."""
+    defaults = {"PADDLEMODEL_FRONTS": "1", "PADDLEMODEL_OWNERS": "1", "PADDLEMODEL_LOG_LEVEL": "WARNING"}
+    fixed = {
+        "PADDLEMODEL_MODEL_DIR": str(folder.absolute()),
+        "PADDLEMODEL_PORT": str(port),
+        "PADDLEMODEL_BIND": "127.0.0.1",
+        "PADDLEMODEL_DRAIN_SECONDS": "0",  # nobody else knows of it
+        "PADDLEMODEL_LOG_FORMAT": "json",
+    }
+    return defaults | dict(given) | fixed
 
 
 def _wait(process: subprocess.Popen[bytes], url: str) -> None:
