@@ -61,9 +61,9 @@ def _colons_sent(text: bytes) -> int:
 
 def _colons_kept(content: dict[str, Any]) -> int:
     """How many colons what was read needs for its keys and holds in its strings, exactly."""
-    count, waiting = 0, [content]
+    count, waiting = 0, list[Any]([content])
     while waiting:
-        value: Any = waiting.pop()
+        value = waiting.pop()
         if type(value) is str:
             count += value.count(":")
         elif type(value) is dict:
