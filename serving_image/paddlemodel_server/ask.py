@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from paddlemodel_server.connection import GuardedProtocol
     from paddlemodel_server.service import Service
 
+UNCOUNTED_BYTES: Final = 16 * 1024
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 logger = logging.getLogger(__name__)
 
@@ -35,15 +36,14 @@ class Ask:
     """One request; `begin` is called when all earlier ones of its connection are answered."""
 
     __slots__ = (
+        "_body",
         "_call",
-        "_chunks",
         "_connection",
         "_expects",
         "_held",
         "_passage",
         "_received",
         "_refusal",
-        "_size",
         "_turn",
         "_whole",
         "disconnected",
@@ -51,7 +51,7 @@ class Ask:
         "response_complete",
     )
     message_event: ClassVar = _Nothing()
-    held: ClassVar[int] = 0  # bytes of all bodies of this front that came in more than one read
+    held: ClassVar[int] = 0  # bytes of all bodies of this front, but for small ones that came in one read
 
     def __init__(
         self, connection: "GuardedProtocol", label: str, headers: protocol.Headers, *, keep_alive: bool
@@ -60,9 +60,8 @@ class Ask:
         self._passage = Passage(label, headers)
         self._received = 0.0
         self._call: Call | None = None
-        self._chunks: list[bytes] = []
-        self._size = 0
-        self._held = 0
+        self._body: bytes | bytearray = b""
+        self._held = 0  # how much of it is counted
         self._refusal: protocol.Response | None = None
         self._expects = False
         self._turn = self._whole = False
@@ -101,17 +100,22 @@ class Ask:
         """Take a part of the body."""
         if self._refusal or self.response_complete:
             return
-        if self._chunks:  # a small request, whose body comes in one read, need not be counted
-            self._held += len(chunk)
-            Ask.held += len(chunk)
+        size = len(self._body) + len(chunk)
+        if self._body or size > UNCOUNTED_BYTES:
+            Ask.held += size - self._held
+            self._held = size
             if Ask.held > service.most_body_bytes:
                 self.refuse(protocol.fault(BodiesFullError()))
                 return
-        self._chunks.append(chunk)
-        self._size += len(chunk)
-        if self._size > service.served.max_request_bytes:
+        if not self._body:
+            self._body = chunk
+        elif isinstance(self._body, bytearray):
+            self._body += chunk
+        else:
+            self._body = bytearray(self._body + chunk)
+        if size > service.served.max_request_bytes:
             try:
-                protocol.check_size(service.served, self._size)
+                protocol.check_size(service.served, size)
             except ServingError as error:
                 self.refuse(protocol.fault(error))
 
@@ -123,15 +127,13 @@ class Ask:
             self._start()
 
     def _start(self) -> None:
-        chunks = self._chunks
-        body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        self._chunks = []
+        body, self._body = bytes(self._body), b""
         self._call = call = Call(self._connection.lane.service, self._passage, self._answer)
         call.start(body, self._received)
 
     def release(self) -> None:
         """The body is needed no longer."""
-        self._chunks.clear()
+        self._body = b""
         Ask.held -= self._held
         self._held = 0
 
@@ -154,7 +156,7 @@ class Ask:
         self.response_complete = True
         if connection.transport.is_closing():
             return
-        if connection.board.draining or connection.leaving:
+        if connection.ends:
             self.keep_alive = False
         try:
             connection.write(self._passage.signed(response), keep_alive=self.keep_alive)

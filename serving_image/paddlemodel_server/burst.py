@@ -6,21 +6,23 @@ two answers lie some 20 microseconds of ours: time enough for a client to read o
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+
+Then = Callable[[], None] | None
 
 
 class Burst:
     """One front's."""
 
     def __init__(self) -> None:
-        self._held: list[tuple[asyncio.Transport, Sequence[bytes], bool]] | None = None
+        self._held: list[tuple[asyncio.Transport, Sequence[bytes], Then]] | None = None
 
-    def write(self, transport: asyncio.Transport, parts: Sequence[bytes], *, last: bool = False) -> None:
-        """Write now, or with the others once they are released; close the connection after its last."""
+    def write(self, transport: asyncio.Transport, parts: Sequence[bytes], then: Then = None) -> None:
+        """Write now, or with the others once they are released; `then` is called after it."""
         if self._held is None:
-            _write(transport, parts, last)
+            _write(transport, parts, then)
         else:
-            self._held.append((transport, parts, last))
+            self._held.append((transport, parts, then))
 
     def hold(self) -> None:
         """Keep what is written from now on."""
@@ -34,12 +36,12 @@ class Burst:
             _write(*entry)
 
 
-def _write(transport: asyncio.Transport, parts: Sequence[bytes], last: bool) -> None:
+def _write(transport: asyncio.Transport, parts: Sequence[bytes], then: Then) -> None:
     if transport.is_closing():
         return
     if len(parts) == 1:
         transport.write(parts[0])
     else:
         transport.writelines(parts)
-    if last:
-        transport.close()
+    if then:
+        then()

@@ -6,41 +6,34 @@ its answer is cut off; neither an owner nor a thread ever waited for it.
 """
 
 from typing import Any, ClassVar
-from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from paddlemodel_server import patience, protocol
+from paddlemodel_server import head, metrics, patience, protocol
+from paddlemodel_server.asgi import AsgiProtocol, desert
 from paddlemodel_server.ask import Ask, Heads
-from paddlemodel_server.board import Board
 from paddlemodel_server.lane import Lane
 
-MAX_HEAD_BYTES = 64 * 1024
 MAX_PIPELINED = 64  # requests of one connection that may wait for the answer to an earlier one
-OTHER = "other"  # the metrics' label of what is no route
 _JOIN_BYTES = 64 * 1024  # up to here an answer's head and body are copied into one write
 
 
-class GuardedProtocol(HttpToolsProtocol):
+class GuardedProtocol(AsgiProtocol):
     """One connection. Its requests are answered one after the other, in order."""
 
     lane: ClassVar[Lane]
-    board: ClassVar[Board]
     limits: ClassVar[patience.Limits]
     crowd: ClassVar[patience.Crowd]
     heads: ClassVar[Heads]
-    cycle: Any  # uvicorn's, or an Ask
-    pipeline: Any  # of both
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._awaits = "head"  # what the parser is in: "head", "body" or "" for neither
-        self._head_bytes = 0
+        self._read_bytes = 0  # of the current read
+        self._fruitless = 0  # bytes of reads that have neither begun a request nor brought a part of a body
         self._serving: Any = None  # the cycle whose answer is next
         self._deaf = False  # refused: what still comes is not looked at
         self._plain_head = b""  # of a request that offered an upgrade, without the offer
-        self.leaving = False  # the next answer is the last
         self._closing = False  # the last answer is given
         self.owed = patience.Owed(self.loop, self._late)
 
@@ -58,21 +51,21 @@ class GuardedProtocol(HttpToolsProtocol):
         serving = self._serving
         super().connection_lost(exc)
         if serving is not None and not serving.response_complete:
-            serving.disconnected = True
             if isinstance(serving, Ask):
                 serving.abandon()
             else:
-                serving.message_event.set()
+                desert(serving)
 
     def data_received(self, data: bytes) -> None:
         """Parse, then look at what the client still owes."""
         if self._deaf:
             return
+        self._read_bytes = len(data)
+        self._fruitless += len(data)
         self._feed(data)
-        if self._awaits == "head":
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(431, "The request's head is too large.")
+        if self._fruitless > head.MOST_BYTES and self._awaits and not self._deaf:
+            part = "head" if self._awaits == "head" else "trailer"
+            self._refuse(431, f"The request's {part} is too large.")
         if not self.transport.is_closing():
             self._look()
 
@@ -81,9 +74,9 @@ class GuardedProtocol(HttpToolsProtocol):
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             if self._plain_head:  # the parser has left the body aside
-                head, self._plain_head = self._plain_head, b""
-                self.parser = httptools.HttpRequestParser(self)
-                self._feed(head + data[upgrade.args[0] :])
+                plain, self._plain_head = self._plain_head, b""
+                self._renew_parser()
+                self._feed(plain + data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(400, "The request is not valid HTTP.")
 
@@ -105,8 +98,6 @@ class GuardedProtocol(HttpToolsProtocol):
         self.leaving = True
         if self._is_answered() and not self.pipeline and not self.flow.write_paused:
             self.owed.wait("leaving", patience.LEAVE_SECONDS)
-        elif self.cycle is not None:
-            self.cycle.keep_alive = False
 
     def _is_answered(self) -> bool:
         return self._serving is None or self._serving.response_complete
@@ -114,29 +105,31 @@ class GuardedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin a request."""
         self._awaits = "head"
-        self._head_bytes = 0
+        self._fruitless = 0
         self.url = b""
         self.headers = []
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Keep a header as it came."""
-        self.headers.append((name, value))
+        """Keep a header as it came; a trailer is nobody's."""
+        if self._awaits == "head":
+            self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Find out who answers."""
         if self._deaf:
             return
-        method = self.parser.get_method()
+        method, version = self.parser.get_method(), self.parser.get_http_version()
+        if fault := self._fault(version):
+            self._refuse(*fault)
+            return
         if self.parser.should_upgrade() and method != b"CONNECT":
-            kept = [line for line in self.headers if line[0].lower() not in {b"upgrade", b"connection"}]
-            lines = [method + b" " + self.url + b" HTTP/1.1", *(name + b": " + value for name, value in kept)]
-            self._plain_head = b"\r\n".join([*lines, b"", b""])
+            self._plain_head = head.declining(method, self.url, version, self.headers)
             return
-        if len(self.pipeline) >= MAX_PIPELINED:
-            self._refuse(429, f"More than {MAX_PIPELINED} requests wait on one connection.")
-            return
+        if version == "1.0":
+            self.headers = head.unexpecting(self.headers)
         try:
-            label = self._hot_label() if method == b"POST" else None
+            routes = self.lane.inference if method == b"POST" else {}
+            label = routes.get(self.url) or routes.get(head.path(self.url))
             self._awaits = "body"
             if label is None:
                 self._take_uvicorns_way()
@@ -148,13 +141,24 @@ class GuardedProtocol(HttpToolsProtocol):
         headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in self.headers}
         if len(headers) < len(self.headers):
             headers = protocol.joined(self.headers)
-        keep_alive = self.parser.should_keep_alive() and self.parser.get_http_version() != "1.0"
+        keep_alive = self.parser.should_keep_alive() and version != "1.0"
         ask = Ask(self, label, headers, keep_alive=keep_alive)
         ask.check_head(self.lane.service)
         self._enqueue(ask)
 
+    def _fault(self, version: str) -> tuple[int, str] | None:
+        """Status and message for a head that is refused whatever it asks for."""
+        large = self._fruitless or self._read_bytes > head.MOST_BYTES  # else it cannot be too large
+        if large and head.size(self.url, self.headers) > head.MOST_BYTES:
+            return 431, "The request's head is too large."
+        if len(self.pipeline) >= MAX_PIPELINED:
+            return 429, f"More than {MAX_PIPELINED} requests wait on one connection."
+        message = head.fault(version, self.headers)
+        return (400, message) if message else None
+
     def on_body(self, body: bytes) -> None:
         """Hand on a part of the body."""
+        self._fruitless = 0
         cycle = self.cycle
         if type(cycle) is Ask:
             cycle.on_body(self.lane.service, body)
@@ -171,23 +175,6 @@ class GuardedProtocol(HttpToolsProtocol):
             cycle.on_message_complete()
         elif not self._deaf:
             super().on_message_complete()
-
-    def _hot_label(self) -> str | None:
-        label = self.lane.inference.get(self.url)
-        if label is None:
-            path: bytes = httptools.parse_url(self.url).path
-            label = self.lane.inference.get(unquote(path.decode("ascii")).encode())
-        return label
-
-    def _take_uvicorns_way(self) -> None:
-        url, headers = self.url, self.headers
-        super().on_message_begin()
-        self.url = url
-        for name, value in headers:
-            super().on_header(name, value)
-        super().on_headers_complete()
-        if self.board.draining or self.leaving:
-            self.cycle.keep_alive = False
 
     def _enqueue(self, ask: Ask) -> None:
         before, self.cycle = self.cycle, ask
@@ -210,7 +197,8 @@ class GuardedProtocol(HttpToolsProtocol):
         """Begin with the next request, or wait for it; uvicorn calls this too."""
         self.server_state.total_requests += 1
         if self._closing or self.transport.is_closing():
-            self._flush()
+            if self.owed.what != "rest":
+                self._flush()
             return
         if self.flow.write_paused:
             self.flow.pause_reading()  # no further request before the client has read this answer
@@ -227,11 +215,11 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def write(self, response: protocol.Response, *, keep_alive: bool) -> None:
         """Write an answer, and close the connection where it is the last one."""
-        head = self.heads.head(response, self.server_state.default_headers, keep_alive)
+        top = self.heads.head(response, self.server_state.default_headers, keep_alive)
         if len(response.body) <= _JOIN_BYTES:
-            self.send(head + response.body, last=not keep_alive)
+            self.send(top + response.body, last=not keep_alive)
         else:
-            self.send(head, response.body, last=not keep_alive)
+            self.send(top, response.body, last=not keep_alive)
 
     def _drop_pipeline(self) -> None:
         for cycle, _ in self.pipeline:
@@ -241,10 +229,19 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def send(self, *parts: bytes, last: bool = False) -> None:
         """Write bytes, in order with all others of this connection."""
-        self.lane.service.dispatcher.burst.write(self.transport, parts, last=last)
+        then = None
         if last:
             self._deaf = self._closing = True
             self._drop_pipeline()
+            midway = self._awaits == "body" or (self._awaits == "head" and self.headers is not None)
+            then = self._linger if midway else self.transport.close
+        self.lane.service.dispatcher.burst.write(self.transport, parts, then)
+
+    def _linger(self) -> None:
+        """Let a client send the rest: closing the socket on it could cost it the answer."""
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self.owed.wait("rest", patience.LINGER_SECONDS)
 
     def _look(self) -> None:
         """Set what the client owes us now; nothing as long as we owe it an answer."""
@@ -267,7 +264,7 @@ class GuardedProtocol(HttpToolsProtocol):
         if what == "reading" or self.transport.is_closing():
             self.transport.abort()
             return
-        silent = what == "head" and not self._head_bytes
+        silent = what == "head" and self.headers is None  # no request has ever begun
         begun = what == "body" and getattr(self.cycle, "response_started", False)
         if what in {"request", "rest", "leaving"} or silent or begun:
             self.transport.close()
@@ -281,18 +278,20 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer what is no acceptable request when its turn comes, and listen no longer."""
-        self._deaf = True
-        refusal = protocol.as_json({"error": message}, status)
-        cycle = self.cycle
+        cycle, self._deaf = self.cycle, True
+        later = (("Retry-After", "1"),) if status in {429, 503} else ()
+        refusal = protocol.as_json({"error": message}, status, later)
         if self._awaits != "body":
-            cycle = Ask(self, OTHER, {}, keep_alive=False)
+            cycle = Ask(self, metrics.OTHER, {}, keep_alive=False)
             cycle.refuse(refusal)
             self._enqueue(cycle)
         elif cycle.response_complete or (cycle is self._serving and not isinstance(cycle, Ask)):
-            if not cycle.response_complete and not cycle.response_started:
+            if cycle.response_complete or cycle.response_started:
+                self.transport.close()
+                self._flush()
+            else:
                 self.write(refusal, keep_alive=False)  # instead of the answer that uvicorn's cycle would give
-            self.transport.close()
-            self._flush()
+                desert(cycle)
         else:
             cycle.keep_alive = False
             if isinstance(cycle, Ask):

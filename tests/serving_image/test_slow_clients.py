@@ -1,8 +1,9 @@
 """Clients that owe us the rest of a request: cut off in time, while others are answered."""
 
 import socket
+import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 import httpx
 import pytest
@@ -63,28 +64,20 @@ def test_half_a_body_is_closed(connection: socket.socket, sent: bytes) -> None:
 def test_a_body_that_drips_is_closed(connection: socket.socket) -> None:
     connection.sendall(HEAD + b"Content-Length: 1000000\r\n\r\n")
     connection.settimeout(0.1)
-    received = b""
-    for _ in range(200):
-        try:
-            connection.sendall(b" ")
-            received = connection.recv(65536)
-            break
-        except TimeoutError:
-            continue
-        except ConnectionError:
-            break
-    assert received == b"" or received.startswith(b"HTTP/1.1 408 ")
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        connection.sendall(b" ")
+        with suppress(TimeoutError):
+            assert connection.recv(65536).startswith(b"HTTP/1.1 408 ")
+            return
+    pytest.fail("it may drip for ever")
 
 
 def test_an_endless_head_is_refused(connection: socket.socket) -> None:
     connection.sendall(HEAD)
-    try:
-        for _ in range(200):
-            connection.sendall(b"X-Filler: " + b"y" * 1000 + b"\r\n")
-        answer = rest(connection)
-    except ConnectionError:
-        return  # closed while we were still sending
-    assert answer.startswith(b"HTTP/1.1 431 ")
+    for _ in range(500):
+        connection.sendall(b"X-Filler: " + b"y" * 1000 + b"\r\n")
+    assert rest(connection).startswith(b"HTTP/1.1 431 ")
 
 
 @pytest.mark.parametrize(
@@ -92,8 +85,8 @@ def test_an_endless_head_is_refused(connection: socket.socket) -> None:
     [
         b"hello\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"POST /predict HTTP/1.1\r\nContent-Length: x\r\n\r\n",
-        b"POST /predict HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: x\r\n\r\n",
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"GET http:// HTTP/1.1\r\nHost: x\r\n\r\n",
     ],
 )
