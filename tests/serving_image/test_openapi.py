@@ -122,8 +122,8 @@ def test_the_headers_of_answers_are_in_the_document() -> None:
 def test_what_any_connection_can_be_told_is_in_the_document() -> None:
     """The connection refuses before it is known which route is meant."""
     source = Path(connection.__file__).read_text()
-    told = set(re.findall(r"_refuse\((\d+)", source))
-    assert told == {"400", "408", "429", "431", "503"}
+    told = set(re.findall(r"\b([45]\d\d), f?\"", source))  # each with its sentence
+    assert told >= {"400", "408", "429", "431", "503"}
     for *_, operation in operations(json.loads(openapi.document(bodies.served(), 30))):
         assert told <= operation["responses"].keys()
 
@@ -190,6 +190,7 @@ def test_schemathesis_finds_nothing(described: Server, tmp_path: Path) -> None:
     environment = os.environ | {"SCHEMATHESIS_HOOKS": "tests.serving_image.schemathesis_hooks"}
     done = subprocess.run(
         command,
+        cwd=tmp_path,
         env=environment | {"HOME": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
