@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+from paddlemodel_server.board import Board
 
 READY_SECONDS = 90
 
@@ -179,6 +180,16 @@ def metric(server: Server, series: str) -> float:
         if name == series:
             return float(value)
     raise KeyError(series)
+
+
+@contextmanager
+def shared_board(server: Server) -> Iterator[Board]:
+    """The page that the server's processes share."""
+    found = os.open(f"/proc/{server.process.pid}/fd/{server.runtime()['board_fd']}", os.O_RDWR)
+    try:
+        yield Board(found)
+    finally:
+        os.close(found)
 
 
 def free_port() -> int:

@@ -105,7 +105,7 @@ def test_too_many_pipelined_requests_end_the_connection_in_order(server: Server)
             assert json.loads(answer[2])["id"] == str(answered)
             answered += 1
         assert answered > MAX_PIPELINED
-        assert (answer[0], answer[1]["connection"]) == (429, "close")
+        assert (answer[0], answer[1]["connection"], answer[1]["retry-after"]) == (429, "close", "1")
         assert answers.next()[0] == 0
 
 
@@ -247,6 +247,22 @@ def test_a_crowd_of_idle_connections_gives_way(slow: Server) -> None:
         for connection in held:
             connection.setblocking(False)
         eventually(lambda: sum(map(ended, held)) >= 2 * MOST, "most of them are closed")
+
+
+def test_where_all_wait_for_us_a_newcomer_is_told_to_come_back(slow: Server) -> None:
+    body = json.dumps(SLOW).encode()
+    with ExitStack() as crowd, stopped(slow):
+
+        def refused() -> tuple[int, dict[str, str], bytes] | None:
+            crowd.enter_context(opened(slow)).sendall(head("/predict", body) + body)
+            with opened(slow) as newcomer:
+                newcomer.settimeout(0.1)
+                with contextlib.suppress(TimeoutError):
+                    return Answers(newcomer).next()
+            return None
+
+        status, headers, _ = eventually(refused, "there are as many as may be")
+        assert (status, headers["connection"], headers["retry-after"]) == (503, "close", "1")
 
 
 def ended(connection: socket.socket) -> bool:

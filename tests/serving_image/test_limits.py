@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.serving_image import load
-from tests.serving_image.servers import Server, eventually, metric, serving
+from tests.serving_image.servers import Server, eventually, metric, serving, stopped
 
 BODY = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}
 
@@ -63,12 +63,10 @@ def test_a_full_queue_is_429_and_what_was_taken_is_answered(slow: Server) -> Non
 
 def test_those_who_left_take_nobody_s_place(slow: Server) -> None:
     """The owner stands still meanwhile, so that it cannot let go of what they have sent."""
-    (owner,) = slow.processes("owner")
     request = load.post("/predict", json.dumps(BODY).encode())
     in_flight = "paddle_requests_in_flight"
     with ThreadPoolExecutor(1) as pool, ExitStack() as leaving:
-        owner.suspend()
-        try:
+        with stopped(slow):
             for _ in range(4):  # one that would run, and three that may wait
                 address = "127.0.0.1", slow.port
                 client = leaving.enter_context(socket.create_connection(address, timeout=20))
@@ -78,8 +76,6 @@ def test_those_who_left_take_nobody_s_place(slow: Server) -> None:
             eventually(lambda: metric(slow, in_flight) == 0, "their leaving is noticed")
             newcomer = pool.submit(post, slow, 1)
             eventually(lambda: newcomer.done() or metric(slow, in_flight) == 1, "it is taken in")
-        finally:
-            owner.resume()
         assert [answer.status_code for answer in newcomer.result()] == [200]
 
 

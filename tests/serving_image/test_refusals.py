@@ -9,7 +9,7 @@ import pytest
 from paddlemodel_server import head
 
 from tests.serving_image.load import BODY, INFER, post
-from tests.serving_image.servers import Server
+from tests.serving_image.servers import Server, shared_board
 
 HALF = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
 LARGE = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 1000) for number in range(1000))
@@ -110,3 +110,19 @@ def test_a_declined_upgrade_changes_nothing_else(connection: socket.socket) -> N
 def test_an_offer_is_taken_out_of_a_head(lines: list[tuple[bytes, bytes]], kept: list[bytes]) -> None:
     plain = head.declining(b"GET", b"/", "1.0", lines)
     assert plain == b"\r\n".join([b"GET / HTTP/1.0", *kept, b"", b""])
+
+
+def test_what_was_taken_in_together_is_answered_before_the_end(
+    server: Server, connection: socket.socket
+) -> None:
+    """Of pipelined requests only the last answer ends the connection, whoever gives it."""
+    health = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    with shared_board(server) as board:
+        board.drain()
+        try:
+            answer = told(connection, post(INFER, BODY) + health + post(INFER, BODY) + health)
+        finally:
+            board.resume()
+    assert answer.count(b"HTTP/1.1 200 OK\r\n") == 4
+    assert b"connection: close" not in answer[: answer.rindex(b"HTTP/1.1 200 OK")]
+    assert b"connection: close" in answer

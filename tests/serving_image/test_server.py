@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from paddlemodel_server.board import MAX_FRONTS, MAX_OWNERS, READY
 
-from tests.serving_image.servers import Server, eventually, tensor
+from tests.serving_image.servers import Server, eventually, shared_board, stopped, tensor, whole
 
 INFER = "/v2/models/mixed/infer"
 
@@ -84,14 +85,28 @@ def test_a_hammer_of_mixed_shapes_mixes_no_answers(server: Server) -> None:
         assert sorted(pool.map(hammer, range(32))) == list(range(32))
 
 
-def test_both_owners_work_and_requests_share_runs(server: Server, client: httpx.Client) -> None:
-    test_a_hammer_of_mixed_shapes_mixes_no_answers(server)
+def test_requests_go_to_the_owner_with_the_fewest_and_share_runs(
+    server: Server, client: httpx.Client
+) -> None:
+    whole(server, 2)
+    before = metrics(client)
+    array = np.ones((1, 3), np.float32)
+    with shared_board(server) as board, ThreadPoolExecutor(8) as pool:
+        owners = [owner for owner in range(MAX_OWNERS) if board.owner(owner).state == READY]
+        held = lambda: [board.in_flight(MAX_FRONTS, owner) for owner in owners]  # noqa: E731
+        eventually(lambda: sum(held()) == 0, "nobody else is there")
+        with stopped(server):
+            answers = []
+            for count in range(1, 9):  # one after the other: fronts that choose together may choose the same
+                answers.append(pool.submit(client.post, INFER, json=request(array)))
+                eventually(lambda count=count: sum(held()) == count, "it is sent to an owner")
+            assert held() == [4, 4]
+        for answer in answers:
+            check(answer.result().json(), array)
     found = metrics(client)
-    assert found["paddle_owners_ready"] == 2
-    assert found["paddle_batch_rows_count"] > 0
-    assert found["paddle_batch_rows_sum"] > found["paddle_batch_rows_count"]
-    busy = [sum(owner.cpu_times()[:2]) for owner in server.processes("owner")]
-    assert len(busy) == 2
+    rows = found["paddle_batch_rows_sum"] - before["paddle_batch_rows_sum"]
+    assert rows == 8
+    assert found["paddle_batch_rows_count"] - before["paddle_batch_rows_count"] < rows
 
 
 def metrics(client: httpx.Client) -> dict[str, float]:
