@@ -5,11 +5,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from devcluster import build, cluster, debian, images
 from devcluster.errors import DevclusterError
 from devcluster.paths import State
 from devcluster.target import Target, named_by_reader
+
+# The same examples in every run, and no clock: what is green stays green, on a busy machine too.
+settings.register_profile(
+    "steady",
+    deadline=None,
+    derandomize=True,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("steady")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -91,7 +91,7 @@ places = st.sampled_from(PLACES)
 
 
 @given(place=places, text=hostile)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_text_in_any_field_gets_past_as_something_else(place: tuple[str, ...], text: str) -> None:
     """It is refused with a SpecError, or it is kept as it is and rendered."""
     wish: dict[str, Any] = {"model": {"uri": URI}, "device": "GPU", "task": {"type": "ImageClassification"}}
@@ -113,14 +113,14 @@ def test_no_text_in_any_field_gets_past_as_something_else(place: tuple[str, ...]
 @given(
     wish=st.dictionaries(st.sampled_from(["model", "task", "server", "pod", "replicas", "x"]), json_values)
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_no_shape_of_spec_raises_anything_else(wish: dict[str, Any]) -> None:
     with pytest.raises(SpecError):
         from_body({**body(), "spec": wish, "status": {}})
 
 
 @given(labels=st.lists(st.text(max_size=20), max_size=5))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_labels_reach_the_server_unchanged(labels: list[str]) -> None:
     """After the kubelet has replaced what it replaces: $$ by $, and nothing else."""
     task = {"type": "ImageClassification", "labels": labels}

@@ -4,12 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
 
 from tests.serving_image import exporter, servers
-
-settings.register_profile("no-clock", deadline=None)  # a busy machine must not fail a property
-settings.load_profile("no-clock")
 
 
 @pytest.fixture(scope="session")

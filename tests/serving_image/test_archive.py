@@ -216,7 +216,7 @@ NAMES = st.one_of(
 @given(name=NAMES, as_zip=st.booleans())
 @example(name="語/inference.json", as_zip=True)
 @example(name="語/inference.json", as_zip=False)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_any_name_stays_inside_or_is_refused(
     tmp_path_factory: pytest.TempPathFactory, name: str, as_zip: bool
 ) -> None:
@@ -234,7 +234,7 @@ def test_any_name_stays_inside_or_is_refused(
 
 
 @given(noise=st.binary(max_size=600), at=st.integers(0, 2000), kind=st.sampled_from(sorted(KINDS)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_damaged_bytes_never_escape_as_another_exception(
     tmp_path_factory: pytest.TempPathFactory, noise: bytes, at: int, kind: str
 ) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from tests.serving_image.load import BODY, GROWTH, INFER, asked, footprint, post, vanish
@@ -18,10 +18,7 @@ from tests.serving_image.servers import Server, eventually, metric
 ROUTES = (INFER, "/predict", "/v1/models/mixed:predict")
 FEW = settings(
     max_examples=80,
-    deadline=None,
-    derandomize=True,
     phases=[Phase.explicit, Phase.generate],  # shrinking would send thousands more, at a failure only
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 ENTRY: dict[str, Any] = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}
 VALID = post(INFER, BODY)

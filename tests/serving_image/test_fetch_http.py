@@ -77,7 +77,7 @@ def test_a_silent_server_is_left_and_tried_again(goal: Path) -> None:
 
 
 @given(cuts=st.lists(st.integers(0, len(BODY) - 1), max_size=3), ranges=st.booleans())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_any_sequence_of_cuts_ends_in_the_same_bytes(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], ranges: bool
 ) -> None:

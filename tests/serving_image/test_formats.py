@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_server import files, formats
 from paddlemodel_server.commands import inspect
@@ -105,7 +105,6 @@ def test_damaged_parameters_are_named_with_the_cure(tmp_path: Path, content: byt
     assert error.message.endswith("copy the exported file again.")
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(min_size=1, max_size=200))
 def test_any_bytes_are_parameters_or_one_clear_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.pdiparams"
@@ -133,7 +132,7 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@settings(max_examples=300)
 @given(place=st.sampled_from(places(PROGRAM)), value=ANYTHING)
 def test_an_edited_program_is_a_program_or_one_clear_error(
     tmp_path: Path, place: tuple[Any, ...], value: object

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from paddlemodel_server import files
 from paddlemodel_server.errors import StartError
@@ -53,7 +53,6 @@ def test_trained_models(
     assert len(model.outputs) == outputs
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.binary(max_size=300))
 def test_damaged_programs_are_one_clear_error(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "program"

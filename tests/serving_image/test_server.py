@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_server.board import MAX_FRONTS, MAX_OWNERS, READY
 
@@ -184,7 +184,7 @@ def test_a_wrong_kind_of_body(client: httpx.Client, headers: dict[str, str], mes
     assert answer.json()["error"].startswith(message)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(st.binary(max_size=200), st.sampled_from(["/predict", INFER]))
 def test_noise_is_a_client_error(client: httpx.Client, content: bytes, path: str) -> None:
     answer = client.post(path, content=content)
@@ -192,7 +192,7 @@ def test_noise_is_a_client_error(client: httpx.Client, content: bytes, path: str
     assert list(answer.json()) == ["error"]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(st.lists(st.integers(-2, 5), max_size=4), st.integers(0, 30))
 def test_any_shape_is_answered_or_refused(client: httpx.Client, shape: list[int], count: int) -> None:
     entry = {"name": "x", "datatype": "FP32", "shape": shape, "data": [0.5] * count}
