@@ -8,7 +8,9 @@ import json
 import logging
 import re
 import sys
+import threading
 import time
+from types import TracebackType
 from typing import Final, Literal
 
 # What a LogRecord has anyway: everything else was given as `extra` and belongs into the line.
@@ -60,12 +62,22 @@ class TextFormatter(logging.Formatter):
 
 
 def configure(level: str, style: Literal["json", "text"], process: str) -> None:
-    """Send every logger of this process to standard error."""
+    """Send every logger of this process to standard error, and what Python itself would print there."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(process) if style == "json" else TextFormatter(process))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level)
+    logging.captureWarnings(True)
+    sys.excepthook = _unexpected
+    threading.excepthook = lambda told: _unexpected(told.exc_type, told.exc_value, told.exc_traceback)
+
+
+def _unexpected(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
+    """One line for an error that nobody caught."""
+    if issubclass(kind, SystemExit):  # a thread's: it says nothing of the process
+        return
+    logging.getLogger(__name__).error("unexpected failure", exc_info=(kind, error or kind(), trace))
 
 
 class Limiter:

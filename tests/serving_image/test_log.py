@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -109,6 +111,52 @@ def test_whatever_is_said_a_line_is_one(text: str) -> None:
         line = formatter.format(record("%s", text, said=text))
         assert len(line.splitlines()) == 1
         line.encode()
+
+
+PROGRAM = """
+import logging, sys, threading, warnings
+from paddlemodel_server import log
+log.configure(sys.argv[1], "json", "owner-0")
+for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+    logging.getLogger("x").log(level, "said")
+if len(sys.argv) > 2:
+    warnings.warn("old")
+    thread = threading.Thread(target=lambda: 1 / 0)
+    thread.start()
+    thread.join()
+    raise RuntimeError("two\\nlines")
+"""
+
+
+def printed(*arguments: str, code: int = 0) -> list[dict[str, Any]]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == code
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+def test_what_python_itself_would_print_is_one_line_each() -> None:
+    *_, warning, thread, end = printed("WARNING", "more", code=1)
+    assert (warning["level"], warning["process"]) == ("WARNING", "owner-0")
+    assert "UserWarning: old" in warning["message"]
+    assert (thread["level"], thread["message"]) == ("ERROR", "unexpected failure")
+    assert "ZeroDivisionError" in thread["trace"]
+    assert (end["level"], end["message"]) == ("ERROR", "unexpected failure")
+    assert end["trace"].endswith("RuntimeError: two\nlines")
+
+
+@pytest.mark.parametrize(
+    ("level", "shown"),
+    [
+        ("DEBUG", ["DEBUG", "INFO", "WARNING", "ERROR"]),
+        ("INFO", ["INFO", "WARNING", "ERROR"]),
+        ("WARNING", ["WARNING", "ERROR"]),
+        ("ERROR", ["ERROR"]),
+    ],
+)
+def test_a_level_suppresses_what_is_below_it(level: str, shown: list[str]) -> None:
+    assert [line["level"] for line in printed(level)] == shown
 
 
 def test_a_flood_is_cut_and_counted() -> None:
