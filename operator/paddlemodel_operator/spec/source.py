@@ -93,9 +93,9 @@ class Task(Block):
 
     type: Literal["Tensors", "ImageClassification"] = Field(
         default="Tensors",
-        description="Tensors: JSON of the Open Inference Protocol in and out. ImageClassification: the "
-        "bytes of a "
-        "picture in, class, label and score out.",
+        description="Tensors: JSON of the Open Inference Protocol, or one raw or .npy tensor, in and out. "
+        "ImageClassification: the bytes of a picture in, class, label and score out. The protocols' own "
+        "routes take tensors with either.",
     )
     labels: Annotated[tuple[Label, ...], Field(max_length=1000)] | None = Field(
         default=None,
