@@ -19,7 +19,7 @@ KILL_SECONDS = 5.0
 logger = logging.getLogger(__name__)
 
 
-def seconds(chosen: float, idle_seconds: float | None, *, by_hand: bool) -> float:
+def seconds(chosen: float, idle_seconds: float | None, *, by_hand: bool, in_pod: bool) -> float:
     """How long to go on accepting requests once the pod is unready.
 
     A Service's endpoint takes a moment to vanish from every node and proxy, and requests arrive until then.
@@ -28,8 +28,10 @@ def seconds(chosen: float, idle_seconds: float | None, *, by_hand: bool) -> floa
         chosen: PADDLEMODEL_DRAIN_SECONDS.
         idle_seconds: how long ago the model last ran, None for never.
         by_hand: whether a person ended the server, with Ctrl-C; there is no Service.
+        in_pod: whether Kubernetes runs the server. Its Service may send the first request at any moment, also
+            to a pod that is new or had none for long.
     """
-    idle = idle_seconds is None or idle_seconds > IDLE_SECONDS
+    idle = not in_pod and (idle_seconds is None or idle_seconds > IDLE_SECONDS)
     return min(chosen, SHORT_SECONDS) if idle or by_hand else chosen
 
 

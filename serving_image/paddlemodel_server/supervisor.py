@@ -40,11 +40,14 @@ logger = logging.getLogger(__name__)
 class Supervisor:
     """The parent of all processes."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, fleet: Fleet) -> None:
+    def __init__(
+        self, settings: Settings, runtime: Runtime, board: boards.Board, fleet: Fleet, *, in_pod: bool
+    ) -> None:
         self._settings = settings
         self._runtime = runtime
         self._board = board
         self._fleet = fleet
+        self._in_pod = in_pod
         self._fronts_pid = 0
         self._busy: deque[tuple[float, int]] = deque(maxlen=BUSY_WINDOW + 1)
         self._worked_at: float | None = None  # when an owner last ran the model
@@ -117,7 +120,9 @@ class Supervisor:
         if self._works():
             self._worked_at = now
         idle = None if self._worked_at is None else now - self._worked_at
-        seconds = drain.seconds(self._settings.drain_seconds, idle, by_hand=number != signal.SIGTERM)
+        seconds = drain.seconds(
+            self._settings.drain_seconds, idle, by_hand=number != signal.SIGTERM, in_pod=self._in_pod
+        )
         self._stop_at = now + seconds
         logger.info("draining", extra={"signal": number.name, "seconds": seconds})
 
@@ -154,7 +159,7 @@ def run(environ: dict[str, str]) -> int:
         trace.wanted(environ)  # refuses what the fronts could not do
         log.configure(settings.log_level, settings.log_format, "server")
         folder = Path(tempfile.mkdtemp(prefix=f"paddlemodel-{secrets.token_hex(4)}-"))
-        return _serve(settings, folder)
+        return _serve(settings, folder, in_pod="KUBERNETES_SERVICE_HOST" in environ)
     except StartError as error:
         logger.error(error.message, extra={"reason": error.reason})  # noqa: TRY400 - the sentence says it all
         termination.write(error.reason, error.message)
@@ -169,7 +174,7 @@ def run(environ: dict[str, str]) -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _serve(settings: Settings, folder: Path) -> int:
+def _serve(settings: Settings, folder: Path, *, in_pod: bool) -> int:
     from paddlemodel_server.service import describe  # noqa: PLC0415 - brings OpenCV in, only to check the task
 
     served = describe(settings)
@@ -191,4 +196,5 @@ def _serve(settings: Settings, folder: Path) -> int:
         },
     )
     board = boards.Board(board_fd)
-    return Supervisor(settings, runtime, board, Fleet(settings, runtime, board, memory)).run()
+    fleet = Fleet(settings, runtime, board, memory)
+    return Supervisor(settings, runtime, board, fleet, in_pod=in_pod).run()

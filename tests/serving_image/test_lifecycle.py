@@ -61,14 +61,17 @@ def test_what_was_taken_in_is_answered_after_the_drain(exported: Export, tmp_pat
 
 
 def test_without_traffic_the_end_does_not_wait(exported: Export, tmp_path: Path) -> None:
-    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed", drain_seconds=600) as server:
+    model = exported("legacy", "mixed")
+    outside = ["env", "-u", "KUBERNETES_SERVICE_HOST"]
+    with servers.serving(model, tmp_path, outside, name="mixed", drain_seconds=600) as server:
         assert server.stop() == 0  # else the minute of `stop` passes
 
 
-def test_a_second_signal_ends_the_drain(exported: Export, tmp_path: Path) -> None:
-    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed", drain_seconds=600) as server:
-        assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
-        eventually(lambda: metric(server, "paddle_busy_ratio") > 0, "the supervisor has noticed the work")
+def test_a_second_signal_ends_the_drain_of_a_pod(exported: Export, tmp_path: Path) -> None:
+    """Its Service may send the first request ever after SIGTERM."""
+    model = exported("legacy", "mixed")
+    inside = ["env", "KUBERNETES_SERVICE_HOST=10.0.0.1"]
+    with servers.serving(model, tmp_path, inside, name="mixed", drain_seconds=600) as server:
         server.process.send_signal(signal.SIGTERM)
         eventually(lambda: httpx_or_none(server, "/readyz") == 503, "the pod is unready")
         assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
