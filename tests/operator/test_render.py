@@ -192,8 +192,22 @@ def test_a_gpu_server_hears_of_precision_and_tensorrt() -> None:
     assert "PADDLEMODEL_TENSORRT" not in server_env(device="GPU", server={"tensorRT": {"enabled": False}})
 
 
+def test_tensorrts_engines_outlive_the_container() -> None:
+    """Its root is read-only, and what it keeps by itself goes with it."""
+    on, off = {"tensorRT": {"enabled": True}}, {"tensorRT": {"enabled": False}}
+    spec = pod_spec(device="GPU", server=on)
+    assert server_env(device="GPU", server=on)["PADDLEMODEL_CACHE_DIR"] == "/tmp/tensorrt"
+    assert {"name": "tmp", "emptyDir": {}} in spec["volumes"]
+    assert "PADDLEMODEL_CACHE_DIR" not in server_env(device="GPU", server=off)
+    given = {"env": [{"name": "PADDLEMODEL_CACHE_DIR", "value": "/models/engines"}]}
+    (server,) = pod_spec(device="GPU", server=on, pod=given)["containers"]
+    assert [one["value"] for one in server["env"] if one["name"] == "PADDLEMODEL_CACHE_DIR"] == [
+        "/models/engines"
+    ]
+
+
 def test_every_variable_that_the_operator_sets_is_known_by_name() -> None:
-    """spec.pod.env may set the others."""
+    """spec.pod.env may set the others, and the one for which it has only a default."""
     everything = {
         "batching": {"maxBatchSize": 1, "maxDelayMs": 1},
         "precision": "FP16",
@@ -203,7 +217,8 @@ def test_every_variable_that_the_operator_sets_is_known_by_name() -> None:
         "drainSeconds": 1,
         "maxRequestBytes": 1024,
     }
-    assert set(server_env(device="GPU", server=everything)) == set(names.SERVER_VARIABLES)
+    found = set(server_env(device="GPU", server=everything))
+    assert found == {*names.SERVER_VARIABLES, "PADDLEMODEL_CACHE_DIR"}
 
 
 def test_kubernetes_expands_nothing_in_the_user_s_words() -> None:

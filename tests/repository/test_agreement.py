@@ -1,6 +1,7 @@
 """Where two parts must agree: what the definition allows, the server must take."""
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,6 +51,7 @@ def test_every_precision_and_tensorrt_start_a_server() -> None:
     for precision in schema["precision"]["enum"]:
         settings = serve({"precision": precision, "tensorRT": {"enabled": True}}, device="GPU")
         assert (settings.precision, settings.tensorrt, settings.device) == (precision, True, "gpu")
+        assert settings.cache_dir == Path("/tmp/tensorrt")
 
 
 def test_the_names_that_a_spec_may_not_set_are_settings_of_the_server() -> None:

@@ -17,8 +17,12 @@ DEFAULT_REQUEST_BYTES: Final = 10 * 1024 * 1024
 END_SECONDS: Final = 15
 """What a server takes to end beside its drain and its longest request, and some to spare."""
 
-LOAD_SECONDS: Final = 600
-"""How long a server may load its model before it is restarted."""
+START_SECONDS: Final = 600
+"""How long a server may take until it answers /healthz. It does so while the model loads; that has a deadline
+of its own, PADDLEMODEL_LOAD_TIMEOUT_SECONDS."""
+
+CACHE: Final = {"name": "PADDLEMODEL_CACHE_DIR", "value": "/tmp/tensorrt"}  # noqa: S108 - inside the container
+"""Where TensorRT's engines outlive a container that is restarted, though not the pod."""
 
 DEFAULT_RESOURCES: Final[dict[str, dict[str, dict[str, str]]]] = {
     "CPU": {"requests": {"cpu": "500m", "memory": "1Gi"}, "limits": {"cpu": "2", "memory": "4Gi"}},
@@ -78,14 +82,14 @@ def server(model: PaddleModel, image: str) -> Object:
     return {
         **_common(names.SERVER_CONTAINER, image),
         "args": ["serve"],
-        "env": [*_server_env(model), *_extra_env(model)],
+        "env": [*_server_env(model), *_cache_env(model), *_extra_env(model)],
         "ports": [{"name": names.HTTP_PORT_NAME, "containerPort": names.HTTP_PORT, "protocol": "TCP"}],
         "resources": resources,
         "volumeMounts": [
             {**_mount(_VOLUME_MODELS, "/models"), "readOnly": True},
             _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
         ],
-        "startupProbe": {**_probe("/healthz"), "periodSeconds": 2, "failureThreshold": LOAD_SECONDS // 2},
+        "startupProbe": {**_probe("/healthz"), "periodSeconds": 2, "failureThreshold": START_SECONDS // 2},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
         "readinessProbe": {**_probe("/readyz"), "periodSeconds": 2, "failureThreshold": 3},
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -149,6 +153,12 @@ def _server_env(model: PaddleModel) -> list[Object]:
         "MAX_REQUEST_BYTES": server.max_request_bytes,
     }
     return [{"name": f"PADDLEMODEL_{name}", "value": str(value)} for name, value in compact(values).items()]
+
+
+def _cache_env(model: PaddleModel) -> list[Object]:
+    tensor_rt = (model.spec.server or Server()).tensor_rt
+    given = any(variable.name == CACHE["name"] for variable in model.spec.pod.env or ())
+    return [dict(CACHE)] if tensor_rt and tensor_rt.enabled and not given else []
 
 
 def _extra_env(model: PaddleModel) -> list[Object]:
