@@ -49,6 +49,7 @@ Serves the model in PADDLEMODEL_MODEL_DIR over HTTP until SIGTERM, and then fini
 Settings are environment variables that begin with PADDLEMODEL_; docs/serving.md lists them. An unknown one or
 a wrong value is refused with a sentence that says what is right.
 
+examples:
   PADDLEMODEL_MODEL_DIR=my-model PADDLEMODEL_PORT=8080 paddlemodel-server serve
 
 Exit codes: 0 stopped and nothing was lost; 1 it could not start or go on. The reason is the last line of the

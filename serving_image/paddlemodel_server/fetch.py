@@ -27,6 +27,18 @@ from paddlemodel_server.files import ModelFilesError
 _LOG = logging.getLogger(__name__)
 _MAX_BYTES = 20 << 30
 
+DESCRIPTION = """Bring a model into a folder, checked, whole or not at all: what a pod's init container does.
+
+--uri is an http(s):// address of an archive (.tar, .tar.gz, .tar.bz2, .zip), or file:///… of an archive or a
+folder; there must be one model in it. A download that breaks off goes on where it stopped. HTTPS_PROXY,
+NO_PROXY and SSL_CERT_FILE are honoured. docs/models.md says what each refusal means."""
+
+EXAMPLES = """examples:
+  paddlemodel-server fetch --uri https://models.example.com/resnet50.tar.gz --into /tmp/resnet50
+  paddlemodel-server fetch --uri file://$PWD/my-model --into /tmp/fetched --digest sha256:…
+
+Exit codes: 0 the model is there; 1 it is not, and the log's last line says why; 2 a wrong command line."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wish:
@@ -130,7 +142,11 @@ def printable_uri(uri: str) -> str:
 
 def _parse(argv: Sequence[str]) -> Wish:
     parser = argparse.ArgumentParser(
-        prog="paddlemodel-server fetch", description="Fetch a model into a folder."
+        prog="paddlemodel-server fetch",
+        description=DESCRIPTION,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "--uri", required=True, help="http(s)://… of an archive, or file:///… of a folder or archive"
@@ -139,9 +155,14 @@ def _parse(argv: Sequence[str]) -> Wish:
         "--into", required=True, type=Path, help="folder of the model; replaced when it is there"
     )
     parser.add_argument("--digest", help="sha256:… that the archive or folder must have")
-    parser.add_argument("--max-bytes", type=int, default=_MAX_BYTES, help="size limit, packed and unpacked")
     parser.add_argument(
-        "--timeout", type=float, default=30.0, help="seconds without a byte before trying again"
+        "--max-bytes",
+        type=_bytes,
+        default=_MAX_BYTES,
+        help="size limit, packed and unpacked (default 20 GiB)",
+    )
+    parser.add_argument(
+        "--timeout", type=_seconds, default=30.0, help="seconds without a byte until a new try (default 30)"
     )
     args = parser.parse_args(argv)
     return Wish(
@@ -151,6 +172,18 @@ def _parse(argv: Sequence[str]) -> Wish:
         max_bytes=args.max_bytes,
         patience=Patience(timeout=args.timeout),
     )
+
+
+def _bytes(text: str) -> int:
+    if int(text) < 1:
+        raise ValueError(text)
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    if not 0 < float(text) <= 86_400:
+        raise ValueError(text)
+    return float(text)
 
 
 def _configure_log(environ: Mapping[str, str]) -> None:

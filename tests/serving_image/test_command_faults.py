@@ -13,7 +13,7 @@ from paddlemodel_server.errors import StartError
 
 from tests.serving_image.servers import Server
 
-NOBODY = "http://127.0.0.1:9"
+FETCH = "--uri http://127.0.0.1:9/m.tar --into m"
 
 
 def refusal(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[str, int]:
@@ -47,6 +47,10 @@ WRONG = {
     "a damaged archive": ("predict URL damaged.npz", "damaged.npz is no picture, no whole .npy", 1),
     "Python objects": ("predict URL objects.npz", "objects.npz is no picture, no whole .npy or .npz", 1),
     "no file": ("predict URL absent.npy", "absent.npy cannot be read (No such file or directory).", 1),
+    "no patience": (f"fetch {FETCH} --timeout 0", "argument --timeout: invalid _seconds value: '0'", 2),
+    "less than no patience": (f"fetch {FETCH} --timeout -1", "argument --timeout: invalid", 2),
+    "a patience that is no number": (f"fetch {FETCH} --timeout nan", "argument --timeout: invalid", 2),
+    "no bytes": (f"fetch {FETCH} --max-bytes 0", "argument --max-bytes: invalid _bytes value: '0'", 2),
     "options between the arguments": ("predict URL --json three.npy", "x is int8 in the file", 1),
     "a whole number that is too large": ("predict URL 300.json", "x has values that UINT8 cannot hold.", 1),
     "a compressed recording that is damaged": (

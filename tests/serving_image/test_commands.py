@@ -20,7 +20,10 @@ from tests.serving_image.servers import Server
 @pytest.mark.parametrize("name", ["serve", "fetch", "export", "inspect", "predict", "verify", "bench"])
 def test_every_command_explains_itself(name: str) -> None:
     assert f"\n  {name} " in command("--help")
-    assert f"paddlemodel-server {name}" in command(name, "--help")
+    told = command(name, "--help")
+    assert f"usage: paddlemodel-server {name}" in told
+    assert "\nexamples:\n" in told
+    assert "Exit codes: 0 " in told
 
 
 def test_an_unknown_command_is_refused_with_those_that_exist() -> None:
