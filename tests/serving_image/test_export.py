@@ -32,6 +32,14 @@ class Random(paddle.nn.Layer):
     def forward(self, x):
         return self.linear(x) + paddle.randn([1])
 
+class Half(paddle.nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.linear = paddle.nn.Linear(4, 4)
+
+    def forward(self, x):
+        return self.linear(x.astype("float32")), x * 2
+
 class Broken(paddle.nn.Layer):
     def forward(self, x):
         return x.there_is_no_such_method()
@@ -56,6 +64,15 @@ def test_export_saves_both_formats_and_compares_them_with_the_layer(tmp_path: Pa
         assert [output["shape"][0] for output in found["outputs"]] == [-1, -1]
     # The layer's own answers, recorded from one format, hold for the other, whose outputs have other names.
     assert json.loads(command("verify", "model/legacy", "live.jsonl", "--json", folder=tmp_path))["agrees"]
+
+
+def test_export_compares_bfloat16_which_numpy_does_not_have(tmp_path: Path) -> None:
+    (tmp_path / "layers.py").write_text(LAYERS)
+    arguments = ("export", "layers.py:Half", "--input", "x:bfloat16[-1,4]", "--output", "model", "--json")
+    (one,) = json.loads(command(*arguments, folder=tmp_path))
+    assert set(one["largest_difference"]) == {"1", "3"}
+    found = json.loads(command("inspect", tmp_path / "model", "--json"))
+    assert [t["datatype"] for t in (*found["inputs"], *found["outputs"])] == ["BF16", "FP32", "BF16"]
 
 
 def test_export_quantises_and_the_weights_shrink(tmp_path: Path) -> None:

@@ -41,10 +41,12 @@ def save(job: Mapping[str, Any]) -> None:
     else:
         paddle.save(layer.state_dict(), str(state))
     layer.eval()
+    dtypes = [dtype for _, dtype, _ in job["inputs"]]
     for number, inputs in enumerate(job["samples"]):
+        arrays = zip(_loaded(inputs).values(), dtypes, strict=True)
         with paddle.no_grad():
-            answer = layer(*(paddle.to_tensor(array) for array in _loaded(inputs).values()))
-        outputs = {f"{at}": tensor.numpy() for at, tensor in enumerate(_flat(answer))}
+            answer = layer(*(paddle.to_tensor(array).astype(dtype) for array, dtype in arrays))
+        outputs = {f"{at}": _array(tensor) for at, tensor in enumerate(_flat(answer))}
         np.savez(f"{job['answers']}/{number}.npz", **outputs)
     specs = [
         paddle.static.InputSpec([None if side < 0 else side for side in shape], dtype, name)
@@ -154,6 +156,13 @@ def _factory(source: str, name: str) -> Callable[[], Any]:
 def _flat(answer: Any) -> list[Any]:
     """The tensors of an answer, in the order in which they become the model's outputs."""
     return list(importlib.import_module("paddle.utils").flatten(answer))
+
+
+def _array(tensor: Any) -> np.ndarray[Any, np.dtype[Any]]:
+    """For numpy, which has no bfloat16: the same numbers as float32."""
+    plain = tensor.astype("float32") if tensor.dtype == paddle.bfloat16 else tensor
+    array: np.ndarray[Any, np.dtype[Any]] = plain.numpy()
+    return array
 
 
 def _loaded(path: str) -> Arrays:

@@ -83,7 +83,8 @@ def _filled(dtype: np.dtype[Any], shape: tuple[int, ...], random: np.random.Gene
     if random is None:
         return np.zeros(shape, dtype)
     if np.issubdtype(dtype, np.floating):
-        return random.random(shape, dtype=np.float32).astype(dtype)
+        # Multiples of 1/256, which every kind of float holds, bfloat16, too.
+        return (random.integers(0, 256, shape) / 256).astype(dtype)
     return random.integers(0, 2, shape).astype(dtype)
 
 
