@@ -19,6 +19,7 @@ from tests.serving_image.servers import Server
 INFER = "/v2/models/mixed/infer"
 BODY = json.dumps({"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}).encode()
 JSON = {"Content-Type": "application/json"}
+ABRUPT = b"\x01\0\0\0\0\0\0\0"  # of SO_LINGER: closing sends RST, not FIN
 GROWTH = 48 << 20  # bytes that all processes together may keep: caches of shapes and parsers, pools of memory
 
 
@@ -144,7 +145,7 @@ def vanish(port: int, sent: bytes) -> None:
         contextlib.suppress(OSError),
         socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
     ):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")  # RST, not FIN
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPT)
         connection.sendall(sent)
 
 

@@ -2,9 +2,10 @@
 
 import json
 import random
-import threading
+import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import httpx
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_server.board import MAX_FRONTS, MAX_OWNERS, READY
 
+from tests.serving_image import load
 from tests.serving_image.servers import Server, eventually, shared_board, stopped, tensor, whole
 
 INFER = "/v2/models/mixed/infer"
@@ -203,20 +205,17 @@ def test_any_shape_is_answered_or_refused(client: httpx.Client, shape: list[int]
 
 def test_clients_that_vanish_leave_nothing_behind(server: Server, client: httpx.Client) -> None:
     body = json.dumps(request(np.ones((1000, 30), np.float32))).encode()
-
-    def vanish() -> None:
-        with httpx.Client(base_url=server.url, timeout=0.001) as own:
-            for _ in range(5):
-                try:
-                    own.post(INFER, content=body)
-                except httpx.TransportError:
-                    continue
-
-    threads = [threading.Thread(target=vanish) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    gone = 'paddle_requests_total{route="infer",status="499"}'
+    before = metrics(client).get(gone, 0)
+    with stopped(server), ExitStack() as leaving:
+        for _ in range(40):
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            leaving.enter_context(connection)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, load.ABRUPT)
+            connection.sendall(load.post(INFER, body))
+        eventually(lambda: metrics(client)["paddle_requests_in_flight"] == 40, "all are taken in")
+        leaving.close()
+        eventually(lambda: metrics(client).get(gone, 0) == before + 40, "their leaving is noticed")
     eventually(lambda: metrics(client)["paddle_requests_in_flight"] == 0, "all requests are settled")
     array = np.ones((1, 3), np.float32)
     check(client.post(INFER, json=request(array)).json(), array)
