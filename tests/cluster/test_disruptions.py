@@ -94,7 +94,7 @@ class Load:
         return {key: _together(key, [one[key] for one in told if key in one]) for key in keys}
 
     def _told(self, pod: str, since: float) -> dict[str, Any]:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             lines = self.target.kubectl("logs", pod, HERE, "--tail=1").splitlines()
             told: dict[str, Any] = json.loads(lines[-1]) if lines else {"at": 0}
@@ -121,7 +121,7 @@ def load(operator: Target, model_url: str) -> Iterator[Load]:
     operator.apply(content, namespace=NAMESPACE)
     settled(operator, 1)
     operator.apply(*load_objects(server_image(operator)), namespace=NAMESPACE)
-    operator.kubectl("rollout", "status", "daemonset/load", HERE, "--timeout=120s")
+    operator.kubectl("rollout", "status", "daemonset/load", HERE, "--timeout=180s")
     load = Load(operator)
     load.now()
     yield load

@@ -90,7 +90,7 @@ def test_kubectl_scale_scales_the_pods(served: Target) -> None:
 def test_a_deleted_service_is_repaired(served: Target) -> None:
     before = served.read("service", NAME, f"--namespace={NAMESPACE}")["metadata"]["uid"]
     served.kubectl("delete", "service", NAME, f"--namespace={NAMESPACE}")
-    served.kubectl("wait", "--for=create", f"service/{NAME}", f"--namespace={NAMESPACE}", "--timeout=60s")
+    served.kubectl("wait", "--for=create", f"service/{NAME}", f"--namespace={NAMESPACE}", "--timeout=180s")
     assert served.read("service", NAME, f"--namespace={NAMESPACE}")["metadata"]["uid"] != before
 
 
@@ -188,7 +188,7 @@ def test_the_operator_is_never_forbidden_and_writes_nothing_when_idle(served: Ta
     system = f"--namespace={SYSTEM_NAMESPACE}"
     before = len(own_writes(audit))
     served.kubectl("delete", "pod", system, "-l", "app.kubernetes.io/name=paddlemodel-operator")
-    served.kubectl("rollout", "status", "deployment/paddlemodel-operator", system, "--timeout=120s")
+    served.kubectl("rollout", "status", "deployment/paddlemodel-operator", system, "--timeout=180s")
     marker = "after-restart"
     served.kubectl("annotate", "pdm", NAME, f"--namespace={NAMESPACE}", f"example.com/{marker}=1")
     served.kubectl("scale", f"pdm/{NAME}", "--replicas=2", f"--namespace={NAMESPACE}")
@@ -206,7 +206,7 @@ def own_writes(audit: Path) -> list[str]:
 
 
 def test_a_deleted_model_takes_its_children_with_it(served: Target) -> None:
-    served.kubectl("delete", "pdm", NAME, f"--namespace={NAMESPACE}", "--timeout=60s")
+    served.kubectl("delete", "pdm", NAME, f"--namespace={NAMESPACE}", "--timeout=180s")
     label = f"paddlemodel.dev/model={NAME}"
     served.kubectl(
         "wait",
@@ -215,7 +215,7 @@ def test_a_deleted_model_takes_its_children_with_it(served: Target) -> None:
         "-l",
         label,
         f"--namespace={NAMESPACE}",
-        "--timeout=90s",
+        "--timeout=180s",
     )
     left = served.kubectl(
         "get",
