@@ -58,5 +58,5 @@ def _wait_for(state: State, count: int) -> None:
         f"{count} allocatable {RESOURCE}",
         ("get", "node", node.NAME, "-o", path),
         lambda answer: int(answer or 0) == count,
-        seconds=60,
+        seconds=180,
     )

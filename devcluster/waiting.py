@@ -10,13 +10,13 @@ from devcluster.paths import State
 
 def for_api(state: State) -> None:
     """Until the API server answers and pods may be created."""
-    until(state, "the API server", ("get", "--raw", "/readyz"), lambda answer: answer == "ok", seconds=60)
+    until(state, "the API server", ("get", "--raw", "/readyz"), lambda answer: answer == "ok", seconds=180)
     until(
         state,
         "the default service account",  # pods are refused before it exists
         ("get", "serviceaccount", "default", "-o", "name"),
         lambda answer: answer != "",
-        seconds=30,
+        seconds=180,
     )
 
 
@@ -24,7 +24,7 @@ def for_nodes(state: State, count: int) -> None:
     """Until every kubelet reports its node Ready."""
     path = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}"
     ready = ["True"] * count
-    until(state, "the node", ("get", "nodes", "-o", path), lambda answer: answer.split() == ready, seconds=60)
+    until(state, "the node", ("get", "nodes", "-o", path), lambda answer: answer.split() == ready, seconds=180)
 
 
 def until(

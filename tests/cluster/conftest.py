@@ -18,7 +18,7 @@ def operator(target: Target) -> Iterator[Target]:
     target.install_operator()
     target.kubectl("create", "namespace", NAMESPACE)
     yield target
-    target.kubectl("delete", "namespace", NAMESPACE, "--timeout=120s")
+    target.kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")
     target.uninstall_operator()
 
 
@@ -34,6 +34,6 @@ def model_url(operator: Target, archive: Path) -> str:
     image = server_image(operator)
     operator.apply(*model_store.objects(image, [archive]), namespace=NAMESPACE, server_side=True)
     operator.kubectl(
-        "rollout", "status", f"deployment/{model_store.NAME}", f"--namespace={NAMESPACE}", "--timeout=120s"
+        "rollout", "status", f"deployment/{model_store.NAME}", f"--namespace={NAMESPACE}", "--timeout=180s"
     )
     return model_store.url(archive, NAMESPACE)

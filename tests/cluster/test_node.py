@@ -56,7 +56,7 @@ def run_pod(
 
 
 def until(state: State, name: str, path: str, value: str) -> None:
-    kubectl(state, "wait", f"pod/{name}", f"--for=jsonpath={path}={value}", "--timeout=60s")
+    kubectl(state, "wait", f"pod/{name}", f"--for=jsonpath={path}={value}", "--timeout=180s")
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def sleeper(node: State) -> Iterator[State]:
     """The node with a pod `sleeper` behind a Service of that name."""
     run_pod(node, "sleeper")
     kubectl(node, "expose", "pod", "sleeper", "--port=80")
-    kubectl(node, "wait", "--for=condition=Ready", "pod/sleeper", "--timeout=60s")
+    kubectl(node, "wait", "--for=condition=Ready", "pod/sleeper", "--timeout=180s")
     yield node
     kubectl(node, "delete", "pod,service", "sleeper", "--wait=false")
 
@@ -114,7 +114,7 @@ def test_the_kubelet_hands_out_pretended_gpus_with_their_library(node: State, fa
     until(node, "wants-gpu", '{.status.conditions[?(@.type=="PodScheduled")].reason}', "Unschedulable")
     gpus.plug(node, 2, fake_nvml)
     try:
-        kubectl(node, "wait", "--for=condition=Ready", "pod/wants-gpu", "--timeout=60s")
+        kubectl(node, "wait", "--for=condition=Ready", "pod/wants-gpu", "--timeout=180s")
         inside = ("exec", "wants-gpu", "--")
         assert "NVIDIA_VISIBLE_DEVICES=GPU-pretended-" in kubectl(node, *inside, "env")
         assert kubectl(node, *inside, "python3", "-c", ASK_NVML).strip() == "2"
@@ -128,7 +128,7 @@ def test_a_killed_kubelet_and_containerd_come_back_and_pods_live_on(sleeper: Sta
         pid = cluster.components(sleeper)[component]["pid"]
         subprocess.run(cluster.inside(sleeper, "kill", "-KILL", str(pid)), check=True)
     run_pod(sleeper, "after")
-    kubectl(sleeper, "wait", "--for=condition=Ready", "pod/after", "--timeout=90s")
+    kubectl(sleeper, "wait", "--for=condition=Ready", "pod/after", "--timeout=180s")
     restarts = kubectl(
         sleeper, "get", "pod", "sleeper", "-o", "jsonpath={.status.containerStatuses[0].restartCount}"
     )
@@ -155,16 +155,16 @@ def test_two_nodes_are_one_cluster_and_one_can_die(node: State) -> None:
     kubectl(node, "expose", "pod", "greeter", "--port=80")
     pods = ("pod/greeter", "pod/near", "pod/far")
     try:
-        kubectl(node, "wait", "--for=condition=Ready", *pods, "--timeout=60s")
+        kubectl(node, "wait", "--for=condition=Ready", *pods, "--timeout=180s")
         assert [greeting(node, pod) for pod in ("near", "far")] == ["greeter", "greeter"]
         pid = cluster.components(node)[SECOND.name]["pid"]
         family = psutil.Process(cluster.init_of(node, SECOND)).children(recursive=True)
         subprocess.run(cluster.inside(node, "kill", "-KILL", str(pid)), check=True)
-        psutil.wait_procs(family, timeout=30)
+        psutil.wait_procs(family, timeout=60)
         assert [member for member in family if member.is_running()] == []
         path = "jsonpath={.status.containerStatuses[0].restartCount}"
         until(node, "greeter", "{.status.containerStatuses[0].restartCount}", "1")
-        kubectl(node, "wait", "--for=condition=Ready", "pod/greeter", "--timeout=60s")
+        kubectl(node, "wait", "--for=condition=Ready", "pod/greeter", "--timeout=180s")
         assert greeting(node, "far") == "greeter"
         assert kubectl(node, "get", "pod", "far", "-o", path) == "0"
     finally:
@@ -184,7 +184,7 @@ def test_after_a_killed_init_down_leaves_no_process_mount_interface_cgroup_or_fi
         programs = [name_of(member) for member in family]
         assert [programs.count(name) for name in ("etcd", "kubelet", "containerd")] == [1, 2, 2]
         os.kill(process.namespace_pid(), signal.SIGKILL)
-        psutil.wait_procs(family, timeout=30)
+        psutil.wait_procs(family, timeout=60)
         assert [member for member in family if member.is_running()] == []
     finally:
         cluster.down(name)

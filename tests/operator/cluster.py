@@ -120,7 +120,7 @@ class Cluster:
         return self.audit_log.stat().st_size
 
 
-def eventually(check: Callable[[], T], seconds: float = 30) -> T:
+def eventually(check: Callable[[], T], seconds: float = 90) -> T:
     """Repeat a check until it holds: no assertion fails and the answer is not empty."""
     deadline = time.monotonic() + seconds
     while True:

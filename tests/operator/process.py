@@ -51,7 +51,7 @@ class Operator:
             command = [sys.executable, "-m", "paddlemodel_operator"]
             self._process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=self._folder)
         if wait:
-            eventually(self.is_idle, 60)
+            eventually(self.is_idle, 180)
 
     def revive(self) -> bool:
         """Play the kubelet: start it again if it has ended; true while it runs."""
@@ -63,13 +63,13 @@ class Operator:
     def stop(self) -> int:
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(timeout=30)
+        return self._process.wait(timeout=60)
 
     def kill(self) -> None:
         """As the kernel does when memory runs out."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=60)
 
     def restart(self) -> None:
         self.stop()

@@ -100,7 +100,7 @@ def test_the_definition_may_go_and_come_back(
     """
     cluster.apply(wish(namespace))
     eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50"))
-    cluster.kubectl("delete", "crd", names.CRD_NAME, "--timeout=30s")
+    cluster.kubectl("delete", "crd", names.CRD_NAME, "--timeout=180s")
     install_again(cluster, definition)
     cluster.apply(wish(namespace))
     uid = cluster.need(names.MODEL, namespace, "resnet50")["metadata"]["uid"]
@@ -110,7 +110,7 @@ def test_the_definition_may_go_and_come_back(
         (owner,) = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["metadata"]["ownerReferences"]
         return bool(owner["uid"] == uid)
 
-    eventually(adopted, 60)
+    eventually(adopted, 180)
     assert operator.health()["complaints"] == []
 
 
@@ -118,7 +118,7 @@ def test_an_operator_that_starts_before_the_definition_waits_for_it(
     cluster: Cluster, operator: Operator, namespace: str, definition: Object
 ) -> None:
     operator.stop()
-    cluster.kubectl("delete", "crd", names.CRD_NAME, "--timeout=30s")
+    cluster.kubectl("delete", "crd", names.CRD_NAME, "--timeout=180s")
     operator.start(wait=False)
     eventually(lambda: "Waiting for the definition" in operator.log.read_text())
     assert operator.health()["synced"] is False

@@ -141,7 +141,7 @@ def test_a_deleted_model_takes_its_children_along(
     cluster.apply(everything(namespace))
     settled(cluster, operator, namespace)
     mark = cluster.mark()
-    cluster.kubectl("delete", "pdm", "resnet50", "-n", namespace, "--timeout=20s")
+    cluster.kubectl("delete", "pdm", "resnet50", "-n", namespace, "--timeout=180s")
     eventually(lambda: not any(cluster.get(kind, namespace, "resnet50") for kind in CHILDREN))
     eventually(operator.is_idle)
     assert cluster.writes(USER, namespace, mark) == []

@@ -64,7 +64,7 @@ def test_a_ready_pod_makes_the_model_ready(cluster: Cluster, operator: Operator,
     settled(cluster, operator, namespace)
     (pod,) = eventually(lambda: cluster.all(names.POD, namespace))
     cluster.set_pod_status(pod, READY_POD)
-    cluster.kubectl("wait", "--for=condition=Ready", "pdm/resnet50", "-n", namespace, "--timeout=30s")
+    cluster.kubectl("wait", "--for=condition=Ready", "pdm/resnet50", "-n", namespace, "--timeout=180s")
     status = eventually(
         lambda: (
             (found := cluster.need(names.MODEL, namespace, "resnet50")["status"])["readyReplicas"] and found
