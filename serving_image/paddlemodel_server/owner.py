@@ -80,9 +80,9 @@ def load(settings: Settings, runtime: Runtime, index: int, began: float) -> Load
         cpu_flags=_cpu_flags(),
         cache=runtime.folder / "tensorrt",
     )
-    if engine.tensorrt == "on":
-        engine = _with_cache(engine, located)
     options = _options(settings, runtime, engine, samples.read(settings.model_dir, described))
+    if engine.tensorrt == "on":
+        options = _with_cache(options, located)
     loaded: list[float] = []
 
     def opened(engine: Engine) -> predict.Predictor:
@@ -115,7 +115,6 @@ def _options(
         known=known,
         sides=sides,
         samples=requests,
-        shapes_known=engine.shapes.is_file(),
         memory=_memory(),
     )
 
@@ -134,13 +133,15 @@ def _worked(engine: Engine) -> Callable[[], float]:
     return lambda: time.process_time() / engine.threads
 
 
-def _with_cache(engine: Engine, located: files.ModelFiles) -> Engine:
+def _with_cache(options: warmup.Options, located: files.ModelFiles) -> warmup.Options:
     """Give TensorRT a folder of its own for this model on this kind of device."""
+    engine = options.engine
     key = wishes.cache_key(
+        engine,
+        [[array.shape for array in request] for request in options.samples],
+        options.sides,
         files.digest(located.program),
         files.digest(located.params),
-        engine.precision,
-        engine.max_rows,
         *predict.device_facts(),
     )
     folder = engine.cache / key
@@ -152,7 +153,8 @@ def _with_cache(engine: Engine, located: files.ModelFiles) -> Engine:
             f"The folder for TensorRT's engines, {engine.cache}, cannot be written ({error.strerror}); "
             "set PADDLEMODEL_CACHE_DIR to one that can.",
         ) from error
-    return replace(engine, cache=folder)
+    engine = replace(engine, cache=folder)
+    return replace(options, engine=engine, shapes_known=engine.shapes.is_file())
 
 
 def _cpu_flags() -> set[str]:
@@ -225,6 +227,7 @@ def _publish(loaded: Loaded, settings: Settings, runtime: Runtime, block: boards
             keep_tensors=engine.keep_tensors,
             probabilities=prepared.probabilities,
             sizes=prepared.sizes,
+            run_seconds=prepared.run_seconds,
             load_seconds=loaded.load_seconds,
             paddle=predict.version(),
             warmup_seconds=loaded.warmup_seconds,

@@ -26,6 +26,7 @@ TOLERANCE = 1e-3
 SPARE = 1.25  # a larger run is expected to take so much more of what rows have taken so far
 MOST_DIFFERENT = 0.1  # a lower precision may move an answer by this part of the largest value
 
+_MORE = "PADDLEMODEL_WARMUP_SECONDS allows more"
 Example = tuple[list[Array], list[Array]]  # inputs, and the answer in FP32
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,17 @@ class Budget:
         self._worked = worked
         self._began = clock(), worked()
         self._seconds = seconds
+        self._first = 0.0
+
+    def begin(self) -> None:
+        """Count from now on: before came the load and the first run, and others will take as long."""
+        now = self.clock(), self._worked()
+        self._first, self._began = now[1] - self._began[1], now
+
+    def allows_another(self) -> bool:
+        """Whether there is time for one more load and run."""
+        worked = self._worked() - self._began[1]
+        return self._first < FREE_SECONDS or worked + self._first < self._seconds
 
     def allows(self, seconds: float) -> bool:
         """Whether there is time for something that takes so long by the clock."""
@@ -119,6 +131,9 @@ def onednn(opened: Open, engine: Engine, plain: Runs, example: Example, budget: 
     """Whichever is faster: with oneDNN or without; without, where it fails or answers otherwise."""
     inputs, answer = example
     without = Chosen(predictor=plain, engine=engine, answer=answer)
+    if not budget.allows_another():
+        log.warning("oneDNN was not tried: the model takes too long to load; %s", _MORE)
+        return without
     fast_engine = replace(engine, onednn=True)
     try:
         fast = opened(fast_engine)
@@ -144,13 +159,13 @@ def onednn(opened: Open, engine: Engine, plain: Runs, example: Example, budget: 
     return Chosen(predictor=fast, engine=fast_engine, answer=fast_answer, seconds=fast_seconds)
 
 
-def kept_tensors(opened: Open, chosen: Chosen, inputs: list[Array]) -> Chosen:
+def kept_tensors(opened: Open, chosen: Chosen, inputs: list[Array], budget: Budget) -> Chosen:
     """Spare a tiny model the freeing of its tensors in each run: Paddle does it in another thread.
 
     Measured with PaddlePaddle 3.3.1 and a perceptron of three layers: 45 microseconds of CPU a run become 20.
     A larger model would hold all tensors of a run instead of the few that are alive at a time.
     """
-    if chosen.seconds is None or chosen.seconds >= TINY_SECONDS:
+    if chosen.seconds is None or chosen.seconds >= TINY_SECONDS or not budget.allows_another():
         return chosen
     engine = replace(chosen.engine, keep_tensors=True)
     kept = opened(engine)
@@ -205,15 +220,19 @@ def timed(predictor: Runs, inputs: Sequence[Array], clock: Clock) -> float:
     return best
 
 
+def measured(chosen: Chosen, inputs: list[Array], budget: Budget) -> Chosen:
+    """With the seconds of a run, if there is time to find them out."""
+    if chosen.seconds is not None or not budget.allows_another():
+        return chosen
+    return replace(chosen, seconds=timed(chosen.predictor, inputs, budget.clock))
+
+
 def rows_are_independent(chosen: Chosen, example: list[Array], other: list[Array], budget: Budget) -> bool:
     """Whether a request's answer is the same alone and beside another's."""
     predictor = chosen.predictor
-    row_seconds = timed(predictor, example, budget.clock)
-    if not budget.allows(3 * row_seconds):
+    if chosen.seconds is None or not budget.allows(3 * chosen.seconds):
         log.warning(
-            "no batching: the model is too slow to find out in time whether rows may share a run; "
-            "PADDLEMODEL_WARMUP_SECONDS allows more",
-            extra={"row_ms": round(row_seconds * 1e3, 3)},
+            "no batching: the model is too slow to find out in time whether rows may share a run; %s", _MORE
         )
         return False
     try:

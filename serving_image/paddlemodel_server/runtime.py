@@ -71,6 +71,7 @@ class Learned:
     load_seconds: float  # from the owner's start to a loaded model
     paddle: str
     warmup_seconds: float = 0.0  # from then to ready
+    run_seconds: float | None = None  # of a single request; None where no run was timed
     keep_tensors: bool = False  # see engine.Engine
     precision: str = "FP32"
     tensorrt: bool = False
@@ -79,8 +80,8 @@ class Learned:
 
     @property
     def row_seconds(self) -> float | None:
-        """What a row takes at best, in a run of many; None where no run was timed."""
-        return min((seconds / rows for rows, seconds in self.sizes.items()), default=None)
+        """What a row takes at best, in a run of many, or alone where rows cannot share one."""
+        return min((seconds / rows for rows, seconds in self.sizes.items()), default=self.run_seconds)
 
     def save(self, folder: Path) -> None:
         """Publish it; a reader sees all of it or nothing."""

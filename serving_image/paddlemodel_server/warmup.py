@@ -55,6 +55,7 @@ class Prepared:
     predictor: Runs
     engine: Engine
     sizes: dict[int, float] = field(default_factory=dict)  # rows -> seconds; empty: requests run one by one
+    run_seconds: float | None = None  # of the example
     probabilities: bool = False  # whether the first output already sums to one
     difference: float = 0.0  # of a lower precision from FP32, as a part of the largest value
     fitted: int = 0  # bytes of a row that has run
@@ -80,8 +81,10 @@ def prepare(
     asked = options.engine
     if options.known:
         return _as_known(model, opened, options, options.known)
+    budget = probe.Budget(clock, worked or clock, options.seconds)
     plain, plain_engine = _first(opened, asked)
     found = _example(model, plain, options)
+    budget.begin()
     if found is None:
         if asked.precision != "FP32" or asked.tensorrt != "off":
             raise StartError(
@@ -96,11 +99,10 @@ def prepare(
         )
         return Prepared(predictor=plain, engine=asked)
     example, answer = found
-    budget = probe.Budget(clock, worked or clock, options.seconds)
     if (asked.device, asked.precision) == ("cpu", "FP32"):
         chosen = probe.onednn(opened, asked, plain, (example, answer), budget)
         if model.format == "PIR":  # legacy programs gain nothing
-            chosen = probe.kept_tensors(opened, chosen, example)
+            chosen = probe.kept_tensors(opened, chosen, example, budget)
     elif asked == plain_engine:
         chosen = probe.Chosen(predictor=plain, engine=asked, answer=answer)
     else:
@@ -108,6 +110,7 @@ def prepare(
             _collect_shapes(model, opened, options, example)
         chosen = probe.lower_precision(opened, asked, plain, (example, answer), budget)
     del plain  # the one that was not chosen gives its memory back before the sizes are warmed up
+    chosen = probe.measured(chosen, example, budget)
     sizes: dict[int, float] = {}
     if model.batched and options.cap > 1:
         other = [_filled(t.dtype, a.shape, seed=1) for t, a in zip(model.inputs, example, strict=True)]
@@ -117,6 +120,7 @@ def prepare(
         predictor=chosen.predictor,
         engine=chosen.engine,
         sizes=sizes,
+        run_seconds=chosen.seconds,
         probabilities=sums_to_one(_scores(model, answer)),
         difference=chosen.difference,
         fitted=sum(array.nbytes for array in example),

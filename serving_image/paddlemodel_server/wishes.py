@@ -3,7 +3,7 @@
 `owner` asks once, before Paddle loads anything, so that such a wish is one sentence with its cure.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -54,9 +54,17 @@ def wanted(
     )
 
 
-def cache_key(*facts: object) -> str:
-    """The name of a cache folder: engines hold for one model, device, version and setting only."""
-    return sha256("\n".join(map(str, facts)).encode()).hexdigest()[:16]
+def cache_key(engine: Engine, shapes: Iterable[Iterable[Sequence[int]]], *facts: object) -> str:
+    """The name of a cache folder.
+
+    Args:
+        engine: what is asked for.
+        shapes: of the inputs of each request that the range of shapes was collected with.
+        facts: the model, the device and the versions.
+    """
+    told = [[list(shape) for shape in request] for request in shapes]
+    parts = engine.precision, engine.max_rows, told, *facts
+    return sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
 
 def _cpu_cannot(settings: Settings, _: Program) -> str | None:

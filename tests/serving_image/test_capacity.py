@@ -180,7 +180,7 @@ def test_inputs_that_disagree_about_their_rows_are_never_parted() -> None:
     device.rows.clear()
     device.room = 100
     guarded.run([rows(6)[0], rows(3)[0]])
-    guarded.run([rows(6)[0], np.float32(1)])
+    guarded.run([rows(6)[0], np.array(1, np.float32)])
     assert device.rows == [6, 6]
     device.room = 4
     with pytest.raises(InputTooLargeError):

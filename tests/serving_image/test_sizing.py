@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from paddlemodel_server import children
+from paddlemodel_server.runtime import Learned
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.sizing import Choice, Measured, Sizes, at_first, choose, gpu_count, plan
 
@@ -116,3 +117,17 @@ def test_each_owner_sees_one_gpu_that_exists(
     found = children.owner_environment(3, "gpu", index, gpus)
     assert (found["CUDA_VISIBLE_DEVICES"], found["OMP_NUM_THREADS"]) == (device, "3")
     assert "CUDA_VISIBLE_DEVICES" not in children.owner_environment(3, "cpu", index, gpus)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "run_seconds", "row_seconds"),
+    [({1: 0.5, 4: 1.0}, 0.6, 0.25), ({}, 0.6, 0.6), ({}, None, None)],
+    ids=["rows-share-runs", "each-runs-alone", "nothing-timed"],
+)
+def test_what_a_row_takes(
+    sizes: dict[int, float], run_seconds: float | None, row_seconds: float | None
+) -> None:
+    learned = Learned(
+        onednn=False, probabilities=False, sizes=sizes, run_seconds=run_seconds, load_seconds=1, paddle="3"
+    )
+    assert learned.row_seconds == row_seconds

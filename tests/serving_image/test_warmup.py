@@ -97,7 +97,9 @@ def test_larger_runs_are_not_tried_where_they_would_not_fit(most: int, warmed: l
     ],
 )
 def test_requests_run_alone_where(plain: Callable[[Array], Array], described: Model) -> None:
-    assert run(plain, described=described).sizes == {}
+    prepared = run(plain, described=described)
+    assert prepared.sizes == {}
+    assert prepared.run_seconds == pytest.approx(0.005)
 
 
 def test_a_model_that_fails_on_two_rows_runs_them_alone() -> None:

@@ -65,6 +65,21 @@ def test_a_slow_model_is_ready_within_its_time() -> None:
     assert clock.now <= 0.6 + 2  # the bare model's own first run, and no more than the time for probing
 
 
+def test_a_model_that_loads_slowly_is_not_loaded_again() -> None:
+    """Three seconds each: oneDNN, and keeping tensors, would cost as much again; the rest costs little."""
+    clock = Clock()
+    opened: list[Engine] = []
+
+    def opens(engine: Engine) -> Fake:
+        opened.append(engine)
+        clock.now += 3
+        return Fake(lambda x: x * 2, lambda _: 0.0001, clock)
+
+    prepared = prepare(model(), opens, asked(seconds=2), clock)
+    assert (opened, prepared.engine) == ([Engine()], Engine())
+    assert clock.now <= 3 + 2
+
+
 def test_a_fast_model_is_measured_whatever_the_time() -> None:
     clock = Clock()
     fake = Fake(lambda x: x * 2, lambda _: 0.001, clock)

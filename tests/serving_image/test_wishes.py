@@ -1,5 +1,6 @@
 """Which wishes about the run are refused, and with which cure."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,15 @@ def test_wishes_become_an_engine() -> None:
     )
 
 
-def test_an_engines_folder_is_its_models_devices_and_versions_own() -> None:
-    assert cache_key("model", "FP16", 8) == cache_key("model", "FP16", 8)
-    assert (
-        len({cache_key("model", "FP16", 8), cache_key("model", "FP32", 8), cache_key("other", "FP16", 8)})
-        == 3
-    )
+def test_an_engines_folder_is_its_models_devices_versions_and_shapes_own() -> None:
+    asked, shapes = Engine(precision="FP16", max_rows=8), [[(1, 3)], [(4, 3)]]
+    keys = [
+        cache_key(asked, shapes, "model", "gpu"),
+        cache_key(replace(asked, precision="FP32"), shapes, "model", "gpu"),
+        cache_key(replace(asked, max_rows=16), shapes, "model", "gpu"),
+        cache_key(asked, shapes[:1], "model", "gpu"),
+        cache_key(asked, [[(1, 3), (4, 3)]], "model", "gpu"),
+        cache_key(asked, shapes, "other", "gpu"),
+    ]
+    assert len(set(keys)) == len(keys)
+    assert cache_key(replace(asked, workspace_mb=1), shapes, "model", "gpu") == keys[0]
