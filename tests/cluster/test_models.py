@@ -174,6 +174,28 @@ def test_too_little_memory_is_named(operator: Target, model_url: str, applied: A
     assert "memory" in condition(item, "Ready")["message"]
 
 
+def test_a_wish_that_the_model_cannot_meet_is_told_by_ready_and_by_kubectl_describe(
+    operator: Target, model_url: str, applied: Any
+) -> None:
+    content = cpu_model(model_url, "not-quantised")
+    content["spec"]["server"] = {"precision": "INT8", "drainSeconds": 7, "timeoutSeconds": 20}
+    applied(content)
+
+    def told(item: dict[str, Any]) -> bool:
+        return "the model is not quantised" in condition(item, "Ready").get("message", "")
+
+    item = wait_for(operator, "not-quantised", NAMESPACE, told, "the server's own sentence")
+    sentence = condition(item, "Ready")["message"]
+    words = f"--namespace={NAMESPACE}", "-l", "paddlemodel.dev/model=not-quantised"
+    assert sentence in operator.kubectl("describe", "pods", *words)
+    (pod,) = operator.read("pods", *words)["items"]
+    (server,) = pod["spec"]["containers"]
+    environment = {entry["name"]: entry["value"] for entry in server["env"]}
+    assert environment["PADDLEMODEL_PRECISION"] == "INT8"
+    assert environment["PADDLEMODEL_DRAIN_SECONDS"] == "7"
+    assert pod["spec"]["terminationGracePeriodSeconds"] > 7 + 20  # all that it accepted may be answered
+
+
 def test_a_wrong_yaml_is_refused_with_the_field_and_the_cure(operator: Target, model_url: str) -> None:
     content = cpu_model(model_url, "wrong")
     content["spec"]["autoscaling"] = {"minReplicas": 1, "maxReplicas": 2, "cpuUtilization": 70}
