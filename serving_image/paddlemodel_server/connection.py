@@ -66,8 +66,7 @@ class GuardedProtocol(AsgiProtocol):
         if self._fruitless > head.MOST_BYTES and self._awaits and not self._deaf:
             part = "head" if self._awaits == "head" else "trailer"
             self._refuse(431, f"The request's {part} is too large.")
-        if not self.transport.is_closing():
-            self._look()
+        self._look()
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -245,7 +244,7 @@ class GuardedProtocol(AsgiProtocol):
 
     def _look(self) -> None:
         """Set what the client owes us now; nothing as long as we owe it an answer."""
-        if self.flow.write_paused or self._closing:
+        if self.flow.write_paused or self._closing or self.transport.is_closing():
             return
         if self._awaits == "body" and self.cycle is self._serving and self.cycle is not None:
             if self.cycle.response_complete:
@@ -285,8 +284,10 @@ class GuardedProtocol(AsgiProtocol):
             cycle = Ask(self, metrics.OTHER, {}, keep_alive=False)
             cycle.refuse(refusal)
             self._enqueue(cycle)
-        elif cycle.response_complete or (cycle is self._serving and not isinstance(cycle, Ask)):
-            if cycle.response_complete or cycle.response_started:
+        elif cycle.response_complete:
+            pass  # it has its answer, and `_look` gives it time to read that
+        elif cycle is self._serving and not isinstance(cycle, Ask):
+            if cycle.response_started:
                 self.transport.close()
                 self._flush()
             else:

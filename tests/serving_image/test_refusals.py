@@ -62,7 +62,15 @@ def told(connection: socket.socket, *sent: bytes) -> bytes:
             "A request has one header Host; this one has 2.",
         ),
     ],
-    ids=["endless head", "large head", "trailer", "trailer of another", "body", "no host", "two hosts"],
+    ids=[
+        "endless head",
+        "large head",
+        "trailer",
+        "trailer of another",
+        "body",
+        "no host",
+        "two hosts",
+    ],
 )
 def test_a_refusal_reaches_who_still_sends(
     connection: socket.socket, sent: list[bytes], status: int, error: str

@@ -98,7 +98,8 @@ def test_what_is_no_http_is_refused(connection: socket.socket, sent: bytes) -> N
 
 
 def test_a_refused_body_does_not_keep_the_connection(connection: socket.socket) -> None:
-    connection.sendall(HEAD + b"Content-Length: 2000000\r\n\r\n")
+    connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1e8480\r\n" + bytes(2_000_000))
+    connection.sendall(b"nonsense" * 1000)
     answer = rest(connection)
     assert answer.startswith(b"HTTP/1.1 413 ")
 
