@@ -65,8 +65,8 @@ def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
         def view(name: str = served.name, version: str | None = None) -> protocol.Response:
             protocol.check_name(served, name, version)
             passage: Passage = g.passage
-            protocol.check_head(served, label, passage.headers)
-            return service.answer_from_thread(passage, _body(service))
+            head = protocol.read_head(served, label, passage.headers)
+            return service.answer_from_thread(passage, head, _body(service))
 
         return view
 

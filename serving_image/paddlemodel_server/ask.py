@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from paddlemodel_server.service import Service
 
 UNCOUNTED_BYTES: Final = 16 * 1024
+MOST_PREFIXES: Final = 256  # answers that carry an id of their request make a new one each
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 logger = logging.getLogger(__name__)
 
@@ -35,44 +36,37 @@ class _Nothing:
 class Ask:
     """One request; `begin` is called when all earlier ones of its connection are answered."""
 
-    __slots__ = (
-        "_body",
-        "_call",
-        "_connection",
-        "_expects",
-        "_held",
-        "_passage",
-        "_received",
-        "_refusal",
-        "_turn",
-        "_whole",
-        "disconnected",
-        "keep_alive",
-        "response_complete",
-    )
     message_event: ClassVar = _Nothing()
     held: ClassVar[int] = 0  # bytes of all bodies of this front, but for small ones that came in one read
+
+    # What most requests never change is set once, here.
+    disconnected = response_complete = False
+    _head: protocol.Head
+    _received = 0.0
+    _call: Call | None = None
+    _body: bytes | bytearray = b""
+    _held = 0  # how much of it is counted
+    _refusal: protocol.Response | None = None
+    _expects = _turn = _whole = False
 
     def __init__(
         self, connection: "GuardedProtocol", label: str, headers: protocol.Headers, *, keep_alive: bool
     ) -> None:
         self._connection = connection
         self._passage = Passage(label, headers)
-        self._received = 0.0
-        self._call: Call | None = None
-        self._body: bytes | bytearray = b""
-        self._held = 0  # how much of it is counted
-        self._refusal: protocol.Response | None = None
-        self._expects = False
-        self._turn = self._whole = False
-        self.disconnected = self.response_complete = False
         self.keep_alive = keep_alive
 
-    def check_head(self, service: "Service") -> None:
+    @property
+    def repeatable(self) -> protocol.Head | None:
+        """The head, where another request may come with the same; one with an id of its own will not."""
+        ordinary = self.keep_alive and self._whole and self._refusal is None and not self._expects
+        return self._head if ordinary and self._passage.named is None else None
+
+    def read_head(self, service: "Service") -> None:
         """Refuse what can be refused before the body is read."""
         passage = self._passage
         try:
-            protocol.check_head(service.served, passage.route, passage.headers)
+            self._head = protocol.read_head(service.served, passage.route, passage.headers)
             self._expects = passage.headers.get("expect", "").lower() == "100-continue"
         except Exception as error:  # noqa: BLE001 - the outermost layer: everything becomes an answer
             if "expect" in passage.headers:
@@ -126,16 +120,23 @@ class Ask:
         if self._turn and not self._refusal:
             self._start()
 
+    def take(self, head: protocol.Head, body: bytes) -> None:
+        """Begin with a request that is whole, whose head is known, and whose turn it is."""
+        self._turn = self._whole = True
+        self._head, self._body, self._received = head, body, self._passage.began
+        self._start()
+
     def _start(self) -> None:
         body, self._body = bytes(self._body), b""
         self._call = call = Call(self._connection.lane.service, self._passage, self._answer)
-        call.start(body, self._received)
+        call.start(self._head, body, self._received)
 
     def release(self) -> None:
         """The body is needed no longer."""
         self._body = b""
-        Ask.held -= self._held
-        self._held = 0
+        if self._held:
+            Ask.held -= self._held
+            self._held = 0
 
     def abandon(self) -> None:
         """The client is gone."""
@@ -171,7 +172,7 @@ class Heads:
     """Heads of answers; what does not change within a second is put together once."""
 
     def __init__(self) -> None:
-        self._prefixes: dict[tuple[int, str, bool], bytes] = {}
+        self._prefixes: dict[tuple[object, ...], bytes] = {}
         self._defaults: list[tuple[bytes, bytes]] = []
 
     def head(
@@ -184,21 +185,20 @@ class Heads:
             defaults: uvicorn's headers (the date); a new list every second.
             keep_alive: whether the connection stays open.
         """
-        if defaults is not self._defaults:
+        if defaults is not self._defaults or len(self._prefixes) > MOST_PREFIXES:
             self._prefixes.clear()
             self._defaults = defaults
-        key = response.status, response.content_type, keep_alive
+        key = response.status, response.content_type, response.extra, keep_alive
         prefix = self._prefixes.get(key)
         if prefix is None:
-            prefix = self._prefixes[key] = self._prefix(*key)
-        if response.extra:
-            prefix += b"".join([_line(name, value) for name, value in response.extra])
+            prefix = self._prefixes[key] = self._prefix(response, keep_alive)
         return prefix + b"content-length: %d\r\n\r\n" % len(response.body)
 
-    def _prefix(self, status: int, content_type: str, keep_alive: bool) -> bytes:
-        lines = [STATUS_LINE[status]]
+    def _prefix(self, response: protocol.Response, keep_alive: bool) -> bytes:
+        lines = [STATUS_LINE[response.status]]
         lines += [name + b": " + value + b"\r\n" for name, value in self._defaults]
-        lines.append(_line("content-type", content_type))
+        lines.append(_line("content-type", response.content_type))
+        lines += [_line(name, value) for name, value in response.extra]
         if not keep_alive:
             lines.append(b"connection: close\r\n")
         return b"".join(lines)

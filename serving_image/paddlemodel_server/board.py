@@ -21,6 +21,7 @@ MAX_FRONTS: Final = (
 _CELL_BYTES = 8
 _HEAD_CELLS = 16
 _OWNER_CELLS = 16
+_RUNNING = 1
 _ROW_CELLS = 2 + MAX_OWNERS  # requests admitted, then those in flight at each owner, then `link`
 _ROWS = _HEAD_CELLS + MAX_OWNERS * _OWNER_CELLS
 _CELLS = _ROWS + MAX_FRONTS * _ROW_CELLS
@@ -58,7 +59,7 @@ class OwnerBlock(_Block):
     """What one owner tells; after its death the supervisor clears it."""
 
     state = _Cell(0)
-    running = _Cell(1)  # requests in the current run
+    running = _Cell(_RUNNING)  # requests in the current run
     started_ns = _Cell(2)  # when the current run began; 0 between runs
     busy_ns = _Cell(3)  # all time spent in runs
     load_ms = _Cell(4)  # from start to a loaded model
@@ -106,6 +107,10 @@ class Board(_Block):
     def owner_indexes(self, owners: int) -> range:
         """Where owners may be found, the spare place included."""
         return range(min(owners + 1, MAX_OWNERS))
+
+    def cell_running(self, owner: int) -> int:
+        """The cell that is `running` of an owner, for those who ask at every request."""
+        return self.owner(owner).base + _RUNNING
 
     def cells_in_flight(self, fronts: int, owner: int) -> list[int]:
         """The cells whose sum is `in_flight`, for those who ask at every request."""

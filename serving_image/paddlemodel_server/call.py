@@ -52,19 +52,18 @@ class Call:
         self._seconds = service.settings.timeout_seconds  # from the end of the body
         self._thread: asyncio.Future[Any] | None = None
 
-    def start(self, body: bytes, received: float) -> None:
+    def start(self, head: protocol.Head, body: bytes, received: float) -> None:
         """Begin with the whole body; the deadline counts from `received` (monotonic seconds)."""
-        service, passage = self._service, self._passage
-        label, headers = passage.route, passage.headers
-        passage.received = received
+        service = self._service
+        self._passage.received = received
         try:
             service.dispatcher.admit()
             self._admitted = True
-            if protocol.is_heavy(service.served, label, headers, len(body)):
-                self._shorten(protocol.timeout_seconds(headers))
-                self._in_thread(self._decoded, protocol.parse, service.served, label, headers, body)
+            if protocol.is_heavy(head, len(body)):
+                self._shorten(head.timeout_seconds)
+                self._in_thread(self._decoded, protocol.parse, service.served, head, body)
             else:
-                self._submit(protocol.parse(service.served, label, headers, body))
+                self._submit(protocol.parse(service.served, head, body))
         except Exception as error:  # noqa: BLE001 - the outermost layer: everything becomes an answer
             self._fail(error)
 
@@ -89,7 +88,7 @@ class Call:
         service, passage = self._service, self._passage
         passage.decoded = time.monotonic()
         self._shorten(request.timeout_seconds)
-        service.metrics.stage("decode", passage.decoded - passage.received)
+        service.metrics.decode.observe(passage.decoded - passage.received)
         self._request = request
         self._pending = service.dispatcher.submit(
             request.arrays, passage.received, self._seconds, passage.request_id, self._settled
@@ -128,7 +127,7 @@ class Call:
     def _encoded(self, response: protocol.Response) -> None:
         passage = self._passage
         passage.encoded = time.monotonic()
-        self._service.metrics.stage("encode", passage.encoded - passage.settled)
+        self._service.metrics.encode.observe(passage.encoded - passage.settled)
         self._finish(response)
 
     def _shorten(self, seconds: float | None) -> None:

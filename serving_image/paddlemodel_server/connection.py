@@ -10,31 +10,26 @@ from typing import Any, ClassVar
 import httptools
 
 from paddlemodel_server import head, metrics, patience, protocol
-from paddlemodel_server.asgi import AsgiProtocol, desert
-from paddlemodel_server.ask import Ask, Heads
-from paddlemodel_server.lane import Lane
+from paddlemodel_server.asgi import desert
+from paddlemodel_server.ask import Ask
+from paddlemodel_server.repeats import Repeat, Repeats
+from paddlemodel_server.writing import WritingProtocol
 
 MAX_PIPELINED = 64  # requests of one connection that may wait for the answer to an earlier one
-_JOIN_BYTES = 64 * 1024  # up to here an answer's head and body are copied into one write
 
 
-class GuardedProtocol(AsgiProtocol):
+class GuardedProtocol(WritingProtocol):
     """One connection. Its requests are answered one after the other, in order."""
 
-    lane: ClassVar[Lane]
-    limits: ClassVar[patience.Limits]
     crowd: ClassVar[patience.Crowd]
-    heads: ClassVar[Heads]
+    repeats: ClassVar[Repeats]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._awaits = "head"  # what the parser is in: "head", "body" or "" for neither
         self._read_bytes = 0  # of the current read
         self._fruitless = 0  # bytes of reads that have neither begun a request nor brought a part of a body
         self._serving: Any = None  # the cycle whose answer is next
-        self._deaf = False  # refused: what still comes is not looked at
         self._plain_head = b""  # of a request that offered an upgrade, without the offer
-        self._closing = False  # the last answer is given
         self.owed = patience.Owed(self.loop, self._late)
 
     def connection_made(self, transport: Any) -> None:
@@ -60,13 +55,31 @@ class GuardedProtocol(AsgiProtocol):
         """Parse, then look at what the client still owes."""
         if self._deaf:
             return
+        alone = self._awaits_request()
+        if alone and (repeat := self.repeats.find(data)):
+            self._again(repeat)
+            return
         self._read_bytes = len(data)
         self._fruitless += len(data)
         self._feed(data)
+        if alone and type(self.cycle) is Ask and (known := self.cycle.repeatable):
+            self.repeats.learn(data, known)
         if self._fruitless > head.MOST_BYTES and self._awaits and not self._deaf:
             part = "head" if self._awaits == "head" else "trailer"
             self._refuse(431, f"The request's {part} is too large.")
         self._look()
+
+    def _awaits_request(self) -> bool:
+        """Whether the parser stands between two requests, and no answer is owed."""
+        between = not self._awaits or (self._awaits == "head" and self.headers is None)
+        return between and not self.pipeline and self._is_answered() and not self.flow.write_paused
+
+    def _again(self, repeat: Repeat) -> None:
+        """Take in a whole request past the parser."""
+        self._awaits = ""
+        self.owed.nothing()
+        self.cycle = self._serving = ask = Ask(self, repeat.head.route, repeat.head.headers, keep_alive=True)
+        ask.take(*repeat)
 
     def _feed(self, data: bytes) -> None:
         try:
@@ -78,11 +91,6 @@ class GuardedProtocol(AsgiProtocol):
                 self._feed(plain + data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(400, "The request is not valid HTTP.")
-
-    def pause_writing(self) -> None:
-        """The client reads more slowly than it is answered: for how long is limited."""
-        super().pause_writing()
-        self.owed.wait("reading", self.limits.body_seconds)
 
     def resume_writing(self) -> None:
         """It has read."""
@@ -142,7 +150,7 @@ class GuardedProtocol(AsgiProtocol):
             headers = protocol.joined(self.headers)
         keep_alive = self.parser.should_keep_alive() and version != "1.0"
         ask = Ask(self, label, headers, keep_alive=keep_alive)
-        ask.check_head(self.lane.service)
+        ask.read_head(self.lane.service)
         self._enqueue(ask)
 
     def _fault(self, version: str) -> tuple[int, str] | None:
@@ -212,36 +220,6 @@ class GuardedProtocol(AsgiProtocol):
             self.flow.resume_reading()  # the last one's body may not be whole yet
             self._look()
 
-    def write(self, response: protocol.Response, *, keep_alive: bool) -> None:
-        """Write an answer, and close the connection where it is the last one."""
-        top = self.heads.head(response, self.server_state.default_headers, keep_alive)
-        if len(response.body) <= _JOIN_BYTES:
-            self.send(top + response.body, last=not keep_alive)
-        else:
-            self.send(top, response.body, last=not keep_alive)
-
-    def _drop_pipeline(self) -> None:
-        for cycle, _ in self.pipeline:
-            if isinstance(cycle, Ask):
-                cycle.release()
-        self.pipeline.clear()
-
-    def send(self, *parts: bytes, last: bool = False) -> None:
-        """Write bytes, in order with all others of this connection."""
-        then = None
-        if last:
-            self._deaf = self._closing = True
-            self._drop_pipeline()
-            midway = self._awaits == "body" or (self._awaits == "head" and self.headers is not None)
-            then = self._linger if midway else self.transport.close
-        self.lane.service.dispatcher.burst.write(self.transport, parts, then)
-
-    def _linger(self) -> None:
-        """Let a client send the rest: closing the socket on it could cost it the answer."""
-        self.transport.write_eof()
-        self.flow.resume_reading()
-        self.owed.wait("rest", patience.LINGER_SECONDS)
-
     def _look(self) -> None:
         """Set what the client owes us now; nothing as long as we owe it an answer."""
         if self.flow.write_paused or self._closing or self.transport.is_closing():
@@ -270,10 +248,6 @@ class GuardedProtocol(AsgiProtocol):
             self._flush()
         else:
             self._refuse(408, f"The request's {what} did not arrive in time.")
-
-    def _flush(self) -> None:
-        """A closed connection is gone once the client has read what is left; for how long is limited."""
-        self.owed.wait("reading", self.limits.body_seconds)
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer what is no acceptable request when its turn comes, and listen no longer."""

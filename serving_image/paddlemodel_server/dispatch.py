@@ -82,6 +82,7 @@ class Dispatcher:
         self._in_flight = [board.cells_in_flight(rows, owner) for owner in indexes]
         self._blocks = [board.owner(owner) for owner in indexes]
         self._links: dict[int, Link] = {}
+        self._running: list[int] = []  # the cells that say how many requests each linked owner runs
         self._changed = asyncio.Event()  # there is a link more or less
         size = slots.slot_bytes(settings.max_request_bytes)
         # More than may wait: a client that leaves is out of the queue at once, but its slot is its owner's
@@ -115,6 +116,7 @@ class Dispatcher:
 
     def _tell(self) -> None:
         self._changed.set()
+        self._running = [self._board.cell_running(owner) for owner in self._links]
         self._row.link = boards.LINKED if self._links else boards.UNLINKED
 
     async def close(self) -> None:
@@ -133,8 +135,8 @@ class Dispatcher:
         cells, capacity, waiting = self._board.cells, self._queue_size, 0
         if not self._links:
             raise NotReadyError
-        for owner in self._links:
-            capacity += self._blocks[owner].running or 1
+        for cell in self._running:
+            capacity += cells[cell] or 1
         for cell in self._admitted:
             waiting += cells[cell]
         if waiting >= capacity or not self._free:
@@ -225,6 +227,8 @@ class Dispatcher:
                 if state == boards.RETIRING:
                     retiring = owner
                 continue
+            if len(self._links) == 1:
+                return owner
             count = 0
             for cell in self._in_flight[owner]:
                 count += cells[cell]

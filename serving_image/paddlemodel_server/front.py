@@ -4,6 +4,7 @@ The supervisor starts `python -m paddlemodel_server.front`. The application is i
 that the fronts share its memory.
 """
 
+import gc
 import logging
 import os
 import sys
@@ -133,6 +134,8 @@ def main() -> None:
     board = Board(runtime.board_fd)
     lane = Lane(settings, runtime)
     guard(lane, board, settings)
+    gc.collect()
+    gc.freeze()  # Flask's and numpy's objects stay: looking through them would hold requests up
     Fronts(settings, runtime, board, lane).run()
 
 

@@ -26,10 +26,10 @@ logger = logging.getLogger(__name__)
 class Passage:
     """One inference request on its way through a front; times are monotonic seconds, 0 where not reached."""
 
-    __slots__ = (
-        "batch_seconds", "began", "decoded", "encoded", "error", "headers", "named", "owner", "received",
-        "request_id", "route", "run_began", "run_seconds", "settled",
-    )  # fmt: skip
+    received = decoded = settled = encoded = 0.0
+    run_began = batch_seconds = run_seconds = 0.0  # of its run, where an owner told them
+    owner = -1
+    error: Exception | None = None  # what went wrong
 
     def __init__(self, route: str, headers: Mapping[str, str]) -> None:
         self.route = route
@@ -37,11 +37,6 @@ class Passage:
         self.named = identify(headers)  # None: the client sent no id, so the answer has none either
         self.request_id = self.named.request_id if self.named else made()
         self.began = time.monotonic()
-        self.received = self.decoded = self.settled = self.encoded = 0.0
-        # Of its run, where an owner told them.
-        self.run_began = self.batch_seconds = self.run_seconds = 0.0
-        self.owner = -1
-        self.error: Exception | None = None  # what went wrong
 
     @property
     def identity(self) -> Identity:

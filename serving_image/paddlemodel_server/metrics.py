@@ -53,7 +53,10 @@ class Front:
         cells[PID] = os.getpid()
         self._routes = {route: at_route(cells, n) for n, route in enumerate([*routes, OTHER])}
         self._statuses = {status: number for number, status in enumerate(STATUSES)}
-        self._stages = _stages(cells, FRONT_STAGES_AT, FRONT_STAGES)
+        stages = _stages(cells, FRONT_STAGES_AT, FRONT_STAGES)
+        self.decode, self.encode = (
+            stages[name] for name in FRONT_STAGES
+        )  # seconds that a request spent in each
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer.
@@ -66,10 +69,6 @@ class Front:
         at, durations = self._routes.get(route) or self._routes[OTHER]
         self._row[at + self._statuses.get(status, len(STATUSES) - 1)] += 1
         durations.observe(seconds)
-
-    def stage(self, stage: str, seconds: float) -> None:
-        """Count the time that a request spent in a stage of the front: decode or encode."""
-        self._stages[stage].observe(seconds)
 
 
 class Owner:

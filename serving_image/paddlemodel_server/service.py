@@ -88,9 +88,9 @@ class Service:
         self.threads.shutdown(wait=False, cancel_futures=True)
         await self.journal.close()
 
-    def answer_from_thread(self, passage: Passage, body: bytes) -> protocol.Response:
+    def answer_from_thread(self, passage: Passage, head: protocol.Head, body: bytes) -> protocol.Response:
         """Answer one inference request, whose head and size have been checked, for a door in a thread."""
         answer: Future[protocol.Response] = Future()
         call = Call(self, passage, answer.set_result)
-        self.loop.call_soon_threadsafe(call.start, body, time.monotonic())
+        self.loop.call_soon_threadsafe(call.start, head, body, time.monotonic())
         return answer.result()

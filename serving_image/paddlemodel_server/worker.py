@@ -10,6 +10,7 @@ from paddlemodel_server.ask import Heads
 from paddlemodel_server.board import Board
 from paddlemodel_server.connection import GuardedProtocol
 from paddlemodel_server.lane import Lane
+from paddlemodel_server.repeats import Repeats
 from paddlemodel_server.runtime import die_with_parent
 from paddlemodel_server.settings import Settings
 
@@ -46,3 +47,4 @@ def guard(lane: Lane, board: Board, settings: Settings) -> None:
     GuardedProtocol.limits = patience.Limits(settings.head_timeout_seconds, settings.body_timeout_seconds)
     GuardedProtocol.crowd = patience.Crowd(patience.most_connections(settings.max_connections))
     GuardedProtocol.heads = Heads()
+    GuardedProtocol.repeats = Repeats()

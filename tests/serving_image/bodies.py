@@ -71,6 +71,6 @@ ENCODINGS: dict[str, Callable[[bytes], bytes]] = {
 def parsed(route: str, headers: dict[str, str], text: bytes, model: Served | None = None) -> protocol.Request:
     """As both doors do it."""
     model = model or served()
-    protocol.check_head(model, route, headers)
-    protocol.is_heavy(model, route, headers, len(text))
-    return protocol.parse(model, route, headers, text)
+    head = protocol.read_head(model, route, headers)
+    protocol.is_heavy(head, len(text))
+    return protocol.parse(model, head, text)

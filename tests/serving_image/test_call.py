@@ -43,15 +43,15 @@ def test_the_deadline_holds_for_work_in_threads(monkeypatch: pytest.MonkeyPatch,
                     leave=lambda: count("admitted", -1),
                     submit=lambda *_: count("submitted"),
                 ),
-                metrics=SimpleNamespace(stage=lambda *_: None),
+                metrics=SimpleNamespace(decode=SimpleNamespace(observe=lambda _: None)),
                 loop=asyncio.get_running_loop(),
                 threads=threads,
             )
             answer: asyncio.Future[protocol.Response] = service.loop.create_future()
-            passage = Passage(protocol.INFER, {"content-encoding": "gzip", "x-request-timeout": "0.05"})
-            Call(cast("Service", service), passage, answer.set_result).start(
-                gzip.compress(body()), time.monotonic()
-            )
+            headers = {"content-encoding": "gzip", "x-request-timeout": "0.05"}
+            call = Call(cast("Service", service), Passage(protocol.INFER, headers), answer.set_result)
+            head = protocol.read_head(service.served, protocol.INFER, headers)
+            call.start(head, gzip.compress(body()), time.monotonic())
             response = await asyncio.wait_for(answer, 60)
             gate.set()  # only now: the answer came before the work was done
         await asyncio.sleep(0)  # what the thread has said is heard now

@@ -99,7 +99,7 @@ def test_a_bomb_costs_no_memory() -> None:
     packer = zlib.compressobj(9)
     bomb = b"".join(packer.compress(bytes(1 << 24)) for _ in range(64)) + packer.flush()
     assert len(bomb) < 2 << 20
-    assert protocol.is_heavy(SERVED, INFER, {"content-encoding": "deflate"}, 10)
+    assert protocol.is_heavy(protocol.read_head(SERVED, INFER, {"content-encoding": "deflate"}), 10)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(ServingError) as refusal:
         content.inflated(bomb, "deflate", 1_000_000)
@@ -136,7 +136,7 @@ def test_the_shorter_deadline_wins(header: str | None, parameter: int | None, se
 @pytest.mark.parametrize("header", ["0", "-1", "nan", "inf", "soon", "", "1_0", "1" * 40])
 def test_a_wrong_deadline_is_refused_before_the_body(header: str) -> None:
     with pytest.raises(ServingError, match="expected seconds above 0") as refusal:
-        protocol.check_head(SERVED, PREDICT, {"x-request-timeout": header})
+        protocol.read_head(SERVED, PREDICT, {"x-request-timeout": header})
     assert refusal.value.status == 400
 
 
@@ -234,14 +234,14 @@ def test_a_head_is_refused_before_its_body(
     model: Any, route: str, headers: dict[str, str], status: int, message: str
 ) -> None:
     with pytest.raises(ServingError) as refusal:
-        protocol.check_head(model, route, headers)
+        protocol.read_head(model, route, headers)
     assert refusal.value.status == status
     assert refusal.value.message.startswith(message)
 
 
 @pytest.mark.parametrize("length", ["²", "٣", "9" * 5000, "-1", ""])
 def test_a_length_that_is_none_is_left_to_the_http_parser(length: str) -> None:
-    protocol.check_head(ONE, INFER, {"content-length": length})
+    protocol.read_head(ONE, INFER, {"content-length": length})
 
 
 @pytest.mark.parametrize(
@@ -261,4 +261,4 @@ def test_what_takes_long_leaves_the_event_loop(
     route: str, headers: dict[str, str], size: int, *, heavy: bool
 ) -> None:
     """Bytes are not copied, so only the size of what must be read as text counts."""
-    assert protocol.is_heavy(ONE, route, headers, size) is heavy
+    assert protocol.is_heavy(protocol.read_head(ONE, route, headers), size) is heavy

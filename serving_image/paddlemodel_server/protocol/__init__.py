@@ -16,8 +16,18 @@ from paddlemodel_server.protocol.answers import (
     server_metadata,
 )
 from paddlemodel_server.protocol.content import joined, timeout_seconds
-from paddlemodel_server.protocol.inference import check_head, check_size, is_heavy, parse, refusal, render
-from paddlemodel_server.protocol.request import JSON, NPY, OCTETS, Array, Headers, Request, Served, Wanted
+from paddlemodel_server.protocol.inference import check_size, is_heavy, parse, read_head, refusal, render
+from paddlemodel_server.protocol.request import (
+    JSON,
+    NPY,
+    OCTETS,
+    Array,
+    Head,
+    Headers,
+    Request,
+    Served,
+    Wanted,
+)
 from paddlemodel_server.protocol.routes import (
     INFER,
     INFERENCE,
@@ -42,6 +52,7 @@ __all__ = [
     "V1",
     "VERSION",
     "Array",
+    "Head",
     "Headers",
     "Kind",
     "Request",
@@ -51,7 +62,6 @@ __all__ = [
     "Wanted",
     "alive",
     "as_json",
-    "check_head",
     "check_name",
     "check_size",
     "fault",
@@ -62,6 +72,7 @@ __all__ = [
     "model_readiness",
     "models",
     "parse",
+    "read_head",
     "readiness",
     "refusal",
     "render",

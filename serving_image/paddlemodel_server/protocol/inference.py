@@ -5,7 +5,10 @@ Each function picks the form of the request; the forms have a file each.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 from urllib.parse import quote
+
+import numpy as np
 
 from paddlemodel_server import decode, encode
 from paddlemodel_server.errors import (
@@ -16,7 +19,17 @@ from paddlemodel_server.errors import (
 )
 from paddlemodel_server.protocol import content, raw, tensors, v1, v2
 from paddlemodel_server.protocol.answers import Response, as_json
-from paddlemodel_server.protocol.request import JSON, NPY, OCTETS, Array, Headers, Request, Served
+from paddlemodel_server.protocol.request import (
+    JSON,
+    NPY,
+    OCTETS,
+    Array,
+    Expected,
+    Head,
+    Headers,
+    Request,
+    Served,
+)
 from paddlemodel_server.protocol.routes import INFER, PREDICT, V1
 from paddlemodel_server.task import ImageClassification
 
@@ -34,21 +47,28 @@ _TEXTS = frozenset(
 _TENSOR_MEDIA = (JSON, OCTETS, NPY)
 
 
-def check_head(served: Served, route: str, headers: Headers) -> None:
-    """Refuse what can be refused before the body is read."""
+def read_head(served: Served, route: str, headers: Headers) -> Head:
+    """Read a head, and refuse what can be refused before the body is read."""
     length = headers.get("content-length", "")
     limit = served.max_request_bytes
     if len(length) < 20 and length.isascii() and length.isdigit() and int(length) > limit:
         raise RequestTooLargeError(f"The body has {int(length)} bytes; at most {limit} are allowed.")
-    content.encoding(headers)
-    content.timeout_seconds(headers)
-    content.json_size(headers)
-    form = _form(served, route, headers)
+    encoding, timeout_seconds = content.encoding(headers), content.timeout_seconds(headers)
+    json_size, form = content.json_size(headers), _form(served, route, headers)
     if form in {_OCTETS, _NPY}:
         raw.only_input(served, OCTETS if form == _OCTETS else NPY)
     elif raw.SHAPE_HEADER in headers:
         raise BadRequestError(f"X-Tensor-Shape belongs to a body of {OCTETS}; other bodies say their shape.")
-    _answer_media(served, route, headers)
+    media = _answer_media(served, route, headers)
+    return Head(
+        route=route,
+        headers=headers,
+        form=form,
+        encoding=encoding,
+        json_size=json_size,
+        timeout_seconds=timeout_seconds,
+        media=media if route == V1 or (route == PREDICT and form != _V2) else None,
+    )
 
 
 def check_size(served: Served, size: int) -> None:
@@ -57,44 +77,47 @@ def check_size(served: Served, size: int) -> None:
         raise RequestTooLargeError(f"The body is larger than the {served.max_request_bytes} bytes allowed.")
 
 
-def is_heavy(served: Served, route: str, headers: Headers, size: int) -> bool:
-    """Whether parsing takes so long that the event loop should not do it; of a head that was checked."""
-    if headers.get("content-encoding") is not None:
+def is_heavy(head: Head, size: int) -> bool:
+    """Whether parsing a body takes so long that the event loop should not do it."""
+    if head.encoding is not None:
         return True
-    form = _form(served, route, headers)
-    if form == _OCTETS:
+    if head.form == _OCTETS:
         return False
-    json_size = content.json_size(headers)
-    return form == _IMAGE or (size if json_size is None else json_size) > INLINE_BYTES
+    return head.form == _IMAGE or (size if head.json_size is None else head.json_size) > INLINE_BYTES
 
 
-def parse(served: Served, route: str, headers: Headers, body: bytes) -> Request:
-    """Turn a body into validated tensors; of a head that was checked."""
-    encoding = content.encoding(headers)
-    if encoding is not None:
-        body = content.inflated(body, encoding, served.max_request_bytes)
-    form = _form(served, route, headers)
-    if form == _V2:
-        request = v2.parse(served, body, content.json_size(headers))
-    elif form == _V1:
-        request = v1.parse(served, body)
-    elif form == _OCTETS:
-        expected = raw.only_input(served, OCTETS)
-        request = Request(arrays=[raw.from_octets(body, expected, headers.get(raw.SHAPE_HEADER))])
-        if route == INFER:
-            request.outputs = served.all_binary
-    elif form == _NPY:
-        request = Request(arrays=[raw.from_npy(body, raw.only_input(served, NPY))])
-    else:
-        request = Request(arrays=[decode.image(body, served.image)])  # type: ignore[arg-type]  # the form says it
-    seconds = content.timeout_seconds(headers)
+def parse(served: Served, head: Head, body: bytes) -> Request:
+    """Turn a body into validated tensors."""
+    if head.encoding is not None:
+        body = content.inflated(body, head.encoding, served.max_request_bytes)
+    request = _request(served, head, body)
+    seconds = head.timeout_seconds
     if seconds is not None:
         request.timeout_seconds = min(seconds, request.timeout_seconds or seconds)
-    if "accept" in headers:
-        request.media = _answer_media(served, route, headers, request)
-        if route == PREDICT and request.id is not None and request.media != JSON and not request.binary:
+    if head.media is not None:
+        request.media = head.media
+    elif "accept" in head.headers:
+        request.media = _answer_media(served, head.route, head.headers, request)
+        if head.route == PREDICT and request.id is not None and request.media != JSON and not request.binary:
             raise BadRequestError(f"An answer of one tensor has no id; leave it out, or accept {JSON}.")
     return request
+
+
+def _request(served: Served, head: Head, body: bytes) -> Request:
+    form = head.form
+    if form == _V2:
+        return v2.parse(served, body, head.json_size)
+    if form == _V1:
+        return v1.parse(served, body)
+    if form == _OCTETS:
+        expected = raw.only_input(served, OCTETS)
+        request = Request(arrays=[raw.from_octets(body, expected, head.headers.get(raw.SHAPE_HEADER))])
+        if head.route == INFER:
+            request.outputs = served.all_binary
+        return request
+    if form == _NPY:
+        return Request(arrays=[raw.from_npy(body, raw.only_input(served, NPY))])
+    return Request(arrays=[decode.image(body, served.image)])  # type: ignore[arg-type]  # the form says it
 
 
 def _form(served: Served, route: str, headers: Headers) -> str:
@@ -160,7 +183,7 @@ def render(served: Served, route: str, request: Request, outputs: Sequence[Array
         if isinstance(served.task, ImageClassification):
             activation = served.task.activation
             softmax = activation == "Softmax" or (activation == "Auto" and not served.probabilities())
-            scores = tensors.meant(outputs[0], next(iter(served.outputs.values())))
+            scores = tensors.meant(outputs[0], served.in_order[0])
             answer = encode.classes(scores, served.task, served.labels, softmax=softmax)
             return as_json(answer | {"model": served.name})
         if request.media != JSON and not request.binary:
@@ -174,19 +197,23 @@ def render(served: Served, route: str, request: Request, outputs: Sequence[Array
 
 def _tensor(served: Served, request: Request, outputs: Sequence[Array]) -> Response:
     """One output as the whole body: the first that was asked for, else the model's first."""
-    names = list(served.outputs)
-    at = names.index(request.outputs[0].name) if request.outputs else 0
-    array = outputs[at]
+    at = 0
+    if request.outputs:
+        at = list(served.outputs).index(request.outputs[0].name)
+    array, expected = outputs[at], served.in_order[at]
     body = tensors.to_bytes(array) if request.media == OCTETS else raw.to_npy(array)
-    return Response(body=body, content_type=request.media, extra=_described(served, at, array))
+    extra = _described(expected, array.dtype, array.shape)
+    return Response(body=body, content_type=request.media, extra=extra)
 
 
-def _described(served: Served, at: int, array: Array) -> tuple[tuple[str, str], ...]:
-    expected = list(served.outputs.values())[at]
+@lru_cache(maxsize=1024)
+def _described(
+    expected: Expected, dtype: np.dtype[Any], shape: tuple[int, ...]
+) -> tuple[tuple[str, str], ...]:
     return (
         ("X-Tensor-Name", _header_value(expected.name)),
-        ("X-Tensor-Datatype", v2.datatype(expected, array)),
-        ("X-Tensor-Shape", ",".join(map(str, array.shape))),
+        ("X-Tensor-Datatype", v2.datatype(expected, dtype)),
+        ("X-Tensor-Shape", ",".join(map(str, shape))),
     )
 
 

@@ -22,6 +22,19 @@ NPY = "application/x-npy"
 
 
 @dataclass(slots=True, kw_only=True)
+class Head:
+    """What the head of an inference request says, checked; requests with equal heads may share one."""
+
+    route: str
+    headers: Headers
+    form: str  # how the tensors are sent
+    encoding: str | None  # the body's compression
+    json_size: int | None  # bytes of the JSON, where binary tensors follow
+    timeout_seconds: float | None  # the client's own deadline
+    media: str | None  # what to answer with; None: the body has a say
+
+
+@dataclass(slots=True, kw_only=True)
 class Wanted:
     """An output that the client asked for."""
 
@@ -100,6 +113,11 @@ class Served:
     def outputs(self) -> dict[str, Expected]:
         """The model's outputs by name, in its order."""
         return {tensor.name: Expected(tensor) for tensor in self.model.outputs}
+
+    @cached_property
+    def in_order(self) -> tuple[Expected, ...]:
+        """The outputs as Paddle gives them."""
+        return tuple(self.outputs.values())
 
     @cached_property
     def only_input(self) -> Expected | None:

@@ -152,7 +152,7 @@ def from_bytes(data: Any, shape: Shape, expected: Expected) -> Array:
             raise BadRequestError(
                 f"Input {expected.name} has the byte {found[at]} at position {at}; expected BOOL, 0 or 1."
             )
-    return np.frombuffer(data, dtype).reshape(shape)
+    return np.ndarray(shape, dtype, data)
 
 
 def to_bytes(array: Array) -> bytes:
@@ -181,6 +181,7 @@ def shape_json(shape: Shape) -> bytes:
     return orjson.dumps(shape)
 
 
+@lru_cache(maxsize=1024)
 def implied_shape(size: int, expected: Expected) -> Shape | None:
     """The shape of so many bytes, where the model leaves at most one dimension open; else None."""
     shape, at = expected.shape, expected.open_at

@@ -8,6 +8,7 @@ https://github.com/triton-inference-server/server/blob/main/docs/protocol/extens
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import orjson
 
 from paddlemodel_server.errors import BadRequestError
@@ -223,15 +224,15 @@ def _head(expected: Expected, array: Array) -> bytes:
     """Name, datatype and shape; Paddle may answer in another dtype than its program says."""
     if array.dtype == expected.dtype:
         return expected.dumped + tensors.shape_json(array.shape)
-    named = orjson.dumps({"name": expected.name, "datatype": datatype(expected, array)})[:-1]
+    named = orjson.dumps({"name": expected.name, "datatype": datatype(expected, array.dtype)})[:-1]
     return named + b',"shape":' + tensors.shape_json(array.shape)
 
 
-def datatype(expected: Expected, array: Array) -> str:
+def datatype(expected: Expected, found: np.dtype[Any]) -> str:
     """The datatype of what Paddle really answered."""
-    if array.dtype == expected.dtype:
+    if found == expected.dtype:
         return expected.datatype
-    return _DATATYPES.get(array.dtype.name, array.dtype.name.upper())
+    return _DATATYPES.get(found.name, found.name.upper())
 
 
 def metadata(name: str, model: Model) -> Json:
