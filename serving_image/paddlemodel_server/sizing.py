@@ -14,9 +14,9 @@ from paddlemodel_server.settings import Settings
 UNLIMITED = 4  # CPUs: without a limit a big node would otherwise get one copy of the model per core
 MOST_OWNERS: Final = 64
 MOST_FRONTS: Final = 8
-# CPU seconds of a small request: the front's is the engine's target, the owner's beside the run an estimate.
-FRONT_SECONDS = 60e-6
-OWNER_SECONDS = 15e-6
+# CPU seconds of a small request, raw or in JSON, at 32 connections on two busy cores: docs/benchmarks.md.
+FRONT_SECONDS = 40e-6
+OWNER_SECONDS = 15e-6  # beside the run
 FRONT_BYTES = 128 * 1024 * 1024  # a front with some large bodies at hand; about 70 MB when idle
 SHARE_OF_BODIES = 0.125  # of memory; a JSON body can grow fourfold as tensors, so this may become half of it
 SHARE_OF_MEMORY = 0.9  # the rest is for slots, sockets and the page cache that a run needs
@@ -83,9 +83,10 @@ def at_first(settings: Settings, sizes: Sizes) -> Choice:
 def choose(settings: Settings, sizes: Sizes, measured: Measured, memory: int) -> Choice:
     """Choose the process counts for a model; what the user set wins.
 
-    On CPU the cores are shared out as the work is: a request is taken to cost a front 60 microseconds, and an
-    owner 15 beside the run. A model of microseconds needs one owner and more fronts, a convolutional network
-    of milliseconds one owner per core.
+    On CPU the cores are shared out as the work is: a request is taken to cost a front 40 microseconds, and an
+    owner 15 beside the run. A model of microseconds gets fronts for most cores, a convolutional network of
+    milliseconds one owner per core. More processes than cores would only wake each other: with a second
+    front on two cores a small request was measured to cost a fifth more.
 
     Args:
         settings: the user's wish.
@@ -102,7 +103,7 @@ def choose(settings: Settings, sizes: Sizes, measured: Measured, memory: int) ->
         share = cost / (cost + FRONT_SECONDS)
         # Half up: Python's round() would send a half to the even number.
         owners = max(1, min(sizes.owners, math.floor(sizes.owners * share + 0.5)))
-        fronts = max(first.fronts, min(sizes.fronts, math.ceil(sizes.fronts * (1 - share))))
+        fronts = max(first.fronts, math.floor(sizes.fronts * (1 - share) + 0.5))
         because = f"the owners' share of a request's work is {share:.0%}"
     owners, fronts = settings.owners or owners, settings.fronts or fronts
     room = int((memory * SHARE_OF_MEMORY - fronts * FRONT_BYTES) // max(1, measured.owner_bytes))

@@ -58,7 +58,7 @@ def test_two_processes_of_a_kind_add_up(runtime: Runtime, page: scrape.Page) -> 
     fronts[0].answered("infer", 200, 0.003)
     fronts[1].answered("infer", 200, 0.3)
     fronts[1].answered("infer", 504, 40)
-    fronts[0].stage("decode", 0.0003)
+    fronts[0].decode.observe(0.0003)
     owners = [metrics.Owner(runtime.counters_fd, index) for index in (0, 1)]
     owners[0].ran(3, [0.01, 0.02], 0.001, 0.5)
     owners[1].ran(8, [0.0], 0.002, 0.25)

@@ -41,17 +41,18 @@ MLP, CONVNET, MIDDLING, UNTIMED = 1e-6, 8e-3, 60e-6, None
 @pytest.mark.parametrize(
     ("settings", "cpus", "row_seconds", "owner_mib", "memory_mib", "expected"),
     [
-        pytest.param({}, 2, MLP, 200, 4096, (2, 1), id="a-tiny-model-needs-one-owner-and-more-fronts"),
-        pytest.param({}, 8, MLP, 200, 4096, (7, 2), id="a-tiny-model-on-eight"),
+        pytest.param({}, 2, MLP, 200, 4096, (1, 1), id="a-tiny-model-needs-as-much-front-as-owner"),
+        pytest.param({}, 4, MLP, 200, 4096, (3, 1), id="a-tiny-model-on-four-has-more-fronts"),
+        pytest.param({}, 8, MLP, 200, 4096, (6, 2), id="a-tiny-model-on-eight"),
         pytest.param({}, 2, CONVNET, 200, 4096, (1, 2), id="a-convnet-needs-an-owner-per-core"),
         pytest.param({}, 8, CONVNET, 200, 4096, (2, 8), id="a-convnet-on-eight"),
-        pytest.param({}, 4, MIDDLING, 200, 4096, (2, 2), id="in-between"),
+        pytest.param({}, 4, MIDDLING, 200, 4096, (1, 3), id="in-between"),
         pytest.param({}, 1, MLP, 200, 4096, (1, 1), id="one-core"),
         pytest.param({}, 2, UNTIMED, 200, 4096, (1, 2), id="nothing-timed"),
         pytest.param({}, 8, CONVNET, 1000, 4096, (2, 3), id="memory-for-three-copies"),
         pytest.param({}, 8, CONVNET, 9000, 4096, (2, 1), id="memory-for-none-is-still-one"),
         pytest.param({"owners": 8}, 8, CONVNET, 1000, 4096, (2, 8), id="what-is-set-wins-over-memory"),
-        pytest.param({"owners": 2}, 2, MLP, 200, 4096, (2, 2), id="owners-set"),
+        pytest.param({"owners": 2}, 2, MLP, 200, 4096, (1, 2), id="owners-set"),
         pytest.param({"fronts": 1}, 2, MLP, 200, 4096, (1, 1), id="fronts-set"),
         pytest.param(
             {"device": "gpu"}, 4, MLP, 200, 4096, (2, 2), id="an-owner-per-gpu-whatever-was-measured"
