@@ -18,7 +18,7 @@ _UNKNOWN_TO_PIR = re.compile(
     r"\w+ does not exist\.\s*\[Hint: Expected attributes"
 )
 _DAMAGED = re.compile(
-    r"Cannot read tensor desc|Not allowed to load partial data|model file is complete or damaged|"
+    r"Cannot (?:read|parse) tensor desc|Not allowed to load partial data|model file is complete or damaged|"
     r"maybe the loaded file is not a paddle model"
 )
 
