@@ -28,6 +28,7 @@ def lane(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
         fronts=2,
         owners=2,
         queue_size=CLIENTS + VANISHING * VANISHES,
+        timeout_seconds=60,  # as long as the clients wait
     ) as running:
         yield running
 
