@@ -24,7 +24,9 @@ def for_nodes(state: State, count: int) -> None:
     """Until every kubelet reports its node Ready."""
     path = "jsonpath={.items[*].status.conditions[?(@.type=='Ready')].status}"
     ready = ["True"] * count
-    until(state, "the node", ("get", "nodes", "-o", path), lambda answer: answer.split() == ready, seconds=180)
+    until(
+        state, "the node", ("get", "nodes", "-o", path), lambda answer: answer.split() == ready, seconds=180
+    )
 
 
 def until(
