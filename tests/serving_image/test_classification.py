@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from PIL import Image
 
 from tests import bare_predictor
 from tests.models import text_line, trained_model
+from tests.serving_image.command_line import command
 from tests.serving_image.flask_door import flask_door
 from tests.serving_image.servers import Server, serving
 
@@ -52,6 +54,10 @@ def test_a_picture_is_classified_as_the_bare_predictor_does(
         for entry in body["top_k"]:
             assert entry["score"] == pytest.approx(wanted[entry["class_id"]], abs=1e-5)
             assert entry["label"] == {0: "zero", 1: "one"}.get(entry["class_id"])
+        (tmp_path / "cat.png").write_bytes(picture())
+        assert (
+            json.loads(command("predict", server.url, tmp_path / "cat.png"))["class_id"] == body["class_id"]
+        )
         check_other_bodies(server)
         check_flask_door(server)
 

@@ -93,6 +93,15 @@ def test_predict_asks_a_running_server(server: Server, tmp_path: Path) -> None:
     assert np.array_equal(np.load(saved)[doubled["name"]], x * 2 + 1)
 
 
+def test_predict_takes_arrays_by_the_names_of_the_inputs(server: Server, tmp_path: Path) -> None:
+    x = np.array([[1, 2]], np.float32)
+    np.save(tmp_path / "x.npy", x)
+    np.savez(tmp_path / "inputs.npz", x=x)
+    for given in (f"x={tmp_path / 'x.npy'}", tmp_path / "inputs.npz"):
+        answer = json.loads(command("predict", server.url, given, "--json"))
+        assert answer["outputs"][0]["data"] == [3.0, 5.0]
+
+
 def test_predict_reads_a_request_from_standard_input(server: Server) -> None:
     request = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}]}
     done = subprocess.run(

@@ -84,6 +84,19 @@ def test_two_processes_of_a_kind_add_up(runtime: Runtime, page: scrape.Page) -> 
     assert found[f'{stage}_sum{{stage="batch"}}'] == pytest.approx(0.004)
 
 
+def test_memory_that_ran_out_and_the_times_of_the_start_have_their_values(
+    runtime: Runtime, page: scrape.Page
+) -> None:
+    for index in (0, 1):
+        metrics.Owner(runtime.counters_fd, index).out_of_memory()
+    owner = boards.Board(runtime.board_fd).owner(0)
+    owner.load_ms, owner.warmup_ms = 1500, 2250
+    found = samples(page)
+    assert found["paddle_out_of_memory_total"] == 2
+    assert found["paddle_model_load_seconds"] == 1.5
+    assert found["paddle_model_warmup_seconds"] == 2.25
+
+
 COUNT = """
 import os, signal, sys
 from paddlemodel_server import metrics
