@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import pytest
 from paddlemodel_server.board import Board
 
 READY_SECONDS = 90
@@ -84,6 +85,11 @@ class Server:
         (master,) = [process for process in found if process in ours]
         return master, [process for process in found if process != master]
 
+    def connections(self, front: psutil.Process) -> int:
+        """How many clients a front has."""
+        found = front.net_connections("tcp")
+        return len([one for one in found if one.status == "ESTABLISHED" and one.laddr.port == self.port])
+
     def runtime(self) -> dict[str, Any]:
         """What the supervisor handed to its children."""
         found: dict[str, Any] = json.loads(self.processes("front")[0].cmdline()[-1])
@@ -92,6 +98,11 @@ class Server:
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
         return self.process.wait(60)
+
+
+def cannot(why: str) -> BaseException:
+    """What skips a test for want of something on this machine; where everything must be tested, it fails."""
+    return (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(why)
 
 
 @contextmanager

@@ -23,7 +23,8 @@ def limit() -> Iterator[None]:
     """Let this process open as many connections as are wanted; a lower hard limit shows as a skipped test."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < WANTED + 1000:
-        pytest.skip(f"the hard limit of open files is {hard}; {WANTED} connections need {WANTED + 1000}")
+        needed = f"{WANTED} connections need {WANTED + 1000}"
+        raise servers.cannot(f"the hard limit of open files is {hard}; {needed}")
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -34,6 +35,8 @@ def test_idle_connections(exported: Export, tmp_path: Path) -> None:
     with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
         with Load(server, 8) as warm:
             eventually(lambda: warm.answered() > 200, "requests are answered")
+        (front,) = server.fronts()[1]
+        eventually(lambda: server.connections(front) == 0, "the front has parted from them")
         before = footprint(server)
         with ExitStack() as stack:
             idle = [stack.enter_context(ask(server)) for _ in range(WANTED)]

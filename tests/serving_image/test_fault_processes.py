@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from tests.serving_image import load, servers
-from tests.serving_image.load import BODY, INFER, Load
+from tests.serving_image.load import BODY, GROWTH, INFER, Footprint, Load, footprint
 from tests.serving_image.memory_group import memory_group
 from tests.serving_image.servers import Server, eventually, metric
 
@@ -29,9 +29,19 @@ def settled(server: Server) -> None:
     assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
 
 
+def recovered(server: Server, before: Footprint) -> None:
+    """Wait until it is whole again; it has not grown."""
+    settled(server)
+    eventually(lambda: footprint(server).descriptors <= before.descriptors + 2, "no descriptor is left over")
+    after = footprint(server)
+    assert after.processes == before.processes
+    assert after.memory < before.memory + GROWTH
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
 def test_a_dead_owner_is_replaced_and_its_requests_get_503(server: Server, how: signal.Signals) -> None:
     settled(server)
+    held = footprint(server)
     before = {process.pid for process in server.processes("owner")}
     died = metric(server, SIGNALLED)
     with Load(server, 16) as clients:
@@ -47,7 +57,7 @@ def test_a_dead_owner_is_replaced_and_its_requests_get_503(server: Server, how: 
     assert clients.outcomes.lost == clients.outcomes.wrong == []
     assert set(clients.outcomes.statuses) == {200, 503}
     assert set(clients.outcomes.retry_after) == {"1"}
-    settled(server)
+    recovered(server, held)
     assert not before & {process.pid for process in server.processes("owner")}
     assert f'"how": "signal {how.name}"' in server.logged()
     assert metric(server, SIGNALLED) == died + len(before)
@@ -55,6 +65,7 @@ def test_a_dead_owner_is_replaced_and_its_requests_get_503(server: Server, how: 
 
 def test_one_of_two_owners_dies_and_the_pod_stays_ready(server: Server) -> None:
     settled(server)
+    held = footprint(server)
     died = metric(server, SIGNALLED)
     victim = server.processes("owner")[0]
     with Load(server, 8) as clients:
@@ -65,16 +76,17 @@ def test_one_of_two_owners_dies_and_the_pod_stays_ready(server: Server) -> None:
         more = clients.answered()
         eventually(lambda: clients.answered() > more + 100, "the other one goes on")
     assert clients.outcomes.lost == clients.outcomes.wrong == []
-    settled(server)
+    recovered(server, held)
 
 
 def test_a_killed_front_loses_its_connections_and_nothing_else(server: Server) -> None:
     settled(server)
+    held = footprint(server)
     owners = {process.pid for process in server.processes("owner")}
     _, workers = server.fronts()
     with Load(server, 16) as clients:
         eventually(lambda: clients.answered() > 200, "requests are answered")
-        busiest = max(workers, key=lambda worker: connections(server, worker))
+        busiest = max(workers, key=server.connections)
         busiest.kill()
         eventually(lambda: clients.outcomes.lost, "its clients notice")
         eventually(lambda: busiest not in server.fronts()[1], "it is gone")
@@ -84,14 +96,8 @@ def test_a_killed_front_loses_its_connections_and_nothing_else(server: Server) -
     assert len(clients.outcomes.lost) <= 16  # each client once, at most
     assert clients.outcomes.wrong == []
     assert set(clients.outcomes.statuses) == {200}  # the new front listened when it had found the owners
-    settled(server)
+    recovered(server, held)
     assert {process.pid for process in server.processes("owner")} == owners
-
-
-def connections(server: Server, front: psutil.Process) -> int:
-    """How many clients a front has."""
-    found = front.net_connections("tcp")
-    return len([one for one in found if one.status == "ESTABLISHED" and one.laddr.port == server.port])
 
 
 def test_an_owner_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp_path: Path) -> None:
@@ -183,7 +189,7 @@ def test_a_port_that_is_taken_is_one_clear_sentence(exported: Export, tmp_path: 
 def test_a_tiny_shared_memory_volume_is_no_obstacle(exported: Export, tmp_path: Path) -> None:
     """Docker gives 64 MB of /dev/shm, and a pod may have less: here it is one page."""
     if os.geteuid() or not shutil.which("unshare"):
-        pytest.skip("only root may mount another /dev/shm for the server")
+        raise servers.cannot("only root may mount another /dev/shm for the server")
     mount = [
         "unshare",
         "--mount",

@@ -8,7 +8,8 @@ from contextlib import closing, suppress
 import httpx
 import pytest
 
-from tests.serving_image.servers import Server
+from tests.serving_image.load import GROWTH, footprint
+from tests.serving_image.servers import Server, eventually
 
 INFER = "/v2/models/mixed/infer"
 HEAD = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
@@ -105,11 +106,17 @@ def test_a_refused_body_does_not_keep_the_connection(connection: socket.socket) 
 
 
 def test_slow_clients_hold_nobody_up(server: Server) -> None:
+    before = footprint(server)
     slow = [socket.create_connection(("127.0.0.1", server.port)) for _ in range(300)]
     for number, connection in enumerate(slow):
         connection.sendall(HEAD if number % 2 else HEAD + b"Content-Length: 100\r\n\r\n{")
     body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1]}]}
     with httpx.Client(base_url=server.url, timeout=20) as client:
         assert {client.post(INFER, json=body).status_code for _ in range(20)} == {200}
+    held = footprint(server)
+    assert held.processes == before.processes
+    assert held.threads <= before.threads
     for connection in slow:
         connection.close()
+    eventually(lambda: footprint(server).descriptors <= before.descriptors + 2, "all are let go of")
+    assert footprint(server).memory < before.memory + GROWTH
