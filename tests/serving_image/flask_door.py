@@ -33,7 +33,7 @@ def flask_door(server: Server) -> Iterator[int]:
     board = boards.Board(runtime.board_fd)
     settings = Settings.from_env(_environment(server))
     loop = asyncio.new_event_loop()
-    thread = threading.Thread(target=loop.run_forever)
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     row, lock = boards.claim_row(board, runtime.folder)
 
@@ -43,7 +43,7 @@ def flask_door(server: Server) -> Iterator[int]:
     service = asyncio.run_coroutine_threadsafe(join(), loop).result()
     eventually(lambda: service.ready, "the owners are found")
     flask = make_server("127.0.0.1", 0, create_app(service), threaded=True)
-    serving = threading.Thread(target=flask.serve_forever)
+    serving = threading.Thread(target=flask.serve_forever, daemon=True)
     serving.start()
     try:
         yield flask.server_port

@@ -58,8 +58,8 @@ def test_an_owner_that_has_grown_is_replaced_without_a_failed_request(
         eventually(lambda: "sized" in grown.logged(), "the first owner is measured")
         (before,) = (process.pid for process in grown.processes("owner"))
         with Load(grown, 8) as clients, growing(grown):
-            eventually(lambda: metric(grown, RECYCLED) == 1, "the owner is replaced", 60)
-            eventually(lambda: "an owner has left" in grown.logged(), "the old one is gone", 60)
+            eventually(lambda: metric(grown, RECYCLED) == 1, "the owner is replaced", 180)
+            eventually(lambda: "an owner has left" in grown.logged(), "the old one is gone", 180)
             more = clients.answered()
             eventually(lambda: clients.answered() > more + 100, "the new one answers")
         assert (clients.outcomes.lost, clients.outcomes.wrong) == ([], [])
@@ -87,9 +87,9 @@ def test_without_room_for_two_the_pod_is_unready_meanwhile(
             group.limit(1 << 40)  # the server has read it; nobody is to be killed here
             (before,) = (process.pid for process in grown.processes("owner"))
             with Load(grown, 4) as clients, growing(grown):
-                eventually(lambda: not grown.ready(), "the pod is unready", 60)
-                eventually(lambda: metric(grown, RECYCLED) == 1, "the owner is replaced", 60)
-                eventually(grown.ready, "the pod is ready again", 60)
+                eventually(lambda: not grown.ready(), "the pod is unready", 180)
+                eventually(lambda: metric(grown, RECYCLED) == 1, "the owner is replaced", 180)
+                eventually(grown.ready, "the pod is ready again", 180)
                 more = clients.answered()
                 eventually(lambda: clients.answered() > more + 100, "requests are answered")
             assert (clients.outcomes.lost, clients.outcomes.wrong) == ([], [])

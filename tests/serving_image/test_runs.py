@@ -17,6 +17,8 @@ from tests.serving_image.servers import Server, metric, serving, tensor
 
 Export = Callable[[str, str], Path]
 Inputs = dict[str, np.ndarray[Any, Any]]
+TOGETHER = 8  # rows of a run; of the sixteen requests at once, so many wait for each other
+DELAY = 2000  # milliseconds at most
 DATATYPES = {"float32": "FP32", "int64": "INT64"}
 
 
@@ -59,7 +61,9 @@ def test_a_model_that_leaves_rows_out_answers_each_request_with_its_own(
         {"x": ((at + 1) * sign[: 1 + at % 3, None] * np.ones(4)).astype(np.float32)}
         for at, sign in enumerate(signs)
     ]
-    with serving(exported("pir", "masked"), tmp_path, name="masked", max_delay_ms=50) as server:
+    with serving(
+        exported("pir", "masked"), tmp_path, name="masked", max_batch_size=TOGETHER, max_delay_ms=DELAY
+    ) as server:
         (owner,) = server.processes("owner")
         assert metric(server, "paddle_batch_cap_rows") > 1
         for request, (found,) in zip(requests, answers(server, requests), strict=True):
@@ -92,7 +96,9 @@ def test_several_inputs_and_outputs_share_runs(exported: Export, tmp_path: Path)
     requests: list[Inputs] = [
         {"x": rng.random((1, 3), np.float32), "count": rng.integers(-9, 9, (1, 1))} for _ in range(64)
     ]
-    with serving(exported("pir", "pair"), tmp_path, name="pair", max_delay_ms=50) as server:
+    with serving(
+        exported("pir", "pair"), tmp_path, name="pair", max_batch_size=TOGETHER, max_delay_ms=DELAY
+    ) as server:
         for request, (total, doubled) in zip(requests, answers(server, requests), strict=True):
             assert np.allclose(total, request["x"] * 2 + request["count"], atol=1e-5)
             assert doubled.tolist() == (request["count"] * 2).tolist()
