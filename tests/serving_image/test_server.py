@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 import httpx
@@ -95,13 +96,16 @@ def test_requests_go_to_the_owner_with_the_fewest_and_share_runs(
     array = np.ones((1, 3), np.float32)
     with shared_board(server) as board, ThreadPoolExecutor(8) as pool:
         owners = [owner for owner in range(MAX_OWNERS) if board.owner(owner).state == READY]
-        held = lambda: [board.in_flight(MAX_FRONTS, owner) for owner in owners]  # noqa: E731
+
+        def held() -> list[int]:
+            return [board.in_flight(MAX_FRONTS, owner) for owner in owners]
+
         eventually(lambda: sum(held()) == 0, "nobody else is there")
         with stopped(server):
             answers = []
             for count in range(1, 9):  # one after the other: fronts that choose together may choose the same
                 answers.append(pool.submit(client.post, INFER, json=request(array)))
-                eventually(lambda count=count: sum(held()) == count, "it is sent to an owner")
+                eventually(partial(lambda wanted: sum(held()) == wanted, count), "it is sent to an owner")
             assert held() == [4, 4]
         for answer in answers:
             check(answer.result().json(), array)
