@@ -11,6 +11,7 @@ import psutil
 
 from tests.operator.cluster import Cluster, environment, eventually, token_kubeconfig
 from tests.repository import charts
+from tests.repository.definition import until_served
 
 USER = f"system:serviceaccount:{charts.NAMESPACE}:paddlemodel-operator"
 
@@ -20,8 +21,7 @@ def install(cluster: Cluster) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": charts.NAMESPACE}}
     objects = [item for item in charts.render() if item["kind"] != "Deployment"]
     cluster.apply(namespace, *objects)
-    # Discovery, which kubectl asks for short names, follows a moment after the definition.
-    eventually(lambda: "FIELDS" in cluster.kubectl("explain", "pdm", check=False))
+    until_served(cluster.kubeconfig)
 
 
 class Operator:

@@ -10,6 +10,7 @@ from tests.operator.cluster import Cluster, eventually
 from tests.operator.process import USER, Operator
 from tests.operator.wishes import wish
 from tests.repository import charts
+from tests.repository.definition import until_served
 
 pytestmark = pytest.mark.control_plane
 
@@ -84,9 +85,7 @@ def definition(cluster: Cluster, operator: Operator) -> Iterator[Object]:
 
 def install_again(cluster: Cluster, definition: Object) -> None:
     cluster.apply(definition)
-    eventually(lambda: "FIELDS" in cluster.kubectl("explain", "pdm", check=False))
-    # The storage of a new kind takes another moment.
-    eventually(lambda: cluster.http.get(names.MODEL.collection("default")).is_success)
+    until_served(cluster.kubeconfig)
 
 
 def test_the_definition_may_go_and_come_back(
@@ -119,8 +118,9 @@ def test_an_operator_that_starts_before_the_definition_waits_for_it(
 ) -> None:
     operator.stop()
     cluster.kubectl("delete", "crd", names.CRD_NAME, "--timeout=180s")
+    before = operator.log.stat().st_size
     operator.start(wait=False)
-    eventually(lambda: "Waiting for the definition" in operator.log.read_text())
+    eventually(lambda: b"Waiting for the definition" in operator.log.read_bytes()[before:])
     assert operator.health()["synced"] is False
     install_again(cluster, definition)
     cluster.apply(wish(namespace))

@@ -38,9 +38,15 @@ def watched(cluster: Cluster, namespace: str) -> Iterator[set[int]]:
     seen: set[int] = set()
     start = cluster.http.get(names.DEPLOYMENT.collection(namespace)).json()["metadata"]["resourceVersion"]
     yield seen
-    query = {"watch": "true", "resourceVersion": start, "timeoutSeconds": "1"}
-    answer = cluster.http.get(names.DEPLOYMENT.collection(namespace), params=query)
-    seen.update(json.loads(line)["object"]["spec"]["replicas"] for line in answer.text.splitlines())
+    last = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["metadata"]["resourceVersion"]
+    query = {"watch": "true", "resourceVersion": start, "timeoutSeconds": "60"}
+    with cluster.http.stream("GET", names.DEPLOYMENT.collection(namespace), params=query) as stream:
+        for line in stream.iter_lines():
+            found = json.loads(line)["object"]
+            seen.add(found["spec"]["replicas"])
+            if found["metadata"]["resourceVersion"] == last:
+                return
+    raise AssertionError("the stream ended before the last change")
 
 
 def test_turning_autoscaling_on_keeps_the_replicas(

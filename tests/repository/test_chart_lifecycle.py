@@ -8,6 +8,7 @@ import pytest
 
 from devcluster import build
 from tests.repository.charts import CHART
+from tests.repository.definition import until_served
 from tests.repository.sources import ROOT
 
 CRD = "crd/paddlemodels.paddlemodel.dev"
@@ -57,7 +58,7 @@ def test_models_outlive_the_release(control_plane: Path) -> None:
     cluster.kubectl("delete", CRD, "--ignore-not-found")
     notes = cluster.helm("install", *install)
     assert "kubectl apply -f examples/" in notes
-    cluster.kubectl("wait", "--for=condition=Established", CRD)
+    until_served(control_plane)
     cluster.kubectl("apply", "-f", "-", given=MODEL)
 
     cluster.helm("uninstall", "paddlemodel-operator")
@@ -69,10 +70,11 @@ def test_models_outlive_the_release(control_plane: Path) -> None:
     assert "kept" in cluster.kubectl("get", "pdm", "--output=name")
 
     # Without a finalizer of ours, a model goes although no operator runs.
-    cluster.kubectl("delete", "pdm", "kept", "--timeout=30s")
+    cluster.kubectl("delete", "pdm", "kept", "--timeout=180s")
     cluster.helm("upgrade", *install, "--set", "crds.keep=false")
     cluster.helm("uninstall", "paddlemodel-operator")
-    cluster.kubectl("wait", "--for=delete", CRD, "--timeout=30s")
+    cluster.kubectl("wait", "--for=delete", CRD, "--timeout=180s")
 
     # As other tests of this folder expect to find it.
     cluster.kubectl("apply", "--server-side", "-f", "crds/paddlemodels.yaml")
+    until_served(control_plane)

@@ -9,6 +9,7 @@ import yaml
 from paddlemodel_operator import model
 
 from devcluster import build
+from tests.repository.definition import until_served
 from tests.repository.sources import ROOT, named, shown, text
 
 EXAMPLES = named("examples/*.yaml")
@@ -24,7 +25,7 @@ def kubectl(kubeconfig: Path, *words: str) -> str:
 @pytest.mark.control_plane
 def test_the_api_server_accepts_every_example(control_plane: Path) -> None:
     kubectl(control_plane, "apply", "--server-side", "-f", "crds/paddlemodels.yaml")
-    kubectl(control_plane, "wait", "--for=condition=Established", "crd/paddlemodels.paddlemodel.dev")
+    until_served(control_plane)
     for example in EXAMPLES:
         # Strict: a field that the definition does not know is an error, not a warning.
         kubectl(control_plane, "apply", "--dry-run=server", "--validate=strict", "-f", shown(example))

@@ -19,6 +19,7 @@ from paddlemodel_operator import apply, names
 
 from devcluster import build
 from tests.repository.charts import NAMESPACE, Object, one, render
+from tests.repository.definition import until_served
 from tests.repository.sources import ROOT, named, shown
 
 Right = tuple[str, str, str, str]
@@ -95,7 +96,7 @@ def install_rights(admin: Path, folder: Path) -> Path:
     objects = [item for item in render() if item["kind"] != "Deployment"]
     namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     kubectl(admin, "apply", "--server-side", "-f", "-", given=yaml.safe_dump_all([namespace, *objects]))
-    kubectl(admin, "wait", "--for=condition=Established", f"crd/{names.CRD_NAME}")
+    until_served(admin)
     account = one(objects, "ServiceAccount")["metadata"]["name"]
     config = yaml.safe_load(admin.read_text())
     token = kubectl(admin, "create", "token", account, "--namespace", NAMESPACE).strip()
@@ -124,16 +125,16 @@ def operator(kubeconfig: Path, log: Path) -> Iterator[None]:
         finally:
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(20)
+                process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
 
 
 def until(seen: Callable[[], bool], what: str, log: Path) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while not seen():
         assert time.monotonic() < deadline, (
-            f"waited 60 s for {what}; the operator said:\n{log.read_text()[-3000:]}"
+            f"waited 180 s for {what}; the operator said:\n{log.read_text()[-3000:]}"
         )
         time.sleep(0.2)
 
@@ -164,7 +165,7 @@ def test_the_role_suffices_for_everything_the_operator_does(control_plane: Path,
             "pdm",
             "--all",
             "--for=jsonpath={.status.observedGeneration}",
-            "--timeout=60s",
+            "--timeout=180s",
         )
         kubectl(control_plane, "delete", "pdm", "--all")
         until(lambda: there(children) == [], "garbage collection", log)
