@@ -103,14 +103,13 @@ def test_a_killed_front_loses_its_connections_and_nothing_else(server: Server) -
 def test_an_owner_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp_path: Path) -> None:
     with memory_group() as group:
         with group.entered():
-            server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed")
+            # Each number of a request takes a megabyte in the owner, and in the front nearly nothing.
+            server = servers.start(exported("legacy", "greedy"), tmp_path, name="mixed", max_batch_size=1)
         try:
             server.wait_ready()
             settled(server)
             group.limit(group.held() + (16 << 20))
-            shape = [1, 4_000_000]
-            entry = f'{{"name":"x","datatype":"FP32","shape":{shape},"data":[{"1," * (shape[1] - 1)}1]}}'
-            answer = httpx.post(f"{server.url}{INFER}", content=f'{{"inputs":[{entry}]}}', timeout=60)
+            answer = httpx.post(f"{server.url}{INFER}", content=load.row_of_ones(4000), timeout=60)
             assert answer.status_code == 503
             group.limit(1 << 40)
             told = '"how": "signal SIGKILL, out of memory"'
