@@ -98,7 +98,6 @@ class Board(_Block):
     restarts = _Cell(2)  # owners replaced so far
     owners_wanted = _Cell(3)  # how many there should be
     fronts_wanted = _Cell(4)
-    sized = _Cell(6)  # 1 once that was decided for good, by what the first owner measured
     owner_memory_limit = _Cell(5)  # bytes; 0 before the first owner was measured
 
     def __init__(self, fd: int) -> None:

@@ -77,9 +77,9 @@ class Fleet:
 
     def tick(self, now: float) -> None:
         """Do what is due."""
-        self._start(now)
         self._notice_ready(now)
-        self._choose(now)
+        self._choose()
+        self._start(now)
         self._kill_stuck(now)
         self._recycle(now)
         self._let_go(now)
@@ -112,7 +112,7 @@ class Fleet:
                     self._resume = None
                     self._board.resume()
 
-    def _choose(self, now: float) -> None:
+    def _choose(self) -> None:
         """Once: size the server by what the first owner measured."""
         first = next((place for place in self._places if place.ready_at is not None), None)
         learned = Learned.load(self._runtime.folder) if first and self._limit is None else None
@@ -126,9 +126,6 @@ class Fleet:
             settings.owner_memory_limit_bytes, self._memory, warm, choice, gpu=settings.device == "gpu"
         )
         self._board.owner_memory_limit = self._limit.bytes
-        self._board.sized = 1
-        for place in self._places:  # the others load only now
-            place.due_at = now + settings.load_timeout_seconds
         logger.info(
             "sized",
             extra={
@@ -159,7 +156,7 @@ class Fleet:
                 continue
             if started_ns and now * 1e9 - started_ns > limit_ns:
                 self._kill(place, "run")
-            elif place.ready_at is None and now > place.due_at and (self.sized or not place.index):
+            elif place.ready_at is None and now > place.due_at:
                 self._kill(place, "load")
 
     def _kill(self, place: Place, what: str) -> None:
@@ -212,17 +209,9 @@ class Fleet:
         place.leave_at = now + self._settings.timeout_seconds + STUCK_SECONDS
 
     def _let_go(self, now: float) -> None:
-        """End what is not wanted, and what retires and has answered everything."""
+        """End what retires and has answered everything."""
         for place in self._places:
-            if not place.pid:
-                continue
-            if place.leave_at is None:
-                if not place.wanted and self._board.owner(place.index).state == boards.READY:
-                    self._retire(place, now)
-                elif not place.wanted and place.ready_at is None:
-                    self._tell(
-                        place, signal.SIGKILL
-                    )  # to SIGTERM, Paddle answers with a trace while it loads
+            if not place.pid or place.leave_at is None:
                 continue
             if self._board.in_flight(boards.MAX_FRONTS, place.index):
                 place.idle_since = None
@@ -230,11 +219,8 @@ class Fleet:
                 place.idle_since = now
             idle = place.idle_since is not None and now >= place.idle_since + RETIRE_SECONDS
             if idle or now > place.leave_at:
-                self._tell(place, signal.SIGTERM)
-
-    def _tell(self, place: Place, number: signal.Signals) -> None:
-        place.told = True
-        children.send(place.pid, number)
+                place.told = True
+                children.send(place.pid, signal.SIGTERM)
 
     # --- burying
 

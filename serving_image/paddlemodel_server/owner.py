@@ -55,18 +55,14 @@ class Loaded:
     warmup_seconds: float  # from then on
 
 
-def load(settings: Settings, runtime: Runtime, index: int, began: float) -> Loaded:
-    """Load and warm up the model; the first owner measures alone, the others go by what it learned.
+def load(settings: Settings, runtime: Runtime, began: float) -> Loaded:
+    """Load and warm up the model; the first owner measures, the others go by what it learned.
 
     Args:
         settings: the user's wishes.
         runtime: where the processes meet.
-        index: this owner's number.
         began: when this process was started, in monotonic seconds.
     """
-    board = boards.Board(runtime.board_fd)
-    while index and not board.sized:  # until then the supervisor may find that this owner is one too many
-        time.sleep(0.02)
     try:
         located = files.locate(settings.model_dir)
     except files.ModelFilesError as error:
@@ -198,7 +194,7 @@ def main() -> None:
     block.clear()
     block.state = boards.LOADING
     try:
-        loaded = load(settings, runtime, index, began)
+        loaded = load(settings, runtime, began)
     except StartError as error:
         runtime.failure(index).write_text(json.dumps({"reason": error.reason, "message": error.message}))
         sys.exit(CANNOT_START)

@@ -103,7 +103,7 @@ class Supervisor:
         if ready and now > then:
             ratio = (busy_now - busy_then) / 1e9 / (now - then) / ready
             self._board.busy_ratio = min(1.0, max(0.0, ratio))
-        if ready == self._board.owners_wanted and not self._ready_said:
+        if self._fleet.sized and ready == self._board.owners_wanted and not self._ready_said:
             self._ready_said = True
             logger.info("all owners are ready", extra={"owners": ready})
 
