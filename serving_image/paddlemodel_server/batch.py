@@ -6,6 +6,7 @@ size's time is known, so the choice is arithmetic: the size that answers most ro
 
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -95,9 +96,14 @@ def _fitting(job: Job[T], room: int) -> int:
 
 def best_size(rows: int, sizes: Mapping[int, float]) -> int:
     """The warmed size that answers most rows per second when `rows` rows wait; small sizes win ties."""
-    best, best_rate = min(sizes), 0.0
-    for size in sorted(sizes):
-        rate = min(rows, size) / max(sizes[size], 1e-9)
+    return _best(rows, tuple(sizes.items()))
+
+
+@lru_cache(maxsize=4096)
+def _best(rows: int, sizes: tuple[tuple[int, float], ...]) -> int:
+    best, best_rate = min(sizes)[0], 0.0
+    for size, seconds in sorted(sizes):
+        rate = min(rows, size) / max(seconds, 1e-9)
         if rate > best_rate * GAIN:
             best, best_rate = size, rate
     return best

@@ -24,16 +24,11 @@ Done = Callable[[protocol.Response], None]
 class Call:
     """A request whose head and size have been checked."""
 
-    __slots__ = (
-        "_admitted",
-        "_done",
-        "_passage",
-        "_pending",
-        "_request",
-        "_seconds",
-        "_service",
-        "_thread",
-    )
+    # What most requests never change is set once, here.
+    _admitted = False
+    _pending: Pending | None = None
+    _request: protocol.Request
+    _thread: asyncio.Future[Any] | None = None
 
     def __init__(self, service: "Service", passage: Passage, done: Done) -> None:
         """Prepare; `start` begins.
@@ -46,11 +41,7 @@ class Call:
         self._service = service
         self._passage = passage
         self._done: Done | None = done
-        self._admitted = False
-        self._pending: Pending | None = None
-        self._request: protocol.Request
         self._seconds = service.settings.timeout_seconds  # from the end of the body
-        self._thread: asyncio.Future[Any] | None = None
 
     def start(self, head: protocol.Head, body: bytes, received: float) -> None:
         """Begin with the whole body; the deadline counts from `received` (monotonic seconds)."""

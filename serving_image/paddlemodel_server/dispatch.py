@@ -54,16 +54,15 @@ logger = logging.getLogger(__name__)
 class Pending:
     """One request at an owner; its slot is free again once the owner has replied, not before."""
 
-    __slots__ = ("deadline", "owner", "ran", "seconds", "settled", "slot", "used")
+    ran: tuple[float, float, float] | None = None  # see Slots.ran; only where somebody may ask
 
-    def __init__(self, owner: int, slot: int, settled: Callable[[Outcome], None]) -> None:
+    def __init__(self, owner: int, slot: int, deadline: float, seconds: float, used: int) -> None:
         self.owner = owner
         self.slot = slot
-        self.settled: Callable[[Outcome], None] | None = settled  # None: nobody waits for it any more
-        self.deadline = 0.0
-        self.seconds = 0.0
-        self.used = 0
-        self.ran: tuple[float, float, float] | None = None  # see Slots.ran; only where somebody may ask
+        self.deadline = deadline
+        self.seconds = seconds
+        self.used = used  # bytes of the slot
+        self.settled: Callable[[Outcome], None] | None = None  # None: nobody waits for it any more
 
 
 class Dispatcher:
@@ -179,8 +178,8 @@ class Dispatcher:
             if isinstance(error, slots.DoesNotFitError):
                 raise RequestTooLargeError("The tensors of this request are too large.") from None
             raise
-        pending = self._pending[slot] = Pending(owner, slot, settled)
-        pending.deadline, pending.seconds, pending.used = deadline, seconds, layout.end
+        pending = self._pending[slot] = Pending(owner, slot, deadline, seconds, layout.end)
+        pending.settled = settled
         self._board.cells[self._row.base + 1 + owner] += 1
         self._links[owner].announce(slot, layout)
         if not self._sweeping:
