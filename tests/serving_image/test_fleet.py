@@ -98,7 +98,6 @@ def test_the_others_start_when_the_first_is_measured(tmp_path: Path, monkeypatch
     now = kept.started() + LOAD_SECONDS - 1
     kept.fleet.tick(now)
     assert len(kept.pids) == 1
-    assert not kept.fleet.sized
     kept.ready(0)
     Learned(onednn=False, probabilities=False, sizes={}, load_seconds=1, paddle="3").save(tmp_path)
     kept.fleet.tick(now)
