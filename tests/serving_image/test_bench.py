@@ -6,9 +6,7 @@ import pty
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -18,34 +16,21 @@ from paddlemodel_server.commands.load import Plan, Shot
 
 from tests.serving_image.command_line import command
 from tests.serving_image.servers import Server, tensor
+from tests.serving_image.stub_server import Handler, answering
 
 
-@contextmanager
-def answering(before: Callable[[], object]) -> Iterator[str]:
-    """A server that does something before each answer, which is 200 and empty; gives its URL."""
+def slow(before: Callable[[], object]) -> type[Handler]:
+    """A server that does something before each answer, which is 200 and empty."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self) -> None:
+    class Slow(Handler):
+        def do_POST(self) -> None:  # noqa: N802 - http.server looks for it
             self.rfile.read(int(self.headers["Content-Length"]))
             before()
             self.send_response(200)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
-        def log_message(self, *_: object) -> None:
-            """Stay silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    return Slow
 
 
 @pytest.mark.parametrize("rate", [100.0, None], ids=["open", "closed"])
@@ -58,7 +43,7 @@ def test_what_was_asked_in_the_warm_up_does_not_count(rate: float | None) -> Non
         asked.append(measuring.is_set())
         measuring.wait(30)
 
-    with answering(hold) as url:
+    with answering(slow(hold)) as url:
         result = load.run(
             Shot.at(url, b"x", {}), plan, lambda passed: measuring.set() if passed > plan.warmup else None
         )

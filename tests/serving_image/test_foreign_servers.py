@@ -1,10 +1,7 @@
 """The commands against servers that are not ours: one that says little, one that means ill."""
 
 import json
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +10,16 @@ import orjson
 import pytest
 
 from tests.serving_image.command_line import command
+from tests.serving_image.stub_server import Handler, answering
 
 ESCAPE = "\x1b]0;owned\x07\x9b2J\u202e"  # titles a terminal, clears it, turns the text around
 
 
-@contextmanager
-def answering(metadata: dict[str, Any], output: str = "y") -> Iterator[str]:
-    """A V2 server without binary tensors whose model doubles its first input; gives its URL."""
+def doubling(metadata: dict[str, Any], output: str = "y") -> type[Handler]:
+    """A V2 server without binary tensors whose model doubles its first input."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
+    class Doubling(Handler):
+        def do_GET(self) -> None:  # noqa: N802 - http.server looks for it
             name = metadata["name"]
             pages: dict[str, dict[str, Any]] = {
                 "/v1/models": {"models": [name]},
@@ -32,7 +27,7 @@ def answering(metadata: dict[str, Any], output: str = "y") -> Iterator[str]:
             }
             self.say(pages.get(self.path, metadata))
 
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802 - http.server looks for it
             (tensor, *_) = orjson.loads(self.rfile.read(int(self.headers["Content-Length"])))["inputs"]
             answer = tensor | {"name": output, "data": [2 * value for value in tensor["data"]]}
             self.say({"model_name": metadata["name"], "outputs": [answer]})
@@ -44,24 +39,15 @@ def answering(metadata: dict[str, Any], output: str = "y") -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-        def log_message(self, *_: object) -> None:
-            """Stay silent."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
-            thread.join()
+    return Doubling
 
 
 @pytest.fixture(scope="module")
 def silent() -> Iterator[str]:
     """As KServe's own runtime for Paddle: it names no inputs and no outputs."""
-    with answering({"name": "model", "versions": [], "platform": "", "inputs": [], "outputs": []}) as url:
+    with answering(
+        doubling({"name": "model", "versions": [], "platform": "", "inputs": [], "outputs": []})
+    ) as url:
         yield url
 
 
@@ -92,7 +78,7 @@ def test_no_name_of_a_server_commands_the_terminal(tmp_path: Path) -> None:
 
     metadata = {"name": ESCAPE, "inputs": [tensor(f"x{ESCAPE}")], "outputs": [tensor(ESCAPE)]}
     recording = tmp_path / "r.jsonl"
-    with answering(metadata, output=ESCAPE) as url:
+    with answering(doubling(metadata, output=ESCAPE)) as url:
         printed = [
             command("predict", url),
             command("predict", url, "--json"),
