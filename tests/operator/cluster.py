@@ -44,10 +44,15 @@ class Cluster:
             context.load_cert_chain(pair.name)
         self.http = httpx.Client(base_url=self.server, verify=context, timeout=30)
 
+    @property
+    def cache(self) -> Path:
+        """Where `kubectl` keeps what it has discovered."""
+        return self.kubeconfig.parent / "kubectl-cache"
+
     def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
         """What a person would type; returns what it prints."""
-        program, cache = build.program("kubernetes", "kubectl"), self.kubeconfig.parent / "kubectl-cache"
-        command = [program, f"--kubeconfig={self.kubeconfig}", f"--cache-dir={cache}", *words]
+        program = build.program("kubernetes", "kubectl")
+        command = [program, f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self.cache}", *words]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, done.stderr
         return done.stdout + done.stderr

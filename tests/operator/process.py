@@ -21,7 +21,7 @@ def install(cluster: Cluster) -> None:
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": charts.NAMESPACE}}
     objects = [item for item in charts.render() if item["kind"] != "Deployment"]
     cluster.apply(namespace, *objects)
-    until_served(cluster.kubeconfig)
+    until_served(cluster.kubeconfig, cluster.cache)
 
 
 class Operator:

@@ -85,7 +85,7 @@ def definition(cluster: Cluster, operator: Operator) -> Iterator[Object]:
 
 def install_again(cluster: Cluster, definition: Object) -> None:
     cluster.apply(definition)
-    until_served(cluster.kubeconfig)
+    until_served(cluster.kubeconfig, cluster.cache)
 
 
 def test_the_definition_may_go_and_come_back(
