@@ -54,9 +54,8 @@ class Front:
         self._routes = {route: at_route(cells, n) for n, route in enumerate([*routes, OTHER])}
         self._statuses = {status: number for number, status in enumerate(STATUSES)}
         stages = _stages(cells, FRONT_STAGES_AT, FRONT_STAGES)
-        self.decode, self.encode = (
-            stages[name] for name in FRONT_STAGES
-        )  # seconds that a request spent in each
+        # Seconds that a request spent in each.
+        self.decode, self.encode = (stages[name] for name in FRONT_STAGES)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer.

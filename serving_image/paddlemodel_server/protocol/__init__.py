@@ -15,7 +15,7 @@ from paddlemodel_server.protocol.answers import (
     readiness,
     server_metadata,
 )
-from paddlemodel_server.protocol.content import joined, timeout_seconds
+from paddlemodel_server.protocol.content import joined
 from paddlemodel_server.protocol.inference import check_size, is_heavy, parse, read_head, refusal, render
 from paddlemodel_server.protocol.request import (
     JSON,
@@ -77,5 +77,4 @@ __all__ = [
     "refusal",
     "render",
     "server_metadata",
-    "timeout_seconds",
 ]
