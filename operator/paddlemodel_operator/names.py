@@ -36,6 +36,12 @@ SERVER_CONTAINER: Final = "server"
 HTTP_PORT: Final = 8080
 HTTP_PORT_NAME: Final = "http"
 GPU_METRIC: Final = "paddle_gpu_utilization"
+GPU_MEMORY_METRIC: Final = "paddle_gpu_memory_utilization"
+BUSY_METRIC: Final = "paddle_busy_ratio"
+INFLIGHT_METRIC: Final = "paddle_inflight_requests"
+QUEUE_METRIC: Final = "paddle_queue_seconds"
+SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
+"""What a pod tells without labels, one number each, once its model is loaded: all that may scale it."""
 
 SERVER_VARIABLES: Final = (
     "PADDLEMODEL_NAME",
