@@ -9,10 +9,13 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from paddlemodel_operator.errors import SettingsError
+from paddlemodel_operator.spec.scaling import MetricsSource
 
 PREFIX: Final = "PADDLEMODEL_OPERATOR_"
 
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
+ObjectName = Annotated[str, Field(max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")]
+ServerAddress = Annotated[str, Field(max_length=512, pattern=r"^(https?://[^\s/]\S*)?$")]
 
 
 class Settings(BaseModel):
@@ -27,6 +30,18 @@ class Settings(BaseModel):
     resync_seconds: Annotated[float, Field(ge=5, le=86400)] = 600
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     request_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 30
+    metrics_source: MetricsSource = "builtin"
+    """Where autoscalers read the pods' metrics, unless a model says otherwise."""
+
+    namespace: ObjectName = ""
+    """Of the chart's release; empty where the operator runs outside a cluster."""
+
+    adapter: ObjectName = ""
+    """The chart's name for the metrics adapter: its Service, Secret and ClusterRole. Empty: none installed."""
+
+    keda_prometheus: ServerAddress = ""
+    """A Prometheus that KEDA shall ask; empty: KEDA asks the pods themselves."""
+
     health_bind: Annotated[str, Field(pattern=r"^[0-9a-zA-Z.:\[\]-]+:\d+$")] = "0.0.0.0:8080"
 
 

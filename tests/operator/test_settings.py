@@ -19,6 +19,10 @@ def test_every_setting_is_read() -> None:
         "CONCURRENCY": "2",
         "REQUEST_TIMEOUT_SECONDS": "5",
         "HEALTH_BIND": "127.0.0.1:1",
+        "METRICS_SOURCE": "keda",
+        "NAMESPACE": "paddlemodel-system",
+        "ADAPTER": "paddlemodel-operator-metrics-adapter",
+        "KEDA_PROMETHEUS": "http://prometheus.monitoring.svc:9090",
     }
     read = from_environment({f"PADDLEMODEL_OPERATOR_{name}": value for name, value in names.items()})
     assert set(names) == {name.upper() for name in Settings.model_fields}
@@ -39,6 +43,9 @@ def test_every_setting_is_read() -> None:
         ("RESYNC_SECONDS", "1", "PADDLEMODEL_OPERATOR_RESYNC_SECONDS='1' is refused"),
         ("SERVER_IMAGE_CPU", "", "PADDLEMODEL_OPERATOR_SERVER_IMAGE_CPU='' is refused"),
         ("SERVER_IMAGE_CPU", "a b", "PADDLEMODEL_OPERATOR_SERVER_IMAGE_CPU='a b' is refused"),
+        ("METRICS_SOURCE", "prometheus", "PADDLEMODEL_OPERATOR_METRICS_SOURCE='prometheus' is refused"),
+        ("ADAPTER", "A", "PADDLEMODEL_OPERATOR_ADAPTER='A' is refused"),
+        ("KEDA_PROMETHEUS", "prometheus:9090", "PADDLEMODEL_OPERATOR_KEDA_PROMETHEUS='prometheus:9090'"),
         ("HEALTH_BIND", "8080", "PADDLEMODEL_OPERATOR_HEALTH_BIND='8080' is refused"),
     ],
 )

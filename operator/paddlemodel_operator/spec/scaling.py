@@ -1,11 +1,14 @@
 """How many pods serve the model when the load decides (`spec.autoscaling`)."""
 
-from typing import Annotated, ClassVar, Protocol
+from typing import Annotated, ClassVar, Literal, Protocol
 
 from pydantic import Field
 
 from paddlemodel_operator.spec.base import Block, Raw, Rule
 from paddlemodel_operator.spec.serving import Resources
+
+MetricsSource = Literal["builtin", "prometheusAdapter", "keda", "none"]
+"""Who serves the pods' metrics to the autoscaler."""
 
 
 class Autoscaling(Block):
