@@ -21,7 +21,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from paddlemodel_server import board as boards
-from paddlemodel_server import metrics
+from paddlemodel_server import cgroup, metrics
 from paddlemodel_server.counters import PID, Array, Counters, cells_of
 from paddlemodel_server.model import Model
 from paddlemodel_server.runtime import Learned, Runtime
@@ -198,6 +198,7 @@ class _Memory(Collector):
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
+        self._groups = cgroup.membership()
 
     def collect(self) -> Iterable[Metric]:
         """Look at the processes that have a row, and at the parent of the fronts."""
@@ -223,6 +224,9 @@ class _Memory(Collector):
             anonymous.add_metric([kind], sum(all_of - shared for all_of, shared in pages) * PAGESIZE)
         yield resident
         yield anonymous
+        limit, room = cgroup.memory_limit(self._groups), cgroup.memory_room(self._groups)
+        yield _gauge("paddle_memory_limit_bytes", "Memory that the container, or the machine, has.", limit)
+        yield _gauge("paddle_memory_available_bytes", "What is left of it before the kernel kills.", room)
 
 
 def _pages(pid: int) -> tuple[int, int]:

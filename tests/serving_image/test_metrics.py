@@ -207,6 +207,11 @@ def test_a_scrape_does_not_depend_on_ready_owners(runtime: Runtime, page: scrape
     assert "paddle_batch_cap_rows" not in found
 
 
+def test_the_memory_that_is_left_is_part_of_the_limit(page: scrape.Page) -> None:
+    found = samples(page)
+    assert 10e6 < found["paddle_memory_available_bytes"] < found["paddle_memory_limit_bytes"]
+
+
 def test_memory_of_processes_that_are_gone_is_none(runtime: Runtime, page: scrape.Page) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
