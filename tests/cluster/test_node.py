@@ -9,10 +9,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devcluster import cgroups, cluster, debian, gpus, images
+from devcluster import cgroups, cluster, gpus, images
 from devcluster.kubectl import kubectl
 from devcluster.node import BRIDGE, PAUSE_IMAGE, Node
 from devcluster.paths import State, cache
+from devcluster.pretended_gpu import build_nvml
 from devcluster.process import Process
 
 pytestmark = pytest.mark.node
@@ -91,13 +92,9 @@ def test_an_unknown_image_is_a_true_pull_error(node: State) -> None:
 
 
 @pytest.fixture(scope="module")
-def fake_nvml(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def nvml(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An NVML library for GPUs that do not exist."""
-    debian.install_missing({"cc": "gcc"})
-    library = tmp_path_factory.mktemp("nvml") / "libnvidia-ml.so.1"
-    source = Path(__file__).with_name("fake_nvml.c")
-    subprocess.run(["cc", "-shared", "-fPIC", "-nostdlib", "-o", library, source], check=True)
-    return library
+    return build_nvml(tmp_path_factory.mktemp("nvml"))
 
 
 ASK_NVML = """
@@ -108,16 +105,16 @@ print(count.value)
 """
 
 
-def test_the_kubelet_hands_out_pretended_gpus_with_their_library(node: State, fake_nvml: Path) -> None:
+def test_the_kubelet_hands_out_pretended_gpus_with_their_library(node: State, nvml: Path) -> None:
     server_image = images.ours()[1].name
     run_pod(node, "wants-gpu", image=server_image, resources="{nvidia.com/gpu: 1}")
     until(node, "wants-gpu", '{.status.conditions[?(@.type=="PodScheduled")].reason}', "Unschedulable")
-    gpus.plug(node, 2, fake_nvml)
+    gpus.plug(node, 2, nvml)
     try:
         kubectl(node, "wait", "--for=condition=Ready", "pod/wants-gpu", "--timeout=180s")
         inside = ("exec", "wants-gpu", "--")
         assert "NVIDIA_VISIBLE_DEVICES=GPU-pretended-" in kubectl(node, *inside, "env")
-        assert kubectl(node, *inside, "python3", "-c", ASK_NVML).strip() == "2"
+        assert kubectl(node, *inside, "python3", "-c", ASK_NVML).strip() == "1"
     finally:
         kubectl(node, "delete", "pod", "wants-gpu")
         gpus.unplug(node)
