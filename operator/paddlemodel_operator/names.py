@@ -83,8 +83,8 @@ class Kind:
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         return f"{root}/namespaces/{namespace}/{self.plural}" if namespace else f"{root}/{self.plural}"
 
-    def item(self, namespace: str, name: str) -> str:
-        """The URL path of one object."""
+    def item(self, namespace: str | None, name: str) -> str:
+        """The URL path of one object; some kinds have no namespace."""
         return f"{self.collection(namespace)}/{name}"
 
 
@@ -96,6 +96,13 @@ DISRUPTION_BUDGET: Final = Kind("policy", "v1", "PodDisruptionBudget", "poddisru
 INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
 POD: Final = Kind("", "v1", "Pod", "pods")
 EVENT: Final = Kind("events.k8s.io", "v1", "Event", "events")
+SECRET: Final = Kind("", "v1", "Secret", "secrets")
+CLUSTER_ROLE: Final = Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles")
+API_SERVICE: Final = Kind("apiregistration.k8s.io", "v1", "APIService", "apiservices")
+
+CUSTOM_METRICS_GROUP: Final = "custom.metrics.k8s.io"
+METRICS_API_SERVICE: Final = f"v1beta2.{CUSTOM_METRICS_GROUP}"
+"""The one APIService that may become ours."""
 
 CHILD_KINDS: Final = (SERVICE, DEPLOYMENT, AUTOSCALER, DISRUPTION_BUDGET, INGRESS)
 """In the order of creation."""

@@ -37,7 +37,7 @@ class Settings(BaseModel):
     """Of the chart's release; empty where the operator runs outside a cluster."""
 
     adapter: ObjectName = ""
-    """The chart's name for the metrics adapter: its Service, Secret and ClusterRole. Empty: none installed."""
+    """The chart's name for the metrics adapter: its Service, Secret, ClusterRole. Empty: none installed."""
 
     keda_prometheus: ServerAddress = ""
     """A Prometheus that KEDA shall ask; empty: KEDA asks the pods themselves."""

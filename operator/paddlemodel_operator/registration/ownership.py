@@ -1,0 +1,118 @@
+"""Who answers for the cluster's metrics APIs, read from its APIServices; pure.
+
+`registrar` asks what is to be done; the doctor of an autoscaler reads the `Registration` it leaves behind.
+Kubernetes lets an autoscaler use one version of a group only, the preferred one: whoever adds a second one
+beside somebody else's breaks theirs or its own. So the whole group has one owner, and it is never taken.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from paddlemodel_operator import names
+
+Object = Mapping[str, Any]
+
+GROUPS: Final = (names.CUSTOM_METRICS_GROUP, "metrics.k8s.io", "external.metrics.k8s.io")
+"""What autoscalers can ask: pods' own metrics, CPU and memory, everything else."""
+
+
+class State(enum.StrEnum):
+    """Of the group custom.metrics.k8s.io, which answers for the metrics of pods."""
+
+    ABSENT = "Absent"
+    """Nobody has registered it."""
+    OURS = "Ours"
+    """The adapter of this chart, and it answers."""
+    OURS_UNAVAILABLE = "OursUnavailable"
+    """The adapter of this chart, which does not answer (yet)."""
+    FOREIGN = "Foreign"
+    """Somebody else; whether theirs is available stands in `services`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """One APIService, as an autoscaler meets it."""
+
+    name: str
+    """Such as v1beta1.metrics.k8s.io."""
+    owner: str
+    """The Service behind it, as namespace/name; empty where the API server itself answers."""
+    available: bool
+    message: str
+    """Why not available, in the API server's words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registration:
+    """What the registrar saw last."""
+
+    state: State
+    owner: str = ""
+    """Of the group custom.metrics.k8s.io: the Service that answers, as namespace/name; empty if ABSENT."""
+    message: str = ""
+    """One sentence: what stands in the way; empty if nothing does."""
+    services: Mapping[str, Service] = field(default_factory=dict)
+    """The APIServices of all metrics APIs, by their names."""
+
+    def group(self, group: str) -> list[Service]:
+        """Those of one group, such as metrics.k8s.io; empty if nobody has registered it."""
+        return [one for one in self.services.values() if one.name.partition(".")[2] == group]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey:
+    """The APIServices of the cluster, sorted: ours, others' in our group, and all as a doctor sees them."""
+
+    ours: Object | None
+    foreign: Sequence[Object]
+    services: Mapping[str, Service]
+
+
+def survey(items: Sequence[Object], namespace: str, adapter: str) -> Survey:
+    """Sort all APIServices of a cluster; one is ours if it leads to the Service of our adapter."""
+    of_group = [one for one in items if one["spec"].get("group") == names.CUSTOM_METRICS_GROUP]
+    mine = f"{namespace}/{adapter}" if adapter else ""
+    services = [_service(one) for one in items if one["spec"].get("group") in GROUPS]
+    return Survey(
+        ours=next((one for one in of_group if mine and _is_ours(one, mine)), None),
+        foreign=[one for one in of_group if not mine or _owner(one) != mine],
+        services={one.name: one for one in services},
+    )
+
+
+def registration(seen: Survey, waiting: str = "") -> Registration:
+    """What a survey means; `waiting` is why we have not registered, if nobody has."""
+    if seen.foreign:
+        # The first that answers, else the first: a sentence can name one.
+        found = [seen.services[one["metadata"]["name"]] for one in seen.foreign]
+        owner = next((one for one in found if one.available), found[0])
+        message = f"APIService {owner.name} belongs to {owner.owner or 'the API server'}"
+        if not owner.available:
+            message += f", and is not available: {owner.message or 'no reason is given'}"
+        return Registration(
+            state=State.FOREIGN, owner=owner.owner, message=f"{message}.", services=seen.services
+        )
+    if seen.ours is None:
+        return Registration(state=State.ABSENT, message=waiting, services=seen.services)
+    ours = seen.services[seen.ours["metadata"]["name"]]
+    state = State.OURS if ours.available else State.OURS_UNAVAILABLE
+    return Registration(state=state, owner=ours.owner, message=ours.message, services=seen.services)
+
+
+def _is_ours(service: Object, mine: str) -> bool:
+    return bool(service["metadata"]["name"] == names.METRICS_API_SERVICE and _owner(service) == mine)
+
+
+def _owner(service: Object) -> str:
+    target = service["spec"].get("service") or {}
+    return f"{target['namespace']}/{target['name']}" if target else ""
+
+
+def _service(live: Object) -> Service:
+    conditions = live.get("status", {}).get("conditions", ())
+    condition: Object = next((one for one in conditions if one["type"] == "Available"), {})
+    available = condition.get("status") == "True"
+    message = "" if available else condition.get("message") or "the API server has not tried it yet"
+    return Service(name=live["metadata"]["name"], owner=_owner(live), available=available, message=message)
