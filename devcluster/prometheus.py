@@ -1,4 +1,4 @@
-"""A real Prometheus for tests: Debian's package, unpacked into the cache and not installed: no service starts.
+"""A real Prometheus for tests: Debian's package, unpacked into the cache, not installed: no service starts.
 
 Called by the tests of the chart's dashboard and alerts, and by those of whoever reads from a Prometheus.
 """
