@@ -1,16 +1,18 @@
 """A Kubernetes device plugin for GPUs that do not exist: the node's real kubelet hands them out.
 
 It speaks the kubelet's device plugin API (v1beta1) over its real socket, and gives each container what
-NVIDIA's plugin and runtime give it: the devices' names in NVIDIA_VISIBLE_DEVICES, and the NVML library, here
-one that the tests build. Only the hardware is pretended.
+NVIDIA's plugin and runtime give it: the devices' names in NVIDIA_VISIBLE_DEVICES, files named /dev/nvidiaN,
+and the NVML library. Only the hardware is pretended, and Paddle's use of it (`pretended_gpu`).
 
 Runs inside the node's namespaces; started by `gpus.plug`.
-Usage: python -m devcluster.device_plugin PLUGIN_FOLDER COUNT [HOST_PATH:CONTAINER_PATH …]
+Usage: python -m devcluster.device_plugin PLAN_FILE
 """
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +43,15 @@ _MESSAGES: dict[str, list[tuple[str, int, int, str, bool]]] = {
         ("host_path", 2, _TEXT, "", False),
         ("read_only", 3, _FLAG, "", False),
     ],
+    "DeviceSpec": [
+        ("container_path", 1, _TEXT, "", False),
+        ("host_path", 2, _TEXT, "", False),
+        ("permissions", 3, _TEXT, "", False),
+    ],
     "ContainerAllocateResponse": [
         ("envs", 1, _MESSAGE, "Env", True),
         ("mounts", 2, _MESSAGE, "Mount", True),
+        ("devices", 3, _MESSAGE, "DeviceSpec", True),
     ],
     "AllocateResponse": [("container_responses", 1, _MESSAGE, "ContainerAllocateResponse", True)],
 }
@@ -70,12 +78,42 @@ def _types() -> dict[str, type[Message]]:
 TYPES: dict[str, Any] = _types()
 
 
-class PretendedGpus(grpc.GenericRpcHandler):
-    """The DevicePlugin service: `count` healthy devices, and what a container that gets some finds."""
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What there is, and what a container that gets some of it finds.
 
-    def __init__(self, count: int, mounts: list[tuple[str, str]]) -> None:
-        self._names = [f"GPU-pretended-{index}" for index in range(count)]
-        self._mounts = mounts
+    Attributes:
+        kubelet: The folder of the kubelet's socket.
+        uuids: The devices' names.
+        mounts: Pairs of a path here and one in the container; read-only.
+        control: The folder in which a file for each allocation, named by its first device, says what NVML
+            answers; PRETENDED_NVML names that file.
+        control_inside: Where the container finds that folder.
+        environment: Further variables.
+    """
+
+    kubelet: str
+    uuids: list[str]
+    mounts: list[tuple[str, str]]
+    control: str
+    control_inside: str
+    environment: dict[str, str]
+
+    def write(self, path: Path) -> None:
+        """Save as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def read(cls, path: Path) -> "Plan":
+        """Load what `write` saved."""
+        return cls(**json.loads(path.read_text()))
+
+
+class PretendedGpus(grpc.GenericRpcHandler):
+    """The DevicePlugin service: healthy devices, and what a container that gets some finds."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
 
     def service(
         self, handler_call_details: grpc.HandlerCallDetails
@@ -107,31 +145,47 @@ class PretendedGpus(grpc.GenericRpcHandler):
 
     async def list_and_watch(self, _request: Any, _context: Any) -> AsyncIterator[Any]:
         """Report the devices once; they never change while the stream is open."""
-        devices = [TYPES["Device"](ID=name, health="Healthy") for name in self._names]
+        devices = [TYPES["Device"](ID=name, health="Healthy") for name in self._plan.uuids]
         yield TYPES["ListAndWatchResponse"](devices=devices)
         await asyncio.Event().wait()
 
     async def allocate(self, request: Any, _context: Any) -> Any:
-        """Give each container its devices' names and the mounts."""
-        answers = []
-        for container in request.container_requests:
-            names = ",".join(container.devices_ids)
-            environment = [TYPES["Env"](key="NVIDIA_VISIBLE_DEVICES", value=names)]
-            mounts = [
-                TYPES["Mount"](host_path=host, container_path=inside, read_only=True)
-                for host, inside in self._mounts
-            ]
-            answers.append(TYPES["ContainerAllocateResponse"](envs=environment, mounts=mounts))
+        """Give each container what belongs to its devices."""
+        answers = [self._given(list(container.devices_ids)) for container in request.container_requests]
         return TYPES["AllocateResponse"](container_responses=answers)
 
+    def _given(self, uuids: list[str]) -> Any:
+        plan, file = self._plan, uuids[0]
+        Path(plan.control, file).write_text("".join(f"uuid={uuid} util=load\n" for uuid in uuids))
+        environment = {
+            **plan.environment,
+            "NVIDIA_VISIBLE_DEVICES": ",".join(uuids),
+            "PRETENDED_NVML": f"{plan.control_inside}/{file}",
+        }
+        return TYPES["ContainerAllocateResponse"](
+            envs=[TYPES["Env"](key=key, value=value) for key, value in environment.items()],
+            mounts=[
+                TYPES["Mount"](host_path=host, container_path=inside, read_only=True)
+                for host, inside in [*plan.mounts, (plan.control, plan.control_inside)]
+            ],
+            devices=[
+                TYPES["DeviceSpec"](
+                    host_path="/dev/null",  # any device will do: programs count the names
+                    container_path=f"/dev/nvidia{plan.uuids.index(uuid)}",
+                    permissions="rw",
+                )
+                for uuid in uuids
+            ],
+        )
 
-async def serve(folder: Path, count: int, mounts: list[tuple[str, str]]) -> None:
+
+async def serve(plan: Plan, folder: Path) -> None:
     """Serve on a socket in the kubelet's folder, register there, and again whenever the kubelet restarts."""
     endpoint, kubelet = folder / _ENDPOINT, folder / "kubelet.sock"
     while True:
         endpoint.unlink(missing_ok=True)
         server = grpc.aio.server()
-        server.add_generic_rpc_handlers((PretendedGpus(count, mounts),))
+        server.add_generic_rpc_handlers((PretendedGpus(plan),))
         server.add_insecure_port(f"unix://{endpoint}")
         await server.start()
         await _register(kubelet)
@@ -158,11 +212,5 @@ async def _register(kubelet: Path) -> None:
 
 
 if __name__ == "__main__":
-    plugin_folder, device_count, *pairs = sys.argv[1:]
-    asyncio.run(
-        serve(
-            Path(plugin_folder),
-            int(device_count),
-            [(a, b) for a, _, b in (pair.partition(":") for pair in pairs)],
-        )
-    )
+    found = Plan.read(Path(sys.argv[1]))
+    asyncio.run(serve(found, Path(found.kubelet)))

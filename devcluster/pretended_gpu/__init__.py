@@ -1,7 +1,8 @@
 """GPUs that do not exist, as a program sees real ones: the driver's library NVML, built here from `nvml.c`.
 
 `gpus` and the device plugin bring it into containers, as NVIDIA's runtime brings the driver; the server's
-tests load it directly. nvml.c says what can be set, also while a program runs.
+tests load it directly. nvml.c says what can be set, also while a program runs. `pretended_gpu.py` goes along,
+and lets Paddle's CPU build pose as one that computes on such a device.
 """
 
 import subprocess
@@ -11,6 +12,9 @@ from devcluster import debian
 from devcluster.errors import DevclusterError
 
 LIBRARY = "libnvidia-ml.so.1"
+
+#: What a container's site-packages need, so that Paddle takes part.
+IN_PADDLE = ("pretended_gpu.pth", "pretended_gpu.py")
 
 #: The C compiler, and the C library's headers, which gcc only recommends.
 _NEEDS = {"cc": "gcc", "gencat": "libc6-dev"}

@@ -1,6 +1,7 @@
 """devcluster's nodes: real pods, Services, DNS, limits and GPUs for the scheduler; `down` leaves nothing."""
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -10,10 +11,10 @@ import psutil
 import pytest
 
 from devcluster import cgroups, cluster, gpus, images
+from devcluster.errors import DevclusterError
 from devcluster.kubectl import kubectl
 from devcluster.node import BRIDGE, PAUSE_IMAGE, Node
 from devcluster.paths import State, cache
-from devcluster.pretended_gpu import build_nvml
 from devcluster.process import Process
 
 pytestmark = pytest.mark.node
@@ -91,33 +92,40 @@ def test_an_unknown_image_is_a_true_pull_error(node: State) -> None:
     kubectl(node, "delete", "pod", "unknown")
 
 
-@pytest.fixture(scope="module")
-def nvml(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An NVML library for GPUs that do not exist."""
-    return build_nvml(tmp_path_factory.mktemp("nvml"))
-
-
 ASK_NVML = """
-import ctypes
-nvml, count = ctypes.CDLL("libnvidia-ml.so.1"), ctypes.c_uint()
+import ctypes, os
+nvml, count, device = ctypes.CDLL("libnvidia-ml.so.1"), ctypes.c_uint(), ctypes.c_void_p()
 assert nvml.nvmlInit_v2() == 0 and nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) == 0
-print(count.value)
+assert nvml.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(device)) == 0
+name = ctypes.create_string_buffer(96)
+assert nvml.nvmlDeviceGetUUID(device, name, 96) == 0
+print(count.value, name.value.decode() == os.environ["NVIDIA_VISIBLE_DEVICES"])
 """
 
 
-def test_the_kubelet_hands_out_pretended_gpus_with_their_library(node: State, nvml: Path) -> None:
+def test_the_kubelets_of_both_nodes_hand_out_pretended_gpus_with_their_library(node: State) -> None:
     server_image = images.ours()[1].name
-    run_pod(node, "wants-gpu", image=server_image, resources="{nvidia.com/gpu: 1}")
+    run_pod(node, "wants-gpu", image=server_image, resources="{nvidia.com/gpu: 1}", at=SECOND)
     until(node, "wants-gpu", '{.status.conditions[?(@.type=="PodScheduled")].reason}', "Unschedulable")
-    gpus.plug(node, 2, nvml)
+    gpus.plug(node, 2, at=SECOND)
     try:
         kubectl(node, "wait", "--for=condition=Ready", "pod/wants-gpu", "--timeout=180s")
         inside = ("exec", "wants-gpu", "--")
-        assert "NVIDIA_VISIBLE_DEVICES=GPU-pretended-" in kubectl(node, *inside, "env")
-        assert kubectl(node, *inside, "python3", "-c", ASK_NVML).strip() == "1"
+        assert re.search("NVIDIA_VISIBLE_DEVICES=GPU-[0-9a-f-]{36}\n", kubectl(node, *inside, "env"))
+        assert kubectl(node, *inside, "python3", "-c", ASK_NVML).strip() == "1 True"
+        assert kubectl(node, *inside, "sh", "-c", "ls /dev | grep -c '^nvidia[0-9]'").strip() == "1"
+        gpus.answer(node, "error=999")
+        with pytest.raises(DevclusterError, match="AssertionError"):
+            kubectl(node, *inside, "python3", "-c", ASK_NVML)
+        run_pod(node, "wants-one-here", resources="{nvidia.com/gpu: 1}", at=FIRST)
+        path = '{.status.conditions[?(@.type=="PodScheduled")].reason}'
+        until(node, "wants-one-here", path, "Unschedulable")
+        gpus.plug(node, 1, at=FIRST)
+        kubectl(node, "wait", "--for=condition=Ready", "pod/wants-one-here", "--timeout=180s")
     finally:
-        kubectl(node, "delete", "pod", "wants-gpu")
-        gpus.unplug(node)
+        kubectl(node, "delete", "pod", "wants-gpu", "wants-one-here", "--ignore-not-found")
+        gpus.unplug(node, at=FIRST)
+        gpus.unplug(node, at=SECOND)
 
 
 def test_a_killed_kubelet_and_containerd_come_back_and_pods_live_on(sleeper: State) -> None:
