@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,6 +12,8 @@ from paddlemodel_operator.errors import SettingsError
 from paddlemodel_operator.spec.scaling import MetricsSource
 
 PREFIX: Final = "PADDLEMODEL_OPERATOR_"
+
+M = TypeVar("M", bound=BaseModel)
 
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
 ObjectName = Annotated[str, Field(max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")]
@@ -47,15 +49,24 @@ class Settings(BaseModel):
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
     """Parse the environment, or say in one sentence which variable is wrong."""
+    return read(Settings, PREFIX, environ)
+
+
+def read(model: type[M], prefix: str, environ: Mapping[str, str]) -> M:
+    """The settings of a process: every variable that begins with its prefix is a field of its model.
+
+    Raises:
+        SettingsError: an unknown name or a bad value, in one sentence.
+    """
     given = {
-        name.removeprefix(PREFIX).lower(): value for name, value in environ.items() if name.startswith(PREFIX)
+        name.removeprefix(prefix).lower(): value for name, value in environ.items() if name.startswith(prefix)
     }
     try:
-        return Settings.model_validate(given)
+        return model.model_validate(given)
     except ValidationError as error:
         first = error.errors()[0]
-        name = PREFIX + str(first["loc"][0]).upper()
+        name = prefix + str(first["loc"][0]).upper()
         if first["type"] == "extra_forbidden":
-            known = ", ".join(PREFIX + field.upper() for field in Settings.model_fields)
+            known = ", ".join(prefix + field.upper() for field in model.model_fields)
             raise SettingsError(f"{name} is not a setting; the settings are {known}.") from error
         raise SettingsError(f"{name}={environ[name]!r} is refused: {first['msg']}.") from error
