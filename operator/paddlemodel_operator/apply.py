@@ -62,10 +62,27 @@ class Api:
         found: client.Configuration = self._client.configuration
         return found
 
-    async def list_all(self, kind: names.Kind, selector: str = "", namespace: str | None = None) -> Listing:
-        """Every object of a kind, in pages; none of a kind that the cluster does not know (yet)."""
+    async def list_all(
+        self,
+        kind: names.Kind,
+        selector: str = "",
+        namespace: str | None = None,
+        *,
+        fields: str = "",
+        cached: bool = False,
+    ) -> Listing:
+        """Every object of a kind, in pages; none of a kind that the cluster does not know (yet).
+
+        Args:
+            kind: what to list.
+            selector: of labels.
+            namespace: only in this one; by default in all.
+            fields: a field selector, as `metadata.name=a`.
+            cached: what the server has in memory, perhaps a moment old; it asks etcd nothing.
+        """
         items: list[Object] = []
-        query = {"limit": str(PAGE), **({"labelSelector": selector} if selector else {})}
+        asked = {"labelSelector": selector, "fieldSelector": fields, "resourceVersion": "0" if cached else ""}
+        query = {"limit": str(PAGE), **{name: value for name, value in asked.items() if value}}
         while True:
             try:
                 page = await self._send("GET", kind.collection(namespace), query)
@@ -88,7 +105,7 @@ class Api:
         resources = (await self._send("GET", f"/apis/{kind.api_version}"))["resources"]
         return kind.plural in {resource["name"] for resource in resources}
 
-    async def get(self, kind: names.Kind, namespace: str, name: str) -> Object | None:
+    async def get(self, kind: names.Kind, namespace: str | None, name: str) -> Object | None:
         """One object, or None."""
         try:
             return await self._send("GET", kind.item(namespace, name))
@@ -109,7 +126,7 @@ class Api:
         metadata = desired["metadata"]
         query = {"fieldManager": manager, "force": str(force).lower()}
         return await self._send(
-            "PATCH", kind.item(metadata["namespace"], metadata["name"]), query, desired, APPLY
+            "PATCH", kind.item(metadata.get("namespace"), metadata["name"]), query, desired, APPLY
         )
 
     async def replace_lists(self, kind: names.Kind, desired: Mapping[str, Any]) -> None:
@@ -123,12 +140,18 @@ class Api:
         cleaned = {"managedFields": others, "resourceVersion": live["metadata"]["resourceVersion"]}
         await self._send("PATCH", path, query, {"metadata": cleaned}, MERGE)
 
+    async def merge(self, kind: names.Kind, live: Mapping[str, Any], patch: Mapping[str, Any]) -> None:
+        """Change a few fields of an object that is not ours to apply."""
+        metadata = live["metadata"]
+        path = kind.item(metadata.get("namespace"), metadata["name"])
+        await self._send("PATCH", path, {"fieldManager": names.FIELD_MANAGER}, patch, MERGE)
+
     async def delete(self, kind: names.Kind, live: Mapping[str, Any]) -> None:
         """Delete exactly this object; one of the same name that came later stays."""
         metadata = live["metadata"]
         body = {"preconditions": {"uid": metadata["uid"]}, "propagationPolicy": "Background"}
         try:
-            await self._send("DELETE", kind.item(metadata["namespace"], metadata["name"]), None, body)
+            await self._send("DELETE", kind.item(metadata.get("namespace"), metadata["name"]), None, body)
         except ApiError as error:
             if error.code not in {404, 409}:
                 raise

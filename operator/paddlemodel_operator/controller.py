@@ -13,9 +13,13 @@ from paddlemodel_operator.errors import ApiError, NameConflict, Retry
 from paddlemodel_operator.health import Heartbeat
 from paddlemodel_operator.queue import WorkQueue
 from paddlemodel_operator.reconcile import World, reconcile
+from paddlemodel_operator.registration.registrar import Registrar
 from paddlemodel_operator.settings import Settings
 
 log = logging.getLogger(__name__)
+
+LIST_SECONDS: Final = 30.0
+"""Between two lists of the kinds that are not watched, while there are any."""
 
 LIST_RETRY_SECONDS: Final = 5.0
 SETTLE_SECONDS: Final = 10.0
@@ -44,14 +48,17 @@ class Controller:
         self._queue = WorkQueue(clock)
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
         self._world = World(api=api, cache=self._cache, settings=settings, instance=instance)
+        self._registrar = Registrar(api, settings, on_change=self._look_at_all)
         self._synced = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Wait for the definition, then begin with a complete list: no decision is made on half a picture.
 
-        kopf starts its watches when this returns, and does not notice a kind that comes a moment later.
+        kopf starts its watches when this returns, and does not notice a kind that comes a moment later. The
+        adapter's pods wait for their certificate, and need no definition.
         """
+        self._tasks.append(asyncio.create_task(self._registrar.run(), name="registrar"))
         while not await self._has_definition():  # noqa: ASYNC110 - waits for a server, not for a task
             await asyncio.sleep(DEFINITION_SECONDS)
         self._tasks.append(asyncio.create_task(self._run(), name="controller"))
@@ -104,31 +111,48 @@ class Controller:
             for _ in range(self._settings.concurrency):
                 group.create_task(self._work())
             group.create_task(self._resync_forever())
+            group.create_task(self._list_forever())
 
     async def _resync_forever(self) -> None:
         for seconds in pauses(self._settings.resync_seconds):
             await asyncio.sleep(seconds)
             await self._resync()
 
+    async def _list_forever(self) -> None:
+        """What no watch tells. A kind that comes later is noticed by the models that wait for it."""
+        while True:
+            await asyncio.sleep(LIST_SECONDS)
+            try:
+                for kind in names.OPTIONAL_KINDS:
+                    if self._cache.keys(kind):
+                        await self._relist(kind)
+            except ApiError as error:
+                log.warning("Cannot list what is not watched, trying again: %s", error)
+
     async def _resync(self) -> bool:
         """List everything: finds what a watch has missed, and makes every model due."""
         self._heartbeat.resync()
         try:
-            for kind in names.WATCHED_KINDS:
+            for kind in (*names.WATCHED_KINDS, *names.OPTIONAL_KINDS):
                 await self._relist(kind)
         except ApiError as error:
             log.warning("Cannot list %s, trying again: %s", names.PLURAL, error)
             return False
-        for key in self._cache:
-            self._queue.add(key)
+        self._look_at_all()
         self._synced = True
         return True
+
+    def _look_at_all(self) -> None:
+        for key in self._cache:
+            self._queue.add(key)
 
     async def _relist(self, kind: names.Kind) -> None:
         selector = "" if kind == names.MODEL else names.CHILD_SELECTOR
         listing = await self._api.list_all(kind, selector)
         for key in self._cache.replace(kind, listing.items, listing.resource_version):
-            if (body := self._cache.get(kind, key)) is not None:
+            if kind in names.OPTIONAL_KINDS:
+                self._queue.add(key)
+            elif (body := self._cache.get(kind, key)) is not None:
                 self._heartbeat.surprise(kind, version(body))
             elif kind == names.MODEL:
                 self._queue.add(key)  # gone: the next look at it ends whatever was tried again and again

@@ -6,7 +6,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from paddlemodel_operator.errors import SettingsError
 from paddlemodel_operator.spec.scaling import MetricsSource
@@ -45,6 +45,13 @@ class Settings(BaseModel):
     """A Prometheus that KEDA shall ask; empty: KEDA asks the pods themselves."""
 
     health_bind: Annotated[str, Field(pattern=r"^[0-9a-zA-Z.:\[\]-]+:\d+$")] = "0.0.0.0:8080"
+
+    @field_validator("adapter")
+    @classmethod
+    def _adapter_has_a_namespace(cls, adapter: str, info: ValidationInfo) -> str:
+        if adapter and not info.data.get("namespace"):
+            raise ValueError(f"{PREFIX}NAMESPACE has to say where the adapter is")
+        return adapter
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:

@@ -82,8 +82,8 @@ def survey(items: Sequence[Object], namespace: str, adapter: str) -> Survey:
     )
 
 
-def registration(seen: Survey, waiting: str = "") -> Registration:
-    """What a survey means; `waiting` is why we have not registered, if nobody has."""
+def registration(seen: Survey, trouble: str = "") -> Registration:
+    """What a survey means; `trouble` is what keeps us from registering, or from keeping it up."""
     if seen.foreign:
         # The first that answers, else the first: a sentence can name one.
         found = [seen.services[one["metadata"]["name"]] for one in seen.foreign]
@@ -95,10 +95,11 @@ def registration(seen: Survey, waiting: str = "") -> Registration:
             state=State.FOREIGN, owner=owner.owner, message=f"{message}.", services=seen.services
         )
     if seen.ours is None:
-        return Registration(state=State.ABSENT, message=waiting, services=seen.services)
+        return Registration(state=State.ABSENT, message=trouble, services=seen.services)
     ours = seen.services[seen.ours["metadata"]["name"]]
     state = State.OURS if ours.available else State.OURS_UNAVAILABLE
-    return Registration(state=state, owner=ours.owner, message=ours.message, services=seen.services)
+    message = trouble or ours.message
+    return Registration(state=state, owner=ours.owner, message=message, services=seen.services)
 
 
 def _is_ours(service: Object, mine: str) -> bool:
