@@ -26,7 +26,7 @@ class Cache:
     """Not thread-safe: everything happens in the event loop."""
 
     def __init__(self) -> None:
-        self._shelves = {kind: _Shelf() for kind in names.WATCHED_KINDS}
+        self._shelves = {kind: _Shelf() for kind in (*names.WATCHED_KINDS, *names.OPTIONAL_KINDS)}
         self._pods: dict[Key, set[Key]] = {}
 
     def get(self, kind: names.Kind, key: Key) -> Object | None:
@@ -104,6 +104,9 @@ def model_of(kind: names.Kind, body: Object) -> Key | None:
         name = metadata.get("labels", {}).get(names.MODEL_LABEL)
         return (metadata["namespace"], name) if name else None
     # A child has its model's name; whether it is really ours is asked where it matters.
+    label = metadata.get("labels", {}).get(names.MODEL_LABEL)
+    if kind == names.AUTOSCALER and metadata["name"] == names.keda_autoscaler(label):
+        return metadata["namespace"], label
     return _key(body)
 
 

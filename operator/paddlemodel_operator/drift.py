@@ -7,22 +7,12 @@ or others added are none of our business. `reconcile` asks before every apply, a
 
 import json
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 from typing import Any, Final
 
 from paddlemodel_operator import names
+from paddlemodel_operator.quantity import amount
 
 Fields = Mapping[str, Any]
-
-SUFFIXES: Final = {
-    "n": Decimal("1e-9"),
-    "u": Decimal("1e-6"),
-    "m": Decimal("1e-3"),
-    "": Decimal(1),
-    "k": Decimal("1e3"),
-    **{letter: Decimal(1000) ** power for power, letter in enumerate("MGTPE", start=2)},
-    **{f"{letter}i": Decimal(1024) ** power for power, letter in enumerate("KMGTPE", start=1)},
-}
 
 QUANTITY_PARENTS: Final = frozenset({"requests", "limits"})
 QUANTITY_KEYS: Final = frozenset({"averageValue", "sizeLimit", "divisor"})
@@ -120,7 +110,7 @@ def _same(desired: Any, live: Any, path: tuple[str, ...]) -> bool:
         return pairs and all(_same(one, other, path) for one, other in zip(desired, live, strict=True))
     if desired == live:
         return True
-    amounts = (_amount(desired), _amount(live)) if _is_quantity(path) else (None, None)
+    amounts = (amount(desired), amount(live)) if _is_quantity(path) else (None, None)
     return amounts[0] is not None and amounts[0] == amounts[1]
 
 
@@ -128,13 +118,3 @@ def _is_quantity(path: tuple[str, ...]) -> bool:
     """Where the server rewrites 1000m as 1; elsewhere such texts are different texts."""
     key, parent = path[-1], path[-2] if len(path) > 1 else ""
     return parent in QUANTITY_PARENTS or key in QUANTITY_KEYS or (key == "value" and parent == "target")
-
-
-def _amount(quantity: object) -> Decimal | None:
-    text = str(quantity)
-    number = text.rstrip("numkKMGTPEi")
-    suffix = text[len(number) :]
-    try:
-        return Decimal(number) * SUFFIXES[suffix]
-    except (ArithmeticError, KeyError, ValueError):
-        return None

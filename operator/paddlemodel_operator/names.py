@@ -93,6 +93,7 @@ DEPLOYMENT: Final = Kind("apps", "v1", "Deployment", "deployments")
 SERVICE: Final = Kind("", "v1", "Service", "services")
 AUTOSCALER: Final = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET: Final = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
+SCALED_OBJECT: Final = Kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
 INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
 POD: Final = Kind("", "v1", "Pod", "pods")
 EVENT: Final = Kind("events.k8s.io", "v1", "Event", "events")
@@ -107,8 +108,16 @@ METRICS_API_SERVICE: Final = f"v1beta2.{CUSTOM_METRICS_GROUP}"
 CHILD_KINDS: Final = (SERVICE, DEPLOYMENT, AUTOSCALER, DISRUPTION_BUDGET, INGRESS)
 """In the order of creation."""
 
+OPTIONAL_KINDS: Final = (SCALED_OBJECT,)
+"""Children whose kind the cluster may not know. A watch would end with its kind, so these are listed."""
+
 WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, POD)
 CHILD_SELECTOR: Final = f"{MANAGED_BY_LABEL}={MANAGED_BY}"
+
+
+def keda_autoscaler(name: str) -> str:
+    """KEDA's HorizontalPodAutoscaler. It gets the labels of the ScaledObject, so our watch tells of it."""
+    return f"keda-hpa-{name}"
 
 
 def selector_labels(name: str) -> dict[str, str]:

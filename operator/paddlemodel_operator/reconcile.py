@@ -13,7 +13,7 @@ from paddlemodel_operator import names
 from paddlemodel_operator.apply import Api
 from paddlemodel_operator.cache import Cache, Key, owned_by
 from paddlemodel_operator.drift import is_applied, owns
-from paddlemodel_operator.errors import ApiError, NameConflict, Retry, SpecError
+from paddlemodel_operator.errors import ApiError, KindMissing, NameConflict, Retry, SpecError
 from paddlemodel_operator.events import transition
 from paddlemodel_operator.faults import PROGRESSING, Fault, rejection
 from paddlemodel_operator.model import PaddleModel, from_body
@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 
 Trouble = ApiError | NameConflict | Retry
 SOON: Final = 1.0
+LATER: Final = 30.0
+"""Until we ask again whether the cluster has come to know a kind."""
 
 
 def utc_now() -> dt.datetime:
@@ -52,12 +54,14 @@ async def reconcile(world: World, key: Key) -> None:
     before, now = body.get("status", {}), f"{world.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
         model = from_body(body)
+        children = render(model, world.settings)
     except SpecError as error:
         await _report(
             world, body, judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         )
         return
-    trouble = await _realise(world, model)
+    outcome = await _realise(world, model, children)
+    trouble = outcome.trouble
     observed = observe(
         _own(world, names.DEPLOYMENT, model), _own(world, names.AUTOSCALER, model), world.cache.pods(key)
     )
@@ -65,23 +69,36 @@ async def reconcile(world: World, key: Key) -> None:
     await _report(world, body, judge(model, observed, fault, before, now))
     if trouble:
         raise trouble[1]
+    if outcome.missing:
+        raise Retry(LATER, f"the cluster does not know the kind {outcome.missing[0].kind}")
 
 
-async def _realise(world: World, model: PaddleModel) -> tuple[names.Kind, Trouble] | None:
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """What could not be realised."""
+
+    trouble: tuple[names.Kind, Trouble] | None = None
+    """The first child that failed."""
+    missing: tuple[names.Kind, ...] = ()
+    """Kinds that the cluster does not know: no fault of the model, which is served without them."""
+
+
+async def _realise(world: World, model: PaddleModel, children: Mapping[names.Kind, Object | None]) -> Outcome:
     """Prune what should not be, then apply what should; a refused child does not stop the others.
 
     The order matters: an autoscaler has to be gone before the Deployment gets its replicas from the spec.
     """
-    first = None
-    children = render(model, world.settings)
+    first, missing = None, []
     for kind in sorted(children, key=lambda kind: children[kind] is not None):
         try:
             await _ensure(world, model, kind, children[kind])
         except Retry as error:
-            return first or (kind, error)
+            return Outcome(trouble=first or (kind, error))
+        except KindMissing:
+            missing.append(kind)
         except (ApiError, NameConflict) as error:
             first = first or (kind, error)
-    return first
+    return Outcome(trouble=first, missing=tuple(missing))
 
 
 async def _ensure(world: World, model: PaddleModel, kind: names.Kind, desired: Object | None) -> None:
@@ -89,6 +106,8 @@ async def _ensure(world: World, model: PaddleModel, kind: names.Kind, desired: O
     live = world.cache.get(kind, key)
     if live is None and desired is not None:
         live = await world.api.get(kind, *key)  # A stranger of that name is not in the cache.
+        if live is None and kind in names.OPTIONAL_KINDS and not await world.api.serves(kind):
+            raise KindMissing(kind.kind)
     if desired is None:
         if live is not None and owned_by(live, model.uid):
             await _prune(world, kind, live)
@@ -133,12 +152,22 @@ def _claim(live: Mapping[str, Any], model: PaddleModel, kind: names.Kind) -> Non
 
 async def _prune(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:
     metadata = live["metadata"]
+    key = metadata["namespace"], metadata["name"]
     await world.api.delete(kind, live)
-    log.info("Deleted %s %s/%s.", kind.kind, metadata["namespace"], metadata["name"])
-    left = await world.api.get(kind, metadata["namespace"], metadata["name"])
+    log.info("Deleted %s %s/%s.", kind.kind, *key)
+    left = await world.api.get(kind, *key)
     if left is not None and left["metadata"]["uid"] == metadata["uid"]:
         raise Retry(SOON, f"the {kind.kind} is being deleted")
+    if kind == names.SCALED_OBJECT and await _keda_still_scales(world, key, metadata["uid"]):
+        raise Retry(SOON, "KEDA's HorizontalPodAutoscaler is being deleted")
     world.cache.remove(kind, live)
+
+
+async def _keda_still_scales(world: World, key: Key, uid: str) -> bool:
+    """Garbage collection removes KEDA's autoscaler after the ScaledObject; until then it may write replicas."""
+    namespace, name = key
+    live = await world.api.get(names.AUTOSCALER, namespace, names.keda_autoscaler(name))
+    return live is not None and owned_by(live, uid)
 
 
 async def _hand_over(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:

@@ -40,13 +40,37 @@ RULES = (
         "exclude each other: remove one",
     ),
     Refused("more at least than at most", _scaling(minReplicas=4), "lower the one or raise the other"),
-    Refused("GPU use on the processor", _scaling(gpuUtilization=50), "use cpuUtilization on device CPU"),
     Refused(
-        "two targets", _scaling("GPU", gpuUtilization=50, cpuUtilization=50), "exclude each other: keep one"
+        "GPU use on the processor",
+        _scaling(gpuUtilization=50),
+        "gpuUtilization needs spec.device GPU: use busyRatio or cpuUtilization on device CPU",
+    ),
+    Refused(
+        "GPU memory on the processor",
+        _scaling(gpuMemory=50, cpuUtilization=50),
+        "gpuMemory needs spec.device GPU: use busyRatio or cpuUtilization on device CPU",
+    ),
+    Refused(
+        "raw metrics for KEDA",
+        _scaling(metricsSource="keda", metrics=[{"type": "Resource"}]),
+        "remove them, or set metricsSource to builtin",
     ),
     Refused(
         "processor use without a request",
         spec(autoscaling={"maxReplicas": 2}, resources={"requests": {"memory": "1Gi"}}),
+        "needs spec.resources.requests.cpu",
+    ),
+    Refused(
+        "processor use by default, without a request",
+        spec(autoscaling={"maxReplicas": 2, "metrics": []}, resources={"requests": {"memory": "1Gi"}}),
+        "needs spec.resources.requests.cpu",
+    ),
+    Refused(
+        "processor use among others, without a request",
+        spec(
+            autoscaling={"maxReplicas": 2, "busyRatio": 60, "cpuUtilization": 60},
+            resources={"requests": {"memory": "1Gi"}},
+        ),
         "needs spec.resources.requests.cpu",
     ),
     Refused("GPUs on the processor", spec(gpu={"count": 1}), "remove spec.gpu, or set spec.device to GPU"),
@@ -122,6 +146,15 @@ TYPES = (
     Refused("an overflowing number", spec(replicas=2**70), "spec.replicas"),
     Refused("no pods at least", _scaling(minReplicas=0), "spec.autoscaling.minReplicas"),
     Refused("no pods at most", spec(autoscaling={}), "spec.autoscaling.maxReplicas"),
+    Refused(
+        "GPU use beyond the whole", _scaling("GPU", gpuUtilization=101), "spec.autoscaling.gpuUtilization"
+    ),
+    Refused("a share of nothing", _scaling(busyRatio=0), "spec.autoscaling.busyRatio"),
+    Refused("a share as a fraction", _scaling(busyRatio=0.7), "spec.autoscaling.busyRatio"),
+    Refused("no request per pod", _scaling(inflightPerReplica=0), "spec.autoscaling.inflightPerReplica"),
+    Refused("no wait at all", _scaling(queueSeconds=0), "spec.autoscaling.queueSeconds"),
+    Refused("a wait of hours", _scaling(queueSeconds=3600), "spec.autoscaling.queueSeconds"),
+    Refused("an unknown source", _scaling(metricsSource="datadog"), "spec.autoscaling.metricsSource"),
     Refused("an unknown device", spec(device="TPU"), "spec.device"),
     Refused("an unknown precision", spec(server={"precision": "FP8"}), "spec.server.precision"),
     Refused("neither on nor off", spec(server={"tensorRT": {}}), "spec.server.tensorRT.enabled"),
@@ -191,6 +224,25 @@ ACCEPTED: dict[str, dict[str, Any]] = {
             "behavior": {"scaleDown": {"selectPolicy": "Disabled"}},
         },
         resources={"requests": {"memory": "1Gi"}},
+    ),
+    "every target at once": spec(
+        device="GPU",
+        autoscaling={
+            "maxReplicas": 2,
+            "gpuUtilization": 1,
+            "gpuMemory": 100,
+            "busyRatio": 60,
+            "inflightPerReplica": 8,
+            "queueSeconds": 0.25,
+            "cpuUtilization": 300,
+            "metricsSource": "none",
+        },
+    ),
+    "a target that needs no processor request": spec(
+        autoscaling={"maxReplicas": 2, "queueSeconds": 1}, resources={"requests": {"memory": "1Gi"}}
+    ),
+    "KEDA without raw metrics": spec(
+        autoscaling={"maxReplicas": 2, "inflightPerReplica": 4, "metricsSource": "keda", "metrics": []}
     ),
     "a wildcard host": spec(ingress={"host": "*.example.com"}),
     "variables": _pod(

@@ -45,7 +45,8 @@ def needed() -> set[Right]:
     }
     for kind in names.WATCHED_KINDS:
         rights |= {(kind.group, kind.plural, "", verb) for verb in (*VERBS["list_all"], "watch")}
-    for kind in names.CHILD_KINDS:
+    rights |= {(kind.group, kind.plural, "", "list") for kind in names.OPTIONAL_KINDS}
+    for kind in (*names.CHILD_KINDS, *names.OPTIONAL_KINDS):
         verbs = (*VERBS["get"], *VERBS["apply"], *VERBS["replace_lists"], *VERBS["delete"])
         rights |= {(kind.group, kind.plural, "", verb) for verb in verbs}
     return rights | {(names.EVENT.group, names.EVENT.plural, "", verb) for verb in VERBS["create_event"]}

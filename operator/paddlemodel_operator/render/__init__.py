@@ -2,7 +2,7 @@
 
 from paddlemodel_operator import names
 from paddlemodel_operator.model import PaddleModel
-from paddlemodel_operator.render import deployment, disruption, hpa, ingress, service
+from paddlemodel_operator.render import deployment, disruption, hpa, ingress, scaledobject, service
 from paddlemodel_operator.render.metadata import Object
 from paddlemodel_operator.settings import Settings
 
@@ -14,7 +14,8 @@ def render(model: PaddleModel, settings: Settings) -> dict[names.Kind, Object | 
     return {
         names.SERVICE: service.build(model),
         names.DEPLOYMENT: deployment.build(model, settings),
-        names.AUTOSCALER: hpa.build(model),
+        names.AUTOSCALER: hpa.build(model, settings),
+        names.SCALED_OBJECT: scaledobject.build(model, settings),
         names.DISRUPTION_BUDGET: disruption.build(model),
         names.INGRESS: ingress.build(model),
     }

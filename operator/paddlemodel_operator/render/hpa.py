@@ -1,13 +1,12 @@
-"""The HorizontalPodAutoscaler of a model, or None when its spec states the number of pods."""
+"""The HorizontalPodAutoscaler of a model, or None when its spec or KEDA states the number of pods."""
 
 from typing import Any, Final
 
 from paddlemodel_operator import names
 from paddlemodel_operator.model import PaddleModel
 from paddlemodel_operator.render.metadata import Object, head
-from paddlemodel_operator.spec.scaling import Autoscaling
-
-DEFAULT_TARGET: Final = 70
+from paddlemodel_operator.settings import Settings
+from paddlemodel_operator.spec.targets import CPU, Target, targets
 
 DEFAULT_BEHAVIOR: Final[dict[str, Any]] = {
     "scaleUp": {
@@ -26,39 +25,46 @@ DEFAULT_BEHAVIOR: Final[dict[str, Any]] = {
 }
 
 
-def build(model: PaddleModel) -> Object | None:
+def build(model: PaddleModel, settings: Settings) -> Object | None:
     """It targets the Deployment, never the PaddleModel: nobody but the user writes a spec."""
     scaling = model.spec.autoscaling
-    if scaling is None:
+    if scaling is None or metrics_source(model, settings) == "keda":
         return None
-    target = {"apiVersion": names.DEPLOYMENT.api_version, "kind": names.DEPLOYMENT.kind, "name": model.name}
+    own = [_metric(target) for target in targets(scaling, model.spec.device)]
     return {
         **head(model, names.AUTOSCALER),
         "spec": {
-            "scaleTargetRef": target,
+            "scaleTargetRef": scale_target(model),
             "minReplicas": scaling.min_replicas,
             "maxReplicas": scaling.max_replicas,
-            "metrics": _metrics(scaling, model.spec.device),
-            "behavior": scaling.behavior if scaling.behavior is not None else DEFAULT_BEHAVIOR,
+            "metrics": [*own, *(scaling.metrics or ())],
+            "behavior": behavior(model),
         },
     }
 
 
-def _metrics(scaling: Autoscaling, device: str) -> list[Object]:
-    extra = list(scaling.metrics or ())
-    if scaling.gpu_utilization is not None:
-        return [_gpu(scaling.gpu_utilization), *extra]
-    if scaling.cpu_utilization is not None:
-        return [_cpu(scaling.cpu_utilization), *extra]
-    return extra or [_gpu(DEFAULT_TARGET) if device == "GPU" else _cpu(DEFAULT_TARGET)]
+def metrics_source(model: PaddleModel, settings: Settings) -> str:
+    """The model's own wish, or the chart's."""
+    scaling = model.spec.autoscaling
+    return (scaling and scaling.metrics_source) or settings.metrics_source
 
 
-def _gpu(percent: int) -> Object:
-    """The server's own gauge, 0 to 100; pods that still load do not report it."""
-    target = {"type": "AverageValue", "averageValue": str(percent)}
-    return {"type": "Pods", "pods": {"metric": {"name": names.GPU_METRIC}, "target": target}}
+def scale_target(model: PaddleModel) -> Object:
+    """The Deployment, as an autoscaler refers to it."""
+    return {"apiVersion": names.DEPLOYMENT.api_version, "kind": names.DEPLOYMENT.kind, "name": model.name}
 
 
-def _cpu(percent: int) -> Object:
-    target = {"type": "Utilization", "averageUtilization": percent}
-    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+def behavior(model: PaddleModel) -> Object:
+    """The user's as a whole, or ours as a whole."""
+    scaling = model.spec.autoscaling
+    given = scaling.behavior if scaling else None
+    return given if given is not None else DEFAULT_BEHAVIOR
+
+
+def _metric(target: Target) -> Object:
+    """Of a pod: the server's own gauge, which pods that still load do not report."""
+    if target.metric == CPU:
+        aim = {"type": "Utilization", "averageUtilization": target.value}
+        return {"type": "Resource", "resource": {"name": CPU, "target": aim}}
+    value = {"type": "AverageValue", "averageValue": target.quantity}
+    return {"type": "Pods", "pods": {"metric": {"name": target.metric}, "target": value}}

@@ -1,0 +1,75 @@
+"""KEDA's ScaledObject of a model, or None where something else states the number of pods.
+
+KEDA makes a HorizontalPodAutoscaler of it, so the operator makes none. All values are averages over the pods
+already, hence metricType Value: AverageValue would divide by the pods once more.
+"""
+
+from typing import Final
+
+from paddlemodel_operator import names
+from paddlemodel_operator.errors import SpecError
+from paddlemodel_operator.model import PaddleModel
+from paddlemodel_operator.render.hpa import behavior, metrics_source, scale_target
+from paddlemodel_operator.render.metadata import Object, head
+from paddlemodel_operator.settings import Settings
+from paddlemodel_operator.spec.targets import CPU, Target, targets
+
+POLL_SECONDS: Final = 15
+LONGEST_WHOLE: Final = 46
+"""A pod is called MODEL-HASH-SUFFIX; of a longer name Kubernetes cuts the hash and the dash behind it."""
+
+
+def build(model: PaddleModel, settings: Settings) -> Object | None:
+    """Raises SpecError for what KEDA cannot express and the definition cannot know: the chart chose KEDA."""
+    scaling = model.spec.autoscaling
+    if scaling is None or metrics_source(model, settings) != "keda":
+        return None
+    if scaling.metrics:
+        raise SpecError(
+            "spec.autoscaling.metrics are of autoscaling/v2 and have no place in KEDA's ScaledObject, which "
+            "the chart's autoscaling.metricsSource asks for: remove them, or set "
+            "spec.autoscaling.metricsSource to builtin"
+        )
+    return {
+        **head(model, names.SCALED_OBJECT),
+        "spec": {
+            "scaleTargetRef": scale_target(model),
+            "minReplicaCount": scaling.min_replicas,
+            "maxReplicaCount": scaling.max_replicas,
+            "pollingInterval": POLL_SECONDS,
+            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior(model)}},
+            "triggers": [_trigger(model, one, settings) for one in targets(scaling, model.spec.device)],
+        },
+    }
+
+
+def _trigger(model: PaddleModel, target: Target, settings: Settings) -> Object:
+    if target.metric == CPU:
+        return {"type": "cpu", "metricType": "Utilization", "metadata": {"value": target.number}}
+    if settings.keda_prometheus:
+        return {"type": "prometheus", "metricType": "Value", "metadata": _query(model, target, settings)}
+    return {"type": "metrics-api", "metricType": "Value", "metadata": _endpoints(model, target)}
+
+
+def _endpoints(model: PaddleModel, target: Target) -> Object:
+    """KEDA asks every ready pod behind the Service; the port is the pods', not the Service's."""
+    return {
+        "url": f"http://{model.name}.{model.namespace}.svc:{names.HTTP_PORT}/metrics",
+        "format": "prometheus",
+        "valueLocation": target.metric,
+        "aggregateFromKubeServiceEndpoints": "true",
+        "aggregationType": "average",
+        "targetValue": target.number,
+    }
+
+
+def _query(model: PaddleModel, target: Target, settings: Settings) -> Object:
+    """A series that is not there is an error, not 0: replicas are held, as with the other sources."""
+    suffix = "[a-z0-9]+-[a-z0-9]{5}" if len(model.name) <= LONGEST_WHOLE else "[a-z0-9-]+"
+    selector = f'namespace="{model.namespace}",pod=~"{model.name}-{suffix}"'
+    return {
+        "serverAddress": settings.keda_prometheus,
+        "query": f"avg({target.metric}{{{selector}}})",
+        "threshold": target.number,
+        "ignoreNullValues": "false",
+    }
