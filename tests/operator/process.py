@@ -40,10 +40,10 @@ class Operator:
         ).strip()
         kubeconfig = self._folder / "operator.kubeconfig"
         token_kubeconfig(self._cluster, token, kubeconfig)
-        self._port = _free_port()
+        self.port = _free_port()
         variables = environment(
             KUBECONFIG=str(kubeconfig),
-            PADDLEMODEL_OPERATOR_HEALTH_BIND=f"127.0.0.1:{self._port}",
+            PADDLEMODEL_OPERATOR_HEALTH_BIND=f"127.0.0.1:{self.port}",
             PADDLEMODEL_OPERATOR_LOG_FORMAT="text",
             **{f"PADDLEMODEL_OPERATOR_{name.upper()}": value for name, value in settings.items()},
         )
@@ -76,7 +76,7 @@ class Operator:
         self.start()
 
     def health(self) -> dict[str, Any]:
-        answer = httpx.get(f"http://127.0.0.1:{self._port}/healthz")
+        answer = httpx.get(f"http://127.0.0.1:{self.port}/healthz")
         assert answer.is_success, answer.text
         state: dict[str, Any] = answer.json()
         return state
