@@ -6,7 +6,8 @@ connection that the server has closed before anything was sent on it is replaced
 and counted as closed while idle. There should be none, since every client here asks more often than a drain
 takes and is asked to connect anew; but a machine that stands still for two seconds makes some, and that is
 nobody's loss.
-Prints one JSON line with all counts so far every second.
+Prints one JSON line with all counts so far every second. A number in /tmp/pace makes all clients that much
+faster or slower, as soon as it is written; but none ever asks less often than every three seconds.
 Usage: python steady_load.py HOST PORT PATH TYPE BODY_FILE EXPECTED
 """
 
@@ -24,6 +25,9 @@ FRESH = (0.1, 0.2, 0.5)
 PATIENCE_SECONDS = 60.0  # beyond the server's own deadline
 LIFE_SECONDS = 5.0  # of a kept connection, as pools limit it: else all would stay with the first pod
 TOLD = 20  # faults that are told in full
+SLOWEST_SECONDS = max(KEPT)  # between two requests of any client, at any pace
+GLANCE_SECONDS = 0.2  # after which a changed pace is noticed
+PACE_FILE = Path("/tmp/pace")
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,14 @@ class Load:
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     slowest: float = 0.0
+    pace: float = 1.0
 
     async def client(self, pause: float, *, keep: bool) -> None:
         """Send for ever, at a steady pace: a late answer does not lower it."""
         connection: Connection | None = None
         due = time.monotonic()
         while True:
-            due = max(due + pause, time.monotonic())
-            await asyncio.sleep(due - time.monotonic())
-            started = time.monotonic()
+            due = started = await self._due(due, pause)
             try:
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     connection = await self._ask(connection or await self._open(), keep=keep)
@@ -66,6 +69,15 @@ class Load:
                 told = f"{time.time():.3f} {'kept' if keep else 'fresh'} {type(error).__name__}: {error}"
                 self.faults = [*self.faults, told][:TOLD]
             self.slowest = max(self.slowest, time.monotonic() - started)
+
+    async def _due(self, last: float, pause: float) -> float:
+        """Wait until the next request is due; at once where the last answer was late."""
+        while True:
+            due = last + min(SLOWEST_SECONDS, pause / self.pace)
+            left = due - time.monotonic()
+            if left <= 0:
+                return time.monotonic()
+            await asyncio.sleep(min(left, GLANCE_SECONDS))
 
     async def _open(self) -> Connection:
         self.counts["connections"] += 1
@@ -99,8 +111,13 @@ class Load:
         """Every second, all of it."""
         while True:
             await asyncio.sleep(1)
+            self.pace = _pace()
             facts = {**self.counts, "slowest": round(self.slowest, 2), "faults": self.faults}
             print(json.dumps({"at": time.time(), **facts}), flush=True)
+
+
+def _pace() -> float:
+    return float(PACE_FILE.read_text()) if PACE_FILE.exists() else 1.0
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:

@@ -4,13 +4,9 @@ Clients run on every node and reach the model through its Service, as pods of ot
 counted by `steady_load.py`, and nobody tries again.
 """
 
-import base64
 import json
-import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,16 +15,14 @@ from devcluster.demo import server_image
 from devcluster.paddlemodels import condition, is_ready, wait_for
 from devcluster.paths import State
 from devcluster.target import Target
+from tests.cluster.load import Load
 from tests.cluster.wishes import NAMESPACE, cpu_model
-from tests.models import text_line
 
 pytestmark = pytest.mark.node
 NAME = "steady"
-COUNTS = ("answered", "lost", "connections", "asked to connect anew", "closed while idle")
 NODES = 2
 HERE = f"--namespace={NAMESPACE}"
 MODEL_PODS = f"paddlemodel.dev/model={NAME}"
-SCRIPT = Path(__file__).with_name("steady_load.py")
 SPREAD = {
     "maxSkew": 1,
     "topologyKey": "kubernetes.io/hostname",
@@ -39,83 +33,6 @@ SPREAD = {
 }
 
 
-def load_objects(image: str) -> list[dict[str, Any]]:
-    """A pod with clients on every node; a DaemonSet, since a drain leaves its pods alone."""
-    labels = {"app": "load"}
-    words = ["/load/steady_load.py", NAME, "80", "/predict", "image/png", "/load/body", '"label":"0"']
-    container = {
-        "name": "load",
-        "image": image,
-        "command": ["python3", *words],
-        "volumeMounts": [{"name": "load", "mountPath": "/load"}],
-    }
-    pod = {
-        "containers": [container],
-        "volumes": [{"name": "load", "configMap": {"name": "load"}}],
-        "terminationGracePeriodSeconds": 0,
-    }
-    picture = base64.b64encode(text_line()).decode()
-    return [
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "load"},
-            "data": {SCRIPT.name: SCRIPT.read_text()},
-            "binaryData": {"body": picture},
-        },
-        {
-            "apiVersion": "apps/v1",
-            "kind": "DaemonSet",
-            "metadata": {"name": "load"},
-            "spec": {
-                "selector": {"matchLabels": labels},
-                "template": {"metadata": {"labels": labels}, "spec": pod},
-            },
-        },
-    ]
-
-
-def _together(key: str, told: list[Any]) -> Any:
-    """One figure of several pods."""
-    return max(told) if key == "slowest" else sum(told, [] if key == "faults" else 0)
-
-
-@dataclass
-class Load:
-    """The clients of every node, together."""
-
-    target: Target
-
-    def now(self) -> dict[str, Any]:
-        """All counts, once every pod has told them after this moment."""
-        begun = time.time()
-        pods = self.target.read("pods", HERE, "-l", "app=load")["items"]
-        statuses = [status for pod in pods for status in pod["status"]["containerStatuses"]]
-        assert [status["restartCount"] for status in statuses] == [0] * NODES, "a restart forgets its counts"
-        told = [self._told(pod["metadata"]["name"], begun) for pod in pods]
-        keys = dict.fromkeys(key for one in told for key in one)
-        return {key: _together(key, [one[key] for one in told if key in one]) for key in keys}
-
-    def _told(self, pod: str, since: float) -> dict[str, Any]:
-        deadline = time.monotonic() + 180
-        while time.monotonic() < deadline:
-            lines = self.target.kubectl("logs", pod, HERE, "--tail=1").splitlines()
-            told: dict[str, Any] = json.loads(lines[-1]) if lines else {"at": 0}
-            if told.pop("at") > since:
-                return told
-            time.sleep(0.3)
-        raise AssertionError(f"{pod} tells nothing")
-
-    def check(self, before: dict[str, Any], what: str) -> None:
-        """Print what was counted meanwhile; none may be lost."""
-        after = self.now()
-        counted = {key: after.get(key, 0) - before.get(key, 0) for key in COUNTS}
-        print(f"{what}: {counted}, slowest so far {after['slowest']} s")
-        assert after["faults"] == before["faults"], f"{what}: {counted}"
-        assert counted["lost"] == 0
-        assert counted["answered"] > 100, "this was no load"
-
-
 @pytest.fixture(scope="module")
 def load(operator: Target, model_url: str) -> Iterator[Load]:
     """One Ready pod, and clients that have begun."""
@@ -124,12 +41,11 @@ def load(operator: Target, model_url: str) -> Iterator[Load]:
     content["spec"] |= {"replicas": 1, "pod": {"topologySpreadConstraints": [SPREAD], "env": [fronts]}}
     operator.apply(content, namespace=NAMESPACE)
     settled(operator, 1)
-    operator.apply(*load_objects(server_image(operator)), namespace=NAMESPACE)
-    operator.kubectl("rollout", "status", "daemonset/load", HERE, "--timeout=180s")
-    load = Load(operator)
-    load.now()
+    load = Load(operator, NAMESPACE, NODES)
+    load.start(server_image(operator), NAME)
     yield load
-    operator.kubectl("delete", f"pdm/{NAME}", "daemonset/load", "configmap/load", HERE, "--wait=false")
+    load.end()
+    operator.kubectl("delete", f"pdm/{NAME}", HERE, "--wait=false")
 
 
 def model_pods(target: Target) -> list[dict[str, Any]]:
