@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import aiohttp
-from yarl import URL
 
 from paddlemodel_operator import names
 
@@ -101,7 +100,7 @@ class Scraper:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ScrapeError(f"does not speak HTTP properly: {type(error).__name__}") from error
 
-    async def _page(self, url: URL) -> Page:
+    async def _page(self, url: str) -> Page:
         assert self._session is not None, "use Scraper as a context manager"  # noqa: S101 - our own mistake
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status != 200:
@@ -172,7 +171,7 @@ def _number(texts: list[bytes]) -> float | None:
     return value if math.isfinite(value) and 0 <= value <= MAX_VALUE else None
 
 
-def _url(address: str) -> URL:
+def _url(address: str) -> str:
     """Only an address, never a name; and none that means this host's link, many hosts or nobody."""
     try:
         found = ipaddress.ip_address(address)
@@ -180,4 +179,5 @@ def _url(address: str) -> URL:
         raise ScrapeError("has no IP address") from error
     if found.is_link_local or found.is_multicast or found.is_unspecified:
         raise ScrapeError(f"has an address that is no pod's: {found}")
-    return URL.build(scheme="http", host=str(found), port=names.HTTP_PORT, path="/metrics")
+    host = f"[{found}]" if found.version == 6 else str(found)
+    return f"http://{host}:{names.HTTP_PORT}/metrics"

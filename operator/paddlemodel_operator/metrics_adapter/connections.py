@@ -1,0 +1,207 @@
+"""Connections from the first byte to the last: how many, how patient, under whose trust.
+
+A client is a stranger until its certificate is checked, so accepting, handshake and head of a request have
+limits of their own. `process` starts `accept`; `server` tells of each request's `begin` and `end`.
+"""
+
+import asyncio
+import logging
+import socket
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from typing import Final, cast
+
+log = logging.getLogger(__name__)
+
+MOST: Final = 512
+MOST_PER_ADDRESS: Final = 128
+"""Of all; the API servers come from few addresses, but with a connection for each request under way."""
+
+HANDSHAKE_SECONDS: Final = 5.0
+HEAD_SECONDS: Final = 10.0
+"""From the first byte of a request, or from the handshake, to the end of the head."""
+
+ANSWER_SECONDS: Final = 30.0
+"""From the end of the head to the last byte taken by the client; no longer than the API server waits."""
+
+IDLE_SECONDS: Final = 120.0
+"""More than the 90 s after which Go's clients close, so that a request rarely meets a closing connection."""
+
+SHUTDOWN_SECONDS: Final = 2.0
+
+ProtocolFactory = Callable[[], asyncio.Protocol]
+
+
+class Connections:
+    """All connections of the process."""
+
+    def __init__(self, inner: ProtocolFactory, context: Callable[[], ssl.SSLContext]) -> None:
+        self._inner = inner
+        self._context = context
+        self._guards: dict[asyncio.BaseTransport, Guard] = {}
+        self._per_address: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def of(self, transport: asyncio.BaseTransport) -> "Guard":
+        """Who looks after an open connection."""
+        return self._guards[transport]
+
+    async def accept(self, listener: socket.socket) -> None:
+        """For ever: take connections, each with the TLS context of the moment."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                client, address = await loop.sock_accept(listener)
+            except OSError as error:
+                log.warning("Cannot accept a connection", extra={"error": str(error)})
+                await asyncio.sleep(0.1)
+                continue
+            host, total = str(address[0]), self._per_address.total()
+            if total >= MOST or self._per_address[host] >= MOST_PER_ADDRESS:
+                log.warning("Too many connections", extra={"address": host, "open": total})
+                client.close()
+                continue
+            self._per_address[host] += 1
+            task = asyncio.create_task(self._open(client, host))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def retire(self) -> None:
+        """Let no connection that is open now carry another request."""
+        for guard in [*self._guards.values()]:
+            guard.retire()
+
+    async def close(self, seconds: float) -> None:
+        """Retire all, wait for what is under way, and end the rest."""
+        for task in self._tasks:
+            task.cancel()
+        self.retire()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
+        except TimeoutError:
+            log.warning(
+                "Ending connections that did not end by themselves", extra={"open": len(self._guards)}
+            )
+            for guard in [*self._guards.values()]:
+                guard.abort()
+
+    async def _open(self, client: socket.socket, host: str) -> None:
+        guard = Guard(self._inner(), self._made, lambda transport: self._lost(transport, host))
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.connect_accepted_socket(
+                lambda: guard,
+                client,
+                ssl=self._context(),
+                ssl_handshake_timeout=HANDSHAKE_SECONDS,
+                ssl_shutdown_timeout=SHUTDOWN_SECONDS,
+            )
+        except OSError as error:
+            # Somebody's wrong certificate, plain HTTP, silence, or a client that went away.
+            log.warning("A TLS handshake failed", extra={"address": host, "error": str(error)})
+        finally:
+            if not guard.made:
+                self._leave(host)
+
+    def _made(self, transport: asyncio.BaseTransport, guard: "Guard") -> None:
+        self._guards[transport] = guard
+        self._empty.clear()
+
+    def _lost(self, transport: asyncio.BaseTransport, host: str) -> None:
+        del self._guards[transport]
+        if not self._guards:
+            self._empty.set()
+        self._leave(host)
+
+    def _leave(self, host: str) -> None:
+        self._per_address[host] -= 1
+        if self._per_address[host] <= 0:
+            del self._per_address[host]
+
+
+class Guard(asyncio.Protocol):
+    """Stands before aiohttp's protocol of one connection, with the one deadline that holds at the moment."""
+
+    _transport: asyncio.Transport
+
+    def __init__(
+        self,
+        inner: asyncio.Protocol,
+        on_made: "Callable[[asyncio.BaseTransport, Guard], None]",
+        on_lost: Callable[[asyncio.BaseTransport], None],
+    ) -> None:
+        self._inner = inner
+        self._on_made = on_made
+        self._on_lost = on_lost
+        self._loop = asyncio.get_running_loop()
+        self._deadline: asyncio.TimerHandle | None = None
+        self._busy = False
+        self._reading = False
+        self.retired = False
+        self.made = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The handshake is done."""
+        self._transport = cast("asyncio.Transport", transport)
+        self.made = True
+        self._on_made(transport, self)
+        self._until(HEAD_SECONDS)
+        self._inner.connection_made(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """The first byte of a head starts its time; the next ones do not start it again."""
+        if not self._busy and not self._reading:
+            self._reading = True
+            self._until(HEAD_SECONDS)
+        self._inner.data_received(data)
+
+    def begin(self) -> None:
+        """A request has been read."""
+        self._busy, self._reading = True, False
+        self._until(ANSWER_SECONDS)
+
+    def end(self) -> None:
+        """Its answer has been written."""
+        self._busy = False
+        if self.retired:
+            self._transport.close()
+        else:
+            self._until(IDLE_SECONDS)
+
+    def retire(self) -> None:
+        """Close now, or after the answer that is under way."""
+        self.retired = True
+        if not self._busy:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """Close at once, with whatever has not been sent."""
+        self._transport.abort()
+
+    def eof_received(self) -> bool | None:
+        """The client has said all."""
+        return self._inner.eof_received()
+
+    def pause_writing(self) -> None:
+        """The client reads too slowly."""
+        self._inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It has caught up."""
+        self._inner.resume_writing()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It is over."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._on_lost(self._transport)
+        self._inner.connection_lost(exc)
+
+    def _until(self, seconds: float) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = self._loop.call_later(seconds, self.abort)

@@ -1,0 +1,128 @@
+"""Which pods a question is about, and what each of them says: listed, scraped, and remembered for a moment.
+
+Only running pods that the operator manages are asked, at their own address and the one port of our server.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from paddlemodel_operator import names
+from paddlemodel_operator.apply import Api
+from paddlemodel_operator.errors import ApiError
+from paddlemodel_operator.metrics_adapter.answer import Sample
+from paddlemodel_operator.metrics_adapter.cache import Cache
+from paddlemodel_operator.metrics_adapter.query import Refused, Values
+from paddlemodel_operator.scrape import Page, ScrapeError, Scraper
+
+log = logging.getLogger(__name__)
+
+LISTS_AT_ONCE: Final = 16
+"""Requests to the API server under way; the largest thing in memory is what they answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pod:
+    """A pod that can be asked; a name that comes back with another uid is another pod."""
+
+    namespace: str
+    name: str
+    uid: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a pod said, or nothing, at a moment in seconds since 1970."""
+
+    moment: float
+    page: Page | None
+
+
+class Pods:
+    """One per process."""
+
+    def __init__(self, api: Api, scraper: Scraper, fresh_seconds: float) -> None:
+        self._api = api
+        self._scraper = scraper
+        self._lists: Cache[tuple[str, str, str], list[Pod]] = Cache(fresh_seconds, time.monotonic)
+        self._readings: Cache[Pod, Reading] = Cache(fresh_seconds, time.monotonic)
+        self._slots = asyncio.Semaphore(LISTS_AT_ONCE)
+
+    async def samples(self, query: Values) -> list[Sample]:
+        """The metric of each pod that has it now.
+
+        Raises:
+            Refused: the pods cannot be listed, or the one that is named is not there or lacks the metric.
+        """
+        pods = await self._pods(query)
+        readings = await asyncio.gather(*(self._reading(pod) for pod in pods))
+        found = [
+            Sample(namespace=pod.namespace, pod=pod.name, moment=reading.moment, value=value)
+            for pod, reading in zip(pods, readings, strict=True)
+            if reading.page is not None and (value := reading.page.values.get(query.metric)) is not None
+        ]
+        if query.pod is not None and not found:
+            raise Refused(404, "NotFound", _missing(query, bool(pods)))
+        return found
+
+    async def _pods(self, query: Values) -> list[Pod]:
+        name = query.pod or ""
+        try:
+            return await self._lists.get(
+                (query.namespace, query.selector, name),
+                lambda: self._list(query.namespace, query.selector, name),
+            )
+        except ApiError as error:
+            if error.code == 400:
+                raise Refused(400, "BadRequest", f"the API server refuses the selector: {error}") from error
+            log.warning("Cannot list pods", extra={"namespace": query.namespace, "error": str(error)})
+            cure = "; restore the RBAC of the chart" if error.code in {401, 403} else ""
+            message = f"cannot list the pods of namespace {query.namespace}: {error}{cure}"
+            raise Refused(503, "ServiceUnavailable", message) from error
+
+    async def _list(self, namespace: str, selector: str, name: str) -> list[Pod]:
+        # Ours comes first: whatever follows can only narrow it.
+        labels = f"{names.CHILD_SELECTOR},{selector}" if selector else names.CHILD_SELECTOR
+        fields = "status.phase=Running" + (f",metadata.name={name}" if name else "")
+        async with self._slots:
+            listing = await self._api.list_all(names.POD, labels, namespace, fields=fields, cached=True)
+        return [pod for item in listing.items if (pod := askable(item)) is not None]
+
+    async def _reading(self, pod: Pod) -> Reading:
+        return await self._readings.get(pod, lambda: self._read(pod))
+
+    async def _read(self, pod: Pod) -> Reading:
+        """A failure is remembered as well: a pod that hangs costs one wait in each period."""
+        moment = time.time()
+        try:
+            return Reading(moment=moment, page=await self._scraper.read(pod.address))
+        except ScrapeError as error:
+            where = {"namespace": pod.namespace, "pod": pod.name, "address": pod.address}
+            log.warning("A pod %s", error, extra=where)
+            return Reading(moment=moment, page=None)
+
+
+def askable(item: Mapping[str, Any]) -> Pod | None:
+    """A pod as the API tells it, if it runs, is to stay, and is ours; checked again, though asked for."""
+    metadata, status = item["metadata"], item.get("status", {})
+    if (
+        metadata.get("labels", {}).get(names.MANAGED_BY_LABEL) != names.MANAGED_BY
+        or metadata.get("deletionTimestamp")
+        or status.get("phase") != "Running"
+        or not status.get("podIP")
+    ):
+        return None
+    return Pod(
+        namespace=metadata["namespace"], name=metadata["name"], uid=metadata["uid"], address=status["podIP"]
+    )
+
+
+def _missing(query: Values, there: bool) -> str:
+    what = f"pod {query.namespace}/{query.pod}"
+    if not there:
+        return f"there is no running {what} of a {names.KIND}"
+    return f"{what} does not tell {query.metric}: its model is loading, or it has nothing to measure it with"

@@ -1,0 +1,39 @@
+"""The adapter's settings: environment in, one frozen object out, read once at start."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from paddlemodel_operator.settings import read
+
+PREFIX: Final = "PADDLEMODEL_ADAPTER_"
+
+
+class Settings(BaseModel):
+    """Every field is the environment variable PADDLEMODEL_ADAPTER_ plus its name in capitals."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    bind: Annotated[str, Field(pattern=r"^([0-9.]+|\[[0-9a-fA-F:]+\]):\d{1,5}$")] = "0.0.0.0:6443"
+    """Address and port; an IPv6 address in brackets: `[::]:6443` serves both families."""
+
+    tls_dir: Path = Path("/tls")
+    """Where tls.crt and tls.key are mounted."""
+
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["json", "text"] = "json"
+    request_timeout_seconds: Annotated[float, Field(ge=1, le=30)] = 5
+    """Of one request to the Kubernetes API."""
+
+    fresh_seconds: Annotated[float, Field(ge=0, le=15)] = 3
+    """How long a pod's page serves further requests: less than the period of the autoscalers."""
+
+    drain_seconds: Annotated[float, Field(ge=0, le=300)] = 5
+    """Between a signal to end and the last connection taken, while the Service forgets this pod."""
+
+
+def from_environment(environ: Mapping[str, str]) -> Settings:
+    """Parse the environment, or say in one sentence which variable is wrong."""
+    return read(Settings, PREFIX, environ)
