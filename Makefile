@@ -11,10 +11,10 @@ READY := $(VENV)/.ready
 # Only a cluster named on make's own command line is touched, never the one a shell happens to point at.
 named_cluster = $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(KUBECONFIG))
 
-.PHONY: help demo test check bench clean
+.PHONY: help demo test test-neighbours check bench clean
 
 help:  ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 demo: $(READY)  ## one YAML becomes a served model on a real node (KEEP=1 keeps it, KUBECONFIG=… uses your cluster)
 	@$(RUN)/python -m devcluster demo $(if $(KEEP),--keep) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
@@ -24,6 +24,10 @@ test: $(READY)  ## every test, on real Kubernetes (PYTEST="-k word" narrows, KUB
 	@$(RUN)/python -m tests.browser
 	@$(RUN)/python -m tests.peers
 	@$(RUN)/pytest -n 2 --dist loadgroup $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
+
+test-neighbours: $(READY)  ## beside the real prometheus-adapter, KEDA, metrics-server (compiles 11 min more once)
+	@$(RUN)/python -m devcluster build --neighbours
+	@$(RUN)/pytest $(if $(findstring tests/neighbours,$(PYTEST)),,tests/neighbours) $(PYTEST)
 
 check: $(READY)  ## format, lint, types, import contracts
 	@$(RUN)/ruff format --check .

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from devcluster import build, cluster, demo, gpus, images, node, paths
+from devcluster import build, cluster, demo, gpus, images, node, paths, prometheus
 from devcluster.errors import DevclusterError
 from devcluster.paths import State
 from devcluster.progress import say
@@ -61,7 +61,14 @@ def _parser() -> argparse.ArgumentParser:
     command("status", _status, "list the clusters and their components")
     command("kubectl", _kubectl, "run kubectl against the cluster")
     command("helm", _helm, "run helm against the cluster")
-    command("build", _build, "compile the programs (about 13 minutes once) and, as root, build the images")
+    builds = command(
+        "build", _build, "compile the programs (about 13 minutes once) and, as root, build the images"
+    )
+    builds.add_argument(
+        "--neighbours",
+        action="store_true",
+        help="also prometheus-adapter, KEDA, metrics-server (about 11 minutes more), and fetch Prometheus",
+    )
     command(
         "images", _images, "build the operator's and the server's images, and import them if the node is up"
     )
@@ -132,8 +139,10 @@ def _helm(arguments: argparse.Namespace) -> int:
     return _run_with_kubeconfig(cluster.find(arguments.name), build.program("helm", "helm"), arguments.words)
 
 
-def _build(_: argparse.Namespace) -> int:
-    build.build(build.NODE)
+def _build(arguments: argparse.Namespace) -> int:
+    build.build((*build.NODE, *(build.NEIGHBOURS if arguments.neighbours else ())))
+    if arguments.neighbours:
+        prometheus.program("prometheus")
     if os.geteuid() == 0:
         images.build_pause()
         images.build_all()

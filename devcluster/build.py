@@ -18,8 +18,18 @@ from devcluster.progress import Counter, say, step
 
 CONTROL_PLANE = ("kubernetes",)
 NODE = ("kubernetes", "containerd", "coredns", "helm")
+#: What other people's clusters have already; only `make test-neighbours` needs it.
+NEIGHBOURS = ("prometheus-adapter", "keda", "metrics-server")
 #: Cold on two cores, measured; told before the build begins.
-MINUTES = {"kubernetes": 9, "containerd": 1, "helm": 2, "coredns": 3}
+MINUTES = {
+    "kubernetes": 9,
+    "containerd": 1,
+    "helm": 2,
+    "coredns": 3,
+    "prometheus-adapter": 2,
+    "keda": 7,
+    "metrics-server": 2,
+}
 
 
 def binaries(module: str) -> Path:

@@ -40,7 +40,7 @@ def up_control_plane(name: str) -> State:
     """
     build.build(build.CONTROL_PLANE)
     state = _new_state(name)
-    api, etcd, peer, manager = _free_ports(4)
+    api, etcd, peer, manager = free_ports(4)
     ends = Endpoints(
         address="127.0.0.1", api=api, etcd=etcd, etcd_peer=peer, controller_manager=manager, scheduler=0
     )
@@ -242,7 +242,8 @@ def components(state: State) -> dict[str, dict[str, int | None]]:
     return content
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
+    """Ports of 127.0.0.1 that nobody listens on now."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [item.getsockname()[1] for item in sockets]
     for item in sockets:
