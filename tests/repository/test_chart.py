@@ -8,7 +8,18 @@ import pytest
 import yaml
 from paddlemodel_operator import settings
 
-from tests.repository.charts import CHART, NAMESPACE, RefusedError, helm, one, render
+from tests.repository.charts import (
+    ADAPTER,
+    CHART,
+    NAMESPACE,
+    RELEASE,
+    RefusedError,
+    helm,
+    identities,
+    one,
+    render,
+    variables,
+)
 from tests.repository.sources import ROOT, text
 
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -20,14 +31,14 @@ def pod(*values: str) -> dict[str, Any]:
 
 
 def test_the_defaults_are_enough() -> None:
-    kinds = [item["kind"] for item in render()]
-    assert sorted(kinds) == [
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "CustomResourceDefinition",
-        "Deployment",
-        "ServiceAccount",
-    ]
+    """And what is the adapter's is in test_chart_adapter.py."""
+    assert {found for found in identities(render()) if found[2] != ADAPTER} == {
+        ("ClusterRole", "", RELEASE),
+        ("ClusterRoleBinding", "", RELEASE),
+        ("CustomResourceDefinition", "", "paddlemodels.paddlemodel.dev"),
+        ("Deployment", NAMESPACE, RELEASE),
+        ("ServiceAccount", NAMESPACE, RELEASE),
+    }
 
 
 def test_lint_finds_nothing_wrong() -> None:
@@ -58,9 +69,10 @@ def test_never_two_operators_at_once() -> None:
 
 
 def test_the_environment_is_what_the_operator_reads() -> None:
-    (container,) = pod()["containers"]
-    environment = {entry["name"]: entry["value"] for entry in container["env"]}
-    # Its defaults are the chart's: an operator that is run by hand does the same.
+    environment = variables(render())
+    # Its defaults are the chart's: an operator that is run by hand does the same, but has no adapter.
+    theirs = {name: environment.pop(f"{settings.PREFIX}{name}") for name in ("NAMESPACE", "ADAPTER")}
+    assert theirs == {"NAMESPACE": NAMESPACE, "ADAPTER": ADAPTER}
     assert settings.from_environment(environment) == settings.from_environment({})
 
 
@@ -105,12 +117,13 @@ def test_large_numbers_of_the_definition_stay_integers() -> None:
     ("switch", "absent"),
     [
         ("crds.enabled=false", {"CustomResourceDefinition"}),
-        ("rbac.create=false", {"ClusterRole", "ClusterRoleBinding"}),
+        ("rbac.create=false", {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}),
         ('serviceAccount={"create":false,"name":"theirs"}', {"ServiceAccount"}),
     ],
 )
 def test_what_exists_already_is_left_out(switch: str, absent: set[str]) -> None:
-    assert {item["kind"] for item in render()} - {item["kind"] for item in render(switch)} == absent
+    left_out = identities(render()) - identities(render(switch))
+    assert {kind for kind, _, _ in left_out} == absent
 
 
 def test_a_service_account_of_others_is_used() -> None:
@@ -154,6 +167,7 @@ def test_every_value_is_used_by_a_template() -> None:
         ".gpu.", ".Values.serverImages.gpu."
     )
     values = copy.deepcopy(VALUES) | {"resources": {}}  # passed on as a whole
+    values["autoscaling"]["builtin"]["resources"] = {}
     values["monitoring"]["dashboard"]["labels"] = {}
     values["monitoring"]["alerts"]["thresholds"] = {}  # test_monitoring.py looks at each
     assert {leaf for leaf in leaves(values) if f".Values{leaf}" not in templates} == set()

@@ -18,7 +18,7 @@ import yaml
 from paddlemodel_operator import apply, names
 
 from devcluster import build
-from tests.repository.charts import NAMESPACE, Object, one, render
+from tests.repository.charts import ADAPTER, NAMESPACE, RELEASE, Object, one, render, variables
 from tests.repository.definition import until_served
 from tests.repository.sources import ROOT, named, shown
 
@@ -32,30 +32,37 @@ VERBS = {
     "get": ("get",),
     "apply": ("create", "patch"),
     "replace_lists": ("patch",),
+    "merge": ("patch",),
     "delete": ("delete",),
     "patch_status": ("patch",),
     "create_event": ("create",),
 }
 
 
+def rights(kind: names.Kind, *methods: str, name: str = "") -> set[Right]:
+    return {(kind.group, kind.plural, name, verb) for method in methods for verb in VERBS[method]}
+
+
 def needed() -> set[Right]:
-    """From the operator's own tables of kinds."""
-    rights: set[Right] = {
-        (names.MODEL.group, f"{names.MODEL.plural}/status", "", verb) for verb in VERBS["patch_status"]
-    }
+    """From the operator's own tables of kinds; and for the adapter, two objects by name."""
+    found = {(names.MODEL.group, f"{names.MODEL.plural}/status", "", "patch")}
     for kind in names.WATCHED_KINDS:
-        rights |= {(kind.group, kind.plural, "", verb) for verb in (*VERBS["list_all"], "watch")}
-    rights |= {(kind.group, kind.plural, "", "list") for kind in names.OPTIONAL_KINDS}
+        found |= rights(kind, "list_all") | {(kind.group, kind.plural, "", "watch")}
     for kind in (*names.CHILD_KINDS, *names.OPTIONAL_KINDS):
-        verbs = (*VERBS["get"], *VERBS["apply"], *VERBS["replace_lists"], *VERBS["delete"])
-        rights |= {(kind.group, kind.plural, "", verb) for verb in verbs}
-    return rights | {(names.EVENT.group, names.EVENT.plural, "", verb) for verb in VERBS["create_event"]}
+        found |= rights(kind, "list_all", "get", "apply", "replace_lists", "delete")
+    return (
+        found
+        | rights(names.EVENT, "create_event")
+        | rights(names.API_SERVICE, "list_all")
+        | rights(names.API_SERVICE, "apply", "merge", "delete", name=names.METRICS_API_SERVICE)
+        | rights(names.CLUSTER_ROLE, "get", name=ADAPTER)
+    )
 
 
-def granted() -> set[Right]:
+def granted(role: Object) -> set[Right]:
     return {
         (group, resource, name, verb)
-        for rule in one(render(), "ClusterRole")["rules"]
+        for rule in role["rules"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]
         for name in rule.get("resourceNames", [""])
@@ -64,7 +71,39 @@ def granted() -> set[Right]:
 
 
 def test_the_role_is_exactly_what_the_source_needs() -> None:
-    assert granted() == needed()
+    assert granted(one(render(), "ClusterRole")) == needed()
+
+
+def test_in_its_own_namespace_the_operator_fills_one_secret() -> None:
+    """Both roles and bindings are of the release's namespace: no Secret of another one is within reach."""
+    objects = [item for item in render() if item["metadata"].get("namespace") == NAMESPACE]
+    role, binding = one(objects, "Role"), one(objects, "RoleBinding")
+    assert granted(role) == rights(names.SECRET, "get", "apply", name=ADAPTER)
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE}]
+
+
+def test_the_adapter_may_list_pods_and_read_who_may_ask_it() -> None:
+    objects = render()
+    account = {"kind": "ServiceAccount", "name": ADAPTER, "namespace": NAMESPACE}
+    assert granted(one(objects, "ClusterRole", ADAPTER)) == rights(names.POD, "list_all")
+    bindings = {
+        (item["kind"], item["metadata"].get("namespace"), item["roleRef"]["kind"], item["roleRef"]["name"])
+        for item in objects
+        if account in item.get("subjects", ())
+    }
+    assert bindings == {
+        ("ClusterRoleBinding", None, "ClusterRole", ADAPTER),
+        ("RoleBinding", "kube-system", "Role", "extension-apiserver-authentication-reader"),
+    }
+
+
+@pytest.mark.parametrize("source", ["prometheusAdapter", "keda", "none"])
+def test_without_the_adapter_no_right_is_for_it(source: str) -> None:
+    objects = render(f'autoscaling.metricsSource="{source}"')
+    role = one(objects, "ClusterRole")
+    assert granted(role) == {right for right in needed() if right[2] == ""}
+    assert {item["kind"] for item in objects} & {"Role", "RoleBinding", "Secret"} == set()
 
 
 def test_the_door_to_the_api_has_no_other_method() -> None:
@@ -78,11 +117,15 @@ def test_the_door_to_the_api_has_no_other_method() -> None:
 
 
 def test_nothing_dangerous_is_granted() -> None:
-    for group, resource, _, verb in granted():
+    """Cluster-wide no Secret at all, of RBAC only to see that one role is there, of APIs only our own."""
+    for group, resource, name, verb in granted(one(render(), "ClusterRole")):
         assert "*" not in {group, resource, verb}
         assert resource not in {"secrets", "configmaps", "pods/exec", "serviceaccounts/token", "nodes/proxy"}
-        assert group != "rbac.authorization.k8s.io"
         assert verb not in {"escalate", "bind", "impersonate", "deletecollection"}
+        if group == names.CLUSTER_ROLE.group:
+            assert (resource, name, verb) == ("clusterroles", ADAPTER, "get")
+        if group == names.API_SERVICE.group:
+            assert (name, verb) == ("", "list") or name == names.METRICS_API_SERVICE
 
 
 def kubectl(kubeconfig: Path, *words: str, given: str | None = None) -> str:
@@ -93,7 +136,7 @@ def kubectl(kubeconfig: Path, *words: str, given: str | None = None) -> str:
 
 
 def install_rights(admin: Path, folder: Path) -> Path:
-    """The chart without its Deployment; returns a kubeconfig of its ServiceAccount."""
+    """The chart without its Deployments; returns a kubeconfig of its ServiceAccount."""
     objects = [item for item in render() if item["kind"] != "Deployment"]
     namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     kubectl(admin, "apply", "--server-side", "-f", "-", given=yaml.safe_dump_all([namespace, *objects]))
@@ -113,7 +156,10 @@ def operator(kubeconfig: Path, log: Path) -> Iterator[None]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = {"KUBECONFIG": str(kubeconfig), "PADDLEMODEL_OPERATOR_HEALTH_BIND": f"127.0.0.1:{port}"}
+    settings = variables(render()) | {
+        "KUBECONFIG": str(kubeconfig),
+        "PADDLEMODEL_OPERATOR_HEALTH_BIND": f"127.0.0.1:{port}",
+    }
     command = [sys.executable, "-m", "paddlemodel_operator"]
     with (
         log.open("w") as output,
@@ -129,6 +175,33 @@ def operator(kubeconfig: Path, log: Path) -> Iterator[None]:
                 process.wait(60)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+STRANGER: Object = {
+    "apiVersion": "apiregistration.k8s.io/v1",
+    "kind": "APIService",
+    "metadata": {"name": f"v1beta1.{names.CUSTOM_METRICS_GROUP}"},
+    "spec": {
+        "group": names.CUSTOM_METRICS_GROUP,
+        "version": "v1beta1",
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+        "insecureSkipTLSVerify": True,
+        "service": {"namespace": "default", "name": "theirs"},
+    },
+}
+
+
+def registered(admin: Path) -> list[str]:
+    """The Services behind the group of the pods' metrics."""
+    listed = json.loads(kubectl(admin, "get", "apiservices", "--output", "json"))["items"]
+    group = [item["spec"] for item in listed if item["spec"]["group"] == names.CUSTOM_METRICS_GROUP]
+    return [spec["service"]["name"] for spec in group]
+
+
+def secret(admin: Path) -> str:
+    flags = ("--namespace", NAMESPACE, "--ignore-not-found", "--output", "json")
+    return kubectl(admin, "get", "secret", ADAPTER, *flags)
 
 
 def until(seen: Callable[[], bool], what: str, log: Path) -> None:
@@ -170,4 +243,11 @@ def test_the_role_suffices_for_everything_the_operator_does(control_plane: Path,
         )
         kubectl(control_plane, "delete", "pdm", "--all")
         until(lambda: there(children) == [], "garbage collection", log)
+        until(lambda: registered(control_plane) == [ADAPTER], "the registration", log)
+        kubectl(control_plane, "delete", "secret", ADAPTER, "--namespace", NAMESPACE)
+        until(lambda: "tls.key" in secret(control_plane), "a new certificate", log)
+        kubectl(control_plane, "apply", "-f", "-", given=json.dumps(STRANGER))
+        until(lambda: registered(control_plane) == ["theirs"], "the operator to stand down", log)
+        kubectl(control_plane, "delete", "apiservice", STRANGER["metadata"]["name"])
+        until(lambda: registered(control_plane) == [ADAPTER], "the registration to return", log)
     assert "forbidden" not in log.read_text().lower()

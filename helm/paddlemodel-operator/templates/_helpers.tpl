@@ -27,3 +27,38 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- required "serviceAccount.name is needed when serviceAccount.create is false" .Values.serviceAccount.name -}}
 {{- end -}}
 {{- end -}}
+
+{{/* Of everything that belongs to the metrics adapter; short enough for the name of a Service. */}}
+{{- define "paddlemodel-operator.adapterName" -}}
+{{- printf "%s-metrics-adapter" (include "paddlemodel-operator.fullname" . | trunc 47 | trimSuffix "-") -}}
+{{- end -}}
+
+{{- define "paddlemodel-operator.adapterSelectorLabels" -}}
+app.kubernetes.io/name: paddlemodel-metrics-adapter
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "paddlemodel-operator.adapterLabels" -}}
+{{ merge (include "paddlemodel-operator.adapterSelectorLabels" . | fromYaml) (include "paddlemodel-operator.labels" . | fromYaml) | toYaml }}
+{{- end -}}
+
+{{/*
+Refuses when somebody else serves the metrics of pods: two versions of that group would break one of the two.
+`lookup` finds nothing under `helm template` and Argo CD; there the operator stands down at run time.
+*/}}
+{{- define "paddlemodel-operator.refuseForeignAdapter" -}}
+{{- if eq .Values.autoscaling.builtin.existingAdapterPolicy "fail" -}}
+{{- $ours := printf "%s/%s" .Release.Namespace (include "paddlemodel-operator.adapterName" .) -}}
+{{- range (lookup "apiregistration.k8s.io/v1" "APIService" "" "").items -}}
+{{- if eq .spec.group "custom.metrics.k8s.io" -}}
+{{- $owner := "the API server itself" -}}
+{{- with .spec.service }}{{ $owner = printf "%s/%s" .namespace .name }}{{ end -}}
+{{- if ne $owner $ours -}}
+{{- fail (printf `APIService %s belongs to the Service %s, and a cluster can have one adapter for the metrics of pods only.
+Either let the autoscalers of models use theirs: --set autoscaling.metricsSource=prometheusAdapter (or keda, or none);
+or have ours wait until theirs is removed: --set autoscaling.builtin.existingAdapterPolicy=standDown` .metadata.name $owner) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
