@@ -68,6 +68,11 @@ class OwnerBlock(_Block):
 
     warmup_ms = _Cell(7)  # from a loaded model to ready
 
+    def ran_ns(self, now_ns: int) -> int:
+        """All time spent in runs, with the one under way."""
+        busy_ns, started_ns = self.busy_ns, self.started_ns
+        return busy_ns + (max(0, now_ns - started_ns) if started_ns else 0)
+
     def clear(self) -> None:
         """Forget a dead owner."""
         for cell in range(self.base, self.base + _OWNER_CELLS):
@@ -99,6 +104,7 @@ class Board(_Block):
     owners_wanted = _Cell(3)  # how many there should be
     fronts_wanted = _Cell(4)
     owner_memory_limit = _Cell(5)  # bytes; 0 before the first owner was measured
+    _queue_us = _Cell(6)
 
     def __init__(self, fd: int) -> None:
         super().__init__(memoryview(mmap.mmap(fd, _CELLS * _CELL_BYTES)).cast("Q"), 0)
@@ -140,6 +146,24 @@ class Board(_Block):
     @busy_ratio.setter
     def busy_ratio(self, ratio: float) -> None:
         self._busy_ppm = round(ratio * 1e6)
+
+    @property
+    def queue_seconds(self) -> float:
+        """What requests waited for a run lately."""
+        return self._queue_us / 1e6
+
+    @queue_seconds.setter
+    def queue_seconds(self, seconds: float) -> None:
+        self._queue_us = round(seconds * 1e6)
+
+    def ready(self, owners: int) -> list[int]:
+        """The owners that can run the model."""
+        return [index for index in self.owner_indexes(owners) if self.owner(index).state == READY]
+
+    def waiting(self, owners: int) -> int:
+        """Requests that are here and not in a run."""
+        running = sum(self.owner(index).running for index in self.owner_indexes(owners))
+        return max(0, self.admitted(MAX_FRONTS) - running)
 
     def owner(self, index: int) -> OwnerBlock:
         """The block of one owner."""

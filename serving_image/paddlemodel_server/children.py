@@ -7,7 +7,9 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 
+from paddlemodel_server import devices
 from paddlemodel_server.runtime import Runtime
 
 
@@ -19,18 +21,16 @@ def spawn(module: str, arguments: list[str], runtime: Runtime, extra: dict[str, 
     return os.posix_spawn(sys.executable, command, environment, setpgroup=0, setsigmask=())
 
 
-def owner_environment(threads: int, device: str, index: int, gpus: int) -> dict[str, str]:
+def owner_environment(threads: int, gpus: Sequence[str], index: int) -> dict[str, str]:
     """What an owner's libraries must know before they are imported: their threads, their GPU.
 
-    Owners may be more than the GPUs are, and then share them.
+    Owners may be more than the GPUs are, and then share them. CUDA numbers devices by their speed unless told
+    to go by the bus, as all other tools do.
     """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     extra = dict.fromkeys(names, str(threads))
-    if device == "gpu":
-        visible = [d for d in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if d]
-        extra["CUDA_VISIBLE_DEVICES"] = (
-            visible[index % len(visible)] if visible else str(index % max(1, gpus))
-        )
+    if gpus:
+        extra |= {devices.CUDA: gpus[index % len(gpus)], devices.ORDER: devices.BUS_ORDER}
     return extra
 
 

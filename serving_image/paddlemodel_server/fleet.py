@@ -71,6 +71,10 @@ class Fleet:
         """The owners that have been ready, or those that still load."""
         return [p.pid for p in self._places if p.pid and (p.ready_at is not None) == ready]
 
+    def alive(self) -> list[int]:
+        """The places whose owner has a process, in whatever state; any thread may ask."""
+        return [place.index for place in self._places if place.pid]
+
     def next_start(self) -> float | None:
         """When the next owner is to be started, in monotonic seconds."""
         return min((p.start_at for p in self._places if p.wanted and not p.pid), default=None)
@@ -93,10 +97,10 @@ class Fleet:
         self._board.fronts_wanted = choice.fronts
 
     def _start(self, now: float) -> None:
-        sizes, device = self._runtime.sizes, self._settings.device
+        threads, gpus = self._runtime.sizes.threads, self._runtime.gpus
         for place in self._places:
             if place.wanted and not place.pid and place.start_at <= now:
-                extra = children.owner_environment(sizes.threads, device, place.index, sizing.gpu_count())
+                extra = children.owner_environment(threads, gpus, place.index)
                 arguments = [str(place.index), str(now)]
                 place.pid = children.spawn("paddlemodel_server.owner", arguments, self._runtime, extra)
                 place.ready_at = place.leave_at = place.idle_since = None

@@ -115,6 +115,14 @@ class Supervisor:
         self._row[ENDINGS_AT + ENDINGS.index(how)] += 1
 
 
+def waits(counters: Counters) -> tuple[float, float]:
+    """How many requests have left the queue for a run, and the seconds that they waited, all together."""
+    width, number = cells_of(STAGE_SECONDS), OWNER_STAGES.index("queue")
+    at = OWNER_STAGES_AT + number * width
+    *counts, seconds = counters.owners()[:, at : at + width].sum(axis=0).tolist()
+    return sum(counts), seconds
+
+
 def at_route(cells: Row, number: int) -> tuple[int, Histogram]:
     """Where a route's statuses begin, and its durations."""
     if number >= MAX_ROUTES:

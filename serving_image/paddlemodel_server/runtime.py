@@ -27,6 +27,8 @@ class Runtime:
     board_fd: int
     counters_fd: int
     sizes: Sizes
+    gpus: tuple[str, ...] = ()  # as CUDA_VISIBLE_DEVICES names them; none: a server on the CPU
+    dials_fd: int | None = None  # what the GPUs show
 
     def to_json(self) -> str:
         """As a command-line argument."""
@@ -37,7 +39,7 @@ class Runtime:
         """The inverse."""
         body = json.loads(text)
         folder, sizes = Path(body.pop("folder")), Sizes(**body.pop("sizes"))
-        return cls(folder=folder, sizes=sizes, **body)
+        return cls(folder=folder, sizes=sizes, gpus=tuple(body.pop("gpus")), **body)
 
     @contextmanager
     def socket(self, owner: int) -> Iterator[str]:

@@ -25,6 +25,7 @@ from paddlemodel_server import cgroup, metrics
 from paddlemodel_server.counters import PID, Array, Counters, cells_of
 from paddlemodel_server.model import Model
 from paddlemodel_server.runtime import Learned, Runtime
+from paddlemodel_server.scrape_gpus import Gpus
 from paddlemodel_server.settings import Settings
 
 OPEN_METRICS = "application/openmetrics-text"
@@ -50,6 +51,9 @@ class Page:
             _Memory(counters),
         ):
             self._registry.register(collector)
+        if runtime.dials_fd is not None:
+            owners = runtime.sizes.owners
+            self._registry.register(Gpus(runtime.dials_fd, ready=lambda: bool(board.ready(owners))))
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Collect from every process of the pod.
@@ -150,27 +154,29 @@ class _State(Collector):
         board = self._board
         owners = [board.owner(index) for index in board.owner_indexes(self._runtime.sizes.owners)]
         ready = [owner for owner in owners if owner.state == boards.READY]
-        yield from self._queue(sum(owner.running for owner in owners))
         yield _gauge("paddle_owners_ready", "Owner processes that can run the model.", len(ready))
         yield _gauge("paddle_owners_wanted", "Owner processes that there should be.", board.owners_wanted)
         yield _gauge("paddle_fronts_wanted", "HTTP processes that there should be.", board.fronts_wanted)
-        threads = self._runtime.sizes.threads
+        limit, threads = self._settings.queue_size, self._runtime.sizes.threads
+        yield _gauge("paddle_queue_limit", "Waiting requests beyond which 429 is answered.", limit)
         yield _gauge("paddle_owner_threads", "Threads with which an owner runs the model.", threads)
         yield CounterMetricFamily("paddle_owner_restarts", "Owner processes replaced.", board.restarts)
         if ready:
-            yield _gauge(
-                "paddle_busy_ratio", "Share of time in which the owners ran the model.", board.busy_ratio
-            )
+            yield from self._load()
             yield from _beginning(ready[0])
             yield from _batching(ready)
         yield self._info()
 
-    def _queue(self, running: int) -> Iterable[Metric]:
-        limit = self._settings.queue_size
-        admitted = self._board.admitted(boards.MAX_FRONTS)
-        yield _gauge("paddle_requests_in_flight", "Requests taken in and not answered yet.", admitted)
-        yield _gauge("paddle_queue_depth", "Requests that wait for a run.", max(0, admitted - running))
-        yield _gauge("paddle_queue_limit", "Waiting requests beyond which 429 is answered.", limit)
+    def _load(self) -> Iterable[Metric]:
+        """What autoscalers go by: a pod that still loads has none of it, or it would count as an idle one."""
+        board, admitted = self._board, self._board.admitted(boards.MAX_FRONTS)
+        waiting = board.waiting(self._runtime.sizes.owners)
+        yield _gauge(
+            "paddle_busy_ratio", "Share of time in which the owners ran the model.", board.busy_ratio
+        )
+        yield _gauge("paddle_inflight_requests", "Requests taken in and not answered yet.", admitted)
+        yield _gauge("paddle_queue_depth", "Requests that wait for a run.", waiting)
+        yield _gauge("paddle_queue_seconds", "What requests waited for a run lately.", board.queue_seconds)
 
     def _info(self) -> Metric:
         learned = Learned.load(self._runtime.folder)

@@ -11,8 +11,9 @@ import shutil
 import signal
 import tempfile
 import time
-from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from paddlemodel_server import board as boards
 from paddlemodel_server import (
@@ -20,8 +21,11 @@ from paddlemodel_server import (
     children,
     counters,
     crashes,
+    devices,
+    dials,
     drain,
     log,
+    metrics,
     signals,
     sizing,
     termination,
@@ -29,10 +33,14 @@ from paddlemodel_server import (
 )
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fleet import Fleet
+from paddlemodel_server.pressure import Pressure, Seen
 from paddlemodel_server.runtime import Runtime
 from paddlemodel_server.settings import Settings
 
-BUSY_WINDOW = 30  # seconds
+if TYPE_CHECKING:
+    from paddlemodel_server.sampler import Sampler
+
+MEASURED_SECONDS = 1.0  # from one measurement to the next
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +57,11 @@ class Supervisor:
         self._fleet = fleet
         self._in_pod = in_pod
         self._fronts_pid = 0
-        self._busy: deque[tuple[float, int]] = deque(maxlen=BUSY_WINDOW + 1)
+        self._counters = counters.Counters(runtime.counters_fd)
+        self._pressure = Pressure()
+        self._sampler = _sampler(runtime, board, fleet)
+        self._measured_at = 0.0
+        self._ran_ns = 0  # by all owners, when it was measured
         self._worked_at: float | None = None  # when an owner last ran the model
         self._ready_said = False
         self._stop_at: float | None = None
@@ -57,6 +69,8 @@ class Supervisor:
     def run(self) -> int:
         """Serve until told to stop; returns the exit code."""
         self._fronts_pid = children.spawn("paddlemodel_server.front", [], self._runtime)
+        if self._sampler:
+            self._sampler.start()
         try:
             while self._stop_at is None or time.monotonic() < self._stop_at:
                 self._fleet.tick(time.monotonic())
@@ -90,22 +104,32 @@ class Supervisor:
             self._fleet.died(pid, status)
 
     def _measure(self) -> None:
-        """Publish the busy ratio over the last half minute."""
+        """Once a second: publish how busy the owners were lately, and how long requests waited."""
         now = time.monotonic()
-        if self._busy and now - self._busy[-1][0] < 1.0:
+        if now < self._measured_at + MEASURED_SECONDS:
             return
-        blocks = [self._board.owner(n) for n in self._board.owner_indexes(self._runtime.sizes.owners)]
-        self._busy.append((now, sum(block.busy_ns for block in blocks)))
-        ready = sum(block.state == boards.READY for block in blocks)
-        (then, busy_then), (_, busy_now) = self._busy[0], self._busy[-1]
-        if len(self._busy) > 1 and busy_now != self._busy[-2][1]:
-            self._worked_at = now
-        if ready and now > then:
-            ratio = (busy_now - busy_then) / 1e9 / (now - then) / ready
-            self._board.busy_ratio = min(1.0, max(0.0, ratio))
-        if self._fleet.sized and ready == self._board.owners_wanted and not self._ready_said:
+        self._measured_at = now
+        board, owners = self._board, self._runtime.sizes.owners
+        ready = len(board.ready(owners))
+        left, waited = metrics.waits(self._counters)
+        busy = [board.owner(index).ran_ns(time.monotonic_ns()) for index in board.owner_indexes(owners)]
+        depth = board.waiting(owners)
+        self._pressure.step(
+            now, Seen(busy_ns=busy, ready=ready, left=left, waited_seconds=waited, depth=depth)
+        )
+        board.busy_ratio, board.queue_seconds = self._pressure.busy_ratio, self._pressure.queue_seconds
+        if (ran_ns := self._ran()) != self._ran_ns:
+            self._ran_ns, self._worked_at = ran_ns, now
+        if self._sampler:
+            self._sampler.watch(now)
+        if self._fleet.sized and ready == board.owners_wanted and not self._ready_said:
             self._ready_said = True
             logger.info("all owners are ready", extra={"owners": ready})
+
+    def _ran(self) -> int:
+        """Nanoseconds of all runs that have ended."""
+        owners = self._board.owner_indexes(self._runtime.sizes.owners)
+        return sum(self._board.owner(index).busy_ns for index in owners)
 
     # --- stopping
 
@@ -128,9 +152,7 @@ class Supervisor:
 
     def _works(self) -> bool:
         """Whether a request is here, or was since the last measurement, up to a second ago."""
-        blocks = [self._board.owner(n) for n in self._board.owner_indexes(self._runtime.sizes.owners)]
-        measured = self._busy[-1][1] if self._busy else 0
-        return bool(self._board.admitted(boards.MAX_FRONTS)) or sum(b.busy_ns for b in blocks) != measured
+        return bool(self._board.admitted(boards.MAX_FRONTS)) or self._ran() != self._ran_ns
 
     def _end(self) -> bool:
         clean = drain.end_fronts(self._fronts_pid, self._settings.timeout_seconds)
@@ -159,7 +181,7 @@ def run(environ: dict[str, str]) -> int:
         trace.wanted(environ)  # refuses what the fronts could not do
         log.configure(settings.log_level, settings.log_format, "server")
         folder = Path(tempfile.mkdtemp(prefix=f"paddlemodel-{secrets.token_hex(4)}-"))
-        return _serve(settings, folder, in_pod="KUBERNETES_SERVICE_HOST" in environ)
+        return _serve(settings, folder, environ)
     except StartError as error:
         logger.error(error.message, extra={"reason": error.reason})  # noqa: TRY400 - the sentence says it all
         termination.write(error.reason, error.message)
@@ -174,15 +196,23 @@ def run(environ: dict[str, str]) -> int:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _serve(settings: Settings, folder: Path, *, in_pod: bool) -> int:
+def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
     from paddlemodel_server.service import describe  # noqa: PLC0415 - brings OpenCV in, only to check the task
 
     served = describe(settings)
     groups = cgroup.membership()
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
-    sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), sizing.gpu_count(), memory)
+    gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()
+    sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), len(gpus), memory)
     board_fd = boards.create()
-    runtime = Runtime(folder=folder, board_fd=board_fd, counters_fd=counters.create(), sizes=sizes)
+    runtime = Runtime(
+        folder=folder,
+        board_fd=board_fd,
+        counters_fd=counters.create(),
+        sizes=sizes,
+        gpus=gpus,
+        dials_fd=dials.create() if gpus else None,
+    )
     logger.info(
         "starting",
         extra={
@@ -193,8 +223,26 @@ def _serve(settings: Settings, folder: Path, *, in_pod: bool) -> int:
             "cpu_limit": cpus,
             "memory_limit_mib": memory >> 20,
             "bodies_limit_mib": sizes.body_bytes >> 20,
+            "gpus": gpus,
         },
     )
     board = boards.Board(board_fd)
     fleet = Fleet(settings, runtime, board, memory)
+    in_pod = "KUBERNETES_SERVICE_HOST" in environ
     return Supervisor(settings, runtime, board, fleet, in_pod=in_pod).run()
+
+
+def _sampler(runtime: Runtime, board: boards.Board, fleet: Fleet) -> "Sampler | None":
+    """What looks at the GPUs, if there are any."""
+    if runtime.dials_fd is None:
+        return None
+    from paddlemodel_server import gpus, sampler  # noqa: PLC0415 - brings NVML in, of no use without a GPU
+
+    owners = runtime.sizes.owners
+    return sampler.Sampler(
+        runtime.gpus,
+        owners,
+        runtime.dials_fd,
+        owners=lambda: gpus.Owners(alive=fleet.alive(), ready=board.ready(owners)),
+        environ=os.environ,
+    )

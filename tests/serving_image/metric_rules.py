@@ -1,11 +1,13 @@
 """Prometheus' naming conventions, as `promtool check metrics` applies them: https://prometheus.io/docs/practices/naming/"""
 
 import re
+from pathlib import Path
 
 NOT_BASE = {
     "ms", "us", "ns", "milliseconds", "microseconds", "nanoseconds", "minutes", "hours", "days", "weeks",
     "kilobytes", "megabytes", "gigabytes", "kb", "mb", "gb", "kib", "mib", "gib", "bits", "percent",
 }  # fmt: skip
+DOCUMENTED = Path(__file__).parents[2] / "docs/observability.md"
 TYPES = {"counter", "gauge", "histogram", "summary"}
 
 
@@ -46,3 +48,22 @@ def _faults(name: str, kind: str | None, text: str | None) -> list[str]:
             f"_{word} belongs to histograms" for word in ("bucket", "count", "sum") if words[-1] == word
         ]
     return found
+
+
+def shown(text: str) -> dict[str, tuple[str, set[str]]]:
+    """Type and labels of every metric of a page."""
+    kinds = dict(re.findall(r"^# TYPE (\S+) (\S+)$", text, re.MULTILINE))
+    labels: dict[str, set[str]] = {name: set() for name in kinds}
+    for name, found in re.findall(r"^(\w+?)(?:_bucket|_sum|_count)?\{(.*)\}", text, re.MULTILINE):
+        labels[name] |= set(re.findall(r'(\w+)="', found)) - {"le"}
+    return {name: (kind, labels[name]) for name, kind in kinds.items()}
+
+
+def documented() -> dict[str, tuple[str, set[str]]]:
+    """The same by the tables of docs/observability.md."""
+    rows = re.findall(r"^\| (`paddle_.*?) \| (\w+).*? \| (.*?) \|", DOCUMENTED.read_text(), re.MULTILINE)
+    return {
+        name: (kind, set(re.findall(r"`(\w+)`", named)))
+        for names, kind, named in rows
+        for name in re.findall(r"`(\w+)`", names)
+    }

@@ -97,7 +97,7 @@ def test_too_many_pipelined_requests_end_the_connection_in_order(server: Server)
     with opened(server) as connection:
         with stopped(server):  # the front reads no further, and then the others at once
             connection.sendall(b"".join(requests[:2]))
-            eventually(lambda: counted(server, "paddle_requests_in_flight") == 1, "the first one waits")
+            eventually(lambda: counted(server, "paddle_inflight_requests") == 1, "the first one waits")
             connection.sendall(b"".join(requests[2:]))
         answers = Answers(connection)
         answered = 0
@@ -212,7 +212,7 @@ def test_a_client_may_shorten_its_deadline(slow: Server) -> None:
     with ThreadPoolExecutor(1) as pool:
         with stopped(slow):
             first = pool.submit(post, slow)
-            eventually(lambda: counted(slow, "paddle_requests_in_flight") == 1, "it waits for the owner")
+            eventually(lambda: counted(slow, "paddle_inflight_requests") == 1, "it waits for the owner")
             late = post(slow, headers={"X-Request-Timeout": "0.02"})
             assert late.status_code == 504
             assert late.json() == {"error": "The request was not answered within 0.02 seconds."}
@@ -231,7 +231,7 @@ def test_the_work_of_clients_that_leave_is_dropped(slow: Server) -> None:
             stays = pool.submit(post, slow)
             for _ in range(4):
                 leaving.enter_context(opened(slow)).sendall(head("/predict", body) + body)
-            eventually(lambda: counted(slow, "paddle_requests_in_flight") == 5, "all have arrived")
+            eventually(lambda: counted(slow, "paddle_inflight_requests") == 5, "all have arrived")
             leaving.close()
             eventually(lambda: counted(slow, gone) == left + 4, "their leaving is noticed")
         assert stays.result().status_code == 200

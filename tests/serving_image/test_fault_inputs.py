@@ -47,7 +47,7 @@ def unharmed(server: Server) -> Iterator[Server]:
     owners = {process.pid for process in server.processes("owner")}
     before, log = footprint(server), len(server.logged())
     yield server
-    eventually(lambda: metric(server, "paddle_requests_in_flight") == 0, "no request is left over")
+    eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "no request is left over")
     eventually(
         lambda: footprint(server).descriptors <= before.descriptors + 2, "no descriptor is left over", 20
     )

@@ -35,7 +35,7 @@ def test_a_flood_of_large_bodies(exported: Callable[[str, str], Path], tmp_path:
             eventually(lambda: refused in server.get("/metrics")[1], "some are told to come back")
             for connection in connections:
                 connection.close()
-            eventually(lambda: metric(server, "paddle_requests_in_flight") == 0, "all are gone")
+            eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "all are gone")
             assert {p.pid for p in (*server.processes("owner"), *server.processes("front"))} == before
             large = row_of_ones(1_000_000)
             eventually(lambda: asked(server, INFER, large)[0] == 200, "what was held has been let go of")

@@ -25,7 +25,7 @@ def settled(server: Server) -> None:
     eventually(server.ready, "ready", 120)
     wanted = metric(server, "paddle_owners_wanted")
     servers.whole(server, int(wanted))
-    eventually(lambda: metric(server, "paddle_requests_in_flight") == 0, "no request is left over")
+    eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "no request is left over")
     assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
 
 

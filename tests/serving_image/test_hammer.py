@@ -60,7 +60,7 @@ def test_every_answer_is_its_own_request_s(lane: Server, flask: Server) -> None:
         assert outcomes.wrong == []
         assert outcomes.lost == []
         assert set(outcomes.statuses) == {200}
-    eventually(lambda: metric(lane, "paddle_requests_in_flight") == 0, "no request is left over")
+    eventually(lambda: metric(lane, "paddle_inflight_requests") == 0, "no request is left over")
     assert metric(lane, GONE) > 0
     assert metric(lane, "paddle_batch_rows_sum") > metric(lane, "paddle_batch_rows_count")
     assert httpx.get(f"{lane.url}/readyz").status_code == 200

@@ -53,7 +53,7 @@ def test_what_was_taken_in_is_answered_after_the_drain(exported: Export, tmp_pat
             waiting = [
                 pool.submit(httpx.post, f"{server.url}/predict", json=slow, timeout=60) for _ in range(4)
             ]
-            eventually(lambda: metric(server, "paddle_requests_in_flight") == 4, "all are taken in")
+            eventually(lambda: metric(server, "paddle_inflight_requests") == 4, "all are taken in")
             server.process.send_signal(signal.SIGTERM)
             eventually(lambda: httpx_or_none(server, "/readyz") is None, "nobody is let in any more")
         assert [answer.result().status_code for answer in waiting] == [200] * 4

@@ -64,7 +64,7 @@ def test_a_full_queue_is_429_and_what_was_taken_is_answered(slow: Server) -> Non
 def test_those_who_left_take_nobody_s_place(slow: Server) -> None:
     """The owner stands still meanwhile, so that it cannot let go of what they have sent."""
     request = load.post("/predict", json.dumps(BODY).encode())
-    in_flight = "paddle_requests_in_flight"
+    in_flight = "paddle_inflight_requests"
     with ThreadPoolExecutor(1) as pool, ExitStack() as leaving:
         with stopped(slow):
             for _ in range(4):  # one that would run, and three that may wait
@@ -99,6 +99,6 @@ def test_a_passed_deadline_is_504_and_never_runs(
         answers = post(server, 8)
         assert {answer.status_code for answer in answers} == {504}
         assert answers[0].json() == {"error": "The request was not answered within 0.05 seconds."}
-        idle = "paddle_requests_in_flight 0.0"
+        idle = "paddle_inflight_requests 0.0"
         eventually(lambda: idle in httpx.get(f"{server.url}/metrics").text, "everything is settled")
         assert runs(server) <= 2  # the first was running; the others waited too long

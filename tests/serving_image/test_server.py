@@ -128,7 +128,7 @@ def test_metrics_add_up_across_processes(client: httpx.Client) -> None:
         client.post(INFER, json=request(np.ones((1, 3), np.float32)), headers={"Connection": "close"})
     found = metrics(client)
     assert found[name] == before + 20
-    assert found["paddle_requests_in_flight"] == 0
+    assert found["paddle_inflight_requests"] == 0
     assert found["paddle_queue_depth"] == 0
     assert 0 <= found["paddle_busy_ratio"] <= 1
     assert found["paddle_model_load_seconds"] > 0
@@ -217,9 +217,9 @@ def test_clients_that_vanish_leave_nothing_behind(server: Server, client: httpx.
             leaving.enter_context(connection)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, load.ABRUPT)
             connection.sendall(load.post(INFER, body))
-        eventually(lambda: metrics(client)["paddle_requests_in_flight"] == 40, "all are taken in")
+        eventually(lambda: metrics(client)["paddle_inflight_requests"] == 40, "all are taken in")
         leaving.close()
         eventually(lambda: metrics(client).get(gone, 0) == before + 40, "their leaving is noticed")
-    eventually(lambda: metrics(client)["paddle_requests_in_flight"] == 0, "all requests are settled")
+    eventually(lambda: metrics(client)["paddle_inflight_requests"] == 0, "all requests are settled")
     array = np.ones((1, 3), np.float32)
     check(client.post(INFER, json=request(array)).json(), array)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paddlemodel_server import children
 from paddlemodel_server.runtime import Learned
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.sizing import Choice, Measured, Sizes, at_first, choose, gpu_count, plan
@@ -96,28 +95,6 @@ def test_gpus_are_counted_by_their_device_files(tmp_path: Path) -> None:
     for name in ("nvidia0", "nvidia1", "nvidiactl", "nvidia-uvm", "nvidia-caps"):
         (tmp_path / name).touch()
     assert gpu_count(tmp_path) == 2
-
-
-@pytest.mark.parametrize(
-    ("visible", "index", "gpus", "device"),
-    [
-        (None, 1, 2, "1"),
-        (None, 1, 1, "0"),  # two owners were asked for, and share it
-        (None, 2, 2, "0"),
-        (None, 1, 0, "0"),
-        ("GPU-a,GPU-b", 1, 2, "GPU-b"),
-        ("5", 1, 8, "5"),
-    ],
-)
-def test_each_owner_sees_one_gpu_that_exists(
-    monkeypatch: pytest.MonkeyPatch, visible: str | None, index: int, gpus: int, device: str
-) -> None:
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
-    if visible:
-        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    found = children.owner_environment(3, "gpu", index, gpus)
-    assert (found["CUDA_VISIBLE_DEVICES"], found["OMP_NUM_THREADS"]) == (device, "3")
-    assert "CUDA_VISIBLE_DEVICES" not in children.owner_environment(3, "cpu", index, gpus)
 
 
 @pytest.mark.parametrize(
