@@ -5,9 +5,6 @@ Its manifests install it for CPU and memory only; the APIService here is the one
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-import yaml
 
 from devcluster.cluster import free_ports
 from devcluster.neighbours.host import (
@@ -28,13 +25,13 @@ API_SERVICE = "v1beta1.custom.metrics.k8s.io"
 
 
 @contextmanager
-def running(host: Host, prometheus: str, rules: list[dict[str, Any]]) -> Iterator[None]:
+def running(host: Host, prometheus: str, rules: str) -> Iterator[None]:
     """Install it, and uninstall it afterwards.
 
     Args:
         host: Where.
         prometheus: The URL of the Prometheus that it asks.
-        rules: As under `rules.custom` of its Helm chart.
+        rules: The file config.yaml of the ConfigMap that its Helm chart calls `rules.existing`.
     """
     found = manifests(MODULE, "sigs.k8s.io/prometheus-adapter", "deploy/manifests/*.yaml")
     (port,) = free_ports(1)
@@ -42,8 +39,8 @@ def running(host: Host, prometheus: str, rules: list[dict[str, Any]]) -> Iterato
     (service,), (deployment,) = only(found, "Service"), only(found, "Deployment")
     host.apply(namespace(NAMESPACE), *rights, outside(service))
     kubeconfig = str(host.kubeconfig(NAMESPACE, "prometheus-adapter"))
-    config = host.folder / "rules.yaml"
-    config.write_text(yaml.safe_dump({"rules": rules}))
+    config = host.folder / "config.yaml"
+    config.write_text(rules)
     argv = command(
         MODULE, "adapter", deployment,
         config=str(config), prometheus_url=prometheus, cert_dir=str(host.folder / "adapter-certificates"),

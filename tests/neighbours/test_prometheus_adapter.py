@@ -1,51 +1,136 @@
-"""Prometheus and prometheus-adapter, both real, feed the autoscaler; the operator registers nothing."""
+"""Prometheus and prometheus-adapter, both real, feed the autoscaler by the chart's rules.
 
-from collections.abc import Iterator
+The chart's PodMonitor is what Prometheus is configured from. Of GPUs and their exporter only the numbers are
+pretended, and the interval of both is a second.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 import pytest
+from paddlemodel_operator import names
 
 from devcluster import prometheus
 from devcluster.neighbours import prometheus_adapter
 from devcluster.neighbours.host import Host
+from devcluster.prometheus import Prometheus
 from tests.autoscaling.pretended import page
-from tests.neighbours import monitors
+from tests.neighbours import dcgm, monitors
 from tests.neighbours.wished import MOST, Wished
-from tests.operator.cluster import Cluster
+from tests.operator.cluster import Cluster, eventually
 from tests.operator.process import Operator
 from tests.repository import charts
 
-RULES = [
-    {
-        "seriesQuery": 'paddle_gpu_utilization{namespace!="",pod!=""}',
-        "resources": {"overrides": {"namespace": {"resource": "namespace"}, "pod": {"resource": "pod"}}},
-        "name": {"matches": "^.*$", "as": "paddle_gpu_utilization"},
-        "metricsQuery": "avg(avg_over_time(<<.Series>>{<<.LabelMatchers>>}[1m])) by (<<.GroupBy>>)",
-    }
-]
+Object = dict[str, Any]
+Metrics = Callable[..., Any]
+
+SOURCE = 'autoscaling.metricsSource="prometheusAdapter"'
+DCGM = 'autoscaling.prometheusAdapter.metric="dcgm"'
+QUIET = {
+    names.GPU_MEMORY_METRIC: 20,
+    names.BUSY_METRIC: 0.1,
+    names.INFLIGHT_METRIC: 1,
+    names.QUEUE_METRIC: 0.05,
+}
 
 
-@pytest.fixture(scope="module")
-def adapter(host: Host, operator: Operator, cluster: Cluster) -> Iterator[None]:
-    """All three, as a user of the chart's `metricsSource: prometheusAdapter` has them."""
-    rendered = charts.render("monitoring.podMonitors.enabled=true")
-    monitor = next(one for one in rendered if one["metadata"]["name"].endswith("-models"))
+@pytest.fixture(scope="module", autouse=True)
+def _operator(operator: Operator) -> Iterator[None]:
+    operator.start(metrics_source="prometheusAdapter")
+    yield
+    operator.stop()
+
+
+@pytest.fixture
+def metrics(host: Host, cluster: Cluster, tmp_path: Path) -> Iterator[Metrics]:
+    """Starts Prometheus and the adapter: scrape jobs beside the PodMonitor's, and values of our chart."""
     pods = monitors.discovery(cluster)
-    scraping = monitors.scrape_config(monitor, pods, "1s")
-    folder = host.folder / "prometheus"
-    folder.mkdir()
-    with (
-        prometheus.running(folder, {"scrape_configs": [scraping]}) as found,
-        prometheus_adapter.running(host, found.url, RULES),
-    ):
-        operator.start(metrics_source="prometheusAdapter")
-        yield
-        operator.stop()
+
+    @contextmanager
+    def start(*jobs: Object, values: tuple[str, ...] = ()) -> Iterator[Prometheus]:
+        objects = charts.render(SOURCE, "monitoring.podMonitors.enabled=true", *values)
+        monitor = next(one for one in objects if one["metadata"]["name"].endswith("-models"))
+        rules = next(one for one in objects if one["metadata"]["name"].endswith("-prometheus-adapter"))
+        scraping = [monitors.scrape_config(monitor, pods, "1s"), *jobs]
+        with (
+            prometheus.running(tmp_path, {"scrape_configs": scraping}) as found,
+            prometheus_adapter.running(host, found.url, rules["data"]["config.yaml"]),
+        ):
+            yield found
+
+    yield start
     pods.end()
 
 
-@pytest.mark.usefixtures("adapter")
-def test_scales_on_the_servers_own_gauge(wished: Wished) -> None:
-    wished.wish(page(gpu=95), gpuUtilization=70)
-    wished.becomes(MOST)
-    wished.say(page(gpu=10))
-    wished.becomes(1, 180)
+@pytest.mark.parametrize(
+    ("wished_for", "high", "low"),
+    [
+        ({"gpuUtilization": 70}, page(gpu=95), page(gpu=10)),
+        (
+            {"gpuMemory": 70, "busyRatio": 50, "inflightPerReplica": 4, "queueSeconds": 0.5},
+            page(gpu=None, more={**QUIET, names.QUEUE_METRIC: 0.9}),
+            page(gpu=None, more=QUIET),
+        ),
+    ],
+    ids=["on GPU utilisation", "on the largest wish of four other targets"],
+)
+def test_scales_on_what_the_server_tells(
+    wished: Wished, metrics: Metrics, wished_for: Object, high: str, low: str
+) -> None:
+    """Up to the limit, and down again once the minute that the rules look back over has passed."""
+    with metrics():
+        wished.wish(high, **wished_for)
+        wished.becomes(MOST)
+        wished.is_told("True", "Active")
+        wished.say(low)
+        wished.becomes(1, 180)
+
+
+@pytest.mark.parametrize("honor_labels", [False, True], ids=["renamed labels", "honoured labels"])
+def test_scales_on_what_dcgm_tells(wished: Wished, metrics: Metrics, *, honor_labels: bool) -> None:
+    """The chart's value has to be that of the exporter's ServiceMonitor; the mean is over a pod's devices."""
+    told = {"devices": [100.0, 90.0]}
+    exporter = dcgm.exporter(lambda: {_key(pod): told["devices"] for pod in wished.pods()})
+    job = dcgm.scrape_config(exporter, honor_labels=honor_labels)
+    values = (DCGM, f"autoscaling.prometheusAdapter.honorLabels={str(honor_labels).lower()}")
+    with metrics(job, values=values) as found:
+        # What the pods tell themselves is something else, and is not what is scaled on.
+        wished.wish(page(gpu=1), gpuUtilization=70)
+        wished.becomes(MOST)
+        wished.is_told("True", "Active")
+        label = "pod" if honor_labels else "exported_pod"
+        series = found.query(f'DCGM_FI_DEV_GPU_UTIL{{{label}=~"{wished.pods()[0]["metadata"]["name"]}"}}')
+        assert [one["value"][1] for one in series] == ["100", "90"]
+        told["devices"] = [15.0, 5.0]
+        wished.becomes(1, 180)
+    exporter.end()
+
+
+def test_says_which_series_is_missing_when_the_labels_are_not_those_of_the_rules(
+    wished: Wished, metrics: Metrics
+) -> None:
+    """The exporter's labels were honoured, and the chart believes they were renamed."""
+    exporter = dcgm.exporter(lambda: {_key(pod): [95.0] for pod in wished.pods()})
+    with metrics(dcgm.scrape_config(exporter, honor_labels=True), values=(DCGM,)):
+        wished.wish(page(gpu=95), gpuUtilization=70)
+        wished.is_told("False", "SeriesMissing")
+        assert wished.replicas() == 1
+        assert "no rule for paddle_gpu_utilization" in wished.told()
+    exporter.end()
+
+
+def test_registers_nothing(wished: Wished, metrics: Metrics) -> None:
+    """The one APIService of the group is prometheus-adapter's, and the operator leaves it alone."""
+    with metrics():
+        wished.wish(page(gpu=70), gpuUtilization=70)
+        eventually(wished.is_active)
+        answer = wished.cluster.http.get(names.API_SERVICE.collection()).raise_for_status()
+        group = names.CUSTOM_METRICS_GROUP
+        found = [one for one in answer.json()["items"] if one["spec"].get("group") == group]
+        assert [one["metadata"]["name"] for one in found] == [prometheus_adapter.API_SERVICE]
+
+
+def _key(pod: Object) -> tuple[str, str]:
+    return pod["metadata"]["namespace"], pod["metadata"]["name"]
