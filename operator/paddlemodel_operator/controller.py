@@ -11,10 +11,14 @@ from paddlemodel_operator.apply import Api
 from paddlemodel_operator.cache import Cache, Key, model_of, version
 from paddlemodel_operator.errors import ApiError, NameConflict, Retry
 from paddlemodel_operator.health import Heartbeat
+from paddlemodel_operator.insight import Insight
+from paddlemodel_operator.ledger import Ledger
 from paddlemodel_operator.queue import WorkQueue
-from paddlemodel_operator.reconcile import World, reconcile
+from paddlemodel_operator.reconcile import reconcile
 from paddlemodel_operator.registration.registrar import Registrar
 from paddlemodel_operator.settings import Settings
+from paddlemodel_operator.telemetry import Telemetry
+from paddlemodel_operator.world import World
 
 log = logging.getLogger(__name__)
 
@@ -47,8 +51,19 @@ class Controller:
         self._cache = Cache()
         self._queue = WorkQueue(clock)
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
-        self._world = World(api=api, cache=self._cache, settings=settings, instance=instance)
+        self._ledger = Ledger()
+        self._telemetry = Telemetry(self._ledger.records)
+        self._insight = Insight(self._cache, self._ledger, self._queue.add, clock)
         self._registrar = Registrar(api, settings, on_change=self._look_at_all)
+        self._world = World(
+            api=api,
+            cache=self._cache,
+            settings=settings,
+            instance=instance,
+            insight=self._insight,
+            ledger=self._ledger,
+            registration=lambda: self._registrar.registration,
+        )
         self._synced = False
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -91,6 +106,10 @@ class Controller:
         }
         return self._heartbeat.complaints(wait), state
 
+    def metrics(self) -> tuple[bytes, str]:
+        """The page for Prometheus, and its media type."""
+        return self._telemetry.page()
+
     async def _has_definition(self) -> bool:
         self._heartbeat.resync()
         try:
@@ -112,6 +131,7 @@ class Controller:
                 group.create_task(self._work())
             group.create_task(self._resync_forever())
             group.create_task(self._list_forever())
+            group.create_task(self._insight.run())
 
     async def _resync_forever(self) -> None:
         for seconds in pauses(self._settings.resync_seconds):
@@ -172,10 +192,15 @@ class Controller:
             log.debug("%s/%s: %s", *key, error)
             self._queue.add(key, error.seconds)
         except (ApiError, NameConflict) as error:
-            delay = self._queue.retry(key)
+            delay = self._fail(key)
             log.warning("%s/%s, again in %.1f s: %s", *key, delay, error)
         except Exception:  # A fault of ours must not stop the other models.
-            delay = self._queue.retry(key)
+            delay = self._fail(key)
             log.exception("%s/%s, again in %.1f s: unexpected", *key, delay)
         else:
             self._queue.forget(key)
+
+    def _fail(self, key: Key) -> float:
+        """Count a failure; returns the seconds until the next attempt."""
+        self._ledger.of(key).errors += 1
+        return self._queue.retry(key)

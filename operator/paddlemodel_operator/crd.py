@@ -32,6 +32,8 @@ COLUMNS: Final = (
     ("Device", "string", ".spec.device", 0),
     ("Model", "string", ".status.columns.digest", 0),
     ("Age", "date", ".metadata.creationTimestamp", 0),
+    ("GPUs", "string", ".status.columns.gpus", 1),
+    ("Autoscaling", "string", '.status.conditions[?(@.type=="AutoscalingActive")].reason', 1),
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),
     ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
     ("Digest", "string", ".status.model.digest", 1),

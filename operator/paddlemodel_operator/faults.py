@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from paddlemodel_operator.autoscaler import TEXT_MAX
 from paddlemodel_operator.errors import ApiError
 from paddlemodel_operator.model import PaddleModel
-from paddlemodel_operator.observe import TEXT_MAX, Container, Observed, Pod, last_words
+from paddlemodel_operator.observe import Container, Observed, Pod, last_words
 
 PROGRESSING: Final = "Progressing"
 """The one reason that means: wait; Argo CD and kubectl users take every other one as a fault."""

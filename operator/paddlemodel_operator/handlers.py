@@ -28,7 +28,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -
     _configure(settings, mine)
     api = await connect(mine.request_timeout_seconds)
     memo.controller = Controller(api, mine, instance=socket.gethostname())
-    memo.endpoint = Endpoint(mine.health_bind, memo.controller.health)
+    memo.endpoint = Endpoint(mine.health_bind, memo.controller.health, memo.controller.metrics)
     await memo.endpoint.start()
     await memo.controller.start()
 

@@ -1,16 +1,21 @@
 """Reads children and pods once into a frozen Observed; every decision in status.py reads only that."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from paddlemodel_operator import names
+from paddlemodel_operator.autoscaler import (
+    TEXT_MAX,
+    Autoscaler,
+    Conditions,
+    read_autoscaler,
+    read_conditions,
+)
+from paddlemodel_operator.looks import Look, Occasion, gpus_held, occasion
 
 Object = Mapping[str, Any]
-
-TEXT_MAX = 600
-"""Messages come from containers and webhooks: they are shortened before they enter a status."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -56,20 +61,22 @@ class Workload:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Autoscaler:
-    """The HorizontalPodAutoscaler's conditions: type -> (status, reason, message)."""
-
-    conditions: Mapping[str, tuple[str, str, str]]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Observed:
     """Everything that status.py may look at."""
 
     workload: Workload | None = None
     autoscaler: Autoscaler | None = None
+    """Ours, or the one that KEDA has made."""
+    scaled_object: Conditions | None = None
+    missing: tuple[names.Kind, ...] = ()
+    """Kinds of wished children that the cluster does not know."""
     pods: tuple[Pod, ...] = ()
     """Of the newest version, alive, in order of age."""
+    gpus: int = 0
+    """Held by the model's pods of whatever version, loading or not."""
+    occasion: Occasion = field(default_factory=Occasion)
+    look: Look | None = None
+    """The last one, perhaps for another occasion."""
 
     @property
     def ready_pods(self) -> int:
@@ -77,20 +84,34 @@ class Observed:
         return sum(pod.ready for pod in self.pods)
 
 
-def observe(deployment: Object | None, autoscaler: Object | None, pods: Iterable[Object]) -> Observed:
-    """All of one model; `pods` are those with its label."""
-    if deployment is None:
-        return Observed(autoscaler=_autoscaler(autoscaler))
-    labels = deployment["spec"]["template"]["metadata"].get("labels", {})
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """The objects of one model as they came from the API."""
+
+    deployment: Object | None = None
+    autoscaler: Object | None = None
+    scaled_object: Object | None = None
+    gpu_resource: str = ""
+    """What the device plugin calls a GPU; empty on device CPU."""
+    pods: Sequence[Object] = ()
+    """All with the model's label."""
+
+
+def observe(seen: Seen, missing: tuple[names.Kind, ...] = ()) -> Observed:
+    """All of one model; the look is added by whoever has one."""
+    deployment, autoscaler = seen.deployment, read_autoscaler(seen.autoscaler)
+    labels = deployment["spec"]["template"]["metadata"].get("labels", {}) if deployment else {}
     revision = labels.get(names.REVISION_LABEL)
+    pods = (_pod(pod) for pod in seen.pods if deployment and _counts(pod, revision))
+    scaled = seen.scaled_object
     return Observed(
-        workload=_workload(deployment),
-        autoscaler=_autoscaler(autoscaler),
-        pods=tuple(
-            sorted(
-                (_pod(pod) for pod in pods if _counts(pod, revision)), key=lambda pod: (pod.created, pod.name)
-            )
-        ),
+        workload=_workload(deployment) if deployment else None,
+        autoscaler=autoscaler,
+        scaled_object=None if scaled is None else read_conditions(scaled.get("status", {})),
+        missing=missing,
+        pods=tuple(sorted(pods, key=lambda pod: (pod.created, pod.name))),
+        gpus=gpus_held(seen.pods, seen.gpu_resource),
+        occasion=occasion(autoscaler, seen.pods),
     )
 
 
@@ -112,7 +133,7 @@ def _counts(pod: Object, revision: str | None) -> bool:
 
 def _workload(deployment: Object) -> Workload:
     spec, status = deployment["spec"], deployment.get("status", {})
-    conditions = _conditions(status)
+    conditions = read_conditions(status)
     failure = conditions.get("ReplicaFailure", ("", "", ""))
     progress = conditions.get("Progressing", ("", "", ""))
     return Workload(
@@ -126,20 +147,9 @@ def _workload(deployment: Object) -> Workload:
     )
 
 
-def _autoscaler(body: Object | None) -> Autoscaler | None:
-    return None if body is None else Autoscaler(conditions=_conditions(body.get("status", {})))
-
-
-def _conditions(status: Object) -> dict[str, tuple[str, str, str]]:
-    return {
-        one["type"]: (one["status"], one.get("reason", ""), one.get("message", "")[:TEXT_MAX])
-        for one in status.get("conditions", ())
-    }
-
-
 def _pod(body: Object) -> Pod:
     status = body.get("status", {})
-    conditions = _conditions(status)
+    conditions = read_conditions(status)
     scheduled = conditions.get("PodScheduled", ("", "", ""))
     return Pod(
         name=body["metadata"]["name"],

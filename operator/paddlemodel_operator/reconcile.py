@@ -3,53 +3,40 @@
 `controller` calls it for every model that is due, whatever the trigger was; it never asks what changed.
 """
 
-import datetime as dt
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from paddlemodel_operator import names
-from paddlemodel_operator.apply import Api
-from paddlemodel_operator.cache import Cache, Key, owned_by
-from paddlemodel_operator.drift import is_applied, owns
-from paddlemodel_operator.errors import ApiError, KindMissing, NameConflict, Retry, SpecError
+from paddlemodel_operator.cache import Key, owned_by
+from paddlemodel_operator.errors import ApiError, NameConflict, Retry, SpecError
 from paddlemodel_operator.events import transition
 from paddlemodel_operator.faults import PROGRESSING, Fault, rejection
+from paddlemodel_operator.insight import Subject
+from paddlemodel_operator.links import Case
 from paddlemodel_operator.model import PaddleModel, from_body
-from paddlemodel_operator.observe import observe
-from paddlemodel_operator.render import Object, render
-from paddlemodel_operator.settings import Settings
-from paddlemodel_operator.status import judge, judge_invalid, merge_patch
+from paddlemodel_operator.observe import Observed, Seen, observe
+from paddlemodel_operator.realise import Outcome, Trouble, realise
+from paddlemodel_operator.render import metrics_source, render
+from paddlemodel_operator.spec.targets import CPU, targets
+from paddlemodel_operator.status import AUTOSCALING, condition, judge, judge_invalid, merge_patch
+from paddlemodel_operator.world import World
 
 log = logging.getLogger(__name__)
 
-Trouble = ApiError | NameConflict | Retry
-SOON: Final = 1.0
 LATER: Final = 30.0
 """Until we ask again whether the cluster has come to know a kind."""
-
-
-def utc_now() -> dt.datetime:
-    """The clock of production."""
-    return dt.datetime.now(dt.UTC)
-
-
-@dataclass(frozen=True, kw_only=True)
-class World:
-    """What a reconcile may use."""
-
-    api: Api
-    cache: Cache
-    settings: Settings
-    instance: str
-    now: Callable[[], dt.datetime] = utc_now
 
 
 async def reconcile(world: World, key: Key) -> None:
     """Bring one model a step closer to its wish; raises Trouble when it has to be tried again."""
     body = world.cache.get(names.MODEL, key)
-    if body is None or body["metadata"].get("deletionTimestamp"):
+    if body is None:
+        world.insight.forget(key)
+        world.ledger.forget(key)
+        return
+    if body["metadata"].get("deletionTimestamp"):
         return  # Garbage collection follows the owner references.
     before, now = body.get("status", {}), f"{world.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
@@ -60,129 +47,62 @@ async def reconcile(world: World, key: Key) -> None:
             world, body, judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         )
         return
-    outcome = await _realise(world, model, children)
+    outcome = await realise(world, model, children)
     trouble = outcome.trouble
-    observed = observe(
-        _own(world, names.DEPLOYMENT, model), _own(world, names.AUTOSCALER, model), world.cache.pods(key)
-    )
+    observed = _observe(world, model, outcome)
     fault = _fault(trouble) if trouble else None
-    await _report(world, body, judge(model, observed, fault, before, now))
+    status = judge(model, observed, fault, before, now, _case(world, model, observed, trouble))
+    told = condition(status, AUTOSCALING)
+    world.ledger.of(key).scaling = (told["status"], told["reason"]) if told else None
+    await _report(world, body, status)
     if trouble:
         raise trouble[1]
     if outcome.missing:
         raise Retry(LATER, f"the cluster does not know the kind {outcome.missing[0].kind}")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
-    """What could not be realised."""
-
-    trouble: tuple[names.Kind, Trouble] | None = None
-    """The first child that failed."""
-    missing: tuple[names.Kind, ...] = ()
-    """Kinds that the cluster does not know: no fault of the model, which is served without them."""
-
-
-async def _realise(world: World, model: PaddleModel, children: Mapping[names.Kind, Object | None]) -> Outcome:
-    """Prune what should not be, then apply what should; a refused child does not stop the others.
-
-    The order matters: an autoscaler has to be gone before the Deployment gets its replicas from the spec.
-    """
-    first, missing = None, []
-    for kind in sorted(children, key=lambda kind: children[kind] is not None):
-        try:
-            await _ensure(world, model, kind, children[kind])
-        except Retry as error:
-            return Outcome(trouble=first or (kind, error))
-        except KindMissing:
-            missing.append(kind)
-        except (ApiError, NameConflict) as error:
-            first = first or (kind, error)
-    return Outcome(trouble=first, missing=tuple(missing))
+def _observe(world: World, model: PaddleModel, outcome: Outcome) -> Observed:
+    """What there is, and what was seen at the pods; asks for a look, and does not wait for it."""
+    key, gpu = (model.namespace, model.name), model.gpu
+    keda = metrics_source(model, world.settings) == "keda"
+    name = names.keda_autoscaler(model.name) if keda else model.name
+    scaled = _own(world, names.SCALED_OBJECT, model)
+    theirs = world.cache.get(names.AUTOSCALER, (model.namespace, name)) if keda else None
+    seen = Seen(
+        deployment=_own(world, names.DEPLOYMENT, model),
+        autoscaler=theirs if keda else _own(world, names.AUTOSCALER, model),
+        scaled_object=scaled,
+        gpu_resource=gpu.resource_name if gpu else "",
+        pods=world.cache.pods(key),
+    )
+    observed = observe(seen, outcome.missing)
+    scaling = model.spec.autoscaling
+    if scaling is None and gpu is None:
+        world.insight.forget(key)
+        return observed
+    aims = targets(scaling, model.spec.device) if scaling else ()
+    told = gpu is not None or any(one.metric != CPU for one in aims)
+    subject = Subject(autoscaler=name, gpu_resource=seen.gpu_resource, asks_pods=told)
+    return replace(observed, look=world.insight.consider(key, subject, observed.occasion))
 
 
-async def _ensure(world: World, model: PaddleModel, kind: names.Kind, desired: Object | None) -> None:
-    key = (model.namespace, model.name)
-    live = world.cache.get(kind, key)
-    if live is None and desired is not None:
-        live = await world.api.get(kind, *key)  # A stranger of that name is not in the cache.
-        if live is None and kind in names.OPTIONAL_KINDS and not await world.api.serves(kind):
-            raise KindMissing(kind.kind)
-    if desired is None:
-        if live is not None and owned_by(live, model.uid):
-            await _prune(world, kind, live)
-        return
-    if live is not None:
-        _claim(live, model, kind)
-        if is_applied(desired, live):
-            world.cache.put(kind, live)
-            return
-        if kind == names.DEPLOYMENT and "replicas" not in desired["spec"] and owns(live, "spec", "replicas"):
-            await _hand_over(world, kind, live)
-        # The uid makes sure that this very object is meant, and not a later one of the same name.
-        desired = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}
-    world.cache.put(kind, await _apply(world, kind, desired, exists=live is not None))
-    log.info("Applied %s %s/%s.", kind.kind, *key)
-
-
-async def _apply(world: World, kind: names.Kind, desired: Object, *, exists: bool) -> Object:
-    """Somebody who edits a key of a list item, such as a port, leaves an item that is not ours beside ours.
-
-    The two contradict each other, the server refuses (422), and no apply of ours removes a stranger's item.
-    """
-    try:
-        return await world.api.apply(kind, desired)
-    except ApiError as error:
-        if error.code != 422 or not exists:
-            raise
-    await world.api.replace_lists(kind, desired)
-    return await world.api.apply(kind, desired)
-
-
-def _claim(live: Mapping[str, Any], model: PaddleModel, kind: names.Kind) -> None:
-    """Only an object that this very model controls may be written."""
-    owners = [one for one in live["metadata"].get("ownerReferences", ()) if one.get("controller")]
-    if not owned_by(live, model.uid):
-        if any(one.get("kind") == names.KIND and one.get("name") == model.name for one in owners):
-            raise Retry(SOON, f"the {kind.kind} of a deleted model of this name is still being removed")
-        raise NameConflict(kind.kind, model.name)
-    if live["metadata"].get("deletionTimestamp"):
-        raise Retry(SOON, f"the {kind.kind} is being deleted by somebody; it is created again afterwards")
-
-
-async def _prune(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:
-    metadata = live["metadata"]
-    key = metadata["namespace"], metadata["name"]
-    await world.api.delete(kind, live)
-    log.info("Deleted %s %s/%s.", kind.kind, *key)
-    left = await world.api.get(kind, *key)
-    if left is not None and left["metadata"]["uid"] == metadata["uid"]:
-        raise Retry(SOON, f"the {kind.kind} is being deleted")
-    if kind == names.SCALED_OBJECT and await _keda_still_scales(world, key, metadata["uid"]):
-        raise Retry(SOON, "KEDA's HorizontalPodAutoscaler is being deleted")
-    world.cache.remove(kind, live)
-
-
-async def _keda_still_scales(world: World, key: Key, uid: str) -> bool:
-    """Garbage collection removes KEDA's autoscaler after the ScaledObject; until then it may write replicas."""
-    namespace, name = key
-    live = await world.api.get(names.AUTOSCALER, namespace, names.keda_autoscaler(name))
-    return live is not None and owned_by(live, uid)
-
-
-async def _hand_over(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:
-    """A field that its only owner omits is deleted, and replicas would fall to 1: a second owner holds it.
-
-    Without force: a value that changed meanwhile is a conflict, and the next look starts from the new one.
-    """
-    metadata = {"name": live["metadata"]["name"], "namespace": live["metadata"]["namespace"]}
-    held = {
-        "apiVersion": kind.api_version,
-        "kind": kind.kind,
-        "metadata": {**metadata, "uid": live["metadata"]["uid"]},
-        "spec": {"replicas": live["spec"]["replicas"]},
-    }
-    await world.api.apply(kind, held, names.HANDOVER_MANAGER, force=False)
+def _case(
+    world: World, model: PaddleModel, observed: Observed, trouble: tuple[names.Kind, Trouble] | None
+) -> Case | None:
+    """For the doctor of the autoscaler; None without autoscaling."""
+    scaling, settings = model.spec.autoscaling, world.settings
+    if scaling is None:
+        return None
+    is_its = trouble is not None and trouble[0] in {names.AUTOSCALER, names.SCALED_OBJECT}
+    refused = _fault(trouble) if trouble and is_its and not isinstance(trouble[1], Retry) else None
+    return Case(
+        source=metrics_source(model, settings),
+        targets=targets(scaling, model.spec.device),
+        observed=observed,
+        adapter=f"{settings.namespace}/{settings.adapter}" if settings.adapter else "",
+        registration=world.registration(),
+        refused=refused,
+    )
 
 
 def _own(world: World, kind: names.Kind, model: PaddleModel) -> Mapping[str, Any] | None:

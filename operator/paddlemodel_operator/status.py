@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from paddlemodel_operator import faults, names
+from paddlemodel_operator.doctor import diagnose
 from paddlemodel_operator.faults import PROGRESSING, Fault
+from paddlemodel_operator.links import Case
 from paddlemodel_operator.model import PaddleModel
 from paddlemodel_operator.observe import Observed
 from paddlemodel_operator.spec.status import Columns, Condition, ServedModel, Status
+from paddlemodel_operator.usage import gpu_column, gpu_status, scaling_status
 
 READY: Final = "Ready"
 PROGRESS: Final = "Progressing"
@@ -29,13 +32,29 @@ class Verdict:
 
 
 def judge(
-    model: PaddleModel, observed: Observed, fault: Fault | None, before: Mapping[str, Any], now: str
+    model: PaddleModel,
+    observed: Observed,
+    fault: Fault | None,
+    before: Mapping[str, Any],
+    now: str,
+    case: Case | None = None,
 ) -> dict[str, Any]:
-    """The whole status of a model whose spec is well-formed; `fault` is what went wrong while applying."""
+    """The whole status of a model whose spec is well-formed.
+
+    Args:
+        model: the wish.
+        observed: what there is.
+        fault: what went wrong while applying.
+        before: the status as it is now.
+        now: the time, for conditions that turn.
+        case: the autoscaler's, for the doctor; None without autoscaling.
+    """
     served = _served(model, observed, before)
     verdicts = [_ready(model, observed, fault), _progress(model, observed), _fetched(model, observed, served)]
-    if model.spec.autoscaling is not None:
-        verdicts.append(_autoscaling(observed))
+    if case is not None:
+        finding = diagnose(case)
+        verdicts.append(Verdict(AUTOSCALING, finding.status, finding.reason, finding.message))
+    gpu = gpu_status(model, observed, before)
     workload = observed.workload
     ready, wished = (workload.ready, workload.wished) if workload else (0, model.fixed_replicas or 0)
     status = Status(
@@ -45,8 +64,12 @@ def judge(
         ready_replicas=ready,
         selector=",".join(f"{key}={value}" for key, value in names.selector_labels(model.name).items()),
         model=served,
+        autoscaling=scaling_status(model, case.source, observed.look, before) if case else None,
+        gpu=gpu,
         columns=Columns(
-            replicas=f"{ready}/{wished}", digest=served.digest[: len("sha256:") + 12] if served else None
+            replicas=f"{ready}/{wished}",
+            digest=served.digest[: len("sha256:") + 12] if served else None,
+            gpus=gpu_column(gpu),
         ),
         conditions=_dated(verdicts, before, model.generation, now),
     )
@@ -180,18 +203,6 @@ def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -
     if known.get("uri") == uri and (pinned is None or pinned == known.get("digest")):
         return ServedModel.model_validate(known)
     return None
-
-
-def _autoscaling(observed: Observed) -> Verdict:
-    """The mirror of the HorizontalPodAutoscaler, which few people look at."""
-    conditions = observed.autoscaler.conditions if observed.autoscaler else {}
-    able = conditions.get("AbleToScale", ("", "", ""))
-    active = conditions.get("ScalingActive", ("", "", ""))
-    if able[0] == "False":
-        return Verdict(AUTOSCALING, "False", able[1], able[2])
-    if active[0]:
-        return Verdict(AUTOSCALING, active[0], active[1], active[2])
-    return Verdict(AUTOSCALING, "Unknown", "Pending", "The autoscaler has not looked at the model yet.")
 
 
 def _dated(

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from paddlemodel_operator import names
+from paddlemodel_operator.autoscaler import Autoscaler
 from paddlemodel_operator.model import PaddleModel, from_body
-from paddlemodel_operator.observe import Autoscaler, Container, Observed, Pod, Workload
+from paddlemodel_operator.observe import Container, Observed, Pod, Workload
 from paddlemodel_operator.settings import Settings
 
 Object = dict[str, Any]

@@ -25,7 +25,7 @@ def test_a_model_gets_its_children_and_a_status(cluster: Cluster, operator: Oper
         assert owner["uid"] == found["metadata"]["uid"]
     assert set(found["metadata"]) & {"finalizers", "annotations"} == set()
     assert found["status"]["url"] == "https://a.example.com"
-    assert found["status"]["columns"] == {"replicas": "0/1"}
+    assert found["status"]["columns"] == {"replicas": "0/1", "gpus": "0"}
     conditions = cluster.conditions(namespace, "resnet50")
     assert set(conditions) == {"Ready", "Progressing", "ModelFetched", "AutoscalingActive"}
     for condition in conditions.values():
@@ -155,7 +155,7 @@ def test_a_restart_writes_nothing(cluster: Cluster, operator: Operator, namespac
     cluster.apply(wish(namespace, "c", task={"type": "ImageClassification", "labels": ["犬" * 128] * 1000}))
     eventually(lambda: cluster.ready_reason(namespace, "c") == "InvalidSpec")
     eventually(
-        lambda: cluster.conditions(namespace, "a")["AutoscalingActive"]["reason"] == "FailedGetPodsMetric"
+        lambda: cluster.conditions(namespace, "a")["AutoscalingActive"]["reason"] == "MetricsAPIMissing"
     )
     eventually(operator.is_idle)
     before = [cluster.need(names.MODEL, namespace, name)["status"] for name in "abc"]

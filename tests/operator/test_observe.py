@@ -3,7 +3,7 @@
 from typing import Any
 
 from paddlemodel_operator import names
-from paddlemodel_operator.observe import Container, observe
+from paddlemodel_operator.observe import Container, Seen, observe
 
 Object = dict[str, Any]
 
@@ -27,22 +27,19 @@ def raw_pod(
 
 
 def test_only_living_pods_of_the_newest_version_count_in_order_of_age() -> None:
-    seen = observe(
-        deployment(),
-        None,
-        [
-            raw_pod("young", created="2026-01-03T00:00:00Z"),
-            raw_pod("old", created="2026-01-02T00:00:00Z"),
-            raw_pod("previous", revision="old"),
-            raw_pod("leaving", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
-            raw_pod("evicted", phase="Failed"),
-        ],
-    )
+    pods = [
+        raw_pod("young", created="2026-01-03T00:00:00Z"),
+        raw_pod("old", created="2026-01-02T00:00:00Z"),
+        raw_pod("previous", revision="old"),
+        raw_pod("leaving", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
+        raw_pod("evicted", phase="Failed"),
+    ]
+    seen = observe(Seen(deployment=deployment(), pods=pods))
     assert [pod.name for pod in seen.pods] == ["old", "young"]
 
 
 def test_a_deployment_of_the_past_is_not_current() -> None:
-    seen = observe(deployment(observedGeneration=2), None, [])
+    seen = observe(Seen(deployment=deployment(observedGeneration=2)))
     assert seen.workload is not None
     assert not seen.workload.current
 
@@ -52,13 +49,9 @@ def test_a_deployment_tells_its_counts_and_faults() -> None:
         {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota"},
         {"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"},
     ]
-    seen = observe(
-        deployment(
-            observedGeneration=3, replicas=3, updatedReplicas=2, readyReplicas=1, conditions=conditions
-        ),
-        None,
-        [],
-    ).workload
+    counts = {"replicas": 3, "updatedReplicas": 2, "readyReplicas": 1}
+    found = deployment(observedGeneration=3, conditions=conditions, **counts)
+    seen = observe(Seen(deployment=found)).workload
     assert seen is not None
     assert (seen.current, seen.wished, seen.replicas, seen.updated, seen.ready) == (True, 2, 3, 2, 1)
     assert (seen.replica_failure, seen.stuck) == ("exceeded quota", True)
@@ -72,7 +65,7 @@ def test_a_container_tells_its_last_end_while_it_runs_again() -> None:
         "state": {"running": {}},
         "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled", "message": "bye"}},
     }
-    (pod,) = observe(deployment(), None, [raw_pod(containerStatuses=[status])]).pods
+    (pod,) = observe(Seen(deployment=deployment(), pods=[raw_pod(containerStatuses=[status])])).pods
     assert pod.server == Container(
         running=True, restarts=3, exit_code=137, exit_reason="OOMKilled", exit_message="bye"
     )
@@ -80,11 +73,11 @@ def test_a_container_tells_its_last_end_while_it_runs_again() -> None:
 
 def test_other_containers_are_none_of_our_business() -> None:
     status = {"name": "istio-proxy", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
-    (pod,) = observe(deployment(), None, [raw_pod(containerStatuses=[status])]).pods
+    (pod,) = observe(Seen(deployment=deployment(), pods=[raw_pod(containerStatuses=[status])])).pods
     assert pod.server == Container()
 
 
 def test_nothing_is_seen_as_nothing() -> None:
-    seen = observe(None, None, [])
+    seen = observe(Seen())
     assert (seen.workload, seen.autoscaler, seen.pods) == (None, None, ())
-    assert observe(deployment(), {"metadata": {}}, []).autoscaler is not None
+    assert observe(Seen(deployment=deployment(), autoscaler={"metadata": {}})).autoscaler is not None

@@ -87,6 +87,7 @@ WISHES: dict[str, tuple[str, Any, Any]] = {
         {"queueSeconds": 1.1},
         [pods("paddle_queue_seconds", "1100m")],
     ),
+    "less than Kubernetes counts": ("CPU", {"queueSeconds": 0.0001}, [pods("paddle_queue_seconds", "1m")]),
     "whole seconds": ("CPU", {"queueSeconds": 2}, [pods("paddle_queue_seconds", "2")]),
     "metrics of the user replace the default": ("GPU", {"metrics": [OTHER]}, [OTHER]),
     "metrics add to a target": ("GPU", {"gpuUtilization": 85, "metrics": [OTHER]}, [gpu("85"), OTHER]),

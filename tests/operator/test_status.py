@@ -124,31 +124,6 @@ def test_where_the_model_is_reached(fields: dict[str, Any], url: str) -> None:
     assert judged(Observed(), **fields)["url"] == url
 
 
-SCALING: dict[str, Any] = {"autoscaling": {"maxReplicas": 3}}
-MIRRORED: dict[str, tuple[Any, tuple[str, str]]] = {
-    "no autoscaler yet": (None, ("Unknown", "Pending")),
-    "an autoscaler that has not looked": ({}, ("Unknown", "Pending")),
-    "an autoscaler without metrics": (
-        {"ScalingActive": ("False", "FailedGetPodsMetric", "no metrics"), "AbleToScale": ("True", "x", "")},
-        ("False", "FailedGetPodsMetric"),
-    ),
-    "an autoscaler without a target": (
-        {"AbleToScale": ("False", "FailedGetScale", "no")},
-        ("False", "FailedGetScale"),
-    ),
-    "an autoscaler at work": (
-        {"ScalingActive": ("True", "ValidMetricFound", "ok"), "AbleToScale": ("True", "x", "")},
-        ("True", "ValidMetricFound"),
-    ),
-}
-
-
-@pytest.mark.parametrize(("conditions", "expected"), MIRRORED.values(), ids=MIRRORED)
-def test_the_autoscaler_is_mirrored(conditions: Any, expected: tuple[str, str]) -> None:
-    mirror = condition(judged(observed(autoscaler=conditions), **SCALING), "AutoscalingActive")
-    assert (mirror["status"], mirror["reason"]) == expected
-
-
 def test_without_autoscaling_nothing_is_said_about_it() -> None:
     assert {one["type"] for one in judged(observed())["conditions"]} == {
         "Ready",

@@ -3,10 +3,11 @@
 from paddlemodel_operator import names
 from paddlemodel_operator.model import PaddleModel
 from paddlemodel_operator.render import deployment, disruption, hpa, ingress, scaledobject, service
+from paddlemodel_operator.render.hpa import metrics_source
 from paddlemodel_operator.render.metadata import Object
 from paddlemodel_operator.settings import Settings
 
-__all__ = ["Object", "render"]
+__all__ = ["Object", "metrics_source", "render"]
 
 
 def render(model: PaddleModel, settings: Settings) -> dict[names.Kind, Object | None]:

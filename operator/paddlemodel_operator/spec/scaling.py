@@ -48,7 +48,7 @@ class Autoscaling(Block):
         description="Requests that a pod has taken in and not answered yet, averaged over the pods. "
         "Default: none.",
     )
-    queue_seconds: Annotated[float, Field(ge=0.001, le=60)] | None = Field(
+    queue_seconds: Annotated[float, Field(gt=0, le=60)] | None = Field(
         default=None,
         description="Seconds that a request waits for the model, averaged over the pods and 30 s. "
         "Default: none.",

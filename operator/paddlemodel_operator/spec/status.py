@@ -38,12 +38,50 @@ class ServedModel(Block):
     )
 
 
+class ScalingTarget(Block):
+    """One metric that the autoscaler looks at, as numbers in the units of the target."""
+
+    name: Annotated[str, Field(max_length=64)] = Field(
+        description="The field of spec.autoscaling, or metrics[0] and so on."
+    )
+    metric: Annotated[str, Field(max_length=253)] = Field(description="The metric's name.")
+    target: Annotated[str, Field(max_length=32)] = Field(description="The average to be kept.")
+    current: Annotated[str, Field(max_length=32)] | None = Field(
+        default=None,
+        description="What the autoscaler has read, renewed once a minute and only for a change of a tenth of "
+        "the target; left out while it cannot read it.",
+    )
+
+
+class ScalingStatus(Block):
+    """What the autoscaler aims at, and how far it is."""
+
+    source: Annotated[str, Field(max_length=32)] = Field(description="Who serves the pods' metrics.")
+    targets: Annotated[tuple[ScalingTarget, ...], Field(max_length=16)] = Field(
+        description="What the autoscaler looks at; the largest wish wins."
+    )
+
+
+class GpuStatus(Block):
+    """GPUs that the model keeps from others, and how busy they are."""
+
+    requested: int = Field(description="GPUs that the model's pods hold, busy or not.")
+    utilization: int | None = Field(
+        default=None,
+        description="Percent, averaged over the pods and 30 s; renewed once a minute and only for a change "
+        "of 10. Left out while no pod tells it.",
+    )
+
+
 class Columns(Block):
     """Texts for the columns of kubectl get; not for machines."""
 
     replicas: Annotated[str, Field(max_length=32)] = Field(description="Ready and wished pods, as 1/3.")
     digest: Annotated[str, Field(max_length=32)] | None = Field(
         default=None, description="The first digits of the digest."
+    )
+    gpus: Annotated[str, Field(max_length=32)] | None = Field(
+        default=None, description="GPUs and how busy they are, as 2 at 63 %."
     )
 
 
@@ -58,6 +96,10 @@ class Status(Block):
         default=None, description="Label selector of the pods, for the scale subresource."
     )
     model: ServedModel | None = Field(default=None, description="What the pods have fetched.")
+    autoscaling: ScalingStatus | None = Field(
+        default=None, description="What the autoscaler aims at, and how far it is."
+    )
+    gpu: GpuStatus | None = Field(default=None, description="GPUs that the model holds, and their use.")
     columns: Columns | None = Field(default=None, description="Texts for the columns of kubectl get.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
         default=(),

@@ -29,14 +29,14 @@ class Target:
 
     @property
     def quantity(self) -> str:
-        """In the metric's units, as Kubernetes writes a number: 70, 700m."""
-        thousandths = round(self.value * 1000 / self.scale)
+        """In the metric's units, as Kubernetes writes a number, to a thousandth: 70, 700m."""
+        thousandths = max(1, round(self.value * 1000 / self.scale))
         return str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
 
     @property
     def number(self) -> str:
         """The same as a decimal fraction, for KEDA: 70, 0.7."""
-        return f"{self.value / self.scale:g}"
+        return f"{max(0.001, self.value / self.scale):g}"
 
 
 _METRICS: Final[Mapping[str, tuple[str, str, int]]] = {
