@@ -1,0 +1,169 @@
+"""Real servers as pods: each at an address of its own, on the port that the Pod object declares; faults.
+
+There is no kubelet on a control plane, so a server is a process here, and what the kubelet would report is
+written into the status of the Pod that the ReplicaSet controller made.
+"""
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import httpx
+import numpy as np
+import psutil
+from paddlemodel_operator import names
+
+from devcluster import pretended_gpu
+from tests.autoscaling.kubelet import running
+from tests.operator.cluster import Cluster, eventually
+from tests.serving_image import servers
+from tests.serving_image.memory_group import Group
+from tests.serving_image.servers import Server, metric
+
+MIB: Final = 1 << 20
+QUEUE: Final = 4
+#: Columns of a row that takes as many megabytes while it runs.
+WIDE: Final = 256
+#: What is large is given back to the kernel when it is freed, whatever was freed before.
+HEAP: Final = ("MALLOC_MMAP_THRESHOLD_=1048576", "MALLOC_TRIM_THRESHOLD_=131072", "MALLOC_ARENA_MAX=1")
+_addresses = (f"127.{216 + os.getpid() % 38}.0.{number}" for number in range(1, 255))
+
+
+@contextmanager
+def as_pod(cluster: Cluster, namespace: str, model: str, server: Server) -> Iterator[str]:
+    """Let the only pod of a model be this server; gives the pod's name."""
+    (pod,) = eventually(lambda: _pods(cluster, namespace, model))
+    address = next(_addresses)
+    with socket.create_server((address, names.HTTP_PORT)) as listener:
+        words = [
+            sys.executable,
+            "-m",
+            "devcluster.gateway",
+            str(listener.fileno()),
+            "127.0.0.1",
+            str(server.port),
+        ]
+        gateway = subprocess.Popen(words, pass_fds=[listener.fileno()])
+        try:
+            cluster.set_pod_status(pod, running(address))
+            yield str(pod["metadata"]["name"])
+        finally:
+            gateway.kill()
+            gateway.wait(60)
+
+
+def _pods(cluster: Cluster, namespace: str, model: str) -> list[dict[str, Any]]:
+    found = cluster.all(names.POD, namespace)
+    return [pod for pod in found if pod["metadata"]["labels"][names.MODEL_LABEL] == model]
+
+
+@contextmanager
+def on_gpu(model: Path, folder: Path, *, device: str = "", **settings: object) -> Iterator[Server]:
+    """A server on a pretended GPU, or, without `device`, on one whose NVML is not there.
+
+    Args:
+        model: its folder.
+        folder: for files.
+        device: a line of the pretended NVML's file.
+        settings: the server's.
+    """
+    shim = Path(pretended_gpu.__file__).parent
+    (folder / "sitecustomize.py").write_text("import pretended_gpu\npretended_gpu.watch()\n")
+    variables = {
+        "PYTHONPATH": f"{folder}:{shim}",
+        "PRETENDED_GPU_RUN_MS": "50",
+        "PRETENDED_GPU_DIR": f"{folder}/runs",
+    }
+    if device:
+        pretended_gpu.build_nvml(folder)
+        (folder / "nvml").write_text(f"{device}\n")
+        variables |= {"LD_LIBRARY_PATH": str(folder), "PRETENDED_NVML": f"{folder}/nvml"}
+    before = ["env", *(f"{name}={value}" for name, value in variables.items())]
+    with servers.serving(model, folder, before, device="gpu", name="mixed", **settings) as server:
+        yield server
+
+
+@contextmanager
+def busy(server: Server) -> Iterator[None]:
+    """Keep it saturated: more clients than rows of a run."""
+    stop = threading.Event()
+
+    def ask() -> None:
+        with httpx.Client(base_url=server.url, timeout=60) as client:
+            while not stop.is_set():
+                client.post("/v2/models/mixed/infer", content=body(1, 2))
+
+    with ExitStack() as stack:
+        pool = stack.enter_context(ThreadPoolExecutor(8))
+        stack.callback(stop.set)
+        for _ in range(8):
+            pool.submit(ask)
+        yield
+
+
+def body(rows: int, columns: int) -> bytes:
+    """A V2 request full of ones."""
+    entry = {"name": "x", "datatype": "FP32", "shape": [rows, columns], "data": [1.0] * (rows * columns)}
+    return json.dumps({"inputs": [entry]}).encode()
+
+
+def settled(server: Server) -> None:
+    """Wait until its owner is there and answers."""
+    eventually(server.ready, 120)
+    eventually(lambda: servers.linked(server), 120)
+    eventually(lambda: ask(server, body(1, 2)) == 200, 120)
+
+
+def ask(server: Server, content: bytes) -> int:
+    """The status of one request to any of the models here, all of which call themselves mixed."""
+    return httpx.post(f"{server.url}/v2/models/mixed/infer", content=content, timeout=60).status_code
+
+
+def fill_the_queue(server: Server) -> None:
+    """The owner stands still: of ten requests some are refused, and the others get no answer in time."""
+    with servers.stopped(server), ThreadPoolExecutor(10) as pool:
+        statuses = set(pool.map(lambda _: ask(server, body(1, 2)), range(10)))
+    assert statuses == {429, 504}, statuses
+
+
+def crash(server: Server, times: int) -> None:
+    """Somebody kills its owner."""
+    for _ in range(times):
+        (owner,) = server.processes("owner")
+        owner.kill()
+        owner.wait(60)
+        eventually(lambda: server.processes("owner"), 120)
+        settled(server)
+
+
+def lack_device_memory(server: Server) -> None:
+    """A run does not fit, by a limit on the address space, since the device is a CPU; its halves do."""
+    (owner,) = server.processes("owner")
+    room = WIDE * MIB * 7 // 4
+    owner.rlimit(psutil.RLIMIT_AS, (owner.memory_info().vms + room, resource.RLIM_INFINITY))
+    assert _wide(server, 2) == 200
+    assert metric(server, "paddle_out_of_memory_total") >= 1
+
+
+def _wide(server: Server, rows: int) -> int:
+    x = np.ones((rows, WIDE), np.float32)
+    headers = {"Content-Type": "application/octet-stream", "X-Tensor-Shape": f"{rows},{WIDE}"}
+    return httpx.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60).status_code
+
+
+def lack_memory(server: Server, group: Group) -> None:
+    """The kernel kills its owner for want of memory."""
+    group.limit(group.held() + 16 * MIB)
+    assert ask(server, body(1, 4000)) == 503
+    group.limit(1 << 40)
+    settled(server)
+    assert metric(server, 'paddle_owner_exits_total{reason="memory"}') == 1
