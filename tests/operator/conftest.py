@@ -1,13 +1,16 @@
 """A control plane with the chart's objects and the operator as a process, once a session."""
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from paddlemodel_operator.apply import Api
 
 from tests.operator.cluster import Cluster
 from tests.operator.process import Operator, install
+from tests.operator.registration import API_SERVICES, Chart, connected
+from tests.repository import charts
 
 _numbers = itertools.count()
 
@@ -37,3 +40,20 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+async def api(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Api]:
+    """The operator's door to the API, under the chart's rights."""
+    async with connected(cluster, tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def chart(cluster: Cluster, api: Api) -> Iterator[Chart]:
+    """As `helm install` leaves it: an empty Secret, the roles, nothing registered."""
+    kinds = {"Secret", "ClusterRole", "Role", "RoleBinding", "ClusterRoleBinding"}
+    cluster.kubectl("delete", "secret", charts.ADAPTER, "-n", charts.NAMESPACE, "--ignore-not-found")
+    cluster.apply(*(item for item in charts.render() if item["kind"] in kinds))
+    yield Chart(cluster, api)
+    cluster.kubectl("delete", "apiservice", *API_SERVICES, "--ignore-not-found")

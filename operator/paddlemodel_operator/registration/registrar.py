@@ -33,6 +33,12 @@ POLL_SECONDS: Final = 10.0
 """Until a stranger's coming or going, or somebody's edit, is noticed."""
 SOON_SECONDS: Final = 1.0
 """After a write, or when somebody else was faster."""
+WORDS: Final = {
+    State.ABSENT: "is served by nobody",
+    State.OURS: "is served by the chart's adapter",
+    State.OURS_UNAVAILABLE: "belongs to the chart's adapter, which does not answer",
+    State.FOREIGN: "is somebody else's",
+}
 
 
 def utc_now() -> dt.datetime:
@@ -81,7 +87,8 @@ class Registrar:
             if error.code == 409:
                 raise
             trouble = f"The registration cannot be kept up: {error}"
-        self._publish(registration(seen, trouble), trouble)
+        if not wrote:  # else what was seen is over, and the next round tells
+            self._publish(registration(seen, trouble), trouble)
         return wrote
 
     async def _attempt(self) -> bool:
@@ -176,8 +183,7 @@ class Registrar:
         level = logging.INFO if found.state == State.OURS and not found.message else logging.WARNING
         if not self._wanted:
             level = logging.INFO
-        owner = f" ({found.owner})" if found.owner else ""
-        text = f"{names.CUSTOM_METRICS_GROUP}: {found.state}{owner}. {found.message}".rstrip()
+        text = f"{names.CUSTOM_METRICS_GROUP} {WORDS[found.state]}. {found.message}".rstrip()
         self._tell(level, text, about=f"{found.state} {found.owner} {trouble}")
         if before is None or _essence(before) != _essence(found):
             self._on_change()
