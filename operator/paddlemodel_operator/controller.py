@@ -52,9 +52,9 @@ class Controller:
         self._queue = WorkQueue(clock)
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
         self._ledger = Ledger()
-        self._telemetry = Telemetry(self._ledger.records)
         self._insight = Insight(self._cache, self._ledger, self._queue.add, clock)
         self._registrar = Registrar(api, settings, on_change=self._look_at_all)
+        self._telemetry = Telemetry(self._ledger.records, lambda: self._registrar.registration)
         self._world = World(
             api=api,
             cache=self._cache,

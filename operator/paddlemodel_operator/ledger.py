@@ -25,6 +25,10 @@ class Record:
     """GPU-seconds for which pods kept a GPU from others, also while they fetched and loaded."""
     used_seconds: float = 0.0
     """GPU-seconds in which it computed, by the pods' own count."""
+    ready: tuple[str, str] | None = None
+    """Status and reason of Ready; None until the first look."""
+    wished_pods: int = 0
+    ready_pods: int = 0
     scaling: tuple[str, str] | None = None
     """Status and reason of AutoscalingActive; None without autoscaling."""
     errors: int = 0

@@ -16,11 +16,11 @@ from paddlemodel_operator.faults import PROGRESSING, Fault, rejection
 from paddlemodel_operator.insight import Subject
 from paddlemodel_operator.links import Case
 from paddlemodel_operator.model import PaddleModel, from_body
-from paddlemodel_operator.observe import Observed, Seen, observe
+from paddlemodel_operator.observe import Observed, Seen, Workload, observe
 from paddlemodel_operator.realise import Outcome, Trouble, realise
 from paddlemodel_operator.render import metrics_source, render
 from paddlemodel_operator.spec.targets import CPU, targets
-from paddlemodel_operator.status import AUTOSCALING, condition, judge, judge_invalid, merge_patch
+from paddlemodel_operator.status import AUTOSCALING, READY, condition, judge, judge_invalid, merge_patch
 from paddlemodel_operator.world import World
 
 log = logging.getLogger(__name__)
@@ -43,22 +43,30 @@ async def reconcile(world: World, key: Key) -> None:
         model = from_body(body)
         children = render(model, world.settings)
     except SpecError as error:
-        await _report(
-            world, body, judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
-        )
+        status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
+        _count(world, key, status, None)
+        await _report(world, body, status)
         return
     outcome = await realise(world, model, children)
     trouble = outcome.trouble
     observed = _observe(world, model, outcome)
     fault = _fault(trouble) if trouble else None
     status = judge(model, observed, fault, before, now, _case(world, model, observed, trouble))
-    told = condition(status, AUTOSCALING)
-    world.ledger.of(key).scaling = (told["status"], told["reason"]) if told else None
+    _count(world, key, status, observed.workload)
     await _report(world, body, status)
     if trouble:
         raise trouble[1]
     if outcome.missing:
         raise Retry(LATER, f"the cluster does not know the kind {outcome.missing[0].kind}")
+
+
+def _count(world: World, key: Key, status: Mapping[str, Any], workload: Workload | None) -> None:
+    """What is said of a model is measured, too."""
+    record = world.ledger.of(key)
+    record.wished_pods, record.ready_pods = (workload.wished, workload.ready) if workload else (0, 0)
+    ready, scaling = condition(status, READY), condition(status, AUTOSCALING)
+    record.ready = (ready["status"], ready["reason"]) if ready else None
+    record.scaling = (scaling["status"], scaling["reason"]) if scaling else None
 
 
 def _observe(world: World, model: PaddleModel, outcome: Outcome) -> Observed:

@@ -1,7 +1,7 @@
 """The operator's own page for Prometheus, and the only file of it that imports prometheus-client.
 
 `controller` makes it; `endpoint` serves it at /metrics beside /healthz. Labels are namespace and model, and a
-reason from the doctor's list; a model that is gone takes its series along.
+reason from the lists of the conditions; a model that is gone takes its series along.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +18,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from paddlemodel_operator.ledger import Key, Record
+from paddlemodel_operator.registration.ownership import Registration
 
 LABELS: Final = ("namespace", "model")
 
@@ -27,9 +28,10 @@ Records = Callable[[], Mapping[Key, Record]]
 class Telemetry:
     """Construct, render."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: Records, registration: Callable[[], Registration | None]) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Models(records))
+        self._registry.register(_MetricsApi(registration))
         ProcessCollector(registry=self._registry)
 
     def page(self) -> tuple[bytes, str]:
@@ -44,6 +46,21 @@ class _Models(Collector):
     def collect(self) -> Iterable[Metric]:
         records = self._records()
         gpus = {key: record for key, record in records.items() if record.gpus or record.held_seconds}
+        yield _condition(
+            "paddlemodel_ready",
+            "1 while a model is served, else 0; the reason is that of its condition.",
+            {key: record.ready for key, record in records.items()},
+        )
+        yield _gauge(
+            "paddlemodel_wished_pods",
+            "Pods that a model should have.",
+            {key: record.wished_pods for key, record in records.items()},
+        )
+        yield _gauge(
+            "paddlemodel_ready_pods",
+            "Pods of a model that answer.",
+            {key: record.ready_pods for key, record in records.items()},
+        )
         yield _gauge(
             "paddlemodel_gpus_requested",
             "GPUs that the pods of a model hold, busy or not.",
@@ -64,7 +81,11 @@ class _Models(Collector):
             "GPU-seconds in which the GPUs of a model computed.",
             {key: record.used_seconds for key, record in gpus.items()},
         )
-        yield _scaling(records)
+        yield _condition(
+            "paddlemodel_autoscaling_active",
+            "1 while the autoscaler of a model works, else 0; the reason is that of its condition.",
+            {key: record.scaling for key, record in records.items()},
+        )
         yield _counter(
             "paddlemodel_reconcile_errors",
             "Attempts to bring a model to its wish that failed.",
@@ -72,15 +93,27 @@ class _Models(Collector):
         )
 
 
-def _scaling(records: Mapping[Key, Record]) -> Metric:
-    family = GaugeMetricFamily(
-        "paddlemodel_autoscaling_active",
-        "1 while the autoscaler of a model works, else 0; the reason is that of its condition.",
-        labels=(*LABELS, "reason"),
-    )
-    for key, record in records.items():
-        if record.scaling is not None:
-            status, reason = record.scaling
+class _MetricsApi(Collector):
+    def __init__(self, registration: Callable[[], Registration | None]) -> None:
+        self._registration = registration
+
+    def collect(self) -> Iterable[Metric]:
+        found = self._registration()
+        family = GaugeMetricFamily(
+            "paddlemodel_metrics_api_state",
+            "Who answers for custom.metrics.k8s.io; 1 for what is true.",
+            labels=["state"],
+        )
+        if found is not None:
+            family.add_metric([found.state], 1)
+        yield family
+
+
+def _condition(name: str, text: str, values: Mapping[Key, tuple[str, str] | None]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=(*LABELS, "reason"))
+    for key, value in values.items():
+        if value is not None:
+            status, reason = value
             family.add_metric((*key, reason), float(status == "True"))
     return family
 
