@@ -71,6 +71,7 @@ def create() -> int:
     fd = os.memfd_create("paddlemodel-dials")
     os.ftruncate(fd, _PAGE.itemsize)
     os.set_inheritable(fd, True)
+    Dials(fd).write(Sheet())  # an untouched page would say 0, which is a value
     return fd
 
 
