@@ -12,7 +12,6 @@ import pytest
 from devcluster.neighbours.host import Host
 from devcluster.paths import State
 from tests.autoscaling.kubelet import Kubelet
-from tests.autoscaling.pretended import Addresses
 from tests.neighbours.wished import Wished
 from tests.operator.cluster import Cluster
 from tests.operator.process import Operator, install
@@ -32,11 +31,9 @@ def cluster(control_plane: Path) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def kubelet(cluster: Cluster) -> Iterator[Kubelet]:
     """Plays the kubelet: pods run as soon as they exist, and answer at addresses of their own."""
-    addresses = Addresses()
-    result = Kubelet(cluster, addresses)
+    result = Kubelet(cluster)
     yield result
     result.end()
-    addresses.end()
 
 
 @pytest.fixture(scope="module")

@@ -20,6 +20,7 @@ from tests.autoscaling.pretended import page
 from tests.neighbours import dcgm, monitors
 from tests.neighbours.wished import MOST, Wished
 from tests.operator.cluster import Cluster, eventually
+from tests.operator.pretended_pods import Behaviour
 from tests.operator.process import Operator
 from tests.repository import charts
 
@@ -77,7 +78,7 @@ def metrics(host: Host, cluster: Cluster, tmp_path: Path) -> Iterator[Metrics]:
     ids=["on GPU utilisation", "on the largest wish of four other targets"],
 )
 def test_scales_on_what_the_server_tells(
-    wished: Wished, metrics: Metrics, wished_for: Object, high: str, low: str
+    wished: Wished, metrics: Metrics, wished_for: Object, high: Behaviour, low: Behaviour
 ) -> None:
     """Up to the limit, and down again once the minute that the rules look back over has passed."""
     with metrics():

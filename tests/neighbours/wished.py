@@ -5,9 +5,9 @@ from typing import Any
 
 from paddlemodel_operator import names
 
-from tests.autoscaling.pretended import Answer
 from tests.autoscaling.world import AT_ONCE, NAME, World
 from tests.operator.cluster import eventually
+from tests.operator.pretended_pods import Behaviour
 from tests.operator.wishes import wish
 
 Object = dict[str, Any]
@@ -21,7 +21,7 @@ GPU: Object = {"device": "GPU", "gpu": {"count": 2}}
 class Wished(World):
     """In a namespace of its own; the rest is World's."""
 
-    def wish(self, newborn: Answer, **autoscaling: Any) -> None:
+    def wish(self, newborn: Behaviour, **autoscaling: Any) -> None:
         """Apply the PaddleModel; pods that come tell `newborn`."""
         self.kubelet.newborn[self.namespace] = newborn
         scaling = {"maxReplicas": MOST, "behavior": AT_ONCE, **autoscaling}
