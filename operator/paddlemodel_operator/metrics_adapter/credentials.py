@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 KEY_SECONDS: Final = 2.0
 """Between two looks at the mounted key pair; the kubelet renews it within about a minute."""
 
-TRUST_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 2.0
+"""Between two attempts to learn whom to trust, while nobody is."""
 
 Pair = tuple[bytes, bytes]
 """Certificate chain and key, PEM."""
@@ -62,11 +62,11 @@ class Credentials:
             self._look_at_keys()
             await asyncio.sleep(KEY_SECONDS)
 
-    async def watch_trust(self) -> None:
+    async def watch_trust(self, seconds: float) -> None:
         """For ever: ask whom to trust."""
         while True:
             await self._look_at_trust()
-            await asyncio.sleep(RETRY_SECONDS if self.trust is None else TRUST_SECONDS)
+            await asyncio.sleep(seconds if self.trust else min(seconds, RETRY_SECONDS))
 
     def _look_at_keys(self) -> None:
         try:

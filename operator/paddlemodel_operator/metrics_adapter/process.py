@@ -39,24 +39,25 @@ async def run(settings: Settings) -> int:
         )
         with _listen(settings.bind) as listener:
             log.info("Listening", extra={"bind": settings.bind})
-            await _serve(server, listener, stop, settings.drain_seconds)
+            await _serve(server, listener, stop, settings)
     log.info("Ended")
     return 0
 
 
-async def _serve(server: Server, listener: socket.socket, stop: asyncio.Event, drain_seconds: float) -> None:
+async def _serve(server: Server, listener: socket.socket, stop: asyncio.Event, settings: Settings) -> None:
     async with asyncio.TaskGroup() as group:
         watches = [
             group.create_task(server.credentials.watch_keys()),
-            group.create_task(server.credentials.watch_trust()),
+            group.create_task(server.credentials.watch_trust(settings.trust_seconds)),
         ]
         accepting = group.create_task(server.connections.accept(listener))
         await stop.wait()
         log.info(
-            "Ending: still answering while the Service forgets this pod", extra={"seconds": drain_seconds}
+            "Ending: still answering while the Service forgets this pod",
+            extra={"seconds": settings.drain_seconds},
         )
         server.draining = True
-        await asyncio.sleep(drain_seconds)
+        await asyncio.sleep(settings.drain_seconds)
         accepting.cancel()
         listener.close()
         await server.connections.close(LAST_SECONDS)

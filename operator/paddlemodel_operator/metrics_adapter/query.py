@@ -122,8 +122,8 @@ def _values(version: str, words: list[str], parameters: dict[str, str]) -> Value
 
 def _selector(parameters: dict[str, str], *, named: bool) -> str:
     """The label selector; all else that could narrow the answer is refused, not ignored."""
-    selector = parameters.pop("labelSelector", "").strip()
-    if parameters.pop("metricLabelSelector", "").strip():
+    selector = parameters.pop("labelSelector", "")
+    if parameters.pop("metricLabelSelector", ""):
         raise _bad("these metrics have no labels: leave out metricLabelSelector (the HPA's metric.selector)")
     if named and selector:
         raise _bad("a pod that is named needs no labelSelector: ask for * or leave it out")

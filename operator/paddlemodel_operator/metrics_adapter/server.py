@@ -68,6 +68,7 @@ class Server:
             response = await self._answer(request)
             if guard.retired or self.draining or request.body_exists:
                 response.force_close()
+            response.headers["Server"] = "metrics-adapter"  # instead of aiohttp's version
             # Written here, and not by aiohttp after this function, so that the guard knows when it is done.
             await response.prepare(request)
             await response.write_eof()

@@ -27,6 +27,9 @@ class Settings(BaseModel):
     request_timeout_seconds: Annotated[float, Field(ge=1, le=30)] = 5
     """Of one request to the Kubernetes API."""
 
+    trust_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
+    """Between two looks at whom the API server says to trust."""
+
     fresh_seconds: Annotated[float, Field(ge=0, le=15)] = 3
     """How long a pod's page serves further requests: less than the period of the autoscalers."""
 
