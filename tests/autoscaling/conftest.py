@@ -1,0 +1,72 @@
+"""A control plane of this folder's own, pretended pods, and our adapter as a process.
+
+Its own because autoscalers see one metrics API in a cluster, and these tests take it away and bring it back.
+"""
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import devcluster.cluster
+from tests.autoscaling.kubelet import Kubelet
+from tests.autoscaling.metrics_api import MetricsApi
+from tests.autoscaling.world import World
+from tests.operator.cluster import Cluster
+from tests.operator.process import install
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def control_plane() -> Iterator[Path]:
+    """The administrator's kubeconfig; instead of the one that the other folders share."""
+    with devcluster.cluster.control_plane_for(f"autoscaling-{os.getpid()}") as state:
+        yield state.kubeconfig
+
+
+@pytest.fixture(scope="session")
+def cluster(control_plane: Path) -> Iterator[Cluster]:
+    result = Cluster(control_plane)
+    yield result
+    result.http.close()
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: Cluster) -> Cluster:
+    """With what the chart installs, but for its Deployments."""
+    install(cluster)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def kubelet(cluster: Cluster) -> Iterator[Kubelet]:
+    result = Kubelet(cluster)
+    yield result
+    result.end()
+
+
+@pytest.fixture(scope="session")
+def adapter(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MetricsApi]:
+    """Our adapter, in whatever state the test before has left it."""
+    result = MetricsApi(installed, tmp_path_factory.mktemp("adapter"))
+    yield result
+    result.stop()
+
+
+@pytest.fixture
+def metrics_api(adapter: MetricsApi) -> MetricsApi:
+    """Our adapter, registered and believed in."""
+    adapter.restore()
+    return adapter
+
+
+@pytest.fixture
+def world(cluster: Cluster, kubelet: Kubelet) -> Iterator[World]:
+    """A namespace of the test's own, for one model."""
+    name = f"test-{next(_numbers)}"
+    cluster.kubectl("create", "namespace", name)
+    yield World(cluster, kubelet, name)
+    cluster.kubectl("delete", "namespace", name, "--wait=false")

@@ -1,0 +1,36 @@
+"""What the pods of these tests say: pages of a server on a GPU, and the ways in which a scrape can fail.
+
+The servers are those of tests/operator/pretended_pods.py; `kubelet.py` makes one for every Pod object.
+"""
+
+import os
+from collections.abc import Mapping
+from typing import Final
+
+from paddlemodel_operator import names
+
+from tests.operator import pretended_pods
+from tests.operator.pretended_pods import Behaviour
+
+NETWORK: Final = f"127.{100 + os.getpid() % 100}"
+"""Another one for each process, so that two sessions do not meet."""
+
+NOTHING: Final[Mapping[str, float]] = {}
+
+SILENCE: Final = pretended_pods.hang
+FAILURE: Final = pretended_pods.respond(b"no", "HTTP/1.1 500 Internal Server Error")
+GARBAGE: Final = pretended_pods.respond(b"\x00{not a page")
+
+
+def page(*, gpu: float | None, nvml: str = "ok", more: Mapping[str, float] = NOTHING) -> Behaviour:
+    """A pod on two GPUs: the mean `gpu` in percent, None while it cannot be told; `more` metrics by name."""
+    lines = [
+        "# TYPE paddle_requests_total counter",
+        'paddle_requests_total{route="predict",status="200"} 12',
+        "# TYPE paddle_gpu_device_utilization gauge",
+        'paddle_gpu_device_utilization{gpu="0",uuid="GPU-0"} 100',
+        'paddle_gpu_device_utilization{gpu="1",uuid="GPU-1"} 20',
+        f'paddle_nvml_state{{state="{nvml}"}} 1',
+    ]
+    told = more if gpu is None else {names.GPU_METRIC: gpu, **more}
+    return pretended_pods.page("\n".join([*lines, *(f"{name} {value}" for name, value in told.items()), ""]))

@@ -1,0 +1,27 @@
+"""The real autoscaler's behavior, row by row: stories.py tells them."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.autoscaling.kubelet import Kubelet
+from tests.autoscaling.metrics_api import MetricsApi
+from tests.autoscaling.side_by_side import Running, Story, told
+from tests.autoscaling.stories import STORIES
+from tests.operator.cluster import Cluster
+
+pytestmark = [pytest.mark.control_plane]
+
+
+@pytest.fixture(scope="module")
+def running(
+    request: pytest.FixtureRequest, cluster: Cluster, kubelet: Kubelet, adapter: MetricsApi
+) -> Iterator[Running]:
+    adapter.restore()
+    with told(request, cluster, kubelet) as stories:
+        yield stories
+
+
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+def test_row(running: Running, story: Story) -> None:
+    running[story].result()
