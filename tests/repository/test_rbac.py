@@ -195,8 +195,8 @@ STRANGER: Object = {
 def registered(admin: Path) -> list[str]:
     """The Services behind the group of the pods' metrics."""
     listed = json.loads(kubectl(admin, "get", "apiservices", "--output", "json"))["items"]
-    group = [item["spec"] for item in listed if item["spec"]["group"] == names.CUSTOM_METRICS_GROUP]
-    return [spec["service"]["name"] for spec in group]
+    specs = [item["spec"] for item in listed]
+    return [spec["service"]["name"] for spec in specs if spec.get("group") == names.CUSTOM_METRICS_GROUP]
 
 
 def secret(admin: Path) -> str:
@@ -250,4 +250,6 @@ def test_the_role_suffices_for_everything_the_operator_does(control_plane: Path,
         until(lambda: registered(control_plane) == ["theirs"], "the operator to stand down", log)
         kubectl(control_plane, "delete", "apiservice", STRANGER["metadata"]["name"])
         until(lambda: registered(control_plane) == [ADAPTER], "the registration to return", log)
+        kubectl(control_plane, "delete", "clusterrole", ADAPTER)
+        until(lambda: registered(control_plane) == [], "the registration to go with its role", log)
     assert "forbidden" not in log.read_text().lower()
