@@ -139,7 +139,7 @@ class Insight:
 
 def _pause(look: Look | None) -> float:
     """Seconds to the next look, with jitter, so that a thousand models are not looked at in step."""
-    if look is not None and look.occasion.active == "False" and not look.settled:
+    if look is not None and look.occasion.active == "False":
         return SETTLE_SECONDS + 1
     return PACE_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 

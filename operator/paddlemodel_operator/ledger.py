@@ -61,6 +61,10 @@ class Record:
         self._older = (self._older & pods) - busy.keys()
         self.gpus, self._at = gpus, now
 
+    def release(self) -> None:
+        """The model has no GPUs (any more)."""
+        self.gpus, self.utilization, self._at = 0, None, None
+
 
 class Ledger:
     """One record per model; a model that is gone takes its own along, so labels stay bounded."""

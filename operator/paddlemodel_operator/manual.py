@@ -1,4 +1,4 @@
-"""Renders docs/api.md: every field, from the same schema as the definition, and every reason of Ready.
+"""Renders docs/api.md: every field, from the same schema as the definition, and the reasons of conditions.
 
 `crd` calls it for `--write`; a test compares the page with the types and the reasons with the code.
 """
@@ -35,6 +35,28 @@ REASONS: Final = {
     "ServerNotReady": "The server runs but did not become ready within 30 minutes.",
 }
 
+SCALING_REASONS: Final = {
+    "Active": "The autoscaler reads its metrics and sets the number of pods. Of several targets one may be "
+    "unreadable; the message then says which.",
+    "Pending": "Nothing is wrong yet: it is being created, or looks within 15 s. Wait.",
+    "NoReadyPods": "No pod is ready, so none tells its load. Ready says why.",
+    "AutoscalerMissing": "The API server or KEDA refuses the HorizontalPodAutoscaler or the ScaledObject; "
+    "the message quotes it.",
+    "MetricsAPIMissing": "Nobody serves the metrics API of the source. Install what serves it, or choose "
+    "another `metricsSource`.",
+    "MetricsAPIUnavailable": "What serves the metrics API does not answer. Look at its log.",
+    "MetricsAPIOwnedByOther": "Somebody else serves custom.metrics.k8s.io, so the operator's adapter stands "
+    "down. Remove theirs, or set `metricsSource` to prometheusAdapter, keda or none.",
+    "PodsUnreachable": "The pods' port 8080 cannot be reached. Look at NetworkPolicies and the service mesh.",
+    "SeriesMissing": "The metric is not served: the server image is too old, or what reads the pods cannot "
+    "reach them, or has no rule for it; the message tells which.",
+    "GPUMetricsFailed": "NVIDIA's library tells nothing in the pod; the message says whether driver, device "
+    "or library is missing.",
+    "GPUMetricsOnMIG": "The GPUs are MIG slices, of which no utilisation is told. Aim at `busyRatio`.",
+    "MetricsServerMissing": "cpuUtilization needs metrics-server. Install or repair it.",
+    "KEDAMissing": "The cluster does not know the kind ScaledObject. Install KEDA.",
+}
+
 HEAD: Final = f"""\
 # The PaddleModel API
 
@@ -62,10 +84,15 @@ MEANING_OF: Final = {
     ),
     "AutoscalingActive": (
         "the autoscaler works",
-        "its own reason, such as no metrics",
-        "it has not looked yet",
+        "a link between it and the pods is broken",
+        "nothing is known to be wrong yet",
     ),
 }
+
+MIRRORED: Final = (
+    "Any other reason is the HorizontalPodAutoscaler's or KEDA's own, with its message. More in "
+    "[autoscaling.md](autoscaling.md)."
+)
 
 ROLLOUT: Final = """\
 `kubectl wait --for=condition=Ready pdm/NAME` waits for the newest version. While an old one still serves,
@@ -86,6 +113,7 @@ def page(root: Schema) -> str:
     spec, status = root["properties"]["spec"], root["properties"]["status"]
     conditions = [f"| {kind} | {' | '.join(texts)} |" for kind, texts in MEANING_OF.items()]
     reasons = [f"| {reason} | {text} |" for reason, text in REASONS.items()]
+    scaling_reasons = [f"| {reason} | {text} |" for reason, text in SCALING_REASONS.items()]
     told = (
         "The fetcher and the server may tell further reasons of their own, each with its cure in the message."
     )
@@ -96,6 +124,9 @@ def page(root: Schema) -> str:
         _table("## Conditions", ("type", "True", "False", "Unknown"), conditions),
         ROLLOUT,
         _table(f"## Reasons of Ready\n\n{told}", ("reason", "meaning and cure"), reasons),
+        _table(
+            f"## Reasons of AutoscalingActive\n\n{MIRRORED}", ("reason", "meaning and cure"), scaling_reasons
+        ),
     ]
     return "\n".join(parts)
 

@@ -85,6 +85,8 @@ def _observe(world: World, model: PaddleModel, outcome: Outcome) -> Observed:
     )
     observed = observe(seen, outcome.missing)
     scaling = model.spec.autoscaling
+    if gpu is None:
+        world.ledger.of(key).release()
     if scaling is None and gpu is None:
         world.insight.forget(key)
         return observed
