@@ -14,9 +14,7 @@ CUDA: Final = "CUDA_VISIBLE_DEVICES"
 ORDER: Final = "CUDA_DEVICE_ORDER"
 BUS_ORDER: Final = "PCI_BUS_ID"  # as NVML numbers devices
 RUNTIME: Final = "NVIDIA_VISIBLE_DEVICES"  # what the container runtime was asked for
-PATIENCE: Final = (
-    5  # samples in a row that must agree: contexts of owners come and go a little later than they
-)
+PATIENCE: Final = 5  # samples in a row that must agree: an owner's context comes and goes later than it does
 
 
 def assigned(environ: Mapping[str, str], found: int) -> tuple[str, ...]:

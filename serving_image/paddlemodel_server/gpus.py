@@ -30,6 +30,10 @@ class _Gpu:
         self._sharing = sharing
         self._window = Window()
 
+    def serves(self, owners: Owners) -> bool:
+        """Whether a model is loaded on it."""
+        return not self._places.isdisjoint(owners.ready)
+
     def take(self, now: float, reading: Reading, owners: Owners) -> Dial:
         if reading.utilization is not None:
             self._window.add(now, reading.utilization)
@@ -82,16 +86,12 @@ class Gpus:
             readings: of each device, in the order in which they were found.
             owners: who uses them now.
         """
+        dials = [gpu.take(now, reading, owners) for gpu, reading in zip(self._gpus, readings, strict=True)]
         loads = [reading.utilization for reading in readings if reading.utilization is not None]
         known = len(loads) == len(readings)
-        dials = [gpu.take(now, reading, owners) for gpu, reading in zip(self._gpus, readings, strict=True)]
         if known:
             self._count(now, loads)
-        if not owners.ready or not self._ready:  # it was not ready, or not for all of this second
-            self._window.clear()
-        elif known:
-            self._window.add(now, sum(loads) / len(loads))
-        self._ready = bool(owners.ready)
+            self._average(now, loads, owners)
         state = State.MIG if self._mig else State.OK if known else State.FAILED
         return Sheet(
             state=state,
@@ -101,6 +101,15 @@ class Gpus:
             busy_seconds=self._busy_seconds,
             dials=dials,
         )
+
+    def _average(self, now: float, loads: Sequence[float], owners: Owners) -> None:
+        """Over the devices that serve: one whose owner still loads, or again, would count as an idle one."""
+        serving = [load for gpu, load in zip(self._gpus, loads, strict=True) if gpu.serves(owners)]
+        if not serving or not self._ready:  # none is ready, or none was for all of this second
+            self._window.clear()
+        else:
+            self._window.add(now, sum(serving) / len(serving))
+        self._ready = bool(serving)
 
     def _count(self, now: float, loads: Sequence[float]) -> None:
         passed = now - self._taken_at if self._taken_at is not None else 0.0

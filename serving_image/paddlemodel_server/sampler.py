@@ -18,6 +18,7 @@ from paddlemodel_server.gpus import Gpus, Owners
 
 PERIOD_SECONDS: Final = 1.0
 MOST_PAUSE_SECONDS: Final = 30.0  # between attempts to reach NVML again
+CONNECT_SECONDS: Final = 30.0  # more than a driver takes that must wake many GPUs first
 
 _STATES: Final = {nvml.LIBRARY_MISSING: State.LIBRARY_MISSING, nvml.NOT_FOUND: State.NO_DEVICE}
 _INSTEAD: Final = "paddle_gpu_utilization is absent; scale on autoscaling.busyRatio instead"
@@ -104,6 +105,7 @@ class Sampler:
 
     def _connect(self) -> None:
         """Find the devices; those that are the pod's must all be there."""
+        self._dials.beat(time.monotonic() + CONNECT_SECONDS)
         nvml.close_library()
         nvml.open_library()
         known, fault = nvml.devices()
@@ -118,6 +120,7 @@ class Sampler:
         }
         self._gpus.found(list(places_of.items()), held=len(set(found.values())))
         self._devices = used
+        self._dials.beat(time.monotonic())
 
     def _failed(self, now: float, error: nvml.NvmlError) -> Sheet:
         self._devices = []

@@ -49,6 +49,13 @@ def test_loading_and_warming_up_are_no_load_but_are_held() -> None:
     assert taken(gpus, [(0, 0)], at=11).utilization == 0
 
 
+def test_a_device_whose_owner_loads_again_is_no_idle_one() -> None:
+    gpus = two()
+    taken(gpus, [(80, 80)] * 2)
+    assert taken(gpus, [(80, 0)] * 40, Owners(alive=(0, 1), ready=(0,)), at=2).utilization == 80
+    assert taken(gpus, [(80, 0)] * 40, Owners(alive=(0,), ready=()), at=42).utilization is None
+
+
 def test_what_was_before_an_outage_says_nothing_of_later() -> None:
     gpus = two()
     before = taken(gpus, [(100, 100)] * 20)

@@ -61,6 +61,16 @@ def test_a_full_queue_is_429_and_what_was_taken_is_answered(slow: Server) -> Non
     eventually(lambda: runs(slow) == before + statuses.count(200), "only accepted requests ran")
 
 
+def test_the_wait_is_told_also_while_nothing_leaves_the_queue(slow: Server) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with stopped(slow):
+            answers = pool.submit(post, slow, 3)
+            eventually(lambda: metric(slow, "paddle_queue_depth") == 3, "all wait")
+            eventually(lambda: metric(slow, "paddle_queue_seconds") > 2, "it rises")
+        assert [answer.status_code for answer in answers.result()] == [200] * 3
+    assert metric(slow, "paddle_queue_seconds") > 0
+
+
 def test_those_who_left_take_nobody_s_place(slow: Server) -> None:
     """The owner stands still meanwhile, so that it cannot let go of what they have sent."""
     request = load.post("/predict", json.dumps(BODY).encode())

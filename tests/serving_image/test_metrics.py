@@ -73,6 +73,7 @@ def test_two_processes_of_a_kind_add_up(runtime: Runtime, page: scrape.Page) -> 
     assert found[f'{name}_count{{route="infer"}}'] == 3
     assert found[f'{name}_sum{{route="infer"}}'] == pytest.approx(40.303)
     assert found["paddle_batch_rows_sum"] == 11
+    assert metrics.waits(counters.Counters(runtime.counters_fd)) == pytest.approx((3, 0.03))
     assert found["paddle_run_duration_seconds_count"] == 2
     stage = "paddle_stage_duration_seconds"
     assert found[f'{stage}_bucket{{le="0.0005",stage="decode"}}'] == 1
@@ -205,6 +206,20 @@ def test_a_scrape_does_not_depend_on_ready_owners(runtime: Runtime, page: scrape
     found = samples(page)
     assert found["paddle_owners_ready"] == 0
     assert "paddle_batch_cap_rows" not in found
+
+
+def test_a_pod_that_loads_tells_autoscalers_nothing(runtime: Runtime, page: scrape.Page) -> None:
+    board = boards.Board(runtime.board_fd)
+    board.busy_ratio, board.queue_seconds = 0.25, 1.5
+    gauges = {
+        "paddle_busy_ratio": 0.25,
+        "paddle_inflight_requests": 0,
+        "paddle_queue_depth": 0,
+        "paddle_queue_seconds": 1.5,
+    }
+    assert samples(page).items() >= gauges.items()
+    board.owner(0).state = boards.LOADING
+    assert not samples(page).keys() & gauges.keys()
 
 
 def test_the_memory_that_is_left_is_part_of_the_limit(page: scrape.Page) -> None:
