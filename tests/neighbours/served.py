@@ -4,6 +4,7 @@ There is no kubelet on a control plane, so a server is a process here, and what 
 written into the status of the Pod that the ReplicaSet controller made.
 """
 
+import datetime as dt
 import json
 import os
 import resource
@@ -29,6 +30,8 @@ from tests.serving_image import servers
 from tests.serving_image.memory_group import Group
 from tests.serving_image.servers import Server, metric
 
+Object = dict[str, Any]
+
 MIB: Final = 1 << 20
 QUEUE: Final = 4
 #: Columns of a row that takes as many megabytes while it runs.
@@ -39,9 +42,39 @@ _addresses = (f"127.{216 + os.getpid() % 38}.0.{number}" for number in range(1, 
 
 
 @contextmanager
-def as_pod(cluster: Cluster, namespace: str, model: str, server: Server) -> Iterator[str]:
-    """Let the only pod of a model be this server; gives the pod's name."""
+def node(cluster: Cluster) -> Iterator[str]:
+    """A node that pods can be bound to: only a pod on a node holds a GPU. It reports for duty, and no more."""
+    name, stop = "with-gpus", threading.Event()
+    lease: Object = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
+    lease["metadata"] = {"name": name, "namespace": "kube-node-lease"}
+
+    def report() -> None:
+        while not stop.wait(5):
+            now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+            cluster.apply({**lease, "spec": {"holderIdentity": name, "renewTime": now}})
+
+    cluster.apply({"apiVersion": "v1", "kind": "Node", "metadata": {"name": name}})
+    ready = {"type": "Ready", "status": "True", "reason": "KubeletReady"}
+    cluster.patch(f"/api/v1/nodes/{name}/status", {"status": {"conditions": [ready]}})
+    with ThreadPoolExecutor(1) as pool:
+        reports = pool.submit(report)
+        try:
+            yield name
+        finally:
+            stop.set()
+            cluster.kubectl("delete", "node", name)
+        reports.result()
+
+
+@contextmanager
+def as_pod(cluster: Cluster, namespace: str, model: str, server: Server, on: str = "") -> Iterator[str]:
+    """Let the only pod of a model be this server, on a node if one is named; gives the pod's name."""
     (pod,) = eventually(lambda: _pods(cluster, namespace, model))
+    if on:
+        target = {"apiVersion": "v1", "kind": "Node", "name": on}
+        binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod["metadata"]["name"]}}
+        path = f"{names.POD.item(namespace, pod['metadata']['name'])}/binding"
+        cluster.http.post(path, json={**binding, "target": target}).raise_for_status()
     address = next(_addresses)
     with socket.create_server((address, names.HTTP_PORT)) as listener:
         words = [
@@ -61,7 +94,7 @@ def as_pod(cluster: Cluster, namespace: str, model: str, server: Server) -> Iter
             gateway.wait(60)
 
 
-def _pods(cluster: Cluster, namespace: str, model: str) -> list[dict[str, Any]]:
+def _pods(cluster: Cluster, namespace: str, model: str) -> list[Object]:
     found = cluster.all(names.POD, namespace)
     return [pod for pod in found if pod["metadata"]["labels"][names.MODEL_LABEL] == model]
 

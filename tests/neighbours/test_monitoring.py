@@ -5,6 +5,7 @@ or an alert waits for has happened.
 """
 
 import subprocess
+import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from paddlemodel_operator import names
 
 from devcluster import prometheus
 from devcluster.prometheus import Prometheus
@@ -21,7 +23,7 @@ from tests.neighbours.pages import Page
 from tests.operator.cluster import Cluster, eventually
 from tests.operator.process import Operator
 from tests.operator.wishes import wish
-from tests.repository import monitoring
+from tests.repository import charts, monitoring
 from tests.serving_image import exporter, servers
 from tests.serving_image.memory_group import memory_group
 
@@ -32,7 +34,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "faulty": {},
     "idle": GPU | SCALED,  # computes all the time, but its device says that it does not
     "blind": GPU | SCALED,  # has no NVML
-    "asleep": {},  # its pod never runs
+    "asleep": {},  # its pod never runs, and somebody has a Service of its name
 }
 DEVICE = "uuid=GPU-0 util=2 used=98 total=100 temperature=40 power=70000 ecc=0"
 #: At these every fault below is one, however fast the machine; the others keep their defaults.
@@ -72,7 +74,10 @@ def scene(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Scene]:
     cluster.kubectl("create", "namespace", NAMESPACE)
-    operator.start(metrics_source="none")
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "asleep", "namespace": NAMESPACE}}
+    cluster.apply({**service, "spec": {"ports": [{"port": 80}]}})
+    # It registers an adapter of which no pod exists.
+    operator.start(metrics_source="builtin", namespace=charts.NAMESPACE, adapter=charts.ADAPTER)
     cluster.apply(*(wish(NAMESPACE, name, **fields) for name, fields in MODELS.items()))
     with ExitStack() as stack:
         group = stack.enter_context(memory_group())
@@ -88,13 +93,14 @@ def scene(
         idle = stack.enter_context(served.on_gpu(models / "mixed", folders["idle"], device=DEVICE, **one_row))
         blind = stack.enter_context(served.on_gpu(models / "mixed", folders["blind"], **one_row))
         faulty.wait_ready()
+        node = stack.enter_context(served.node(cluster))
         for name, server in (("faulty", faulty), ("idle", idle), ("blind", blind)):
-            stack.enter_context(served.as_pod(cluster, NAMESPACE, name, server))
+            stack.enter_context(served.as_pod(cluster, NAMESPACE, name, server, on=node))
         stack.enter_context(served.busy(idle))
         pods = monitors.discovery(cluster)
         stack.callback(pods.end)
         running = stack.enter_context(prometheus.running(folder, _config(pods, operator)))
-        _targets_are_up(running, 3)
+        _targets_are_up(running, 4)
         served.settled(faulty)
         served.lack_device_memory(faulty)
         served.fill_the_queue(faulty)
@@ -104,7 +110,10 @@ def scene(
         served.lack_memory(faulty, group)
         group.limit(group.usage() * 3 // 2)
         _all_is_seen(running)
+        eventually(lambda: _tried_again(cluster, running), 120)
         yield Scene(running, operator)
+    operator.kill()
+    cluster.kubectl("delete", "apiservice", names.METRICS_API_SERVICE)  # else no namespace can be deleted
     cluster.kubectl("delete", "namespace", NAMESPACE, "--wait=false")
 
 
@@ -121,9 +130,7 @@ def _config(pods: Page, operator: Operator) -> dict[str, Any]:
 
 def _targets_are_up(running: Prometheus, count: int) -> None:
     def up() -> bool:
-        targets = [
-            t for t in running.get("/api/v1/targets")["activeTargets"] if t["labels"]["job"] == "paddlemodels"
-        ]
+        targets = running.get("/api/v1/targets")["activeTargets"]
         assert [one["lastError"] for one in targets if one["health"] == "down"] == []
         return [one["health"] for one in targets] == ["up"] * count
 
@@ -135,6 +142,19 @@ def _all_is_seen(running: Prometheus) -> None:
     eventually(lambda: running.query('increase(paddle_owner_exits_total{reason="memory"}[5m]) > 0'), 120)
     eventually(lambda: running.query("paddle_gpu_seconds_total offset 10s"), 120)
     eventually(lambda: running.query('paddle_busy_ratio{model="idle"} > 0.9'), 120)
+    eventually(lambda: running.query("paddlemodel_gpu_used_seconds_total > 0"), 120)
+    eventually(lambda: running.query('paddlemodel_metrics_api_state{state="OursUnavailable"}'), 120)
+    eventually(
+        lambda: running.query('paddlemodel_autoscaling_active{reason="MetricsAPIUnavailable"} == 0'), 180
+    )
+
+
+def _tried_again(cluster: Cluster, running: Prometheus) -> bool:
+    """The operator waits longer after each failure; a change of the object brings the next attempt."""
+    cluster.kubectl(
+        "annotate", "pdm", "asleep", f"now={uuid.uuid4()}", "--overwrite", f"--namespace={NAMESPACE}"
+    )
+    return bool(running.query("increase(paddlemodel_reconcile_errors_total[5m]) > 2"))
 
 
 def test_every_model_is_told_by_name(scene: Scene) -> None:
@@ -160,6 +180,8 @@ def test_every_alert_sees_its_fault(scene: Scene) -> None:
     rules = monitoring.rules(*settings)
     silent = {}
     for name, rule in rules.items():
+        if name == "PaddleModelOperatorDown":
+            continue  # it is there; see below
         told = scene.prometheus.query(rule["expr"])
         labels = {one["metric"].get("model") for one in told}
         if AT_FAULT.get(name, "faulty") not in labels:
@@ -171,7 +193,20 @@ AT_FAULT = {
     "PaddleModelGPUMemoryNearLimit": "idle",
     "PaddleModelGPUIdle": "idle",
     "PaddleModelGPUUnreadable": "blind",
+    "PaddleModelNoReadyPod": "asleep",
+    "PaddleModelNotReady": "asleep",
+    "PaddleModelReconcileFails": "asleep",
+    "PaddleModelAutoscalingBroken": "idle",
+    "PaddleModelMetricsAPIDown": None,  # it is about no model
 }
+
+
+def test_an_operator_that_is_gone_is_missed(scene: Scene) -> None:
+    """The last one of those that share the scene."""
+    expression = monitoring.rules()["PaddleModelOperatorDown"]["expr"]
+    assert scene.prometheus.query(expression) == []
+    scene.operator.stop()
+    eventually(lambda: scene.prometheus.query(expression), 60)
 
 
 def test_the_rules_are_whole(tmp_path: Path) -> None:
