@@ -43,7 +43,7 @@ _addresses = (f"127.{216 + os.getpid() % 38}.0.{number}" for number in range(1, 
 
 @contextmanager
 def node(cluster: Cluster) -> Iterator[str]:
-    """A node that pods can be bound to: only a pod on a node holds a GPU. It reports for duty, and no more."""
+    """A node that pods can be bound to: only a pod on a node holds a GPU. It reports, and no more."""
     name, stop = "with-gpus", threading.Event()
     lease: Object = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
     lease["metadata"] = {"name": name, "namespace": "kube-node-lease"}
