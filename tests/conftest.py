@@ -28,6 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kubeconfig", type=Path, help="run the end-to-end tests on this cluster")
     parser.addoption("--images", default="", help="with --kubeconfig: where our images were pushed")
     parser.addoption("--screenshot", action="store_true", help="renew docs/page.png from a real browser")
+    parser.addoption("--plot", action="store_true", help="renew docs/autoscaling.svg from a real run")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -15,13 +15,14 @@ SCRIPT = Path(__file__).with_name("steady_load.py")
 COUNTS = ("answered", "lost", "connections", "asked to connect anew", "closed while idle")
 
 
-def objects(image: str, model: str, *, at: str | None = None) -> list[dict[str, Any]]:
+def objects(image: str, model: str, *, at: str | None = None, pace: float = 1) -> list[dict[str, Any]]:
     """A pod with clients on every node; a DaemonSet, since a drain leaves its pods alone.
 
     Args:
         image: The server's, whose Python runs the script.
         model: The name of the model's Service; it says whether a line of text stands on its head.
         at: The only node to run on.
+        pace: How many times as fast as the script says the clients begin.
     """
     labels = {"app": NAME}
     words = ["/load/steady_load.py", model, "80", "/predict", "image/png", "/load/body", '"label":"0"']
@@ -29,6 +30,7 @@ def objects(image: str, model: str, *, at: str | None = None) -> list[dict[str, 
         "name": NAME,
         "image": image,
         "command": ["python3", *words],
+        "env": [{"name": "PACE", "value": f"{pace:g}"}],
         "volumeMounts": [{"name": NAME, "mountPath": "/load"}],
     }
     pod: dict[str, Any] = {
@@ -67,9 +69,9 @@ class Load:
     namespace: str
     pods: int
 
-    def start(self, image: str, model: str, *, at: str | None = None) -> None:
+    def start(self, image: str, model: str, *, at: str | None = None, pace: float = 1) -> None:
         """Apply the objects and wait until all clients run."""
-        self.target.apply(*objects(image, model, at=at), namespace=self.namespace)
+        self.target.apply(*objects(image, model, at=at, pace=pace), namespace=self.namespace)
         self.target.kubectl("rollout", "status", f"daemonset/{NAME}", self._here, "--timeout=180s")
         self.now()
 

@@ -6,13 +6,15 @@ connection that the server has closed before anything was sent on it is replaced
 and counted as closed while idle. There should be none, since every client here asks more often than a drain
 takes and is asked to connect anew; but a machine that stands still for two seconds makes some, and that is
 nobody's loss.
-Prints one JSON line with all counts so far every second. A number in /tmp/pace makes all clients that much
-faster or slower, as soon as it is written; but none ever asks less often than every three seconds.
+Prints one JSON line with all counts so far every second. The number in PACE, or later in /tmp/pace, makes all
+clients that much faster or slower, as soon as it is written; but none ever asks less often than every three
+seconds.
 Usage: python steady_load.py HOST PORT PATH TYPE BODY_FILE EXPECTED
 """
 
 import asyncio
 import json
+import os
 import sys
 import time
 from collections import Counter
@@ -39,6 +41,10 @@ class Connection:
     until: float
 
 
+def _pace() -> float:
+    return float(PACE_FILE.read_text() if PACE_FILE.exists() else os.environ.get("PACE", "1"))
+
+
 @dataclass
 class Load:
     """What to send, and what came of it."""
@@ -51,7 +57,7 @@ class Load:
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     slowest: float = 0.0
-    pace: float = 1.0
+    pace: float = field(default_factory=_pace)
 
     async def client(self, pause: float, *, keep: bool) -> None:
         """Send for ever, at a steady pace: a late answer does not lower it."""
@@ -114,10 +120,6 @@ class Load:
             self.pace = _pace()
             facts = {**self.counts, "slowest": round(self.slowest, 2), "faults": self.faults}
             print(json.dumps({"at": time.time(), **facts}), flush=True)
-
-
-def _pace() -> float:
-    return float(PACE_FILE.read_text()) if PACE_FILE.exists() else 1.0
 
 
 async def _answer(reader: asyncio.StreamReader) -> tuple[int, dict[str, str], bytes]:
