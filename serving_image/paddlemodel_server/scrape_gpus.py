@@ -16,7 +16,7 @@ _DEVICES: Final = {  # by the name of the Dial's field
     "memory_total": ("paddle_gpu_device_memory_total_bytes", "Its memory."),
     "temperature": ("paddle_gpu_device_temperature_celsius", "Its temperature."),
     "power": ("paddle_gpu_device_power_watts", "What it draws."),
-    "shared": ("paddle_gpu_device_shared", "Whether other programs use it, too."),
+    "shared": ("paddle_gpu_device_shared", "Whether NVML shows other programs on it."),
 }
 
 

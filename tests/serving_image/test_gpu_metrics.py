@@ -105,7 +105,7 @@ def test_only_the_devices_that_owners_use_follow_their_load(
     exported: Export, tmp_path: Path, gpus: Gpus
 ) -> None:
     gpus.set(*(f"uuid=GPU-{name} util={util}" for name, util in (("a", 90), ("b", "load"), ("c", "load"))))
-    chosen = {"CUDA_VISIBLE_DEVICES": "GPU-c,1", "PRETENDED_GPU_RUN_MS": "20"}
+    chosen = {"CUDA_VISIBLE_DEVICES": "GPU-c,1", "PRETENDED_GPU_RUN_MS": "50"}
     with pretended.serving(
         exported("pir", "mixed"), tmp_path, gpus, chosen, name="mixed", owners=2, max_batch_size=1
     ) as server:
@@ -122,14 +122,14 @@ def test_only_the_devices_that_owners_use_follow_their_load(
         with ThreadPoolExecutor(4) as pool:
             clients = [pool.submit(keep_asking, server, over) for _ in range(4)]
             try:
-                eventually(lambda: samples(server)["paddle_gpu_utilization"] > 40, "it rises with the load")
+                eventually(lambda: samples(server)["paddle_gpu_utilization"] > 30, "it rises with the load")
                 busy = samples(server)
             finally:
                 over.set()
             assert {client.result() for client in clients} == {200}
-        assert busy["paddle_busy_ratio"] > 0.2
-        assert busy['paddle_gpu_device_utilization{gpu="1",uuid="GPU-b"}'] > 20
-        assert busy['paddle_gpu_device_utilization{gpu="2",uuid="GPU-c"}'] > 20
+        assert busy["paddle_busy_ratio"] > 0.1
+        assert busy['paddle_gpu_device_utilization{gpu="1",uuid="GPU-b"}'] > 10
+        assert busy['paddle_gpu_device_utilization{gpu="2",uuid="GPU-c"}'] > 10
         assert busy["paddle_queue_seconds"] > 0
         eventually(lambda: stands_still(server), "nothing is counted as busy any more")
         eventually(
@@ -198,6 +198,19 @@ def test_a_call_that_hangs_holds_nothing_up(server: Server, gpus: Gpus) -> None:
     gpus.set("uuid=GPU-a hang=1")
     until(server, "failed")
     assert server.stop() == 0
+
+
+def test_a_driver_that_never_answers_delays_nobody(exported: Export, tmp_path: Path, gpus: Gpus) -> None:
+    gpus.set("driver hang=1")
+    with pretended.serving(exported("pir", "mixed"), tmp_path, gpus, name="mixed") as server:
+        server.wait_ready()
+        assert asked(server) == 200
+        found = samples(server)
+        assert state(server) in {"loading", "failed"}  # the latter after half a minute
+        assert not OF_GPUS & found.keys()
+        assert found.keys() >= FOR_AUTOSCALERS - OF_GPUS
+        gpus.set("uuid=GPU-a util=10")
+        until(server, "ok")
 
 
 def test_a_part_of_a_gpu_is_noticed(exported: Export, tmp_path: Path, gpus: Gpus) -> None:
