@@ -5,7 +5,7 @@ An aggregated API is reached through a Service of type ExternalName, which the A
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,13 +86,19 @@ class Host:
             DevclusterError: It does not; with the neighbour's last words.
         """
         path = "jsonpath={.status.conditions[?(@.type=='Available')].status}"
-        words = ("get", "apiservice", service, "-o", path)
+        self.until(service, ("get", "apiservice", service, "-o", path), lambda answer: answer == "True")
+
+    def until(self, what: str, words: tuple[str, ...], good: Callable[[str], bool]) -> None:
+        """Poll `kubectl words` until `good` likes the answer.
+
+        Raises:
+            DevclusterError: It took too long; with the neighbours' last words.
+        """
         try:
-            waiting.until(self.state, service, words, lambda answer: answer == "True", seconds=120)
+            waiting.until(self.state, what, words, good, seconds=120)
         except DevclusterError as error:
-            told = self.kubectl("get", "apiservice", service, "-o", "jsonpath={.status.conditions}")
             logs = [f"--- {log.name}\n{log.read_text()[-2000:]}" for log in sorted(self.folder.glob("*.log"))]
-            raise DevclusterError("\n".join([str(error).partition("\n")[0], told, *logs])) from error
+            raise DevclusterError("\n".join([str(error).partition("\n")[0], *logs])) from error
 
 
 def manifests(module: str, path: str, *patterns: str) -> list[Object]:

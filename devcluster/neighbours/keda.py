@@ -15,6 +15,13 @@ from devcluster.neighbours.host import Host, at_port, command, delegating, manif
 MODULE = "keda"
 NAMESPACE = "keda"
 API_SERVICE = "v1beta1.external.metrics.k8s.io"
+_LEASE = (
+    "get",
+    "lease",
+    "operator.keda.sh",
+    f"--namespace={NAMESPACE}",
+    "-o=jsonpath={.spec.holderIdentity}",
+)
 _FOLDERS = ("crd/bases", "rbac", "manager", "metrics-server", "service_account")
 _RIGHTS = ("ServiceAccount", "ClusterRole", "Role", "ClusterRoleBinding", "RoleBinding")
 
@@ -33,10 +40,15 @@ def running(host: Host) -> Iterator[None]:
     authority = _certificates(host)
     https, grpc, probe, metrics, more_metrics = free_ports(5)
     folder, kubeconfig = str(host.folder), str(host.kubeconfig(NAMESPACE, "keda-operator"))
-    variables = {"POD_NAMESPACE": NAMESPACE, "WATCH_NAMESPACE": "", "KUBECONFIG": kubeconfig}
+    variables = {
+        "KUBECONFIG": kubeconfig,
+        "POD_NAMESPACE": NAMESPACE,
+        "KEDA_CLUSTER_OBJECT_NAMESPACE": NAMESPACE,
+        "WATCH_NAMESPACE": "",
+    }
     operator = command(
         MODULE, "operator", deployments["keda-operator"],
-        enable_cert_rotation="false", cert_dir=folder, leader_elect="false",
+        enable_cert_rotation="false", cert_dir=folder,
         metrics_bind_address=f"127.0.0.1:{metrics}", health_probe_bind_address=f"127.0.0.1:{probe}",
         metrics_service_bind_address=f"127.0.0.1:{grpc}",
     )  # fmt: skip
@@ -55,6 +67,7 @@ def running(host: Host) -> Iterator[None]:
         host.apply(registration)
         try:
             host.until_available(API_SERVICE)
+            host.until("KEDA's operator", _LEASE, lambda holder: holder != "")
             yield
         finally:
             host.delete(*definitions)  # while the operator runs, which takes its finalizers off

@@ -23,7 +23,7 @@ class Wished(World):
 
     def wish(self, newborn: Behaviour, **autoscaling: Any) -> None:
         """Apply the PaddleModel; pods that come tell `newborn`."""
-        self.kubelet.newborn[self.namespace] = newborn
+        self.say(newborn)
         scaling = {"maxReplicas": MOST, "behavior": AT_ONCE, **autoscaling}
         self.cluster.apply(wish(self.namespace, NAME, **GPU, autoscaling=scaling))
 
