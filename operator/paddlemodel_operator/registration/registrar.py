@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS: Final = 10.0
 """Until a stranger's coming or going, or somebody's edit, is noticed."""
 SOON_SECONDS: Final = 1.0
-"""After a write, or when somebody else was faster."""
+"""After a write, or when somebody else was faster; then more and more slowly."""
 WORDS: Final = {
     State.ABSENT: "is served by nobody",
     State.OURS: "is served by the chart's adapter",
@@ -71,9 +71,11 @@ class Registrar:
 
     async def run(self) -> None:
         """For ever."""
+        pause = SOON_SECONDS
         while True:
-            seconds = SOON_SECONDS if await self._attempt() else POLL_SECONDS
-            await asyncio.sleep(seconds)
+            # What follows from a write, such as the API server's first try, is seen soon.
+            pause = SOON_SECONDS if await self._attempt() else min(2 * pause, POLL_SECONDS)
+            await asyncio.sleep(pause)
 
     async def step(self) -> bool:
         """One round; whether it wrote anything, so that the next one should follow soon."""
