@@ -1,0 +1,50 @@
+"""The chart as shipped on a node of two, with a model store; the neighbours stand beside its API server."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from devcluster import cluster, gpus, images, model_store
+from devcluster.demo import server_image
+from devcluster.neighbours.host import Host
+from devcluster.paths import State
+from devcluster.target import Target
+from tests.cluster.wishes import NAMESPACE
+from tests.models import archive_of
+
+RUN_MS = 50
+"""How long a pretended GPU takes for a run: 20 requests a second are all that one can do."""
+
+
+@pytest.fixture(scope="session")
+def installed(node: State) -> Iterator[Target]:
+    """Pretended GPUs on both nodes; models on them get the CPU's image, since one with CUDA cannot be built."""
+    tag = images.ours()[1].name.rpartition(":")[2]
+    target = Target(kubeconfig=node.kubeconfig)
+    for one in cluster.nodes(node):
+        gpus.plug(node, 2, at=one, run_ms=RUN_MS)
+    ready = replace(target, values=(f"serverImages.gpu.tag={tag}",))
+    ready.install_operator()
+    ready.kubectl("create", "namespace", NAMESPACE)
+    yield ready
+    ready.kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")
+    ready.uninstall_operator()
+
+
+@pytest.fixture(scope="session")
+def model_url(installed: Target, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The trained text-line model, served over HTTP from inside the cluster."""
+    archive = archive_of("textline-orientation", tmp_path_factory.mktemp("archive"))
+    here = f"--namespace={NAMESPACE}"
+    objects = model_store.objects(server_image(installed), [archive])
+    installed.apply(*objects, namespace=NAMESPACE, server_side=True)
+    installed.kubectl("rollout", "status", f"deployment/{model_store.NAME}", here, "--timeout=180s")
+    return model_store.url(archive, NAMESPACE)
+
+
+@pytest.fixture
+def host(node: State, tmp_path: Path) -> Host:
+    """The first node, as a place for neighbours."""
+    return Host(node, tmp_path)
