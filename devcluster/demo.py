@@ -1,4 +1,4 @@
-"""The demo: one YAML becomes a served model on a real cluster, and every step says what it proves."""
+"""The demo: one YAML becomes a served model on a real cluster, and scales; every step says what it proves."""
 
 import tempfile
 from pathlib import Path
@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import yaml
 
-from devcluster import build, cluster, images, model_store
+from devcluster import build, cluster, demo_autoscaling, images, model_store
 from devcluster.errors import DevclusterError
 from devcluster.paddlemodels import is_ready, wait_for
-from devcluster.paths import REPOSITORY
+from devcluster.paths import REPOSITORY, State
 from devcluster.progress import say, step
 from devcluster.target import SYSTEM_NAMESPACE, Target, named_by_reader
 from tests.models import archive_of, text_line
@@ -32,7 +32,11 @@ def main(*, keep: bool, kubeconfig: Path | None, image_prefix: str) -> int:
     else:
         target = _own_node()
     try:
-        _play(target)
+        model = _play(target)
+        if kubeconfig:
+            say("==> no autoscaling on GPUs here: the demo pretends them, and only in a node of its own")
+        else:
+            demo_autoscaling.play(State.of(CLUSTER), target, NAMESPACE, server_image(target), model)
     except DevclusterError:
         _explain(target)
         _say_how_to_go_on(target, own_node=kubeconfig is None)
@@ -54,7 +58,9 @@ def _own_node() -> Target:
         state = cluster.up_node(CLUSTER)
     with step("import the images built from Dockerfile.operator and Dockerfile.serving"):
         images.load(state, archives)
-    return Target(kubeconfig=state.kubeconfig)
+    # An image with CUDA cannot be built here, and the GPUs of the last scene are pretended.
+    tag = images.ours()[1].name.rpartition(":")[2]
+    return Target(kubeconfig=state.kubeconfig, values=(f"serverImages.gpu.tag={tag}",))
 
 
 def _refuse_to_disturb(target: Target) -> None:
@@ -64,7 +70,8 @@ def _refuse_to_disturb(target: Target) -> None:
         )
 
 
-def _play(target: Target) -> None:
+def _play(target: Target) -> dict[str, Any]:
+    """Everything on the CPU; returns the model that is served."""
     with step("install the chart: the operator runs as a pod, under its own ServiceAccount"):
         target.install_operator()
         say(_indent(target.kubectl("get", "pods", f"--namespace={SYSTEM_NAMESPACE}")))
@@ -98,6 +105,7 @@ def _play(target: Target) -> None:
                 )
             )
         )
+    return model
 
 
 def _example(target: Target) -> dict[str, Any]:

@@ -33,6 +33,7 @@ def test_it_serves_classifies_scales_and_leaves_nothing(node: State) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "label '0'" in done.stdout
     assert "label '180'" in done.stdout
+    assert "no autoscaling on GPUs here" in done.stdout
     assert done.stdout.count("pod/textline-orientation-") == 1
     assert done.stdout.count("    textline-orientation-") == 2, "two pods after the scale-up"
     assert target.kubectl("get", "namespaces,crd,clusterroles,clusterrolebindings", "-o", "name") == before
