@@ -53,8 +53,10 @@ async def realise(world: World, model: PaddleModel, children: Mapping[names.Kind
 async def _ensure(world: World, model: PaddleModel, kind: names.Kind, desired: Object | None) -> None:
     key = (model.namespace, model.name)
     live = world.cache.get(kind, key)
-    if live is None and desired is not None:
-        live = await world.api.get(kind, *key)  # A stranger of that name is not in the cache.
+    # A stranger of that name is not in the cache; nor is what KEDA first says, since no watch tells of it.
+    unheard = live is not None and kind in names.OPTIONAL_KINDS and not live.get("status")
+    if desired is not None and (live is None or unheard):
+        live = await world.api.get(kind, *key)
         if live is None and kind in names.OPTIONAL_KINDS and not await world.api.serves(kind):
             raise KindMissing(kind.kind)
     if desired is None:

@@ -38,7 +38,11 @@ def watched(cluster: Cluster, namespace: str) -> Iterator[set[int]]:
     seen: set[int] = set()
     start = cluster.http.get(names.DEPLOYMENT.collection(namespace)).json()["metadata"]["resourceVersion"]
     yield seen
-    last = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["metadata"]["resourceVersion"]
+    found = cluster.need(names.DEPLOYMENT, namespace, "resnet50")
+    last = found["metadata"]["resourceVersion"]
+    if int(last) <= int(start):
+        seen.add(found["spec"]["replicas"])  # Nothing has touched it at all.
+        return
     query = {"watch": "true", "resourceVersion": start, "timeoutSeconds": "60"}
     with cluster.http.stream("GET", names.DEPLOYMENT.collection(namespace), params=query) as stream:
         for line in stream.iter_lines():
