@@ -76,7 +76,7 @@ class Scene:
         return self.recorder.recording.samples[-1]
 
     def grows(self, replicas: int) -> int:
-        """Wait until so many pods are wanted; how often the autoscaler looked at too high an average in vain."""
+        """Wait until so many pods are wanted; how often the autoscaler saw too high an average in vain."""
         since: int | None = None
         worst = 0
         deadline = time.monotonic() + 180
