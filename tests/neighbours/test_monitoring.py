@@ -4,6 +4,7 @@ By the jobs of docs/monitoring.md, on a real API server. An empty answer fails, 
 or an alert waits for has happened.
 """
 
+import re
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -165,8 +166,17 @@ def test_every_model_is_told_by_name(scene: Scene) -> None:
 
 
 def test_every_panel_shows_something(scene: Scene) -> None:
+    """And its legend names labels that the series have."""
     queries = monitoring.panel_queries()
-    assert [query.where for query in queries if not scene.prometheus.query(query.resolved())] == []
+    told = {query: scene.prometheus.query(query.resolved()) for query in queries}
+    assert [query.where for query, series in told.items() if not series] == []
+    nameless = {
+        query.where: label
+        for query, series in told.items()
+        for label in re.findall(r"{{(\w+)}}", query.legend)
+        if any(label not in one["metric"] for one in series)
+    }
+    assert nameless == {}
 
 
 def test_every_documented_query_answers(scene: Scene) -> None:

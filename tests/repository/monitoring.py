@@ -28,10 +28,11 @@ ENDINGS = {
 
 @dataclass(frozen=True)
 class Query:
-    """One expression, and where it stands."""
+    """One expression, where it stands, and what Grafana calls its series."""
 
     where: str
     expression: str
+    legend: str = ""
 
     @property
     def metrics(self) -> set[str]:
@@ -70,7 +71,7 @@ def groups(*settings: str) -> list[dict[str, Any]]:
 
 def panel_queries() -> list[Query]:
     return [
-        Query(f"{panel['title']} [{target['refId']}]", target["expr"])
+        Query(f"{panel['title']} [{target['refId']}]", target["expr"], target["legendFormat"])
         for panel in dashboard()["panels"]
         for target in panel.get("targets", ())
     ]
