@@ -156,20 +156,22 @@ class Adapter:
         method: str = "GET",
         verify: bool = True,
         body: bytes | None = None,
-        **headers: str,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """One request, its target as it is written here, by default as the API server; no retries."""
         connection = self.connect(pair or front_proxy(self.cluster), verify=verify)
         try:
-            return over(connection, target, method=method, body=body, **headers)
+            return over(connection, target, method=method, body=body, headers=headers)
         finally:
             connection.close()
 
-    def stranger(self, target: str, *, verify: bool = True, **headers: str) -> Answer:
+    def stranger(
+        self, target: str, *, verify: bool = True, headers: Mapping[str, str] | None = None
+    ) -> Answer:
         """One request without a client certificate."""
         connection = self.connect(verify=verify)
         try:
-            return over(connection, target, method="GET", body=None, **headers)
+            return over(connection, target, headers=headers)
         finally:
             connection.close()
 
@@ -189,7 +191,7 @@ class Adapter:
         """As a HorizontalPodAutoscaler asks."""
         query = f"?labelSelector={selector}" if selector else ""
         target = f"{ROOT}/v1beta2/namespaces/{namespace}/pods/{pod}/{metric}{query}"
-        return self.ask(target, accept=HPA_ACCEPT)
+        return self.ask(target, headers={"Accept": HPA_ACCEPT})
 
 
 def over(
@@ -198,12 +200,12 @@ def over(
     *,
     method: str = "GET",
     body: bytes | None = None,
-    **headers: str,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
     """One request over an open connection."""
     connection.putrequest(method, target, skip_accept_encoding=True)
-    for name, value in headers.items():
-        connection.putheader(name.replace("_", "-"), value)
+    for name, value in (headers or {}).items():
+        connection.putheader(name, value)
     if body is not None:
         connection.putheader("Content-Length", str(len(body)))
     connection.endheaders(body)

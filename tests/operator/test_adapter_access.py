@@ -116,7 +116,7 @@ SPOOFED = {"x-remote-user": "system:kube-aggregator", "x-remote-group": "system:
     "target", [DISCOVERY, "/apis", "/", "/metrics", f"{DISCOVERY}/namespaces/a/pods/*/b"]
 )
 def test_without_a_certificate_there_is_nothing_to_see(adapter: Adapter, target: str) -> None:
-    answer = adapter.stranger(target, **SPOOFED)
+    answer = adapter.stranger(target, headers=SPOOFED)
     assert (answer.status, answer.json()["reason"]) == (401, "Unauthorized")
     assert answer.headers["connection"] == "close"
 
@@ -134,7 +134,7 @@ def test_the_front_proxys_authority_does_not_make_a_front_proxy(
     authority = Authority(tmp_path)
     trusted.add(authority)
     eventually(lambda: allowed(adapter, authority.sign("front-proxy-client")))
-    answer = adapter.ask(DISCOVERY, authority.sign("kube-scheduler"), **SPOOFED)
+    answer = adapter.ask(DISCOVERY, authority.sign("kube-scheduler"), headers=SPOOFED)
     assert (answer.status, answer.json()["message"]) == (
         401,
         "the client certificate is not the front proxy's",
@@ -152,7 +152,7 @@ def test_nobody_can_sign_for_himself(adapter: Adapter, cluster: Cluster, tmp_pat
     pki = front_proxy(cluster)[0].parent
     administrator = pki / "admin.crt", pki / "admin.key"
     assert administrator[0].exists()
-    assert refused_by_tls(lambda: adapter.ask(DISCOVERY, administrator, **SPOOFED))
+    assert refused_by_tls(lambda: adapter.ask(DISCOVERY, administrator, headers=SPOOFED))
 
 
 def test_an_authority_that_comes_is_trusted_and_one_that_goes_is_not(

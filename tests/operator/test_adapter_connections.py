@@ -1,0 +1,178 @@
+"""Patience with clients: real sockets and TLS in one process, with deadlines short enough for a test."""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from paddlemodel_operator.metrics_adapter import access, connections
+from paddlemodel_operator.metrics_adapter.connections import Connections, Guard
+
+from devcluster.pki import Authority, Identity
+
+Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
+class Served:
+    """A server whose answers the test holds back, behind the connections of the adapter."""
+
+    def __init__(self, folder: Path) -> None:
+        certificate, key = Authority(folder, "authority").sign("server", Identity("server"))
+        pair = folder / "pair.pem"
+        pair.write_bytes(certificate.read_bytes() + key.read_bytes())
+        self.context = access.context(None, str(pair))
+        self.protocol = web.Server(self._answer, access_log=None)
+        self.connections = Connections(self.protocol, lambda: self.context)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setblocking(False)
+        self.go_on = asyncio.Event()
+        self.go_on.set()
+        self.body = b"ok"
+
+    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        assert request.transport is not None
+        guard = self.connections.of(request.transport)
+        guard.begin()
+        try:
+            await self.go_on.wait()
+            response = web.Response(body=self.body)
+            await response.prepare(request)
+            await response.write_eof()
+            return response
+        finally:
+            guard.end()
+
+    @property
+    def guards(self) -> list[Guard]:
+        return [*self.connections._guards.values()]
+
+    @asynccontextmanager
+    async def client(self, *, tls: bool = True) -> AsyncIterator[Client]:
+        context = None
+        if tls:
+            context = ssl.create_default_context()
+            context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        client = await asyncio.open_connection(*self.listener.getsockname(), ssl=context)
+        try:
+            yield client
+        finally:
+            client[1].close()
+            with suppress(OSError):
+                await client[1].wait_closed()
+
+
+async def until(check: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if check():
+            return
+        await asyncio.sleep(0.01)
+    raise TimeoutError
+
+
+@pytest.fixture
+async def served(tmp_path: Path) -> AsyncIterator[Served]:
+    result = Served(tmp_path)
+    accepting = asyncio.create_task(result.connections.accept(result.listener))
+    yield result
+    accepting.cancel()
+    await result.connections.close(5)
+    result.listener.close()
+
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+async def answered(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    return head.split(b"\r\n")[0] + b" " + await reader.readexactly(2)
+
+
+async def ended(reader: asyncio.StreamReader) -> bool:
+    """The other side closes, orderly or not, within the test's own patience."""
+    try:
+        async with asyncio.timeout(30):
+            return await reader.read() == b""
+    except ConnectionError:
+        return True
+
+
+async def test_a_head_that_never_ends(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busily it goes on: it is the first byte that counts."""
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.3)
+    async with served.client() as (reader, writer):
+        closing = asyncio.create_task(ended(reader))
+        writer.write(b"GET / HTTP/1.1\r\n")
+        while not closing.done():
+            writer.write(b"A: b\r\n")
+            await asyncio.wait([closing], timeout=0.05)
+        assert await closing
+
+
+async def test_a_client_that_says_nothing(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_SECONDS", 0.1)
+    async with served.client() as (reader, _):
+        assert await ended(reader)
+
+
+async def test_a_handshake_that_never_comes(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HANDSHAKE_SECONDS", 0.1)
+    async with served.client(tls=False) as (reader, _):
+        assert await ended(reader)
+
+
+async def test_a_client_that_asks_and_does_not_read(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its next requests wait, so what is kept for it has an end; and then it is let go."""
+    monkeypatch.setattr(connections, "ANSWER_SECONDS", 0.5)
+    served.body = b"a" * 5_000_000
+    async with served.client() as (_, writer):
+        writer.write(REQUEST * 100)
+        await until(lambda: bool(served.guards))
+        await until(lambda: not served.guards)
+        assert served.protocol.requests_count < 10
+
+
+async def test_an_idle_connection(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends after a deadline of its own, and does not wait for another head's."""
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.3)
+    async with served.client() as (reader, writer):
+        for _ in range(2):
+            writer.write(REQUEST)
+            assert await answered(reader) == b"HTTP/1.1 200 OK ok"
+        assert await ended(reader)
+
+
+async def test_a_retired_connection_ends_after_the_answer_under_way(served: Served) -> None:
+    served.go_on.clear()
+    async with served.client() as (busy_reader, busy), served.client() as (idle_reader, _):
+        busy.write(REQUEST)
+        await until(lambda: any(guard._busy for guard in served.guards))
+        served.connections.retire()
+        assert await ended(idle_reader)
+        served.go_on.set()
+        assert await answered(busy_reader) == b"HTTP/1.1 200 OK ok"
+        assert await ended(busy_reader)
+
+
+async def test_the_number_of_connections_is_limited(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever is there stays; one too many is sent away; and a place that is left can be taken."""
+    monkeypatch.setattr(connections, "MOST", 2)
+    async with served.client() as first:
+        async with served.client():
+            with pytest.raises((ConnectionError, ssl.SSLError)):
+                async with served.client():
+                    pass
+        await until(lambda: served.connections._per_address.total() == 1)
+        async with served.client() as third:
+            for reader, writer in (first, third):
+                writer.write(REQUEST)
+                assert await answered(reader) == b"HTTP/1.1 200 OK ok"
+
+
+async def test_pipelined_requests_are_answered_in_order(served: Served) -> None:
+    async with served.client() as (reader, writer):
+        writer.write(REQUEST * 5)
+        assert [await answered(reader) for _ in range(5)] == [b"HTTP/1.1 200 OK ok"] * 5
