@@ -133,10 +133,11 @@ class Scan:
             self._rest = b""
             return
         self._rest = block[end:] if len(block) - end <= MAX_LINE_BYTES else b""
+        lines = block[: end + 1]
         for name, token in _TOKENS:
-            for text in _after(block[: end + 1], token, b"\n"):
+            for text in _after(lines, token, b"\n"):
                 self._found.setdefault(name, []).append(text)
-        self._states += _after(block[: end + 1], _NVML, b'"')
+        self._states += _after(lines, _NVML, b'"')
 
     def page(self) -> Page:
         """All that was found; a last line without an end is no line, since a number may be cut in it."""

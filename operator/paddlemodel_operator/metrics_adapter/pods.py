@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from paddlemodel_operator import names
 from paddlemodel_operator.apply import Api
@@ -19,6 +20,9 @@ from paddlemodel_operator.metrics_adapter.query import Refused, Values
 from paddlemodel_operator.scrape import Page, ScrapeError, Scraper
 
 log = logging.getLogger(__name__)
+
+SCRAPES_AT_ONCE: Final = 64
+"""In one namespace: half of all, so that pods that hang in one do not hold up the others."""
 
 LISTS_AT_ONCE: Final = 16
 """Requests to the API server under way; the largest thing in memory is what they answer."""
@@ -50,7 +54,8 @@ class Pods:
         self._scraper = scraper
         self._lists: Cache[tuple[str, str, str], list[Pod]] = Cache(fresh_seconds, time.monotonic)
         self._readings: Cache[Pod, Reading] = Cache(fresh_seconds, time.monotonic)
-        self._slots = asyncio.Semaphore(LISTS_AT_ONCE)
+        self._list_slots = asyncio.Semaphore(LISTS_AT_ONCE)
+        self._scrape_slots: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     async def samples(self, query: Values) -> list[Sample]:
         """The metric of each pod that has it now.
@@ -88,7 +93,7 @@ class Pods:
         # Ours comes first: whatever follows can only narrow it.
         labels = f"{names.CHILD_SELECTOR},{selector}" if selector else names.CHILD_SELECTOR
         fields = "status.phase=Running" + (f",metadata.name={name}" if name else "")
-        async with self._slots:
+        async with self._list_slots:
             listing = await self._api.list_all(names.POD, labels, namespace, fields=fields, cached=True)
         return [pod for item in listing.items if (pod := askable(item)) is not None]
 
@@ -97,6 +102,11 @@ class Pods:
 
     async def _read(self, pod: Pod) -> Reading:
         """A failure is remembered as well: a pod that hangs costs one wait in each period."""
+        slots = self._scrape_slots.setdefault(pod.namespace, asyncio.Semaphore(SCRAPES_AT_ONCE))
+        async with slots:
+            return await self._read_now(pod)
+
+    async def _read_now(self, pod: Pod) -> Reading:
         moment = time.time()
         try:
             return Reading(moment=moment, page=await self._scraper.read(pod.address))

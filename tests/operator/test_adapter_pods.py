@@ -1,0 +1,68 @@
+"""Which pods the metrics adapter asks, and how many at the same time."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from kubernetes.aio import client
+from paddlemodel_operator import names, scrape
+from paddlemodel_operator.apply import Api
+from paddlemodel_operator.metrics_adapter.pods import SCRAPES_AT_ONCE, Pod, Pods, askable
+from paddlemodel_operator.scrape import Page, Scraper
+
+Object = dict[str, Any]
+
+
+def pod(**changes: object) -> Object:
+    metadata = {"name": "a", "namespace": "shop", "uid": "1", "labels": names.child_labels("resnet50")}
+    status = {"phase": "Running", "podIP": "10.0.0.1"}
+    return {"metadata": {**metadata, **changes}, "status": {**status, **changes}}
+
+
+def test_a_running_pod_of_ours() -> None:
+    assert askable(pod()) == Pod(namespace="shop", name="a", uid="1", address="10.0.0.1")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        pytest.param(pod(phase="Pending"), id="not yet"),
+        pytest.param(pod(phase="Failed"), id="no more"),
+        pytest.param(pod(podIP=""), id="without an address"),
+        pytest.param(pod(deletionTimestamp="2026-11-26T15:32:55Z"), id="being deleted"),
+        pytest.param(pod(labels={}), id="without labels"),
+        pytest.param(pod(labels={names.MANAGED_BY_LABEL: "helm"}), id="somebody else's"),
+        pytest.param({"metadata": {"name": "a", "namespace": "shop", "uid": "1"}}, id="without a status"),
+    ],
+)
+def test_a_pod_that_is_not_asked(item: Object) -> None:
+    assert askable(item) is None
+
+
+class Held(Scraper):
+    """Every page waits for the test."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = 0
+        self.go_on = asyncio.Event()
+
+    async def read(self, address: str) -> Page:  # noqa: ARG002 - as the real one
+        self.waiting += 1
+        await self.go_on.wait()
+        return Page(values={})
+
+
+async def test_pods_that_hang_leave_places_for_other_namespaces() -> None:
+    held = Held()
+    async with Api(client.ApiClient(client.Configuration()), 1) as api:
+        pods = Pods(api, held, 3)
+        slow = [Pod(namespace="slow", name=f"a-{n}", uid=str(n), address="10.0.0.1") for n in range(100)]
+        other = Pod(namespace="other", name="b", uid="b", address="10.0.0.2")
+        reading = [asyncio.create_task(pods._reading(one)) for one in (*slow, other)]
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert held.waiting == SCRAPES_AT_ONCE + 1 < scrape.AT_ONCE
+        held.go_on.set()
+        await asyncio.gather(*reading)
+        assert held.waiting == 101
