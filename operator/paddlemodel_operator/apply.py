@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from aiohttp import ClientError
 from kubernetes.aio import client, config
 
 from paddlemodel_operator import names
@@ -193,7 +194,7 @@ class Api:
             async with asyncio.timeout(self._timeout):
                 response = await self._client.call_api(*request, _request_timeout=self._timeout)
                 text = await response.read()  # type: ignore[no-untyped-call]  # as above
-        except (OSError, TimeoutError, client.ApiException) as error:
+        except (OSError, TimeoutError, ClientError, client.ApiException) as error:
             raise ApiError(0, "Unreachable", f"{type(error).__name__}: {error}") from error
         return _decoded(response.status, text)
 
