@@ -65,7 +65,11 @@ class Credentials:
     async def watch_trust(self, seconds: float) -> None:
         """For ever: ask whom to trust."""
         while True:
-            await self._look_at_trust()
+            try:
+                await self._look_at_trust()
+            except Exception:
+                # A token that is being replaced, say: no reason to end, and the next look may do better.
+                log.exception("Looking at whom to trust failed")
             await asyncio.sleep(seconds if self.trust else min(seconds, RETRY_SECONDS))
 
     def _look_at_keys(self) -> None:

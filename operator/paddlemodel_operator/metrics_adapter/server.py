@@ -88,7 +88,7 @@ class Server:
             _tell(request, refused)
             return _refusal(refused)
         except Exception as error:
-            log.exception("A request failed", extra={"path": path})
+            log.exception("A request failed", extra={"path": path[:256]})
             message = f"the metrics adapter failed: {type(error).__name__}"
             return _refusal(Refused(500, "InternalError", message))
 
