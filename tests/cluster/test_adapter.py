@@ -1,0 +1,100 @@
+"""The metrics adapter as the chart installs it, asked all the while its certificate and its pods change."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from paddlemodel_operator import names
+
+from devcluster.errors import DevclusterError
+from devcluster.target import RELEASE, SYSTEM_NAMESPACE, Target
+
+pytestmark = pytest.mark.node
+
+ADAPTER = f"{RELEASE}-metrics-adapter"
+HERE = f"--namespace={SYSTEM_NAMESPACE}"
+API = "/apis/custom.metrics.k8s.io/v1beta2"
+
+
+def until(
+    seen: Callable[[], bool], what: str, meanwhile: Callable[[], object] = lambda: time.sleep(0.5)
+) -> None:
+    """The kubelet tells its pods of a changed Secret within about a minute and a half."""
+    deadline = time.monotonic() + 240
+    while not seen():
+        assert time.monotonic() < deadline, f"waited 240 s for {what}"
+        meanwhile()
+
+
+def is_available(target: Target) -> bool:
+    path = "{.status.conditions[?(@.type=='Available')].status}"
+    words = ("get", "apiservice", names.METRICS_API_SERVICE, f"--output=jsonpath={path}")
+    return target.kubectl(*words, check=False) == "True"
+
+
+@pytest.fixture(scope="module")
+def registered(operator: Target) -> Target:
+    until(lambda: is_available(operator), "the registration")
+    return operator
+
+
+class Asking:
+    """Whoever asks for the API of the pods' metrics, again and again."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self.answers = 0
+        self.failures: list[str] = []
+
+    def __call__(self) -> None:
+        try:
+            told = json.loads(self._target.kubectl("get", "--raw", API))
+        except DevclusterError as error:
+            self.failures.append(str(error))
+        else:
+            self.answers += told["groupVersion"] == "custom.metrics.k8s.io/v1beta2"
+
+
+def test_autoscalers_are_answered_after_the_installation_alone(registered: Target) -> None:
+    told = registered.kubectl("get", "--raw", f"{API}/namespaces/default/pods/*/{names.GPU_METRIC}")
+    assert json.loads(told)["items"] == []
+    (owner,) = registered.read("apiservice", names.METRICS_API_SERVICE)["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"]) == ("ClusterRole", ADAPTER)
+
+
+def test_a_new_certificate_costs_no_answer(registered: Target) -> None:
+    """The API server trusts both authorities for as long as the two pods change, at different moments."""
+    asking = Asking(registered)
+
+    def has_changed() -> bool:
+        selector = "--selector=app.kubernetes.io/name=paddlemodel-metrics-adapter"
+        logs = registered.kubectl("logs", HERE, selector, "--prefix", "--tail=-1")
+        loads = [line.split("]")[0] for line in logs.splitlines() if "Using the key pair" in line]
+        return len(set(loads)) == 2 and all(loads.count(pod) == 2 for pod in loads)
+
+    registered.kubectl("patch", "secret", ADAPTER, HERE, "--type=merge", '--patch={"data": null}')
+    until(has_changed, "both pods to show the new certificate", asking)
+    assert asking.answers > 10
+    assert asking.failures == []
+
+
+def test_new_pods_cost_no_answer(registered: Target) -> None:
+    asking = Asking(registered)
+    registered.kubectl("rollout", "restart", f"deployment/{ADAPTER}", HERE)
+
+    def is_over() -> bool:
+        status = registered.read("deployment", ADAPTER, HERE)["status"]
+        counts = [status.get(f"{which}Replicas", 0) for which in ("updated", "ready", "available")]
+        return counts == [2, 2, 2] and status["replicas"] == 2
+
+    def has_begun() -> bool:
+        live = registered.read("deployment", ADAPTER, HERE)
+        return bool(live["status"]["observedGeneration"] == live["metadata"]["generation"])
+
+    until(has_begun, "the update to begin", asking)
+    until(is_over, "two new pods", asking)
+    # Those that were told to end have answered until the Service forgot them.
+    until(lambda: len(registered.read("pods", HERE)["items"]) == 3, "the old pods to end", asking)
+    assert asking.answers > 10
+    assert asking.failures == []
