@@ -60,8 +60,11 @@ async def _ensure(world: World, model: PaddleModel, kind: names.Kind, desired: O
         if live is None and kind in names.OPTIONAL_KINDS and not await world.api.serves(kind):
             raise KindMissing(kind.kind)
     if desired is None:
-        if live is not None and owned_by(live, model.uid):
+        ours = live is not None and owned_by(live, model.uid)
+        if live is not None and ours:
             await _prune(world, kind, live)
+        if kind == names.SCALED_OBJECT and await _keda_still_scales(world, key, pruned=ours):
+            raise Retry(SOON, "KEDA's HorizontalPodAutoscaler is being deleted")
         return
     if live is not None:
         _claim(live, model, kind)
@@ -109,16 +112,27 @@ async def _prune(world: World, kind: names.Kind, live: Mapping[str, Any]) -> Non
     left = await world.api.get(kind, *key)
     if left is not None and left["metadata"]["uid"] == metadata["uid"]:
         raise Retry(SOON, f"the {kind.kind} is being deleted")
-    if kind == names.SCALED_OBJECT and await _keda_still_scales(world, key, metadata["uid"]):
-        raise Retry(SOON, "KEDA's HorizontalPodAutoscaler is being deleted")
     world.cache.remove(kind, live)
 
 
-async def _keda_still_scales(world: World, key: Key, uid: str) -> bool:
-    """Garbage collection removes KEDA's autoscaler after the ScaledObject; until then it writes replicas."""
-    namespace, name = key
-    live = await world.api.get(names.AUTOSCALER, namespace, names.keda_autoscaler(name))
-    return live is not None and owned_by(live, uid)
+async def _keda_still_scales(world: World, key: Key, *, pruned: bool) -> bool:
+    """Garbage collection removes KEDA's autoscaler after the ScaledObject; until then it writes replicas.
+
+    Asked for once the ScaledObject was pruned, and from then on while our watch tells of it.
+    """
+    theirs = key[0], names.keda_autoscaler(key[1])
+    known = world.cache.get(names.AUTOSCALER, theirs)
+    if known is None and not pruned:
+        return False
+    live = await world.api.get(names.AUTOSCALER, *theirs)
+    if live is None:
+        if known is not None:
+            world.cache.remove(names.AUTOSCALER, known)
+        return False
+    if live["metadata"].get("labels", {}).get(names.MODEL_LABEL) != key[1]:
+        return False  # Of somebody's own ScaledObject.
+    world.cache.put(names.AUTOSCALER, live)
+    return True
 
 
 async def _hand_over(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:
