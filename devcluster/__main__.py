@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     forward = command("forward", _forward, "reach a Service on 127.0.0.1 until interrupted")
     forward.add_argument("service", help="NAMESPACE/NAME, or NAME in the namespace default")
     forward.add_argument("--port", default=":80", help="LOCAL:REMOTE, or :REMOTE for a free local port")
-    play = command("demo", _demo, "one YAML becomes a served model, step by step")
+    play = command("demo", _demo, "one YAML becomes a served model that scales, step by step")
     play.add_argument("--keep", action="store_true", help="leave everything running afterwards")
     play.add_argument("--kubeconfig", type=Path, help="run on this cluster instead of a fresh node")
     play.add_argument(

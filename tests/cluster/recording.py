@@ -137,7 +137,7 @@ class Recorder:
     def _run(self) -> None:
         try:
             while not self._ended.wait(1):
-                with suppress(httpx.TransportError):  # a busy machine; the next second is as good
+                with suppress(httpx.HTTPError):  # a busy machine; the next second is as good
                     self.recording.samples.append(self._sample())
         except BaseException as fault:  # noqa: BLE001 - told at the end, whatever it was
             self._fault = fault
