@@ -24,7 +24,7 @@ def running(host: Host) -> Iterator[None]:
     argv = command(
         MODULE, "metrics-server", deployment,
         cert_dir=str(host.folder / "metrics-server-certificates"), secure_port=str(port),
-        bind_address="127.0.0.1", metric_resolution="10s",
+        bind_address="127.0.0.1",
         # The kubelet's certificate is its own; kind and minikube need the same word.
         kubelet_insecure_tls="true",
         kubeconfig=kubeconfig, **delegating(kubeconfig),

@@ -20,7 +20,7 @@ RUN_MS = 50
 
 @pytest.fixture(scope="session")
 def installed(node: State) -> Iterator[Target]:
-    """Pretended GPUs on both nodes; models on them get the CPU's image, since one with CUDA cannot be built."""
+    """Pretended GPUs on both nodes; their models get the CPU's image: one with CUDA cannot be built."""
     tag = images.ours()[1].name.rpartition(":")[2]
     target = Target(kubeconfig=node.kubeconfig)
     for one in cluster.nodes(node):
