@@ -11,12 +11,12 @@ READY := $(VENV)/.ready
 # Only a cluster named on make's own command line is touched, never the one a shell happens to point at.
 named_cluster = $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(KUBECONFIG))
 
-.PHONY: help demo test test-neighbours check bench clean
+.PHONY: help demo test test-neighbours check bench bench-adapter clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
-demo: $(READY)  ## one YAML becomes a served model on a real node (KEEP=1 keeps it, KUBECONFIG=… uses your cluster)
+demo: $(READY)  ## one YAML becomes a served model on a real node, and scales (KEEP=1 keeps it, KUBECONFIG=… uses your cluster)
 	@$(RUN)/python -m devcluster demo $(if $(KEEP),--keep) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 test: $(READY)  ## every test, on real Kubernetes (PYTEST="-k word" narrows, KUBECONFIG=… as above)
@@ -37,6 +37,9 @@ check: $(READY)  ## format, lint, types, import contracts
 
 bench: $(READY)  ## side-by-side benchmarks, ratios printed
 	@$(RUN)/python -m benchmarks.serving
+
+bench-adapter: $(READY)  ## the metrics adapter with 500 models of 4 pods on one core, and where its time goes
+	@$(RUN)/python -m benchmarks.adapter
 
 clean:  ## remove the virtual environment and tool caches of this checkout
 	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build

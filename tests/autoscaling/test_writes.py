@@ -1,0 +1,67 @@
+"""A status is not written at every look of an autoscaler: counted in the API server's audit log."""
+
+from collections.abc import Iterator
+
+import pytest
+from paddlemodel_operator import names
+
+from tests.autoscaling.complaints import autoscaled, read_targets, works
+from tests.autoscaling.pretended import page
+from tests.autoscaling.world import NAME, World
+from tests.operator.cluster import Cluster, eventually
+from tests.operator.process import USER, Operator
+
+pytestmark = [pytest.mark.control_plane, pytest.mark.usefixtures("metrics_api")]
+
+
+@pytest.fixture(scope="module")
+def operator(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    result = Operator(installed, tmp_path_factory.mktemp("operator"))
+    result.start(metrics_source="none")
+    yield result
+    result.kill()
+
+
+@pytest.fixture
+def model(world: World, operator: Operator) -> World:
+    """One pod, and never more; the autoscaler works, and the status shows what it reads."""
+    world.say(page(gpu=40))
+    autoscaled(world, gpuUtilization=70, maxReplicas=1)
+    works(world)
+    eventually(lambda: read_targets(world))
+    eventually(operator.is_idle)
+    return world
+
+
+def test_an_unchanged_model_costs_no_write(model: World, operator: Operator) -> None:
+    mark = model.cluster.mark()
+    model.looked(4)
+    eventually(operator.is_idle)
+    assert model.cluster.writes(USER, model.namespace, mark) == []
+
+
+def test_a_number_that_flaps_is_written_once_a_minute_at_most(model: World, operator: Operator) -> None:
+    """Eight looks of the autoscaler, every one of which reads something else."""
+    mark = model.cluster.mark()
+    for use in (10, 65) * 4:
+        model.say(page(gpu=use))
+        eventually(lambda use=use: model.average() == str(use))  # type: ignore[misc]  # a loop's variable
+    eventually(operator.is_idle)
+    writes = model.cluster.writes(USER, model.namespace, mark)
+    assert len(writes) <= 2
+    assert set(writes) <= {
+        f"patch {names.MODEL.item(model.namespace, NAME)}/status?fieldManager=paddlemodel-operator"
+    }
+
+
+def test_a_restart_of_the_operator_writes_nothing(model: World, operator: Operator) -> None:
+    """What the status shows stays until the first look, which finds the same."""
+    before = model.cluster.need(names.MODEL, model.namespace, NAME)["status"]
+    mark = model.cluster.mark()
+    asked = sum(one.requests for one in model.servers())
+    operator.stop()
+    operator.start(metrics_source="none")
+    eventually(lambda: sum(one.requests for one in model.servers()) > asked + 3)
+    eventually(operator.is_idle)
+    assert model.cluster.writes(USER, model.namespace, mark) == []
+    assert model.cluster.need(names.MODEL, model.namespace, NAME)["status"] == before
