@@ -77,7 +77,7 @@ def reason(cluster: Cluster, namespace: str) -> str:
 
 def act_as_keda(cluster: Cluster, namespace: str) -> None:
     """Make an autoscaler of the ScaledObject, with its labels and owned by it, and say that all is well."""
-    body = eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, NAME))
+    body = eventually(lambda: cluster.need(names.SCALED_OBJECT, namespace, NAME))
     owner = {
         "apiVersion": body["apiVersion"],
         "kind": body["kind"],
@@ -195,7 +195,7 @@ def test_from_keda_its_autoscaler_is_gone_before_ours_comes(
     scaled_by_keda(cluster, operator, namespace, 5)
     with watched(cluster, namespace) as seen:
         cluster.apply(wish(namespace, autoscaling=BY_US))
-        ours = eventually(lambda: cluster.get(names.AUTOSCALER, namespace, NAME))
+        ours = eventually(lambda: cluster.need(names.AUTOSCALER, namespace, NAME))
         eventually(operator.is_idle)
     assert seen == {5}
     assert cluster.get(names.AUTOSCALER, namespace, f"keda-hpa-{NAME}") is None
@@ -252,12 +252,12 @@ def test_a_scaled_object_that_somebody_edits_or_deletes_is_put_right(
 ) -> None:
     """No watch tells of it: the list does, every 30 s."""
     cluster.apply(wish(namespace, autoscaling=BY_KEDA), wish(namespace, "other", autoscaling=BY_KEDA))
-    first = eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, NAME))
+    first = eventually(lambda: cluster.need(names.SCALED_OBJECT, namespace, NAME))
     eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, "other"))
     eventually(operator.is_idle)
     cluster.patch(names.SCALED_OBJECT.item(namespace, "other"), {"spec": {"maxReplicaCount": 99}})
     cluster.kubectl("delete", "scaledobjects.keda.sh", NAME, "-n", namespace)
-    second = eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, NAME))
+    second = eventually(lambda: cluster.need(names.SCALED_OBJECT, namespace, NAME))
     assert second["metadata"]["uid"] != first["metadata"]["uid"]
     assert second["spec"] == first["spec"]
     eventually(lambda: most(cluster, namespace, "other") == 6)
