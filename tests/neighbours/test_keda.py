@@ -25,6 +25,8 @@ from tests.repository import charts
 
 Object = dict[str, Any]
 
+pytestmark = pytest.mark.control_plane
+
 
 @pytest.fixture(scope="module", autouse=True)
 def _keda(host: Host, operator: Operator, cluster: Cluster) -> Iterator[None]:

@@ -26,6 +26,8 @@ from tests.repository import charts
 
 Object = dict[str, Any]
 
+pytestmark = pytest.mark.control_plane
+
 THEIRS = "their-batch"
 METRIC = "DCGM_FI_DEV_GPU_UTIL"
 #: As people write it who have no models of ours: DCGM's own name, its labels honoured.

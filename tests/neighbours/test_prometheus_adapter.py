@@ -27,6 +27,8 @@ from tests.repository import charts
 Object = dict[str, Any]
 Metrics = Callable[..., Any]
 
+pytestmark = pytest.mark.control_plane
+
 SOURCE = 'autoscaling.metricsSource="prometheusAdapter"'
 DCGM = 'autoscaling.prometheusAdapter.metric="dcgm"'
 QUIET = {
@@ -39,7 +41,7 @@ QUIET = {
 
 @pytest.fixture(scope="module", autouse=True)
 def _operator(operator: Operator) -> Iterator[None]:
-    operator.start(metrics_source="prometheusAdapter")
+    operator.start(metrics_source="prometheusAdapter", namespace=charts.NAMESPACE)
     yield
     operator.stop()
 
