@@ -27,6 +27,11 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
         autoscaling={
             "maxReplicas": 4,
             "gpuUtilization": 60,
+            "gpuMemory": 90,
+            "busyRatio": 100,
+            "inflightPerReplica": 1000,
+            "queueSeconds": 1.5,
+            "cpuUtilization": 250,
             "metrics": [
                 {
                     "type": "External",
