@@ -32,20 +32,32 @@ def keda_is_missing(case: Case) -> Finding | None:
 
 
 def autoscaler_is_missing(case: Case) -> Finding | None:
-    """It was refused, or is about to be written, or KEDA has not made its own of it yet."""
-    seen = case.observed
+    """It was refused, or is about to be written."""
     if case.refused is not None:
         return broken("AutoscalerMissing", f"The {case.kind} could not be written. {case.refused.message}")
+    if case.source == "keda" or case.observed.autoscaler:
+        return None
+    return pending("The HorizontalPodAutoscaler is being created.")
+
+
+def keda_has_made_none(case: Case) -> Finding | None:
+    """KEDA has not come to it, refuses it, or was told to pause."""
     if case.source != "keda":
-        return None if seen.autoscaler else pending("The HorizontalPodAutoscaler is being created.")
-    ready = (seen.scaled_object or {}).get("Ready")
-    if ready is None:
+        return None
+    told = case.observed.scaled_object or {}
+    ready, paused = told.get("Ready", ("Unknown", "", "")), told.get("Paused", ("", "", ""))
+    if ready[0] == "Unknown":
         return pending(
             "KEDA has not looked at the ScaledObject yet. If this lasts, look whether KEDA's operator runs."
         )
-    if ready[0] != "True":
+    if ready[0] == "False":
         return broken(ready[1] or "AutoscalerMissing", f"KEDA says of the ScaledObject: {ready[2]}")
-    return None if seen.autoscaler else pending("KEDA is making a HorizontalPodAutoscaler.")
+    if paused[0] == "True":
+        return broken(
+            paused[1] or "ScaledObjectPaused",
+            f"KEDA is told to pause by an annotation of the ScaledObject: remove it. {paused[2]}",
+        )
+    return None if case.observed.autoscaler else pending("KEDA is making a HorizontalPodAutoscaler.")
 
 
 def it_cannot_scale(case: Case) -> Finding | None:
@@ -63,11 +75,11 @@ def it_works(case: Case) -> Finding | None:
     if not unread or len(unread) == len(case.targets):
         return Finding("True", "Active", "The autoscaler reads its metrics and sets the number of pods.")
     why = broken_link(case, unread[0])
-    names_ = ", ".join(one.field for one in unread)
+    fields = ", ".join(one.field for one in unread)
     return Finding(
         "True",
         "Active",
-        f"The autoscaler works, but cannot read {names_} and does not lower the number of pods until it can. "
+        f"The autoscaler works, but cannot read {fields} and does not lower the number of pods until it can. "
         f"{why.message if why else ''}".strip(),
     )
 
@@ -105,6 +117,7 @@ def it_says_why_itself(case: Case) -> Finding:
 CHAIN: Final[tuple[Callable[[Case], Finding | None], ...]] = (
     keda_is_missing,
     autoscaler_is_missing,
+    keda_has_made_none,
     it_cannot_scale,
     it_works,
     it_has_not_looked,

@@ -103,15 +103,14 @@ def _case(
     scaling, settings = model.spec.autoscaling, world.settings
     if scaling is None:
         return None
-    is_its = trouble is not None and trouble[0] in {names.AUTOSCALER, names.SCALED_OBJECT}
-    refused = _fault(trouble) if trouble and is_its and not isinstance(trouble[1], Retry) else None
+    fault = _fault(trouble) if trouble and trouble[0] in {names.AUTOSCALER, names.SCALED_OBJECT} else None
     return Case(
         source=metrics_source(model, settings),
         targets=targets(scaling, model.spec.device),
         observed=observed,
         adapter=f"{settings.namespace}/{settings.adapter}" if settings.adapter else "",
         registration=world.registration(),
-        refused=refused,
+        refused=fault if fault and fault.reason != PROGRESSING else None,
     )
 
 

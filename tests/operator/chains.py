@@ -303,6 +303,20 @@ CHAINS: dict[str, Chain] = {
     "KEDA has made no autoscaler yet": Chain(
         keda(observed={"autoscaler": None}), "Unknown", "Pending", ("KEDA is making",)
     ),
+    "KEDA is paused by a person": Chain(
+        keda(
+            observed={
+                "scaled_object": {
+                    "Ready": ("True", "ScaledObjectReady", "ok"),
+                    "Paused": ("True", "ScaledObjectPaused", "paused"),
+                },
+                "autoscaler": None,
+            }
+        ),
+        "False",
+        "ScaledObjectPaused",
+        ("annotation of the ScaledObject: remove it",),
+    ),
     "the ScaledObject is refused": Chain(
         keda(observed={"scaled_object": None}, refused=Fault("AdmissionDenied", "vscaledobject denied")),
         "False",
