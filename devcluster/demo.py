@@ -196,6 +196,7 @@ def _say_how_to_go_on(target: Target, *, own_node: bool) -> None:
     say("    kubectl explain pdm.spec")
     say(f"    kubectl port-forward -n {NAMESPACE} service/textline-orientation 8000:80")
     if own_node:
+        say(f"    kubectl describe -n {NAMESPACE} hpa {demo_autoscaling.NAME}")
         say(f"    .venv/bin/python -m devcluster --name {CLUSTER} kubectl …   (if kubectl is not installed)")
         say(f"    .venv/bin/python -m devcluster --name {CLUSTER} down        (ends and removes everything)")
 

@@ -22,6 +22,7 @@ RUN_MS = 50
 QUIET, BUSY = 0.05, 0.7  # about 5 and 37 requests a second; one such GPU can do 20
 #: The defaults wait for minutes before they take a pod away, and a demo must not.
 BEHAVIOR = {"scaleUp": {"stabilizationWindowSeconds": 0}, "scaleDown": {"stabilizationWindowSeconds": 10}}
+AUTOSCALING = {"maxReplicas": 3, "gpuUtilization": 70, "behavior": BEHAVIOR}
 
 _PATIENCE_SECONDS = 180
 
@@ -70,7 +71,7 @@ def _model(like: dict[str, Any]) -> dict[str, Any]:
     spec = content["spec"]
     spec |= {"model": like["spec"]["model"], "task": like["spec"]["task"]}
     spec |= {"server": {"batching": {"maxBatchSize": 1}}, "resources": {"requests": {"cpu": "50m"}}}
-    spec["autoscaling"] |= {"maxReplicas": 3, "behavior": BEHAVIOR}
+    spec["autoscaling"] = AUTOSCALING
     del spec["ingress"]
     return content
 

@@ -4,8 +4,8 @@ The chart as shipped, with the operator, the metrics adapter and the registratio
 autoscaler, every 5 s; real clients, of whose requests none may be lost. Only the GPUs are pretended: a run
 takes as long as it would on one, and NVML tells how busy they are (devcluster/pretended_gpu).
 
-The tests are one story and go in the order of the file. What they record goes into build/autoscaling.json;
-`--plot` renews docs/autoscaling.svg from it.
+After the demo's scene the tests are one story and go in the order of the file. What they record goes into
+build/autoscaling.json; `--plot` renews docs/autoscaling.svg from it.
 """
 
 import json
@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import pytest
 
-from devcluster import cluster, gpus, images
+from devcluster import cluster, demo_autoscaling, gpus, images
 from devcluster.demo import server_image
 from devcluster.node import NAME as FIRST_NODE
 from devcluster.paddlemodels import condition, is_ready, wait_for
@@ -159,6 +159,16 @@ def scene(request: pytest.FixtureRequest, operator: Target, model_url: str, node
         draw(recorder.recording, REPOSITORY / "docs" / "autoscaling.svg")
     load.end()
     operator.kubectl("delete", f"pdm/{NAME}", HERE)
+
+
+def test_the_demo_shows_it(
+    operator: Target, node: State, model_url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    namespace = "shown"
+    operator.kubectl("create", "namespace", namespace)
+    demo_autoscaling.play(node, operator, namespace, server_image(operator), cpu_model(model_url))
+    assert " were answered, 0 lost" in capsys.readouterr().out
+    operator.kubectl("delete", "namespace", namespace, "--timeout=180s")
 
 
 def test_the_server_believes_that_it_computes_on_the_gpu_it_was_given(scene: Scene) -> None:
