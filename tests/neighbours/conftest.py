@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from paddlemodel_operator import names
 
 from devcluster.neighbours.host import Host
 from devcluster.paths import State
@@ -48,6 +49,7 @@ def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
     result = Operator(cluster, tmp_path_factory.mktemp("operator"))
     yield result
     result.kill()
+    cluster.kubectl("delete", "apiservice", names.METRICS_API_SERVICE, "--ignore-not-found")
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from paddlemodel_operator import names
 
 from devcluster import prometheus
@@ -106,6 +107,33 @@ def test_keeps_the_pods_while_the_source_changes(wished: Wished, metrics_api: Me
         assert values() == [MOST]
         wished.say(page(gpu=10))
         wished.becomes(1)
+
+
+def test_two_autoscalers_at_a_time_are_refused_by_keda_and_not_asked_of_it(wished: Wished) -> None:
+    """Which is why ours goes before the ScaledObject comes; who makes one beside ours is told."""
+    wished.wish(page(gpu=70), gpuUtilization=70)
+    eventually(lambda: autoscalers(wished))
+    eventually(lambda: "already managed by the hpa" in applied(wished))
+    wished.change(metricsSource="keda")
+    wished.is_told("True", "Active")
+    assert [one["metadata"]["name"] for one in autoscalers(wished)] == [f"keda-hpa-{NAME}"]
+
+
+def applied(wished: Wished) -> str:
+    """What KEDA says to the ScaledObject of somebody who does not know that there is an autoscaler."""
+    trigger = {
+        "type": "prometheus",
+        "metadata": {"serverAddress": "http://x", "query": "up", "threshold": "1"},
+    }
+    body = {
+        "apiVersion": names.SCALED_OBJECT.api_version,
+        "kind": names.SCALED_OBJECT.kind,
+        "metadata": {"name": "theirs", "namespace": wished.namespace},
+        "spec": {"scaleTargetRef": {"name": NAME}, "triggers": [trigger]},
+    }
+    return wished.cluster.kubectl(
+        "apply", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(body), check=False
+    )
 
 
 def autoscalers(wished: Wished) -> list[Object]:

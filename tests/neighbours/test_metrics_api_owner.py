@@ -47,12 +47,11 @@ RULES = yaml.safe_dump(
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _operator(operator: Operator, cluster: Cluster) -> Iterator[None]:
+def _operator(operator: Operator) -> Iterator[None]:
     """With the settings of the chart's defaults."""
     operator.start(metrics_source="builtin", namespace=charts.NAMESPACE, adapter=charts.ADAPTER)
     yield
     operator.stop()
-    cluster.kubectl("delete", "apiservice", names.METRICS_API_SERVICE, "--ignore-not-found")
 
 
 @contextmanager

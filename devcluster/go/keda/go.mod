@@ -1,4 +1,4 @@
-// KEDA's operator and its metrics adapter, pinned.
+// KEDA's operator, metrics adapter and webhook, pinned.
 module devcluster/keda
 
 go 1.26.0
@@ -6,6 +6,7 @@ go 1.26.0
 tool (
 	github.com/kedacore/keda/v2/cmd/adapter
 	github.com/kedacore/keda/v2/cmd/operator
+	github.com/kedacore/keda/v2/cmd/webhooks
 )
 
 require (
