@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator import names
+from paddlemodel_operator.apply import Listing
 from paddlemodel_operator.registration import objects
 from paddlemodel_operator.registration.certificates import LIFE
 from paddlemodel_operator.registration.ownership import State
@@ -64,6 +65,32 @@ async def test_what_a_stranger_made_his_no_longer_goes_with_our_chart(chart: Cha
     assert metadata.get("ownerReferences", []) == []
     assert names.MANAGED_BY_LABEL not in metadata.get("labels", {})
     assert chart.service()["spec"]["service"]["name"] == "theirs"
+
+
+@pytest.mark.parametrize("was_ours", [False, True], ids=["creates-it", "changes-ours"])
+async def test_a_stranger_who_is_faster_than_our_write_is_not_overwritten(
+    chart: Chart, monkeypatch: pytest.MonkeyPatch, was_ours: bool
+) -> None:
+    registrar = chart.registrar()
+    if was_ours:
+        await settle(registrar)
+        chart.cluster.patch(PATH, {"spec": {"versionPriority": 7}})  # something for us to put right
+    look = chart.api.list_all
+
+    async def look_too_early(kind: names.Kind) -> Listing:
+        found = await look(kind)
+        if was_ours:
+            theirs = {"service": {"namespace": "default", "name": "theirs"}, "caBundle": None}
+            chart.cluster.patch(PATH, {"spec": {**theirs, "insecureSkipTLSVerify": True}})
+        else:
+            chart.cluster.apply(stranger("v1beta2"))
+        return found
+
+    monkeypatch.setattr(chart.api, "list_all", look_too_early)
+    assert await registrar._attempt(), "a conflict is a reason to look again at once"
+    monkeypatch.undo()
+    assert chart.service()["spec"]["service"]["name"] == "theirs"
+    assert (await settle(registrar)).state == State.FOREIGN
 
 
 async def test_two_releases_do_not_fight(chart: Chart) -> None:
