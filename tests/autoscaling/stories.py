@@ -103,6 +103,8 @@ def all_failing(answer: Behaviour) -> Story:
             world.say(answer)
             eventually(lambda: world.condition("ScalingActive") == ("False", "FailedGetPodsMetric"))
             world.failed(2)
+            # The adapter has answered in time, also where no pod has.
+            assert "no metrics returned from custom metrics API" in world.message()
             assert values() == [2]
             world.say(page(gpu=100))
             world.becomes(6)
