@@ -4,7 +4,8 @@ import pytest
 from paddlemodel_operator.doctor import diagnose
 from paddlemodel_operator.manual import SCALING_REASONS
 
-from tests.operator.chains import CHAINS, Chain
+from tests.operator.cases import Chain
+from tests.operator.chains import CHAINS
 
 
 @pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)

@@ -1,0 +1,92 @@
+"""Cases for the doctor: a test states only what differs from an autoscaler that can read nothing."""
+
+from typing import Any, NamedTuple
+
+from paddlemodel_operator.autoscaler import Autoscaler
+from paddlemodel_operator.links import Case
+from paddlemodel_operator.looks import Look, Occasion, PodLook
+from paddlemodel_operator.observe import Observed
+from paddlemodel_operator.registration.ownership import Registration, Service, State
+from paddlemodel_operator.spec.scaling import Autoscaling
+from paddlemodel_operator.spec.targets import targets
+
+OWN = "paddlemodel-system/metrics-adapter"
+THEIR_NAME = "monitoring/prometheus-adapter"
+CUSTOM = "v1beta1.custom.metrics.k8s.io"
+RESOURCES = "v1beta1.metrics.k8s.io"
+EXTERNAL = "v1beta1.external.metrics.k8s.io"
+
+
+def service(name: str, *, available: bool = True) -> Service:
+    return Service(name=name, owner="a/b", available=available, message="" if available else "no endpoints")
+
+
+def registered(state: State = State.OURS, *services: Service, owner: str = OWN, message: str = "") -> Any:
+    return Registration(
+        state=state, owner=owner, message=message, services={one.name: one for one in services}
+    )
+
+
+BUSY = PodLook(name="pod-a", values={"paddle_gpu_utilization": 80.0, "paddle_busy_ratio": 0.8}, nvml="ok")
+MUTE = {"paddle_busy_ratio": 0.8}
+
+
+def gpu_pod(nvml: str | None) -> PodLook:
+    """A ready pod without a GPU metric."""
+    return PodLook(name="pod-a", values=MUTE, nvml=nvml)
+
+
+def looked(*pods: PodLook, settled: bool = True) -> Look:
+    return Look(pods=pods, settled=settled, occasion=Occasion(active="False", reason="FailedGetPodsMetric"))
+
+
+def inactive(reason: str = "FailedGetPodsMetric", message: str = "unable to get metric") -> Autoscaler:
+    return Autoscaler(
+        conditions={"AbleToScale": ("True", "x", ""), "ScalingActive": ("False", reason, message)}
+    )
+
+
+def case(
+    autoscaler: Autoscaler | None = None,
+    look: Look | None = None,
+    *,
+    device: str = "GPU",
+    scaling: Any = None,
+    observed: dict[str, Any] | None = None,
+    **fields: Any,
+) -> Case:
+    """A model that aims at GPU use, with the builtin adapter at work and an autoscaler that reads nothing."""
+    wish = Autoscaling.model_validate({"maxReplicas": 3, **(scaling or {})})
+    seen = Observed(
+        autoscaler=autoscaler or inactive(),
+        occasion=Occasion(active="False", reason="FailedGetPodsMetric"),
+        look=look,
+    )
+    changed = {name: getattr(seen, name) for name in ("autoscaler", "occasion", "look")} | (observed or {})
+    defaults: dict[str, Any] = {"source": "builtin", "adapter": OWN, "registration": registered()}
+    return Case(
+        **{**defaults, "targets": targets(wish, device), "observed": Observed(**changed), **fields},
+    )
+
+
+def keda(autoscaler: Autoscaler | None = None, look: Look | None = None, **fields: Any) -> Case:
+    seen = {"scaled_object": {"Ready": ("True", "ScaledObjectReady", "ok")}, **fields.pop("observed", {})}
+    fields.setdefault("registration", registered(State.ABSENT, service(EXTERNAL)))
+    return case(autoscaler, look, source="keda", observed=seen, **fields)
+
+
+class Chain(NamedTuple):
+    """A case, and what the doctor says."""
+
+    case: Case
+    status: str
+    reason: str
+    parts: tuple[str, ...]
+
+
+CPU = {"cpuUtilization": 60}
+NO_CPU = inactive("FailedGetResourceMetric", "no resource metrics API")
+WORKS = Autoscaler(
+    conditions={"ScalingActive": ("True", "ValidMetricFound", "ok")},
+    readings={"paddle_gpu_utilization": 63.0},
+)
