@@ -168,7 +168,7 @@ def test_the_demo_shows_it(
     operator.kubectl("create", "namespace", namespace)
     demo_autoscaling.play(node, operator, namespace, server_image(operator), cpu_model(model_url))
     assert " were answered, 0 lost" in capsys.readouterr().out
-    operator.kubectl("delete", "namespace", namespace, "--timeout=180s")
+    operator.kubectl("delete", "namespace", namespace, "--wait=false")
 
 
 def test_the_server_believes_that_it_computes_on_the_gpu_it_was_given(scene: Scene) -> None:
