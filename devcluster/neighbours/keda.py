@@ -54,7 +54,7 @@ class _Place:
 
 @contextmanager
 def running(host: Host) -> Iterator[None]:
-    """Install all three, and uninstall them afterwards; every ScaledObject goes with its definition."""
+    """Install all three, and uninstall all but the namespace; every ScaledObject goes with its definition."""
     files = (f"config/{folder}/*.yaml" for folder in _FOLDERS)
     found = manifests(MODULE, "github.com/kedacore/keda/v2", *files)
     definitions, rights = only(found, "CustomResourceDefinition"), only(found, *_RIGHTS)
@@ -75,7 +75,7 @@ def running(host: Host) -> Iterator[None]:
         finally:
             host.delete(*definitions)  # while the operator runs, which takes its finalizers off
             host.delete(*registrations)
-    host.delete(*services, *rights, namespace(NAMESPACE))
+    host.delete(*services, *rights)
 
 
 def _place(host: Host) -> _Place:

@@ -104,8 +104,9 @@ def test_scales_on_what_dcgm_tells(wished: Wished, metrics: Metrics, *, honor_la
         wished.becomes(MOST)
         wished.is_told("True", "Active")
         label = "pod" if honor_labels else "exported_pod"
-        series = found.query(f'DCGM_FI_DEV_GPU_UTIL{{{label}=~"{wished.pods()[0]["metadata"]["name"]}"}}')
-        assert [one["value"][1] for one in series] == ["100", "90"]
+        name = wished.pods()[0]["metadata"]["name"]
+        # A pod that has just come is there with the next scrape.
+        eventually(lambda: _told(found, f'DCGM_FI_DEV_GPU_UTIL{{{label}="{name}"}}') == ["100", "90"])
         told["devices"] = [15.0, 5.0]
         wished.becomes(1, 180)
     exporter.end()
@@ -133,6 +134,10 @@ def test_registers_nothing(wished: Wished, metrics: Metrics) -> None:
         group = names.CUSTOM_METRICS_GROUP
         found = [one for one in answer.json()["items"] if one["spec"].get("group") == group]
         assert [one["metadata"]["name"] for one in found] == [prometheus_adapter.API_SERVICE]
+
+
+def _told(found: Prometheus, expression: str) -> list[str]:
+    return [one["value"][1] for one in found.query(expression)]
 
 
 def _key(pod: Object) -> tuple[str, str]:
