@@ -9,12 +9,14 @@ import signal
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
 from paddlemodel_operator.metrics_adapter.settings import Settings
 
-from benchmarks.adapter import contenders, page, report, steps, world
+from benchmarks.adapter import contenders, page, report, stalls, steps, world
 from benchmarks.adapter.asking import Asker, Round
 from benchmarks.adapter.report import Results
 from benchmarks.adapter.world import Fleet
@@ -50,20 +52,24 @@ def main() -> None:
 
 def _measure(results: Results, cluster: Cluster, folder: Path, core: int, rounds: int) -> None:
     pki = cluster.kubeconfig.parent / "pki"
-    with contenders.ours(cluster, folder, core) as (process, port):
-        results.rounds["ours"] = _rounds(Asker(port, pki, results.fleet), process, rounds)
-    with contenders.naive(folder, core) as (process, port):
-        results.rounds["naive"] = _rounds(Asker(port, pki, results.fleet), process, rounds)
+    with stalls.watched(core) as stall:
+        with contenders.ours(cluster, folder, core) as (process, port):
+            results.rounds["ours"] = _rounds(Asker(port, pki, results.fleet), process, rounds, stall)
+        with contenders.naive(folder, core) as (process, port):
+            results.rounds["naive"] = _rounds(Asker(port, pki, results.fleet), process, rounds, stall)
     results.steps = steps.measure(results.fleet, folder, core)
 
 
-def _rounds(asker: Asker, process: psutil.Process, rounds: int) -> dict[str, list[Round]]:
+def _rounds(
+    asker: Asker, process: psutil.Process, rounds: int, stall: Callable[[], float]
+) -> dict[str, list[Round]]:
     """Both ways of asking, turn by turn; the first of each, which opens the connections, does not count."""
     found: dict[str, list[Round]] = {"spread": [], "burst": []}
     for number in range(rounds + 1):
         for way, ask in (("spread", asker.spread), ("burst", asker.burst)):
             time.sleep(FRESH_SECONDS)
-            one = ask(process)
+            stall()
+            one = replace(ask(process), stall_ms=stall())
             if number:
                 found[way].append(one)
     return found

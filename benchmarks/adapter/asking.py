@@ -36,6 +36,8 @@ class Round:
     cpu_seconds: float
     memory_mb: float
     """Resident, at the end."""
+    stall_ms: float = 0.0
+    """For how long a process that only sleeps was kept waiting meanwhile."""
 
     def percentile(self, share: float) -> float:
         ordered = sorted(self.latencies_ms)

@@ -59,8 +59,8 @@ def _table(results: Results, way: str) -> str:
         "spread": f"each model once in {PERIOD_SECONDS:.0f} s, evenly",
         "burst": f"each model once, {WORKERS} at a time, as fast as they are answered",
     }
-    heads = ("req/s", "p50 ms", "p99 ms", "max ms", "round s", "CPU s", "RSS MB")
-    lines = [told[way], f"{'':18}" + "".join(f"{head:>24}" for head in heads)]
+    heads = ("req/s", "p50 ms", "p99 ms", "max ms", "round s", "CPU s", "RSS MB", "stall ms")
+    lines = [told[way], f"{'':18}" + "".join(f"{head:>23}" for head in heads)]
     for name, ways in results.rounds.items():
         rounds = ways[way]
         columns: list[tuple[Callable[[Round], float], int]] = [
@@ -71,8 +71,9 @@ def _table(results: Results, way: str) -> str:
             (lambda one: one.seconds, 1),
             (lambda one: one.cpu_seconds, 2),
             (lambda one: one.memory_mb, 0),
+            (lambda one: one.stall_ms, 0),
         ]
-        cells = "".join(f"{_spread([value(one) for one in rounds], digits):>24}" for value, digits in columns)
+        cells = "".join(f"{_spread([value(one) for one in rounds], digits):>23}" for value, digits in columns)
         wrong = sum(one.wrong for one in rounds)
         lines.append(f"{TITLES[name]:18}{cells}" + (f"  {wrong} WRONG" if wrong else ""))
     return "\n".join(lines)
