@@ -34,7 +34,8 @@ def the_default_behavior_never_more_than_doubles_or_adds_two(world: World) -> No
         world.becomes(3)
         eventually(lambda: world.condition("ScalingLimited") == ("True", "ScaleUpLimit"))
         world.looked(2)
-    assert values() == [1, 3, 6, 10][: len(values())]
+    seen = values()
+    assert seen == [1, 3, 6, 12, 20][: len(seen)]
 
 
 def pods_that_load_hold_it_where_it_is(world: World) -> None:

@@ -1,5 +1,7 @@
 """A status is not written at every look of an autoscaler: counted in the API server's audit log."""
 
+import math
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -42,13 +44,14 @@ def test_an_unchanged_model_costs_no_write(model: World, operator: Operator) -> 
 
 def test_a_number_that_flaps_is_written_once_a_minute_at_most(model: World, operator: Operator) -> None:
     """Eight looks of the autoscaler, every one of which reads something else."""
-    mark = model.cluster.mark()
+    began, mark = time.monotonic(), model.cluster.mark()
     for use in (10, 65) * 4:
         model.say(page(gpu=use))
         eventually(lambda use=use: model.average() == str(use))  # type: ignore[misc]  # a loop's variable
     eventually(operator.is_idle)
     writes = model.cluster.writes(USER, model.namespace, mark)
-    assert len(writes) <= 2
+    minutes = (time.monotonic() - began) / 60  # less than one, but for a machine that is busy
+    assert len(writes) <= 1 + math.ceil(minutes)
     assert set(writes) <= {
         f"patch {names.MODEL.item(model.namespace, NAME)}/status?fieldManager=paddlemodel-operator"
     }

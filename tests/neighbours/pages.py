@@ -11,7 +11,8 @@ class Page:
     def __init__(self, content_type: str, text: Callable[[], str]) -> None:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(content_type, text))
         self.address = f"127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, name="page")
+        # A test that fails before `end` does not keep the session from ending.
+        self._thread = threading.Thread(target=self._server.serve_forever, name="page", daemon=True)
         self._thread.start()
 
     def end(self) -> None:

@@ -1,6 +1,6 @@
 """KEDA makes the autoscaler of our ScaledObject and feeds it from Prometheus; all three are real.
 
-Without Prometheus it asks the pods themselves, whose addresses must not be loopback: node/test_keda.py.
+Without Prometheus it asks the pods themselves, whose addresses must not be loopback: on_node/test_sources.py.
 """
 
 from collections.abc import Iterator
