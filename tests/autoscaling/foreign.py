@@ -62,7 +62,9 @@ class Foreign:
         context.load_cert_chain(*pair)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(version))
         self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="foreign adapter")
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name="foreign adapter", daemon=True
+        )
         self._thread.start()
 
     def register(self, priority: int = 100) -> None:

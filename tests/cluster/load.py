@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from devcluster.errors import DevclusterError
 from devcluster.target import Target
 from tests.models import text_line
 
@@ -86,12 +87,17 @@ class Load:
             self.target.kubectl("exec", pod["metadata"]["name"], self._here, "--", "sh", "-c", script)
 
     def now(self) -> dict[str, Any]:
-        """All counts, once every pod has told them after this moment."""
+        """All counts, once every pod has told them after this moment.
+
+        Raises:
+            DevclusterError: A client began anew, or tells nothing.
+        """
         begun = time.time()
         pods = self._pods()
         statuses = [status for pod in pods for status in pod["status"]["containerStatuses"]]
         restarts = [status["restartCount"] for status in statuses]
-        assert restarts == [0] * self.pods, "a restart forgets its counts"
+        if restarts != [0] * self.pods:
+            raise DevclusterError(f"restarts of the clients' pods: {restarts}; each forgets its counts")
         told = [self._told(pod["metadata"]["name"], begun) for pod in pods]
         keys = dict.fromkeys(key for one in told for key in one)
         return {key: _together(key, [one[key] for one in told if key in one]) for key in keys}
@@ -121,7 +127,7 @@ class Load:
             if told.pop("at") > since:
                 return told
             time.sleep(0.3)
-        raise AssertionError(f"{pod} tells nothing")
+        raise DevclusterError(f"the clients in the pod {pod} tell nothing")
 
 
 def _together(key: str, told: list[Any]) -> Any:
