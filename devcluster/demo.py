@@ -1,6 +1,7 @@
 """The demo: one YAML becomes a served model on a real cluster, and scales; every step says what it proves."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ def main(*, keep: bool, kubeconfig: Path | None, image_prefix: str) -> int:
         DevclusterError: A step failed; the cause and where to look are printed before.
     """
     if kubeconfig:
-        target = named_by_reader(kubeconfig, image_prefix)
+        target = _beside_others(named_by_reader(kubeconfig, image_prefix))
         _refuse_to_disturb(target)
     else:
         target = _own_node()
@@ -61,6 +62,11 @@ def _own_node() -> Target:
     # An image with CUDA cannot be built here, and the GPUs of the last scene are pretended.
     tag = images.ours()[1].name.rpartition(":")[2]
     return Target(kubeconfig=state.kubeconfig, values=(f"serverImages.gpu.tag={tag}",))
+
+
+def _beside_others(target: Target) -> Target:
+    """Whoever serves the pods' metrics there goes on, and ours waits: else the chart would refuse."""
+    return replace(target, values=(*target.values, "autoscaling.builtin.existingAdapterPolicy=standDown"))
 
 
 def _refuse_to_disturb(target: Target) -> None:
