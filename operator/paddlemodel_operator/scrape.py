@@ -178,7 +178,9 @@ def _url(address: str) -> str:
         found = ipaddress.ip_address(address)
     except ValueError as error:
         raise ScrapeError("has no IP address") from error
-    if found.is_link_local or found.is_multicast or found.is_unspecified:
+    # An IPv4 address in IPv6's clothes is judged as what it is.
+    found = getattr(found, "ipv4_mapped", None) or found
+    if getattr(found, "scope_id", None) or found.is_link_local or found.is_multicast or found.is_unspecified:
         raise ScrapeError(f"has an address that is no pod's: {found}")
     host = f"[{found}]" if found.version == 6 else str(found)
     return f"http://{host}:{names.HTTP_PORT}/metrics"

@@ -14,6 +14,7 @@ from paddlemodel_operator.metrics_adapter import connections
 from tests.operator.adapters import ROOT, Adapter, adapter_process, front_proxy, over
 from tests.operator.cluster import Cluster, eventually
 from tests.operator.pretended_pods import Behaviour, PretendedPod, announce, hang, page, respond
+from tests.repository.charts import ADAPTER, one, render
 
 pytestmark = pytest.mark.control_plane
 
@@ -133,6 +134,25 @@ def test_who_floods_the_port_does_not_keep_others_out(adapter: Adapter) -> None:
     finally:
         for one in silent:
             one.close()
+    assert adapter.is_ready()
+
+
+def test_strangers_who_take_all_places_keep_nobody_out(adapter: Adapter) -> None:
+    """From several pods, not even with a handshake: the API server is let in, and memory has an end."""
+    before = adapter.log.stat().st_size
+    silent: list[socket.socket] = []
+    try:
+        for number in range(connections.MOST + 20):
+            address = f"127.66.254.{number % 4 + 1}"
+            silent.append(socket.create_connection(("127.0.0.1", adapter.port), source_address=(address, 0)))
+        eventually(lambda: b"the oldest of an unknown client ends" in adapter.log.read_bytes()[before:])
+        assert adapter.ask(f"{ROOT}/v1beta2").status == 200
+        limit = one(render(), "Deployment", ADAPTER)["spec"]["template"]["spec"]["containers"][0]["resources"]
+        assert limit["limits"]["memory"] == "192Mi"
+        assert adapter.process.memory_info().rss < 192 << 20
+    finally:
+        for socket_ in silent:
+            socket_.close()
     assert adapter.is_ready()
 
 

@@ -37,6 +37,8 @@ class Served:
         assert request.transport is not None
         guard = self.connections.of(request.transport)
         guard.begin()
+        if request.path == "/known":
+            self.connections.known(request.transport)
         try:
             await self.go_on.wait()
             response = web.Response(body=self.body)
@@ -84,6 +86,7 @@ async def served(tmp_path: Path) -> AsyncIterator[Served]:
 
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+KNOWN = b"GET /known HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 async def answered(reader: asyncio.StreamReader) -> bytes:
@@ -137,7 +140,7 @@ async def test_a_client_that_asks_and_does_not_read(served: Served, monkeypatch:
 
 async def test_an_idle_connection(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     """It ends after a deadline of its own, and does not wait for another head's."""
-    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.3)
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 2)
     async with served.client() as (reader, writer):
         for _ in range(2):
             writer.write(REQUEST)
@@ -158,10 +161,14 @@ async def test_a_retired_connection_ends_after_the_answer_under_way(served: Serv
 
 
 async def test_the_number_of_connections_is_limited(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever is there stays; one too many is sent away; and a place that is left can be taken."""
+    """Whoever is known stays; one too many is sent away; and a place that is left can be taken."""
     monkeypatch.setattr(connections, "MOST", 2)
     async with served.client() as first:
-        async with served.client():
+        first[1].write(KNOWN)
+        assert await answered(first[0]) == b"HTTP/1.1 200 OK ok"
+        async with served.client() as (reader, writer):
+            writer.write(KNOWN)
+            assert await answered(reader) == b"HTTP/1.1 200 OK ok"
             with pytest.raises((ConnectionError, ssl.SSLError)):
                 async with served.client():
                     pass
@@ -170,6 +177,47 @@ async def test_the_number_of_connections_is_limited(served: Served, monkeypatch:
             for reader, writer in (first, third):
                 writer.write(REQUEST)
                 assert await answered(reader) == b"HTTP/1.1 200 OK ok"
+
+
+@pytest.mark.parametrize("tls", [True, False], ids=["silent", "without-handshake"])
+async def test_the_oldest_stranger_makes_room(
+    served: Served, monkeypatch: pytest.MonkeyPatch, tls: bool
+) -> None:
+    """Else four pods of anybody's could keep the API server out."""
+    monkeypatch.setattr(connections, "MOST", 3)
+    async with served.client() as known:
+        known[1].write(KNOWN)
+        assert await answered(known[0]) == b"HTTP/1.1 200 OK ok"
+        async with served.client(tls=tls) as older, served.client(tls=tls) as younger:
+            await until(lambda: served.connections._per_address.total() == 3)
+            for _ in range(5):
+                async with served.client() as (reader, writer):
+                    writer.write(KNOWN)
+                    assert await answered(reader) == b"HTTP/1.1 200 OK ok"
+                await until(lambda: served.connections._per_address.total() <= 2)
+            assert await ended(older[0])
+            assert not younger[0].at_eof()
+            known[1].write(REQUEST)
+            assert await answered(known[0]) == b"HTTP/1.1 200 OK ok"
+    await until(lambda: not served.connections._per_address)
+    assert not served.connections._strangers
+
+
+async def test_a_change_during_the_handshake_is_not_missed(served: Served) -> None:
+    """Whoever began under the old trust gets one answer, and no further one."""
+    before = served.connections._context
+
+    def change() -> ssl.SSLContext:
+        served.connections._context = lambda: ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        served.connections.retire()
+        return before()
+
+    served.connections._context = change
+    async with served.client() as (reader, writer):
+        await until(lambda: any(guard.retired for guard in served.guards))
+        writer.write(REQUEST)
+        assert await answered(reader) == b"HTTP/1.1 200 OK ok"
+        assert await ended(reader)
 
 
 async def test_pipelined_requests_are_answered_in_order(served: Served) -> None:

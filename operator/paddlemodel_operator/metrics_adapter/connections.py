@@ -1,7 +1,8 @@
 """Connections from the first byte to the last: how many, how patient, under whose trust.
 
 A client is a stranger until its certificate is checked, so accepting, handshake and head of a request have
-limits of their own. `process` starts `accept`; `server` tells of each request's `begin` and `end`.
+limits of their own, and where all places are taken the oldest stranger leaves his. `process` starts `accept`;
+`server` tells of each request's `begin` and `end`, and who is `known`.
 """
 
 import asyncio
@@ -10,11 +11,14 @@ import socket
 import ssl
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Final, cast
 
 log = logging.getLogger(__name__)
 
-MOST: Final = 512
+MOST: Final = 256
+"""Each takes 0.3 MiB from its first moment, mostly for asyncio's TLS buffer: all fit the memory limit."""
+
 MOST_PER_ADDRESS: Final = 128
 """Of all; the API servers come from few addresses, but with a connection for each request under way."""
 
@@ -40,6 +44,8 @@ class Connections:
         self._inner = inner
         self._context = context
         self._guards: dict[asyncio.BaseTransport, Guard] = {}
+        # The oldest first, each with what ends it; from before the handshake until it is known.
+        self._strangers: dict[Guard, Callable[[], object]] = {}
         self._per_address: Counter[str] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
@@ -48,6 +54,10 @@ class Connections:
     def of(self, transport: asyncio.BaseTransport) -> "Guard":
         """Who looks after an open connection."""
         return self._guards[transport]
+
+    def known(self, transport: asyncio.BaseTransport) -> None:
+        """Its certificate has been checked: it keeps its place."""
+        self._strangers.pop(self._guards[transport], None)
 
     async def accept(self, listener: socket.socket) -> None:
         """For ever: take connections, each with the TLS context of the moment."""
@@ -60,12 +70,14 @@ class Connections:
                 await asyncio.sleep(0.1)
                 continue
             host, total = str(address[0]), self._per_address.total()
-            if total >= MOST or self._per_address[host] >= MOST_PER_ADDRESS:
+            if self._per_address[host] >= MOST_PER_ADDRESS or (total >= MOST and not await self._make_room()):
                 log.warning("Too many connections", extra={"address": host, "open": total})
                 client.close()
                 continue
             self._per_address[host] += 1
-            task = asyncio.create_task(self._open(client, host))
+            guard = Guard(self._inner(), self._made, partial(self._lost, host=host))
+            task = asyncio.create_task(self._open(client, host, guard))
+            self._strangers[guard] = task.cancel
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
@@ -89,30 +101,45 @@ class Connections:
             for guard in [*self._guards.values()]:
                 guard.abort()
 
-    async def _open(self, client: socket.socket, host: str) -> None:
-        guard = Guard(self._inner(), self._made, lambda transport: self._lost(transport, host))
-        loop = asyncio.get_running_loop()
+    async def _make_room(self) -> bool:
+        """Send the oldest stranger away: else whoever reaches the port could keep the API server out."""
+        await asyncio.sleep(0)  # A task that is cancelled before it has begun would not give its place back.
+        guard = next(iter(self._strangers), None)
+        if guard is None:
+            return False
+        log.warning("All connections are taken: the oldest of an unknown client ends", extra={"most": MOST})
+        self._strangers.pop(guard)()
+        return True
+
+    async def _open(self, client: socket.socket, host: str, guard: "Guard") -> None:
+        loop, context = asyncio.get_running_loop(), self._context()
         try:
             await loop.connect_accepted_socket(
                 lambda: guard,
                 client,
-                ssl=self._context(),
+                ssl=context,
                 ssl_handshake_timeout=HANDSHAKE_SECONDS,
                 ssl_shutdown_timeout=SHUTDOWN_SECONDS,
             )
         except OSError as error:
             # Somebody's wrong certificate, plain HTTP, silence, or a client that went away.
             log.warning("A TLS handshake failed", extra={"address": host, "error": str(error)})
+        else:
+            # What changed during the handshake has not reached this one: it ends after its first answer.
+            guard.retired = guard.retired or context is not self._context()
         finally:
             if not guard.made:
+                self._strangers.pop(guard, None)
                 self._leave(host)
 
     def _made(self, transport: asyncio.BaseTransport, guard: "Guard") -> None:
         self._guards[transport] = guard
+        if guard in self._strangers:
+            self._strangers[guard] = guard.abort
         self._empty.clear()
 
     def _lost(self, transport: asyncio.BaseTransport, host: str) -> None:
-        del self._guards[transport]
+        self._strangers.pop(self._guards.pop(transport), None)
         if not self._guards:
             self._empty.set()
         self._leave(host)

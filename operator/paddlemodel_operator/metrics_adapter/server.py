@@ -95,6 +95,8 @@ class Server:
     async def _let_in(self, request: web.BaseRequest) -> web.Response:
         certificate = request.get_extra_info("peercert")
         access.check(self.credentials.trust, certificate, time.time())
+        if request.transport is not None:
+            self.connections.known(request.transport)
         if request.body_exists:
             raise Refused(413, "RequestEntityTooLarge", "a question for metrics has no body")
         query = parse(request.method, request.raw_path)
