@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
 
 import pytest
@@ -67,11 +68,18 @@ def test_a_new_certificate_costs_no_answer(registered: Target) -> None:
     """The API server trusts both authorities for as long as the two pods change, at different moments."""
     asking = Asking(registered)
 
-    def has_changed() -> bool:
+    def loads() -> Counter[str]:
         selector = "--selector=app.kubernetes.io/name=paddlemodel-metrics-adapter"
-        logs = registered.kubectl("logs", HERE, selector, "--prefix", "--tail=-1")
-        loads = [line.split("]")[0] for line in logs.splitlines() if "Using the key pair" in line]
-        return len(set(loads)) == 2 and all(loads.count(pod) == 2 for pod in loads)
+        logs = registered.kubectl("logs", HERE, selector, "--prefix", "--tail=-1", check=False)
+        return Counter(line.split("]")[0] for line in logs.splitlines() if "Using the key pair" in line)
+
+    # One pod may have been available before the other had begun.
+    until(lambda: len(loads()) == 2, "both pods to show a certificate")
+    before = loads()
+
+    def has_changed() -> bool:
+        now = loads()
+        return all(now[pod] > count for pod, count in before.items())
 
     registered.kubectl("patch", "secret", ADAPTER, HERE, "--type=merge", '--patch={"data": null}')
     until(has_changed, "both pods to show the new certificate", asking)
