@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from paddlemodel_operator import names
 from paddlemodel_operator.autoscaler import read_autoscaler
-from paddlemodel_operator.cache import Cache, Key
+from paddlemodel_operator.cache import Cache, Key, owned_by
 from paddlemodel_operator.ledger import Ledger
 from paddlemodel_operator.looks import SETTLE_SECONDS, Look, Occasion, PodLook, addresses, gpus_held, occasion
 from paddlemodel_operator.queue import WorkQueue
@@ -37,6 +37,8 @@ class Subject:
 
     autoscaler: str
     """The name of its HorizontalPodAutoscaler, ours or KEDA's."""
+    owner: str = ""
+    """The uid of the model that must control it; empty for KEDA's, which a ScaledObject controls."""
     gpu_resource: str
     """Empty on device CPU."""
     asks_pods: bool
@@ -103,15 +105,18 @@ class Insight:
             return
         subject, namespace = memory.subject, key[0]
         pods = self._cache.pods(key)
-        autoscaler = read_autoscaler(self._cache.get(names.AUTOSCALER, (namespace, subject.autoscaler)))
+        live = self._cache.get(names.AUTOSCALER, (namespace, subject.autoscaler))
+        foreign = live is not None and subject.owner and not owned_by(live, subject.owner)
+        autoscaler = None if foreign else read_autoscaler(live)
         present = occasion(autoscaler, pods)
         seen = await _read(scraper, addresses(pods), asks=subject.asks_pods)
         self._remember(memory, present, seen, autoscaler.readings if autoscaler else {})
+        if self._memories.get(key) is not memory:
+            return  # Forgotten meanwhile: a record of it would never be forgotten again.
         if subject.gpu_resource:
             self._count(key, memory.look, pods, subject.gpu_resource)
-        if self._memories.get(key) is memory:
-            self._queue.add(key, _pause(memory.look))
-            self._wake(key)
+        self._queue.add(key, _pause(memory.look))
+        self._wake(key)
 
     def _remember(
         self, memory: _Memory, present: Occasion, pods: tuple[PodLook, ...], readings: Mapping[str, float]

@@ -179,6 +179,8 @@ def _no_pod_exports(case: Case, target: Target) -> Finding | None:
         told = next((pod for pod in pods if pod.nvml not in {None, "ok", "loading"}), pods[0])
         if (finding := _nvml(told, target)) is not None:
             return finding
+    if not case.look.settled:  # A utilisation is there a second or two after the model.
+        return pending(f"Pod {pods[0].name} is ready, and has not told {target.metric} yet.")
     return broken(
         "SeriesMissing",
         f"Pod {pods[0].name} is ready, but does not export {target.metric}: its server image may be older "

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from paddlemodel_operator import names
 from paddlemodel_operator.autoscaler import Autoscaler
+from paddlemodel_operator.quantity import amount
 
 Object = Mapping[str, Any]
 
@@ -90,5 +91,5 @@ def _gpus(pod: Object, resource: str) -> int:
     """Of the server's container: the fetcher's limits are the same GPUs, held before it starts."""
     for container in pod["spec"].get("containers", ()):
         if container["name"] == names.SERVER_CONTAINER:
-            return int(container.get("resources", {}).get("limits", {}).get(resource, 0))
+            return int(amount(container.get("resources", {}).get("limits", {}).get(resource, 0)) or 0)
     return 0

@@ -1,4 +1,4 @@
-"""Amounts as Kubernetes writes them (500m, 4Gi), as numbers; pure. `drift` and `autoscaler` read them."""
+"""Amounts as Kubernetes writes them (500m, 4Gi), as numbers; pure: for `drift`, `autoscaler`, `looks`."""
 
 from decimal import Decimal
 from typing import Final

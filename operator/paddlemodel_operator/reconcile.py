@@ -92,7 +92,8 @@ def _observe(world: World, model: PaddleModel, outcome: Outcome) -> Observed:
         return observed
     aims = targets(scaling, model.spec.device) if scaling else ()
     told = gpu is not None or any(one.metric != CPU for one in aims)
-    subject = Subject(autoscaler=name, gpu_resource=seen.gpu_resource, asks_pods=told)
+    owner = "" if keda else model.uid
+    subject = Subject(autoscaler=name, owner=owner, gpu_resource=seen.gpu_resource, asks_pods=told)
     return replace(observed, look=world.insight.consider(key, subject, observed.occasion))
 
 

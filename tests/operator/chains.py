@@ -121,6 +121,12 @@ CHAINS: dict[str, Chain] = {
     "a server from before all this": Chain(
         case(look=looked(gpu_pod(None))), "False", "SeriesMissing", ("serverImages",)
     ),
+    "a pod that is ready and was not measured yet": Chain(
+        case(look=looked(gpu_pod("ok"), settled=False)),
+        "Unknown",
+        "Pending",
+        ("has not told paddle_gpu_utilization yet",),
+    ),
     "pods that have just begun to tell": Chain(
         case(look=looked(BUSY, settled=False)), "Unknown", "Pending", ("asks again within 15 s",)
     ),

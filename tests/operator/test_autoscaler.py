@@ -96,6 +96,7 @@ def test_a_pod_holds_its_gpus_from_its_node_to_its_end() -> None:
     ]
     assert gpus_held(pods, "nvidia.com/gpu") == 3
     assert gpus_held(pods, "nvidia.com/mig-1g.10gb") == 0
+    assert gpus_held([limited("1k")], "nvidia.com/gpu") == 1000
 
 
 def test_the_mean_is_over_those_who_tell() -> None:

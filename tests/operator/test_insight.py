@@ -1,7 +1,10 @@
 """The operator looks at pods itself: real HTTP to sockets that pretend to be pods, the clock is a number."""
 
 import asyncio
+import socket
+import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -216,6 +219,38 @@ async def test_a_model_that_is_gone_is_not_looked_at_any_more(
     await world.insight.look(KEY, world._scraper)
     assert servers[0].requests == 0
     assert world.woken == []
+
+
+async def test_a_model_that_goes_while_it_is_looked_at_leaves_no_record(
+    world: World, servers: list[PretendedPod]
+) -> None:
+    """Else its series would stay for as long as the operator runs."""
+    announced(world, servers)
+    world.consider()
+
+    def deleted_meanwhile(client: socket.socket, over: threading.Event) -> None:
+        world.insight.forget(KEY)
+        world.ledger.forget(KEY)
+        respond(b"")(client, over)
+
+    servers[0].behave = deleted_meanwhile
+    await world.insight.look(KEY, world._scraper)
+    assert servers[0].requests == 1
+    assert world.ledger.records() == {}
+    assert world.woken == []
+
+
+async def test_an_autoscaler_of_somebody_else_is_none(world: World, servers: list[PretendedPod]) -> None:
+    """With its occasion, which no reconcile has, a model would be looked at without end."""
+    announced(world, servers)
+    world.autoscaler("True", "60")
+    subject = replace(GPU, owner="uid-of-the-model")
+    present = occasion(None, world.cache.pods(KEY))
+    world.insight.consider(KEY, subject, present)
+    await world.insight.look(KEY, world._scraper)
+    look = world.insight.consider(KEY, subject, present)
+    assert look is not None
+    assert (look.occasion, look.readings) == (present, {})
 
 
 async def test_a_fault_of_ours_stops_no_other_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
