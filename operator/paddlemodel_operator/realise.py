@@ -71,7 +71,7 @@ async def _ensure(world: World, model: PaddleModel, kind: names.Kind, desired: O
         if is_applied(desired, live):
             world.cache.put(kind, live)
             return
-        if kind == names.DEPLOYMENT and "replicas" not in desired["spec"] and owns(live, "spec", "replicas"):
+        if kind == names.DEPLOYMENT and "replicas" not in desired["spec"] and _has_replicas_of_ours(live):
             await _hand_over(world, kind, live)
         # The uid makes sure that this very object is meant, and not a later one of the same name.
         desired = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}
@@ -133,6 +133,11 @@ async def _keda_still_scales(world: World, key: Key, *, pruned: bool) -> bool:
         return False  # Of somebody's own ScaledObject.
     world.cache.put(names.AUTOSCALER, live)
     return True
+
+
+def _has_replicas_of_ours(live: Mapping[str, Any]) -> bool:
+    """0 is not worth keeping: it stops every autoscaler for good, and left out it becomes 1."""
+    return owns(live, "spec", "replicas") and bool(live["spec"].get("replicas"))
 
 
 async def _hand_over(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:

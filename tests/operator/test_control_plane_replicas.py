@@ -69,6 +69,19 @@ def test_turning_autoscaling_on_keeps_the_replicas(
     assert seen == {3}
 
 
+def test_turning_autoscaling_on_wakes_a_model_that_had_no_pods(
+    cluster: Cluster, operator: Operator, namespace: str
+) -> None:
+    """An autoscaler leaves a Deployment of 0 replicas alone, so it would stay unserved for good."""
+    cluster.apply(wish(namespace, replicas=0))
+    eventually(lambda: replicas(cluster, namespace) == 0)
+    eventually(operator.is_idle)
+    cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))
+    eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50"))
+    eventually(operator.is_idle)
+    assert replicas(cluster, namespace) == 1
+
+
 def test_what_the_autoscaler_chose_survives_an_update(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
