@@ -7,7 +7,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
@@ -71,6 +71,7 @@ class Api:
         *,
         fields: str = "",
         cached: bool = False,
+        trim: Callable[[Object], Object] | None = None,
     ) -> Listing:
         """Every object of a kind, in pages; none of a kind that the cluster does not know (yet).
 
@@ -80,13 +81,14 @@ class Api:
             namespace: only in this one; by default in all.
             fields: a field selector, as `metadata.name=a`.
             cached: what the server has in memory, perhaps a moment old; it asks etcd nothing.
+            trim: what is to be kept of every JSON object, so that a list never is in memory as a whole.
         """
         items: list[Object] = []
         asked = {"labelSelector": selector, "fieldSelector": fields, "resourceVersion": "0" if cached else ""}
         query = {"limit": str(PAGE), **{name: value for name, value in asked.items() if value}}
         while True:
             try:
-                page = await self._send("GET", kind.collection(namespace), query)
+                page = await self._send("GET", kind.collection(namespace), query, trim=trim)
             except ApiError as error:
                 if error.code == 404:
                     return Listing(items=[], resource_version=sys.maxsize)
@@ -180,6 +182,7 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = "application/json",
+        trim: Callable[[Object], Object] | None = None,
     ) -> Object:
         headers = {"Accept": "application/json", "Content-Type": content_type}
         try:
@@ -196,12 +199,12 @@ class Api:
                 text = await response.read()  # type: ignore[no-untyped-call]  # as above
         except (OSError, TimeoutError, ClientError, client.ApiException) as error:
             raise ApiError(0, "Unreachable", f"{type(error).__name__}: {error}") from error
-        return _decoded(response.status, text)
+        return _decoded(response.status, text, trim)
 
 
-def _decoded(status: int, text: bytes) -> Object:
+def _decoded(status: int, text: bytes, trim: Callable[[Object], Object] | None) -> Object:
     try:
-        answer = json.loads(text)
+        answer = json.loads(text, object_hook=trim)
     except ValueError as error:
         # "404 page not found", for example, is plain text.
         raise ApiError(status, "NotJson", text[:200].decode(errors="replace")) from error

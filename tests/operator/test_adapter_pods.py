@@ -1,13 +1,15 @@
 """Which pods the metrics adapter asks, and how many at the same time."""
 
 import asyncio
+import json
+import tracemalloc
 from typing import Any
 
 import pytest
 from kubernetes.aio import client
 from paddlemodel_operator import names, scrape
 from paddlemodel_operator.apply import Api
-from paddlemodel_operator.metrics_adapter.pods import SCRAPES_AT_ONCE, Pod, Pods, askable
+from paddlemodel_operator.metrics_adapter.pods import SCRAPES_AT_ONCE, Pod, Pods, askable, trim
 from paddlemodel_operator.scrape import Page, Scraper
 
 Object = dict[str, Any]
@@ -37,6 +39,23 @@ def test_a_running_pod_of_ours() -> None:
 )
 def test_a_pod_that_is_not_asked(item: Object) -> None:
     assert askable(item) is None
+
+
+def test_a_pod_that_somebody_has_filled_is_not_kept() -> None:
+    """Parsed as it is, it would take 16 times its size, and ten of a mebibyte the memory limit."""
+    filled = {**pod(), "spec": {"containers": [{"env": [{"name": "a"}] * 5_000}]}}
+    listing = {"metadata": {"resourceVersion": "7", "continue": ""}, "items": [filled] * 10}
+    text = json.dumps(listing)
+    tracemalloc.start()
+    try:
+        found = json.loads(text, object_hook=trim)
+        kept, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < len(text) / 10
+    assert most < len(text) * 4
+    assert found["metadata"] == listing["metadata"]
+    assert [askable(item) for item in found["items"]] == [askable(pod())] * 10
 
 
 class Held(Scraper):

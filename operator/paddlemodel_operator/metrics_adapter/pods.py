@@ -28,6 +28,12 @@ LISTS_AT_ONCE: Final = 16
 """Requests to the API server under way; the largest thing in memory is what they answer."""
 
 
+_OF_A_LIST: Final = ("items", "metadata", "continue", "resourceVersion", "message", "reason")
+_OF_A_POD: Final = ("namespace", "name", "uid", "labels", "deletionTimestamp", "status", "phase", "podIP")
+KEPT: Final = frozenset((*_OF_A_LIST, *_OF_A_POD, names.MANAGED_BY_LABEL))
+"""All that is looked at of what the API server answers."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
     """A pod that can be asked; a name that comes back with another uid is another pod."""
@@ -94,7 +100,9 @@ class Pods:
         labels = f"{names.CHILD_SELECTOR},{selector}" if selector else names.CHILD_SELECTOR
         fields = "status.phase=Running" + (f",metadata.name={name}" if name else "")
         async with self._list_slots:
-            listing = await self._api.list_all(names.POD, labels, namespace, fields=fields, cached=True)
+            listing = await self._api.list_all(
+                names.POD, labels, namespace, fields=fields, cached=True, trim=trim
+            )
         return [pod for item in listing.items if (pod := askable(item)) is not None]
 
     async def _reading(self, pod: Pod) -> Reading:
@@ -114,6 +122,11 @@ class Pods:
             where = {"namespace": pod.namespace, "pod": pod.name, "address": pod.address}
             log.warning("A pod %s", error, extra=where)
             return Reading(moment=moment, page=None)
+
+
+def trim(found: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a JSON object, from the innermost on: a pod may be filled up to a mebibyte."""
+    return {key: value for key, value in found.items() if key in KEPT}
 
 
 def askable(item: Mapping[str, Any]) -> Pod | None:
