@@ -23,7 +23,7 @@ test: $(READY)  ## every test, on real Kubernetes (PYTEST="-k word" narrows, KUB
 	@$(RUN)/python -m devcluster build
 	@$(RUN)/python -m tests.browser
 	@$(RUN)/python -m tests.peers
-	@$(RUN)/pytest -n 2 --dist loadgroup $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
+	@$(RUN)/pytest -n 2 --dist loadscope $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 test-neighbours: $(READY)  ## beside the real prometheus-adapter, KEDA, metrics-server (compiles 11 min more once)
 	@$(RUN)/python -m devcluster build --neighbours

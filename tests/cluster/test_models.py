@@ -104,8 +104,8 @@ def test_the_gpu_example_waits_for_a_gpu_and_says_so(operator: Target, applied: 
     assert [pod["status"]["phase"] for pod in pods] == ["Pending"]
     hpa = operator.read("hpa", name, f"--namespace={NAMESPACE}")["spec"]
     assert hpa["scaleTargetRef"] == {"apiVersion": "apps/v1", "kind": "Deployment", "name": name}
-    (metric,) = hpa["metrics"]
-    assert metric["pods"]["metric"]["name"] == "paddle_gpu_utilization"
+    names = [metric["pods"]["metric"]["name"] for metric in hpa["metrics"]]
+    assert names == ["paddle_gpu_utilization", "paddle_queue_seconds"]
     ingress = operator.read("ingress", name, f"--namespace={NAMESPACE}")["spec"]
     assert ingress["rules"][0]["host"] == content["spec"]["ingress"]["host"]
 
