@@ -18,7 +18,7 @@ from paddlemodel_operator import names
 from paddlemodel_operator.apply import connect
 from paddlemodel_operator.metrics_adapter import answer
 from paddlemodel_operator.metrics_adapter.answer import Sample
-from paddlemodel_operator.metrics_adapter.pods import askable
+from paddlemodel_operator.metrics_adapter.pods import askable, trim
 from paddlemodel_operator.scrape import Scan, Scraper
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -73,7 +73,7 @@ async def _measure(fleet: Fleet, page: bytes) -> Steps:
             labels = ",".join(f"{key}={value}" for key, value in names.selector_labels(name).items())
             selector = f"{names.CHILD_SELECTOR},{labels}"
             fields = "status.phase=Running"
-            found = await api.list_all(names.POD, selector, namespace, fields=fields, cached=True)
+            found = await api.list_all(names.POD, selector, namespace, fields=fields, cached=True, trim=trim)
             pods = [askable(item) for item in found.items]
             if len(pods) != fleet.pods_per_model or None in pods:
                 raise SystemExit(f"{name} has {len(pods)} pods instead of {fleet.pods_per_model}")

@@ -111,8 +111,17 @@ async def _prune(world: World, kind: names.Kind, live: Mapping[str, Any]) -> Non
     log.info("Deleted %s %s/%s.", kind.kind, *key)
     left = await world.api.get(kind, *key)
     if left is not None and left["metadata"]["uid"] == metadata["uid"]:
-        raise Retry(SOON, f"the {kind.kind} is being deleted")
+        raise Retry(SOON, f"the {kind.kind} is being deleted{_held_by_keda(kind, left)}")
     world.cache.remove(kind, live)
+
+
+def _held_by_keda(kind: names.Kind, left: Mapping[str, Any]) -> str:
+    """A KEDA that was removed before its ScaledObjects leaves finalizers which nobody takes away."""
+    if kind != names.SCALED_OBJECT or not left["metadata"].get("finalizers"):
+        return ""
+    name = f"{left['metadata']['name']} --namespace {left['metadata']['namespace']}"
+    patch = """'{"metadata":{"finalizers":null}}'"""
+    return f" by KEDA; if KEDA is gone: kubectl patch scaledobject {name} --type merge --patch {patch}"
 
 
 async def _keda_still_scales(world: World, key: Key, *, pruned: bool) -> bool:

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from kubernetes.aio import client
 from paddlemodel_operator import names, scrape
-from paddlemodel_operator.apply import Api
+from paddlemodel_operator.apply import Api, Listing
+from paddlemodel_operator.metrics_adapter import pods as module
 from paddlemodel_operator.metrics_adapter.pods import SCRAPES_AT_ONCE, Pod, Pods, askable, trim
+from paddlemodel_operator.metrics_adapter.query import Values
 from paddlemodel_operator.scrape import Page, Scraper
 
 Object = dict[str, Any]
@@ -85,3 +87,26 @@ async def test_pods_that_hang_leave_places_for_other_namespaces() -> None:
         held.go_on.set()
         await asyncio.gather(*reading)
         assert held.waiting == 101
+
+
+class Uneven(Scraper):
+    """One pod answers, the other one never does."""
+
+    async def read(self, address: str) -> Page:
+        if address != "10.0.0.1":
+            await asyncio.Event().wait()
+        return Page(values={names.GPU_METRIC: 50.0})
+
+
+async def test_pods_that_are_late_do_not_hold_up_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ANSWER_SECONDS", 0.1)
+    late = pod(name="late", uid="2", podIP="10.0.0.2")
+
+    async def both(*_: object, **__: object) -> Listing:
+        return Listing(items=[late, pod()], resource_version=1)
+
+    query = Values(version="v1beta2", namespace="shop", pod=None, selector="", metric=names.GPU_METRIC)
+    async with Api(client.ApiClient(client.Configuration()), 1) as api:
+        monkeypatch.setattr(api, "list_all", both)
+        samples = await Pods(api, Uneven(), 3).samples(query)
+    assert [(sample.pod, sample.value) for sample in samples] == [("a", 50.0)]

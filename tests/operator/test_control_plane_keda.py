@@ -277,3 +277,17 @@ def test_an_unchanged_scaled_object_costs_no_write(
     mark = cluster.mark()
     operator.restart()
     assert cluster.writes(USER, namespace, mark) == []
+
+
+@pytest.mark.usefixtures("keda")
+def test_what_a_removed_keda_holds_is_named_with_the_cure(
+    cluster: Cluster, operator: Operator, namespace: str
+) -> None:
+    scaled_by_keda(cluster, operator, namespace, 2)
+    item = names.SCALED_OBJECT.item(namespace, NAME)
+    cluster.patch(item, {"metadata": {"finalizers": ["finalizer.keda.sh/x"]}})
+    cluster.apply(wish(namespace, replicas=2))
+    cure = f"kubectl patch scaledobject {NAME} --namespace {namespace} --type merge"
+    eventually(lambda: cure in cluster.conditions(namespace, NAME)["Ready"]["message"])
+    cluster.patch(item, {"metadata": {"finalizers": None}})
+    eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, NAME) is None)

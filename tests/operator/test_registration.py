@@ -4,6 +4,7 @@ import datetime as dt
 import ssl
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from cryptography import x509
@@ -13,7 +14,8 @@ from paddlemodel_operator.registration import objects
 from paddlemodel_operator.registration.certificates import LIFE, authorities, fault, issue
 from paddlemodel_operator.registration.objects import Issued
 from paddlemodel_operator.registration.ownership import State, registration, survey
-from paddlemodel_operator.settings import from_environment
+from paddlemodel_operator.registration.registrar import Registrar
+from paddlemodel_operator.settings import Settings, from_environment
 
 NOW = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)
 HOST = "adapter.system.svc"
@@ -233,3 +235,17 @@ def test_our_mark_is_taken_off_what_others_have_made_theirs() -> None:
 def test_an_adapter_needs_a_namespace() -> None:
     with pytest.raises(SettingsError, match="PADDLEMODEL_OPERATOR_NAMESPACE has to say where"):
         from_environment({"PADDLEMODEL_OPERATOR_ADAPTER": "adapter"})
+
+
+def test_the_api_server_s_changing_words_do_not_change_what_models_are_told() -> None:
+    """It names another pod at each try; every model that scales would have its status written each time."""
+    woken: list[str] = []
+    registrar = Registrar(Mock(), Settings(), on_change=lambda: woken.append("all"))
+    told = []
+    for message, available in (("pod a", False), ("pod b", False), ("", True), ("pod c", False)):
+        seen = api_service(OURS["metadata"]["name"], "system/adapter", available=available, message=message)
+        registrar._publish(registration(survey([seen], "system", "adapter")), "")
+        assert registrar.registration is not None
+        told.append(registrar.registration.services[OURS["metadata"]["name"]].message)
+    assert told == ["pod a", "pod a", "", "pod c"]
+    assert len(woken) == 3

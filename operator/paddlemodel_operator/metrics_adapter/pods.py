@@ -24,9 +24,12 @@ log = logging.getLogger(__name__)
 SCRAPES_AT_ONCE: Final = 64
 """In one namespace: half of all, so that pods that hang in one do not hold up the others."""
 
+ANSWER_SECONDS: Final = 5.0
+"""For the pods of one question. Kubernetes asks for five models at a time, so a thousand pods that hang would
+hold up everybody's autoscalers; a pod that is late counts as one that tells nothing."""
+
 LISTS_AT_ONCE: Final = 16
 """Requests to the API server under way; the largest thing in memory is what they answer."""
-
 
 _OF_A_LIST: Final = ("items", "metadata", "continue", "resourceVersion", "message", "reason")
 _OF_A_POD: Final = ("namespace", "name", "uid", "labels", "deletionTimestamp", "status", "phase", "podIP")
@@ -70,10 +73,9 @@ class Pods:
             Refused: the pods cannot be listed, or the one that is named is not there or lacks the metric.
         """
         pods = await self._pods(query)
-        readings = await asyncio.gather(*(self._reading(pod) for pod in pods))
         found = [
             Sample(namespace=pod.namespace, pod=pod.name, moment=reading.moment, value=value)
-            for pod, reading in zip(pods, readings, strict=True)
+            for pod, reading in (await self._readings_of(pods)).items()
             if reading.page is not None and (value := reading.page.values.get(query.metric)) is not None
         ]
         if query.pod is not None and not found:
@@ -104,6 +106,17 @@ class Pods:
                 names.POD, labels, namespace, fields=fields, cached=True, trim=trim
             )
         return [pod for item in listing.items if (pod := askable(item)) is not None]
+
+    async def _readings_of(self, pods: list[Pod]) -> dict[Pod, Reading]:
+        """Of those that answer in time, in the order of the list."""
+        tasks = {pod: asyncio.ensure_future(self._reading(pod)) for pod in pods}
+        try:
+            if tasks:
+                await asyncio.wait(tasks.values(), timeout=ANSWER_SECONDS)
+            return {pod: task.result() for pod, task in tasks.items() if task.done()}
+        finally:
+            for task in tasks.values():
+                task.cancel()  # Only the wait: the scrape goes on, and is there for the next question.
 
     async def _reading(self, pod: Pod) -> Reading:
         return await self._readings.get(pod, lambda: self._read(pod))

@@ -62,6 +62,7 @@ class Registrar:
         self._on_change = on_change
         self._now = now
         self._told = ""
+        self._trouble = ""
         self._registration: Registration | None = None
 
     @property
@@ -181,13 +182,16 @@ class Registrar:
         return False
 
     def _publish(self, found: Registration, trouble: str) -> None:
-        before, self._registration = self._registration, found
+        before = self._registration
+        turned = before is None or _essence(before) != _essence(found)
+        if turned or trouble != self._trouble:  # Else the words stay: every model's status has them.
+            self._registration, self._trouble = found, trouble
         level = logging.INFO if found.state == State.OURS and not found.message else logging.WARNING
         if not self._wanted:
             level = logging.INFO
         text = f"{names.CUSTOM_METRICS_GROUP} {WORDS[found.state]}. {found.message}".rstrip()
         self._tell(level, text, about=f"{found.state} {found.owner} {trouble}")
-        if before is None or _essence(before) != _essence(found):
+        if turned:
             self._on_change()
 
     def _tell(self, level: int, text: str, *, about: str, exc_info: bool = False) -> None:
