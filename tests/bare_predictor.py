@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from paddlemodel_server import files
+from paddlemodel_server.model import files
 
 Arrays = dict[str, NDArray[np.generic]]
 

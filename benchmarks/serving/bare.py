@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from paddlemodel_server import files
+from paddlemodel_server.model import files
 
 
 def predictor(folder: Path, onednn: bool) -> Any:  # Paddle has no types

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import NoReturn
 
-from paddlemodel_server import log
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.files import ModelFilesError
+from paddlemodel_server.host import log
+from paddlemodel_server.model.files import ModelFilesError
 
 HELP = """usage: paddlemodel-server COMMAND ...
 
@@ -60,7 +60,7 @@ log and, in a container, its termination message: `kubectl describe pod` shows i
 _COMMANDS = {
     "bench": "paddlemodel_server.commands.bench",
     "export": "paddlemodel_server.commands.export",
-    "fetch": "paddlemodel_server.fetch",
+    "fetch": "paddlemodel_server.fetch.command",
     "inspect": "paddlemodel_server.commands.inspect",
     "predict": "paddlemodel_server.commands.predict",
     "verify": "paddlemodel_server.commands.verify",
@@ -104,10 +104,10 @@ def _serve(rest: Sequence[str]) -> NoReturn:
         _print(SERVE)
     if rest:
         _refuse(f"serve takes no arguments, only PADDLEMODEL_ variables; found {' '.join(rest)}", 2)
-    from paddlemodel_server import signals  # noqa: PLC0415 - only `serve` needs it
+    from paddlemodel_server.host import signals  # noqa: PLC0415 - only `serve` needs it
 
     signals.hold()
-    from paddlemodel_server import supervisor  # noqa: PLC0415 - imports numpy, which starts threads
+    from paddlemodel_server.supervisor import main as supervisor  # noqa: PLC0415 - imports numpy, which starts threads
 
     sys.exit(supervisor.run(dict(os.environ)))
 

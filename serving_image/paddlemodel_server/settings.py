@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from paddlemodel_server import task as tasks
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.tasks import spec as tasks
 
 PREFIX = "PADDLEMODEL_"
 Precision = Literal["FP32", "FP16", "BF16", "INT8"]

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import orjson
-from paddlemodel_server import bfloat16, protocol
-from paddlemodel_server.model import DATATYPES, Model, Tensor
+from paddlemodel_server import protocol
+from paddlemodel_server.model import bfloat16
+from paddlemodel_server.model.signature import DATATYPES, Model, Tensor
 from paddlemodel_server.protocol import Served
-from paddlemodel_server.task import Tensors
+from paddlemodel_server.tasks.spec import Tensors
 
 MODEL = Model(
     format="PIR",

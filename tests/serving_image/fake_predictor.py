@@ -3,9 +3,9 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from paddlemodel_server.engine import Array, Engine
-from paddlemodel_server.model import Model, Tensor
-from paddlemodel_server.warmup import Options, Prepared, prepare
+from paddlemodel_server.engine.interface import Array, Engine
+from paddlemodel_server.engine.warmup import Options, Prepared, prepare
+from paddlemodel_server.model.signature import Model, Tensor
 
 
 class Fake:

@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from paddlemodel_server import board as boards
-from paddlemodel_server.app import create_app
-from paddlemodel_server.runtime import Runtime
-from paddlemodel_server.service import Service
+from paddlemodel_server.http.flask_app import create_app
+from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.pipeline.context import Service
 from paddlemodel_server.settings import Settings
 from werkzeug.serving import make_server
 

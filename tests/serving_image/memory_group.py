@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from paddlemodel_server import cgroup
+from paddlemodel_server.host import cgroup
 
 from tests.serving_image.servers import cannot, eventually
 

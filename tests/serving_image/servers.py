@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from paddlemodel_server.board import Board
+from paddlemodel_server.ipc.scoreboard import Board
 
 READY_SECONDS = 90
 

@@ -11,8 +11,8 @@ from pathlib import Path, PurePosixPath
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from paddlemodel_server.archive import Limits, kind_of, unpack
-from paddlemodel_server.files import ModelFilesError
+from paddlemodel_server.fetch.archive import Limits, kind_of, unpack
+from paddlemodel_server.model.files import ModelFilesError
 
 from tests.serving_image.model_builders import LEGACY_MODEL, tar_of, tree, zip_of
 

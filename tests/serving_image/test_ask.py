@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from paddlemodel_server.ask import UNCOUNTED_BYTES, Ask
+from paddlemodel_server.http.inference_cycle import UNCOUNTED_BYTES, Ask
 
 SERVED = SimpleNamespace(max_request_bytes=1 << 30)
 SERVICE = cast("Any", SimpleNamespace(most_body_bytes=1 << 30, served=SERVED))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from paddlemodel_server.errors import ServingError
-from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Request, Wanted, raw, v2
 
 from tests.serving_image.bodies import DTYPES, IDS, ON, X, body, echo, extremes, served

@@ -10,9 +10,9 @@ from typing import Any, cast
 
 import pytest
 from paddlemodel_server import protocol
-from paddlemodel_server.call import Call
-from paddlemodel_server.journal import Passage
-from paddlemodel_server.service import Service
+from paddlemodel_server.pipeline.context import Service
+from paddlemodel_server.pipeline.inference import Call
+from paddlemodel_server.pipeline.request_log import Passage
 
 from tests.serving_image.bodies import body, echo
 

@@ -5,9 +5,9 @@ from typing import NoReturn
 
 import numpy as np
 import pytest
-from paddlemodel_server import failures
-from paddlemodel_server.capacity import EXHAUSTED, GROW_SECONDS, Guarded
-from paddlemodel_server.engine import Array
+from paddlemodel_server.engine import failures
+from paddlemodel_server.engine.interface import Array
+from paddlemodel_server.engine.oom_guard import EXHAUSTED, GROW_SECONDS, Guarded
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
 
 # As Paddle words it: paddle/fluid/memory/allocation/cuda_allocator.cc.

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from paddlemodel_server.cgroup import (
+from paddlemodel_server.host.cgroup import (
     cpu_limit,
     membership,
     memory_limit,
@@ -109,7 +109,7 @@ def test_the_room_of_version_1_and_of_the_machine(tmp_path: Path, meminfo: Path)
 def test_a_peak_is_told_once() -> None:
     """In a process of its own, since it forgets."""
     program = (
-        "from paddlemodel_server import cgroup; cgroup.peak_bytes(); before = cgroup.resident_bytes();"
+        "from paddlemodel_server.host import cgroup; cgroup.peak_bytes(); before = cgroup.resident_bytes();"
         "taken = b'x' * (90 << 20); del taken;"
         "print(cgroup.peak_bytes() - before, cgroup.peak_bytes() - before)"
     )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from paddlemodel_server import cli
-from paddlemodel_server.commands import v2
+from paddlemodel_server.commands import v2_client
 from paddlemodel_server.errors import StartError
 
 from tests.serving_image.servers import Server
@@ -117,13 +117,13 @@ BEYOND = [("UINT8", 300), ("INT8", -129), ("INT32", 1.5), ("BOOL", 2), ("FP16", 
 @pytest.mark.parametrize(("datatype", "value"), BEYOND)
 def test_values_that_the_datatype_cannot_hold_are_refused(datatype: str, value: float) -> None:
     with pytest.raises(StartError, match=f"x has values that {datatype} cannot hold"):
-        v2.array_of({"name": "x", "datatype": datatype, "shape": [1], "data": [value]})
+        v2_client.array_of({"name": "x", "datatype": datatype, "shape": [1], "data": [value]})
 
 
 def test_what_the_datatype_holds_is_taken() -> None:
     def values(datatype: str, *data: object) -> list[object]:
         tensor = {"name": "x", "datatype": datatype, "shape": [len(data)], "data": list(data)}
-        return list(v2.array_of(tensor).tolist())
+        return list(v2_client.array_of(tensor).tolist())
 
     assert values("UINT8", 0, 255) == [0, 255]
     assert values("BOOL", True, False) == [True, False]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
-from paddlemodel_server.connection import MAX_PIPELINED
+from paddlemodel_server.http.connection import MAX_PIPELINED
 
 from tests.serving_image.servers import Server, eventually, serving, stopped
 

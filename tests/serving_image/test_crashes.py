@@ -3,8 +3,8 @@
 import signal
 
 import pytest
-from paddlemodel_server.crashes import CRASHES, SHORT_LIVES, Death, History, last_word
-from paddlemodel_server.metrics import ENDINGS
+from paddlemodel_server.metrics.catalog import ENDINGS
+from paddlemodel_server.supervisor.restart_policy import CRASHES, SHORT_LIVES, Death, History, last_word
 
 SEGFAULT = Death(exit_code=-signal.SIGSEGV)
 KILLED = Death(exit_code=-signal.SIGKILL)

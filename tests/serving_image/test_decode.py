@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_server import decode
 from paddlemodel_server.errors import BadRequestError, ServingError, StartError, UnsupportedMediaTypeError
-from paddlemodel_server.model import Model, Tensor
-from paddlemodel_server.task import ImageClassification, Resize
+from paddlemodel_server.model.signature import Model, Tensor
+from paddlemodel_server.tasks import decode
+from paddlemodel_server.tasks.spec import ImageClassification, Resize
 from PIL import Image
 
 PLAIN = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}

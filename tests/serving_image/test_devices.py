@@ -1,9 +1,9 @@
 """Which GPUs are the pod's, in CUDA's terms and in NVML's."""
 
 import pytest
-from paddlemodel_server import children
-from paddlemodel_server.devices import PATIENCE, Device, Sharing, assigned, located, time_sliced
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.gpu.devices import PATIENCE, Device, Sharing, assigned, located, time_sliced
+from paddlemodel_server.supervisor import processes
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def test_numbers_in_another_order_than_nvml_has_are_refused() -> None:
     ids=["one each", "two owners share one", "a third begins again", "by UUID"],
 )
 def test_each_owner_sees_one_gpu(gpus: tuple[str, ...], index: int, device: str) -> None:
-    found = children.owner_environment(3, gpus, index)
+    found = processes.owner_environment(3, gpus, index)
     assert (found["CUDA_VISIBLE_DEVICES"], found["OMP_NUM_THREADS"]) == (device, "3")
     assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
 
 
 def test_without_a_gpu_cuda_is_told_nothing() -> None:
-    assert not [name for name in children.owner_environment(3, (), 0) if name.startswith("CUDA")]
+    assert not [name for name in processes.owner_environment(3, (), 0) if name.startswith("CUDA")]
 
 
 PARTS = (Device(index=1, uuid="MIG-1", mig=True), Device(index=1, uuid="MIG-2", mig=True))

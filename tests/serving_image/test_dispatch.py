@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 import uvloop
-from paddlemodel_server import board as boards
-from paddlemodel_server import counters, exchange, slots
-from paddlemodel_server.dispatch import Dispatcher, Outcome
 from paddlemodel_server.errors import DeadlineExceededError, ModelFailedError, OwnerLostError, ServingError
-from paddlemodel_server.runtime import Runtime
+from paddlemodel_server.ipc import counters, slots
+from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.pipeline.dispatcher import Dispatcher, Outcome
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.sizing import Sizes
+from paddlemodel_server.supervisor.sizing import Sizes
+from paddlemodel_server.worker import gather
 
 from tests.serving_image.load import BODY, INFER, asked
 from tests.serving_image.servers import Server
@@ -48,12 +49,12 @@ class Pod:
         self.dispatcher = Dispatcher(Settings(queue_size=1, max_batch_size=1), runtime, self.board, 0)
         self.outcomes: list[Outcome] = []
 
-    async def join(self) -> exchange.Front:
+    async def join(self) -> gather.Front:
         """Let the owner be ready and the front find it."""
         self.board.owner(0).state = boards.READY
         await self.dispatcher.linked(20)
         connection = self.open.enter_context(self.listener.accept()[0])
-        return exchange.Front(connection)
+        return gather.Front(connection)
 
     def submit(self, settled: Callable[[Outcome], None] | None = None, seconds: float = 60) -> None:
         self.dispatcher.submit(ONE, time.monotonic(), seconds, "", settled or self.outcomes.append)

@@ -1,7 +1,7 @@
 """How long a pod on its way out goes on accepting requests."""
 
 import pytest
-from paddlemodel_server.drain import IDLE_SECONDS, SHORT_SECONDS, seconds
+from paddlemodel_server.supervisor.shutdown import IDLE_SECONDS, SHORT_SECONDS, seconds
 
 
 @pytest.mark.parametrize(

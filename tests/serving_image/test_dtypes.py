@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from paddlemodel_server import bfloat16, files, formats
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.formats.program import DATATYPES
+from paddlemodel_server.model import bfloat16, files, formats
+from paddlemodel_server.model.formats.program import DATATYPES
 
 from tests.serving_image.servers import Server, serving
 

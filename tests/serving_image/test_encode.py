@@ -5,10 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paddlemodel_server import bfloat16, encode, protocol
+from paddlemodel_server import protocol
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.model import Model, Tensor
-from paddlemodel_server.task import ImageClassification
+from paddlemodel_server.model import bfloat16
+from paddlemodel_server.model.signature import Model, Tensor
+from paddlemodel_server.tasks import encode
+from paddlemodel_server.tasks.spec import ImageClassification
 
 SCORES = np.array([[0.1, 0.6, 0.3]], np.float32)
 

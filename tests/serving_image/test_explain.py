@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from paddlemodel_server.explain import explain
+from paddlemodel_server.engine.paddle_errors import explain
 
 PROGRAM = """
 import json, sys

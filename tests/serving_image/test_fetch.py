@@ -9,10 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from paddlemodel_server import archive, fetch, files
-from paddlemodel_server.download import Patience
-from paddlemodel_server.fetch import Wish
-from paddlemodel_server.files import ModelFilesError
+from paddlemodel_server.fetch import archive
+from paddlemodel_server.fetch import command as fetch
+from paddlemodel_server.fetch.command import Wish
+from paddlemodel_server.fetch.http import Patience
+from paddlemodel_server.model import files
+from paddlemodel_server.model.files import ModelFilesError
 
 from tests import models
 from tests.serving_image.file_server import Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
@@ -26,7 +28,7 @@ SERVED = {
     "/m.zip": zip_of(MODEL),
     "/other.tar": tar_of({f"x/{n}": c for n, c in PIR_MODEL.items()}),
 }
-MAIN = "import sys; from paddlemodel_server.fetch import main; sys.exit(main(sys.argv[1:]))"
+MAIN = "import sys; from paddlemodel_server.fetch.command import main; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.fixture
@@ -292,8 +294,6 @@ def test_the_log_is_one_json_object_per_line(goal: Path) -> None:
 
 
 def test_the_fetcher_starts_light() -> None:
-    heavy = (
-        "import sys, paddlemodel_server.fetch; print({'paddle', 'flask', 'numpy', 'cv2'} & set(sys.modules))"
-    )
+    heavy = "import sys, paddlemodel_server.fetch.command; print({'paddle', 'flask', 'numpy', 'cv2'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import paddlemodel_server
 import pytest
-from paddlemodel_server import fetch, files
-from paddlemodel_server.archive import Limits
-from paddlemodel_server.download import Patience
+from paddlemodel_server.fetch import command as fetch
+from paddlemodel_server.fetch.archive import Limits
+from paddlemodel_server.fetch.http import Patience
+from paddlemodel_server.model import files
 
 from tests.bare_predictor import predict
 

@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_server import files
-from paddlemodel_server.download import Patience, download
-from paddlemodel_server.files import ModelFilesError
+from paddlemodel_server.fetch.http import Patience, download
+from paddlemodel_server.model import files
+from paddlemodel_server.model.files import ModelFilesError
 
 from tests.serving_image.file_server import FileServer, Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 

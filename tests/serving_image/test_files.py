@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_server import files, termination
-from paddlemodel_server.files import ModelFilesError
+from paddlemodel_server.host import termination
+from paddlemodel_server.model import files
+from paddlemodel_server.model.files import ModelFilesError
 
 from tests import models
 from tests.bare_predictor import predict, textline_tensor

@@ -5,14 +5,15 @@ import signal
 from pathlib import Path
 
 import pytest
-from paddlemodel_server import board as boards
-from paddlemodel_server import children, counters
-from paddlemodel_server.crashes import CRASHES, SHORT_LIVES
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fleet import STUCK_SECONDS, Fleet
-from paddlemodel_server.runtime import Learned, Runtime
+from paddlemodel_server.ipc import counters
+from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc.process_context import Learned, Runtime
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.sizing import Sizes
+from paddlemodel_server.supervisor import processes
+from paddlemodel_server.supervisor.pool import STUCK_SECONDS, Fleet
+from paddlemodel_server.supervisor.restart_policy import CRASHES, SHORT_LIVES
+from paddlemodel_server.supervisor.sizing import Sizes
 
 KILLED = int(signal.SIGKILL)  # as a status of waitpid
 LOAD_SECONDS = Settings().load_timeout_seconds
@@ -30,8 +31,8 @@ class Kept:
             self.pids.append(next(numbers))
             return self.pids[-1]
 
-        monkeypatch.setattr(children, "spawn", spawn)
-        monkeypatch.setattr(children, "send", lambda pid, number: self.sent.append((pid, number)))
+        monkeypatch.setattr(processes, "spawn", spawn)
+        monkeypatch.setattr(processes, "send", lambda pid, number: self.sent.append((pid, number)))
         self.board = boards.Board(boards.create())
         sizes = Sizes(fronts=1, owners=owners, threads=1)
         self.runtime = Runtime(folder=folder, board_fd=0, counters_fd=counters.create(), sizes=sizes)

@@ -14,10 +14,10 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_server import files, formats
 from paddlemodel_server.commands import inspect
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.formats import weights
+from paddlemodel_server.model import files, formats
+from paddlemodel_server.model.formats import weights
 
 from tests.models import trained_model
 from tests.serving_image.model_builders import folder_of, legacy_of, params_of, pir_of
@@ -187,7 +187,7 @@ def test_no_name_of_a_model_reaches_a_message_or_a_terminal_raw(
 def test_reading_formats_loads_neither_paddle_nor_numpy() -> None:
     """`fetch` and `inspect` start light."""
     heavy = (
-        "import sys, paddlemodel_server.formats, paddlemodel_server.commands.inspect as i;"
+        "import sys, paddlemodel_server.model.formats, paddlemodel_server.commands.inspect as i;"
         "print({'paddle', 'flask', 'numpy', 'cv2'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)

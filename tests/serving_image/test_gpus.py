@@ -5,9 +5,9 @@ import time
 from collections.abc import Sequence
 
 import pytest
-from paddlemodel_server.devices import PATIENCE, Device, Reading
-from paddlemodel_server.dials import STALE_SECONDS, Dial, Dials, Sheet, State, create
-from paddlemodel_server.gpus import Gpus, Owners
+from paddlemodel_server.gpu.devices import PATIENCE, Device, Reading
+from paddlemodel_server.gpu.readings import Gpus, Owners
+from paddlemodel_server.ipc.gpu_page import STALE_SECONDS, Dial, Dials, Sheet, State, create
 
 READY = Owners(alive=(0, 1), ready=(0, 1))
 LOADING = Owners(alive=(0,))

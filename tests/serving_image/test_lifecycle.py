@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from paddlemodel_server import signals
+from paddlemodel_server.host import signals
 
 from tests.serving_image import servers
 from tests.serving_image.load import BODY, INFER, Load

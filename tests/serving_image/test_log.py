@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_server.log import JsonFormatter, Limiter, TextFormatter
+from paddlemodel_server.host.log import JsonFormatter, Limiter, TextFormatter
 
 
 def record(message: str, *arguments: object, **extra: object) -> logging.LogRecord:

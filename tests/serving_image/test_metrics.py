@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from paddlemodel_server import board as boards
-from paddlemodel_server import counters, errors, metrics, protocol, scrape
-from paddlemodel_server.model import Model
-from paddlemodel_server.runtime import Runtime
+from paddlemodel_server import errors, protocol
+from paddlemodel_server.ipc import counters
+from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.metrics import catalog, exposition
+from paddlemodel_server.model.signature import Model
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.sizing import Sizes
+from paddlemodel_server.supervisor.sizing import Sizes
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 
@@ -34,32 +36,32 @@ def runtime(tmp_path: Path) -> Iterable[Runtime]:
     os.close(made.counters_fd)
 
 
-def page_of(runtime: Runtime, routes: Sequence[str]) -> scrape.Page:
+def page_of(runtime: Runtime, routes: Sequence[str]) -> exposition.Page:
     board = boards.Board(runtime.board_fd)
     board.owner(0).state = boards.READY
     model = Model(format="PIR", inputs=(), outputs=())
-    return scrape.Page(Settings(name="mixed"), runtime, board, model, routes)
+    return exposition.Page(Settings(name="mixed"), runtime, board, model, routes)
 
 
 @pytest.fixture
-def page(runtime: Runtime) -> scrape.Page:
+def page(runtime: Runtime) -> exposition.Page:
     return page_of(runtime, ROUTES)
 
 
-def samples(page: scrape.Page) -> dict[str, float]:
+def samples(page: exposition.Page) -> dict[str, float]:
     """Every sample of the page, by name and labels as the text has them."""
     lines = page.render()[0].decode().splitlines()
     parts = (line.rpartition(" ") for line in lines if not line.startswith("#"))
     return {name: float(value) for name, _, value in parts}
 
 
-def test_two_processes_of_a_kind_add_up(runtime: Runtime, page: scrape.Page) -> None:
-    fronts = [metrics.Front(runtime.counters_fd, row, ROUTES) for row in (0, 1)]
+def test_two_processes_of_a_kind_add_up(runtime: Runtime, page: exposition.Page) -> None:
+    fronts = [catalog.Front(runtime.counters_fd, row, ROUTES) for row in (0, 1)]
     fronts[0].answered("infer", 200, 0.003)
     fronts[1].answered("infer", 200, 0.3)
     fronts[1].answered("infer", 504, 40)
     fronts[0].decode.observe(0.0003)
-    owners = [metrics.Owner(runtime.counters_fd, index) for index in (0, 1)]
+    owners = [catalog.Owner(runtime.counters_fd, index) for index in (0, 1)]
     owners[0].ran(3, [0.01, 0.02], 0.001, 0.5)
     owners[1].ran(8, [0.0], 0.002, 0.25)
     found = samples(page)
@@ -73,7 +75,7 @@ def test_two_processes_of_a_kind_add_up(runtime: Runtime, page: scrape.Page) -> 
     assert found[f'{name}_count{{route="infer"}}'] == 3
     assert found[f'{name}_sum{{route="infer"}}'] == pytest.approx(40.303)
     assert found["paddle_batch_rows_sum"] == 11
-    assert metrics.waits(counters.Counters(runtime.counters_fd)) == pytest.approx((3, 0.03))
+    assert catalog.waits(counters.Counters(runtime.counters_fd)) == pytest.approx((3, 0.03))
     assert found["paddle_run_duration_seconds_count"] == 2
     stage = "paddle_stage_duration_seconds"
     assert found[f'{stage}_bucket{{le="0.0005",stage="decode"}}'] == 1
@@ -86,10 +88,10 @@ def test_two_processes_of_a_kind_add_up(runtime: Runtime, page: scrape.Page) -> 
 
 
 def test_memory_that_ran_out_and_the_times_of_the_start_have_their_values(
-    runtime: Runtime, page: scrape.Page
+    runtime: Runtime, page: exposition.Page
 ) -> None:
     for index in (0, 1):
-        metrics.Owner(runtime.counters_fd, index).out_of_memory()
+        catalog.Owner(runtime.counters_fd, index).out_of_memory()
     owner = boards.Board(runtime.board_fd).owner(0)
     owner.load_ms, owner.warmup_ms = 1500, 2250
     found = samples(page)
@@ -122,34 +124,34 @@ def test_what_a_killed_process_counted_stays_and_its_successor_goes_on(
     assert samples(page_of(runtime, ["infer"]))['paddle_requests_total{route="infer",status="200"}'] == 3000
 
 
-def test_no_client_can_make_series(runtime: Runtime, page: scrape.Page) -> None:
-    front = metrics.Front(runtime.counters_fd, 0, ROUTES)
+def test_no_client_can_make_series(runtime: Runtime, page: exposition.Page) -> None:
+    front = catalog.Front(runtime.counters_fd, 0, ROUTES)
     for status in range(100, 1000):
         front.answered(f"/made/up/{status}", status, 0.1)
     found = [name for name in samples(page) if name.startswith("paddle_requests_total")]
-    assert len(found) <= len(metrics.STATUSES)
+    assert len(found) <= len(catalog.STATUSES)
     assert all('route="other"' in name for name in found)
     assert (
         samples(page)['paddle_requests_total{route="other",status="other"}']
-        == 900 - len(metrics.STATUSES) + 1
+        == 900 - len(catalog.STATUSES) + 1
     )
 
 
 def test_every_status_that_we_answer_has_its_own_series() -> None:
     ours = [kind for kind in vars(errors).values() if isinstance(kind, type)]
     statuses = {kind.status for kind in ours if issubclass(kind, errors.ServingError)}
-    assert statuses <= set(metrics.STATUSES)
+    assert statuses <= set(catalog.STATUSES)
 
 
 def test_there_is_room_for_many_more_routes() -> None:
-    assert len(ROUTES) + 10 < metrics.MAX_ROUTES
-    assert metrics.OUT_OF_MEMORY_AT < counters.OWNER_CELLS
-    assert metrics.ENDINGS_AT + len(metrics.ENDINGS) <= counters.SUPERVISOR_CELLS
+    assert len(ROUTES) + 10 < catalog.MAX_ROUTES
+    assert catalog.OUT_OF_MEMORY_AT < counters.OWNER_CELLS
+    assert catalog.ENDINGS_AT + len(catalog.ENDINGS) <= counters.SUPERVISOR_CELLS
 
 
 def test_too_many_routes_are_refused(runtime: Runtime) -> None:
     with pytest.raises(ValueError, match="room for"):
-        metrics.Front(runtime.counters_fd, 0, [str(number) for number in range(metrics.MAX_ROUTES)])
+        catalog.Front(runtime.counters_fd, 0, [str(number) for number in range(catalog.MAX_ROUTES)])
 
 
 @pytest.mark.parametrize(
@@ -163,9 +165,9 @@ def test_too_many_routes_are_refused(runtime: Runtime) -> None:
     ],
 )
 def test_the_page_by_prometheus_own_parsers(
-    runtime: Runtime, page: scrape.Page, accept: str, kind: str
+    runtime: Runtime, page: exposition.Page, accept: str, kind: str
 ) -> None:
-    metrics.Front(runtime.counters_fd, 0, ROUTES).answered("infer", 200, 0.01)
+    catalog.Front(runtime.counters_fd, 0, ROUTES).answered("infer", 200, 0.01)
     body, content_type = page.render(accept)
     assert content_type.startswith(kind)
     assert "\n" not in content_type
@@ -201,14 +203,14 @@ def test_the_conventions_notice(text: str, fault: str) -> None:
     assert any(fault in found for found in faults(text))
 
 
-def test_a_scrape_does_not_depend_on_ready_owners(runtime: Runtime, page: scrape.Page) -> None:
+def test_a_scrape_does_not_depend_on_ready_owners(runtime: Runtime, page: exposition.Page) -> None:
     boards.Board(runtime.board_fd).owner(0).clear()
     found = samples(page)
     assert found["paddle_owners_ready"] == 0
     assert "paddle_batch_cap_rows" not in found
 
 
-def test_a_pod_that_loads_tells_autoscalers_nothing(runtime: Runtime, page: scrape.Page) -> None:
+def test_a_pod_that_loads_tells_autoscalers_nothing(runtime: Runtime, page: exposition.Page) -> None:
     board = boards.Board(runtime.board_fd)
     board.busy_ratio, board.queue_seconds = 0.25, 1.5
     gauges = {
@@ -222,12 +224,12 @@ def test_a_pod_that_loads_tells_autoscalers_nothing(runtime: Runtime, page: scra
     assert not samples(page).keys() & gauges.keys()
 
 
-def test_the_memory_that_is_left_is_part_of_the_limit(page: scrape.Page) -> None:
+def test_the_memory_that_is_left_is_part_of_the_limit(page: exposition.Page) -> None:
     found = samples(page)
     assert 10e6 < found["paddle_memory_available_bytes"] < found["paddle_memory_limit_bytes"]
 
 
-def test_memory_of_processes_that_are_gone_is_none(runtime: Runtime, page: scrape.Page) -> None:
+def test_memory_of_processes_that_are_gone_is_none(runtime: Runtime, page: exposition.Page) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
     counters.Counters(runtime.counters_fd).owner(0)[counters.PID] = gone.pid

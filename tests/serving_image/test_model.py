@@ -7,10 +7,10 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_server import files
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.files import ModelFiles
-from paddlemodel_server.model import Model, read
+from paddlemodel_server.model import files
+from paddlemodel_server.model.files import ModelFiles
+from paddlemodel_server.model.signature import Model, read
 
 from tests.models import ModelName, trained_model
 

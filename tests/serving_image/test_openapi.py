@@ -15,14 +15,16 @@ import jsonschema_rs
 import numpy as np
 import pytest
 import schemathesis
-from paddlemodel_server import connection, protocol, warmup
-from paddlemodel_server.app import create_app
-from paddlemodel_server.documents import openapi
+from paddlemodel_server import protocol
+from paddlemodel_server.describe import openapi
+from paddlemodel_server.engine import warmup
 from paddlemodel_server.errors import ServingError
-from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.http import connection
+from paddlemodel_server.http.flask_app import create_app
+from paddlemodel_server.model.signature import Model, Tensor
+from paddlemodel_server.pipeline.context import Service
 from paddlemodel_server.protocol import v1
-from paddlemodel_server.service import Service
-from paddlemodel_server.task import Tensors
+from paddlemodel_server.tasks.spec import Tensors
 
 from tests.serving_image import bodies
 from tests.serving_image.bodies import IDS, ON, X, body, echo, parsed

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paddlemodel_server import engine
+from paddlemodel_server.engine import interface
 
-PREDICT = Path(engine.__file__).with_name("predict.py")
+PREDICT = Path(interface.__file__).with_name("predict.py")
 RECEIVERS = {
     "config": "AnalysisConfig",
     "self._predictor": "PaddleInferPredictor",

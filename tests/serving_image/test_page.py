@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
-from paddlemodel_server import files
+from paddlemodel_server.model import files
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser import NoBrowserError, executable

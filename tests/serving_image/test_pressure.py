@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 
 import pytest
-from paddlemodel_server.pressure import Pressure, Seen
-from paddlemodel_server.window import Window
+from paddlemodel_server.metrics.sliding_mean import Window
+from paddlemodel_server.metrics.utilization import Pressure, Seen
 
 SECOND = 10**9
 

@@ -1,8 +1,17 @@
 """When an owner that has grown is replaced, and in which order."""
 
 import pytest
-from paddlemodel_server.recycle import PAUSE_SECONDS, Limit, Recycler, Retire, Seen, Start, Step, limit
-from paddlemodel_server.sizing import SHARE_OF_MEMORY, Choice
+from paddlemodel_server.supervisor.recycling import (
+    PAUSE_SECONDS,
+    Limit,
+    Recycler,
+    Retire,
+    Seen,
+    Start,
+    Step,
+    limit,
+)
+from paddlemodel_server.supervisor.sizing import SHARE_OF_MEMORY, Choice
 
 MIB = 1 << 20
 BOUNDS = Limit(bytes=500 * MIB, spare=True)

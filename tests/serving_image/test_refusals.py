@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
-from paddlemodel_server import head
+from paddlemodel_server.http import head_checks
 
 from tests.serving_image.load import BODY, INFER, post
 from tests.serving_image.servers import Server, shared_board
@@ -116,7 +116,7 @@ def test_a_declined_upgrade_changes_nothing_else(connection: socket.socket) -> N
     ],
 )
 def test_an_offer_is_taken_out_of_a_head(lines: list[tuple[bytes, bytes]], kept: list[bytes]) -> None:
-    plain = head.declining(b"GET", b"/", "1.0", lines)
+    plain = head_checks.declining(b"GET", b"/", "1.0", lines)
     assert plain == b"\r\n".join([b"GET / HTTP/1.0", *kept, b"", b""])
 
 

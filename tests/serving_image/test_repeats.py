@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import pytest
 from paddlemodel_server import protocol
-from paddlemodel_server.repeats import MOST, MOST_BYTES, Repeats
+from paddlemodel_server.http.head_cache import MOST, MOST_BYTES, Repeats
 
 from tests.serving_image.bodies import echo
 from tests.serving_image.load import BODY, INFER, post

@@ -9,8 +9,9 @@ from typing import Any
 
 import httpx
 import numpy as np
-from paddlemodel_server import exchange, slots
-from paddlemodel_server.batch import Job
+from paddlemodel_server.ipc import slots
+from paddlemodel_server.worker import gather
+from paddlemodel_server.worker.batching import Job
 
 from tests import bare_predictor
 from tests.serving_image.servers import Server, metric, serving, tensor
@@ -81,10 +82,10 @@ def test_an_answer_that_cannot_be_handed_over_is_that_requests_failure() -> None
         fd = slots.create(2, 4096)
         socket.send_fds(theirs, [slots.HELLO.pack(2, 4096)], [fd])
         os.close(fd)
-        front = exchange.Front(ours)
+        front = gather.Front(ours)
         layout = front.slots.write(0, [np.zeros((1, 3), np.float32)])
         for output in (np.zeros(1, "datetime64[s]"), np.ones((1, 3), np.float32)):
-            exchange.deliver([Job((front, layout), [0], 0, 1, 0.0, 1)], [output], (0, 0), split=True)
+            gather.deliver([Job((front, layout), [0], 0, 1, 0.0, 1)], [output], (0, 0), split=True)
         front.flush()
         statuses = [status for _, status, _ in slots.REPLY.iter_unpack(theirs.recv(4096))]
         assert statuses == [slots.FAILED, slots.ANSWERED]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paddlemodel_server import samples
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.model.signature import Model, Tensor
+from paddlemodel_server.worker import warmup_requests
 
 MODEL = Model(
     format="PIR",
@@ -30,7 +30,7 @@ def test_json_and_npz_are_read_in_the_models_order(tmp_path: Path) -> None:
     ]
     (tmp_path / "warmup.json").write_text(json.dumps({"inputs": tensors}))
     (tmp_path / "labels.json").write_text("[]")
-    found = samples.read(tmp_path, MODEL)
+    found = warmup_requests.read(tmp_path, MODEL)
     assert len(found) == 2
     for x, ids in found:
         assert (x.tolist(), x.dtype, ids.tolist(), ids.dtype) == (
@@ -42,7 +42,7 @@ def test_json_and_npz_are_read_in_the_models_order(tmp_path: Path) -> None:
 
 
 def test_no_sample_is_no_fault(tmp_path: Path) -> None:
-    assert samples.read(tmp_path, MODEL) == ()
+    assert warmup_requests.read(tmp_path, MODEL) == ()
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_a_sample_that_does_not_fit_is_one_sentence(
 ) -> None:
     np.savez(tmp_path / "warmup.npz", **arrays)  # type: ignore[arg-type]  # numpy's stub forgets that these are arrays
     with pytest.raises(StartError, match=sentence) as refusal:
-        samples.read(tmp_path, MODEL)
+        warmup_requests.read(tmp_path, MODEL)
     assert refusal.value.reason == "BadSample"
 
 
@@ -67,7 +67,7 @@ def test_a_sample_that_does_not_fit_is_one_sentence(
 def test_a_damaged_sample_is_one_sentence(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"{")
     with pytest.raises(StartError, match=f"^{name} is no request for this model; correct or remove it."):
-        samples.read(tmp_path, MODEL)
+        warmup_requests.read(tmp_path, MODEL)
 
 
 def test_an_archive_with_any_byte_damaged_is_one_sentence_or_a_sample(tmp_path: Path) -> None:
@@ -77,10 +77,10 @@ def test_an_archive_with_any_byte_damaged_is_one_sentence_or_a_sample(tmp_path: 
     for at in range(len(sound)):
         path.write_bytes(sound[:at] + bytes([sound[at] ^ 0x55]) + sound[at + 1 :])
         with contextlib.suppress(StartError):
-            assert len(samples.read(tmp_path, MODEL)) == 1
+            assert len(warmup_requests.read(tmp_path, MODEL)) == 1
 
 
 def test_a_sample_that_cannot_be_read_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "warmup.json").mkdir()
     with pytest.raises(StartError, match=r"It cannot be read \(Is a directory\)."):
-        samples.read(tmp_path, MODEL)
+        warmup_requests.read(tmp_path, MODEL)

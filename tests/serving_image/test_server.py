@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_server.board import MAX_FRONTS, MAX_OWNERS, READY
+from paddlemodel_server.ipc.scoreboard import MAX_FRONTS, MAX_OWNERS, READY
 
 from tests.serving_image import load
 from tests.serving_image.servers import Server, eventually, shared_board, stopped, tensor, whole

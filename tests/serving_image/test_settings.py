@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.task import ImageClassification, Tensors
+from paddlemodel_server.tasks.spec import ImageClassification, Tensors
 
 
 def test_without_variables_everything_has_its_default() -> None:

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_server import slots
-from paddlemodel_server.slots import Slots
+from paddlemodel_server.ipc import slots
+from paddlemodel_server.ipc.slots import Slots
 
 SIZE = 64 * 1024
 

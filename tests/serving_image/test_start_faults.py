@@ -18,10 +18,10 @@ from tests.serving_image.servers import free_port
 
 # As in a pod, but for the place of the termination message, which Kubernetes mounts at /dev/termination-log.
 SERVE = (
-    "import os, sys; from pathlib import Path; from paddlemodel_server import termination;"
+    "import os, sys; from pathlib import Path; from paddlemodel_server.host import termination;"
     "termination.write.__defaults__ = (Path(sys.argv[1]),);"
-    "from paddlemodel_server import signals; signals.hold();"
-    "from paddlemodel_server import supervisor; sys.exit(supervisor.run(dict(os.environ)))"
+    "from paddlemodel_server.host import signals; signals.hold();"
+    "from paddlemodel_server.supervisor import main as supervisor; sys.exit(supervisor.run(dict(os.environ)))"
 )
 
 Change = Callable[[Path, Callable[[str, str], Path]], None]
@@ -144,8 +144,8 @@ def test_an_error_that_nobody_has_foreseen_has_a_last_word_too(tmp_path: Path) -
     last_word = tmp_path / "termination-log"
     last_word.touch()
     program = SERVE.replace(
-        "from paddlemodel_server import supervisor;",
-        "from paddlemodel_server import service, supervisor; service.describe = open;",
+        "from paddlemodel_server.supervisor import main as supervisor;",
+        "from paddlemodel_server.pipeline import context; from paddlemodel_server.supervisor import main as supervisor; context.describe = open;",
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", program, str(last_word)]

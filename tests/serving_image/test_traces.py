@@ -10,8 +10,8 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from paddlemodel_server import trace
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.metrics import tracing
 
 from tests.serving_image.collector import SERVER, Collector, collecting
 from tests.serving_image.servers import Server, eventually, free_port, serving, tensor
@@ -45,7 +45,7 @@ TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
     ],
 )
 def test_when_traces_are_wanted(environ: dict[str, str], wanted: bool) -> None:
-    assert trace.wanted(environ) is wanted
+    assert tracing.wanted(environ) is wanted
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def test_when_traces_are_wanted(environ: dict[str, str], wanted: bool) -> None:
 def test_what_is_not_supported_is_refused_by_name(variable: str, value: str) -> None:
     ratio = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}
     with pytest.raises(StartError, match=f"{variable} is '{value}'"):
-        trace.wanted(UP | ratio | {variable: value})
+        tracing.wanted(UP | ratio | {variable: value})
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_what_is_not_supported_is_refused_by_name(variable: str, value: str) -> 
 )
 def test_a_queue_smaller_than_its_batch_is_refused(environ: dict[str, str]) -> None:
     with pytest.raises(StartError, match=r"OTEL_BSP_MAX_QUEUE_SIZE is .* OTEL_BSP_MAX_EXPORT_BATCH_SIZE"):
-        trace.wanted(UP | environ)
+        tracing.wanted(UP | environ)
 
 
 def test_a_server_refuses_it_at_the_start(exported: Callable[[str, str], Path], tmp_path: Path) -> None:
@@ -204,6 +204,6 @@ def test_a_collector_that_is_down_costs_no_request_and_one_line(
 def test_without_an_endpoint_nothing_is_imported(server: Server) -> None:
     for process in server.processes("front"):
         assert not [part.path for part in process.memory_maps() if "opentelemetry" in part.path]
-    code = "import sys, paddlemodel_server.lane; print([n for n in sys.modules if 'opentelemetry' in n])"
+    code = "import sys, paddlemodel_server.http.asgi_app; print([n for n in sys.modules if 'opentelemetry' in n])"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "[]\n"

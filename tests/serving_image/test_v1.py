@@ -6,7 +6,7 @@ import numpy as np
 import orjson
 import pytest
 from paddlemodel_server.errors import ServingError
-from paddlemodel_server.model import Model, Tensor
+from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Request, v1
 
 from tests.serving_image.bodies import DTYPES, echo, extremes, served

@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from paddlemodel_server import bfloat16
-from paddlemodel_server.engine import Array, Engine
+from paddlemodel_server.engine.autotune import Memory
+from paddlemodel_server.engine.failures import said
+from paddlemodel_server.engine.interface import Array, Engine
+from paddlemodel_server.engine.warmup import Known, prepare, sums_to_one
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.failures import said
-from paddlemodel_server.model import Model, Tensor
-from paddlemodel_server.probe import Memory
-from paddlemodel_server.warmup import Known, prepare, sums_to_one
+from paddlemodel_server.model import bfloat16
+from paddlemodel_server.model.signature import Model, Tensor
 
 from tests.serving_image.fake_predictor import Clock, Fake, asked, fails, model, run
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from paddlemodel_server.engine import Array, Engine
+from paddlemodel_server.engine.autotune import difference
+from paddlemodel_server.engine.interface import Array, Engine
+from paddlemodel_server.engine.warmup import Known, Prepared, prepare
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.probe import difference
-from paddlemodel_server.warmup import Known, Prepared, prepare
 
 from tests.serving_image.fake_predictor import Clock, Fake, asked, fails, model, run
 

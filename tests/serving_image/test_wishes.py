@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paddlemodel_server.engine import Engine
+from paddlemodel_server.engine.interface import Engine
+from paddlemodel_server.engine.validate import cache_key, wanted
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.formats.program import Program
+from paddlemodel_server.model.formats.program import Program
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.wishes import cache_key, wanted
 
 AVX512 = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
 

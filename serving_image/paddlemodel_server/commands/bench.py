@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from paddlemodel_server.commands import console, load, samples, v2
+from paddlemodel_server.commands import console, inputs, load, v2_client
 from paddlemodel_server.commands.client import Client, address
 from paddlemodel_server.commands.load import Plan, Result, Shot
 from paddlemodel_server.commands.predict import add_made_up
@@ -145,8 +145,8 @@ def _shots(arguments: argparse.Namespace) -> dict[str, Shot]:
                 f"{url} does not say what its model takes; give the request with --body FILE, and the whole "
                 "URL that it is posted to.",
             )
-        arrays = samples.made_up(one.inputs, dict(arguments.shape), rows=arguments.rows or 1)
-        body = v2.request(one.inputs, arrays, binary=binary)
+        arrays = inputs.made_up(one.inputs, dict(arguments.shape), rows=arguments.rows or 1)
+        body = v2_client.request(one.inputs, arrays, binary=binary)
         goal = f"{clients[url].base}/v2/models/{quote(one.name)}/infer"
         shots[url] = Shot.at(goal, body.content, dict(body.headers))
     arguments.form = "binary tensors" if binary else "JSON tensors"
@@ -158,7 +158,7 @@ def _raw_shots(arguments: argparse.Namespace) -> dict[str, Shot]:
         content = arguments.body.read_bytes()
     except OSError as error:
         raise StartError("UnreadableInput", f"{arguments.body} cannot be read ({error.strerror}).") from error
-    kinds = samples.PICTURES | {".json": "application/json", ".npy": "application/x-npy"}
+    kinds = inputs.PICTURES | {".json": "application/json", ".npy": "application/x-npy"}
     kind = arguments.content_type or kinds.get(arguments.body.suffix.lower(), "application/octet-stream")
     arguments.form = kind
     return {

@@ -8,7 +8,7 @@ import orjson
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from paddlemodel_server.commands import v2
+from paddlemodel_server.commands import v2_client
 from paddlemodel_server.errors import StartError
 
 TIMEOUT_SECONDS = 60.0
@@ -48,16 +48,16 @@ class Client:
         self._named = name.strip("/").removesuffix("/infer")
         self._pool = urllib3.PoolManager(timeout=timeout, retries=False)
 
-    def metadata(self) -> v2.Metadata:
+    def metadata(self) -> v2_client.Metadata:
         """What the model takes and gives."""
         server = self._json("GET", "/v2")
-        return v2.metadata(server, self._json("GET", _MODELS + quote(self._name())))
+        return v2_client.metadata(server, self._json("GET", _MODELS + quote(self._name())))
 
-    def infer(self, known: v2.Metadata, arrays: Mapping[str, v2.Array]) -> v2.Arrays:
+    def infer(self, known: v2_client.Metadata, arrays: Mapping[str, v2_client.Array]) -> v2_client.Arrays:
         """Run the model once."""
-        body = v2.request(known.inputs or v2.described(arrays), arrays, binary=known.binary)
+        body = v2_client.request(known.inputs or v2_client.described(arrays), arrays, binary=known.binary)
         answer = self.send(f"{_MODELS}{quote(known.name)}/infer", body.content, body.headers)
-        return v2.answer(answer.headers, answer.data)
+        return v2_client.answer(answer.headers, answer.data)
 
     def send(self, path: str, content: bytes, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
         """POST; anything but 200 is a fault that quotes the server's own sentence."""

@@ -11,7 +11,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from paddlemodel_server import log
+from paddlemodel_server.host import log
 
 _PIPE_WIDTH = 200  # a table in a file or pipe must not be folded to a terminal that is not there
 

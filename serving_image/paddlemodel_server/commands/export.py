@@ -16,12 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from paddlemodel_server import files, formats
-from paddlemodel_server.commands import console, recording, samples, served, v2
+from paddlemodel_server.commands import console, recording, served, v2_client
+from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.recording import Exchange
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.formats.program import DATATYPES, Tensor
+from paddlemodel_server.model import files, formats
+from paddlemodel_server.model.formats.program import DATATYPES, Tensor
 
 ROWS = (1, 3)
 FLOAT_TOLERANCE, INT8_TOLERANCE = 1e-3, 0.1  # of the largest value that the layer answers
@@ -131,7 +132,7 @@ def _export(arguments: argparse.Namespace, scratch: Path) -> list[Compared]:
     return [_compare(kind, scratch, asked, arguments.tolerance) for kind in kinds]
 
 
-def _ask(inputs: Sequence[Tensor], shapes: samples.Shapes, scratch: Path) -> list[v2.Arrays]:
+def _ask(inputs: Sequence[Tensor], shapes: samples.Shapes, scratch: Path) -> list[v2_client.Arrays]:
     """Inputs of each number of rows that the model will take; also for the child, as files."""
     batched = all(tensor.shape[:1] == (-1,) for tensor in inputs)
     asked = [
@@ -149,7 +150,7 @@ def _run(job: Mapping[str, Any], scratch: Path, *, pir: bool) -> None:
     answer, described = scratch / "answer", scratch / "job.json"
     described.write_text(json.dumps(dict(job) | {"answer": str(answer)}))
     child = subprocess.run(
-        [sys.executable, "-m", "paddlemodel_server.commands.exporting", str(described)],
+        [sys.executable, "-m", "paddlemodel_server.commands.export_child", str(described)],
         env=os.environ | {"FLAGS_enable_pir_api": "1" if pir else "0", "GLOG_minloglevel": "2"},
         capture_output=True,  # Paddle prints progress and advice
         check=False,
@@ -161,7 +162,9 @@ def _run(job: Mapping[str, Any], scratch: Path, *, pir: bool) -> None:
         raise StartError("ExportFailed", f"The export ended with code {child.returncode}: {last[0][:300]}.")
 
 
-def _compare(kind: str, scratch: Path, asked: Sequence[v2.Arrays], tolerance: float | None) -> Compared:
+def _compare(
+    kind: str, scratch: Path, asked: Sequence[v2_client.Arrays], tolerance: float | None
+) -> Compared:
     """Serve what was saved, and compare its answers with the layer's."""
     folder = scratch / kind
     (folder / "inference.pdiparams.info").unlink(missing_ok=True)  # for training; nothing here reads it
@@ -189,7 +192,7 @@ def _compare(kind: str, scratch: Path, asked: Sequence[v2.Arrays], tolerance: fl
     return Compared(kind=kind, folder=folder, largest=largest, exchanges=exchanges, bytes=size)
 
 
-def _apart(name: str, live: v2.Array, found: v2.Array) -> float:
+def _apart(name: str, live: v2_client.Array, found: v2_client.Array) -> float:
     """The largest difference as a part of the largest value; infinite where shapes or dtypes differ."""
     if live.dtype != found.dtype or live.shape != found.shape:
         raise StartError(
@@ -207,7 +210,7 @@ def _apart(name: str, live: v2.Array, found: v2.Array) -> float:
 def _publish(compared: Sequence[Compared], arguments: argparse.Namespace) -> None:
     if arguments.record:  # first: what fails publishes nothing
         program = formats.read(files.locate(compared[0].folder))
-        known = v2.Metadata(name="model", inputs=program.inputs, outputs=program.outputs, binary=False)
+        known = v2_client.Metadata(name="model", inputs=program.inputs, outputs=program.outputs, binary=False)
         recording.write(arguments.record, known, compared[0].exchanges)
     arguments.output.mkdir(parents=True, exist_ok=True)
     for one in compared:

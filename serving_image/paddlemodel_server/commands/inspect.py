@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from paddlemodel_server import fetch, files, formats, log
 from paddlemodel_server.commands import console
-from paddlemodel_server.files import ModelFiles, ModelFilesError
-from paddlemodel_server.formats import weights
-from paddlemodel_server.formats.program import Program, Tensor
+from paddlemodel_server.fetch import command
+from paddlemodel_server.host import log
+from paddlemodel_server.model import files, formats
+from paddlemodel_server.model.files import ModelFiles, ModelFilesError
+from paddlemodel_server.model.formats import weights
+from paddlemodel_server.model.formats.program import Program, Tensor
 
 DESCRIPTION = """Say what a model is: format, the Paddle that wrote it, inputs, outputs, parameters,
 operators, sizes and digest. Nothing is run and Paddle is not loaded: it takes a second, on any laptop.
@@ -78,7 +80,7 @@ def look(name: str, scratch: Path) -> Finding:
         return _read(found, files.digest(path.parent))
     is_uri = name.lower().startswith(("http:", "https:", "file:"))
     uri = name if is_uri else path.absolute().as_uri()
-    fetched = fetch.fetch(fetch.Wish(uri=uri, into=scratch / "model"))
+    fetched = command.fetch(command.Wish(uri=uri, into=scratch / "model"))
     return _read(files.locate(scratch / "model"), fetched.digest)
 
 

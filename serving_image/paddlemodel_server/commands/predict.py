@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from paddlemodel_server.commands import console, samples, v2
+from paddlemodel_server.commands import console, v2_client
+from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
@@ -101,15 +102,19 @@ def _tensors(client: Client, arguments: argparse.Namespace) -> int:
     if arguments.save:
         np.savez(arguments.save, allow_pickle=False, **outputs)
     if arguments.json:
-        datatypes = {tensor.name: tensor.datatype for tensor in (*v2.described(outputs), *known.outputs)}
-        tensors = [v2.tensor(name, datatypes[name], array) for name, array in outputs.items()]
+        datatypes = {
+            tensor.name: tensor.datatype for tensor in (*v2_client.described(outputs), *known.outputs)
+        }
+        tensors = [v2_client.tensor(name, datatypes[name], array) for name, array in outputs.items()]
         console.print_json({"model_name": known.name, "outputs": tensors}, compact=True)
     else:
         _show(arrays, outputs, seconds)
     return 0
 
 
-def _show(inputs: Mapping[str, v2.Array], outputs: Mapping[str, v2.Array], seconds: float) -> None:
+def _show(
+    inputs: Mapping[str, v2_client.Array], outputs: Mapping[str, v2_client.Array], seconds: float
+) -> None:
     columns = ("", "name", "dtype", "shape", "least", "mean", "most", "values")
     rows = [("input", *_row(name, array)) for name, array in inputs.items()]
     rows += [("output", *_row(name, array)) for name, array in outputs.items()]
@@ -118,7 +123,7 @@ def _show(inputs: Mapping[str, v2.Array], outputs: Mapping[str, v2.Array], secon
     out.print(f"answered in {seconds * 1e3:.1f} ms")
 
 
-def _row(name: str, array: v2.Array) -> tuple[object, ...]:
+def _row(name: str, array: v2_client.Array) -> tuple[object, ...]:
     first = " ".join(f"{value:.6g}" for value in array.reshape(-1)[:4].tolist()) + (
         " …" if array.size > 4 else ""
     )

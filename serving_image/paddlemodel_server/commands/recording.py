@@ -17,17 +17,17 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server.commands import v2
+from paddlemodel_server.commands import v2_client
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.formats.program import Tensor
+from paddlemodel_server.model.formats.program import Tensor
 
 
 @dataclass(frozen=True, kw_only=True)
 class Exchange:
     """One request and its answer, by the tensors' names."""
 
-    inputs: v2.Arrays
-    outputs: v2.Arrays
+    inputs: v2_client.Arrays
+    outputs: v2_client.Arrays
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class Difference:
         return not self.fault
 
 
-def write(path: Path, known: v2.Metadata, exchanges: Iterable[Exchange]) -> int:
+def write(path: Path, known: v2_client.Metadata, exchanges: Iterable[Exchange]) -> int:
     """Write a recording; returns the number of its requests."""
     count = 0
     with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as file:
@@ -77,9 +77,9 @@ def write(path: Path, known: v2.Metadata, exchanges: Iterable[Exchange]) -> int:
     return count
 
 
-def _tensors(described: Sequence[Tensor], arrays: Mapping[str, v2.Array]) -> list[dict[str, Any]]:
-    datatypes = {tensor.name: tensor.datatype for tensor in (*v2.described(arrays), *described)}
-    return [v2.tensor(name, datatypes[name], array) for name, array in arrays.items()]
+def _tensors(described: Sequence[Tensor], arrays: Mapping[str, v2_client.Array]) -> list[dict[str, Any]]:
+    datatypes = {tensor.name: tensor.datatype for tensor in (*v2_client.described(arrays), *described)}
+    return [v2_client.tensor(name, datatypes[name], array) for name, array in arrays.items()]
 
 
 def read(path: Path) -> Iterator[Exchange]:
@@ -108,12 +108,12 @@ def read(path: Path) -> Iterator[Exchange]:
 def _exchange(line: Mapping[str, Any]) -> Exchange:
     request, response = line["request"]["inputs"], line["response"]["outputs"]
     return Exchange(
-        inputs={tensor["name"]: v2.array_of(tensor) for tensor in request},
-        outputs={tensor["name"]: v2.array_of(tensor) for tensor in response},
+        inputs={tensor["name"]: v2_client.array_of(tensor) for tensor in request},
+        outputs={tensor["name"]: v2_client.array_of(tensor) for tensor in response},
     )
 
 
-def compare(expected: v2.Arrays, found: v2.Arrays, tolerances: Tolerances) -> list[Difference]:
+def compare(expected: v2_client.Arrays, found: v2_client.Arrays, tolerances: Tolerances) -> list[Difference]:
     """Compare an answer with the recorded one, output by output.
 
     Who exports a model does not choose its outputs' names: if they are others now, but as many, order counts.
@@ -138,7 +138,9 @@ def compare(expected: v2.Arrays, found: v2.Arrays, tolerances: Tolerances) -> li
     return differences + [Difference(output=name, fault="it is not in the recording") for name in more]
 
 
-def _compare(name: str, expected: v2.Array, found: v2.Array, tolerance: Tolerance) -> Difference:
+def _compare(
+    name: str, expected: v2_client.Array, found: v2_client.Array, tolerance: Tolerance
+) -> Difference:
     if expected.shape != found.shape:
         fault = f"its shape is {list(found.shape)}, recorded was {list(expected.shape)}"
         return Difference(output=name, fault=fault)

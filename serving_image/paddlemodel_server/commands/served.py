@@ -18,15 +18,15 @@ import orjson
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from paddlemodel_server import files
 from paddlemodel_server.commands.client import Client, is_url
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.model import files
 
 READY_SECONDS = 300.0
 # Runs `serve` in a process that the kernel ends when the command ends, however it ends.
 _ATTACHED = """
 import os, sys
-from paddlemodel_server.runtime import die_with_parent
+from paddlemodel_server.ipc.process_context import die_with_parent
 die_with_parent(int(sys.argv[1]))
 from paddlemodel_server import signals
 signals.hold()

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from paddlemodel_server.commands import console, recording, samples, v2
+from paddlemodel_server.commands import console, recording, v2_client
+from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.predict import add_made_up
 from paddlemodel_server.commands.recording import Difference, Exchange, Tolerance, Tolerances
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.formats.program import Tensor
+from paddlemodel_server.model.formats.program import Tensor
 
 RTOL, ATOL = 1e-3, 1e-4
 
@@ -69,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
 
 def differences(
     client: Client,
-    known: v2.Metadata,
+    known: v2_client.Metadata,
     exchanges: Iterator[Exchange],
     tolerances: Tolerances,
 ) -> Iterator[tuple[int, Difference]]:
@@ -82,7 +83,7 @@ def differences(
             yield number, difference
 
 
-def _check_inputs(wanted: Sequence[Tensor], recorded: v2.Arrays, number: int) -> None:
+def _check_inputs(wanted: Sequence[Tensor], recorded: v2_client.Arrays, number: int) -> None:
     """Is it a request of this model? Other bits than the model's would mean other numbers."""
     names = [tensor.name for tensor in wanted]
     if set(recorded) != set(names):
@@ -92,7 +93,7 @@ def _check_inputs(wanted: Sequence[Tensor], recorded: v2.Arrays, number: int) ->
             f"{', '.join(sorted(names))}; the recording is of another model.",
         )
     for tensor in wanted:
-        if v2.NUMPY.get(tensor.datatype) != recorded[tensor.name].dtype:
+        if v2_client.NUMPY.get(tensor.datatype) != recorded[tensor.name].dtype:
             raise StartError(
                 "WrongRecording",
                 f"Request {number} has {tensor.name} of {recorded[tensor.name].dtype}, the model wants "
@@ -151,9 +152,11 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
     console.console().print(console.table(columns, cells, right=columns[1:5]))
 
 
-def _asked(client: Client, known: v2.Metadata, arguments: argparse.Namespace) -> Iterator[Exchange]:
+def _asked(client: Client, known: v2_client.Metadata, arguments: argparse.Namespace) -> Iterator[Exchange]:
     if arguments.inputs:
-        sources: Iterator[v2.Arrays] = (samples.from_files(known.inputs, [n]) for n in arguments.inputs)
+        sources: Iterator[v2_client.Arrays] = (
+            samples.from_files(known.inputs, [n]) for n in arguments.inputs
+        )
     else:
         sources = (
             samples.made_up(known.inputs, dict(arguments.shape), rows=arguments.rows or 1, seed=seed)

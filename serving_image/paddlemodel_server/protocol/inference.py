@@ -10,7 +10,6 @@ from urllib.parse import quote
 
 import numpy as np
 
-from paddlemodel_server import decode, encode
 from paddlemodel_server.errors import (
     BadRequestError,
     InputRefusedError,
@@ -31,7 +30,8 @@ from paddlemodel_server.protocol.request import (
     Served,
 )
 from paddlemodel_server.protocol.routes import INFER, PREDICT, V1
-from paddlemodel_server.task import ImageClassification
+from paddlemodel_server.tasks import decode, encode
+from paddlemodel_server.tasks.spec import ImageClassification
 
 INLINE_BYTES = 32 * 1024  # a JSON body up to this size is parsed in well under a millisecond
 

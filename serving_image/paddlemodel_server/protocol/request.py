@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server.decode import ImagePlan
-from paddlemodel_server.model import Model, Tensor
-from paddlemodel_server.task import Task
+from paddlemodel_server.model.signature import Model, Tensor
+from paddlemodel_server.tasks.decode import ImagePlan
+from paddlemodel_server.tasks.spec import Task
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Headers = Mapping[str, str]  # names in lower case

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server import bfloat16
 from paddlemodel_server.errors import BadRequestError
+from paddlemodel_server.model import bfloat16
 from paddlemodel_server.protocol.request import Array, Expected
 from paddlemodel_server.protocol.text import shown
 

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from paddlemodel_server.errors import BadRequestError
-from paddlemodel_server.model import DATATYPES, Model, Tensor
+from paddlemodel_server.model.signature import DATATYPES, Model, Tensor
 from paddlemodel_server.protocol import tensors, text
 from paddlemodel_server.protocol.request import Array, Expected, Request, Served, Wanted
 from paddlemodel_server.protocol.routes import VERSION

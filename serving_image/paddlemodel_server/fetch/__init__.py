@@ -1,0 +1,1 @@
+"""The init container: brings the model's files, verified and unpacked, whole or not at all."""

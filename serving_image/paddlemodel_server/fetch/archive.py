@@ -1,0 +1,249 @@
+"""Unpacks a model's archive without trusting a byte of it; called by the fetcher.
+
+The kind is read from the content, never from the name. Only plain files and folders come out, with our own
+permissions, and both the number of members and the bytes they expand to are bounded while they are read.
+"""
+
+import bz2
+import gzip
+import io
+import os
+import stat
+import tarfile
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO, Literal, Protocol, Self
+
+from paddlemodel_server.model.files import LFS_POINTER, ModelFilesError, printable
+
+Kind = Literal["tar", "tar.gz", "tar.bz2", "zip"]
+
+_CHUNK = 1 << 20
+_HEADER_LIMIT = 1 << 20  # bytes of one extended tar header, which tarfile holds in memory
+_REPACK = "pack it again as .tar, .tar.gz, .tar.bz2 or .zip"
+_OTHER_KINDS = {
+    b"\x28\xb5\x2f\xfd": "a zstd",
+    b"\xfd7zXZ\x00": "an xz",
+    b"7z\xbc\xaf\x27\x1c": "a 7z",
+    b"Rar!": "a rar",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """What an archive may cost before it is given up."""
+
+    max_bytes: int = 20 << 30
+    max_members: int = 10_000
+    max_ratio: int = 100
+    ratio_from: int = 64 << 20  # small archives of zeros are no danger
+
+
+class _Budget:
+    """Counts expanded bytes and stops at the limits."""
+
+    def __init__(self, limits: Limits, packed: int) -> None:
+        self._limits = limits
+        self._packed = packed
+        self._spent = 0
+
+    def spend(self, count: int) -> None:
+        self._spent += count
+        if self._spent > self._limits.max_bytes:
+            raise ModelFilesError(
+                "TooLarge",
+                f"The archive unpacks to more than {self._limits.max_bytes} bytes; pack only the model.",
+            )
+        if self._spent > max(self._limits.ratio_from, self._limits.max_ratio * self._packed):
+            raise _unsafe(f"expands to more than {self._limits.max_ratio} times its size")
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+class _Metered(io.RawIOBase):
+    """A reader whose every byte is charged to the budget."""
+
+    def __init__(self, source: _Readable, budget: _Budget) -> None:
+        self._source = source
+        self._budget = budget
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._source.read(size)
+        self._budget.spend(len(data))
+        return data
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Entry:
+    name: str
+    is_folder: bool
+    content: _Readable
+
+
+class _Header(tarfile.TarInfo):
+    """A tar header whose extensions (long names, pax records) cannot fill the memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        header = super().frombuf(buf, encoding, errors)
+        extensions = {tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE}
+        extensions |= {tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK}
+        if header.type in extensions and header.size > _HEADER_LIMIT:
+            raise _unsafe("has a member with an endless name")
+        return header
+
+
+def unpack(archive: Path, into: Path, limits: Limits | None = None) -> None:
+    """Unpack `archive` into the new folder `into`, or raise and leave `into` half full."""
+    limits = limits or Limits()
+    kind = kind_of(archive)
+    budget = _Budget(limits, archive.stat().st_size)
+    into.mkdir()
+    with _faults_named(kind):
+        entries = _zip_entries(archive, budget) if kind == "zip" else _tar_entries(archive, kind, budget)
+        for number, entry in enumerate(entries):
+            if number >= limits.max_members:
+                raise _unsafe(f"has more than {limits.max_members} members")
+            _write(entry, _target(into, entry.name))
+
+
+def kind_of(archive: Path) -> Kind:
+    """Tell what an archive is by its content."""
+    with archive.open("rb") as file:
+        head = file.read(tarfile.BLOCKSIZE)
+    if head[:4] in {b"PK\x03\x04", b"PK\x05\x06"}:
+        return "zip"
+    if head[:2] == b"\x1f\x8b":
+        return "tar.gz"
+    if head[:3] == b"BZh":
+        return "tar.bz2"
+    if len(head) == tarfile.BLOCKSIZE and _is_tar_header(head):
+        return "tar"
+    raise ModelFilesError("NotAnArchive", f"The model's archive {_looks_like(head)}.")
+
+
+def _is_tar_header(head: bytes) -> bool:
+    if not any(head):
+        return True  # the end mark alone: a tar without members
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def _looks_like(head: bytes) -> str:
+    if not head:
+        return "is empty; upload it again"
+    if head.lstrip()[:1] == b"<":
+        return (
+            "is a web page or XML document, not an archive; open the URI in a browser to see what it answers"
+        )
+    if head.startswith(LFS_POINTER):
+        return "is only a Git LFS pointer; use the URI of the file itself"
+    for magic, kind in _OTHER_KINDS.items():
+        if head.startswith(magic):
+            return f"is {kind} archive, which is not supported; {_REPACK}"
+    return f"is none that is known; {_REPACK}"
+
+
+def _tar_entries(archive: Path, kind: Kind, budget: _Budget) -> Iterator[_Entry]:
+    with _expanded(archive, kind) as expanded:
+        metered = _Metered(expanded, budget)
+        with tarfile.open(fileobj=metered, mode="r|", tarinfo=_Header) as tar:
+            for member in tar:
+                yield _tar_entry(tar, member)
+        while metered.read(_CHUNK):
+            pass  # to the end: only there gzip compares its checksum
+
+
+def _expanded(archive: Path, kind: Kind) -> gzip.GzipFile | bz2.BZ2File | BinaryIO:
+    if kind == "tar.gz":
+        return gzip.GzipFile(archive)
+    if kind == "tar.bz2":
+        return bz2.BZ2File(archive)
+    return archive.open("rb")
+
+
+def _tar_entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> _Entry:
+    if member.issparse() or not (member.isfile() or member.isdir()):
+        raise _unsafe(f"holds {printable(member.name)}, which is neither a plain file nor a folder")
+    content = tar.extractfile(member) or io.BytesIO()
+    return _Entry(name=member.name, is_folder=member.isdir(), content=content)
+
+
+def _zip_entries(archive: Path, budget: _Budget) -> Iterator[_Entry]:
+    with zipfile.ZipFile(archive) as packed:
+        for member in packed.infolist():
+            if stat.S_IFMT(member.external_attr >> 16) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+                raise _unsafe(
+                    f"holds {printable(member.filename)}, which is neither a plain file nor a folder"
+                )
+            if member.flag_bits & 1:
+                raise ModelFilesError(
+                    "EncryptedArchive", f"The archive is encrypted; {_REPACK}, without a password."
+                )
+            with packed.open(member) as content:
+                # zipfile cuts a name at its first zero byte; judge the one that stands in the archive
+                name = member.orig_filename
+                yield _Entry(name=name, is_folder=member.is_dir(), content=_Metered(content, budget))
+
+
+def _target(into: Path, name: str) -> Path:
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts or "\\" in name or any(ord(char) < 32 for char in name):
+        raise _unsafe(f"has the path {printable(name)}, which leaves its folder or no file can have")
+    if any(len(os.fsencode(part)) > 255 for part in parts) or len(os.fsencode(name)) > 2000:
+        raise _unsafe(f"has the path {printable(name)}, which is too long")
+    return into.joinpath(*parts)
+
+
+def _write(entry: _Entry, target: Path) -> None:
+    try:
+        if entry.is_folder:
+            target.mkdir(parents=True, exist_ok=True)
+            return
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as file:
+            while data := entry.content.read(_CHUNK):
+                file.write(data)
+    except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+        raise _unsafe(f"holds {printable(entry.name)} twice") from error
+
+
+@contextmanager
+def _faults_named(kind: Kind) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None:  # the disk's fault, not the archive's
+            raise
+        raise _damaged(kind, error) from error
+    except (
+        tarfile.TarError,
+        zipfile.BadZipFile,
+        zlib.error,
+        EOFError,
+        ValueError,
+        NotImplementedError,
+    ) as error:
+        raise _damaged(kind, error) from error
+
+
+def _damaged(kind: Kind, error: Exception) -> ModelFilesError:
+    return ModelFilesError(
+        "DamagedArchive",
+        f"The {kind} archive cannot be read ({printable(str(error))}); pack and upload it again.",
+    )
+
+
+def _unsafe(what: str) -> ModelFilesError:
+    return ModelFilesError(
+        "UnsafeArchive", f"The archive {what}; pack the model's plain files into a new one."
+    )

@@ -1,0 +1,1 @@
+"""The HTTP workers: connections, heads, answers; gunicorn and uvicorn's doors. Nothing here imports Paddle."""

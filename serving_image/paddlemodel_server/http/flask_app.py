@@ -1,0 +1,147 @@
+"""The Flask application: a view for each route of the table. The only file that imports Flask.
+
+In production `lane` stands in front of it and answers the hot routes itself;
+`tests/serving_image/test_parity.py` sends one table of requests through both.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
+from werkzeug.routing import BaseConverter
+
+from paddlemodel_server import protocol
+from paddlemodel_server.errors import MethodNotAllowedError, NotFoundError, ServingError
+from paddlemodel_server.metrics.catalog import OTHER
+from paddlemodel_server.pipeline.context import Service
+from paddlemodel_server.pipeline.inference import failure
+from paddlemodel_server.pipeline.request_log import Passage, named
+
+logger = logging.getLogger(__name__)
+
+
+class _Name(BaseConverter):
+    """A model's name or version: `:` ends it, so that GET /v1/models/NAME:predict is a wrong method."""
+
+    regex = "[^/:]+"
+
+
+def create_app(service: Service) -> Flask:
+    """Build the application around one front's service."""
+    app = Flask(__name__, static_folder=None)
+    app.url_map.merge_slashes = False  # no redirects: a wrong path is a wrong path
+    app.url_map.converters["default"] = _Name
+    _add_routes(app, service)
+    _add_errors(app)
+
+    @app.before_request
+    def begin() -> None:
+        label = request.url_rule.endpoint if request.url_rule else OTHER
+        g.passage = Passage(label, {name.lower(): value for name, value in request.headers})
+
+    @app.after_request
+    def count(response: Response) -> Response:
+        if "Allow" in response.headers:
+            response.headers["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
+        passage: Passage = g.passage
+        if passage.named:
+            response.headers["X-Request-Id"] = passage.request_id
+        if passage.route in protocol.INFERENCE:
+            service.journal.end_from_thread(passage, response.status_code)
+        else:
+            service.count(passage.route, response.status_code, time.monotonic() - passage.began)
+        return response
+
+    return app
+
+
+def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
+    """What answers each route of the table, by its label; called with the parts of the path."""
+    served = service.served
+
+    def infer(label: str) -> Callable[..., protocol.Response]:
+        def view(name: str = served.name, version: str | None = None) -> protocol.Response:
+            protocol.check_name(served, name, version)
+            passage: Passage = g.passage
+            head = protocol.read_head(served, label, passage.headers)
+            return service.answer_from_thread(passage, head, _body(service))
+
+        return view
+
+    return {
+        protocol.PREDICT: infer(protocol.PREDICT),
+        protocol.INFER: infer(protocol.INFER),
+        protocol.V1: infer(protocol.V1),
+        "home": lambda: service.documents.home(html=_prefers_html(), host=request.headers.get("Host", "")),
+        "openapi": service.documents.openapi,
+        "health": protocol.alive,
+        "readiness": lambda: protocol.readiness(ready=service.ready),
+        "metrics": lambda: _scraped(service),
+        "server_metadata": protocol.server_metadata,
+        "models": lambda: protocol.models(served),
+        "model_metadata": lambda **model: protocol.model_metadata(served, **model),
+        "model_readiness": lambda **model: protocol.model_readiness(served, **model, ready=service.ready),
+    }
+
+
+def _add_routes(app: Flask, service: Service) -> None:
+    views = _views(service)
+
+    def flask_view(view: Callable[..., protocol.Response]) -> Callable[..., Response]:
+        return lambda **parts: _flask(view(**parts))
+
+    flask_views = {label: flask_view(view) for label, view in views.items()}
+    for route in protocol.TABLE:
+        app.add_url_rule(route.rule, route.label, flask_views[route.label], methods=[route.method])
+
+
+def _prefers_html() -> bool:
+    """Browsers ask for HTML by name; everybody else gets JSON."""
+    return request.accept_mimetypes.best_match(("application/json", "text/html")) == "text/html"
+
+
+def _body(service: Service) -> bytes:
+    """Read the body, but never more than is allowed."""
+    limit = service.settings.max_request_bytes
+    chunks, size = [], 0
+    try:
+        while size <= limit and (chunk := request.stream.read(min(65536, limit + 1 - size))):
+            chunks.append(chunk)
+            size += len(chunk)
+    except RequestEntityTooLarge:
+        size = limit + 1
+    protocol.check_size(service.served, size)
+    return b"".join(chunks)
+
+
+def _add_errors(app: Flask) -> None:
+    @app.errorhandler(MethodNotAllowed)
+    def method_not_allowed(error: MethodNotAllowed) -> Response:
+        allowed = ", ".join(sorted(error.valid_methods or ()))
+        return _flask(protocol.fault(MethodNotAllowedError(request.method, allowed)))
+
+    @app.errorhandler(404)
+    def not_found(error: HTTPException) -> Response:  # noqa: ARG001 - Flask passes it
+        return _flask(protocol.fault(NotFoundError("There is no such route; /openapi.json has them all.")))
+
+    @app.errorhandler(HTTPException)
+    def refused(error: HTTPException) -> Response:
+        return _flask(protocol.as_json({"error": error.name}, error.code or 500))
+
+    @app.errorhandler(Exception)
+    def failed(error: Exception) -> Response:
+        passage: Passage = g.passage
+        if passage.route not in protocol.INFERENCE and not isinstance(error, ServingError):
+            logger.error("a request failed", extra=named(passage.identity), exc_info=error)
+        return _flask(failure(passage, error))
+
+
+def _scraped(service: Service) -> protocol.Response:
+    body, content_type = service.page.render(request.headers.get("Accept", ""))
+    return protocol.Response(body=body, content_type=content_type)
+
+
+def _flask(answer: protocol.Response) -> Response:
+    return Response(answer.body, status=answer.status, headers=answer.headers)

@@ -1,0 +1,143 @@
+"""The gunicorn master of the fronts, configured in code. It and its workers never import Paddle.
+
+The supervisor starts `python -m paddlemodel_server.http.master`. The application is imported before the fork, so
+that the fronts share its memory.
+"""
+
+import gc
+import logging
+import os
+import sys
+import time
+from collections import deque
+from typing import Any
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has no types
+from gunicorn.errors import HaltServer  # type: ignore[import-untyped]  # it has no types
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it has no types
+
+from paddlemodel_server.host import log
+from paddlemodel_server.http.asgi_app import Lane
+from paddlemodel_server.http.worker import FrontWorker, guard
+from paddlemodel_server.ipc.process_context import Runtime, die_with_parent
+from paddlemodel_server.ipc.scoreboard import Board
+from paddlemodel_server.settings import Settings
+
+KEEP_ALIVE_SECONDS = (
+    75  # longer than the 60 s for which ingress-nginx keeps a connection: it must close first
+)
+DRAIN_MARGIN_SECONDS = 3
+DEATHS = 10  # fronts replaced within DEATHS_SECONDS: the server ends, and Kubernetes backs off
+DEATHS_SECONDS = 60.0
+
+
+class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's logger, speaking through ours and only when something is wrong."""
+
+    def setup(self, cfg: Any) -> None:
+        """Route everything to the root logger."""
+        del cfg
+        self.error_log.handlers = []
+        self.error_log.propagate = True
+        quiet = logging.DEBUG if logging.getLogger().level == logging.DEBUG else logging.WARNING
+        self.error_log.setLevel(quiet)
+        self.access_log.handlers = []
+        self.access_log.propagate = False
+
+
+class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's master, with as many fronts as the supervisor wants, and an end to endless replacements."""
+
+    def __init__(self, app: "Fronts", board: Board, runtime: Runtime) -> None:
+        self._board = board
+        self._runtime = runtime
+        self._most = 0
+        self._replaced: deque[float] = deque(maxlen=DEATHS)
+        super().__init__(app)
+
+    def start(self) -> None:
+        """Listen; gunicorn ends the process where it cannot."""
+        try:
+            super().start()
+        except SystemExit:
+            where = self.cfg.bind[0]
+            cure = "set PADDLEMODEL_PORT to a free port and PADDLEMODEL_BIND to an address of this machine"
+            message = f"The server cannot listen on {where}; {cure}."
+            self._runtime.fronts_failure.write_text(message)
+            raise
+
+    def manage_workers(self) -> None:
+        """Start and end fronts, every second and at each one's death."""
+        self.num_workers = self._board.fronts_wanted
+        super().manage_workers()
+
+    def spawn_worker(self) -> Any:
+        """Start one; returns in the master only."""
+        self._most += 1
+        if self._most > self.num_workers:
+            self._replaced.append(time.monotonic())
+            self._most = self.num_workers
+        if len(self._replaced) == DEATHS and time.monotonic() - self._replaced[0] < DEATHS_SECONDS:
+            message = f"{DEATHS} HTTP fronts ended within {DEATHS_SECONDS:g} seconds; see the log."
+            self._runtime.fronts_failure.write_text(message)
+            raise HaltServer(message)
+        return super().spawn_worker()
+
+
+class Fronts(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn, told everything in code: there is no command line and no configuration file to disagree."""
+
+    def __init__(self, settings: Settings, runtime: Runtime, board: Board, lane: Lane) -> None:
+        self._settings = settings
+        self._runtime = runtime
+        self._board = board
+        self._lane = lane
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        settings = self._settings
+        address = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
+        options = {
+            "bind": [f"{address}:{settings.port}"],
+            "workers": self._board.fronts_wanted,
+            "worker_class": FrontWorker,
+            "preload_app": True,
+            "backlog": 2048,
+            "keepalive": KEEP_ALIVE_SECONDS,
+            "graceful_timeout": int(settings.timeout_seconds) + DRAIN_MARGIN_SECONDS,
+            "timeout": 60,  # a front whose loop stands still for so long is replaced
+            "worker_tmp_dir": str(self._runtime.folder),
+            "control_socket_disable": True,  # its default path is not writable in the container
+            "logger_class": QuietLogger,
+            "proc_name": "paddlemodel-front",
+        }
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Lane:
+        """The ASGI application."""
+        return self._lane
+
+    def run(self) -> None:
+        """Serve until SIGTERM."""
+        Master(self, self._board, self._runtime).run()
+
+
+def main() -> None:
+    """Run gunicorn until SIGTERM."""
+    parent, runtime = int(sys.argv[1]), Runtime.from_json(sys.argv[2])
+    die_with_parent(parent)
+    settings = Settings.from_env(os.environ)
+    log.configure(settings.log_level, settings.log_format, "front")
+    board = Board(runtime.board_fd)
+    lane = Lane(settings, runtime)
+    guard(lane, board, settings)
+    gc.collect()
+    gc.freeze()  # Flask's and numpy's objects stay: looking through them would hold requests up
+    Fronts(settings, runtime, board, lane).run()
+
+
+if __name__ == "__main__":
+    main()

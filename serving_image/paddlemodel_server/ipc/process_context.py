@@ -1,0 +1,108 @@
+"""What the supervisor hands to the processes it starts, and how they stay tied to it.
+
+`supervisor` writes it, `front` and `owner` read it from their command line. The folder holds the owners'
+sockets and what the first owner measured; the board and the counters are inherited descriptors.
+"""
+
+import ctypes
+import json
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from paddlemodel_server.supervisor.sizing import Sizes
+
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Runtime:
+    """Where the processes of one server meet."""
+
+    folder: Path
+    board_fd: int
+    counters_fd: int
+    sizes: Sizes
+    gpus: tuple[str, ...] = ()  # as CUDA_VISIBLE_DEVICES names them; none: a server on the CPU
+    dials_fd: int | None = None  # what the GPUs show
+
+    def to_json(self) -> str:
+        """As a command-line argument."""
+        return json.dumps(asdict(self) | {"folder": str(self.folder)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Runtime":
+        """The inverse."""
+        body = json.loads(text)
+        folder, sizes = Path(body.pop("folder")), Sizes(**body.pop("sizes"))
+        return cls(folder=folder, sizes=sizes, gpus=tuple(body.pop("gpus")), **body)
+
+    @contextmanager
+    def socket(self, owner: int) -> Iterator[str]:
+        """Where an owner listens once it is ready, as an address to bind or connect to.
+
+        A unix socket's address has room for 107 bytes; by way of the folder's descriptor every folder fits.
+        """
+        folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
+        try:
+            yield f"/proc/self/fd/{folder}/owner-{owner}.sock"
+        finally:
+            os.close(folder)
+
+    def failure(self, owner: int) -> Path:
+        """Where an owner leaves the reason why it cannot start."""
+        return self.folder / f"owner-{owner}.failed"
+
+    @property
+    def fronts_failure(self) -> Path:
+        """Where the fronts' master leaves the reason why it gives up."""
+        return self.folder / "fronts.failed"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learned:
+    """What the first owner measured; later owners and the fronts go by it."""
+
+    onednn: bool
+    probabilities: bool
+    sizes: dict[int, float]
+    load_seconds: float  # from the owner's start to a loaded model
+    paddle: str
+    warmup_seconds: float = 0.0  # from then to ready
+    run_seconds: float | None = None  # of a single request; None where no run was timed
+    keep_tensors: bool = False  # see engine.Engine
+    precision: str = "FP32"
+    tensorrt: bool = False
+    difference: float = 0.0  # of that precision from FP32, as a part of the answer's largest value
+    shapes: dict[str, list[int]] = field(default_factory=dict)  # of inputs that the model ran with, by name
+
+    @property
+    def row_seconds(self) -> float | None:
+        """What a row takes at best, in a run of many, or alone where rows cannot share one."""
+        return min((seconds / rows for rows, seconds in self.sizes.items()), default=self.run_seconds)
+
+    def save(self, folder: Path) -> None:
+        """Publish it; a reader sees all of it or nothing."""
+        part = folder / "learned.part"
+        part.write_text(json.dumps(asdict(self)))
+        part.rename(folder / "learned.json")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Learned | None":
+        """Read it; None before the first owner is ready."""
+        try:
+            body: dict[str, Any] = json.loads((folder / "learned.json").read_text())
+        except FileNotFoundError:
+            return None
+        return cls(**body | {"sizes": {int(rows): s for rows, s in body["sizes"].items()}})
+
+
+def die_with_parent(parent: int) -> None:
+    """Let the kernel end this process when its parent ends, and end now if that has happened already."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)

@@ -1,0 +1,69 @@
+"""The part of the /metrics page that is about GPUs; `scrape` registers it where there are some."""
+
+import time
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from paddlemodel_server.ipc.gpu_page import Dials, Sheet, State
+
+_LABELS: Final = ("gpu", "uuid")
+_DEVICES: Final = {  # by the name of the Dial's field
+    "utilization": ("paddle_gpu_device_utilization", "Percent of the last half minute in which it worked."),
+    "memory_used": ("paddle_gpu_device_memory_used_bytes", "Its memory that is taken, by whomever."),
+    "memory_total": ("paddle_gpu_device_memory_total_bytes", "Its memory."),
+    "temperature": ("paddle_gpu_device_temperature_celsius", "Its temperature."),
+    "power": ("paddle_gpu_device_power_watts", "What it draws."),
+    "shared": ("paddle_gpu_device_shared", "Whether NVML shows other programs on it."),
+}
+
+
+class Gpus(Collector):
+    """What the sampler wrote last."""
+
+    def __init__(self, dials_fd: int, ready: Callable[[], bool]) -> None:
+        """Read the page; `ready` tells whether the model is loaded."""
+        self._dials = Dials(dials_fd)
+        self._ready = ready
+
+    def collect(self) -> Iterable[Metric]:
+        """Read the last sheet."""
+        sheet, ready = self._dials.read(time.monotonic()), self._ready()
+        if ready and sheet.utilization is not None:
+            yield GaugeMetricFamily(
+                "paddle_gpu_utilization",
+                "Percent of the last half minute in which the pod's GPUs worked, on average.",
+                sheet.utilization,
+            )
+        if ready and sheet.memory is not None:
+            yield GaugeMetricFamily(
+                "paddle_gpu_memory_utilization", "Percent of the GPUs' memory that is taken.", sheet.memory
+            )
+        yield CounterMetricFamily(
+            "paddle_gpu_seconds", "Seconds that GPUs were held, of each one.", sheet.gpu_seconds
+        )
+        yield CounterMetricFamily(
+            "paddle_gpu_busy_seconds", "Of these, those in which they worked.", sheet.busy_seconds
+        )
+        state = GaugeMetricFamily("paddle_nvml_state", "How NVML is; 1 for what is true.", labels=["state"])
+        loading = sheet.state == State.OK and not ready
+        state.add_metric([(State.LOADING if loading else sheet.state).name.lower()], 1)
+        yield state
+        yield from _devices(sheet)
+
+
+def _devices(sheet: Sheet) -> Iterable[Metric]:
+    families: dict[str, Metric] = {
+        field: GaugeMetricFamily(name, text, labels=_LABELS) for field, (name, text) in _DEVICES.items()
+    }
+    families["ecc_errors"] = CounterMetricFamily(
+        "paddle_gpu_device_ecc_errors", "Uncorrected errors of its memory.", labels=_LABELS
+    )
+    for dial in sheet.dials:
+        for field, family in families.items():
+            value = getattr(dial, field)
+            if value is not None:
+                family.add_metric([str(dial.index), dial.uuid], value)  # type: ignore[attr-defined]
+    yield from (family for family in families.values() if family.samples)

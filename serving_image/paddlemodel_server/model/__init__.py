@@ -1,0 +1,1 @@
+"""The model's files and signature, read without Paddle."""

@@ -1,0 +1,85 @@
+"""The two formats of exported models, read without Paddle.
+
+model.py takes a program's inputs and outputs, `weights` checks its parameters, the command
+`inspect` shows all of it.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.model.files import ModelFiles, disk_fault, printable
+from paddlemodel_server.model.formats import legacy, pir, weights
+from paddlemodel_server.model.formats.program import DATATYPES, Program, Tensor
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        fault = disk_fault(error)
+        raise StartError(fault.reason, fault.message) from error
+
+
+@_readable()
+def read(files: ModelFiles) -> Program:
+    """Read a program's file.
+
+    Raises:
+        StartError: `UnreadableProgram`, `NotPermitted`, `DiskError`.
+    """
+    try:
+        program = (pir.read if files.format == "PIR" else legacy.read)(files.program)
+        for tensor in (*program.inputs, *program.outputs, *program.parameters):
+            _check_types(tensor)
+    except (
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        StopIteration,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise _unreadable(files.program, f"({type(error).__name__})") from error
+    if not program.inputs or not program.outputs:
+        raise _unreadable(files.program, "(it has no inputs or no outputs)")
+    return program
+
+
+def _check_types(tensor: Tensor) -> None:
+    """JSON may hold anything where a name or a size should be."""
+    tensor.name.encode()  # a str, and one that others can read
+    tensor.dtype.encode()
+    if any(type(side) is not int or side < -1 for side in tensor.shape):
+        raise ValueError("shape")
+
+
+@_readable()
+def checked(files: ModelFiles) -> Program:
+    """Read a program's file, and refuse what could not be served.
+
+    Raises:
+        StartError: as read(), `UnsupportedDtype`, `MixedFiles`, `TruncatedFile`, `NotParameters`.
+    """
+    program = read(files)
+    for tensor in (*program.inputs, *program.outputs):
+        if tensor.dtype not in DATATYPES:
+            side = "Input" if tensor in program.inputs else "Output"
+            raise StartError(
+                "UnsupportedDtype",
+                f"{side} {printable(tensor.name)} of {files.program.name} is {printable(tensor.dtype)}, "
+                f"which HTTP cannot carry; export the model with one of {', '.join(DATATYPES)}.",
+            )
+    weights.check(files, program)
+    return program
+
+
+def _unreadable(program: Path, detail: str) -> StartError:
+    return StartError(
+        "UnreadableProgram",
+        f"The inputs and outputs in {program.name} cannot be read {detail}; "
+        "export the model again with paddle.jit.save.",
+    )

@@ -1,0 +1,76 @@
+"""Reads a PIR program: JSON.
+
+{"base_code": {"version": 4}, "program": {"regions": [{"blocks": [{"ops": [...]}]}]}}; an operation has its
+name in "#", attributes in "A", outputs in "O"; "p" is a parameter, whose fourth attribute is its name.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from paddlemodel_server.model.files import NEWEST_PIR_VERSION
+from paddlemodel_server.model.formats.program import Program, Tensor, as_saved
+
+_DTYPES = {
+    "t_bool": "bool",
+    "t_ui8": "uint8",
+    "t_i8": "int8",
+    "t_i16": "int16",
+    "t_i32": "int32",
+    "t_i64": "int64",
+    "t_f16": "float16",
+    "t_f32": "float32",
+    "t_f64": "float64",
+    "t_bf16": "bfloat16",
+    "t_c64": "complex64",
+    "t_c128": "complex128",
+}
+
+
+def read(path: Path) -> Program:
+    """Read it; what is damaged raises whatever it happens to be."""
+    body = json.loads(path.read_bytes())
+    inputs: list[Tensor] = []
+    outputs: dict[int, Tensor] = {}
+    parameters: list[Tensor] = []
+    for op in body["program"]["regions"][0]["blocks"][0]["ops"]:
+        kind = op["#"].rpartition(".")[2]
+        if kind == "p":
+            parameters.append(_tensor(op["A"][3], op["O"]))
+        elif kind in {"data", "fetch"}:
+            attributes = {a["N"]: a["AT"].get("D") for a in op["A"]}
+            tensor = _tensor(attributes["name"], op["O"][0])
+            if kind == "data":
+                inputs.append(tensor)
+            else:
+                outputs[int(attributes["col"])] = tensor
+    return Program(
+        format="PIR",
+        writer=_writer(body["base_code"].get("version")),
+        inputs=tuple(inputs),
+        outputs=tuple(outputs[column] for column in sorted(outputs)),
+        parameters=as_saved(parameters),
+        operators=Counter(_operators(body["program"]["regions"])),
+    )
+
+
+def _tensor(name: str, output: Any) -> Tensor:
+    dtype, shape = output["TT"]["D"][:2]
+    return Tensor(name=name, dtype=_DTYPES.get(dtype["#"].rpartition(".")[2], dtype["#"]), shape=tuple(shape))
+
+
+def _writer(version: Any) -> str:
+    known = "PaddlePaddle 3.3" if version == NEWEST_PIR_VERSION else "PaddlePaddle 3"
+    return f"{known} (PIR version {version})"
+
+
+def _operators(regions: Any) -> Iterator[str]:
+    for region in regions:
+        for block in region["blocks"]:
+            for op in block["ops"]:
+                dialect, _, kind = op["#"].rpartition(".")
+                if dialect not in {"", "0"} and kind not in {"data", "fetch"}:  # 0: the builtin dialect
+                    yield kind
+                yield from _operators(op.get("regions", ()))

@@ -1,0 +1,288 @@
+"""The queue between a front and the owners: admission, slots, the owner with the fewest in flight, deadlines.
+
+`service` calls it, on the front's event loop; what the pod's other fronts do is read from the board. It makes
+one small object per request and no future: who submits says what to call with the outcome.
+"""
+
+import asyncio
+import contextlib
+import logging
+import math
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from paddlemodel_server.errors import (
+    AnswerTooLargeError,
+    DeadlineExceededError,
+    InputRefusedError,
+    InputTooLargeError,
+    MemoryTakenError,
+    ModelFailedError,
+    NotReadyError,
+    OwnerLostError,
+    QueueFullError,
+    RequestTooLargeError,
+    ServingError,
+)
+from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc import slots
+from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.pipeline.worker_link import Link
+from paddlemodel_server.pipeline.write_batch import Burst
+from paddlemodel_server.settings import Settings
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Outcome = list[Array] | ServingError
+RECONNECT_SECONDS = 0.05
+SWEEP_SECONDS = 0.05
+SLOTS_PER_PLACE = 4  # in the queue; a slot that is not touched is address space only
+
+_FAULTS: dict[int, Callable[[], ServingError]] = {
+    slots.TOO_LARGE: AnswerTooLargeError,
+    slots.MEMORY_TAKEN: MemoryTakenError,
+    slots.INPUT_TOO_LARGE: InputTooLargeError,
+    slots.REFUSED: InputRefusedError,
+}
+
+logger = logging.getLogger(__name__)
+
+
+class Pending:
+    """One request at an owner; its slot is free again once the owner has replied, not before."""
+
+    ran: tuple[float, float, float] | None = None  # see Slots.ran; only where somebody may ask
+
+    def __init__(self, owner: int, slot: int, deadline: float, seconds: float, used: int) -> None:
+        self.owner = owner
+        self.slot = slot
+        self.deadline = deadline
+        self.seconds = seconds
+        self.used = used  # bytes of the slot
+        self.settled: Callable[[Outcome], None] | None = None  # None: nobody waits for it any more
+
+
+class Dispatcher:
+    """Sends requests to owners and hands out their answers."""
+
+    def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, row: int) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.curious_after = math.inf  # seconds; of requests that take longer, the times of the run are kept
+        self._queue_size = settings.queue_size
+        self._runtime = runtime
+        self._board = board
+        self._row = board.front(row)
+        rows = max(runtime.sizes.fronts, row + 1) + 1  # how much of the board is worth reading
+        self._admitted = board.cells_admitted(rows)
+        indexes = board.owner_indexes(runtime.sizes.owners)
+        self._in_flight = [board.cells_in_flight(rows, owner) for owner in indexes]
+        self._blocks = [board.owner(owner) for owner in indexes]
+        self._links: dict[int, Link] = {}
+        self._running: list[int] = []  # the cells that say how many requests each linked owner runs
+        self._changed = asyncio.Event()  # there is a link more or less
+        size = slots.slot_bytes(settings.max_request_bytes)
+        # More than may wait: a client that leaves is out of the queue at once, but its slot is its owner's
+        # until that has replied, and must not be missing to those who come.
+        count = SLOTS_PER_PLACE * settings.queue_size + runtime.sizes.owners * settings.max_batch_size
+        count = min(count, slots.MAX_BYTES // size)
+        self._fd = slots.create(count, size)
+        self._slots = slots.Slots(self._fd, count, size)
+        self._free = list(range(count))
+        self._pending: dict[int, Pending] = {}
+        self._sweeping = False
+        self.burst = Burst()
+        self._tasks = [self.loop.create_task(self._keep_linked(owner)) for owner in indexes]
+
+    @property
+    def ready(self) -> bool:
+        """Whether any front of the pod could answer a request now, and the pod is not on its way out."""
+        blocks = self._blocks
+        here = any(blocks[owner].state in {boards.READY, boards.RETIRING} for owner in self._links)
+        return here and not self._board.draining and not self._board.unlinked
+
+    async def linked(self, seconds: float) -> None:
+        """Wait for a link to every owner that is ready now, so long at most; after it requests may come."""
+        wanted = {owner for owner, block in enumerate(self._blocks) if block.state == boards.READY}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not wanted <= self._links.keys():
+                    self._changed.clear()
+                    await self._changed.wait()
+        self._tell()
+
+    def _tell(self) -> None:
+        self._changed.set()
+        self._running = [self._board.cell_running(owner) for owner in self._links]
+        self._row.link = boards.LINKED if self._links else boards.UNLINKED
+
+    async def close(self) -> None:
+        """End the links."""
+        self._row.link = boards.ABSENT
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for link in self._links.values():
+            link.close()
+        await asyncio.gather(*(link.lost for link in self._links.values()))
+        os.close(self._fd)
+
+    def admit(self) -> None:
+        """Count a request in, or refuse it; `leave` must follow."""
+        cells, capacity, waiting = self._board.cells, self._queue_size, 0
+        if not self._links:
+            raise NotReadyError
+        for cell in self._running:
+            capacity += cells[cell] or 1
+        for cell in self._admitted:
+            waiting += cells[cell]
+        if waiting >= capacity or not self._free:
+            raise QueueFullError
+        cells[self._row.base] += 1
+
+    def leave(self) -> None:
+        """Count a request out."""
+        self._board.cells[self._row.base] -= 1
+
+    def submit(
+        self,
+        arrays: Sequence[Array],
+        began: float,
+        seconds: float,
+        request_id: str,
+        settled: Callable[[Outcome], None],
+    ) -> Pending:
+        """Hand an admitted request to the owner with the fewest in flight.
+
+        Args:
+            arrays: the model's inputs, in its order.
+            began: monotonic seconds; the deadline counts from here.
+            seconds: how long the client waits. An owner does not run what is late.
+            request_id: for the owner's log.
+            settled: called once with the outputs or with what went wrong, unless `abandon` comes first.
+        """
+        now = time.monotonic()
+        if now > began + seconds:
+            raise DeadlineExceededError(seconds)
+        owner = self._least_busy()
+        if not self._free:
+            raise QueueFullError
+        slot = self._free.pop()
+        deadline = began + seconds
+        try:
+            layout = self._slots.write(slot, arrays, (int(deadline * 1e9), int(now * 1e9)), request_id)
+        except BaseException as error:
+            self._free.append(slot)
+            if isinstance(error, slots.DoesNotFitError):
+                raise RequestTooLargeError("The tensors of this request are too large.") from None
+            raise
+        pending = self._pending[slot] = Pending(owner, slot, deadline, seconds, layout.end)
+        pending.settled = settled
+        self._board.cells[self._row.base + 1 + owner] += 1
+        self._links[owner].announce(slot, layout)
+        if not self._sweeping:
+            self._sweeping = True
+            self.loop.call_later(SWEEP_SECONDS, self._sweep)
+        return pending
+
+    def abandon(self, pending: Pending) -> None:
+        """Nobody waits for this any more: an owner that has not begun it will not."""
+        if pending.settled:
+            pending.settled = None
+            self._slots.cancel(pending.slot, pending.used)
+
+    def _settle(self, slot: int, status: int, layout: slots.Layout | None) -> None:
+        """Take an owner's reply."""
+        pending = self._pending.pop(slot)
+        self._board.cells[self._row.base + 1 + pending.owner] -= 1
+        try:
+            outcome = self._outcome(pending, status, layout)
+        except Exception:
+            logger.exception("an owner's answer could not be read")
+            outcome = ModelFailedError()
+        finally:
+            self._slots.give_back(slot, pending.used)
+            self._free.append(slot)
+        if pending.settled:
+            _call(pending.settled, outcome)
+
+    def _outcome(self, pending: Pending, status: int, layout: slots.Layout | None) -> Outcome:
+        if layout:
+            pending.used = max(pending.used, layout.end)
+            if time.monotonic() - pending.deadline + pending.seconds >= self.curious_after:
+                pending.ran = self._slots.ran(pending.slot)
+            return self._slots.copies(pending.slot, layout) if pending.settled else []
+        if status == slots.EXPIRED:
+            return DeadlineExceededError(pending.seconds)
+        return _FAULTS.get(status, ModelFailedError)()
+
+    def _least_busy(self) -> int:
+        cells, best, fewest, retiring = self._board.cells, -1, 0, -1
+        for owner in self._links:
+            state = self._blocks[owner].state
+            if state != boards.READY:
+                if state == boards.RETIRING:
+                    retiring = owner
+                continue
+            if len(self._links) == 1:
+                return owner
+            count = 0
+            for cell in self._in_flight[owner]:
+                count += cells[cell]
+            if best < 0 or count < fewest:
+                best, fewest = owner, count
+        if best < 0 and retiring < 0:
+            raise NotReadyError
+        return best if best >= 0 else retiring  # this front has not found its successor yet
+
+    def _sweep(self) -> None:
+        """Answer 504 for what is late; one timer for all requests costs less than one each."""
+        now = time.monotonic()
+        for pending in [p for p in self._pending.values() if p.settled and p.deadline < now]:
+            if settled := pending.settled:
+                self.abandon(pending)
+                _call(settled, DeadlineExceededError(pending.seconds))
+        self._sweeping = bool(self._pending)
+        if self._sweeping:
+            self.loop.call_later(SWEEP_SECONDS, self._sweep)
+
+    async def _keep_linked(self, owner: int) -> None:
+        while True:
+            if self._blocks[owner].state != boards.READY:
+                await asyncio.sleep(RECONNECT_SECONDS)  # it is loading, or being replaced
+                continue
+            try:
+                link = Link(owner, self._slots, self._settle, self.burst)
+                await link.connect(self._runtime, self._fd)
+            except OSError:
+                await asyncio.sleep(RECONNECT_SECONDS)
+                continue
+            self._links[owner] = link
+            self._tell()
+            await asyncio.shield(link.lost)
+            del self._links[owner]
+            self._tell()
+            self._lose(owner)
+
+    def _lose(self, owner: int) -> None:
+        """Fail what an owner held when it ended."""
+        lost = [pending for pending in self._pending.values() if pending.owner == owner]
+        for pending in lost:
+            del self._pending[pending.slot]
+            self._board.cells[self._row.base + 1 + owner] -= 1
+            self._slots.give_back(pending.slot, pending.used)
+            self._free.append(pending.slot)
+        logger.warning("an owner is gone", extra={"owner": owner, "requests": len(lost)})
+        for pending in lost:
+            if pending.settled:
+                _call(pending.settled, OwnerLostError())
+
+
+def _call(settled: Callable[[Outcome], None], outcome: Outcome) -> None:
+    """Hand out an outcome; what goes wrong with one request must not keep the others from theirs."""
+    try:
+        settled(outcome)
+    except Exception:
+        logger.exception("an outcome could not be handed out")

@@ -1,0 +1,191 @@
+"""What a front tells about each inference request once it is over: counters, log lines, a trace.
+
+The doors make a Passage of its head and call `end` with the status; `call` notes the times in between. All of
+it happens on the event loop's thread, but for what says otherwise.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from paddlemodel_server.errors import ServingError
+from paddlemodel_server.host.log import Limiter
+from paddlemodel_server.metrics import catalog, tracing
+from paddlemodel_server.protocol import Response
+from paddlemodel_server.protocol.request_id import Identity, identify, made
+from paddlemodel_server.settings import Settings
+
+CLIENT_GONE: Final = 499  # nginx's number for it; only metrics see it
+
+logger = logging.getLogger(__name__)
+
+
+class Passage:
+    """One inference request on its way through a front; times are monotonic seconds, 0 where not reached."""
+
+    received = decoded = settled = encoded = 0.0
+    run_began = batch_seconds = run_seconds = 0.0  # of its run, where an owner told them
+    owner = -1
+    error: Exception | None = None  # what went wrong
+
+    def __init__(self, route: str, headers: Mapping[str, str]) -> None:
+        self.route = route
+        self.headers = headers
+        self.named = identify(headers)  # None: the client sent no id, so the answer has none either
+        self.request_id = self.named.request_id if self.named else made()
+        self.began = time.monotonic()
+
+    @property
+    def identity(self) -> Identity:
+        """Its ids."""
+        return self.named or Identity(self.request_id, self.request_id)
+
+    def signed(self, response: Response) -> Response:
+        """The answer, with the request's id where its client sent one."""
+        if self.named is None:
+            return response
+        return replace(response, extra=(*response.extra, ("X-Request-Id", self.request_id)))
+
+    def stages(self) -> list[tracing.Stage]:
+        """The parts of its way that it has gone."""
+        ran = self.run_began + self.batch_seconds
+        return [
+            stage
+            for stage in (
+                tracing.Stage("receive", self.began, self.received),
+                tracing.Stage("decode", self.received, self.decoded),
+                tracing.Stage("queue", self.decoded, self.run_began),
+                tracing.Stage("batch", self.run_began, ran),
+                tracing.Stage("predict", ran, ran + self.run_seconds),
+                tracing.Stage("encode", self.settled, self.encoded),
+            )
+            if stage.began and stage.ended >= stage.began
+        ]
+
+
+class Journal:
+    """One front's."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        counters: catalog.Front,
+        paths: Mapping[str, str],
+        environ: Mapping[str, str],
+    ) -> None:
+        """Open it on the running event loop.
+
+        Args:
+            settings: the server's.
+            counters: the front's.
+            paths: the path of each route that runs the model, by its label.
+            environ: where OpenTelemetry's variables are.
+        """
+        self._counters = counters
+        self._paths = paths
+        self._loop = asyncio.get_running_loop()
+        self._slow = settings.slow_request_seconds or float("inf")
+        self._debug = logger.isEnabledFor(logging.DEBUG)
+        self._tracer = tracing.Tracer(settings.name, environ) if tracing.wanted(environ) else None
+        self._failures = Limiter()
+        self._slowness = Limiter()
+
+    @property
+    def curious_after(self) -> float:
+        """Seconds from which on a run's times may be asked for: before a warning is due."""
+        return 0.0 if self._tracer or self._debug else self._slow / 2
+
+    def end(self, passage: Passage, status: int) -> None:
+        """Close a request: count it, and say what is worth saying.
+
+        Args:
+            passage: the request.
+            status: of its answer.
+        """
+        now = time.monotonic()
+        seconds = now - passage.began
+        self._counters.answered(passage.route, status, seconds)
+        if status >= 500:
+            self._fail(passage, status, now)
+        elif seconds > self._slow and status != CLIENT_GONE:
+            self._warn(passage, status, now)
+        elif self._debug:
+            logger.debug("answered", extra=_told(passage, status, now))
+        if self._tracer is not None and passage.route in self._paths:  # others are no requests to the model
+            self._trace(self._tracer, passage, status, now)
+
+    def end_from_thread(self, passage: Passage, status: int) -> None:
+        """The same for a door that runs in a thread."""
+        self._loop.call_soon_threadsafe(self.end, passage, status)
+
+    async def close(self) -> None:
+        """Export the last spans."""
+        if self._tracer is not None:
+            await asyncio.to_thread(self._tracer.close)
+
+    def _fail(self, passage: Passage, status: int, now: float) -> None:
+        if not self._allows(self._failures, now):
+            return
+        extra, error = _told(passage, status, now) | self._failures.told(), passage.error
+        if error is not None and not isinstance(error, ServingError):
+            logger.error("a request failed", extra=extra, exc_info=error)
+            return
+        extra["error"] = error.message if isinstance(error, ServingError) else ""
+        logger.log(logging.ERROR if status == 500 else logging.WARNING, "a request failed", extra=extra)
+
+    def _warn(self, passage: Passage, status: int, now: float) -> None:
+        if self._allows(self._slowness, now):
+            logger.warning("a request was slow", extra=_told(passage, status, now) | self._slowness.told())
+
+    def _allows(self, limiter: Limiter, now: float) -> bool:
+        if limiter.allows(now):
+            return True
+        if limiter.left_out == 1:  # the first: whatever comes, say later how many there were
+            self._loop.call_later(limiter.seconds, self._tell, limiter)
+        return False
+
+    def _tell(self, limiter: Limiter) -> None:
+        left_out = limiter.told()
+        if left_out:
+            what = "failed" if limiter is self._failures else "were slow"
+            logger.warning("more requests %s than the log shows", what, extra=left_out)
+
+    def _trace(self, tracer: tracing.Tracer, passage: Passage, status: int, now: float) -> None:
+        path = self._paths[passage.route]
+        attributes: dict[str, str | int | float] = {
+            "http.request.method": "POST",
+            "http.route": path,
+            "http.response.status_code": status,
+            "paddlemodel.request_id": passage.request_id,
+        }
+        if passage.owner >= 0:
+            attributes["paddlemodel.owner"] = passage.owner
+        if status >= 500:
+            attributes["error.type"] = str(status)
+        whole = tracing.Stage(f"POST {path}", passage.began, now)
+        tracer.record(passage.identity, whole, passage.stages(), attributes)
+
+
+def _told(passage: Passage, status: int, now: float) -> dict[str, object]:
+    """What a line says of a request."""
+    told: dict[str, object] = named(passage.identity) | {
+        "route": passage.route,
+        "status": status,
+        "seconds": round(now - passage.began, 6),
+    }
+    for stage in passage.stages():
+        told[f"{stage.name}_seconds"] = round(stage.ended - stage.began, 6)
+    if passage.owner >= 0:
+        told["owner"] = passage.owner
+    return told
+
+
+def named(identity: Identity) -> dict[str, object]:
+    """A request's ids as a line has them."""
+    ids: dict[str, object] = {"request_id": identity.request_id}
+    if identity.trace_id != identity.request_id:
+        ids["trace_id"] = identity.trace_id
+    return ids

@@ -1,0 +1,238 @@
+"""PID 1 of the container: starts owners and fronts, forwards signals, replaces dead owners.
+
+`cli` calls `run`. It is small, imports neither Paddle nor the web, and does one thing at a time: wait for a
+signal, a dead child or the next second, then act.
+"""
+
+import logging
+import os
+import secrets
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.gpu import devices
+from paddlemodel_server.host import cgroup, log, signals, termination
+from paddlemodel_server.ipc import counters, gpu_page
+from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.metrics import catalog, tracing
+from paddlemodel_server.metrics.utilization import Pressure, Seen
+from paddlemodel_server.settings import Settings
+from paddlemodel_server.supervisor import processes, restart_policy, shutdown, sizing
+from paddlemodel_server.supervisor.pool import Fleet
+
+if TYPE_CHECKING:
+    from paddlemodel_server.gpu.sampler import Sampler
+
+MEASURED_SECONDS = 1.0  # from one measurement to the next
+
+logger = logging.getLogger(__name__)
+
+
+class Supervisor:
+    """The parent of all processes."""
+
+    def __init__(
+        self, settings: Settings, runtime: Runtime, board: boards.Board, fleet: Fleet, *, in_pod: bool
+    ) -> None:
+        self._settings = settings
+        self._runtime = runtime
+        self._board = board
+        self._fleet = fleet
+        self._in_pod = in_pod
+        self._fronts_pid = 0
+        self._counters = counters.Counters(runtime.counters_fd)
+        self._pressure = Pressure()
+        self._sampler = _sampler(runtime, board, fleet)
+        self._measured_at = 0.0
+        self._ran_ns = 0  # by all owners, when it was measured
+        self._worked_at: float | None = None  # when an owner last ran the model
+        self._ready_said = False
+        self._stop_at: float | None = None
+
+    def run(self) -> int:
+        """Serve until told to stop; returns the exit code."""
+        self._fronts_pid = processes.spawn("paddlemodel_server.http.master", [], self._runtime)
+        if self._sampler:
+            self._sampler.start()
+        try:
+            while self._stop_at is None or time.monotonic() < self._stop_at:
+                self._fleet.tick(time.monotonic())
+                self._measure()
+                found = signal.sigtimedwait(signals.AWAITED, self._patience())
+                if found is None:
+                    continue
+                if found.si_signo == signal.SIGCHLD:
+                    self._reap()
+                elif found.si_signo != signal.SIGHUP:
+                    self._drain(signal.Signals(found.si_signo))
+        except StartError as error:
+            self._end()
+            raise error from None
+        clean = self._end()
+        logger.info("stopped", extra={"clean": clean})
+        return 0 if clean else 1
+
+    def _patience(self) -> float:
+        now = time.monotonic()
+        dues = [due for due in (self._fleet.next_start(), self._stop_at) if due is not None]
+        return min([1.0 if self._fleet.sized else 0.1, *(max(0.01, due - now) for due in dues)])
+
+    def _reap(self) -> None:
+        """Bury the dead, orphans included; a StartError where the server cannot go on."""
+        while dead := processes.next_dead():
+            pid, status = dead
+            if pid == self._fronts_pid:
+                self._fronts_pid = 0
+                raise _front_fault(self._runtime, status)
+            self._fleet.died(pid, status)
+
+    def _measure(self) -> None:
+        """Once a second: publish how busy the owners were lately, and how long requests waited."""
+        now = time.monotonic()
+        if now < self._measured_at + MEASURED_SECONDS:
+            return
+        self._measured_at = now
+        board, owners = self._board, self._runtime.sizes.owners
+        ready = len(board.ready(owners))
+        left, waited = catalog.waits(self._counters)
+        busy = [board.owner(index).ran_ns(time.monotonic_ns()) for index in board.owner_indexes(owners)]
+        depth = board.waiting(owners)
+        self._pressure.step(
+            now, Seen(busy_ns=busy, ready=ready, left=left, waited_seconds=waited, depth=depth)
+        )
+        board.busy_ratio, board.queue_seconds = self._pressure.busy_ratio, self._pressure.queue_seconds
+        if (ran_ns := self._ran()) != self._ran_ns:
+            self._ran_ns, self._worked_at = ran_ns, now
+        if self._sampler:
+            self._sampler.watch(now)
+        if self._fleet.sized and ready == board.owners_wanted and not self._ready_said:
+            self._ready_said = True
+            logger.info("all owners are ready", extra={"owners": ready})
+
+    def _ran(self) -> int:
+        """Nanoseconds of all runs that have ended."""
+        owners = self._board.owner_indexes(self._runtime.sizes.owners)
+        return sum(self._board.owner(index).busy_ns for index in owners)
+
+    # --- stopping
+
+    def _drain(self, number: signal.Signals) -> None:
+        """Unready from now on, but still answering: the Service needs time to send its requests elsewhere."""
+        now = time.monotonic()
+        if self._stop_at is not None:
+            self._stop_at = now  # asked a second time
+            return
+        self._fleet.stopping = True
+        self._board.drain()
+        if self._works():
+            self._worked_at = now
+        idle = None if self._worked_at is None else now - self._worked_at
+        seconds = shutdown.seconds(
+            self._settings.drain_seconds, idle, by_hand=number != signal.SIGTERM, in_pod=self._in_pod
+        )
+        self._stop_at = now + seconds
+        logger.info("draining", extra={"signal": number.name, "seconds": seconds})
+
+    def _works(self) -> bool:
+        """Whether a request is here, or was since the last measurement, up to a second ago."""
+        return bool(self._board.admitted(boards.MAX_FRONTS)) or self._ran() != self._ran_ns
+
+    def _end(self) -> bool:
+        clean = shutdown.end_fronts(self._fronts_pid, self._settings.timeout_seconds)
+        shutdown.end_owners(self._fleet.pids(ready=True), self._fleet.pids(ready=False))
+        return clean
+
+
+def _front_fault(runtime: Runtime, status: int) -> StartError:
+    """Why the fronts' master ended, as far as it can tell."""
+    if runtime.fronts_failure.exists():
+        return StartError("FrontsFailed", runtime.fronts_failure.read_text())
+    death = restart_policy.Death(exit_code=os.waitstatus_to_exitcode(status))
+    return StartError("FrontsEnded", f"The HTTP fronts ended unexpectedly ({death}); see the log.")
+
+
+def run(environ: dict[str, str]) -> int:
+    """Serve; returns the exit code.
+
+    The command line calls `signals.hold` before it imports this; whoever does not still gets most signals.
+    """
+    signals.hold()
+    log.configure("INFO", "json", "server")  # until the settings say otherwise
+    folder: Path | None = None
+    try:
+        settings = Settings.from_env(environ)
+        tracing.wanted(environ)  # refuses what the fronts could not do
+        log.configure(settings.log_level, settings.log_format, "server")
+        folder = Path(tempfile.mkdtemp(prefix=f"paddlemodel-{secrets.token_hex(4)}-"))
+        return _serve(settings, folder, environ)
+    except StartError as error:
+        logger.error(error.message, extra={"reason": error.reason})  # noqa: TRY400 - the sentence says it all
+        termination.write(error.reason, error.message)
+        return 1
+    except Exception as error:  # nobody has foreseen it, but the last word should not be lost
+        fault = f"The server ended by an error that it does not know: {type(error).__name__}: {error}"
+        logger.exception(fault, extra={"reason": "Unexpected"})
+        termination.write("Unexpected", fault)
+        return 1
+    finally:
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
+    from paddlemodel_server.pipeline.context import describe  # noqa: PLC0415 - brings OpenCV in, only to check the task
+
+    served = describe(settings)
+    groups = cgroup.membership()
+    cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
+    gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()
+    sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), len(gpus), memory)
+    board_fd = boards.create()
+    runtime = Runtime(
+        folder=folder,
+        board_fd=board_fd,
+        counters_fd=counters.create(),
+        sizes=sizes,
+        gpus=gpus,
+        dials_fd=gpu_page.create() if gpus else None,
+    )
+    logger.info(
+        "starting",
+        extra={
+            "model": settings.name,
+            "format": served.model.format,
+            "inputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.inputs],
+            "outputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.outputs],
+            "cpu_limit": cpus,
+            "memory_limit_mib": memory >> 20,
+            "bodies_limit_mib": sizes.body_bytes >> 20,
+            "gpus": gpus,
+        },
+    )
+    board = boards.Board(board_fd)
+    fleet = Fleet(settings, runtime, board, memory)
+    in_pod = "KUBERNETES_SERVICE_HOST" in environ
+    return Supervisor(settings, runtime, board, fleet, in_pod=in_pod).run()
+
+
+def _sampler(runtime: Runtime, board: boards.Board, fleet: Fleet) -> "Sampler | None":
+    """What looks at the GPUs, if there are any."""
+    if runtime.dials_fd is None:
+        return None
+    from paddlemodel_server.gpu import readings, sampler  # noqa: PLC0415 - brings NVML in, of no use without a GPU
+
+    owners = runtime.sizes.owners
+    return sampler.Sampler(
+        runtime.gpus,
+        owners,
+        runtime.dials_fd,
+        owners=lambda: readings.Owners(alive=fleet.alive(), ready=board.ready(owners)),
+        environ=os.environ,
+    )

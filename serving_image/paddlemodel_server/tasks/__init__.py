@@ -1,0 +1,1 @@
+"""How a body becomes tensors, and outputs an answer (`spec.task`)."""

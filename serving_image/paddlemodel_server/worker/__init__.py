@@ -1,0 +1,1 @@
+"""A model worker: the process that holds one predictor, and the loop that turns waiting requests into runs."""

@@ -1,0 +1,155 @@
+"""An owner's side of shared memory: a connected front, and requests joined into a run and parted again.
+
+`loop` calls it. Most work is per job, that is per group of requests of the same shape that a front announced
+together, and the rest is a few copies per request.
+"""
+
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from paddlemodel_server.ipc import slots
+from paddlemodel_server.worker.batching import Job
+
+logger = logging.getLogger(__name__)
+GREETING_SECONDS = 1.0  # a front sends its greeting when it connects; meanwhile its owner stands still
+_READ_BYTES = 8192  # a thousand announcements
+
+
+class Front:
+    """A connected front: its socket, its slots and the replies it has not got yet."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        """Take what a front hands over at once; an OSError or a ValueError when it does not."""
+        connection.settimeout(GREETING_SECONDS)
+        hello, fds, _, _ = socket.recv_fds(connection, slots.HELLO.size, 1)
+        try:
+            if len(hello) < slots.HELLO.size or not fds:
+                raise ConnectionError("no slots were handed over")
+            self.slots = slots.Slots(fds[0], *slots.HELLO.unpack(hello))
+        finally:
+            for fd in fds:
+                os.close(fd)
+        connection.settimeout(None)
+        self.connection = connection
+        self._replies: list[bytes] = []
+        self._partial = b""
+        self._known = slots.Known()
+        self._numbers = slots.Numbers()
+
+    def announced(self) -> Iterator[tuple[slots.Layout, list[int]]]:
+        """What has arrived, neighbours of one layout together; a ConnectionError when the front is gone."""
+        data = self.connection.recv(_READ_BYTES)
+        if not data:
+            raise ConnectionResetError
+        if self._partial:
+            data = self._partial + data
+        whole = len(data) - len(data) % slots.MESSAGE.size
+        self._partial = data[whole:]
+        return self._grouped(data[:whole])
+
+    def _grouped(self, messages: bytes) -> Iterator[tuple[slots.Layout, list[int]]]:
+        layout: slots.Layout | None = None
+        numbers: list[int] = []
+        for slot, number in slots.MESSAGE.iter_unpack(messages):
+            found = self._known.layout(number, self.slots, slot)
+            if found is not layout:
+                if layout:
+                    yield layout, numbers
+                layout, numbers = found, []
+            numbers.append(slot)
+        if layout:
+            yield layout, numbers
+
+    def reply(self, numbers: Sequence[int], status: int, layout: slots.Layout | None = None) -> None:
+        """Note what became of slots; `flush` sends it."""
+        number = self._numbers.of(layout) if layout else 0
+        pack = slots.REPLY.pack
+        self._replies += [pack(slot, status, number) for slot in numbers]
+
+    def flush(self) -> None:
+        """Send the replies of this turn in one message."""
+        if self._replies:
+            with contextlib.suppress(ConnectionError):  # a front that is gone shows in `announced`
+                self.connection.sendall(b"".join(self._replies))
+            self._replies.clear()
+
+
+Source = tuple[Front, slots.Layout]
+
+
+def padded(rows: slots.Array, size: int) -> slots.Array:
+    """Fill up to a warmed size by repeating the last row, which the model can surely take."""
+    missing = size - len(rows)
+    return (
+        np.concatenate([rows, np.repeat(rows[-1:], missing, axis=0)])
+        if missing
+        else np.ascontiguousarray(rows)
+    )
+
+
+def joined(jobs: Sequence[Job[Source]], size: int) -> list[slots.Array]:
+    """The inputs of all requests, one below the other, filled up to `size` rows; of a single one no copy."""
+    front, layout = jobs[0].source
+    rows, tensors = jobs[0].rows, range(len(layout.tensors))
+    numbers = [slot for job in jobs for slot in job.slots]
+    if any(job.source != jobs[0].source for job in jobs):
+        parts = [joined([job], 0) for job in jobs]
+        return [_filled(np.concatenate([part[at] for part in parts]), size) for at in tensors]
+    if len(numbers) == 1:
+        return [_filled(view, size) for view in front.slots.views(numbers[0], layout)]
+    if rows == 1:
+        # Filling up while gathering costs nothing.
+        numbers += numbers[-1:] * (size - len(numbers))
+        return [front.slots.gather(numbers, layout, at) for at in tensors]
+    return [_filled(front.slots.gather(numbers, layout, at), size) for at in tensors]
+
+
+def _filled(rows: slots.Array, size: int) -> slots.Array:
+    return padded(rows, size) if rows.ndim and size > len(rows) else rows
+
+
+def deliver(
+    jobs: Sequence[Job[Source]], outputs: Sequence[slots.Array], times: tuple[int, int], *, split: bool
+) -> None:
+    """Give every request its rows of the outputs, and note the replies.
+
+    Args:
+        jobs: what ran together.
+        outputs: the model's outputs; rows beyond those of the jobs are filling.
+        times: of the run, from `slots.run_times`.
+        split: whether the rows of the outputs belong to the jobs' rows; else there is a single request.
+    """
+    start = 0
+    for front, numbers, rows in _merged(jobs):
+        end = start + rows * len(numbers)
+        mine = [output[start:end] for output in outputs] if split else outputs
+        try:
+            layout = (
+                front.slots.scatter(numbers, mine, rows, times)
+                if split
+                else front.slots.write(numbers[0], mine, times)
+            )
+            front.reply(numbers, slots.ANSWERED, layout)
+        except slots.DoesNotFitError:
+            front.reply(numbers, slots.TOO_LARGE)
+        except Exception:
+            logger.exception("an answer could not be handed over")
+            front.reply(numbers, slots.FAILED)
+        start = end
+
+
+def _merged(jobs: Sequence[Job[Source]]) -> Iterator[tuple[Front, Sequence[int], int]]:
+    """Neighbours of one front and as many rows, as one."""
+    last, numbers = jobs[0], list(jobs[0].slots)
+    for job in jobs[1:]:
+        if job.source[0] is last.source[0] and job.rows == last.rows:
+            numbers += job.slots
+        else:
+            yield last.source[0], numbers, last.rows
+            last, numbers = job, list(job.slots)
+    yield last.source[0], numbers, last.rows

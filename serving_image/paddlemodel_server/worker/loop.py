@@ -1,0 +1,204 @@
+"""An owner's loop: takes whatever has queued up during the previous run, runs it as one batch, replies.
+
+`owner` makes it around a warm predictor. Fronts connect to the unix socket, hand over their slots, and then
+send slot numbers.
+"""
+
+import logging
+import select
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from paddlemodel_server.engine import failures, warmup
+from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
+from paddlemodel_server.host.log import Limiter
+from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc import slots
+from paddlemodel_server.metrics import catalog
+from paddlemodel_server.settings import Settings
+from paddlemodel_server.worker import gather
+from paddlemodel_server.worker.batching import Job, Waiting, best_size, padded_size
+
+Jobs = Sequence[Job[gather.Source]]
+_MEMORY_FAULTS: dict[type[Exception], int] = {
+    MemoryTakenError: slots.MEMORY_TAKEN,
+    InputTooLargeError: slots.INPUT_TOO_LARGE,
+}
+logger = logging.getLogger(__name__)
+
+
+class _RowsMissingError(Exception):
+    """An output has not one row for each of the inputs', so that nobody can tell whose they are."""
+
+
+class Loop:
+    """The loop between the fronts and the predictor."""
+
+    def __init__(
+        self, prepared: warmup.Prepared, settings: Settings, block: boards.OwnerBlock, metered: catalog.Owner
+    ) -> None:
+        self._prepared = prepared
+        self._delay = settings.max_delay_ms / 1e3
+        self._block = block
+        self._metered = metered
+        self._cap = max(prepared.sizes, default=1)
+        self._waiting: Waiting[gather.Source] = Waiting()
+        self._events = select.epoll()
+        self._fronts: dict[int, gather.Front] = {}
+        self._run_ns = 0  # in the model, during the current run
+        self._failures = Limiter()
+
+    def serve(self, listener: socket.socket) -> None:
+        """Answer until the process is told to end."""
+        self._events.register(listener, select.EPOLLIN)
+        while True:
+            for descriptor, _ in self._events.poll(self._patience()):
+                front = self._fronts.get(descriptor)
+                if front:
+                    self._listen_to(front)
+                else:
+                    self._welcome(listener)
+            if self._waiting.count and self._patience() == 0:
+                self._run(self._waiting.take(self._prepared.sizes))
+                for front in self._fronts.values():
+                    front.flush()
+
+    def _patience(self) -> float:
+        """Seconds until the next run should start; -1: nothing waits."""
+        if not self._waiting.count:
+            return -1
+        if not self._delay or self._cap == 1:
+            return 0
+        return max(0.0, self._waiting.wake_at(self._cap, self._delay) - time.monotonic())
+
+    def _welcome(self, listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        try:
+            front = gather.Front(connection)
+        except (OSError, ValueError, OverflowError) as error:
+            logger.warning("a front did not hand over its slots", extra={"error": str(error)})
+            connection.close()
+            return
+        self._fronts[connection.fileno()] = front
+        self._events.register(connection, select.EPOLLIN)
+
+    def _listen_to(self, front: gather.Front) -> None:
+        try:
+            announced = front.announced()
+        except ConnectionError:
+            self._part_from(front)
+            return
+        now = time.monotonic()
+        for layout, numbers in announced:
+            if layout.rows:
+                self._waiting.add((front, layout), numbers, layout.kind, layout.rows, now)
+            else:  # without a common number of rows each runs alone
+                for slot in numbers:
+                    self._waiting.add((front, layout), [slot], slot, 0, now)
+
+    def _part_from(self, front: gather.Front) -> None:
+        self._events.unregister(front.connection)
+        del self._fronts[front.connection.fileno()]
+        front.connection.close()
+        self._waiting.drop(lambda source: source[0] is front)
+
+    def _run(self, jobs: Jobs) -> None:
+        began_ns = time.monotonic_ns()
+        live, waited = self._live(jobs, began_ns)
+        if not live:
+            return
+        self._block.running = len(waited)
+        self._block.started_ns = began_ns
+        self._run_ns = 0
+        rows = self._answer(live)
+        took_ns = time.monotonic_ns() - began_ns
+        self._block.started_ns = 0
+        self._block.running = 0
+        self._block.busy_ns += took_ns
+        self._metered.ran(rows, waited, (took_ns - self._run_ns) / 1e9, self._run_ns / 1e9)
+
+    def _live(self, jobs: Jobs, now_ns: int) -> tuple[Jobs, list[float]]:
+        """Leave out what is late or was withdrawn; with it, how long each of the others has waited."""
+        live, waits = [], []
+        for job in jobs:
+            front = job.source[0]
+            waited = [front.slots.waited(slot, now_ns) for slot in job.slots]
+            if min(waited) < 0:
+                dead = [slot for slot, seconds in zip(job.slots, waited, strict=True) if seconds < 0]
+                front.reply(dead, slots.EXPIRED)
+                job = job._replace(slots=[slot for slot in job.slots if slot not in dead])  # noqa: PLW2901
+                waited = [seconds for seconds in waited if seconds >= 0]
+            if job.slots:
+                live.append(job)
+                waits += waited
+        return live, waits
+
+    def _answer(self, jobs: Jobs) -> int:
+        """Run requests together; where that fails, alone, so that one cannot spoil another's answer."""
+        rows = sum(job.rows * len(job.slots) for job in jobs)
+        batched = bool(self._prepared.sizes and rows)
+        try:
+            outputs = self._in_pieces(jobs, rows) if batched else self._model(gather.joined(jobs, 0))
+        except _RowsMissingError:
+            self._stop_batching()
+            return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
+        except Exception as error:
+            if len(jobs) > 1 or len(jobs[0].slots) > 1:
+                return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
+            front = jobs[0].source[0]
+            if memory := _MEMORY_FAULTS.get(type(error)):
+                front.reply(jobs[0].slots, memory)
+                return rows
+            refused = failures.kind(error) == "input"
+            if self._failures.allows(time.monotonic()):
+                extra = {"request_id": front.slots.request_id(jobs[0].slots[0])} | self._failures.told()
+                if refused:
+                    logger.warning(
+                        "the model refused a request", extra=extra | {"cause": failures.said(error)}
+                    )
+                else:
+                    logger.exception("the model failed on a request", extra=extra)
+            front.reply(jobs[0].slots, slots.REFUSED if refused else slots.FAILED)
+            return rows
+        began_ns, run_ns = self._block.started_ns, self._run_ns
+        times = slots.run_times(began_ns, time.monotonic_ns() - began_ns - run_ns, run_ns)
+        gather.deliver(jobs, outputs, times, split=batched)
+        return rows or 1
+
+    def _in_pieces(self, jobs: Jobs, rows: int) -> list[slots.Array]:
+        """Run rows in the sizes that were warmed up; a request may be larger than any of them."""
+        sizes = self._prepared.sizes
+        if rows <= self._cap:
+            return self._batch(gather.joined(jobs, padded_size(rows, sizes)))
+        inputs = gather.joined(jobs, rows)
+        answers, done = [], 0
+        while done < rows:
+            size = best_size(rows - done, sizes) if rows - done > self._cap else rows - done
+            piece = [gather.padded(a[done : done + size], padded_size(size, sizes)) for a in inputs]
+            answers.append([output[:size] for output in self._batch(piece)])
+            done += size
+        return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+
+    def _batch(self, inputs: list[slots.Array]) -> list[slots.Array]:
+        """Run rows that are to be parted again, or were filled up: each must have its own in every output."""
+        outputs = self._model(inputs)
+        if any(not output.ndim or len(output) != len(inputs[0]) for output in outputs):
+            raise _RowsMissingError
+        return outputs
+
+    def _stop_batching(self) -> None:
+        """The warm-up's request did not show that the number of rows depends on their values."""
+        logger.warning("no batching any more: an output has another number of rows than the inputs")
+        self._prepared = replace(self._prepared, sizes={})
+        self._cap = self._block.cap = self._block.best_batch = 1
+
+    def _model(self, inputs: list[slots.Array]) -> list[slots.Array]:
+        began_ns = time.monotonic_ns()
+        try:
+            return self._prepared.predictor.run(inputs)
+        finally:
+            self._run_ns += time.monotonic_ns() - began_ns
