@@ -45,10 +45,10 @@ clean:  ## remove the virtual environment and tool caches of this checkout
 	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build
 
 # The environment is rebuilt whenever the locked requirements or a distribution's metadata change.
-$(READY): requirements/dev.txt operator/pyproject.toml serving_image/pyproject.toml
+$(READY): requirements/dev.txt crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"make: Python 3.11 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: pass PYTHON=python3.11")'
 	@echo "==> virtual environment in $(VENV) (about a minute the first time: Paddle is 200 MB)"
 	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV) || { echo "make: 'python -m venv' failed: install python3-venv"; exit 1; }
 	@$(RUN)/pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements/dev.txt | { grep -E '^(Collecting|Installing)' || true; } | cut -c1-100
-	@PYTHONWARNINGS=ignore $(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e operator -e serving_image
+	@PYTHONWARNINGS=ignore $(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e crds -e operator -e serving_image
 	@touch $@

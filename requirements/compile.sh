@@ -2,11 +2,11 @@
 # Recompiles the hash-locked requirements from the pyproject files. `requirements/compile.sh --upgrade` takes newer versions.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-compile() { uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header "$@"; }
+compile() { uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --no-emit-package paddlemodel-api "$@"; }
 compile operator/pyproject.toml -o requirements/operator.txt
 compile serving_image/pyproject.toml -o requirements/serving.txt
 compile serving_image/pyproject.toml --extra cpu -o requirements/serving-cpu.txt
-compile operator/pyproject.toml serving_image/pyproject.toml --extra cpu --group dev -o requirements/dev.txt
+compile crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml --extra cpu --extra schema --group dev -o requirements/dev.txt
 compile --group build -o requirements/build.txt
 compile --group models --no-deps -o requirements/models.txt
 compile --group peers -o requirements/peers.txt

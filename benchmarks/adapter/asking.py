@@ -10,7 +10,8 @@ from pathlib import Path
 
 import aiohttp
 import psutil
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 
 from benchmarks.adapter.world import Fleet
 
@@ -110,7 +111,7 @@ class Asker:
         """Milliseconds from when it was due to the whole answer."""
         namespace, name = self._fleet.model(number)
         labels = ",".join(f"{key}={value}" for key, value in names.selector_labels(name).items())
-        url = f"{self._base}/namespaces/{namespace}/pods/*/{names.GPU_METRIC}"
+        url = f"{self._base}/namespaces/{namespace}/pods/*/{contract.GPU_METRIC}"
         async with session.get(url, params={"labelSelector": labels}) as answer:
             body = await answer.json() if answer.status == 200 else {}
         told = asyncio.get_running_loop().time() - due

@@ -13,14 +13,14 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 from kubernetes.aio import client, config
-from paddlemodel_operator import names
+from paddlemodel_api import contract
 from prometheus_client.parser import text_string_to_metric_families
 
 PATH = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/{namespace}/pods/*/{metric}"
 
 
 async def _value(session: aiohttp.ClientSession, address: str, metric: str) -> float:
-    async with session.get(f"http://{address}:{names.HTTP_PORT}/metrics") as answer:
+    async with session.get(f"http://{address}:{contract.HTTP_PORT}/metrics") as answer:
         families = text_string_to_metric_families(await answer.text())
     return next(sample.value for family in families for sample in family.samples if sample.name == metric)
 

@@ -14,12 +14,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import connect
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.api import connect
+from paddlemodel_operator.cluster.scrape import Scan, Scraper
 from paddlemodel_operator.metrics_adapter import answer
 from paddlemodel_operator.metrics_adapter.answer import Sample
 from paddlemodel_operator.metrics_adapter.pods import askable, trim
-from paddlemodel_operator.scrape import Scan, Scraper
 from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.adapter.pods import address
@@ -110,7 +111,7 @@ def _written(fleet: Fleet) -> None:
         Sample(namespace="team-0", pod=f"model-0-{number}", moment=0.0, value=71.0)
         for number in range(fleet.pods_per_model)
     ]
-    answer.body(answer.values("v1beta2", names.GPU_METRIC, samples))
+    answer.body(answer.values("v1beta2", contract.GPU_METRIC, samples))
 
 
 def _each(work: Callable[[], object]) -> float:

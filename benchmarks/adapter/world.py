@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 from paddlemodel_operator.render import render
 
 from benchmarks.adapter.pods import address

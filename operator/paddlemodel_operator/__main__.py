@@ -2,7 +2,7 @@
 
 import sys
 
-from paddlemodel_operator.errors import SettingsError
+from paddlemodel_operator.base.errors import SettingsError
 
 
 def main() -> int:

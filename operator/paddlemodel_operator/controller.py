@@ -6,19 +6,21 @@ import random
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import Api
-from paddlemodel_operator.cache import Cache, Key, model_of, version
-from paddlemodel_operator.errors import ApiError, NameConflict, Retry
-from paddlemodel_operator.health import Heartbeat
-from paddlemodel_operator.insight import Insight
-from paddlemodel_operator.ledger import Ledger
-from paddlemodel_operator.queue import WorkQueue
-from paddlemodel_operator.reconcile import reconcile
+from paddlemodel_api import contract
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry
+from paddlemodel_operator.cluster.api import Api
+from paddlemodel_operator.cluster.cache import Cache, Key, model_of, version
+from paddlemodel_operator.cluster.health import Heartbeat
+from paddlemodel_operator.cluster.queue import WorkQueue
+from paddlemodel_operator.probing.gpu_accounting import Ledger
+from paddlemodel_operator.probing.pod_prober import Insight
+from paddlemodel_operator.probing.telemetry import Telemetry
+from paddlemodel_operator.reconcile.context import World
+from paddlemodel_operator.reconcile.reconcile import reconcile
 from paddlemodel_operator.registration.registrar import Registrar
 from paddlemodel_operator.settings import Settings
-from paddlemodel_operator.telemetry import Telemetry
-from paddlemodel_operator.world import World
 
 log = logging.getLogger(__name__)
 
@@ -115,11 +117,12 @@ class Controller:
         try:
             found = await self._api.serves(names.MODEL)
         except ApiError as error:
-            log.warning("Cannot ask for the definition of %s, trying again: %s", names.PLURAL, error)
+            log.warning("Cannot ask for the definition of %s, trying again: %s", contract.PLURAL, error)
             return False
         if not found:
             log.warning(
-                "Waiting for the definition %s: install it, or the chart with crds.enabled.", names.CRD_NAME
+                "Waiting for the definition %s: install it, or the chart with crds.enabled.",
+                contract.CRD_NAME,
             )
         return found
 
@@ -156,7 +159,7 @@ class Controller:
             for kind in (*names.WATCHED_KINDS, *names.OPTIONAL_KINDS):
                 await self._relist(kind)
         except ApiError as error:
-            log.warning("Cannot list %s, trying again: %s", names.PLURAL, error)
+            log.warning("Cannot list %s, trying again: %s", contract.PLURAL, error)
             return False
         self._look_at_all()
         self._synced = True

@@ -9,11 +9,12 @@ import os
 import socket
 
 import kopf
+from paddlemodel_api import contract
 
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import connect
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.api import connect
+from paddlemodel_operator.cluster.endpoint import Endpoint
 from paddlemodel_operator.controller import Controller
-from paddlemodel_operator.endpoint import Endpoint
 from paddlemodel_operator.settings import Settings, from_environment
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ async def login(**_: object) -> kopf.ConnectionInfo:
 
 # Always with group and version: one handler without makes kopf scan every API group, and any broken
 # aggregated API would then keep the operator from starting.
-@kopf.on.event(names.GROUP, names.VERSION, names.PLURAL)
+@kopf.on.event(contract.GROUP, contract.VERSION, contract.PLURAL)
 @kopf.on.event("apps", "v1", "deployments")
 @kopf.on.event("", "v1", "services")
 @kopf.on.event("autoscaling", "v2", "horizontalpodautoscalers")

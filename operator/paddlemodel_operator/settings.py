@@ -6,10 +6,10 @@
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, TypeVar
 
+from paddlemodel_api.scaling import MetricsSource
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from paddlemodel_operator.errors import SettingsError
-from paddlemodel_operator.spec.scaling import MetricsSource
+from paddlemodel_operator.base.errors import SettingsError
 
 PREFIX: Final = "PADDLEMODEL_OPERATOR_"
 

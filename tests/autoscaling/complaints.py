@@ -5,7 +5,8 @@ Each is told in a namespace of its own, with the whole operator at work; test_do
 
 from typing import Any
 
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 
 from tests.autoscaling.pretended import FAILURE, page
 from tests.autoscaling.side_by_side import Story
@@ -51,7 +52,7 @@ def it_works(world: World) -> None:
     autoscaled(world, gpuUtilization=70)
     works(world)
     (target,) = eventually(lambda: read_targets(world))
-    assert (target["name"], target["metric"]) == ("gpuUtilization", names.GPU_METRIC)
+    assert (target["name"], target["metric"]) == ("gpuUtilization", contract.GPU_METRIC)
     assert (target["current"], target["target"]) == ("70", "70")
 
 
@@ -142,7 +143,7 @@ def there_is_no_metrics_server(world: World) -> None:
     autoscaled(world, device="CPU", cpuUtilization=70)
     finds(world, "MetricsServerMissing", "metrics.k8s.io", "busyRatio")
     autoscaled(world, device="CPU", busyRatio=70)
-    world.say(page(gpu=None, more={names.BUSY_METRIC: 0.7}))
+    world.say(page(gpu=None, more={contract.BUSY_METRIC: 0.7}))
     works(world)
 
 
@@ -178,7 +179,7 @@ COMPLAINTS: dict[str, Story] = {
         )
     },
     "pods answer with 500": all_pods_say(FAILURE, "PodsUnreachable", "500"),
-    "pods tell no utilisation": all_pods_say(page(gpu=None), "SeriesMissing", names.GPU_METRIC),
+    "pods tell no utilisation": all_pods_say(page(gpu=None), "SeriesMissing", contract.GPU_METRIC),
     "GPUs are MIG slices": all_pods_say(page(gpu=None, nvml="mig"), "GPUMetricsOnMIG", "busyRatio"),
     "NVML is missing": all_pods_say(
         page(gpu=None, nvml="library_missing"), "GPUMetricsFailed", "libnvidia-ml.so.1"

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from devcluster.pki import Authority, Identity
 from tests.operator.adapters import is_available

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.autoscaling.pretended import NETWORK
 from tests.operator.cluster import Cluster

@@ -7,7 +7,7 @@ registration away or change its rank.
 import base64
 from pathlib import Path
 
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.autoscaling.foreign import api_service, outside
 from tests.operator.adapters import SERVICE, Adapter, is_available

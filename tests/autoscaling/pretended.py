@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Final
 
-from paddlemodel_operator import names
+from paddlemodel_api import contract
 
 from tests.operator import pretended_pods
 from tests.operator.pretended_pods import Behaviour
@@ -32,5 +32,5 @@ def page(*, gpu: float | None, nvml: str = "ok", more: Mapping[str, float] = NOT
         'paddle_gpu_device_utilization{gpu="1",uuid="GPU-1"} 20',
         f'paddle_nvml_state{{state="{nvml}"}} 1',
     ]
-    told = more if gpu is None else {names.GPU_METRIC: gpu, **more}
+    told = more if gpu is None else {contract.GPU_METRIC: gpu, **more}
     return pretended_pods.page("\n".join([*lines, *(f"{name} {value}" for name, value in told.items()), ""]))

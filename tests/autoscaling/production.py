@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.autoscaling.foreign import outside
 from tests.operator.adapters import Adapter, is_available

@@ -3,7 +3,7 @@
 Each is told in a namespace of its own; test_behavior.py runs them side by side.
 """
 
-from paddlemodel_operator import names
+from paddlemodel_api import contract
 from paddlemodel_operator.render.hpa import DEFAULT_BEHAVIOR
 
 from tests.autoscaling.pretended import FAILURE, GARBAGE, SILENCE, page
@@ -137,7 +137,7 @@ def of_several_targets_the_largest_wish_wins(world: World) -> None:
     inflight = {
         "type": "Pods",
         "pods": {
-            "metric": {"name": names.INFLIGHT_METRIC},
+            "metric": {"name": contract.INFLIGHT_METRIC},
             "target": {"type": "AverageValue", "averageValue": "4"},
         },
     }
@@ -148,9 +148,9 @@ def of_several_targets_the_largest_wish_wins(world: World) -> None:
         world.say(page(gpu=20))
         world.looked(3)
         assert values() == [2]
-        world.say(page(gpu=20, more={names.INFLIGHT_METRIC: 12}))
+        world.say(page(gpu=20, more={contract.INFLIGHT_METRIC: 12}))
         world.becomes(6)
-        world.say(page(gpu=20, more={names.INFLIGHT_METRIC: 0}))
+        world.say(page(gpu=20, more={contract.INFLIGHT_METRIC: 0}))
         world.becomes(2)
     assert values()[:2] == [2, 6]
 
@@ -184,10 +184,10 @@ STORIES: dict[str, Story] = {
             of_several_targets_the_largest_wish_wins,
         )
     },
-    "a target of gpuMemory": a_target_of("gpuMemory", 45, names.GPU_MEMORY_METRIC, 90),
-    "a target of busyRatio": a_target_of("busyRatio", 45, names.BUSY_METRIC, 0.9),
-    "a target of inflightPerReplica": a_target_of("inflightPerReplica", 4, names.INFLIGHT_METRIC, 8),
-    "a target of queueSeconds": a_target_of("queueSeconds", 0.15, names.QUEUE_METRIC, 0.3),
+    "a target of gpuMemory": a_target_of("gpuMemory", 45, contract.GPU_MEMORY_METRIC, 90),
+    "a target of busyRatio": a_target_of("busyRatio", 45, contract.BUSY_METRIC, 0.9),
+    "a target of inflightPerReplica": a_target_of("inflightPerReplica", 4, contract.INFLIGHT_METRIC, 8),
+    "a target of queueSeconds": a_target_of("queueSeconds", 0.15, contract.QUEUE_METRIC, 0.3),
     **{
         f"scrapes that all fail hold it where it is {name}": all_failing(answer)
         for name, answer in FAULTS.items()

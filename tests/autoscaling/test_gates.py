@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.autoscaling.world import AT_ONCE, NAME, World
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.autoscaling.pretended import page
 from tests.autoscaling.world import AT_ONCE, NAME, World

@@ -2,7 +2,7 @@
 
 import httpx
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.autoscaling.metrics_api import MetricsApi
 from tests.autoscaling.pretended import page

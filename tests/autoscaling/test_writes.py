@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.autoscaling.complaints import autoscaled, read_targets, works
 from tests.autoscaling.pretended import page

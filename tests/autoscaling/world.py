@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 from paddlemodel_operator.render import render
 
 from tests.autoscaling.kubelet import Kubelet

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import httpx
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 
 from devcluster import cluster
 from devcluster.demo_autoscaling import number
@@ -156,8 +157,10 @@ class Recorder:
 
     def _utilisation(self) -> dict[str, float]:
         """As the autoscaler itself asks; nothing where there is no metrics API or no pod that reports."""
-        path = f"{METRICS}/namespaces/{self._namespace}/pods/*/{names.GPU_METRIC}"
-        answer = self._cluster.http.get(path, params={"labelSelector": f"{names.MODEL_LABEL}={self._model}"})
+        path = f"{METRICS}/namespaces/{self._namespace}/pods/*/{contract.GPU_METRIC}"
+        answer = self._cluster.http.get(
+            path, params={"labelSelector": f"{contract.MODEL_LABEL}={self._model}"}
+        )
         items = answer.json()["items"] if answer.is_success else []
         return {item["describedObject"]["name"]: number(item["value"]) for item in items}
 

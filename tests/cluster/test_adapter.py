@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 
 from devcluster.errors import DevclusterError
 from devcluster.target import RELEASE, SYSTEM_NAMESPACE, Target
@@ -58,7 +59,7 @@ class Asking:
 
 
 def test_autoscalers_are_answered_after_the_installation_alone(registered: Target) -> None:
-    told = registered.kubectl("get", "--raw", f"{API}/namespaces/default/pods/*/{names.GPU_METRIC}")
+    told = registered.kubectl("get", "--raw", f"{API}/namespaces/default/pods/*/{contract.GPU_METRIC}")
     assert json.loads(told)["items"] == []
     (owner,) = registered.read("apiservice", names.METRICS_API_SERVICE)["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["name"]) == ("ClusterRole", ADAPTER)

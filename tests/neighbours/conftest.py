@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from devcluster.neighbours.host import Host
 from devcluster.paths import State

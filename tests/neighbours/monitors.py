@@ -8,7 +8,7 @@ that its own discovery gives them: https://prometheus.io/docs/prometheus/latest/
 import json
 from typing import Any
 
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.neighbours.pages import Page
 from tests.operator.cluster import Cluster

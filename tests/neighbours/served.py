@@ -21,7 +21,8 @@ from typing import Any, Final
 import httpx
 import numpy as np
 import psutil
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 
 from devcluster import pretended_gpu
 from tests.autoscaling.kubelet import running
@@ -76,7 +77,7 @@ def as_pod(cluster: Cluster, namespace: str, model: str, server: Server, on: str
         path = f"{names.POD.item(namespace, pod['metadata']['name'])}/binding"
         cluster.http.post(path, json={**binding, "target": target}).raise_for_status()
     address = next(_addresses)
-    with socket.create_server((address, names.HTTP_PORT)) as listener:
+    with socket.create_server((address, contract.HTTP_PORT)) as listener:
         words = [
             sys.executable,
             "-m",
@@ -96,7 +97,7 @@ def as_pod(cluster: Cluster, namespace: str, model: str, server: Server, on: str
 
 def _pods(cluster: Cluster, namespace: str, model: str) -> list[Object]:
     found = cluster.all(names.POD, namespace)
-    return [pod for pod in found if pod["metadata"]["labels"][names.MODEL_LABEL] == model]
+    return [pod for pod in found if pod["metadata"]["labels"][contract.MODEL_LABEL] == model]
 
 
 @contextmanager

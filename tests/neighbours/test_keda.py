@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 import yaml
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 
 from devcluster import prometheus
 from devcluster.neighbours import keda
@@ -64,8 +65,8 @@ def metrics_api(cluster: Cluster, tmp_path: Path) -> Iterator[MetricsApi]:
         ({"gpuUtilization": 70}, page(gpu=95), page(gpu=10)),
         (
             {"busyRatio": 50, "queueSeconds": 0.5},
-            page(gpu=None, more={names.BUSY_METRIC: 0.9, names.QUEUE_METRIC: 0}),
-            page(gpu=None, more={names.BUSY_METRIC: 0.1, names.QUEUE_METRIC: 0}),
+            page(gpu=None, more={contract.BUSY_METRIC: 0.9, contract.QUEUE_METRIC: 0}),
+            page(gpu=None, more={contract.BUSY_METRIC: 0.1, contract.QUEUE_METRIC: 0}),
         ),
     ],
     ids=["on GPU utilisation", "on the largest wish of two targets"],

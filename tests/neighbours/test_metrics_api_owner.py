@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from devcluster import prometheus
 from devcluster.neighbours import prometheus_adapter

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 
 from devcluster import prometheus
 from devcluster.neighbours import prometheus_adapter
@@ -32,10 +33,10 @@ pytestmark = pytest.mark.control_plane
 SOURCE = 'autoscaling.metricsSource="prometheusAdapter"'
 DCGM = 'autoscaling.prometheusAdapter.metric="dcgm"'
 QUIET = {
-    names.GPU_MEMORY_METRIC: 20,
-    names.BUSY_METRIC: 0.1,
-    names.INFLIGHT_METRIC: 1,
-    names.QUEUE_METRIC: 0.05,
+    contract.GPU_MEMORY_METRIC: 20,
+    contract.BUSY_METRIC: 0.1,
+    contract.INFLIGHT_METRIC: 1,
+    contract.QUEUE_METRIC: 0.05,
 }
 
 
@@ -73,7 +74,7 @@ def metrics(host: Host, cluster: Cluster, tmp_path: Path) -> Iterator[Metrics]:
         ({"gpuUtilization": 70}, page(gpu=95), page(gpu=10)),
         (
             {"gpuMemory": 70, "busyRatio": 50, "inflightPerReplica": 4, "queueSeconds": 0.5},
-            page(gpu=None, more={**QUIET, names.QUEUE_METRIC: 0.9}),
+            page(gpu=None, more={**QUIET, contract.QUEUE_METRIC: 0.9}),
             page(gpu=None, more=QUIET),
         ),
     ],

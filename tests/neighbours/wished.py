@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.autoscaling.world import AT_ONCE, NAME, World
 from tests.operator.cluster import eventually

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 from paddlemodel_operator.registration import certificates
 
 from tests.operator.cluster import Cluster, environment, eventually, token_kubeconfig

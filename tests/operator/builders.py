@@ -4,10 +4,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from paddlemodel_operator import names
-from paddlemodel_operator.autoscaler import Autoscaler
-from paddlemodel_operator.model import PaddleModel, from_body
-from paddlemodel_operator.observe import Container, Observed, Pod, Workload
+from paddlemodel_api import contract
+from paddlemodel_operator.base.model import PaddleModel, from_body
+from paddlemodel_operator.observe.autoscaler import Autoscaler
+from paddlemodel_operator.observe.children import Container, Observed, Pod, Workload
 from paddlemodel_operator.settings import Settings
 
 Object = dict[str, Any]
@@ -27,8 +27,8 @@ def spec(**fields: Any) -> Object:
 
 def body(name: str = "resnet50", namespace: str = "ml", **fields: Any) -> Object:
     return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.KIND,
+        "apiVersion": contract.API_VERSION,
+        "kind": contract.KIND,
         "metadata": {
             "name": name,
             "namespace": namespace,

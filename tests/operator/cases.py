@@ -2,13 +2,13 @@
 
 from typing import Any, NamedTuple
 
-from paddlemodel_operator.autoscaler import Autoscaler
-from paddlemodel_operator.links import Case
-from paddlemodel_operator.looks import Look, Occasion, PodLook
-from paddlemodel_operator.observe import Observed
+from paddlemodel_api.scaling import Autoscaling
+from paddlemodel_api.targets import targets
+from paddlemodel_operator.observe.autoscaler import Autoscaler
+from paddlemodel_operator.observe.children import Observed
+from paddlemodel_operator.observe.pod_samples import Look, Occasion, PodLook
 from paddlemodel_operator.registration.ownership import Registration, Service, State
-from paddlemodel_operator.spec.scaling import Autoscaling
-from paddlemodel_operator.spec.targets import targets
+from paddlemodel_operator.status.autoscaling_checks import Case
 
 OWN = "paddlemodel-system/metrics-adapter"
 THEIR_NAME = "monitoring/prometheus-adapter"

@@ -1,10 +1,10 @@
 """The chain from an autoscaler to the GPU, link by link: each case has one that is broken, and its cure."""
 
-from paddlemodel_operator import names
-from paddlemodel_operator.autoscaler import Autoscaler
-from paddlemodel_operator.faults import Fault
-from paddlemodel_operator.looks import Look, Occasion, PodLook
+from paddlemodel_operator.base import names
+from paddlemodel_operator.observe.autoscaler import Autoscaler
+from paddlemodel_operator.observe.pod_samples import Look, Occasion, PodLook
 from paddlemodel_operator.registration.ownership import State
+from paddlemodel_operator.status.readiness_checks import Fault
 
 from tests.operator.cases import (
     BUSY,

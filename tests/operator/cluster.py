@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 import httpx
 import yaml
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from devcluster import build
 

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from paddlemodel_operator.apply import Api
+from paddlemodel_operator.cluster.api import Api
 
 from tests.operator.cluster import Cluster
 from tests.operator.process import Operator, install

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 
 from tests.operator.cluster import Cluster
 
@@ -76,7 +77,7 @@ class PretendedPod:
             daemon_threads = True
             request_queue_size = 128
 
-        self._server = Server((self.address, names.HTTP_PORT), Handler)
+        self._server = Server((self.address, contract.HTTP_PORT), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 

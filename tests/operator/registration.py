@@ -12,8 +12,8 @@ from typing import Any
 
 from cryptography import x509
 from kubernetes.aio import client
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import Api
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.registration import objects
 from paddlemodel_operator.registration.certificates import authorities, fault
 from paddlemodel_operator.registration.ownership import Registration

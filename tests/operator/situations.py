@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddlemodel_operator.observe import Container, Observed, Pod
+from paddlemodel_operator.observe.children import Container, Observed, Pod
 
 from tests.operator.builders import fetched, observed, pod, words
 

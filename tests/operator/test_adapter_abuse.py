@@ -8,7 +8,9 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from paddlemodel_operator import names, scrape
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster import scrape
 from paddlemodel_operator.metrics_adapter import connections
 
 from tests.operator.adapters import ROOT, Adapter, adapter_process, front_proxy, over
@@ -18,7 +20,7 @@ from tests.repository.charts import ADAPTER, one, render
 
 pytestmark = pytest.mark.control_plane
 
-GPU = names.GPU_METRIC
+GPU = contract.GPU_METRIC
 
 
 @pytest.fixture(scope="module")

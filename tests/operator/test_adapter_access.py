@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 from paddlemodel_operator.metrics_adapter.access import CONFIG_MAP
 
 from tests.operator.adapters import ROOT, Adapter, Pair, adapter_process, front_proxy, over

@@ -5,11 +5,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base.quantity import amount
 from paddlemodel_operator.metrics_adapter import answer
 from paddlemodel_operator.metrics_adapter.answer import DISCOVERY, JSON, Sample
 from paddlemodel_operator.metrics_adapter.query import Refused
-from paddlemodel_operator.quantity import amount
 
 SAMPLE = Sample(namespace="shop", pod="a", moment=1_763_956_493.9, value=47.5)
 DESCRIBED = {"kind": "Pod", "namespace": "shop", "name": "a", "apiVersion": "/v1"}
@@ -49,9 +49,9 @@ def test_a_status() -> None:
 
 def test_every_metric_is_discovered() -> None:
     resources = answer.resources("v1beta2")["resources"]
-    assert [one["name"] for one in resources] == [f"pods/{metric}" for metric in names.SCALING_METRICS]
+    assert [one["name"] for one in resources] == [f"pods/{metric}" for metric in contract.SCALING_METRICS]
     assert resources[0] == {
-        "name": f"pods/{names.GPU_METRIC}",
+        "name": f"pods/{contract.GPU_METRIC}",
         "singularName": "",
         "namespaced": True,
         "kind": "MetricValueList",

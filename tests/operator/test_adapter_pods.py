@@ -7,12 +7,14 @@ from typing import Any
 
 import pytest
 from kubernetes.aio import client
-from paddlemodel_operator import names, scrape
-from paddlemodel_operator.apply import Api, Listing
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster import scrape
+from paddlemodel_operator.cluster.api import Api, Listing
+from paddlemodel_operator.cluster.scrape import Page, Scraper
 from paddlemodel_operator.metrics_adapter import pods as module
 from paddlemodel_operator.metrics_adapter.pods import SCRAPES_AT_ONCE, Pod, Pods, askable, trim
 from paddlemodel_operator.metrics_adapter.query import Values
-from paddlemodel_operator.scrape import Page, Scraper
 
 Object = dict[str, Any]
 
@@ -35,7 +37,7 @@ def test_a_running_pod_of_ours() -> None:
         pytest.param(pod(podIP=""), id="without an address"),
         pytest.param(pod(deletionTimestamp="2026-11-26T15:32:55Z"), id="being deleted"),
         pytest.param(pod(labels={}), id="without labels"),
-        pytest.param(pod(labels={names.MANAGED_BY_LABEL: "helm"}), id="somebody else's"),
+        pytest.param(pod(labels={contract.MANAGED_BY_LABEL: "helm"}), id="somebody else's"),
         pytest.param({"metadata": {"name": "a", "namespace": "shop", "uid": "1"}}, id="without a status"),
     ],
 )
@@ -95,7 +97,7 @@ class Uneven(Scraper):
     async def read(self, address: str) -> Page:
         if address != "10.0.0.1":
             await asyncio.Event().wait()
-        return Page(values={names.GPU_METRIC: 50.0})
+        return Page(values={contract.GPU_METRIC: 50.0})
 
 
 async def test_pods_that_are_late_do_not_hold_up_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +107,7 @@ async def test_pods_that_are_late_do_not_hold_up_the_answer(monkeypatch: pytest.
     async def both(*_: object, **__: object) -> Listing:
         return Listing(items=[late, pod()], resource_version=1)
 
-    query = Values(version="v1beta2", namespace="shop", pod=None, selector="", metric=names.GPU_METRIC)
+    query = Values(version="v1beta2", namespace="shop", pod=None, selector="", metric=contract.GPU_METRIC)
     async with Api(client.ApiClient(client.Configuration()), 1) as api:
         monkeypatch.setattr(api, "list_all", both)
         samples = await Pods(api, Uneven(), 3).samples(query)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import yaml
-from paddlemodel_operator import names
+from paddlemodel_api import contract
 from paddlemodel_operator.registration.certificates import LIFE
 
 from tests.operator.adapters import ACCOUNT, ROOT, Adapter, adapter_process, free_port
@@ -126,15 +126,15 @@ def test_it_survives_an_api_server_that_is_away(
         eventually(lambda: not_ready(adapter, "it is not known yet whom to trust"))
         relay.open()
         eventually(adapter.is_ready)
-        assert adapter.metric(namespace, names.GPU_METRIC).values() == {"demo": "7"}
+        assert adapter.metric(namespace, contract.GPU_METRIC).values() == {"demo": "7"}
         relay.close()
-        answer = adapter.metric(namespace, names.GPU_METRIC)
+        answer = adapter.metric(namespace, contract.GPU_METRIC)
         assert (answer.status, answer.json()["reason"]) == (503, "ServiceUnavailable")
         assert f"cannot list the pods of namespace {namespace}" in answer.json()["message"]
         assert adapter.is_ready()
         assert adapter.ask(f"{ROOT}/v1beta2").status == 200
         relay.open()
-        assert adapter.metric(namespace, names.GPU_METRIC).values() == {"demo": "7"}
+        assert adapter.metric(namespace, contract.GPU_METRIC).values() == {"demo": "7"}
 
 
 def test_a_lost_right_names_its_cure(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_lost_right_names_its_cure(cluster: Cluster, namespace: str, tmp_path:
     adapter.new_pair()
     try:
         adapter.start(kubeconfig=kubeconfig)
-        answer = adapter.metric(namespace, names.GPU_METRIC)
+        answer = adapter.metric(namespace, contract.GPU_METRIC)
         assert answer.status == 503
         assert "restore the RBAC of the chart" in answer.json()["message"]
     finally:
@@ -181,7 +181,7 @@ def test_it_goes_on_while_the_service_forgets_it(cluster: Cluster, namespace: st
         announce(cluster, namespace, "demo", pod.address)
         adapter.terminate()
         eventually(lambda: not_ready(adapter, "the process is ending"))
-        answer = adapter.metric(namespace, names.GPU_METRIC)
+        answer = adapter.metric(namespace, contract.GPU_METRIC)
         assert answer.values() == {"demo": "42"}
         assert answer.headers["connection"] == "close"
         assert adapter.wait() == 0
@@ -195,7 +195,7 @@ def test_it_ends_after_the_answer_under_way(cluster: Cluster, namespace: str, tm
         ThreadPoolExecutor() as pool,
     ):
         announce(cluster, namespace, "demo", pod.address)
-        late = pool.submit(adapter.metric, namespace, names.GPU_METRIC)
+        late = pool.submit(adapter.metric, namespace, contract.GPU_METRIC)
         assert slow.asked.wait(30)
         adapter.terminate()
         eventually(lambda: b"Ending: " in adapter.log.read_bytes())

@@ -5,12 +5,12 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_operator import names
+from paddlemodel_api import contract
 from paddlemodel_operator.metrics_adapter.query import Group, Groups, Query, Refused, Resources, Values, parse
 
 from tests.operator.adapters import ROOT
 
-GPU = names.GPU_METRIC
+GPU = contract.GPU_METRIC
 
 
 def values(**changes: str | None) -> Values:

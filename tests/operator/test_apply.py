@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 from kubernetes.aio import client
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import Api
-from paddlemodel_operator.errors import ApiError
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.cluster.api import Api
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator.autoscaler import read_autoscaler
-from paddlemodel_operator.looks import Look, Occasion, PodLook, addresses, gpus_held, occasion
-from paddlemodel_operator.quantity import amount
+from paddlemodel_operator.base.quantity import amount
+from paddlemodel_operator.observe.autoscaler import read_autoscaler
+from paddlemodel_operator.observe.pod_samples import Look, Occasion, PodLook, addresses, gpus_held, occasion
 
 Object = dict[str, Any]
 

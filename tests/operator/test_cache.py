@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from paddlemodel_operator import names
-from paddlemodel_operator.cache import Cache, model_of, owned_by
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.cache import Cache, model_of, owned_by
 
 Object = dict[str, Any]
 KEY = ("ml", "a")
@@ -14,7 +15,7 @@ def thing(version: int, name: str = "a", **metadata: Any) -> Object:
 
 
 def pod(version: int, name: str, model: str = "a") -> Object:
-    return thing(version, name, labels={names.MODEL_LABEL: model})
+    return thing(version, name, labels={contract.MODEL_LABEL: model})
 
 
 def test_an_older_version_never_replaces_a_newer_one() -> None:

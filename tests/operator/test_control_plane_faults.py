@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 
 from tests.operator.cluster import Cluster, eventually
 from tests.operator.process import USER, Operator
@@ -99,7 +100,7 @@ def test_the_definition_may_go_and_come_back(
     """
     cluster.apply(wish(namespace))
     eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50"))
-    cluster.kubectl("delete", "crd", names.CRD_NAME, "--timeout=180s")
+    cluster.kubectl("delete", "crd", contract.CRD_NAME, "--timeout=180s")
     install_again(cluster, definition)
     cluster.apply(wish(namespace))
     uid = cluster.need(names.MODEL, namespace, "resnet50")["metadata"]["uid"]
@@ -117,7 +118,7 @@ def test_an_operator_that_starts_before_the_definition_waits_for_it(
     cluster: Cluster, operator: Operator, namespace: str, definition: Object
 ) -> None:
     operator.stop()
-    cluster.kubectl("delete", "crd", names.CRD_NAME, "--timeout=180s")
+    cluster.kubectl("delete", "crd", contract.CRD_NAME, "--timeout=180s")
     before = operator.log.stat().st_size
     operator.start(wait=False)
     eventually(lambda: b"Waiting for the definition" in operator.log.read_bytes()[before:])

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
-from paddlemodel_operator.drift import owns
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.drift import owns
 
 from tests.operator.cluster import Cluster, eventually
 from tests.operator.process import USER, Operator

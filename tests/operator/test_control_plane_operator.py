@@ -6,7 +6,7 @@ There is no kubelet: pods stay Pending; test_control_plane_pods.py plays their r
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.operator.cluster import CHILDREN, Cluster, eventually
 from tests.operator.process import USER, Operator

@@ -6,7 +6,7 @@ There is no kubelet: a test writes a pod's report to its status, as a kubelet wo
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.operator.builders import words
 from tests.operator.cluster import Cluster, eventually

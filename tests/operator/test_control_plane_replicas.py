@@ -10,8 +10,8 @@ from contextlib import contextmanager
 from functools import partial
 
 import pytest
-from paddlemodel_operator import names
-from paddlemodel_operator.drift import owns
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.drift import owns
 
 from tests.operator.cluster import Cluster, eventually
 from tests.operator.process import Operator

@@ -4,8 +4,8 @@ import itertools
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import Api, Listing
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.api import Api, Listing
 from paddlemodel_operator.controller import SETTLE_SECONDS, Controller, pauses
 
 from tests.operator.builders import SETTINGS, body

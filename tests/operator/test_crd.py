@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 import yaml
-from paddlemodel_operator import crd, names
+from paddlemodel_api import contract
+from paddlemodel_api.schema import crd
 
 ROOT = Path(__file__).parents[2]
 Schema = dict[str, Any]
@@ -15,7 +16,7 @@ Schema = dict[str, Any]
 @pytest.mark.parametrize("path", crd.generated())
 def test_a_generated_file_is_up_to_date(path: str) -> None:
     assert (ROOT / path).read_text() == crd.generated()[path], (
-        "run: .venv/bin/python -m paddlemodel_operator.crd --write ."
+        "run: .venv/bin/python -m paddlemodel_api.schema.crd --write ."
     )
 
 
@@ -101,4 +102,4 @@ def test_the_command_prints_what_it_writes(capsys: pytest.CaptureFixture[str], t
     printed = capsys.readouterr().out
     crd.main(["--write", str(tmp_path)])
     assert (tmp_path / "crds/paddlemodels.yaml").read_text() == printed
-    assert yaml.safe_load(printed)["metadata"]["name"] == names.CRD_NAME
+    assert yaml.safe_load(printed)["metadata"]["name"] == contract.CRD_NAME

@@ -1,8 +1,8 @@
 """The doctor names the broken link of the chain and its cure; the table has a case for each link."""
 
 import pytest
-from paddlemodel_operator.doctor import diagnose
-from paddlemodel_operator.manual import SCALING_REASONS
+from paddlemodel_api.schema.api_docs import SCALING_REASONS
+from paddlemodel_operator.status.doctor import diagnose
 
 from tests.operator.cases import Chain
 from tests.operator.chains import CHAINS

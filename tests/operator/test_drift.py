@@ -5,8 +5,8 @@ import json
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
-from paddlemodel_operator.drift import is_applied, owned_fields, owns
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.drift import is_applied, owned_fields, owns
 
 Object = dict[str, Any]
 

@@ -1,7 +1,7 @@
 """When the operator asks to be restarted, and when it does not."""
 
-from paddlemodel_operator import names
-from paddlemodel_operator.health import Heartbeat
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.health import Heartbeat
 
 RESYNC = 600.0
 

@@ -8,13 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
-from paddlemodel_operator.autoscaler import read_autoscaler
-from paddlemodel_operator.cache import Cache
-from paddlemodel_operator.insight import PACE_SECONDS, SOONEST_SECONDS, Insight, Subject
-from paddlemodel_operator.ledger import Ledger
-from paddlemodel_operator.looks import SETTLE_SECONDS, Look, Occasion, occasion
-from paddlemodel_operator.scrape import Scraper
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.cache import Cache
+from paddlemodel_operator.cluster.scrape import Scraper
+from paddlemodel_operator.observe.autoscaler import read_autoscaler
+from paddlemodel_operator.observe.pod_samples import SETTLE_SECONDS, Look, Occasion, occasion
+from paddlemodel_operator.probing.gpu_accounting import Ledger
+from paddlemodel_operator.probing.pod_prober import PACE_SECONDS, SOONEST_SECONDS, Insight, Subject
 
 from tests.operator.pretended_pods import PretendedPod, hang, pods, respond
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from paddlemodel_operator import names
-from paddlemodel_operator.observe import Container, Seen, observe
+from paddlemodel_api import contract
+from paddlemodel_operator.observe.children import Container, Seen, observe
 
 Object = dict[str, Any]
 
@@ -13,7 +13,7 @@ def deployment(**status: Any) -> Object:
         "metadata": {"name": "m", "namespace": "ml", "generation": 3},
         "spec": {
             "replicas": 2,
-            "template": {"metadata": {"labels": {names.REVISION_LABEL: "new"}}},
+            "template": {"metadata": {"labels": {contract.REVISION_LABEL: "new"}}},
         },
         "status": status,
     }
@@ -22,7 +22,7 @@ def deployment(**status: Any) -> Object:
 def raw_pod(
     name: str = "a", revision: str = "new", created: str = "2026-01-01T00:00:00Z", **fields: Any
 ) -> Object:
-    metadata = {"name": name, "labels": {names.REVISION_LABEL: revision}, "creationTimestamp": created}
+    metadata = {"name": name, "labels": {contract.REVISION_LABEL: revision}, "creationTimestamp": created}
     return {"metadata": {**metadata, **fields.pop("metadata", {})}, "status": fields}
 
 

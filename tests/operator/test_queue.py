@@ -5,7 +5,7 @@ import asyncio
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from paddlemodel_operator.queue import BACKOFF_LAST, WorkQueue
+from paddlemodel_operator.cluster.queue import BACKOFF_LAST, WorkQueue
 
 A, B = ("ml", "a"), ("ml", "b")
 

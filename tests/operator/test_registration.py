@@ -9,7 +9,7 @@ from unittest.mock import Mock
 import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
-from paddlemodel_operator.errors import SettingsError
+from paddlemodel_operator.base.errors import SettingsError
 from paddlemodel_operator.registration import objects
 from paddlemodel_operator.registration.certificates import LIFE, authorities, fault, issue
 from paddlemodel_operator.registration.objects import Issued

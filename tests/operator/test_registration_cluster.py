@@ -4,7 +4,7 @@ import base64
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 from paddlemodel_operator.registration.certificates import LIFE, authorities, issue
 from paddlemodel_operator.registration.ownership import State
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import Listing
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.api import Listing
 from paddlemodel_operator.registration import objects
 from paddlemodel_operator.registration.certificates import LIFE
 from paddlemodel_operator.registration.ownership import State
@@ -63,7 +64,7 @@ async def test_what_a_stranger_made_his_no_longer_goes_with_our_chart(chart: Cha
     assert (await settle(registrar)).state == State.FOREIGN
     metadata = chart.service()["metadata"]
     assert metadata.get("ownerReferences", []) == []
-    assert names.MANAGED_BY_LABEL not in metadata.get("labels", {})
+    assert contract.MANAGED_BY_LABEL not in metadata.get("labels", {})
     assert chart.service()["spec"]["service"]["name"] == "theirs"
 
 

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 from paddlemodel_operator.render import render
 
 from tests.operator.builders import DIGEST, SETTINGS, URI, model
@@ -218,7 +219,7 @@ def test_every_variable_that_the_operator_sets_is_known_by_name() -> None:
         "maxRequestBytes": 1024,
     }
     found = set(server_env(device="GPU", server=everything))
-    assert found == {*names.SERVER_VARIABLES, "PADDLEMODEL_CACHE_DIR"}
+    assert found == {*contract.SERVER_VARIABLES, "PADDLEMODEL_CACHE_DIR"}
 
 
 def test_kubernetes_expands_nothing_in_the_user_s_words() -> None:

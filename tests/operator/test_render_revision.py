@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 from paddlemodel_operator.render import render
 
 from tests.operator.builders import DIGEST, SETTINGS, URI, model

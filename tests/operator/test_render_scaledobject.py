@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
-from paddlemodel_operator.errors import SpecError
-from paddlemodel_operator.model import from_body
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import SpecError
+from paddlemodel_operator.base.model import from_body
 from paddlemodel_operator.render import render
 from paddlemodel_operator.settings import Settings
 

@@ -5,8 +5,8 @@ import math
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_operator import names
-from paddlemodel_operator.scrape import (
+from paddlemodel_api import contract
+from paddlemodel_operator.cluster.scrape import (
     MAX_LINE_BYTES,
     NVML_STATES,
     WANTED,
@@ -16,7 +16,7 @@ from paddlemodel_operator.scrape import (
     Scraper,
 )
 
-GPU = names.GPU_METRIC
+GPU = contract.GPU_METRIC
 
 
 def scan(text: str | bytes, size: int = 1 << 20) -> Page:

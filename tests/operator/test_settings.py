@@ -1,7 +1,7 @@
 """The operator's environment: understood, or refused with one sentence."""
 
 import pytest
-from paddlemodel_operator.errors import SettingsError
+from paddlemodel_operator.base.errors import SettingsError
 from paddlemodel_operator.settings import Settings, from_environment
 
 

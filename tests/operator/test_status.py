@@ -3,11 +3,11 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator.errors import ApiError
-from paddlemodel_operator.events import transition
-from paddlemodel_operator.faults import Fault, rejection
-from paddlemodel_operator.observe import Container, Observed
-from paddlemodel_operator.status import judge, judge_invalid, merge_patch
+from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.observe.children import Container, Observed
+from paddlemodel_operator.status.events import transition
+from paddlemodel_operator.status.judge import judge, judge_invalid, merge_patch
+from paddlemodel_operator.status.readiness_checks import Fault, rejection
 
 from tests.operator.builders import (
     DIGEST,

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator.ledger import Ledger, Record
+from paddlemodel_operator.probing.gpu_accounting import Ledger, Record
+from paddlemodel_operator.probing.telemetry import Telemetry
 from paddlemodel_operator.registration.ownership import Registration, State
-from paddlemodel_operator.telemetry import Telemetry
 from prometheus_client.parser import text_string_to_metric_families
 
 KEY = ("ml", "resnet50")

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator.looks import Look, PodLook
-from paddlemodel_operator.observe import Observed
-from paddlemodel_operator.usage import gpu_column, gpu_status, scaling_status, settled
+from paddlemodel_operator.observe.children import Observed
+from paddlemodel_operator.observe.pod_samples import Look, PodLook
+from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status, settled
 
 from tests.operator.builders import model
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from tests.operator.builders import body
 from tests.operator.cluster import Cluster, eventually

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 from devcluster import build
 from tests.operator.cluster import eventually

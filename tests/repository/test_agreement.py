@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paddlemodel_operator import model, names
-from paddlemodel_operator.crd import root_schema
+from paddlemodel_api import contract
+from paddlemodel_api.schema.crd import root_schema
+from paddlemodel_operator.base import model
 from paddlemodel_operator.render import container
 from paddlemodel_server.settings import Settings
 
@@ -56,7 +57,7 @@ def test_every_precision_and_tensorrt_start_a_server() -> None:
 
 def test_the_names_that_a_spec_may_not_set_are_settings_of_the_server() -> None:
     known = {f"PADDLEMODEL_{field.name.upper()}" for field in fields(Settings)}
-    assert {*names.SERVER_VARIABLES, *names.FIXED_VARIABLES} <= known
+    assert {*contract.SERVER_VARIABLES, *contract.FIXED_VARIABLES} <= known
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import yaml
-from paddlemodel_operator import names
+from paddlemodel_api import contract
 from paddlemodel_operator.metrics_adapter import settings as adapter_settings
 from paddlemodel_operator.settings import from_environment
 
@@ -206,7 +206,7 @@ def test_prometheus_adapter_serves_every_metric_that_may_scale() -> None:
     prefix, _, rest = rule["seriesQuery"].partition("(")
     assert prefix == '{__name__=~"^paddle_'
     told = {f"paddle_{name}" for name in rest.partition(")")[0].split("|")}
-    assert told == set(names.SCALING_METRICS)
+    assert told == set(contract.SCALING_METRICS)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +235,7 @@ def test_dcgm_s_utilisation_takes_the_place_of_ours(values: tuple[str, ...], ser
                 f"{prefix}pod": {"resource": "pod"},
             }
         },
-        "name": {"matches": "^.*$", "as": names.GPU_METRIC},
+        "name": {"matches": "^.*$", "as": contract.GPU_METRIC},
         "metricsQuery": f"{scale}avg(avg_over_time(<<.Series>>{{<<.LabelMatchers>>}}[1m])) by (<<.GroupBy>>)",
     }
 

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 from paddlemodel_operator.registration.ownership import State
 from paddlemodel_operator.registration.registrar import Registrar
 from paddlemodel_operator.settings import Settings
@@ -92,7 +93,7 @@ def releases(control_plane: Path) -> Iterator[Releases]:
     build.build(("helm",))
     result = Releases(control_plane)
     # Another test of the session may have brought it, which is not this release's then.
-    result.cluster.kubectl("delete", "crd", names.CRD_NAME, "--ignore-not-found")
+    result.cluster.kubectl("delete", "crd", contract.CRD_NAME, "--ignore-not-found")
     result.cluster.kubectl("create", "namespace", NAMESPACE, check=False)
     yield result
     result.helm("uninstall", RELEASE)
@@ -109,7 +110,10 @@ def test_uninstall_leaves_nothing_but_the_definition(releases: Releases, tmp_pat
     assert len(releases.everything() - before) > 20
     releases.helm("uninstall", RELEASE)
     eventually(lambda: not releases.is_registered())
-    left = {f"CustomResourceDefinition//{names.CRD_NAME}", f"APIService//{names.VERSION}.{names.GROUP}"}
+    left = {
+        f"CustomResourceDefinition//{contract.CRD_NAME}",
+        f"APIService//{contract.VERSION}.{contract.GROUP}",
+    }
 
     def is_clean() -> bool:
         # What the controllers make for what is gone, such as EndpointSlices and pods, goes a moment later.

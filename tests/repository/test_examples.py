@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from paddlemodel_operator import model
+from paddlemodel_operator.base import model
 
 from devcluster import build
 from tests.repository.definition import until_served

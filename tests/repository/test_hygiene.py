@@ -81,5 +81,5 @@ def test_requirements_are_locked_by_hash(path: Path) -> None:
 def test_generated_crd_and_the_chart_s_copy_are_the_same() -> None:
     source, copy = ROOT / "crds/paddlemodels.yaml", ROOT / "helm/paddlemodel-operator/files/paddlemodels.yaml"
     assert text(copy) == text(source), (
-        "renew both with: .venv/bin/python -m paddlemodel_operator.crd --write ."
+        "renew both with: .venv/bin/python -m paddlemodel_api.schema.crd --write ."
     )

@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 import yaml
-from paddlemodel_operator import apply, names
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster import api
 
 from devcluster import build
 from tests.repository.charts import ADAPTER, NAMESPACE, RELEASE, Object, one, render, variables
@@ -110,7 +111,7 @@ def test_the_door_to_the_api_has_no_other_method() -> None:
     """A new method of Api needs a line in VERBS, and perhaps a right."""
     methods = {
         name
-        for name, member in inspect.getmembers(apply.Api, inspect.iscoroutinefunction)
+        for name, member in inspect.getmembers(api.Api, inspect.iscoroutinefunction)
         if not name.startswith("_")
     }
     assert methods == set(VERBS)

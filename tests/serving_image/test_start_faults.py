@@ -145,7 +145,8 @@ def test_an_error_that_nobody_has_foreseen_has_a_last_word_too(tmp_path: Path) -
     last_word.touch()
     program = SERVE.replace(
         "from paddlemodel_server.supervisor import main as supervisor;",
-        "from paddlemodel_server.pipeline import context; from paddlemodel_server.supervisor import main as supervisor; context.describe = open;",
+        "from paddlemodel_server.pipeline import context; context.describe = open;"
+        "from paddlemodel_server.supervisor import main as supervisor;",
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", program, str(last_word)]

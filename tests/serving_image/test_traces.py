@@ -204,6 +204,8 @@ def test_a_collector_that_is_down_costs_no_request_and_one_line(
 def test_without_an_endpoint_nothing_is_imported(server: Server) -> None:
     for process in server.processes("front"):
         assert not [part.path for part in process.memory_maps() if "opentelemetry" in part.path]
-    code = "import sys, paddlemodel_server.http.asgi_app; print([n for n in sys.modules if 'opentelemetry' in n])"
+    code = (
+        "import sys, paddlemodel_server.http.asgi_app;print([n for n in sys.modules if 'opentelemetry' in n])"
+    )
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert printed == "[]\n"

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 
-from paddlemodel_operator.errors import SettingsError
+from paddlemodel_operator.base.errors import SettingsError
 from paddlemodel_operator.metrics_adapter import log, process, settings
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+
 from paddlemodel_operator.metrics_adapter.query import GROUP, VERSIONS, Refused
 
 Object = dict[str, Any]
@@ -77,7 +78,7 @@ def resources(version: str) -> Object:
                 "kind": "MetricValueList",
                 "verbs": _VERBS,
             }
-            for metric in names.SCALING_METRICS
+            for metric in contract.SCALING_METRICS
         ],
     }
 
@@ -92,7 +93,8 @@ def discovery() -> Object:
         "singularResource": "",
         "verbs": [],
         "subresources": [
-            {"subresource": metric, "responseKind": kind, "verbs": _VERBS} for metric in names.SCALING_METRICS
+            {"subresource": metric, "responseKind": kind, "verbs": _VERBS}
+            for metric in contract.SCALING_METRICS
         ],
     }
     versions = [{"version": version, "freshness": "Current", "resources": [pods]} for version in VERSIONS]

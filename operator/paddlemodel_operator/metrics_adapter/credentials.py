@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from paddlemodel_operator.errors import ApiError
+from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.metrics_adapter import access
 from paddlemodel_operator.registration import certificates
 

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import Api
-from paddlemodel_operator.errors import ApiError
+from paddlemodel_api import contract
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.cluster.api import Api
+from paddlemodel_operator.cluster.scrape import Page, ScrapeError, Scraper
 from paddlemodel_operator.metrics_adapter.answer import Sample
 from paddlemodel_operator.metrics_adapter.cache import Cache
 from paddlemodel_operator.metrics_adapter.query import Refused, Values
-from paddlemodel_operator.scrape import Page, ScrapeError, Scraper
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ LISTS_AT_ONCE: Final = 16
 
 _OF_A_LIST: Final = ("items", "metadata", "continue", "resourceVersion", "message", "reason")
 _OF_A_POD: Final = ("namespace", "name", "uid", "labels", "deletionTimestamp", "status", "phase", "podIP")
-KEPT: Final = frozenset((*_OF_A_LIST, *_OF_A_POD, names.MANAGED_BY_LABEL))
+KEPT: Final = frozenset((*_OF_A_LIST, *_OF_A_POD, contract.MANAGED_BY_LABEL))
 """All that is looked at of what the API server answers."""
 
 
@@ -146,7 +148,7 @@ def askable(item: Mapping[str, Any]) -> Pod | None:
     """A pod as the API tells it, if it runs, is to stay, and is ours; checked again, though asked for."""
     metadata, status = item["metadata"], item.get("status", {})
     if (
-        metadata.get("labels", {}).get(names.MANAGED_BY_LABEL) != names.MANAGED_BY
+        metadata.get("labels", {}).get(contract.MANAGED_BY_LABEL) != names.MANAGED_BY
         or metadata.get("deletionTimestamp")
         or status.get("phase") != "Running"
         or not status.get("podIP")
@@ -160,5 +162,5 @@ def askable(item: Mapping[str, Any]) -> Pod | None:
 def _missing(query: Values, there: bool) -> str:
     what = f"pod {query.namespace}/{query.pod}"
     if not there:
-        return f"there is no running {what} of a {names.KIND}"
+        return f"there is no running {what} of a {contract.KIND}"
     return f"{what} does not tell {query.metric}: its model is loading, or it has nothing to measure it with"

@@ -9,15 +9,15 @@ import signal
 import socket
 from typing import Final
 
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import connect
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.api import connect
+from paddlemodel_operator.cluster.scrape import Scraper
 from paddlemodel_operator.metrics_adapter.access import CONFIG_MAP
 from paddlemodel_operator.metrics_adapter.connections import Connections
 from paddlemodel_operator.metrics_adapter.credentials import Credentials
 from paddlemodel_operator.metrics_adapter.pods import Pods
 from paddlemodel_operator.metrics_adapter.server import Server
 from paddlemodel_operator.metrics_adapter.settings import Settings
-from paddlemodel_operator.scrape import Scraper
 
 log = logging.getLogger(__name__)
 

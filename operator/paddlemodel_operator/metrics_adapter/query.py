@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+
+from paddlemodel_operator.base import names
 
 GROUP: Final = names.CUSTOM_METRICS_GROUP
 VERSIONS: Final = ("v1beta2", "v1beta1")
@@ -107,9 +109,9 @@ def _values(version: str, words: list[str], parameters: dict[str, str]) -> Value
     if pod != "*":
         _check(_POD, pod, "name of a pod")
     _check(_METRIC, metric, "name of a metric")
-    if metric not in names.SCALING_METRICS:
+    if metric not in contract.SCALING_METRICS:
         raise Refused(
-            404, "NotFound", f"there is no metric {metric}; there are {', '.join(names.SCALING_METRICS)}"
+            404, "NotFound", f"there is no metric {metric}; there are {', '.join(contract.SCALING_METRICS)}"
         )
     return Values(
         version=version,

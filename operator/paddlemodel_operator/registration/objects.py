@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from paddlemodel_operator import names
+from paddlemodel_api import contract
+
+from paddlemodel_operator.base import names
 
 Object = Mapping[str, Any]
 
@@ -42,7 +44,7 @@ def api_service(namespace: str, adapter: str, role_uid: str, authorities: str) -
         "kind": names.API_SERVICE.kind,
         "metadata": {
             "name": names.METRICS_API_SERVICE,
-            "labels": {names.MANAGED_BY_LABEL: names.MANAGED_BY},
+            "labels": {contract.MANAGED_BY_LABEL: names.MANAGED_BY},
             "ownerReferences": [_owner(adapter, role_uid)],
         },
         "spec": {
@@ -89,7 +91,7 @@ def disowned(service: Object, adapter: str) -> dict[str, Any] | None:
     if len(others) == len(owners):
         return None
     patch = {"resourceVersion": metadata["resourceVersion"], "ownerReferences": others}
-    return {"metadata": {**patch, "labels": {names.MANAGED_BY_LABEL: None}}}
+    return {"metadata": {**patch, "labels": {contract.MANAGED_BY_LABEL: None}}}
 
 
 def issued_in(live: Object | None) -> Issued:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from paddlemodel_operator import names
+from paddlemodel_operator.base import names
 
 Object = Mapping[str, Any]
 

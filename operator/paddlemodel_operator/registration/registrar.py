@@ -11,10 +11,10 @@ import logging
 from collections.abc import Callable
 from typing import Any, Final
 
-from paddlemodel_operator import names
-from paddlemodel_operator.apply import Api
-from paddlemodel_operator.drift import is_applied
-from paddlemodel_operator.errors import ApiError
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.cluster.api import Api
+from paddlemodel_operator.cluster.drift import is_applied
 from paddlemodel_operator.registration import objects
 from paddlemodel_operator.registration.certificates import fault, issue
 from paddlemodel_operator.registration.ownership import (

@@ -1,7 +1,7 @@
 """Renders a PaddleModel into Kubernetes objects, one file per kind; every builder is pure."""
 
-from paddlemodel_operator import names
-from paddlemodel_operator.model import PaddleModel
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render import deployment, disruption, hpa, ingress, scaledobject, service
 from paddlemodel_operator.render.hpa import metrics_source
 from paddlemodel_operator.render.metadata import Object

@@ -3,10 +3,12 @@
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from paddlemodel_operator import names
-from paddlemodel_operator.model import PaddleModel
+from paddlemodel_api import contract
+from paddlemodel_api.serving import Server
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.metadata import Object, compact, literal
-from paddlemodel_operator.spec.serving import Server
 
 USER: Final = 65532
 MODEL_DIR: Final = "/models/model"
@@ -83,7 +85,7 @@ def server(model: PaddleModel, image: str) -> Object:
         **_common(names.SERVER_CONTAINER, image),
         "args": ["serve"],
         "env": [*_server_env(model), *_cache_env(model), *_extra_env(model)],
-        "ports": [{"name": names.HTTP_PORT_NAME, "containerPort": names.HTTP_PORT, "protocol": "TCP"}],
+        "ports": [{"name": names.HTTP_PORT_NAME, "containerPort": contract.HTTP_PORT, "protocol": "TCP"}],
         "resources": resources,
         "volumeMounts": [
             {**_mount(_VOLUME_MODELS, "/models"), "readOnly": True},

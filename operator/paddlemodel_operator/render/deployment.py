@@ -8,8 +8,10 @@ import hashlib
 import json
 from typing import Any, Final
 
-from paddlemodel_operator import names
-from paddlemodel_operator.model import PaddleModel
+from paddlemodel_api import contract
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render import container
 from paddlemodel_operator.render.metadata import Object, compact, head
 from paddlemodel_operator.settings import Settings
@@ -50,7 +52,7 @@ def _template(model: PaddleModel, settings: Settings) -> Object:
         }
     )
     spec = _pod_spec(model, settings)
-    metadata["labels"][names.REVISION_LABEL] = revision(spec, metadata)
+    metadata["labels"][contract.REVISION_LABEL] = revision(spec, metadata)
     return {"metadata": metadata, "spec": spec}
 
 

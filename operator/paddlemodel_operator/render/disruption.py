@@ -1,7 +1,7 @@
 """The PodDisruptionBudget of a model: a drain takes one pod at a time and waits for its successor."""
 
-from paddlemodel_operator import names
-from paddlemodel_operator.model import PaddleModel
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.metadata import Object, head
 
 

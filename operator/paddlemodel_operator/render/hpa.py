@@ -2,11 +2,12 @@
 
 from typing import Any, Final
 
-from paddlemodel_operator import names
-from paddlemodel_operator.model import PaddleModel
+from paddlemodel_api.targets import CPU, Target, targets
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.metadata import Object, head
 from paddlemodel_operator.settings import Settings
-from paddlemodel_operator.spec.targets import CPU, Target, targets
 
 DEFAULT_BEHAVIOR: Final[dict[str, Any]] = {
     "scaleUp": {

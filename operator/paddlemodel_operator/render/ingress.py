@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from paddlemodel_operator import names
-from paddlemodel_operator.model import PaddleModel
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.container import request_bytes, timeout_seconds
 from paddlemodel_operator.render.metadata import Object, compact, head
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
-from paddlemodel_operator import names
-from paddlemodel_operator.model import PaddleModel
+from paddlemodel_api import contract
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
 
 Object = dict[str, Any]
 
@@ -24,8 +26,8 @@ def head(model: PaddleModel, kind: names.Kind, annotations: dict[str, str] | Non
 def owner_reference(model: PaddleModel) -> Object:
     """Garbage collection follows it. It blocks no deletion, so the operator needs no right on finalizers."""
     return {
-        "apiVersion": names.API_VERSION,
-        "kind": names.KIND,
+        "apiVersion": contract.API_VERSION,
+        "kind": contract.KIND,
         "name": model.name,
         "uid": model.uid,
         "controller": True,

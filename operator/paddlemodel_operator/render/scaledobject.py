@@ -6,13 +6,15 @@ already, hence metricType Value: AverageValue would divide by the pods once more
 
 from typing import Final
 
-from paddlemodel_operator import names
-from paddlemodel_operator.errors import SpecError
-from paddlemodel_operator.model import PaddleModel
+from paddlemodel_api import contract
+from paddlemodel_api.targets import CPU, Target, targets
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import SpecError
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.hpa import behavior, metrics_source, scale_target
 from paddlemodel_operator.render.metadata import Object, head
 from paddlemodel_operator.settings import Settings
-from paddlemodel_operator.spec.targets import CPU, Target, targets
 
 POLL_SECONDS: Final = 15
 LONGEST_WHOLE: Final = 46
@@ -54,7 +56,7 @@ def _trigger(model: PaddleModel, target: Target, settings: Settings) -> Object:
 def _endpoints(model: PaddleModel, target: Target) -> Object:
     """KEDA asks every ready pod behind the Service; the port is the pods', not the Service's."""
     return {
-        "url": f"http://{model.name}.{model.namespace}.svc:{names.HTTP_PORT}/metrics",
+        "url": f"http://{model.name}.{model.namespace}.svc:{contract.HTTP_PORT}/metrics",
         "format": "prometheus",
         "valueLocation": target.metric,
         "aggregateFromKubeServiceEndpoints": "true",

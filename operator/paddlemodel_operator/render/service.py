@@ -1,7 +1,7 @@
 """The Service in front of a model's pods."""
 
-from paddlemodel_operator import names
-from paddlemodel_operator.model import PaddleModel
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.metadata import Object, head
 
 

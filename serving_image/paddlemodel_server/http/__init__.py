@@ -1,1 +1,1 @@
-"""The HTTP workers: connections, heads, answers; gunicorn and uvicorn's doors. Nothing here imports Paddle."""
+"""The HTTP workers: connections, heads, answers, under gunicorn. Nothing here imports Paddle."""

@@ -1,7 +1,7 @@
 """The gunicorn master of the fronts, configured in code. It and its workers never import Paddle.
 
-The supervisor starts `python -m paddlemodel_server.http.master`. The application is imported before the fork, so
-that the fronts share its memory.
+The supervisor starts `python -m paddlemodel_server.http.master`. The application is imported
+before the fork, so that the fronts share its memory.
 """
 
 import gc

@@ -1,0 +1,1 @@
+"""What a PaddleModel may say, written once: types, rules, and the names that operator and server share."""

@@ -1,0 +1,57 @@
+"""`spec` as a whole: the blocks of the other files put together, and the rules between them."""
+
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field
+
+from paddlemodel_api.base import Block, Rule
+from paddlemodel_api.network import Ingress, Service
+from paddlemodel_api.pod import Pod
+from paddlemodel_api.scaling import Autoscaling, scaling_rules
+from paddlemodel_api.serving import Gpu, Resources, Server, device_rules
+from paddlemodel_api.source import ModelSource, Task
+
+NAME_PATTERN: Final = r"[a-z](?:[-a-z0-9]{0,50}[a-z0-9])?"
+NAME_MESSAGE: Final = (
+    "metadata.name must start with a letter, hold at most 52 lower-case letters, digits and '-', "
+    "and end with a letter or digit: choose such a name, the Service gets it as its DNS name"
+)
+TASK_BYTES_MAX: Final = 100_000
+"""The task travels in one environment variable; Linux refuses one of 128 KiB."""
+
+
+class Spec(Block):
+    """The wish: a Paddle model, and how it is to be served."""
+
+    model: ModelSource = Field(description="The model files.")
+    task: Task = Field(
+        default_factory=Task,
+        description="How the body of POST /predict becomes tensors, and outputs an answer. Default: type "
+        "Tensors.",
+    )
+    device: Literal["GPU", "CPU"] = Field(default="GPU", description="What the model runs on.")
+    gpu: Gpu | None = Field(
+        default=None, description="GPUs per pod; only with device GPU. Default: one nvidia.com/gpu."
+    )
+    resources: Resources | None = Field(
+        default=None,
+        description="Processor and memory per pod; replaces the defaults as a whole. Default on CPU: "
+        "requests 500m and "
+        "1Gi, limits 2 and 4Gi; on GPU: requests 1 and 4Gi, limits 4 and 16Gi.",
+    )
+    server: Server | None = Field(
+        default=None, description="How the server in each pod runs the model, and its limits."
+    )
+    replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
+        default=None,
+        description="Pods; 0 stops serving. Excludes autoscaling. Default: 1 without autoscaling.",
+    )
+    autoscaling: Autoscaling | None = Field(
+        default=None, description="Let the load decide the number of pods. Excludes replicas. Default: off."
+    )
+    service: Service = Field(default_factory=Service, description="The Service in front of the pods.")
+    ingress: Ingress | None = Field(
+        default=None, description="Reach the model from outside. Default: no Ingress."
+    )
+    pod: Pod = Field(default_factory=Pod, description="Where the pods run and what they carry.")
+    rules: ClassVar[tuple[Rule, ...]] = (*scaling_rules(), *device_rules())

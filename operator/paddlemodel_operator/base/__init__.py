@@ -1,0 +1,1 @@
+"""What everything here stands on: names, errors, quantities, the parsed model. Pure."""

@@ -1,0 +1,77 @@
+"""The user's YAML becomes frozen types, once, at the edge; after `from_body` nobody reads a raw dict."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from paddlemodel_api.serving import Gpu
+from paddlemodel_api.spec import NAME_MESSAGE, NAME_PATTERN, TASK_BYTES_MAX, Spec
+from pydantic import ValidationError
+
+from paddlemodel_operator.base.errors import SpecError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PaddleModel:
+    """One wish with its identity."""
+
+    name: str
+    namespace: str
+    uid: str
+    generation: int
+    spec: Spec
+
+    @property
+    def fixed_replicas(self) -> int | None:
+        """The number of pods that the spec states; None when an autoscaler decides."""
+        if self.spec.autoscaling is not None:
+            return None
+        return 1 if self.spec.replicas is None else self.spec.replicas
+
+    @property
+    def gpu(self) -> Gpu | None:
+        """The GPUs of each pod, with defaults; None on CPU."""
+        return (self.spec.gpu or Gpu()) if self.spec.device == "GPU" else None
+
+    @property
+    def task_json(self) -> str:
+        """The task as the server reads it: only what the user set."""
+        return self.spec.task.model_dump_json(by_alias=True, exclude_none=True)
+
+
+def from_body(body: Mapping[str, Any]) -> PaddleModel:
+    """Parse an object of the API; raises SpecError with the first fault."""
+    metadata = body["metadata"]
+    if not re.fullmatch(NAME_PATTERN, metadata["name"]):
+        raise SpecError(NAME_MESSAGE)
+    try:
+        spec = Spec.model_validate(body.get("spec", {}))
+    except ValidationError as error:
+        raise SpecError(_sentence(error)) from error
+    model = PaddleModel(
+        name=metadata["name"],
+        namespace=metadata["namespace"],
+        uid=metadata["uid"],
+        generation=metadata.get("generation", 0),
+        spec=spec,
+    )
+    if len(model.task_json.encode()) > TASK_BYTES_MAX:
+        raise SpecError(
+            f"spec.task is larger than {TASK_BYTES_MAX} bytes: put the class names into a file of the model "
+            f"folder "
+            "and name it in spec.task.labelsFile"
+        )
+    return model
+
+
+def _sentence(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    if first["type"] == "rule":
+        return first["msg"]
+    path = ".".join(str(part) for part in ("spec", *first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"{path} is not a field: remove it (kubectl explain pdm.spec lists the fields)"
+    if first["type"] == "missing":
+        return f"{path} is missing: set it (kubectl explain pdm.{path} describes it)"
+    return f"{path} is wrong: {first['msg']}"

@@ -1,0 +1,90 @@
+"""Every name that a machine compares, in one place: group, labels, field managers, kinds.
+
+Nothing else formats a label or a URL of the API; all other modules read this one.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from paddlemodel_api import contract
+
+FIELD_MANAGER: Final = "paddlemodel-operator"
+HANDOVER_MANAGER: Final = "paddlemodel-operator-handover"
+"""Holds a Deployment's replicas for the moment between two owners (see apply.py)."""
+
+REPAIR_MANAGER: Final = "paddlemodel-operator-repair"
+"""Appears for the moment in which a list is put right that an apply alone cannot (see reconcile.py)."""
+
+APP_NAME: Final = "paddlemodel-server"
+MANAGED_BY: Final = "paddlemodel-operator"
+
+FETCH_CONTAINER: Final = "fetch"
+SERVER_CONTAINER: Final = "server"
+HTTP_PORT_NAME: Final = "http"
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One kind of the Kubernetes API: enough to build its URLs."""
+
+    group: str
+    version: str
+    kind: str
+    plural: str
+
+    @property
+    def api_version(self) -> str:
+        """As in an object's `apiVersion`."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    def collection(self, namespace: str | None = None) -> str:
+        """The URL path of all objects, of one namespace or of the cluster."""
+        root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
+        return f"{root}/namespaces/{namespace}/{self.plural}" if namespace else f"{root}/{self.plural}"
+
+    def item(self, namespace: str | None, name: str) -> str:
+        """The URL path of one object; some kinds have no namespace."""
+        return f"{self.collection(namespace)}/{name}"
+
+
+MODEL: Final = Kind(contract.GROUP, contract.VERSION, contract.KIND, contract.PLURAL)
+DEPLOYMENT: Final = Kind("apps", "v1", "Deployment", "deployments")
+SERVICE: Final = Kind("", "v1", "Service", "services")
+AUTOSCALER: Final = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
+DISRUPTION_BUDGET: Final = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
+SCALED_OBJECT: Final = Kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
+INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
+POD: Final = Kind("", "v1", "Pod", "pods")
+EVENT: Final = Kind("events.k8s.io", "v1", "Event", "events")
+SECRET: Final = Kind("", "v1", "Secret", "secrets")
+CONFIG_MAP: Final = Kind("", "v1", "ConfigMap", "configmaps")
+CLUSTER_ROLE: Final = Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles")
+API_SERVICE: Final = Kind("apiregistration.k8s.io", "v1", "APIService", "apiservices")
+
+CUSTOM_METRICS_GROUP: Final = "custom.metrics.k8s.io"
+METRICS_API_SERVICE: Final = f"v1beta2.{CUSTOM_METRICS_GROUP}"
+"""The one APIService that may become ours."""
+
+CHILD_KINDS: Final = (SERVICE, DEPLOYMENT, AUTOSCALER, DISRUPTION_BUDGET, INGRESS)
+"""In the order of creation."""
+
+OPTIONAL_KINDS: Final = (SCALED_OBJECT,)
+"""Children whose kind the cluster may not know. A watch would end with its kind, so these are listed."""
+
+WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, POD)
+CHILD_SELECTOR: Final = f"{contract.MANAGED_BY_LABEL}={MANAGED_BY}"
+
+
+def keda_autoscaler(name: str) -> str:
+    """KEDA's HorizontalPodAutoscaler. It gets the labels of the ScaledObject, so our watch tells of it."""
+    return f"keda-hpa-{name}"
+
+
+def selector_labels(name: str) -> dict[str, str]:
+    """The labels by which Deployment and Service find the pods of a model."""
+    return {contract.NAME_LABEL: APP_NAME, contract.MODEL_LABEL: name}
+
+
+def child_labels(name: str) -> dict[str, str]:
+    """The labels of every object that the operator creates for a model."""
+    return {**selector_labels(name), contract.MANAGED_BY_LABEL: MANAGED_BY}

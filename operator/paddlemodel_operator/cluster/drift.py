@@ -1,0 +1,120 @@
+"""Is a child as we would apply it? Answered from the object alone, so an unchanged model costs no request.
+
+The API server records in managedFields which fields our manager applied. Nothing is to be done when that set
+equals the fields of the desired object and each of them still has the desired value; defaults that the server
+or others added are none of our business. `reconcile` asks before every apply, also right after a start.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.quantity import amount
+
+Fields = Mapping[str, Any]
+
+QUANTITY_PARENTS: Final = frozenset({"requests", "limits"})
+QUANTITY_KEYS: Final = frozenset({"averageValue", "sizeLimit", "divisor"})
+IDENTITY: Final = frozenset({"apiVersion", "kind", "metadata.name", "metadata.namespace"})
+
+
+def is_applied(
+    desired: Mapping[str, Any], live: Mapping[str, Any], manager: str = names.FIELD_MANAGER
+) -> bool:
+    """Whether applying `desired` as `manager` would change nothing."""
+    fields = owned_fields(live, manager)
+    return fields is not None and _mapping(desired, live, fields, ())
+
+
+def owned_fields(live: Mapping[str, Any], manager: str = names.FIELD_MANAGER) -> Fields | None:
+    """What a manager has applied to an object, as the API server keeps it; None if nothing."""
+    for entry in live.get("metadata", {}).get("managedFields", ()):
+        if (
+            entry.get("manager") == manager
+            and entry.get("operation") == "Apply"
+            and not entry.get("subresource")
+        ):
+            fields: Fields = entry.get("fieldsV1", {})
+            return fields
+    return None
+
+
+def owns(live: Mapping[str, Any], *path: str, manager: str = names.FIELD_MANAGER) -> bool:
+    """Whether a manager has applied the field at a path, such as ("spec", "replicas")."""
+    fields: Any = owned_fields(live, manager)
+    for key in path:
+        fields = (fields or {}).get(f"f:{key}")
+    return fields is not None
+
+
+def _value(desired: Any, live: Any, fields: Fields, path: tuple[str, ...]) -> bool:
+    inner = {key: value for key, value in fields.items() if key != "."}
+    if not inner:
+        return _same(desired, live, path)
+    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+        return _mapping(desired, live, inner, path)
+    if isinstance(desired, Sequence) and isinstance(live, Sequence):
+        return _keyed_list(desired, live, inner, path)
+    return False
+
+
+def _mapping(
+    desired: Mapping[str, Any], live: Mapping[str, Any], fields: Fields, path: tuple[str, ...]
+) -> bool:
+    wanted = {key for key in desired if ".".join((*path, key)) not in IDENTITY}
+    owned = {key.removeprefix("f:") for key in fields if key != "."}
+    if path == ():
+        wanted, owned = wanted - {"metadata"}, owned - {"metadata"}
+        if not _mapping(desired["metadata"], live["metadata"], fields.get("f:metadata", {}), ("metadata",)):
+            return False
+    if owned != wanted:
+        return False
+    return all(_value(desired[key], live.get(key), fields[f"f:{key}"], (*path, key)) for key in wanted)
+
+
+def _keyed_list(desired: Sequence[Any], live: Sequence[Any], fields: Fields, path: tuple[str, ...]) -> bool:
+    """Lists whose items have keys (containers by name, ports by port and protocol), and sets of values."""
+    if len(fields) != len(desired):
+        return False
+    for item in desired:
+        found = [key for key in fields if _names(key, item)]
+        if len(found) != 1:
+            return False
+        (key,) = found
+        match = next((one for one in live if _names(key, one)), None)
+        if match is None or not _value(item, match, fields[key], path):
+            return False
+    return True
+
+
+def _names(key: str, item: Any) -> bool:
+    """Whether a field path element such as k:{"name":"server"} or v:"x" means this item."""
+    kind, _, text = key.partition(":")
+    wanted = json.loads(text)
+    if kind == "v":
+        return bool(item == wanted)
+    return isinstance(item, Mapping) and all(item.get(name, value) == value for name, value in wanted.items())
+
+
+def _same(desired: Any, live: Any, path: tuple[str, ...]) -> bool:
+    """Equal but for what the server adds inside an atomic value, and for how it writes amounts."""
+    if live is None:
+        return desired is None or desired is False or desired in ("", {}, [], ())
+    if isinstance(desired, Mapping):
+        return isinstance(live, Mapping) and all(
+            _same(value, live.get(key), (*path, key)) for key, value in desired.items()
+        )
+    if isinstance(desired, (list, tuple)):
+        pairs = isinstance(live, list) and len(live) == len(desired)
+        return pairs and all(_same(one, other, path) for one, other in zip(desired, live, strict=True))
+    if desired == live:
+        return True
+    amounts = (amount(desired), amount(live)) if _is_quantity(path) else (None, None)
+    return amounts[0] is not None and amounts[0] == amounts[1]
+
+
+def _is_quantity(path: tuple[str, ...]) -> bool:
+    """Where the server rewrites 1000m as 1; elsewhere such texts are different texts."""
+    key, parent = path[-1], path[-2] if len(path) > 1 else ""
+    return parent in QUANTITY_PARENTS or key in QUANTITY_KEYS or (key == "value" and parent == "target")

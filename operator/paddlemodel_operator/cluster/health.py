@@ -1,0 +1,64 @@
+"""The heartbeat behind the liveness probe: not whether a socket answers, but whether work is still done.
+
+`controller` reports what happens; the probe asks for complaints. A dead watch shows when a complete list
+brings an object whose event never came. An API server that is down is no complaint: a restart would not help.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from paddlemodel_operator.base import names
+
+STUCK_SECONDS: Final = 300.0
+"""Longer than any reconcile can take: its requests have time-outs."""
+
+WATCH_GRACE_SECONDS: Final = 60.0
+
+
+class Heartbeat:
+    """Times of the last signs of life; the clock is an argument."""
+
+    def __init__(self, clock: Callable[[], float], resync_seconds: float) -> None:
+        self._clock = clock
+        self._resync_seconds = resync_seconds
+        self._event_at = self._resync_at = clock()
+        self._told: dict[names.Kind, int] = {}
+        self._missed: dict[names.Kind, tuple[int, float]] = {}
+
+    def event(self, kind: names.Kind, version: int) -> None:
+        """A watch told something."""
+        self._event_at = self._clock()
+        self._told[kind] = max(version, self._told.get(kind, 0))
+        if kind in self._missed and self._missed[kind][0] <= self._told[kind]:
+            del self._missed[kind]
+
+    def resync(self) -> None:
+        """A resync was tried, with or without success."""
+        self._resync_at = self._clock()
+
+    def surprise(self, kind: names.Kind, version: int) -> None:
+        """A list brought an object version that the watch has not told; it may be a moment late."""
+        if version > self._told.get(kind, 0) and kind not in self._missed:
+            self._missed[kind] = (version, self._clock())
+
+    def complaints(self, oldest_wait: float) -> list[str]:
+        """Why the process should be restarted; empty when all is well."""
+        now = self._clock()
+        result = [
+            f"the watch of {kind.plural} has missed an object for {now - since:.0f} s"
+            for kind, (_, since) in self._missed.items()
+            if now - since > WATCH_GRACE_SECONDS
+        ]
+        if now - self._resync_at > 2 * self._resync_seconds + WATCH_GRACE_SECONDS:
+            result.append(f"no resync for {now - self._resync_at:.0f} s")
+        if oldest_wait > STUCK_SECONDS:
+            result.append(f"a model has been waiting for {oldest_wait:.0f} s")
+        return result
+
+    def ages(self) -> dict[str, float]:
+        """For the eye of a person who asks the endpoint."""
+        now = self._clock()
+        return {
+            "secondsSinceEvent": round(now - self._event_at, 1),
+            "secondsSinceResync": round(now - self._resync_at, 1),
+        }

@@ -1,0 +1,1 @@
+"""Children, autoscalers and pods, read once into frozen records. Pure."""

@@ -1,0 +1,184 @@
+"""Reads children and pods once into a frozen Observed; every decision in status.py reads only that."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from paddlemodel_api import contract
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.observe.autoscaler import (
+    TEXT_MAX,
+    Autoscaler,
+    Conditions,
+    read_autoscaler,
+    read_conditions,
+)
+from paddlemodel_operator.observe.pod_samples import Look, Occasion, gpus_held, occasion
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Container:
+    """The newest news of one container."""
+
+    running: bool = False
+    ready: bool = False
+    restarts: int = 0
+    waiting: str = ""
+    waiting_message: str = ""
+    exit_code: int | None = None
+    exit_reason: str = ""
+    exit_message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pod:
+    """One pod of the newest version of the model."""
+
+    name: str
+    created: str = ""
+    phase: str = ""
+    ready: bool = False
+    unschedulable: str = ""
+    scheduled: bool = False
+    fetch: Container = field(default_factory=Container)
+    server: Container = field(default_factory=Container)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Workload:
+    """The Deployment."""
+
+    current: bool
+    """Its controller has seen the newest spec."""
+    wished: int
+    replicas: int = 0
+    updated: int = 0
+    ready: int = 0
+    replica_failure: str = ""
+    stuck: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Observed:
+    """Everything that status.py may look at."""
+
+    workload: Workload | None = None
+    autoscaler: Autoscaler | None = None
+    """Ours, or the one that KEDA has made."""
+    scaled_object: Conditions | None = None
+    missing: tuple[names.Kind, ...] = ()
+    """Kinds of wished children that the cluster does not know."""
+    pods: tuple[Pod, ...] = ()
+    """Of the newest version, alive, in order of age."""
+    gpus: int = 0
+    """Held by the model's pods of whatever version, loading or not."""
+    occasion: Occasion = field(default_factory=Occasion)
+    look: Look | None = None
+    """The last one, perhaps for another occasion."""
+
+    @property
+    def ready_pods(self) -> int:
+        """Pods of the newest version that answer."""
+        return sum(pod.ready for pod in self.pods)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Seen:
+    """The objects of one model as they came from the API."""
+
+    deployment: Object | None = None
+    autoscaler: Object | None = None
+    scaled_object: Object | None = None
+    gpu_resource: str = ""
+    """What the device plugin calls a GPU; empty on device CPU."""
+    pods: Sequence[Object] = ()
+    """All with the model's label."""
+
+
+def observe(seen: Seen, missing: tuple[names.Kind, ...] = ()) -> Observed:
+    """All of one model; the look is added by whoever has one."""
+    deployment, autoscaler = seen.deployment, read_autoscaler(seen.autoscaler)
+    labels = deployment["spec"]["template"]["metadata"].get("labels", {}) if deployment else {}
+    revision = labels.get(contract.REVISION_LABEL)
+    pods = (_pod(pod) for pod in seen.pods if deployment and _counts(pod, revision))
+    scaled = seen.scaled_object
+    return Observed(
+        workload=_workload(deployment) if deployment else None,
+        autoscaler=autoscaler,
+        scaled_object=None if scaled is None else read_conditions(scaled.get("status", {})),
+        missing=missing,
+        pods=tuple(sorted(pods, key=lambda pod: (pod.created, pod.name))),
+        gpus=gpus_held(seen.pods, seen.gpu_resource),
+        occasion=occasion(autoscaler, seen.pods),
+    )
+
+
+def last_words(container: Container) -> dict[str, Any]:
+    """The JSON that a container left behind, or an empty one: never trusted to be well-formed."""
+    try:
+        words = json.loads(container.exit_message)
+    except ValueError:
+        return {}
+    return words if isinstance(words, dict) else {}
+
+
+def _counts(pod: Object, revision: str | None) -> bool:
+    """Pods on their way out say nothing about the newest version; nor do evicted leftovers."""
+    metadata = pod["metadata"]
+    gone = metadata.get("deletionTimestamp") or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+    return not gone and metadata.get("labels", {}).get(contract.REVISION_LABEL) == revision
+
+
+def _workload(deployment: Object) -> Workload:
+    spec, status = deployment["spec"], deployment.get("status", {})
+    conditions = read_conditions(status)
+    failure = conditions.get("ReplicaFailure", ("", "", ""))
+    progress = conditions.get("Progressing", ("", "", ""))
+    return Workload(
+        current=status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
+        wished=spec.get("replicas", 1),
+        replicas=status.get("replicas", 0),
+        updated=status.get("updatedReplicas", 0),
+        ready=status.get("readyReplicas", 0),
+        replica_failure=failure[2] if failure[0] == "True" else "",
+        stuck=progress[1] == "ProgressDeadlineExceeded",
+    )
+
+
+def _pod(body: Object) -> Pod:
+    status = body.get("status", {})
+    conditions = read_conditions(status)
+    scheduled = conditions.get("PodScheduled", ("", "", ""))
+    return Pod(
+        name=body["metadata"]["name"],
+        created=body["metadata"].get("creationTimestamp", ""),
+        phase=status.get("phase", ""),
+        ready=conditions.get("Ready", ("",))[0] == "True",
+        unschedulable=scheduled[2] if scheduled[:2] == ("False", "Unschedulable") else "",
+        scheduled=scheduled[0] == "True",
+        fetch=_container(status.get("initContainerStatuses", ()), names.FETCH_CONTAINER),
+        server=_container(status.get("containerStatuses", ()), names.SERVER_CONTAINER),
+    )
+
+
+def _container(statuses: Iterable[Object], name: str) -> Container:
+    status = next((one for one in statuses if one["name"] == name), None)
+    if status is None:
+        return Container()
+    state, last = status.get("state", {}), status.get("lastState", {})
+    ended = state.get("terminated") or last.get("terminated") or {}
+    waiting = state.get("waiting", {})
+    return Container(
+        running="running" in state,
+        ready=status.get("ready", False),
+        restarts=status.get("restartCount", 0),
+        waiting=waiting.get("reason", ""),
+        waiting_message=waiting.get("message", "")[:TEXT_MAX],
+        exit_code=ended.get("exitCode"),
+        exit_reason=ended.get("reason", ""),
+        exit_message=ended.get("message", "")[:4096],
+    )

@@ -1,0 +1,1 @@
+"""One idempotent step for one model: parse, render, apply, observe, judge."""

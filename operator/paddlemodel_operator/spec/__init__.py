@@ -1,1 +1,0 @@
-"""The blocks of `spec`, one file per topic; model.py puts them together, crd.py prints them."""

@@ -1,0 +1,1 @@
+"""Conditions and Events from what was observed: chains of small checks. Pure."""

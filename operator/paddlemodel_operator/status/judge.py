@@ -1,0 +1,227 @@
+"""(model, observed) -> status: pure. `now` is an argument, and enters only where a condition turned."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from paddlemodel_api.status import Columns, Condition, ServedModel, Status
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.observe.children import Observed
+from paddlemodel_operator.status import readiness_checks
+from paddlemodel_operator.status.autoscaling_checks import Case
+from paddlemodel_operator.status.doctor import diagnose
+from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault
+from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status
+
+READY: Final = "Ready"
+PROGRESS: Final = "Progressing"
+FETCHED: Final = "ModelFetched"
+AUTOSCALING: Final = "AutoscalingActive"
+
+MESSAGE_MAX: Final = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A condition before it gets its times."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
+def judge(
+    model: PaddleModel,
+    observed: Observed,
+    fault: Fault | None,
+    before: Mapping[str, Any],
+    now: str,
+    case: Case | None = None,
+) -> dict[str, Any]:
+    """The whole status of a model whose spec is well-formed.
+
+    Args:
+        model: the wish.
+        observed: what there is.
+        fault: what went wrong while applying.
+        before: the status as it is now.
+        now: the time, for conditions that turn.
+        case: the autoscaler's, for the doctor; None without autoscaling.
+    """
+    served = _served(model, observed, before)
+    verdicts = [_ready(model, observed, fault), _progress(model, observed), _fetched(model, observed, served)]
+    if case is not None:
+        finding = diagnose(case)
+        verdicts.append(Verdict(AUTOSCALING, finding.status, finding.reason, finding.message))
+    gpu = gpu_status(model, observed, before)
+    workload = observed.workload
+    ready, wished = (workload.ready, workload.wished) if workload else (0, model.fixed_replicas or 0)
+    status = Status(
+        observed_generation=model.generation,
+        url=url(model),
+        replicas=workload.replicas if workload else 0,
+        ready_replicas=ready,
+        selector=",".join(f"{key}={value}" for key, value in names.selector_labels(model.name).items()),
+        model=served,
+        autoscaling=scaling_status(model, case.source, observed.look, before) if case else None,
+        gpu=gpu,
+        columns=Columns(
+            replicas=f"{ready}/{wished}",
+            digest=served.digest[: len("sha256:") + 12] if served else None,
+            gpus=gpu_column(gpu),
+        ),
+        conditions=_dated(verdicts, before, model.generation, now),
+    )
+    return dump(status)
+
+
+def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:
+    """The status of a model whose spec cannot be read: what was served before goes on."""
+    verdict = Verdict(READY, "False", "InvalidSpec", message)
+    kept = {key: value for key, value in before.items() if key not in {"observedGeneration", "conditions"}}
+    others = [
+        Condition.model_validate(one) for one in before.get("conditions", ()) if one.get("type") != READY
+    ]
+    conditions = (*_dated([verdict], before, generation, now), *others)
+    return {**kept, **dump(Status(observed_generation=generation, conditions=conditions))}
+
+
+def dump(status: Status) -> dict[str, Any]:
+    """As JSON for the API."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def url(model: PaddleModel) -> str:
+    """Where a client reaches the model: from outside if it can, else inside the cluster."""
+    ingress = model.spec.ingress
+    if ingress is not None:
+        scheme = "https" if ingress.tls_secret_name else "http"
+        return f"{scheme}://{ingress.host}{ingress.path.rstrip('/')}"
+    port = "" if model.spec.service.port == 80 else f":{model.spec.service.port}"
+    return f"http://{model.name}.{model.namespace}.svc{port}"
+
+
+def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
+    """One condition of a status, or an empty one."""
+    return next((one for one in status.get("conditions", ()) if one.get("type") == kind), {})
+
+
+def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What turns one status into the other; empty when there is nothing to write."""
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            if inner := merge_patch(old, value):
+                patch[key] = inner
+        elif old != value:
+            patch[key] = value
+    return patch
+
+
+def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Verdict:
+    """Ready means: at least one pod of the model as it is written now answers."""
+    found = fault or _unready(model, observed)
+    if found is None:
+        pods = observed.ready_pods
+        return Verdict(
+            READY, "True", "Serving", f"{pods} pod{'s answer' if pods > 1 else ' answers'} at {url(model)}"
+        )
+    still = observed.workload.ready if observed.workload else 0
+    suffix = (
+        f" The previous version still serves ({still} ready)." if still and not observed.ready_pods else ""
+    )
+    return Verdict(READY, "False", found.reason, found.message + suffix)
+
+
+def _unready(model: PaddleModel, observed: Observed) -> Fault | None:
+    workload = observed.workload
+    if workload is not None and workload.wished == 0:
+        return Fault("ScaledToZero", "spec.replicas is 0: raise it to serve the model.")
+    if observed.ready_pods:
+        return None  # They are of the newest version, whatever the Deployment's controller has yet to see.
+    if workload is None or not workload.current:
+        return Fault(PROGRESSING, "The Deployment is being created or changed.")
+    return (
+        readiness_checks.pods_are_refused(observed)
+        or readiness_checks.pod_fault(model, observed)
+        or readiness_checks.nothing_moves(observed)
+        or Fault(PROGRESSING, _stage(observed))
+    )
+
+
+def _stage(observed: Observed) -> str:
+    """How far the furthest pod is."""
+    pods = observed.pods
+    if any(pod.server.running for pod in pods):
+        return "The server is loading the model."
+    if any(pod.fetch.running for pod in pods):
+        return "The model is being fetched."
+    if any(pod.scheduled for pod in pods):
+        return "The node is preparing the pod."
+    return "The pods are being created."
+
+
+def _progress(model: PaddleModel, observed: Observed) -> Verdict:
+    workload = observed.workload
+    if workload is None or not workload.current:
+        return Verdict(PROGRESS, "True", "Applying", "The Deployment is being created or changed.")
+    ready, wished = observed.ready_pods, workload.wished
+    if ready >= wished and workload.replicas == workload.updated == wished:
+        return Verdict(
+            PROGRESS, "False", "Complete", f"All {wished} pods are of the newest version and ready."
+        )
+    hindrance = readiness_checks.pods_are_refused(observed) or readiness_checks.pod_fault(model, observed)
+    detail = f" {hindrance.reason}: {hindrance.message}" if hindrance else ""
+    reason = hindrance.reason if hindrance else "RollingOut"
+    return Verdict(
+        PROGRESS, "True", reason, f"{ready} of {wished} pods are of the newest version and ready.{detail}"
+    )
+
+
+def _fetched(model: PaddleModel, observed: Observed, served: ServedModel | None) -> Verdict:
+    if served is not None:
+        return Verdict(FETCHED, "True", "Fetched", f"{served.uri} has digest {served.digest}.")
+    for pod in observed.pods:
+        if fault := readiness_checks.model_cannot_be_fetched(model, pod):
+            return Verdict(FETCHED, "False", fault.reason, fault.message)
+    return Verdict(FETCHED, "Unknown", "Pending", "No pod has fetched the model yet.")
+
+
+def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> ServedModel | None:
+    """What the youngest pod fetched; without pods, what the last one fetched from the same place."""
+    uri = model.spec.model.uri
+    for pod in reversed(observed.pods):
+        if words := readiness_checks.words_of(pod):
+            form = words.get("format")
+            return ServedModel(
+                uri=uri, digest=words["digest"][:128], format=form[:32] if isinstance(form, str) else None
+            )
+    known = before.get("model", {})
+    pinned = model.spec.model.digest
+    if known.get("uri") == uri and (pinned is None or pinned == known.get("digest")):
+        return ServedModel.model_validate(known)
+    return None
+
+
+def _dated(
+    verdicts: list[Verdict], before: Mapping[str, Any], generation: int, now: str
+) -> tuple[Condition, ...]:
+    """A condition keeps its time as long as it keeps its status."""
+    result = []
+    for verdict in verdicts:
+        old = condition(before, verdict.type)
+        kept = old.get("lastTransitionTime") if old.get("status") == verdict.status else None
+        fields = {
+            "type": verdict.type,
+            "status": verdict.status,
+            "reason": verdict.reason or "Unknown",
+            "message": verdict.message[:MESSAGE_MAX],
+            "observedGeneration": generation,
+            "lastTransitionTime": kept or now,
+        }
+        result.append(Condition.model_validate(fields))
+    return tuple(result)

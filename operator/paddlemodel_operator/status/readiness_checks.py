@@ -1,0 +1,218 @@
+"""The checks behind the Ready condition, each a function named after the fault it finds.
+
+A check looks at one pod, or at the whole of Observed, and returns None or a Fault; status.py runs the chain
+and stops at the first. Reasons and cures stand here and nowhere else.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.observe.autoscaler import TEXT_MAX
+from paddlemodel_operator.observe.children import Container, Observed, Pod, last_words
+
+PROGRESSING: Final = "Progressing"
+"""The one reason that means: wait; Argo CD and kubectl users take every other one as a fault."""
+
+PULL_REASONS: Final = frozenset(
+    {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
+)
+CONFIG_REASONS: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_REASON: Final = re.compile(r"[A-Z][A-Za-z]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Why a model is not served: one word, and one sentence with cause and cure."""
+
+    reason: str
+    message: str
+
+
+PodCheck = Callable[[PaddleModel, Pod], Fault | None]
+
+
+def gpu_is_missing(model: PaddleModel, pod: Pod) -> Fault | None:
+    """The scheduler found no node with free GPUs."""
+    gpu = model.gpu
+    if gpu is None or f"Insufficient {gpu.resource_name}" not in pod.unschedulable:
+        return None
+    return Fault(
+        "NoGPU",
+        f"No node has {gpu.count} free {gpu.resource_name}: add a GPU node or its device plugin, free a GPU, "
+        f"or set spec.device to CPU. The scheduler says: {pod.unschedulable}",
+    )
+
+
+def pod_is_unschedulable(_: PaddleModel, pod: Pod) -> Fault | None:
+    """The scheduler found no node for another reason."""
+    if not pod.unschedulable:
+        return None
+    return Fault(
+        "Unschedulable",
+        f"No node takes pod {pod.name}: lower spec.resources.requests, change spec.pod, or add a node. "
+        f"The scheduler says: {pod.unschedulable}",
+    )
+
+
+def image_cannot_be_pulled(_: PaddleModel, pod: Pod) -> Fault | None:
+    """The registry, the name or the right to pull is wrong."""
+    for container in (pod.fetch, pod.server):
+        if container.waiting in PULL_REASONS:
+            return Fault(
+                "ImagePull",
+                f"The node cannot pull the server image of pod {pod.name}: check the chart's image values "
+                f"and "
+                f"spec.pod.imagePullSecrets. {container.waiting}: {container.waiting_message}",
+            )
+    return None
+
+
+def container_cannot_be_made(_: PaddleModel, pod: Pod) -> Fault | None:
+    """A Secret or ConfigMap of spec.pod.env is missing, for example."""
+    for container in (pod.fetch, pod.server):
+        if container.waiting in CONFIG_REASONS:
+            return Fault(
+                "PodConfig",
+                f"A container of pod {pod.name} cannot be made: check spec.pod, especially env. "
+                f"{container.waiting}: {container.waiting_message}",
+            )
+    return None
+
+
+def model_cannot_be_fetched(_: PaddleModel, pod: Pod) -> Fault | None:
+    """The fetcher ended with an error; its last words are the reason and the sentence."""
+    if pod.fetch.exit_code in {None, 0}:
+        return None
+    if pod.fetch.exit_reason == "OOMKilled":
+        return Fault(
+            "FetchOOMKilled",
+            "The fetcher ran out of memory: raise spec.resources.limits.memory.",
+        )
+    if told := _told(pod.fetch):
+        return told
+    return Fault(
+        "FetchFailed",
+        f"The fetcher ended with exit code {pod.fetch.exit_code}: see kubectl logs {pod.name} -c fetch. "
+        f"{pod.fetch.exit_message[:TEXT_MAX]}".strip(),
+    )
+
+
+def server_was_killed_for_memory(model: PaddleModel, pod: Pod) -> Fault | None:
+    """The kernel killed the server at its memory limit."""
+    if pod.server.exit_reason != "OOMKilled" or pod.ready:
+        return None
+    limits = model.spec.resources.limits if model.spec.resources else None
+    now = f" (now {limits['memory']})" if limits and "memory" in limits else ""
+    return Fault(
+        "OOMKilled",
+        f"The server of pod {pod.name} was killed for using too much memory: raise "
+        f"spec.resources.limits.memory{now} or lower spec.server.batching.maxBatchSize.",
+    )
+
+
+def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
+    """The server ends soon after each start."""
+    server = pod.server
+    if server.running or server.exit_code is None:
+        return None
+    if told := _told(server):
+        return told
+    words = server.exit_message.strip()[-TEXT_MAX:]
+    return Fault(
+        "CrashLoop",
+        f"The server of pod {pod.name} ended with exit code {server.exit_code} after {server.restarts} "
+        f"restarts: see "
+        f"kubectl logs {pod.name} --previous. {words}".strip(),
+    )
+
+
+def _told(container: Container) -> Fault | None:
+    """The reason and the sentence that our own images leave behind when they fail."""
+    words = last_words(container)
+    reason, message = words.get("reason"), words.get("message")
+    if isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str):
+        return Fault(reason, message[:TEXT_MAX])
+    return None
+
+
+POD_CHECKS: Final[tuple[PodCheck, ...]] = (
+    gpu_is_missing,
+    pod_is_unschedulable,
+    image_cannot_be_pulled,
+    container_cannot_be_made,
+    model_cannot_be_fetched,
+    server_was_killed_for_memory,
+    server_crashes,
+)
+
+
+def pods_are_refused(observed: Observed) -> Fault | None:
+    """Quota or admission keeps the pods from being created."""
+    message = observed.workload.replica_failure if observed.workload else ""
+    return refusal(message) if message else None
+
+
+def nothing_moves(observed: Observed) -> Fault | None:
+    """The rollout's deadline has passed, and no pod tells why."""
+    if observed.workload is None or not observed.workload.stuck:
+        return None
+    if not any(pod.server.running for pod in observed.pods):
+        return Fault("Stuck", "The pods have made no progress for 30 minutes: see kubectl describe of them.")
+    return Fault(
+        "ServerNotReady",
+        "The server runs but did not become ready in time: see kubectl logs of its pods for what it waits "
+        "for.",
+    )
+
+
+def pod_fault(model: PaddleModel, observed: Observed) -> Fault | None:
+    """The first fault of the chain over all pods that are not ready."""
+    for check in POD_CHECKS:
+        for pod in observed.pods:
+            if not pod.ready and (fault := check(model, pod)):
+                return fault
+    return None
+
+
+def refusal(text: str) -> Fault:
+    """What an admission's words mean."""
+    text = text[:TEXT_MAX]
+    if "exceeded quota" in text:
+        return Fault(
+            "QuotaExceeded", f"The namespace's quota is used up: raise it or lower spec.resources. {text}"
+        )
+    if "violates PodSecurity" in text:
+        return Fault(
+            "PodSecurity",
+            f"The namespace's Pod Security level forbids the pods: change spec.pod or the level. {text}",
+        )
+    return Fault("AdmissionDenied", f"The cluster refuses a part of the model: {text}")
+
+
+def rejection(error: ApiError, kind: str) -> Fault:
+    """Why the API server did not take a child."""
+    if error.code == 403 and ("quota" in error.message or "PodSecurity" in error.message):
+        return refusal(error.message)
+    if error.code == 403 and "cannot" in error.message and " resource " in error.message:
+        return Fault(
+            "OperatorForbidden", f"The operator may not write the {kind}: restore its RBAC. {error.message}"
+        )
+    if error.code in {400, 422}:
+        return Fault(
+            "ChildInvalid",
+            f"The API server refuses the {kind}: correct the field of the spec that it names. "
+            f"{error.message}",
+        )
+    if error.is_rejection:
+        return refusal(f"{kind}: {error.message}")
+    return Fault(PROGRESSING, f"The {kind} could not be written yet, the operator tries again. {error}")
+
+
+def words_of(pod: Pod) -> dict[str, Any]:
+    """What the fetcher tells of its success: digest and format."""
+    words = last_words(pod.fetch)
+    return words if pod.fetch.exit_code == 0 and isinstance(words.get("digest"), str) else {}
