@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_api.spec import TASK_BYTES_MAX
+from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import from_body
 from paddlemodel_operator.render import render
 

@@ -294,7 +294,9 @@ def test_the_log_is_one_json_object_per_line(goal: Path) -> None:
 
 
 def test_the_fetcher_starts_light() -> None:
-    heavy = "import sys, paddlemodel_server.fetch.command;"
+    heavy = (
+        "import sys, paddlemodel_server.fetch.command;"
         "print({'paddle', 'flask', 'numpy', 'cv2'} & set(sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
