@@ -21,8 +21,8 @@ from benchmarks.adapter.asking import Asker, Round
 from benchmarks.adapter.report import Results
 from benchmarks.adapter.world import Fleet
 from devcluster import cluster as clusters
-from tests.operator.cluster import Cluster
-from tests.operator.process import install
+from tests.operator.support.cluster import Cluster
+from tests.operator.support.process import install
 
 FRESH_SECONDS = Settings().fresh_seconds + 0.5
 """Between two rounds: what an adapter remembers of the one shall not help it in the other."""

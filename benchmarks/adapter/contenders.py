@@ -9,8 +9,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.operator.adapters import Adapter, free_port
-from tests.operator.cluster import Cluster, environment, eventually
+from tests.operator.support.adapters import Adapter, free_port
+from tests.operator.support.cluster import Cluster, environment, eventually
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from benchmarks.adapter.pods import address
 from benchmarks.adapter.world import Fleet
-from tests.operator.cluster import environment
+from tests.operator.support.cluster import environment
 
 TIMES = 200
 CHUNK_BYTES = 16 * 1024

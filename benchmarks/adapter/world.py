@@ -17,8 +17,8 @@ from paddlemodel_operator.render import render
 
 from benchmarks.adapter.pods import address
 from tests.autoscaling.kubelet import running
-from tests.operator.builders import SETTINGS, model
-from tests.operator.cluster import Cluster, eventually
+from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.cluster import Cluster, eventually
 
 NAMESPACES = 20
 WRITERS = 8

@@ -14,8 +14,8 @@ import devcluster.cluster
 from tests.autoscaling.kubelet import Kubelet
 from tests.autoscaling.metrics_api import MetricsApi
 from tests.autoscaling.world import World
-from tests.operator.cluster import Cluster
-from tests.operator.process import install
+from tests.operator.support.cluster import Cluster
+from tests.operator.support.process import install
 
 _numbers = itertools.count()
 

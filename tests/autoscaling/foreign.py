@@ -14,8 +14,8 @@ from typing import Any, Final
 from paddlemodel_operator.base import names
 
 from devcluster.pki import Authority, Identity
-from tests.operator.adapters import is_available
-from tests.operator.cluster import Cluster, eventually
+from tests.operator.support.adapters import is_available
+from tests.operator.support.cluster import Cluster, eventually
 
 Object = dict[str, Any]
 

@@ -14,8 +14,8 @@ import httpx
 from paddlemodel_operator.base import names
 
 from tests.autoscaling.pretended import NETWORK
-from tests.operator.cluster import Cluster
-from tests.operator.pretended_pods import Behaviour, PretendedPod, address
+from tests.operator.support.cluster import Cluster
+from tests.operator.support.pretended_pods import Behaviour, PretendedPod, address
 
 Object = dict[str, Any]
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from paddlemodel_operator.base import names
 
 from tests.autoscaling.foreign import api_service, outside
-from tests.operator.adapters import SERVICE, Adapter, is_available
-from tests.operator.cluster import Cluster, eventually
+from tests.operator.support.adapters import SERVICE, Adapter, is_available
+from tests.operator.support.cluster import Cluster, eventually
 from tests.repository import charts
 
 

@@ -1,6 +1,6 @@
 """What the pods of these tests say: pages of a server on a GPU, and the ways in which a scrape can fail.
 
-The servers are those of tests/operator/pretended_pods.py; `kubelet.py` makes one for every Pod object.
+The servers are those of tests/operator/support/pretended_pods.py; `kubelet.py` makes one for every Pod object.
 """
 
 import os
@@ -9,8 +9,8 @@ from typing import Final
 
 from paddlemodel_api import contract
 
-from tests.operator import pretended_pods
-from tests.operator.pretended_pods import Behaviour
+from tests.operator.support import pretended_pods
+from tests.operator.support.pretended_pods import Behaviour
 
 NETWORK: Final = f"127.{100 + os.getpid() % 100}"
 """Another one for each process, so that two sessions do not meet."""

@@ -13,9 +13,9 @@ import pytest
 from paddlemodel_operator.base import names
 
 from tests.autoscaling.foreign import outside
-from tests.operator.adapters import Adapter, is_available
-from tests.operator.cluster import Cluster, eventually
-from tests.operator.process import Operator
+from tests.operator.support.adapters import Adapter, is_available
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.process import Operator
 from tests.repository.charts import ADAPTER, NAMESPACE
 
 ADDRESS: Final = f"127.99.{os.getpid() % 250}.1"

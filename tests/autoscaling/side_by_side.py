@@ -13,7 +13,7 @@ import pytest
 
 from tests.autoscaling.kubelet import Kubelet
 from tests.autoscaling.world import World
-from tests.operator.cluster import Cluster
+from tests.operator.support.cluster import Cluster
 
 Story = Callable[[World], None]
 Running = dict[Story, "Future[None]"]

@@ -9,8 +9,8 @@ from paddlemodel_operator.render.hpa import DEFAULT_BEHAVIOR
 from tests.autoscaling.pretended import FAILURE, GARBAGE, SILENCE, page
 from tests.autoscaling.side_by_side import Story
 from tests.autoscaling.world import World
-from tests.operator.cluster import eventually
-from tests.operator.pretended_pods import Behaviour
+from tests.operator.support.cluster import eventually
+from tests.operator.support.pretended_pods import Behaviour
 
 LOADING = page(gpu=None)
 BUSY = page(gpu=95)

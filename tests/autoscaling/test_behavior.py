@@ -8,7 +8,7 @@ from tests.autoscaling.kubelet import Kubelet
 from tests.autoscaling.metrics_api import MetricsApi
 from tests.autoscaling.side_by_side import Running, Story, told
 from tests.autoscaling.stories import STORIES
-from tests.operator.cluster import Cluster
+from tests.operator.support.cluster import Cluster
 
 pytestmark = [pytest.mark.control_plane]
 

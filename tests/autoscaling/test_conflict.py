@@ -13,7 +13,7 @@ from tests.autoscaling.foreign import METRIC, Foreign
 from tests.autoscaling.metrics_api import MetricsApi
 from tests.autoscaling.pretended import page
 from tests.autoscaling.world import NAME, World
-from tests.operator.cluster import Cluster, eventually
+from tests.operator.support.cluster import Cluster, eventually
 
 pytestmark = [pytest.mark.control_plane]
 

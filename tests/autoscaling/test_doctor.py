@@ -17,7 +17,7 @@ from tests.autoscaling.pretended import page
 from tests.autoscaling.production import Production, require_port
 from tests.autoscaling.side_by_side import Running, Story, told
 from tests.autoscaling.world import World
-from tests.operator.cluster import Cluster, eventually
+from tests.operator.support.cluster import Cluster, eventually
 from tests.repository import charts
 
 pytestmark = [pytest.mark.control_plane]

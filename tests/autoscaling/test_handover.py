@@ -13,9 +13,9 @@ from paddlemodel_operator.base import names
 
 from tests.autoscaling.pretended import page
 from tests.autoscaling.world import AT_ONCE, NAME, World
-from tests.operator.cluster import Cluster, eventually
-from tests.operator.process import Operator
-from tests.operator.wishes import wish
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.process import Operator
+from tests.operator.support.wishes import wish
 
 pytestmark = [pytest.mark.control_plane]
 

@@ -7,7 +7,7 @@ from paddlemodel_operator.base import names
 from tests.autoscaling.metrics_api import MetricsApi
 from tests.autoscaling.pretended import page
 from tests.autoscaling.world import World
-from tests.operator.cluster import Cluster, eventually
+from tests.operator.support.cluster import Cluster, eventually
 
 pytestmark = [pytest.mark.control_plane]
 

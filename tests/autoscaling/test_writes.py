@@ -10,8 +10,8 @@ from paddlemodel_operator.base import names
 from tests.autoscaling.complaints import autoscaled, read_targets, works
 from tests.autoscaling.pretended import page
 from tests.autoscaling.world import NAME, World
-from tests.operator.cluster import Cluster, eventually
-from tests.operator.process import USER, Operator
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.process import USER, Operator
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.usefixtures("metrics_api")]
 

@@ -15,9 +15,9 @@ from paddlemodel_operator.render import render
 
 from tests.autoscaling.kubelet import Kubelet
 from tests.autoscaling.pretended import page
-from tests.operator.builders import SETTINGS, model
-from tests.operator.cluster import Cluster, eventually
-from tests.operator.pretended_pods import Behaviour, PretendedPod
+from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.pretended_pods import Behaviour, PretendedPod
 
 Object = dict[str, Any]
 

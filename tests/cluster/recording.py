@@ -24,7 +24,7 @@ from devcluster import cluster
 from devcluster.demo_autoscaling import number
 from devcluster.paths import State
 from tests.cluster.load import NAME as LOAD
-from tests.operator.cluster import Cluster
+from tests.operator.support.cluster import Cluster
 
 METRICS: Final = "/apis/custom.metrics.k8s.io/v1beta2"
 _SYNCS: Final = r'^horizontal_pod_autoscaler_controller_reconciliations_total\{action="(\w+)".*\} (\d+)'

@@ -27,7 +27,7 @@ from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests.cluster.load import Load
 from tests.cluster.recording import Recorder, Sample, syncs
 from tests.cluster.wishes import NAMESPACE, cpu_model
-from tests.operator.cluster import eventually
+from tests.operator.support.cluster import eventually
 
 pytestmark = pytest.mark.node
 NAME = "busy"

@@ -14,8 +14,8 @@ from devcluster.neighbours.host import Host
 from devcluster.paths import State
 from tests.autoscaling.kubelet import Kubelet
 from tests.neighbours.wished import Wished
-from tests.operator.cluster import Cluster
-from tests.operator.process import Operator, install
+from tests.operator.support.cluster import Cluster
+from tests.operator.support.process import Operator, install
 
 _numbers = itertools.count()
 

@@ -11,7 +11,7 @@ from typing import Any
 from paddlemodel_operator.base import names
 
 from tests.neighbours.pages import Page
-from tests.operator.cluster import Cluster
+from tests.operator.support.cluster import Cluster
 
 Object = dict[str, Any]
 

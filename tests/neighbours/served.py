@@ -26,10 +26,10 @@ from paddlemodel_operator.base import names
 
 from devcluster import pretended_gpu
 from tests.autoscaling.kubelet import running
-from tests.operator.cluster import Cluster, eventually
-from tests.serving_image import servers
-from tests.serving_image.memory_group import Group
-from tests.serving_image.servers import Server, metric
+from tests.operator.support.cluster import Cluster, eventually
+from tests.serving_image.support import servers
+from tests.serving_image.support.memory_group import Group
+from tests.serving_image.support.servers import Server, metric
 
 Object = dict[str, Any]
 

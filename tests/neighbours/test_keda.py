@@ -20,9 +20,9 @@ from tests.autoscaling.pretended import page
 from tests.autoscaling.world import NAME
 from tests.neighbours import monitors
 from tests.neighbours.wished import MOST, Wished
-from tests.operator.cluster import Cluster, eventually
-from tests.operator.pretended_pods import Behaviour
-from tests.operator.process import Operator
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.pretended_pods import Behaviour
+from tests.operator.support.process import Operator
 from tests.repository import charts
 
 Object = dict[str, Any]

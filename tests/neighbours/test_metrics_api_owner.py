@@ -20,8 +20,8 @@ from tests.autoscaling.kubelet import running
 from tests.autoscaling.pretended import page
 from tests.neighbours import dcgm
 from tests.neighbours.wished import Wished
-from tests.operator.cluster import Cluster, eventually
-from tests.operator.process import Operator
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.process import Operator
 from tests.repository import charts
 
 Object = dict[str, Any]

@@ -21,12 +21,13 @@ from devcluster import prometheus
 from devcluster.prometheus import Prometheus
 from tests.neighbours import monitors, served
 from tests.neighbours.pages import Page
-from tests.operator.cluster import Cluster, eventually
-from tests.operator.process import Operator
-from tests.operator.wishes import wish
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.process import Operator
+from tests.operator.support.wishes import wish
 from tests.repository import charts, monitoring
-from tests.serving_image import exporter, servers
-from tests.serving_image.memory_group import memory_group
+from tests.serving_image.support import servers
+from tests.serving_image.support.memory_group import memory_group
+from tests.serving_image.support.models import exporter
 
 NAMESPACE = "monitored"
 GPU: dict[str, Any] = {"device": "GPU"}

@@ -6,9 +6,9 @@ from typing import Any
 from paddlemodel_operator.base import names
 
 from tests.autoscaling.world import AT_ONCE, NAME, World
-from tests.operator.cluster import eventually
-from tests.operator.pretended_pods import Behaviour
-from tests.operator.wishes import wish
+from tests.operator.support.cluster import eventually
+from tests.operator.support.pretended_pods import Behaviour
+from tests.operator.support.wishes import wish
 
 Object = dict[str, Any]
 

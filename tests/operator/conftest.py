@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from paddlemodel_operator.cluster.api import Api
 
-from tests.operator.cluster import Cluster
-from tests.operator.process import Operator, install
-from tests.operator.registration import API_SERVICES, Chart, connected
+from tests.operator.support.cluster import Cluster
+from tests.operator.support.process import Operator, install
+from tests.operator.support.registration import API_SERVICES, Chart, connected
 from tests.repository import charts
 
 _numbers = itertools.count()

@@ -7,7 +7,7 @@ from pathlib import Path
 from paddlemodel_operator.base import names
 
 from devcluster import build
-from tests.operator.cluster import eventually
+from tests.operator.support.cluster import eventually
 
 
 def until_served(kubeconfig: Path, cache: Path | None = None) -> None:

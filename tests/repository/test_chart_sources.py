@@ -16,8 +16,8 @@ from paddlemodel_operator.registration.registrar import Registrar
 from paddlemodel_operator.settings import Settings
 
 from devcluster import build
-from tests.operator.cluster import Cluster, eventually
-from tests.operator.registration import connected, settle, stranger
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.registration import connected, settle, stranger
 from tests.repository.charts import ADAPTER, CHART, NAMESPACE, RELEASE
 
 pytestmark = pytest.mark.control_plane

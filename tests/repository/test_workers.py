@@ -7,7 +7,11 @@ import sys
 
 from tests.repository.sources import ROOT
 
-FILES = ("tests/operator/test_cache.py", "tests/operator/test_queue.py", "tests/repository/test_hygiene.py")
+FILES = (
+    "tests/operator/cluster/test_cache.py",
+    "tests/operator/cluster/test_queue.py",
+    "tests/repository/test_hygiene.py",
+)
 
 
 def test_a_folder_stays_in_one_process_and_folders_are_shared_out() -> None:

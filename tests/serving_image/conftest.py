@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving_image import exporter, servers
+from tests.serving_image.support import servers
+from tests.serving_image.support.models import exporter
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@
 
 warmup.py calls it with the text of Paddle's exception, which is otherwise a C++ stack trace. What can be seen
 in the files was found before (files.py, formats/): here is what only Paddle knows. The texts are those of
-PaddlePaddle 3.3; tests/serving_image/test_explain.py provokes most of them.
+PaddlePaddle 3.3; tests/serving_image/engine/test_paddle_errors.py provokes most of them.
 """
 
 import re

@@ -1,7 +1,7 @@
 """The Flask application: a view for each route of the table. The only file that imports Flask.
 
 In production `lane` stands in front of it and answers the hot routes itself;
-`tests/serving_image/test_parity.py` sends one table of requests through both.
+`tests/serving_image/http/test_parity.py` sends one table of requests through both.
 """
 
 import logging

@@ -17,7 +17,7 @@ from devcluster.paddlemodels import condition, is_ready, wait_for
 from devcluster.target import Target
 from tests.cluster.load import Load
 from tests.cluster.wishes import NAMESPACE, cpu_model
-from tests.operator.cluster import eventually
+from tests.operator.support.cluster import eventually
 
 pytestmark = pytest.mark.node
 

@@ -1,0 +1,43 @@
+"""The disruption budget as it is rendered, and when there is one; how much time a pod gets to end."""
+
+from typing import Any
+
+import pytest
+from paddlemodel_operator.base import names
+from paddlemodel_operator.render import render
+
+from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.expected import METADATA, SELECTOR
+
+
+def budget(**fields: Any) -> Any:
+    return render(model(**fields), SETTINGS)[names.DISRUPTION_BUDGET]
+
+
+def test_the_budget() -> None:
+    assert budget(replicas=2) == {
+        "apiVersion": "policy/v1",
+        "kind": "PodDisruptionBudget",
+        "metadata": METADATA,
+        "spec": {
+            "maxUnavailable": 1,
+            "selector": {"matchLabels": SELECTOR},
+            "unhealthyPodEvictionPolicy": "AlwaysAllow",
+        },
+    }
+
+
+@pytest.mark.parametrize(
+    ("wish", "there"),
+    [
+        pytest.param({}, False, id="one pod, as by default"),
+        pytest.param({"replicas": 0}, False, id="none"),
+        pytest.param({"replicas": 1}, False, id="one"),
+        pytest.param({"replicas": 2}, True, id="two"),
+        pytest.param({"autoscaling": {"maxReplicas": 1}}, False, id="autoscaled but never more than one"),
+        pytest.param({"autoscaling": {"maxReplicas": 2}}, True, id="one or two"),
+        pytest.param({"autoscaling": {"minReplicas": 3, "maxReplicas": 5}}, True, id="three to five"),
+    ],
+)
+def test_there_is_one_where_there_may_be_two_pods(wish: dict[str, Any], there: bool) -> None:
+    assert (budget(**wish) is not None) == there

@@ -1,0 +1,127 @@
+"""KEDA's ScaledObject as it is rendered, asking the pods or a Prometheus; and what it cannot express."""
+
+from typing import Any
+
+import pytest
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import SpecError
+from paddlemodel_operator.base.model import from_body
+from paddlemodel_operator.render import render
+from paddlemodel_operator.settings import Settings
+
+from tests.operator.support.builders import SETTINGS, body, model
+from tests.operator.support.expected import METADATA
+
+KEDA = {"metricsSource": "keda"}
+
+
+def rendered(settings: Settings = SETTINGS, **fields: Any) -> Any:
+    return render(model(**fields), settings)[names.SCALED_OBJECT]
+
+
+def with_settings(**fields: Any) -> Settings:
+    return SETTINGS.model_copy(update=fields)
+
+
+def test_the_whole_object() -> None:
+    scaling = {"minReplicas": 2, "maxReplicas": 6, "gpuUtilization": 60, **KEDA}
+    behavior = render(model(autoscaling={"maxReplicas": 6}), SETTINGS)[names.AUTOSCALER]
+    assert behavior is not None
+    assert rendered(device="GPU", autoscaling=scaling) == {
+        "apiVersion": "keda.sh/v1alpha1",
+        "kind": "ScaledObject",
+        "metadata": METADATA,
+        "spec": {
+            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "resnet50"},
+            "minReplicaCount": 2,
+            "maxReplicaCount": 6,
+            "pollingInterval": 15,
+            "advanced": {"horizontalPodAutoscalerConfig": {"behavior": behavior["spec"]["behavior"]}},
+            "triggers": [
+                {
+                    "type": "metrics-api",
+                    "metricType": "Value",
+                    "metadata": {
+                        "url": "http://resnet50.ml.svc:8080/metrics",
+                        "format": "prometheus",
+                        "valueLocation": "paddle_gpu_utilization",
+                        "aggregateFromKubeServiceEndpoints": "true",
+                        "aggregationType": "average",
+                        "targetValue": "60",
+                    },
+                }
+            ],
+        },
+    }
+
+
+def test_the_port_is_the_pods_whatever_the_service_s_is() -> None:
+    """KEDA looks it up in the EndpointSlice."""
+    (trigger,) = rendered(
+        service={"port": 9000}, autoscaling={"maxReplicas": 2, "queueSeconds": 0.5, **KEDA}
+    )["spec"]["triggers"]
+    assert trigger["metadata"]["url"] == "http://resnet50.ml.svc:8080/metrics"
+
+
+@pytest.mark.parametrize(
+    ("name", "pods"),
+    [
+        pytest.param("resnet50", "resnet50-[a-z0-9]+-[a-z0-9]{5}", id="a short name"),
+        pytest.param("m" * 46, "m" * 46 + "-[a-z0-9]+-[a-z0-9]{5}", id="the longest that is kept whole"),
+        pytest.param("m" * 47, "m" * 47 + "-[a-z0-9-]+", id="a name whose pods' names are cut"),
+    ],
+)
+def test_a_prometheus_is_asked_for_the_pods_of_this_model(name: str, pods: str) -> None:
+    wish = from_body(body(name=name, autoscaling={"maxReplicas": 2, "busyRatio": 70, **KEDA}))
+    found: Any = render(wish, with_settings(keda_prometheus="http://p:9090"))[names.SCALED_OBJECT]
+    assert found["spec"]["triggers"] == [
+        {
+            "type": "prometheus",
+            "metricType": "Value",
+            "metadata": {
+                "serverAddress": "http://p:9090",
+                "query": f'avg(paddle_busy_ratio{{namespace="ml",pod=~"{pods}"}})',
+                "threshold": "0.7",
+                "ignoreNullValues": "false",
+            },
+        }
+    ]
+
+
+def test_processor_use_is_a_trigger_of_its_own() -> None:
+    scaling = {"maxReplicas": 2, "inflightPerReplica": 4, "cpuUtilization": 80, **KEDA}
+    first, second = rendered(autoscaling=scaling)["spec"]["triggers"]
+    assert first["metadata"]["targetValue"] == "4"
+    assert second == {"type": "cpu", "metricType": "Utilization", "metadata": {"value": "80"}}
+
+
+def test_keda_and_an_autoscaler_of_ours_exclude_each_other() -> None:
+    scaling = {"maxReplicas": 2, "queueSeconds": 1}
+    chart = with_settings(metrics_source="keda")
+    for settings, wish, keda in [
+        (SETTINGS, scaling, False),
+        (SETTINGS, {**scaling, **KEDA}, True),
+        (chart, scaling, True),
+        (chart, {**scaling, "metricsSource": "builtin"}, False),
+    ]:
+        children = render(model(autoscaling=wish), settings)
+        assert (children[names.SCALED_OBJECT] is not None) is keda
+        assert (children[names.AUTOSCALER] is None) is keda
+        deployment = children[names.DEPLOYMENT]
+        assert deployment is not None
+        assert "replicas" not in deployment["spec"]
+
+
+def test_without_autoscaling_there_is_none() -> None:
+    assert rendered(with_settings(metrics_source="keda")) is None
+
+
+def test_raw_metrics_are_refused_where_the_chart_chose_keda() -> None:
+    """The definition cannot know the chart's value; nothing that was accepted is left out silently."""
+    with pytest.raises(
+        SpecError, match=r"the chart's autoscaling\.metricsSource asks for: remove them, or set"
+    ):
+        rendered(
+            with_settings(metrics_source="keda"),
+            autoscaling={"maxReplicas": 2, "queueSeconds": 1, "metrics": [{"type": "Resource"}]},
+        )

@@ -1,0 +1,183 @@
+"""The situations in which a model is not ready, each with its reason and a part of its message."""
+
+from typing import Any
+
+from paddlemodel_operator.observe.children import Container, Observed, Pod
+
+from tests.operator.support.builders import fetched, observed, pod, words
+
+SERVER_UP = Container(running=True)
+GPU = {"device": "GPU"}
+
+
+def failed_fetch(message: str, code: int = 1, **fields: Any) -> Pod:
+    return pod(fetch=Container(exit_code=code, exit_message=message, waiting="CrashLoopBackOff", **fields))
+
+
+def told(**fields: Any) -> str:
+    return words(**fields)
+
+
+NO_GPU = "0/3 nodes are available: 3 Insufficient nvidia.com/gpu."
+
+SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
+    "no Deployment yet": (Observed(), {}, "Progressing", "is being created"),
+    "a change that the Deployment's controller has not seen": (
+        observed(current=False),
+        {},
+        "Progressing",
+        "changed",
+    ),
+    "no pods wished": (observed(wished=0), {"replicas": 0}, "ScaledToZero", "spec.replicas is 0: raise it"),
+    "no pods yet": (observed(), {}, "Progressing", "The pods are being created."),
+    "a pod on its way to a node": (
+        observed(pod(scheduled=True)),
+        {},
+        "Progressing",
+        "The node is preparing the pod.",
+    ),
+    "a fetcher at work": (
+        observed(pod(fetch=Container(running=True))),
+        {},
+        "Progressing",
+        "The model is being fetched.",
+    ),
+    "a server that loads": (
+        observed(pod(fetch=fetched(), server=SERVER_UP)),
+        {},
+        "Progressing",
+        "is loading the model",
+    ),
+    "a server that never gets ready": (
+        observed(pod(fetch=fetched(), server=SERVER_UP), stuck=True),
+        {},
+        "ServerNotReady",
+        "kubectl logs",
+    ),
+    "pods that stay nowhere": (observed(pod(), stuck=True), {}, "Stuck", "kubectl describe"),
+    "no GPU anywhere": (
+        observed(pod(scheduled=False, unschedulable=NO_GPU)),
+        GPU,
+        "NoGPU",
+        "No node has 1 free nvidia.com/gpu",
+    ),
+    "no memory anywhere": (
+        observed(pod(scheduled=False, unschedulable="0/1 nodes are available: 1 Insufficient memory.")),
+        GPU,
+        "Unschedulable",
+        "lower spec.resources.requests",
+    ),
+    "no GPU for a model that wants none": (
+        observed(pod(scheduled=False, unschedulable=NO_GPU)),
+        {},
+        "Unschedulable",
+        "No node takes pod pod-a",
+    ),
+    "an image that is not there": (
+        observed(pod(fetch=Container(waiting="ImagePullBackOff", waiting_message="not found"))),
+        {},
+        "ImagePull",
+        "ImagePullBackOff: not found",
+    ),
+    "a Secret that is not there": (
+        observed(
+            pod(fetch=Container(waiting="CreateContainerConfigError", waiting_message='secret "s" not found'))
+        ),
+        {},
+        "PodConfig",
+        'secret "s" not found',
+    ),
+    "a model with another digest": (
+        observed(failed_fetch(told(reason="DigestMismatch", message="It has sha256:b, pin that."))),
+        {},
+        "DigestMismatch",
+        "It has sha256:b, pin that.",
+    ),
+    "a fetcher that dies without words": (
+        observed(failed_fetch("")),
+        {},
+        "FetchFailed",
+        "kubectl logs pod-a -c fetch",
+    ),
+    "a fetcher whose words are no JSON": (
+        observed(failed_fetch("Traceback: x")),
+        {},
+        "FetchFailed",
+        "Traceback: x",
+    ),
+    "a fetcher whose words are a list": (observed(failed_fetch("[1]")), {}, "FetchFailed", "exit code 1"),
+    "a fetcher with an unfit reason": (
+        observed(failed_fetch(told(reason="not a reason!\n", message="x"))),
+        {},
+        "FetchFailed",
+        "exit code 1",
+    ),
+    "a fetcher with a number for a message": (
+        observed(failed_fetch(told(reason="A", message=3))),
+        {},
+        "FetchFailed",
+        "exit code 1",
+    ),
+    "a fetcher without enough memory": (
+        observed(failed_fetch("", 137, exit_reason="OOMKilled")),
+        {},
+        "FetchOOMKilled",
+        "raise spec.resources.limits.memory",
+    ),
+    "a server that was killed for memory": (
+        observed(pod(fetch=fetched(), server=Container(exit_code=137, exit_reason="OOMKilled", restarts=2))),
+        {"resources": {"limits": {"memory": "1Gi"}}},
+        "OOMKilled",
+        "raise spec.resources.limits.memory (now 1Gi)",
+    ),
+    "a server that was killed for memory and starts again": (
+        observed(
+            pod(fetch=fetched(), server=Container(running=True, exit_code=137, exit_reason="OOMKilled"))
+        ),
+        {},
+        "OOMKilled",
+        "maxBatchSize",
+    ),
+    "a server that crashes": (
+        observed(
+            pod(
+                fetch=fetched(),
+                server=Container(exit_code=1, exit_message="ValueError: bad model", restarts=4),
+            )
+        ),
+        {},
+        "CrashLoop",
+        "exit code 1 after 4 restarts: see kubectl logs pod-a --previous. ValueError: bad model",
+    ),
+    "a server that tells why it cannot start": (
+        observed(
+            pod(
+                fetch=fetched(),
+                server=Container(
+                    exit_code=1, exit_message=words(reason="NewerPaddle", message="Export it again.")
+                ),
+            )
+        ),
+        {},
+        "NewerPaddle",
+        "Export it again.",
+    ),
+    "a quota that is used up": (
+        observed(replica_failure='pods "x" is forbidden: exceeded quota: q'),
+        {},
+        "QuotaExceeded",
+        "raise it or lower",
+    ),
+    "a level that forbids the pods": (
+        observed(replica_failure='pods "x" is forbidden: violates PodSecurity "restricted:latest"'),
+        {},
+        "PodSecurity",
+        "change spec.pod",
+    ),
+    "a webhook that refuses": (
+        observed(replica_failure="admission webhook denied it"),
+        {},
+        "AdmissionDenied",
+        "denied it",
+    ),
+}

@@ -1,0 +1,259 @@
+"""The table of wishes that break one rule each, with the words that must appear in the refusal.
+
+test_model.py sends it through `from_body`, test_control_plane_crd.py to a real API server: both must refuse.
+"""
+
+from typing import Any, NamedTuple
+
+from tests.operator.support.builders import URI, spec
+
+
+class Refused(NamedTuple):
+    """A wish that must be refused, and a part of the reason."""
+
+    fault: str
+    spec: dict[str, Any]
+    message: str
+    name: str = "resnet50"
+
+
+def _task(**fields: Any) -> dict[str, Any]:
+    return spec(task={"type": "ImageClassification", **fields})
+
+
+def _uri(uri: str) -> dict[str, Any]:
+    return spec(model={"uri": uri})
+
+
+def _pod(**fields: Any) -> dict[str, Any]:
+    return spec(pod=fields)
+
+
+def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
+    return spec(device=device, autoscaling={"maxReplicas": 3, **fields})
+
+
+RULES = (
+    Refused(
+        "replicas beside autoscaling",
+        spec(replicas=2, autoscaling={"maxReplicas": 3}),
+        "exclude each other: remove one",
+    ),
+    Refused("more at least than at most", _scaling(minReplicas=4), "lower the one or raise the other"),
+    Refused(
+        "GPU use on the processor",
+        _scaling(gpuUtilization=50),
+        "gpuUtilization needs spec.device GPU: use busyRatio or cpuUtilization on device CPU",
+    ),
+    Refused(
+        "GPU memory on the processor",
+        _scaling(gpuMemory=50, cpuUtilization=50),
+        "gpuMemory needs spec.device GPU: use busyRatio or cpuUtilization on device CPU",
+    ),
+    Refused(
+        "raw metrics for KEDA",
+        _scaling(metricsSource="keda", metrics=[{"type": "Resource"}]),
+        "remove them, or set metricsSource to builtin",
+    ),
+    Refused(
+        "processor use without a request",
+        spec(autoscaling={"maxReplicas": 2}, resources={"requests": {"memory": "1Gi"}}),
+        "needs spec.resources.requests.cpu",
+    ),
+    Refused(
+        "processor use by default, without a request",
+        spec(autoscaling={"maxReplicas": 2, "metrics": []}, resources={"requests": {"memory": "1Gi"}}),
+        "needs spec.resources.requests.cpu",
+    ),
+    Refused(
+        "processor use among others, without a request",
+        spec(
+            autoscaling={"maxReplicas": 2, "busyRatio": 60, "cpuUtilization": 60},
+            resources={"requests": {"memory": "1Gi"}},
+        ),
+        "needs spec.resources.requests.cpu",
+    ),
+    Refused("GPUs on the processor", spec(gpu={"count": 1}), "remove spec.gpu, or set spec.device to GPU"),
+    Refused(
+        "TensorRT on the processor",
+        spec(server={"tensorRT": {"enabled": True}}),
+        "spec.server.tensorRT needs",
+    ),
+    Refused("half precision on the processor", spec(server={"precision": "FP16"}), "use FP32 or BF16"),
+    Refused(
+        "whole numbers on a GPU without TensorRT",
+        spec(device="GPU", server={"precision": "INT8", "tensorRT": {"enabled": False}}),
+        "set spec.server.tensorRT.enabled to true",
+    ),
+    Refused("a GPU without a domain", spec(device="GPU", gpu={"resourceName": "gpu"}), "must be DOMAIN/NAME"),
+    Refused("labels twice", _task(labels=["a"], labelsFile="l.txt"), "exclude each other: keep one"),
+    Refused(
+        "labels for tensors",
+        spec(task={"type": "Tensors", "labels": ["a"]}),
+        "set spec.task.type to ImageClassification",
+    ),
+    Refused(
+        "labels without a type", spec(task={"labels": ["a"]}), "set spec.task.type to ImageClassification"
+    ),
+    Refused("a labels file outside", _task(labelsFile="../../etc/passwd"), "must be a plain relative path"),
+    Refused("an absolute labels file", _task(labelsFile="/etc/passwd"), "must be a plain relative path"),
+    Refused("an unknown scheme", _uri("s3://bucket/model"), "other schemes are not supported yet"),
+    Refused("a pickle", _uri("https://a.example.com/model.pkl"), "must be http(s)://HOST/"),
+    Refused(
+        "a password in the address", _uri("https://me:secret@a.example.com/m.tar"), "must be http(s)://HOST/"
+    ),
+    Refused("a new line in the address", _uri("https://a.example.com/m\n.tar"), "must be http(s)://HOST/"),
+    Refused("a space in the address", _uri("https://a.example.com/m x.tar"), "must be http(s)://HOST/"),
+    Refused("letters beyond ASCII", _uri("https://a.example.com/modèle.tar"), "printable ASCII"),
+    Refused("a way upwards", _uri("file:///models/../../etc"), "write the path without '..'"),
+    Refused("a way upwards at the end", _uri("pvc://store/.."), "write the path without '..'"),
+    Refused("the metadata service", _uri("http://169.254.169.254/latest.tar"), "metadata address"),
+    Refused("a relative file", _uri("file://models"), "must be http(s)://HOST/"),
+    Refused(
+        "a short digest", spec(model={"uri": URI, "digest": "sha256:abc"}), "64 lower-case hexadecimal digits"
+    ),
+    Refused(
+        "another digest",
+        spec(model={"uri": URI, "digest": "md5:" + "a" * 64}),
+        "64 lower-case hexadecimal digits",
+    ),
+    Refused("an address as host", spec(ingress={"host": "https://a.example.com"}), "must be a DNS name"),
+    Refused("a host in capitals", spec(ingress={"host": "A.example.com"}), "must be a DNS name"),
+    Refused(
+        "a path with spaces", spec(ingress={"host": "a.example.com", "path": "/a b"}), "must start with /"
+    ),
+    Refused("a label of ours", _pod(labels={"paddlemodel.dev/model": "x"}), "choose another key"),
+    Refused(
+        "a variable of ours",
+        _pod(env=[{"name": "PADDLEMODEL_PORT", "value": "1"}]),
+        "use the fields of spec.server",
+    ),
+    Refused("a variable twice", _pod(env=[{"name": "A"}, {"name": "A"}]), "names a variable twice"),
+    Refused(
+        "a variable with two values", _pod(env=[{"name": "A", "value": "1", "valueFrom": {}}]), "keep one"
+    ),
+    Refused("a variable with a bad name", _pod(env=[{"name": "A=B"}]), "names start with a letter"),
+    Refused("a name with a dot", spec(), "at most 52 lower-case letters", "resnet50.v1"),
+    Refused("a name of 53 letters", spec(), "at most 52 lower-case letters", "a" * 53),
+    Refused("a name that starts with a digit", spec(), "must start with a letter", "50resnet"),
+)
+
+TYPES = (
+    Refused("no address", spec(model={}), "spec.model.uri"),
+    Refused("negative replicas", spec(replicas=-1), "spec.replicas"),
+    Refused("a thousand and one replicas", spec(replicas=1001), "spec.replicas"),
+    Refused("replicas as text", spec(replicas="two"), "spec.replicas"),
+    Refused("an overflowing number", spec(replicas=2**70), "spec.replicas"),
+    Refused("no pods at least", _scaling(minReplicas=0), "spec.autoscaling.minReplicas"),
+    Refused("no pods at most", spec(autoscaling={}), "spec.autoscaling.maxReplicas"),
+    Refused(
+        "GPU use beyond the whole", _scaling("GPU", gpuUtilization=101), "spec.autoscaling.gpuUtilization"
+    ),
+    Refused("a share of nothing", _scaling(busyRatio=0), "spec.autoscaling.busyRatio"),
+    Refused("a share as a fraction", _scaling(busyRatio=0.7), "spec.autoscaling.busyRatio"),
+    Refused("no request per pod", _scaling(inflightPerReplica=0), "spec.autoscaling.inflightPerReplica"),
+    Refused("no wait at all", _scaling(queueSeconds=0), "spec.autoscaling.queueSeconds"),
+    Refused("a wait of hours", _scaling(queueSeconds=3600), "spec.autoscaling.queueSeconds"),
+    Refused("an unknown source", _scaling(metricsSource="datadog"), "spec.autoscaling.metricsSource"),
+    Refused("an unknown device", spec(device="TPU"), "spec.device"),
+    Refused("an unknown precision", spec(server={"precision": "FP8"}), "spec.server.precision"),
+    Refused("neither on nor off", spec(server={"tensorRT": {}}), "spec.server.tensorRT.enabled"),
+    Refused("a drain of hours", spec(server={"drainSeconds": 601}), "spec.server.drainSeconds"),
+    Refused("a port out of range", spec(service={"port": 70000}), "spec.service.port"),
+    Refused(
+        "a quantity with a unit of its own",
+        spec(resources={"limits": {"memory": "4GB"}}),
+        "spec.resources.limits",
+    ),
+    Refused("two channels", _task(mean=[1, 2]), "spec.task.mean"),
+    Refused("a division by nothing", _task(std=[1, 0, 1]), "spec.task.std"),
+    Refused("no best class", _task(topK=0), "spec.task.topK"),
+    Refused("an endless address", _uri("https://a.example.com/" + "x" * 2000 + ".tar"), "spec.model.uri"),
+    Refused("a label without an end", _task(labels=["x" * 129]), "spec.task.labels"),
+    Refused("too many labels", _task(labels=["x"] * 1001), "spec.task.labels"),
+)
+
+UNKNOWN = (
+    Refused("a field that is not there", spec(modle={}), "modle"),
+    Refused("a field of a block that is not there", spec(server={"timeout": 3}), "timeout"),
+)
+
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "the smallest wish": {"model": {"uri": URI}},
+    "an archive behind a port and a query": _uri("http://files.ml.svc:8080/a/b.tar.gz?version=3&x=%20"),
+    "a zip": _uri("https://a.example.com/m.zip"),
+    "an IPv6 address": _uri("http://[fd00::1]:80/m.tgz"),
+    "a claim": _uri("pvc://store/models/3"),
+    "a whole claim": _uri("pvc://store"),
+    "a file": _uri("file:///models/resnet50"),
+    "labels in another script": _task(labels=["猫", "狗", "a, b", "$(x)", ""]),
+    "a labels file in a folder": _task(labelsFile="meta/labels.v2.txt"),
+    "every field of a picture": _task(
+        labels=["a"],
+        topK=1,
+        resize="Pad",
+        channelOrder="BGR",
+        mean=[0, 0.5, 1],
+        std=[1, 1, 0.5],
+        activation="None",
+        width=224,
+        height=224,
+    ),
+    "GPUs of a slice": spec(device="GPU", gpu={"count": 2, "resourceName": "nvidia.com/mig-1g.10gb"}),
+    "whole numbers by TensorRT": spec(
+        device="GPU", server={"precision": "INT8", "tensorRT": {"enabled": True}}
+    ),
+    "whole numbers on the processor": spec(server={"precision": "INT8", "tensorRT": {"enabled": False}}),
+    "quantities of both kinds": spec(
+        resources={"requests": {"cpu": 2, "memory": "1.5Gi"}, "limits": {"cpu": "2500m"}}
+    ),
+    "no replicas": spec(replicas=0),
+    "autoscaling by limits": spec(autoscaling={"maxReplicas": 2}, resources={"limits": {"cpu": "2"}}),
+    "autoscaling by own metrics": spec(
+        autoscaling={
+            "maxReplicas": 2,
+            "metrics": [
+                {
+                    "type": "Resource",
+                    "resource": {
+                        "name": "memory",
+                        "target": {"type": "Utilization", "averageUtilization": 50},
+                    },
+                }
+            ],
+            "behavior": {"scaleDown": {"selectPolicy": "Disabled"}},
+        },
+        resources={"requests": {"memory": "1Gi"}},
+    ),
+    "every target at once": spec(
+        device="GPU",
+        autoscaling={
+            "maxReplicas": 2,
+            "gpuUtilization": 1,
+            "gpuMemory": 100,
+            "busyRatio": 60,
+            "inflightPerReplica": 8,
+            "queueSeconds": 0.25,
+            "cpuUtilization": 300,
+            "metricsSource": "none",
+        },
+    ),
+    "a target that needs no processor request": spec(
+        autoscaling={"maxReplicas": 2, "queueSeconds": 1}, resources={"requests": {"memory": "1Gi"}}
+    ),
+    "KEDA without raw metrics": spec(
+        autoscaling={"maxReplicas": 2, "inflightPerReplica": 4, "metricsSource": "keda", "metrics": []}
+    ),
+    "a wildcard host": spec(ingress={"host": "*.example.com"}),
+    "variables": _pod(
+        env=[
+            {"name": "A", "value": ""},
+            {"name": "PADDLEMODEL_LOG_LEVEL", "value": "DEBUG"},
+            {"name": "b.c-d", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+        ]
+    ),
+    "raw objects": _pod(
+        tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists"}],
+        affinity={"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": []}},
+    ),
+}

@@ -1,0 +1,211 @@
+"""Between a front and its owners: what is lost when something goes wrong is one request, nothing else."""
+
+import asyncio
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import uvloop
+from paddlemodel_server.errors import DeadlineExceededError, ModelFailedError, OwnerLostError, ServingError
+from paddlemodel_server.ipc import counters, slots
+from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.pipeline.dispatcher import Dispatcher, Outcome
+from paddlemodel_server.settings import Settings
+from paddlemodel_server.supervisor.sizing import Sizes
+from paddlemodel_server.worker import gather
+
+from tests.serving_image.support.load import BODY, INFER, asked
+from tests.serving_image.support.servers import Server
+
+ONE = [np.ones((1, 2), np.float32)]
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Iterator[Runtime]:
+    sizes = Sizes(fronts=1, owners=1, threads=1)
+    fds = boards.create(), counters.create()
+    yield Runtime(folder=tmp_path, board_fd=fds[0], counters_fd=fds[1], sizes=sizes)
+    for fd in fds:
+        os.close(fd)
+
+
+class Pod:
+    """A front's dispatcher, and an owner that does what the test says."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.board = boards.Board(runtime.board_fd)
+        self.open = ExitStack()
+        self.listener = self.open.enter_context(socket.socket(socket.AF_UNIX))
+        with runtime.socket(0) as address:
+            self.listener.bind(address)
+        self.listener.listen(1)
+        self.dispatcher = Dispatcher(Settings(queue_size=1, max_batch_size=1), runtime, self.board, 0)
+        self.outcomes: list[Outcome] = []
+
+    async def join(self) -> gather.Front:
+        """Let the owner be ready and the front find it."""
+        self.board.owner(0).state = boards.READY
+        await self.dispatcher.linked(20)
+        connection = self.open.enter_context(self.listener.accept()[0])
+        return gather.Front(connection)
+
+    def submit(self, settled: Callable[[Outcome], None] | None = None, seconds: float = 60) -> None:
+        self.dispatcher.submit(ONE, time.monotonic(), seconds, "", settled or self.outcomes.append)
+
+    async def until(self, condition: Callable[[], Any]) -> None:
+        async with asyncio.timeout(20):
+            while not condition():  # noqa: ASYNC110 - it looks at what has no event
+                await asyncio.sleep(0.005)
+
+
+def in_a_pod(runtime: Runtime, test: Callable[[Pod], Any]) -> None:
+    async def run() -> None:
+        faults: list[Any] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        pod = Pod(runtime)
+        with pod.open:
+            await test(pod)
+            await pod.dispatcher.close()
+        assert faults == []
+        assert pod.board.in_flight(1, 0) == 0
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+
+
+def broken(_: Outcome) -> None:
+    raise ZeroDivisionError
+
+
+def test_an_outcome_that_nobody_can_take_keeps_no_other_from_its_own(runtime: Runtime) -> None:
+    async def test(pod: Pod) -> None:
+        owner = await pod.join()
+        for settled in (broken, None, broken, None):
+            pod.submit(settled)
+        await asyncio.sleep(0)  # what one turn of the loop submits is announced together
+        ((layout, numbers),) = owner.announced()
+        owner.reply(numbers, slots.ANSWERED, layout)
+        owner.flush()
+        await pod.until(lambda: len(pod.outcomes) == 2)
+        for outcome in pod.outcomes:
+            assert not isinstance(outcome, ServingError)
+            assert outcome[0].tolist() == [[1, 1]]
+
+    in_a_pod(runtime, test)
+
+
+def test_late_requests_are_told_whatever_became_of_the_others(runtime: Runtime) -> None:
+    async def test(pod: Pod) -> None:
+        owner = await pod.join()
+        pod.submit(broken, 0.01)
+        pod.submit(None, 0.01)
+        await pod.until(lambda: len(pod.outcomes) == 1)
+        pod.submit(None, 0.01)  # the timer still runs
+        await pod.until(lambda: len(pod.outcomes) == 2)
+        assert {type(outcome) for outcome in pod.outcomes} == {DeadlineExceededError}
+        for _, numbers in owner.announced():
+            owner.reply(numbers, slots.EXPIRED)
+        owner.flush()
+        await pod.until(lambda: pod.board.in_flight(1, 0) == 0)
+
+    in_a_pod(runtime, test)
+
+
+def test_what_cannot_be_written_or_read_costs_no_slot(
+    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(pod: Pod) -> None:
+        owner = await pod.join()
+        with monkeypatch.context() as patch:
+            patch.setattr(slots.Slots, "write", lambda *_: broken([]))
+            for _ in range(20):  # more than there are slots
+                with pytest.raises(ZeroDivisionError):
+                    pod.submit()
+        for _ in range(20):
+            pod.submit()
+            await asyncio.sleep(0)
+            ((layout, numbers),) = owner.announced()
+            owner.reply(numbers, slots.ANSWERED, layout)
+            with monkeypatch.context() as patch:
+                patch.setattr(slots.Slots, "copies", lambda *_: broken([]))
+                owner.flush()
+                await pod.until(lambda: pod.outcomes)
+            assert isinstance(pod.outcomes.pop(), ModelFailedError)
+
+    in_a_pod(runtime, test)
+
+
+def test_an_owner_that_dies_as_a_request_is_announced(runtime: Runtime) -> None:
+    async def test(pod: Pod) -> None:
+        owner = await pod.join()
+        owner.connection.close()
+        await asyncio.sleep(0)
+        pod.submit()  # its link hears of the end in the same turn of the loop
+        pod.board.owner(0).state = boards.DOWN
+        await pod.until(lambda: pod.outcomes)
+        assert isinstance(pod.outcomes[0], OwnerLostError)
+
+    in_a_pod(runtime, test)
+
+
+def test_a_front_without_an_owner_makes_the_pod_unready(runtime: Runtime) -> None:
+    async def test(pod: Pod) -> None:
+        owner = await pod.join()
+        other, ready = pod.board.front(5), []
+        for link in (boards.ABSENT, boards.UNLINKED, boards.LINKED):
+            other.link = link
+            ready.append(pod.dispatcher.ready)
+        assert ready == [True, False, True]
+        pod.board.owner(0).state = boards.DOWN
+        owner.connection.close()
+        await pod.until(lambda: pod.board.front(0).link == boards.UNLINKED)
+
+    in_a_pod(runtime, test)
+    assert boards.Board(runtime.board_fd).front(0).link == boards.ABSENT
+
+
+def test_rows_that_nobody_holds_are_cleared_also_beyond_a_gap(runtime: Runtime) -> None:
+    board = boards.Board(runtime.board_fd)
+    locks = [boards.claim_row(board, runtime.folder) for _ in range(4)]
+    assert [row for row, _ in locks] == [0, 1, 2, 3]
+    for row, fd in locks:
+        board.front(row).link = boards.UNLINKED
+        if row != 2:
+            os.close(fd)
+    assert boards.claim_row(board, runtime.folder)[0] == 0
+    assert [board.front(row).link for row in range(4)] == [0, 0, boards.UNLINKED, 0]
+
+
+def test_a_front_that_never_came_to_count_hides_no_other(runtime: Runtime) -> None:
+    counted = counters.Counters(runtime.counters_fd)
+    assert len(counted.fronts()) == 0
+    counted.front(2)[counters.PID] = 7
+    assert counted.fronts()[:, counters.PID].tolist() == [0, 0, 7]
+
+
+def test_a_stranger_at_an_owner_s_door_stops_nothing(server: Server) -> None:
+    """One that leaves at once, one that says nonsense, one that hands over nothing, one that says nothing."""
+    owners = {process.pid for process in server.processes("owner")}
+    folder = Path(server.runtime()["folder"])
+    silent = []
+    for place in range(2):
+        for sent in (b"", b"?", slots.HELLO.pack(1, 1), slots.HELLO.pack(2**32 - 1, 2**63), None):
+            stranger = socket.socket(socket.AF_UNIX)
+            stranger.connect(str(folder / f"owner-{place}.sock"))
+            if sent is None:
+                silent.append(stranger)
+                continue
+            socket.send_fds(stranger, [sent], [0] if len(sent) > 1 else []) if sent else None
+            stranger.close()
+    for _ in range(4):
+        assert asked(server, INFER, BODY)[0] == 200
+    for stranger in silent:
+        stranger.close()
+    assert {process.pid for process in server.processes("owner")} == owners

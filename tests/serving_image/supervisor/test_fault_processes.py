@@ -1,0 +1,206 @@
+"""Owners and fronts that die: by signals, for want of memory, again and again. Real processes, real kills."""
+
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.serving_image.support import load, servers
+from tests.serving_image.support.load import BODY, GROWTH, INFER, Footprint, Load, footprint
+from tests.serving_image.support.memory_group import memory_group
+from tests.serving_image.support.servers import Server, eventually, metric
+
+Export = Callable[[str, str], Path]
+SIGNALLED = 'paddle_owner_exits_total{reason="signal"}'
+
+
+def settled(server: Server) -> None:
+    """Wait until the server is whole again, and holds no request."""
+    eventually(server.ready, "ready", 120)
+    wanted = metric(server, "paddle_owners_wanted")
+    servers.whole(server, int(wanted))
+    eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "no request is left over")
+    assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
+
+
+def recovered(server: Server, before: Footprint) -> None:
+    """Wait until it is whole again; it has not grown."""
+    settled(server)
+    eventually(lambda: footprint(server).descriptors <= before.descriptors + 2, "no descriptor is left over")
+    after = footprint(server)
+    assert after.processes == before.processes
+    assert after.memory < before.memory + GROWTH
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+def test_a_dead_owner_is_replaced_and_its_requests_get_503(server: Server, how: signal.Signals) -> None:
+    settled(server)
+    held = footprint(server)
+    before = {process.pid for process in server.processes("owner")}
+    died = metric(server, SIGNALLED)
+    with Load(server, 16) as clients:
+        eventually(lambda: clients.answered() > 100, "requests are answered")
+        for pid in before:
+            os.kill(pid, how)
+        eventually(lambda: clients.answered(503), "the loss is told")
+        eventually(lambda: server.get("/readyz")[0] == 503, "the pod is unready")
+        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        eventually(server.ready, "ready again", 120)
+        more = clients.answered()
+        eventually(lambda: clients.answered() > more + 100, "requests are answered again")
+    assert clients.outcomes.lost == clients.outcomes.wrong == []
+    assert set(clients.outcomes.statuses) == {200, 503}
+    assert set(clients.outcomes.retry_after) == {"1"}
+    recovered(server, held)
+    assert not before & {process.pid for process in server.processes("owner")}
+    assert f'"how": "signal {how.name}"' in server.logged()
+    assert metric(server, SIGNALLED) == died + len(before)
+
+
+def test_one_of_two_owners_dies_and_the_pod_stays_ready(server: Server) -> None:
+    settled(server)
+    held = footprint(server)
+    died = metric(server, SIGNALLED)
+    victim = server.processes("owner")[0]
+    with Load(server, 8) as clients:
+        eventually(lambda: clients.answered() > 100, "requests are answered")
+        victim.kill()
+        eventually(lambda: metric(server, SIGNALLED) == died + 1, "the death is noticed")
+        assert server.ready()
+        more = clients.answered()
+        eventually(lambda: clients.answered() > more + 100, "the other one goes on")
+    assert clients.outcomes.lost == clients.outcomes.wrong == []
+    recovered(server, held)
+
+
+def test_a_killed_front_loses_its_connections_and_nothing_else(server: Server) -> None:
+    settled(server)
+    held = footprint(server)
+    owners = {process.pid for process in server.processes("owner")}
+    _, workers = server.fronts()
+    with Load(server, 16) as clients:
+        eventually(lambda: clients.answered() > 200, "requests are answered")
+        busiest = max(workers, key=server.connections)
+        busiest.kill()
+        eventually(lambda: clients.outcomes.lost, "its clients notice")
+        eventually(lambda: busiest not in server.fronts()[1], "it is gone")
+        eventually(lambda: len(server.fronts()[1]) == len(workers), "it is replaced")
+        more = clients.answered()
+        eventually(lambda: clients.answered() > more + 200, "requests are answered")
+    assert len(clients.outcomes.lost) <= 16  # each client once, at most
+    assert clients.outcomes.wrong == []
+    assert set(clients.outcomes.statuses) == {200}  # the new front listened when it had found the owners
+    recovered(server, held)
+    assert {process.pid for process in server.processes("owner")} == owners
+
+
+def test_an_owner_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp_path: Path) -> None:
+    with memory_group() as group:
+        with group.entered():
+            # Each number of a request takes a megabyte in the owner, and in the front nearly nothing.
+            server = servers.start(exported("legacy", "greedy"), tmp_path, name="mixed", max_batch_size=1)
+        try:
+            server.wait_ready()
+            settled(server)
+            group.limit(group.held() + (16 << 20))
+            answer = httpx.post(f"{server.url}{INFER}", content=load.row_of_ones(4000), timeout=60)
+            assert answer.status_code == 503
+            group.limit(1 << 40)
+            told = '"how": "signal SIGKILL, out of memory"'
+            eventually(lambda: told in server.logged(), "the reason is told")
+            settled(server)
+            assert metric(server, 'paddle_owner_exits_total{reason="memory"}') == 1
+        finally:
+            servers.end(server)
+
+
+def test_an_owner_that_never_gets_ready_ends_the_server(exported: Export, tmp_path: Path) -> None:
+    server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed")
+    killed: set[int] = set()
+
+    def ended() -> bool:
+        for owner in server.processes("owner"):
+            if owner.pid not in killed:
+                owner.send_signal(signal.SIGSEGV)
+                killed.add(owner.pid)
+        return server.process.poll() is not None
+
+    try:
+        eventually(ended, "the server gives up", 60)
+        assert server.process.returncode == 1
+        assert len(killed) == 5
+        assert "The process that loads the model mixed ended 5 times in a row" in server.logged()
+        assert "signal SIGSEGV. Paddle crashes on this model: export it again" in server.logged()
+        with pytest.raises(httpx.ConnectError):  # what Kubernetes' liveness probe would see
+            httpx.get(f"{server.url}/healthz")
+    finally:
+        servers.end(server)
+
+
+def test_fronts_that_die_again_and_again_end_the_server(exported: Export, tmp_path: Path) -> None:
+    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
+        master, _ = server.fronts()
+
+        def ended() -> bool:
+            for worker in server.processes("front"):
+                if worker.pid != master.pid:
+                    worker.kill()
+            return server.process.poll() is not None
+
+        eventually(ended, "the server gives up", 60)
+        assert server.process.returncode == 1
+        assert "10 HTTP fronts ended within 60 seconds; see the log." in server.logged()
+
+
+def test_a_front_that_cannot_start_ends_the_server(exported: Export, tmp_path: Path) -> None:
+    """Its successor finds no row on the board, for the rows' locks have become folders."""
+    with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
+        children = psutil.Process(server.process.pid).children(recursive=True)
+        (folder,) = tmp_path.glob("paddlemodel-*")
+        for lock in folder.glob("front-*.lock"):
+            lock.unlink()
+            lock.mkdir()
+        server.fronts()[1][0].kill()
+        assert server.process.wait(60) == 1
+        assert "The HTTP fronts ended unexpectedly (exit code 3); see the log." in server.logged()
+        _, alive = psutil.wait_procs(children, timeout=60)
+        assert alive == []
+    assert not folder.exists()
+
+
+def test_a_port_that_is_taken_is_one_clear_sentence(exported: Export, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed", port=port)
+        try:
+            assert server.process.wait(60) == 1
+            assert f"The server cannot listen on 127.0.0.1:{port}; set PADDLEMODEL_PORT" in server.logged()
+        finally:
+            servers.end(server)
+
+
+def test_a_tiny_shared_memory_volume_is_no_obstacle(exported: Export, tmp_path: Path) -> None:
+    """Docker gives 64 MB of /dev/shm, and a pod may have less: here it is one page."""
+    if os.geteuid() or not shutil.which("unshare"):
+        raise servers.cannot("only root may mount another /dev/shm for the server")
+    mount = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        'mount -t tmpfs -o size=4096 tmpfs /dev/shm && exec "$@"',
+        "sh",
+    ]
+    with servers.serving(exported("legacy", "mixed"), tmp_path, before=mount, name="mixed") as server:
+        space = os.statvfs(f"/proc/{server.process.pid}/root/dev/shm")
+        assert space.f_blocks * space.f_frsize == 4096
+        with Load(server, 8, load.own) as clients:
+            eventually(lambda: clients.answered() > 200, "requests are answered")
+        assert set(clients.outcomes.statuses) == {200}
+        assert clients.outcomes.wrong == []
