@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     up.add_argument(
         "--nodes", type=int, default=1, choices=range(1, node.MOST_NODES + 1), help="how many (default: 1)"
     )
-    up.add_argument("--gpus", type=int, default=0, help="pretend nvidia.com/gpu devices on the first node")
+    up.add_argument("--gpus", type=int, default=0, help="simulate nvidia.com/gpu devices on the first node")
     command("down", _down, "end a cluster and remove everything it left")
     command("status", _status, "list the clusters and their components")
     command("kubectl", _kubectl, "run kubectl against the cluster")

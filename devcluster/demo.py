@@ -35,7 +35,7 @@ def main(*, keep: bool, kubeconfig: Path | None, image_prefix: str) -> int:
     try:
         model = _play(target)
         if kubeconfig:
-            say("==> no autoscaling on GPUs here: the demo pretends them, and only in a node of its own")
+            say("==> no autoscaling on GPUs here: the demo simulates them, and only in a node of its own")
         else:
             demo_autoscaling.play(State.of(CLUSTER), target, NAMESPACE, server_image(target), model)
     except DevclusterError:
@@ -59,7 +59,7 @@ def _own_node() -> Target:
         state = cluster.up_node(CLUSTER)
     with step("import the images built from Dockerfile.operator and Dockerfile.serving"):
         images.load(state, archives)
-    # An image with CUDA cannot be built here, and the GPUs of the last scene are pretended.
+    # An image with CUDA cannot be built here, and the GPUs of the last scene are simulated.
     tag = images.ours()[1].name.rpartition(":")[2]
     return Target(kubeconfig=state.kubeconfig, values=(f"serverImages.gpu.tag={tag}",))
 

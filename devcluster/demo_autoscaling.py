@@ -1,6 +1,6 @@
 """The demo's last scene: a model on GPUs, and a real HorizontalPodAutoscaler that follows their use.
 
-Only on a node of our own, whose GPUs are pretended and say so.
+Only on a node of our own, whose GPUs are simulated and say so.
 """
 
 import time
@@ -40,7 +40,7 @@ def play(state: State, target: Target, namespace: str, image: str, like: dict[st
     Raises:
         DevclusterError: The autoscaler did not follow.
     """
-    with step("plug in 3 GPUs that are pretended: this machine needs none"):
+    with step("plug in 3 GPUs that are simulated: this machine needs none"):
         say(f"    device plugin and NVML as real ones; Paddle computes on the CPU, {RUN_MS} ms a run")
         gpus.plug(state, 3, run_ms=RUN_MS)
     model = _model(like)

@@ -2,7 +2,7 @@
 
 It speaks the kubelet's device plugin API (v1beta1) over its real socket, and gives each container what
 NVIDIA's plugin and runtime give it: the devices' names in NVIDIA_VISIBLE_DEVICES, files named /dev/nvidiaN,
-and the NVML library. Only the hardware is pretended, and Paddle's use of it (`pretended_gpu`).
+and the NVML library. Only the hardware is simulated, and Paddle's use of it (`simulated_gpu`).
 
 Runs inside the node's namespaces; started by `gpus.plug`.
 Usage: python -m devcluster.device_plugin PLAN_FILE
@@ -22,7 +22,7 @@ from google.protobuf.message import Message
 
 RESOURCE = "nvidia.com/gpu"
 _VERSION = "v1beta1"
-_ENDPOINT = "pretended-gpu.sock"
+_ENDPOINT = "simulated-gpu.sock"
 _TEXT, _FLAG, _MESSAGE = 9, 8, 11  # FieldDescriptorProto.Type
 #: The part of the kubelet's api.proto that is used: message -> (field, number, type, message type, repeated).
 _MESSAGES: dict[str, list[tuple[str, int, int, str, bool]]] = {
@@ -87,7 +87,7 @@ class Plan:
         uuids: The devices' names.
         mounts: Pairs of a path here and one in the container; read-only.
         control: The folder in which a file for each allocation, named by its first device, says what NVML
-            answers; PRETENDED_NVML names that file.
+            answers; SIMULATED_NVML names that file.
         control_inside: Where the container finds that folder.
         environment: Further variables.
     """
@@ -109,7 +109,7 @@ class Plan:
         return cls(**json.loads(path.read_text()))
 
 
-class PretendedGpus(grpc.GenericRpcHandler):
+class SimulatedGpus(grpc.GenericRpcHandler):
     """The DevicePlugin service: healthy devices, and what a container that gets some finds."""
 
     def __init__(self, plan: Plan) -> None:
@@ -160,7 +160,7 @@ class PretendedGpus(grpc.GenericRpcHandler):
         environment = {
             **plan.environment,
             "NVIDIA_VISIBLE_DEVICES": ",".join(uuids),
-            "PRETENDED_NVML": f"{plan.control_inside}/{file}",
+            "SIMULATED_NVML": f"{plan.control_inside}/{file}",
         }
         return TYPES["ContainerAllocateResponse"](
             envs=[TYPES["Env"](key=key, value=value) for key, value in environment.items()],
@@ -185,7 +185,7 @@ async def serve(plan: Plan, folder: Path) -> None:
     while True:
         endpoint.unlink(missing_ok=True)
         server = grpc.aio.server()
-        server.add_generic_rpc_handlers((PretendedGpus(plan),))
+        server.add_generic_rpc_handlers((SimulatedGpus(plan),))
         server.add_insecure_port(f"unix://{endpoint}")
         await server.start()
         await _register(kubelet)

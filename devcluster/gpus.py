@@ -4,14 +4,14 @@ import sys
 import uuid
 from pathlib import Path
 
-from devcluster import cluster, pretended_gpu, waiting
+from devcluster import cluster, simulated_gpu, waiting
 from devcluster.device_plugin import RESOURCE, Plan
 from devcluster.node import Node
 from devcluster.paths import State, for_our_modules
 from devcluster.process import Process, spawn
 
 #: Where NVIDIA's runtime puts the library of the driver.
-NVML = f"/usr/lib/x86_64-linux-gnu/{pretended_gpu.LIBRARY}"
+NVML = f"/usr/lib/x86_64-linux-gnu/{simulated_gpu.LIBRARY}"
 
 #: Where the server's image has its Python packages.
 PACKAGES = "/opt/venv/lib/python3.11/site-packages"
@@ -65,7 +65,7 @@ def answer(state: State, words: str) -> None:
 
     Args:
         state: The cluster.
-        words: As in a line of PRETENDED_NVML (`pretended_gpu/nvml.c`), such as `util=load` or `error=15`.
+        words: As in a line of SIMULATED_NVML (`simulated_gpu/nvml.c`), such as `util=load` or `error=15`.
     """
     for one in cluster.nodes(state):
         for file in _control(state, one).glob("GPU-*"):
@@ -76,17 +76,17 @@ def answer(state: State, words: str) -> None:
 
 
 def _plan(state: State, one: Node, count: int, run_ms: float) -> Plan:
-    control, sources = _control(state, one), Path(pretended_gpu.__file__).parent
+    control, sources = _control(state, one), Path(simulated_gpu.__file__).parent
     control.mkdir(parents=True, exist_ok=True)
-    library = pretended_gpu.build_nvml(_folder(state, one))
-    in_paddle = [(str(sources / file), f"{PACKAGES}/{file}") for file in pretended_gpu.IN_PADDLE]
+    library = simulated_gpu.build_nvml(_folder(state, one))
+    in_paddle = [(str(sources / file), f"{PACKAGES}/{file}") for file in simulated_gpu.IN_PADDLE]
     return Plan(
         kubelet=_KUBELET,
         uuids=[f"GPU-{uuid.uuid5(uuid.NAMESPACE_DNS, f'{index}.{one.name}')}" for index in range(count)],
         mounts=[(str(library), NVML), *in_paddle],
         control=str(control),
-        control_inside="/run/pretended-gpu",
-        environment={"PRETENDED_GPU_RUN_MS": f"{run_ms:g}"},
+        control_inside="/run/simulated-gpu",
+        environment={"SIMULATED_GPU_RUN_MS": f"{run_ms:g}"},
     )
 
 

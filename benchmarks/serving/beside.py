@@ -22,7 +22,7 @@ from benchmarks.serving import contenders, load
 from benchmarks.serving.contenders import Server
 from benchmarks.serving.load import Measured, Target
 from benchmarks.serving.results import Idle
-from benchmarks.serving.workloads import Ask, Workload
+from benchmarks.serving.workloads import RequestSpec, Workload
 
 IDLE_CONNECTIONS = 10_000
 IDLE_BESIDE = 1, 32  # connections under load beside them
@@ -39,7 +39,7 @@ def check_limits() -> None:
 
 
 def probes_under_load(
-    server: Server, ask: Ask, concurrency: int, seconds: float
+    server: Server, ask: RequestSpec, concurrency: int, seconds: float
 ) -> tuple[dict[str, list[float]], Measured]:
     """Milliseconds of GET /healthz and /metrics, on new connections as the kubelet asks; and the load."""
     times: dict[str, list[float]] = {"/healthz": [], "/metrics": []}
@@ -121,7 +121,7 @@ def _our_start(workload: Workload, form: str, folder: Path) -> float:
     raise RuntimeError(f"no answer in two minutes:\n{log.read_text()[-2000:]}")
 
 
-def _answers(port: int, ask: Ask) -> bool:
+def _answers(port: int, ask: RequestSpec) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", ask.path, ask.body, ask.headers | {"Content-Type": ask.content_type})
@@ -161,7 +161,7 @@ def idle_connections(port: int, count: int) -> Iterator[Holder]:
             holder.kill()
 
 
-def idle_cost(server: Server, ask: Ask, seconds: float) -> Idle:
+def idle_cost(server: Server, ask: RequestSpec, seconds: float) -> Idle:
     """One round without and one with idle connections."""
 
     def measured() -> dict[str, Measured]:
@@ -181,7 +181,7 @@ def idle_cost(server: Server, ask: Ask, seconds: float) -> Idle:
     )
 
 
-def lost_on_sigterm(server: Server, ask: Ask, clients: int) -> tuple[int, int]:
+def lost_on_sigterm(server: Server, ask: RequestSpec, clients: int) -> tuple[int, int]:
     """Requests answered and lost while the server is told to end; it is gone afterwards."""
     return asyncio.run(_ending(server, ask.at(server.port), clients))
 
@@ -190,7 +190,7 @@ async def _ending(server: Server, target: Target, clients: int) -> tuple[int, in
     counts = {"answered": 0, "lost": 0, "refused": 0}
     tasks = [asyncio.create_task(_persist(target, counts)) for _ in range(clients)]
     async with asyncio.timeout(60):
-        while counts["answered"] <= ANSWERED_BEFORE and not all(task.done() for task in tasks):  # noqa: ASYNC110 - counted, not set
+        while counts["answered"] <= ANSWERED_BEFORE and not all(task.done() for task in tasks):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     if counts["lost"] or counts["refused"]:
         raise RuntimeError(f"requests failed before the signal: {counts}")

@@ -94,7 +94,8 @@ async def _keep_busy(run: Run, port: int) -> None:
     loop = asyncio.get_running_loop()
     while time.perf_counter() < run.end:
         closed = loop.create_future()
-        await loop.create_connection(lambda closed=closed: _Connection(run, closed), "127.0.0.1", port)  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+        # Mypy cannot infer a lambda with a default.
+        await loop.create_connection(lambda closed=closed: _Connection(run, closed), "127.0.0.1", port)  # type: ignore[misc]
         await closed
 
 

@@ -46,7 +46,10 @@ class Server:
         return [self.process, *self.process.children(recursive=True)]
 
     def cpu_seconds(self, part: str = "") -> float:
-        """Of the whole family of processes, or of one kind of our server's: "front" or "owner"."""
+        """Of the whole family of processes, or of one kind of our server's.
+
+        http.master or worker.main.
+        """
         return _cpu_seconds([one for one in self._family() if not part or _runs(one, part)])
 
     def settle(self) -> None:

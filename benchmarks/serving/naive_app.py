@@ -7,7 +7,9 @@ import cv2
 import numpy as np
 from flask import Flask, Response, jsonify, request
 from numpy.typing import NDArray
-from paddle.inference import Config, create_predictor  # type: ignore[import-untyped,unused-ignore]  # Paddle has no types
+
+# Paddle has no types.
+from paddle.inference import Config, create_predictor  # type: ignore[import-untyped,unused-ignore]
 
 app = Flask(__name__)
 folder = Path(os.environ["MODEL_DIR"])

@@ -1,4 +1,4 @@
-"""Shows what was measured: tables on the screen and, where wished, in docs/benchmarks.md with a plot."""
+"""Shows what was measured: tables on the screen and, where desired, in docs/benchmarks.md with a plot."""
 
 import statistics
 from pathlib import Path
@@ -56,13 +56,13 @@ def _time(results: Results) -> list[str]:
     if not cells:
         return []
     lines = ["where the time goes: mean ms of a request in each stage, by the server's own metrics"]
-    lines += [f"{'':10}{'body':>10}{'at once':>8}{heads}{'rows of a run':>15}{'CPU of fronts, ms':>19}"]
+    lines += [f"{'':10}{'body':>10}{'at once':>8}{heads}{'rows of a run':>15}{'HTTP workers, ms':>19}"]
     for cell in cells:
         means = "".join(f"{_middle(cell, stage):>10.3f}" for stage in _STAGES)
-        fronts = statistics.median(cell.front_cpu_ms)
+        http_workers = statistics.median(cell.http_worker_cpu_ms)
         lines.append(
             f"{cell.workload:10}{cell.form:>10}{cell.concurrency:>8}{means}{_middle(cell, 'rows'):>15.1f}"
-            f"{fronts:>19.3f}"
+            f"{http_workers:>19.3f}"
         )
     return lines
 

@@ -20,7 +20,7 @@ class Cell:
     concurrency: int
     measured: list[Measured]
     cpu_ms: list[float]  # of the whole family of processes, by answer
-    front_cpu_ms: list[float] = field(default_factory=list)  # ours: of that, the fronts'
+    http_worker_cpu_ms: list[float] = field(default_factory=list)  # ours: of that, the HTTP workers'
     stages: list[dict[str, float]] = field(default_factory=list)  # ours: ms in each; rows of a run
 
     @property

@@ -90,14 +90,14 @@ class _Comparison:
         server = self._servers[self._key(cell.form, cell.contender)]
         ours, target = cell.contender == "ours", self._asks[cell.form][cell.contender].at(server.port)
         stages = server.stages() if ours else {}
-        cpu, front = server.cpu_seconds(), server.cpu_seconds("front")
+        cpu, http_worker = server.cpu_seconds(), server.cpu_seconds("http.master")
         measured = load.measure(target, cell.concurrency, self._plan.seconds)
-        front, cpu = server.cpu_seconds("front") - front, server.cpu_seconds() - cpu
+        http_worker, cpu = server.cpu_seconds("http.master") - http_worker, server.cpu_seconds() - cpu
         server.settle()
         cell.measured.append(measured)
         cell.cpu_ms.append(1000 * cpu / measured.answered)
         if ours:
-            cell.front_cpu_ms.append(1000 * front / measured.answered)
+            cell.http_worker_cpu_ms.append(1000 * http_worker / measured.answered)
             cell.stages.append(means(stages, server.stages()))
 
     def _cell(self, form: str, name: str, at: int) -> Cell:

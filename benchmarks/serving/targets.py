@@ -12,14 +12,15 @@ from benchmarks.serving.results import Cell, Idle, Results, ratios, spread
 
 # Why a row is missed, by its name; shown where it is. The test of the kept numbers wants one for each.
 _THIRD_RUN = (
-    "Requests are given to an owner when they come; one that finds eight running and eight waiting there is "
+    "Requests are given to a worker when they come; one that finds eight running and eight waiting there is "
     "answered with the third run of 70 ms. mosec's workers take from one queue."
 )
 _LEVEL = (
     "Paddle's runs of eight rows limit both; who is ahead changes from round to round and from run to run."
 )
 _PYTHON = (
-    "The front is Python, 20 us of it a request on an idle core and twice that on a busy one; mosec's HTTP "
+    "The HTTP worker is Python, 20 us of it a request on an idle core and twice that on a busy one; "
+    "mosec's HTTP "
     "half is compiled."
 )
 REASONS: dict[str, str] = {
@@ -75,12 +76,12 @@ def _mlp(results: Results) -> list[Row | None]:
         return _at_least(f"MLP raw, {title}, against mosec", aim, ratios(ours, mosec), ours, mosec)
 
     mine, v2 = raw("ours", 32), results.cell("mlp", "V2 JSON", "ours", 32)
-    cpu, front = (mine.cpu_ms, mine.front_cpu_ms) if mine else ([], [])
+    cpu, http_worker = (mine.cpu_ms, mine.http_worker_cpu_ms) if mine else ([], [])
     return [
         *(against_mosec(f"{at} at once", 1.0, at) for at in (32, 64, 256)),
         against_mosec("one at a time", 5.0, 1),
         _at_most("MLP raw, 32 at once: CPU of a request", 0.06, cpu, "ms", mine),
-        _at_most("MLP raw, 32 at once: the front's CPU of it", 0.06, front, "ms", mine),
+        _at_most("MLP raw, 32 at once: the HTTP worker's CPU of it", 0.06, http_worker, "ms", mine),
         _at_least("MLP V2 JSON against raw, 32 at once", 0.6, ratios(v2, mine), v2, mine),
     ]
 

@@ -49,7 +49,7 @@ TITLES = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ask:
+class RequestSpec:
     """One form of a request, as one contender takes it."""
 
     path: str
@@ -78,7 +78,7 @@ class Workload:
 
     name: str
     model: Path
-    asks: dict[str, dict[str, Ask]]  # form -> contender -> request
+    asks: dict[str, dict[str, RequestSpec]]  # form -> contender -> request
     concurrencies: dict[str, tuple[int, ...]]  # form -> open connections
     tensor: NDArray[np.float32]  # what every body says
     batch: int  # rows of a run, where a contender must be told
@@ -97,7 +97,7 @@ def mlp(folder: Path) -> Workload:
             "V2 JSON": {
                 "ours": v2,
                 "KServe": v2,
-                "naive": Ask(
+                "naive": RequestSpec(
                     path="/tensor",
                     body=json.dumps({"data": tensor.tolist()}).encode(),
                     content_type="application/json",
@@ -117,7 +117,7 @@ def convnet(folder: Path) -> Workload:
     tensor = np.random.default_rng(7).normal(size=shape).astype(np.float32)
     picture = _picture()
     binary = _v2_binary(tensor)
-    v1 = Ask(
+    v1 = RequestSpec(
         path="/v1/models/bench:predict",
         body=json.dumps({"instances": tensor.tolist()}).encode(),
         content_type="application/json",
@@ -130,13 +130,13 @@ def convnet(folder: Path) -> Workload:
             "raw": {
                 "ours": _octets(tensor),
                 "mosec": _mosec(tensor),
-                "naive": Ask(path="/raw", body=tensor.tobytes(), content_type=OCTETS, read="octets"),
+                "naive": RequestSpec(path="/raw", body=tensor.tobytes(), content_type=OCTETS, read="octets"),
             },
             "V2 binary": {"ours": binary, "KServe": binary},
             "V1 JSON": {"ours": v1, "KServe": v1},
             "JPEG": {
-                "ours": Ask(path="/predict", body=picture, content_type="image/jpeg", read="class"),
-                "naive": Ask(path="/image", body=picture, content_type="image/jpeg", read="class"),
+                "ours": RequestSpec(path="/predict", body=picture, content_type="image/jpeg", read="class"),
+                "naive": RequestSpec(path="/image", body=picture, content_type="image/jpeg", read="class"),
             },
         },
         concurrencies={"raw": (1, 32), "V2 binary": (1, 32), "V1 JSON": (1, 32), "JPEG": (1, 32)},
@@ -154,8 +154,8 @@ def _exported(folder: Path, program: str, *, pir: bool) -> Path:
     return folder
 
 
-def _octets(tensor: NDArray[np.float32]) -> Ask:
-    return Ask(
+def _octets(tensor: NDArray[np.float32]) -> RequestSpec:
+    return RequestSpec(
         path="/predict",
         body=tensor.tobytes(),
         content_type=OCTETS,
@@ -164,18 +164,18 @@ def _octets(tensor: NDArray[np.float32]) -> Ask:
     )
 
 
-def _mosec(tensor: NDArray[np.float32]) -> Ask:
-    return Ask(path="/inference", body=tensor.tobytes(), content_type=OCTETS, read="octets")
+def _mosec(tensor: NDArray[np.float32]) -> RequestSpec:
+    return RequestSpec(path="/inference", body=tensor.tobytes(), content_type=OCTETS, read="octets")
 
 
-def _v2(tensor: NDArray[np.float32]) -> Ask:
+def _v2(tensor: NDArray[np.float32]) -> RequestSpec:
     entry = {
         "name": "x",
         "shape": list(tensor.shape),
         "datatype": "FP32",
         "data": tensor.reshape(-1).tolist(),
     }
-    return Ask(
+    return RequestSpec(
         path="/v2/models/bench/infer",
         body=json.dumps({"inputs": [entry]}).encode(),
         content_type="application/json",
@@ -183,7 +183,7 @@ def _v2(tensor: NDArray[np.float32]) -> Ask:
     )
 
 
-def _v2_binary(tensor: NDArray[np.float32]) -> Ask:
+def _v2_binary(tensor: NDArray[np.float32]) -> RequestSpec:
     """The Open Inference Protocol's binary extension: JSON, then the tensor's bytes."""
     entry = {"name": "x", "shape": list(tensor.shape), "datatype": "FP32"}
     head = json.dumps(
@@ -192,7 +192,7 @@ def _v2_binary(tensor: NDArray[np.float32]) -> Ask:
             "parameters": {"binary_data_output": True},
         }
     ).encode()
-    return Ask(
+    return RequestSpec(
         path="/v2/models/bench/infer",
         body=head + tensor.tobytes(),
         content_type=OCTETS,

@@ -24,7 +24,10 @@ TARGETS: Final = (
 
 
 class Autoscaling(Block):
-    """A HorizontalPodAutoscaler on the model's Deployment; of several targets the largest wish wins."""
+    """A HorizontalPodAutoscaler on the model's Deployment.
+
+    Of several targets the highest recommendation wins.
+    """
 
     min_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(default=1, description="Pods at least.")
     max_replicas: Annotated[int, Field(ge=1, le=1000)] = Field(description="Pods at most.")

@@ -21,7 +21,7 @@ TASK_BYTES_MAX: Final = 100_000
 
 
 class Spec(Block):
-    """The wish: a Paddle model, and how it is to be served."""
+    """Desired state: the model to serve and how to serve it."""
 
     model: ModelSource = Field(description="The model files.")
     task: Task = Field(

@@ -58,7 +58,7 @@ class ScalingStatus(Block):
 
     source: Annotated[str, Field(max_length=32)] = Field(description="Who serves the pods' metrics.")
     targets: Annotated[tuple[ScalingTarget, ...], Field(max_length=16)] = Field(
-        description="What the autoscaler looks at; the largest wish wins."
+        description="What the autoscaler looks at; the highest recommendation wins."
     )
 
 
@@ -76,7 +76,7 @@ class GpuStatus(Block):
 class Columns(Block):
     """Texts for the columns of kubectl get; not for machines."""
 
-    replicas: Annotated[str, Field(max_length=32)] = Field(description="Ready and wished pods, as 1/3.")
+    replicas: Annotated[str, Field(max_length=32)] = Field(description="Ready/desired pods, for example 1/3.")
     digest: Annotated[str, Field(max_length=32)] | None = Field(
         default=None, description="The first digits of the digest."
     )

@@ -144,7 +144,7 @@ class AnswerTooLargeError(ServingError):
 
 
 class NotReadyError(ServingError):
-    """No owner can take the request now."""
+    """No worker can take the request now."""
 
     status = 503
     headers = (("Retry-After", "1"),)
@@ -153,7 +153,7 @@ class NotReadyError(ServingError):
         super().__init__(message)
 
 
-class OwnerLostError(NotReadyError):
+class WorkerLostError(NotReadyError):
     """The process that held the request died."""
 
     def __init__(self) -> None:

@@ -1,8 +1,8 @@
 """The environment of `serve`, parsed once into a frozen Settings.
 
-`supervisor`, `front` and `owner` each call `Settings.from_env` with the same environment; nobody else reads
-it. A wrong value or an unknown PADDLEMODEL_ name is refused with one sentence: a typing error must not become
-a default.
+`supervisor`, `HTTP worker` and `worker` each call `Settings.from_env` with the same environment; nobody else
+reads it. A wrong value or an unknown PADDLEMODEL_ name is refused with one sentence: a typing error must not
+become a default.
 """
 
 import math
@@ -102,7 +102,7 @@ class Settings:
     tensorrt_workspace_mb: int | None = _setting(None, _integer(1, 1_048_576))
     gpu_pool_mb: int | None = _setting(None, _integer(1, 1_048_576))  # what Paddle reserves at first
     cache_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; TensorRT's engines
-    load_timeout_seconds: float = _setting(1800.0, _number(1, 86_400))  # of an owner, until it is ready
+    load_timeout_seconds: float = _setting(1800.0, _number(1, 86_400))  # of a worker, until it is ready
     warmup_seconds: float = _setting(2.0, _number(0, 600))  # for all that is probed at the start
     task: tasks.Task = _setting(tasks.Tensors(), _task)  # noqa: RUF009 - a field and a frozen value
     max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run
@@ -112,12 +112,12 @@ class Settings:
     max_request_bytes: int = _setting(10 * 1024 * 1024, _integer(1, 1024**3))
     head_timeout_seconds: float = _setting(10.0, _number(0.1, 3600))
     body_timeout_seconds: float = _setting(120.0, _number(0.1, 3600))
-    max_connections: int = _setting(16_384, _integer(1, 1_000_000))  # of each front
+    max_connections: int = _setting(16_384, _integer(1, 1_000_000))  # of each HTTP worker
     port: int = _setting(8080, _integer(1, 65_535))
     bind: str = _setting("0.0.0.0", _text)  # noqa: S104 - a pod serves its whole network
-    fronts: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
-    owners: int | None = _setting(None, _optional_count)
-    owner_memory_limit_bytes: int | None = _setting(None, _optional_bytes)  # None: from the memory limit
+    http_workers: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
+    workers: int | None = _setting(None, _optional_count)
+    worker_memory_limit_bytes: int | None = _setting(None, _optional_bytes)  # None: from the memory limit
     drain_seconds: float = _setting(5.0, _number(0, 600))  # from SIGTERM until connections are refused
     slow_request_seconds: float = _setting(5.0, _number(0, 3600))  # longer is a warning; 0: none
     log_level: str = _setting("INFO", _one_of("DEBUG", "INFO", "WARNING", "ERROR"))

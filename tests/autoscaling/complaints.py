@@ -8,12 +8,12 @@ from typing import Any
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.pretended import FAILURE, page
 from tests.autoscaling.side_by_side import Story
+from tests.autoscaling.simulated import FAILURE, page
 from tests.autoscaling.world import AT_ONCE, NAME, World
 from tests.operator.support.cluster import eventually
-from tests.operator.support.pretended_pods import Behaviour
-from tests.operator.support.wishes import wish
+from tests.operator.support.manifests import manifest
+from tests.operator.support.simulated_pods import Behaviour
 
 Object = dict[str, Any]
 
@@ -21,7 +21,7 @@ Object = dict[str, Any]
 def autoscaled(world: World, *, device: str = "GPU", **autoscaling: Any) -> None:
     """Apply a model, as a person does."""
     scaling = {"maxReplicas": 6, "behavior": AT_ONCE, **autoscaling}
-    world.cluster.apply(wish(world.namespace, device=device, autoscaling=scaling))
+    world.cluster.apply(manifest(world.namespace, device=device, autoscaling=scaling))
 
 
 def condition(world: World) -> Object:

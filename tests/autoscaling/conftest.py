@@ -1,4 +1,4 @@
-"""A control plane of this folder's own, pretended pods, and our adapter as a process.
+"""A control plane of this folder's own, simulated pods, and our adapter as a process.
 
 Its own because autoscalers see one metrics API in a cluster, and these tests take it away and bring it back.
 """

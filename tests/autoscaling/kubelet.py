@@ -13,9 +13,9 @@ from typing import Any
 import httpx
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.pretended import NETWORK
+from tests.autoscaling.simulated import NETWORK
 from tests.operator.support.cluster import Cluster
-from tests.operator.support.pretended_pods import Behaviour, PretendedPod, address
+from tests.operator.support.simulated_pods import Behaviour, SimulatedPod, address
 
 Object = dict[str, Any]
 
@@ -25,7 +25,7 @@ class Kubelet:
 
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
-        self.pods: dict[str, PretendedPod] = {}
+        self.pods: dict[str, SimulatedPod] = {}
         """What answers for each pod, by uid."""
         self._names: dict[str, tuple[str, str]] = {}
         self._newborn: dict[str, Behaviour] = {}
@@ -86,7 +86,7 @@ class Kubelet:
         with self._lock:
             if metadata["uid"] in self.pods or metadata["namespace"] not in self._newborn:
                 return
-            started = PretendedPod(self._newborn[metadata["namespace"]], address(NETWORK))
+            started = SimulatedPod(self._newborn[metadata["namespace"]], address(NETWORK))
             self.pods[metadata["uid"]] = started
             self._names[metadata["uid"]] = metadata["namespace"], metadata["name"]
         try:

@@ -6,11 +6,11 @@ Each is told in a namespace of its own; test_behavior.py runs them side by side.
 from paddlemodel_api import contract
 from paddlemodel_operator.render.hpa import DEFAULT_BEHAVIOR
 
-from tests.autoscaling.pretended import FAILURE, GARBAGE, SILENCE, page
 from tests.autoscaling.side_by_side import Story
+from tests.autoscaling.simulated import FAILURE, GARBAGE, SILENCE, page
 from tests.autoscaling.world import World
 from tests.operator.support.cluster import eventually
-from tests.operator.support.pretended_pods import Behaviour
+from tests.operator.support.simulated_pods import Behaviour
 
 LOADING = page(gpu=None)
 BUSY = page(gpu=95)
@@ -132,7 +132,7 @@ def it_scales_down_after_the_stabilisation(world: World) -> None:
     assert values() == [6, 2, 1]
 
 
-def of_several_targets_the_largest_wish_wins(world: World) -> None:
+def of_several_targets_the_largest_spec_wins(world: World) -> None:
     """And where one cannot be read, the others may add pods but take none away."""
     inflight = {
         "type": "Pods",
@@ -181,7 +181,7 @@ STORIES: dict[str, Story] = {
             a_pod_that_loses_its_metric_is_taken_to_be_on_target,
             the_mean_over_a_pods_gpus_is_what_is_read,
             it_scales_down_after_the_stabilisation,
-            of_several_targets_the_largest_wish_wins,
+            of_several_targets_the_largest_spec_wins,
         )
     },
     "a target of gpuMemory": a_target_of("gpuMemory", 45, contract.GPU_MEMORY_METRIC, 90),

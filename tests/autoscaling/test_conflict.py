@@ -11,7 +11,7 @@ from paddlemodel_operator.base import names
 
 from tests.autoscaling.foreign import METRIC, Foreign
 from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.pretended import page
+from tests.autoscaling.simulated import page
 from tests.autoscaling.world import NAME, World
 from tests.operator.support.cluster import Cluster, eventually
 

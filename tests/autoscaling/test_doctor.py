@@ -13,9 +13,9 @@ from tests.autoscaling.complaints import COMPLAINTS, autoscaled, finds, works
 from tests.autoscaling.foreign import Foreign
 from tests.autoscaling.kubelet import Kubelet
 from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.pretended import page
 from tests.autoscaling.production import Production, require_port
 from tests.autoscaling.side_by_side import Running, Story, told
+from tests.autoscaling.simulated import page
 from tests.autoscaling.world import World
 from tests.operator.support.cluster import Cluster, eventually
 from tests.repository import charts

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.pretended import page
+from tests.autoscaling.simulated import page
 from tests.autoscaling.world import AT_ONCE, NAME, World
 from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
-from tests.operator.support.wishes import wish
 
 pytestmark = [pytest.mark.control_plane]
 
@@ -119,13 +119,13 @@ def operator(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> It
 
 def autoscaled(world: World, **fields: Any) -> Object:
     scaling = {"maxReplicas": 6, "gpuUtilization": 70, "behavior": AT_ONCE}
-    return wish(world.namespace, device="GPU", autoscaling=scaling, **fields)
+    return manifest(world.namespace, device="GPU", autoscaling=scaling, **fields)
 
 
 @pytest.mark.usefixtures("metrics_api")
 def test_autoscaling_goes_on_and_off_under_load_without_a_dip(world: World, operator: Operator) -> None:
     world.say(BUSY)
-    world.cluster.apply(wish(world.namespace, device="GPU", replicas=3))
+    world.cluster.apply(manifest(world.namespace, device="GPU", replicas=3))
     world.runs(3)
     eventually(operator.is_idle)
     with world.watched() as values:
@@ -136,7 +136,7 @@ def test_autoscaling_goes_on_and_off_under_load_without_a_dip(world: World, oper
         eventually(lambda: world.rolled_out(6))
         world.looked(1)
         assert values() == [3, 5, 6]
-        world.cluster.apply(wish(world.namespace, device="GPU", replicas=4))
+        world.cluster.apply(manifest(world.namespace, device="GPU", replicas=4))
         world.becomes(4)
         eventually(operator.is_idle)
     assert values() == [3, 5, 6, 4]

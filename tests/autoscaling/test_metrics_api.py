@@ -5,7 +5,7 @@ import pytest
 from paddlemodel_operator.base import names
 
 from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.pretended import page
+from tests.autoscaling.simulated import page
 from tests.autoscaling.world import World
 from tests.operator.support.cluster import Cluster, eventually
 

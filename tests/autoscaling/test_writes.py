@@ -8,7 +8,7 @@ import pytest
 from paddlemodel_operator.base import names
 
 from tests.autoscaling.complaints import autoscaled, read_targets, works
-from tests.autoscaling.pretended import page
+from tests.autoscaling.simulated import page
 from tests.autoscaling.world import NAME, World
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import USER, Operator

@@ -1,7 +1,7 @@
 """One model under a real HorizontalPodAutoscaler: its Deployment and autoscaler as the operator renders them.
 
 The operator itself does not run in most of these tests: what is looked at is how Kubernetes behaves under the
-objects that it would apply. Pods are pretended (kubelet.py, pretended.py), everything else is real.
+objects that it would apply. Pods are simulated (kubelet.py, simulated.py), everything else is real.
 """
 
 import json
@@ -14,10 +14,10 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.render import render
 
 from tests.autoscaling.kubelet import Kubelet
-from tests.autoscaling.pretended import page
+from tests.autoscaling.simulated import page
 from tests.operator.support.builders import SETTINGS, model
 from tests.operator.support.cluster import Cluster, eventually
-from tests.operator.support.pretended_pods import Behaviour, PretendedPod
+from tests.operator.support.simulated_pods import Behaviour, SimulatedPod
 
 Object = dict[str, Any]
 
@@ -50,13 +50,13 @@ class World:
         eventually(lambda: len(self.servers()) == replicas)
 
     def autoscale(self, **autoscaling: Any) -> None:
-        wish = {"maxReplicas": 6, "gpuUtilization": 70, "behavior": AT_ONCE, **autoscaling}
-        self.cluster.apply(self._rendered(names.AUTOSCALER, autoscaling=wish))
+        desired = {"maxReplicas": 6, "gpuUtilization": 70, "behavior": AT_ONCE, **autoscaling}
+        self.cluster.apply(self._rendered(names.AUTOSCALER, autoscaling=desired))
 
     def _rendered(self, kind: names.Kind, **fields: Any) -> Object:
         """As the operator renders it, without the owner, which does not exist here."""
-        wish = {"device": "GPU", **fields}
-        found = render(model(name=NAME, namespace=self.namespace, **wish), SETTINGS)[kind]
+        desired = {"device": "GPU", **fields}
+        found = render(model(name=NAME, namespace=self.namespace, **desired), SETTINGS)[kind]
         assert found is not None
         del found["metadata"]["ownerReferences"]
         return found
@@ -66,7 +66,7 @@ class World:
         found = self.cluster.all(names.POD, self.namespace)
         return [pod for pod in found if pod["status"]["phase"] == "Running"]
 
-    def servers(self) -> list[PretendedPod]:
+    def servers(self) -> list[SimulatedPod]:
         """What answers for the pods, in the same order."""
         known = self.kubelet.pods
         return [known[uid] for pod in self.pods() if (uid := pod["metadata"]["uid"]) in known]

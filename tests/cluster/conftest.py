@@ -8,7 +8,7 @@ import pytest
 from devcluster import model_store
 from devcluster.demo import server_image
 from devcluster.target import Target
-from tests.cluster.wishes import NAMESPACE
+from tests.cluster.manifests import NAMESPACE
 from tests.models import archive_of
 
 

@@ -98,8 +98,8 @@ class Load:
             connection = await self._open()
         keep = keep and time.monotonic() < connection.until
         try:
-            wish = f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
-            connection.writer.write(f"{self.head}{wish}".encode() + self.body)
+            manifest = f"Connection: {'keep-alive' if keep else 'close'}\r\n\r\n"
+            connection.writer.write(f"{self.head}{manifest}".encode() + self.body)
             status, headers, answer = await _answer(connection.reader)
         except BaseException:
             connection.writer.close()

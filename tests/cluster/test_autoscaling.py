@@ -1,8 +1,8 @@
 """The promise of autoscaling, end to end: one YAML with `gpuUtilization: 70`, and pods go with the load.
 
 The chart as shipped, with the operator, the metrics adapter and the registration in their own pods; the real
-autoscaler, every 5 s; real clients, of whose requests none may be lost. Only the GPUs are pretended: a run
-takes as long as it would on one, and NVML tells how busy they are (devcluster/pretended_gpu).
+autoscaler, every 5 s; real clients, of whose requests none may be lost. Only the GPUs are simulated: a run
+takes as long as it would on one, and NVML tells how busy they are (devcluster/simulated_gpu).
 
 After the demo's scene the tests are one story and go in the order of the file. What they record goes into
 build/autoscaling.json; `--plot` renews docs/autoscaling.svg from it.
@@ -25,8 +25,8 @@ from devcluster.paddlemodels import condition, is_ready, wait_for
 from devcluster.paths import REPOSITORY, State
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests.cluster.load import Load
+from tests.cluster.manifests import NAMESPACE, cpu_model
 from tests.cluster.recording import Recorder, Sample, syncs
-from tests.cluster.wishes import NAMESPACE, cpu_model
 from tests.operator.support.cluster import eventually
 
 pytestmark = pytest.mark.node

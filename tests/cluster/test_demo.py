@@ -54,7 +54,7 @@ def test_it_does_not_touch_a_cluster_that_has_an_operator(node: State) -> None:
 
 @pytest.fixture
 def kind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """A kubeconfig of a kind cluster, and the log of pretended docker and kind programs."""
+    """A kubeconfig of a kind cluster, and the log of simulated docker and kind programs."""
     programs, log = tmp_path / "bin", tmp_path / "log"
     programs.mkdir()
     for name in ("docker", "kind"):

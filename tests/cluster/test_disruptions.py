@@ -16,7 +16,7 @@ from devcluster.paddlemodels import condition, is_ready, wait_for
 from devcluster.paths import State
 from devcluster.target import Target
 from tests.cluster.load import Load
-from tests.cluster.wishes import NAMESPACE, cpu_model
+from tests.cluster.manifests import NAMESPACE, cpu_model
 
 pytestmark = pytest.mark.node
 NAME = "steady"

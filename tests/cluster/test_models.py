@@ -15,7 +15,7 @@ from devcluster.paddlemodels import condition, is_ready, wait_for
 from devcluster.paths import State
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests import bare_predictor
-from tests.cluster.wishes import NAMESPACE, cpu_model, example
+from tests.cluster.manifests import NAMESPACE, cpu_model, example
 from tests.models import text_line, trained_model
 
 pytestmark = pytest.mark.node
@@ -111,7 +111,7 @@ def test_the_gpu_example_waits_for_a_gpu_and_says_so(operator: Target, applied: 
 
 
 def test_with_a_gpu_the_gpu_image_is_asked_for(operator: Target, node: State, applied: Any) -> None:
-    """The kubelet hands out a pretended GPU; the GPU image cannot be built here, and its absence is named."""
+    """The kubelet hands out a simulated GPU; the GPU image cannot be built here, and its absence is named."""
     gpus.plug(node, 1)
     try:
         content = example("gpu-autoscaling-ingress.yaml")
@@ -174,7 +174,7 @@ def test_too_little_memory_is_named(operator: Target, model_url: str, applied: A
     assert "memory" in condition(item, "Ready")["message"]
 
 
-def test_a_wish_that_the_model_cannot_meet_is_told_by_ready_and_by_kubectl_describe(
+def test_a_spec_that_the_model_cannot_meet_is_told_by_ready_and_by_kubectl_describe(
     operator: Target, model_url: str, applied: Any
 ) -> None:
     content = cpu_model(model_url, "not-quantised")

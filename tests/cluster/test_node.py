@@ -103,7 +103,7 @@ print(count.value, name.value.decode() == os.environ["NVIDIA_VISIBLE_DEVICES"])
 """
 
 
-def test_the_kubelets_of_both_nodes_hand_out_pretended_gpus_with_their_library(node: State) -> None:
+def test_the_kubelets_of_both_nodes_hand_out_simulated_gpus_with_their_library(node: State) -> None:
     server_image = images.ours()[1].name
     run_pod(node, "wants-gpu", image=server_image, resources="{nvidia.com/gpu: 1}", at=SECOND)
     until(node, "wants-gpu", '{.status.conditions[?(@.type=="PodScheduled")].reason}', "Unschedulable")

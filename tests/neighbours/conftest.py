@@ -13,7 +13,7 @@ from paddlemodel_operator.base import names
 from devcluster.neighbours.host import Host
 from devcluster.paths import State
 from tests.autoscaling.kubelet import Kubelet
-from tests.neighbours.wished import Wished
+from tests.neighbours.desired import Desired
 from tests.operator.support.cluster import Cluster
 from tests.operator.support.process import Operator, install
 
@@ -53,9 +53,9 @@ def operator(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iter
 
 
 @pytest.fixture
-def wished(cluster: Cluster, kubelet: Kubelet) -> Iterator[Wished]:
+def desired(cluster: Cluster, kubelet: Kubelet) -> Iterator[Desired]:
     """A namespace of the test's own, for one model."""
     name = f"test-{next(_numbers)}"
     cluster.kubectl("create", "namespace", name)
-    yield Wished(cluster, kubelet, name)
+    yield Desired(cluster, kubelet, name)
     cluster.kubectl("delete", "namespace", name, "--wait=false")

@@ -1,4 +1,4 @@
-"""Pretends NVIDIA's dcgm-exporter on one node: no GPU exists here, so its numbers are ours.
+"""Simulates NVIDIA's dcgm-exporter on one node: no GPU exists here, so its numbers are ours.
 
 The labels are those of its default configuration: which device, and of which pod it is a part.
 """

@@ -2,7 +2,8 @@
 
 The Prometheus operator does not run here, and Debian builds Prometheus without its discovery of pods. So the
 configuration is written as that operator writes it, and a page tells Prometheus the pods, with the labels
-that its own discovery gives them: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#pod
+that its own discovery gives them:
+https://prometheus.io/docs/prometheus/latest/configuration/configuration/#pod
 """
 
 import json

@@ -24,7 +24,7 @@ import psutil
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
-from devcluster import pretended_gpu
+from devcluster import simulated_gpu
 from tests.autoscaling.kubelet import running
 from tests.operator.support.cluster import Cluster, eventually
 from tests.serving_image.support import servers
@@ -102,25 +102,25 @@ def _pods(cluster: Cluster, namespace: str, model: str) -> list[Object]:
 
 @contextmanager
 def on_gpu(model: Path, folder: Path, *, device: str = "", **settings: object) -> Iterator[Server]:
-    """A server on a pretended GPU, or, without `device`, on one whose NVML is not there.
+    """A server on a simulated GPU, or, without `device`, on one whose NVML is not there.
 
     Args:
         model: its folder.
         folder: for files.
-        device: a line of the pretended NVML's file.
+        device: a line of the simulated NVML's file.
         settings: the server's.
     """
-    shim = Path(pretended_gpu.__file__).parent
-    (folder / "sitecustomize.py").write_text("import pretended_gpu\npretended_gpu.watch()\n")
+    shim = Path(simulated_gpu.__file__).parent
+    (folder / "sitecustomize.py").write_text("import simulated_gpu\nsimulated_gpu.watch()\n")
     variables = {
         "PYTHONPATH": f"{folder}:{shim}",
-        "PRETENDED_GPU_RUN_MS": "50",
-        "PRETENDED_GPU_DIR": f"{folder}/runs",
+        "SIMULATED_GPU_RUN_MS": "50",
+        "SIMULATED_GPU_DIR": f"{folder}/runs",
     }
     if device:
-        pretended_gpu.build_nvml(folder)
+        simulated_gpu.build_nvml(folder)
         (folder / "nvml").write_text(f"{device}\n")
-        variables |= {"LD_LIBRARY_PATH": str(folder), "PRETENDED_NVML": f"{folder}/nvml"}
+        variables |= {"LD_LIBRARY_PATH": str(folder), "SIMULATED_NVML": f"{folder}/nvml"}
     before = ["env", *(f"{name}={value}" for name, value in variables.items())]
     with servers.serving(model, folder, before, device="gpu", name="mixed", **settings) as server:
         yield server
@@ -151,7 +151,7 @@ def body(rows: int, columns: int) -> bytes:
 
 
 def settled(server: Server) -> None:
-    """Wait until its owner is there and answers."""
+    """Wait until its worker is there and answers."""
     eventually(server.ready, 120)
     eventually(lambda: servers.linked(server), 120)
     eventually(lambda: ask(server, body(1, 2)) == 200, 120)
@@ -163,27 +163,27 @@ def ask(server: Server, content: bytes) -> int:
 
 
 def fill_the_queue(server: Server) -> None:
-    """The owner stands still: of ten requests some are refused, and the others get no answer in time."""
+    """The worker stands still: of ten requests some are refused, and the others get no answer in time."""
     with servers.stopped(server), ThreadPoolExecutor(10) as pool:
         statuses = set(pool.map(lambda _: ask(server, body(1, 2)), range(10)))
     assert statuses == {429, 504}, statuses
 
 
 def crash(server: Server, times: int) -> None:
-    """Somebody kills its owner."""
+    """Somebody kills its worker."""
     for _ in range(times):
-        (owner,) = server.processes("owner")
-        owner.kill()
-        owner.wait(60)
-        eventually(lambda: server.processes("owner"), 120)
+        (worker,) = server.processes("worker")
+        worker.kill()
+        worker.wait(60)
+        eventually(lambda: server.processes("worker"), 120)
         settled(server)
 
 
 def lack_device_memory(server: Server) -> None:
     """A run does not fit, by a limit on the address space, since the device is a CPU; its halves do."""
-    (owner,) = server.processes("owner")
+    (worker,) = server.processes("worker")
     room = WIDE * MIB * 7 // 4
-    owner.rlimit(psutil.RLIMIT_AS, (owner.memory_info().vms + room, resource.RLIM_INFINITY))
+    worker.rlimit(psutil.RLIMIT_AS, (worker.memory_info().vms + room, resource.RLIM_INFINITY))
     assert _wide(server, 2) == 200
     assert metric(server, "paddle_out_of_memory_total") >= 1
 
@@ -195,9 +195,9 @@ def _wide(server: Server, rows: int) -> int:
 
 
 def lack_memory(server: Server, group: Group) -> None:
-    """The kernel kills its owner for want of memory."""
+    """The kernel kills its worker for want of memory."""
     group.limit(group.held() + 16 * MIB)
     assert ask(server, body(1, 4000)) == 503
     group.limit(1 << 40)
     settled(server)
-    assert metric(server, 'paddle_owner_exits_total{reason="memory"}') == 1
+    assert metric(server, 'paddle_worker_exits_total{reason="memory"}') == 1

@@ -72,7 +72,7 @@ def latencies(fast: float) -> dict[str, str]:
 
 
 def exits(reason: str, count: float) -> dict[str, str]:
-    return {series("paddle_owner_exits_total", reason=reason): once(count)}
+    return {series("paddle_worker_exits_total", reason=reason): once(count)}
 
 
 def gauges(labels: Mapping[str, str] = POD, **values: float) -> dict[str, str]:
@@ -167,8 +167,8 @@ CASES = {
         ),
     ),
     "PaddleModelNoReadyPod": Case(
-        fires=gauges(MODEL, paddlemodel_ready_pods=0, paddlemodel_wished_pods=2),
-        rests=gauges(MODEL, paddlemodel_ready_pods=0, paddlemodel_wished_pods=0),
+        fires=gauges(MODEL, paddlemodel_ready_pods=0, paddlemodel_desired_pods=2),
+        rests=gauges(MODEL, paddlemodel_ready_pods=0, paddlemodel_desired_pods=0),
         says=("ml/resnet50 is not served", "None of its pods answers."),
     ),
     "PaddleModelNotReady": Case(
@@ -185,7 +185,7 @@ CASES = {
         rests={series("paddlemodel_reconcile_errors_total", MODEL): once(2)},
         at=40,
         says=(
-            "ml/resnet50 cannot be brought to its wish",
+            "ml/resnet50 cannot be brought to its desired state",
             "The operator has failed 30 times in half an hour.",
         ),
     ),
@@ -209,8 +209,8 @@ CASES = {
         ),
     ),
     "PaddleModelOperatorDown": Case(
-        fires=gauges(paddle_owners_ready=1),
-        rests=gauges(paddle_owners_ready=1) | told("paddlemodel_ready", 1, reason="Serving"),
+        fires=gauges(paddle_workers_ready=1),
+        rests=gauges(paddle_workers_ready=1) | told("paddlemodel_ready", 1, reason="Serving"),
         labels={},
         says=(
             "The operator of the PaddleModels is not there",

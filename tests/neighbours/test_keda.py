@@ -16,13 +16,13 @@ from devcluster import prometheus
 from devcluster.neighbours import keda
 from devcluster.neighbours.host import Host
 from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.pretended import page
+from tests.autoscaling.simulated import page
 from tests.autoscaling.world import NAME
 from tests.neighbours import monitors
-from tests.neighbours.wished import MOST, Wished
+from tests.neighbours.desired import MOST, Desired
 from tests.operator.support.cluster import Cluster, eventually
-from tests.operator.support.pretended_pods import Behaviour
 from tests.operator.support.process import Operator
+from tests.operator.support.simulated_pods import Behaviour
 from tests.repository import charts
 
 Object = dict[str, Any]
@@ -60,7 +60,7 @@ def metrics_api(cluster: Cluster, tmp_path: Path) -> Iterator[MetricsApi]:
 
 
 @pytest.mark.parametrize(
-    ("wished_for", "high", "low"),
+    ("desired_for", "high", "low"),
     [
         ({"gpuUtilization": 70}, page(gpu=95), page(gpu=10)),
         (
@@ -69,58 +69,58 @@ def metrics_api(cluster: Cluster, tmp_path: Path) -> Iterator[MetricsApi]:
             page(gpu=None, more={contract.BUSY_METRIC: 0.1, contract.QUEUE_METRIC: 0}),
         ),
     ],
-    ids=["on GPU utilisation", "on the largest wish of two targets"],
+    ids=["on GPU utilisation", "on the highest recommendation of two targets"],
 )
-def test_scales_up_and_back(wished: Wished, wished_for: Object, high: Behaviour, low: Behaviour) -> None:
-    wished.wish(high, metricsSource="keda", **wished_for)
-    wished.becomes(MOST)
-    wished.is_told("True", "Active")
-    assert [one["metadata"]["name"] for one in autoscalers(wished)] == [f"keda-hpa-{NAME}"]
-    wished.say(low)
-    wished.becomes(1)
+def test_scales_up_and_back(desired: Desired, scaling_spec: Object, high: Behaviour, low: Behaviour) -> None:
+    desired.manifest(high, metricsSource="keda", **scaling_spec)
+    desired.becomes(MOST)
+    desired.is_told("True", "Active")
+    assert [one["metadata"]["name"] for one in autoscalers(desired)] == [f"keda-hpa-{NAME}"]
+    desired.say(low)
+    desired.becomes(1)
 
 
-def test_holds_when_no_pod_tells_anything(wished: Wished) -> None:
+def test_holds_when_no_pod_tells_anything(desired: Desired) -> None:
     """An average of nothing is an error to KEDA, not 0."""
-    wished.wish(page(gpu=95), metricsSource="keda", gpuUtilization=70)
-    wished.becomes(MOST)
-    with wished.watched() as values:
-        wished.say(page(gpu=None))
-        eventually(lambda: scaling_active(wished) == "False")
+    desired.manifest(page(gpu=95), metricsSource="keda", gpuUtilization=70)
+    desired.becomes(MOST)
+    with desired.watched() as values:
+        desired.say(page(gpu=None))
+        eventually(lambda: scaling_active(desired) == "False")
         assert values() == [MOST]
-        wished.say(page(gpu=10))
-        wished.becomes(1)
+        desired.say(page(gpu=10))
+        desired.becomes(1)
 
 
-def test_keeps_the_pods_while_the_source_changes(wished: Wished, metrics_api: MetricsApi) -> None:
+def test_keeps_the_pods_while_the_source_changes(desired: Desired, metrics_api: MetricsApi) -> None:
     """builtin, keda, builtin: each time one autoscaler has to go before the other one may write."""
-    wished.wish(page(gpu=95), gpuUtilization=70)
-    wished.becomes(MOST)
-    wished.say(page(gpu=70))
+    desired.manifest(page(gpu=95), gpuUtilization=70)
+    desired.becomes(MOST)
+    desired.say(page(gpu=70))
     assert metrics_api.is_available()
-    with wished.watched() as values:
-        wished.change(metricsSource="keda")
-        eventually(lambda: hands(wished) == [f"keda-hpa-{NAME}"])
-        wished.is_told("True", "Active")
-        wished.change(metricsSource=None)
-        eventually(lambda: hands(wished) == [NAME])
-        wished.is_told("True", "Active")
+    with desired.watched() as values:
+        desired.change(metricsSource="keda")
+        eventually(lambda: hands(desired) == [f"keda-hpa-{NAME}"])
+        desired.is_told("True", "Active")
+        desired.change(metricsSource=None)
+        eventually(lambda: hands(desired) == [NAME])
+        desired.is_told("True", "Active")
         assert values() == [MOST]
-        wished.say(page(gpu=10))
-        wished.becomes(1)
+        desired.say(page(gpu=10))
+        desired.becomes(1)
 
 
-def test_two_autoscalers_at_a_time_are_refused_by_keda_and_not_asked_of_it(wished: Wished) -> None:
+def test_two_autoscalers_at_a_time_are_refused_by_keda_and_not_asked_of_it(desired: Desired) -> None:
     """Which is why ours goes before the ScaledObject comes; who makes one beside ours is told."""
-    wished.wish(page(gpu=70), gpuUtilization=70)
-    eventually(lambda: autoscalers(wished))
-    eventually(lambda: "already managed by the hpa" in applied(wished))
-    wished.change(metricsSource="keda")
-    wished.is_told("True", "Active")
-    assert [one["metadata"]["name"] for one in autoscalers(wished)] == [f"keda-hpa-{NAME}"]
+    desired.manifest(page(gpu=70), gpuUtilization=70)
+    eventually(lambda: autoscalers(desired))
+    eventually(lambda: "already managed by the hpa" in applied(desired))
+    desired.change(metricsSource="keda")
+    desired.is_told("True", "Active")
+    assert [one["metadata"]["name"] for one in autoscalers(desired)] == [f"keda-hpa-{NAME}"]
 
 
-def applied(wished: Wished) -> str:
+def applied(desired: Desired) -> str:
     """What KEDA says to the ScaledObject of somebody who does not know that there is an autoscaler."""
     trigger = {
         "type": "prometheus",
@@ -129,25 +129,25 @@ def applied(wished: Wished) -> str:
     body = {
         "apiVersion": names.SCALED_OBJECT.api_version,
         "kind": names.SCALED_OBJECT.kind,
-        "metadata": {"name": "theirs", "namespace": wished.namespace},
+        "metadata": {"name": "theirs", "namespace": desired.namespace},
         "spec": {"scaleTargetRef": {"name": NAME}, "triggers": [trigger]},
     }
-    return wished.cluster.kubectl(
+    return desired.cluster.kubectl(
         "apply", "--dry-run=server", "-f", "-", stdin=yaml.safe_dump(body), check=False
     )
 
 
-def autoscalers(wished: Wished) -> list[Object]:
-    return wished.cluster.all(names.AUTOSCALER, wished.namespace)
+def autoscalers(desired: Desired) -> list[Object]:
+    return desired.cluster.all(names.AUTOSCALER, desired.namespace)
 
 
-def hands(wished: Wished) -> list[str]:
+def hands(desired: Desired) -> list[str]:
     """The autoscalers that read a metric and may write."""
-    return [one["metadata"]["name"] for one in autoscalers(wished) if _active(one) == "True"]
+    return [one["metadata"]["name"] for one in autoscalers(desired) if _active(one) == "True"]
 
 
-def scaling_active(wished: Wished) -> str:
-    (found,) = autoscalers(wished)
+def scaling_active(desired: Desired) -> str:
+    (found,) = autoscalers(desired)
     return _active(found)
 
 

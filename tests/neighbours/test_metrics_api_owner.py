@@ -17,9 +17,9 @@ from devcluster import prometheus
 from devcluster.neighbours import prometheus_adapter
 from devcluster.neighbours.host import Host
 from tests.autoscaling.kubelet import running
-from tests.autoscaling.pretended import page
+from tests.autoscaling.simulated import page
 from tests.neighbours import dcgm
-from tests.neighbours.wished import Wished
+from tests.neighbours.desired import Desired
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import Operator
 from tests.repository import charts
@@ -68,27 +68,27 @@ def prometheus_adapter_with(devices: dcgm.Devices, host: Host, folder: Path) -> 
 
 
 def test_stands_down_while_somebody_else_serves_and_returns(
-    wished: Wished, host: Host, tmp_path: Path
+    desired: Desired, host: Host, tmp_path: Path
 ) -> None:
     """Their autoscaler works all the time; ours says who is in the way and what can be done."""
-    eventually(lambda: registered(wished.cluster) == {names.METRICS_API_SERVICE: ours()})
-    pod = train(wished)
-    devices = {(wished.namespace, pod): [95.0, 93.0]}
+    eventually(lambda: registered(desired.cluster) == {names.METRICS_API_SERVICE: ours()})
+    pod = train(desired)
+    devices = {(desired.namespace, pod): [95.0, 93.0]}
     with prometheus_adapter_with(devices, host, tmp_path):
-        wished.wish(page(gpu=95), gpuUtilization=70)
+        desired.manifest(page(gpu=95), gpuUtilization=70)
         theirs = {prometheus_adapter.API_SERVICE: "monitoring/prometheus-adapter"}
-        eventually(lambda: registered(wished.cluster) == theirs)
-        wished.is_told("False", "MetricsAPIOwnedByOther")
-        assert "monitoring/prometheus-adapter" in wished.told()
-        assert "remove theirs" in wished.told()
-        assert "autoscaling.metricsSource to prometheusAdapter" in wished.told()
-        eventually(lambda: wished.condition("ScalingActive", THEIRS) == ("True", "ValidMetricFound"))
-        (read,) = wished.autoscaler(THEIRS)["status"]["currentMetrics"]
+        eventually(lambda: registered(desired.cluster) == theirs)
+        desired.is_told("False", "MetricsAPIOwnedByOther")
+        assert "monitoring/prometheus-adapter" in desired.told()
+        assert "remove theirs" in desired.told()
+        assert "autoscaling.metricsSource to prometheusAdapter" in desired.told()
+        eventually(lambda: desired.condition("ScalingActive", THEIRS) == ("True", "ValidMetricFound"))
+        (read,) = desired.autoscaler(THEIRS)["status"]["currentMetrics"]
         assert read["pods"]["current"]["averageValue"] == "94"
         # It still keeps minReplicas, and changes nothing for want of its metric.
-        assert wished.replicas() == 1
-    eventually(lambda: registered(wished.cluster) == {names.METRICS_API_SERVICE: ours()})
-    eventually(lambda: wished.autoscaling()[1] != "MetricsAPIOwnedByOther", 180)
+        assert desired.replicas() == 1
+    eventually(lambda: registered(desired.cluster) == {names.METRICS_API_SERVICE: ours()})
+    eventually(lambda: desired.autoscaling()[1] != "MetricsAPIOwnedByOther", 180)
 
 
 def test_the_chart_refuses_beside_somebody_else(cluster: Cluster, host: Host, tmp_path: Path) -> None:
@@ -124,15 +124,15 @@ def ours() -> str:
     return f"{charts.NAMESPACE}/{charts.ADAPTER}"
 
 
-def train(wished: Wished) -> str:
+def train(desired: Desired) -> str:
     """Somebody's own work on GPUs, with an autoscaler of its own; returns the name of its pod."""
     labels = {"app": THEIRS}
-    head = {"metadata": {"name": THEIRS, "namespace": wished.namespace}}
+    head = {"metadata": {"name": THEIRS, "namespace": desired.namespace}}
     container = {"name": "main", "image": "registry.invalid/none"}
     template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
     target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": THEIRS}
     metric = {"metric": {"name": METRIC}, "target": {"type": "AverageValue", "averageValue": "94"}}
-    wished.cluster.apply(
+    desired.cluster.apply(
         {
             **of_kind(names.DEPLOYMENT),
             **head,
@@ -148,8 +148,8 @@ def train(wished: Wished) -> str:
             },
         },
     )
-    (pod,) = eventually(lambda: wished.cluster.all(names.POD, wished.namespace))
-    wished.cluster.set_pod_status(pod, running("127.0.0.1"))
+    (pod,) = eventually(lambda: desired.cluster.all(names.POD, desired.namespace))
+    desired.cluster.set_pod_status(pod, running("127.0.0.1"))
     return str(pod["metadata"]["name"])
 
 

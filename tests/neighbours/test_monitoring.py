@@ -22,8 +22,8 @@ from devcluster.prometheus import Prometheus
 from tests.neighbours import monitors, served
 from tests.neighbours.pages import Page
 from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
-from tests.operator.support.wishes import wish
 from tests.repository import charts, monitoring
 from tests.serving_image.support import servers
 from tests.serving_image.support.memory_group import memory_group
@@ -80,7 +80,7 @@ def scene(
     cluster.apply({**service, "spec": {"ports": [{"port": 80}]}})
     # It registers an adapter of which no pod exists.
     operator.start(metrics_source="builtin", namespace=charts.NAMESPACE, adapter=charts.ADAPTER)
-    cluster.apply(*(wish(NAMESPACE, name, **fields) for name, fields in MODELS.items()))
+    cluster.apply(*(manifest(NAMESPACE, name, **fields) for name, fields in MODELS.items()))
     with ExitStack() as stack:
         group = stack.enter_context(memory_group())
         folders = {name: tmp_path_factory.mktemp(name) for name in MODELS}
@@ -91,7 +91,7 @@ def scene(
                 name="mixed", queue_size=served.QUEUE, timeout_seconds=5, max_batch_size=16,
             )  # fmt: skip
         stack.callback(servers.end, faulty)
-        one_row: dict[str, Any] = {"max_batch_size": 1, "owners": 1}
+        one_row: dict[str, Any] = {"max_batch_size": 1, "workers": 1}
         idle = stack.enter_context(served.on_gpu(models / "mixed", folders["idle"], device=DEVICE, **one_row))
         blind = stack.enter_context(served.on_gpu(models / "mixed", folders["blind"], **one_row))
         faulty.wait_ready()
@@ -141,7 +141,7 @@ def _targets_are_up(running: Prometheus, count: int) -> None:
 
 def _all_is_seen(running: Prometheus) -> None:
     """Prometheus has scraped after the last fault, and often enough for rates."""
-    eventually(lambda: running.query('increase(paddle_owner_exits_total{reason="memory"}[5m]) > 0'), 120)
+    eventually(lambda: running.query('increase(paddle_worker_exits_total{reason="memory"}[5m]) > 0'), 120)
     eventually(lambda: running.query("paddle_gpu_seconds_total offset 10s"), 120)
     eventually(lambda: running.query('paddle_busy_ratio{model="idle"} > 0.9'), 120)
     eventually(lambda: running.query("paddlemodel_gpu_used_seconds_total > 0"), 120)

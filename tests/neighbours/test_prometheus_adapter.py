@@ -1,7 +1,7 @@
 """Prometheus and prometheus-adapter, both real, feed the autoscaler by the chart's rules.
 
 The chart's PodMonitor is what Prometheus is configured from. Of GPUs and their exporter only the numbers are
-pretended, and the interval of both is a second.
+simulated, and the interval of both is a second.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,12 +17,12 @@ from devcluster import prometheus
 from devcluster.neighbours import prometheus_adapter
 from devcluster.neighbours.host import Host
 from devcluster.prometheus import Prometheus
-from tests.autoscaling.pretended import page
+from tests.autoscaling.simulated import page
 from tests.neighbours import dcgm, monitors
-from tests.neighbours.wished import MOST, Wished
+from tests.neighbours.desired import MOST, Desired
 from tests.operator.support.cluster import Cluster, eventually
-from tests.operator.support.pretended_pods import Behaviour
 from tests.operator.support.process import Operator
+from tests.operator.support.simulated_pods import Behaviour
 from tests.repository import charts
 
 Object = dict[str, Any]
@@ -69,7 +69,7 @@ def metrics(host: Host, cluster: Cluster, tmp_path: Path) -> Iterator[Metrics]:
 
 
 @pytest.mark.parametrize(
-    ("wished_for", "high", "low"),
+    ("desired_for", "high", "low"),
     [
         ({"gpuUtilization": 70}, page(gpu=95), page(gpu=10)),
         (
@@ -78,60 +78,60 @@ def metrics(host: Host, cluster: Cluster, tmp_path: Path) -> Iterator[Metrics]:
             page(gpu=None, more=QUIET),
         ),
     ],
-    ids=["on GPU utilisation", "on the largest wish of four other targets"],
+    ids=["on GPU utilisation", "on the highest recommendation of four other targets"],
 )
 def test_scales_on_what_the_server_tells(
-    wished: Wished, metrics: Metrics, wished_for: Object, high: Behaviour, low: Behaviour
+    desired: Desired, metrics: Metrics, scaling_spec: Object, high: Behaviour, low: Behaviour
 ) -> None:
     """Up to the limit, and down again once the minute that the rules look back over has passed."""
     with metrics():
-        wished.wish(high, **wished_for)
-        wished.becomes(MOST)
-        wished.is_told("True", "Active")
-        wished.say(low)
-        wished.becomes(1, 180)
+        desired.manifest(high, **scaling_spec)
+        desired.becomes(MOST)
+        desired.is_told("True", "Active")
+        desired.say(low)
+        desired.becomes(1, 180)
 
 
 @pytest.mark.parametrize("honor_labels", [False, True], ids=["renamed labels", "honoured labels"])
-def test_scales_on_what_dcgm_tells(wished: Wished, metrics: Metrics, *, honor_labels: bool) -> None:
+def test_scales_on_what_dcgm_tells(desired: Desired, metrics: Metrics, *, honor_labels: bool) -> None:
     """The chart's value has to be that of the exporter's ServiceMonitor; the mean is over a pod's devices."""
     told = {"devices": [100.0, 90.0]}
-    exporter = dcgm.exporter(lambda: {_key(pod): told["devices"] for pod in wished.pods()})
+    exporter = dcgm.exporter(lambda: {_key(pod): told["devices"] for pod in desired.pods()})
     job = dcgm.scrape_config(exporter, honor_labels=honor_labels)
     values = (DCGM, f"autoscaling.prometheusAdapter.honorLabels={str(honor_labels).lower()}")
     with metrics(job, values=values) as found:
         # What the pods tell themselves is something else, and is not what is scaled on.
-        wished.wish(page(gpu=1), gpuUtilization=70)
-        wished.becomes(MOST)
-        wished.is_told("True", "Active")
+        desired.manifest(page(gpu=1), gpuUtilization=70)
+        desired.becomes(MOST)
+        desired.is_told("True", "Active")
         label = "pod" if honor_labels else "exported_pod"
-        name = wished.pods()[0]["metadata"]["name"]
+        name = desired.pods()[0]["metadata"]["name"]
         # A pod that has just come is there with the next scrape.
         eventually(lambda: _told(found, f'DCGM_FI_DEV_GPU_UTIL{{{label}="{name}"}}') == ["100", "90"])
         told["devices"] = [15.0, 5.0]
-        wished.becomes(1, 180)
+        desired.becomes(1, 180)
     exporter.end()
 
 
 def test_says_which_series_is_missing_when_the_labels_are_not_those_of_the_rules(
-    wished: Wished, metrics: Metrics
+    desired: Desired, metrics: Metrics
 ) -> None:
     """The exporter's labels were honoured, and the chart believes they were renamed."""
-    exporter = dcgm.exporter(lambda: {_key(pod): [95.0] for pod in wished.pods()})
+    exporter = dcgm.exporter(lambda: {_key(pod): [95.0] for pod in desired.pods()})
     with metrics(dcgm.scrape_config(exporter, honor_labels=True), values=(DCGM,)):
-        wished.wish(page(gpu=95), gpuUtilization=70)
-        wished.is_told("False", "SeriesMissing")
-        assert wished.replicas() == 1
-        assert "no rule for paddle_gpu_utilization" in wished.told()
+        desired.manifest(page(gpu=95), gpuUtilization=70)
+        desired.is_told("False", "SeriesMissing")
+        assert desired.replicas() == 1
+        assert "no rule for paddle_gpu_utilization" in desired.told()
     exporter.end()
 
 
-def test_registers_nothing(wished: Wished, metrics: Metrics) -> None:
+def test_registers_nothing(desired: Desired, metrics: Metrics) -> None:
     """The one APIService of the group is prometheus-adapter's, and the operator leaves it alone."""
     with metrics():
-        wished.wish(page(gpu=70), gpuUtilization=70)
-        eventually(wished.is_active)
-        answer = wished.cluster.http.get(names.API_SERVICE.collection()).raise_for_status()
+        desired.manifest(page(gpu=70), gpuUtilization=70)
+        eventually(desired.is_active)
+        answer = desired.cluster.http.get(names.API_SERVICE.collection()).raise_for_status()
         group = names.CUSTOM_METRICS_GROUP
         found = [one for one in answer.json()["items"] if one["spec"].get("group") == group]
         assert [one["metadata"]["name"] for one in found] == [prometheus_adapter.API_SERVICE]

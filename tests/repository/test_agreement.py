@@ -25,8 +25,8 @@ def serve(server: dict[str, Any], task: dict[str, Any] | None = None, device: st
             "task": task or {},
         },
     }
-    wish = model.from_body(body)
-    environment = container.server(wish, "image")["env"]
+    manifest = model.from_body(body)
+    environment = container.server(manifest, "image")["env"]
     return Settings.from_env({entry["name"]: entry["value"] for entry in environment})
 
 
@@ -61,7 +61,7 @@ def test_the_names_that_a_spec_may_not_set_are_settings_of_the_server() -> None:
 
 
 @pytest.mark.parametrize(
-    "wish",
+    "spec",
     [
         pytest.param({"labels": ["cat", "dog"], "topK": 1000, "activation": "None"}, id="labels"),
         pytest.param({"labelsFile": "labels.txt", "resize": "Stretch"}, id="labels-file"),
@@ -70,8 +70,8 @@ def test_the_names_that_a_spec_may_not_set_are_settings_of_the_server() -> None:
         pytest.param({"width": 8192, "height": 1, "resize": "Pad"}, id="size"),
     ],
 )
-def test_every_allowed_task_starts_a_server(wish: dict[str, Any]) -> None:
-    serve({}, {"type": "ImageClassification", **wish})
+def test_every_allowed_task_starts_a_server(manifest: dict[str, Any]) -> None:
+    serve({}, {"type": "ImageClassification", **manifest})
 
 
 def test_the_defaults_are_the_same() -> None:

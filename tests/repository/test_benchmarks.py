@@ -121,7 +121,7 @@ def results() -> Results:
                 cpu_ms=[9.5, 9.5],
             )
         )
-    found.cells[0].front_cpu_ms.extend([0.5, 0.5])
+    found.cells[0].http_worker_cpu_ms.extend([0.5, 0.5])
     found.cells[0].stages.extend([{"decode": 0.25, "rows": 1.5}, {"decode": 0.25, "rows": 1.5}])
     found.start_up = [(4.0, 1.5), (5.0, 1.5)]
     found.probed = {"convnet": measured(90.0)}
@@ -179,7 +179,7 @@ def test_a_probe_that_fails_fails_the_measurement(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(beside, "_probe", refuse)
     monkeypatch.setattr(load, "measure", loaded)
     server = Server(name="ours", process=psutil.Process(), port=1)
-    ask = workloads.Ask(path="/", body=b"", content_type="x/y")
+    ask = workloads.RequestSpec(path="/", body=b"", content_type="x/y")
     with pytest.raises(ExceptionGroup, match="probes failed under load") as failed:
         beside.probes_under_load(server, ask, 1, 1.0)
     assert all("of 1 answered 503" in str(error) for error in failed.value.exceptions)
@@ -274,7 +274,7 @@ def test_a_whole_run_of_the_benchmark_works(tmp_path: Path) -> None:
     for cell in results.cells:
         assert cell.rates[0] > 0
         if cell.contender == "ours":
-            assert 0 < cell.front_cpu_ms[0] < cell.cpu_ms[0]
+            assert 0 < cell.http_worker_cpu_ms[0] < cell.cpu_ms[0]
             assert cell.stages[0].keys() == {"decode", "queue", "batch", "predict", "encode", "rows"}
     assert results.bare["mlp"][0] > 0
     assert targets.rows(results)

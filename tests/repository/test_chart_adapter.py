@@ -251,7 +251,7 @@ def test_the_rules_go_to_prometheus_adapter_s_namespace() -> None:
         pytest.param((PROMETHEUS,), 0, id="the-cluster-does-not-know-the-kind"),
         pytest.param((PROMETHEUS, *MONITORS), 1, id="the-cluster-knows-it"),
         pytest.param(
-            (PROMETHEUS, "autoscaling.prometheusAdapter.podMonitor=false", *MONITORS), 0, id="not-wished"
+            (PROMETHEUS, "autoscaling.prometheusAdapter.podMonitor=false", *MONITORS), 0, id="not-desired"
         ),
         pytest.param(
             (PROMETHEUS, "monitoring.podMonitors.enabled=true", *MONITORS), 2, id="monitoring-brings-it"

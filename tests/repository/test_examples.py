@@ -33,9 +33,9 @@ def test_the_api_server_accepts_every_example(control_plane: Path) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=shown)
 def test_the_operator_understands_every_example(example: Path) -> None:
-    for wish in wishes(example):
-        metadata = {**wish["metadata"], "namespace": "default", "uid": "1"}
-        assert model.from_body({**wish, "metadata": metadata}).name == wish["metadata"]["name"]
+    for manifest in manifests(example):
+        metadata = {**manifest["metadata"], "namespace": "default", "uid": "1"}
+        assert model.from_body({**manifest, "metadata": metadata}).name == manifest["metadata"]["name"]
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=shown)
@@ -47,5 +47,5 @@ def test_an_example_teaches(example: Path) -> None:
     assert len(comments) * 3 >= len(content.splitlines())
 
 
-def wishes(example: Path) -> list[dict[str, Any]]:
+def manifests(example: Path) -> list[dict[str, Any]]:
     return [item for item in yaml.safe_load_all(text(example)) if item["kind"] == "PaddleModel"]

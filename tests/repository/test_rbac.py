@@ -232,7 +232,7 @@ def test_the_role_suffices_for_everything_the_operator_does(control_plane: Path,
         until(lambda: there(children) == both + more, "the children", log)
         change = '{"spec": {"autoscaling": null, "ingress": null, "replicas": 1}}'
         kubectl(control_plane, "patch", "pdm", "resnet50", "--type", "merge", "--patch", change)
-        until(lambda: there(children) == both, "the unwished children to go", log)
+        until(lambda: there(children) == both, "the undesired children to go", log)
         until(lambda: there("events.events.k8s.io") != [], "an Event", log)
         kubectl(
             control_plane,

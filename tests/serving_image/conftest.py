@@ -27,17 +27,17 @@ def exported(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], P
 def server(
     exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[servers.Server]:
-    """Two fronts and two owners serving `mixed`; tests may disturb it, but leave it ready."""
+    """Two HTTP workers and two workers serving `mixed`; tests may disturb it, but leave it ready."""
     with servers.serving(
         exported("pir", "mixed"),
         tmp_path_factory.mktemp("server"),
         name="mixed",
-        fronts=2,
-        owners=2,
+        http_workers=2,
+        workers=2,
         max_request_bytes=1_000_000,
         head_timeout_seconds=1,
         body_timeout_seconds=1,
     ) as running:
-        # The second owner loads once the first is measured; what tests count must not change by it.
-        servers.whole(running, owners=2)
+        # The second worker loads once the first is measured; what tests count must not change by it.
+        servers.whole(running, workers=2)
         yield running

@@ -21,8 +21,8 @@ def test_values_are_read() -> None:
             "PADDLEMODEL_DEVICE": "gpu",
             "PADDLEMODEL_TASK": '{"type":"ImageClassification","labels":["cat"],"topK":1}',
             "PADDLEMODEL_MAX_DELAY_MS": "1.5",
-            "PADDLEMODEL_OWNERS": "2",
-            "PADDLEMODEL_FRONTS": "auto",
+            "PADDLEMODEL_WORKERS": "2",
+            "PADDLEMODEL_HTTP_WORKERS": "auto",
         }
     )
     assert found == Settings(
@@ -31,7 +31,7 @@ def test_values_are_read() -> None:
         device="gpu",
         task=ImageClassification(labels=("cat",), top_k=1),
         max_delay_ms=1.5,
-        owners=2,
+        workers=2,
     )
 
 

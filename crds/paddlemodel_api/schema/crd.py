@@ -91,7 +91,7 @@ def root_schema() -> Schema:
     return {
         "type": "object",
         "description": "A PaddlePaddle model served over HTTP. The operator turns it into a Deployment and a "
-        "Service, where wished a HorizontalPodAutoscaler and an Ingress, and for two pods or more a "
+        "Service, where asked for a HorizontalPodAutoscaler and an Ingress, and for two pods or more a "
         "PodDisruptionBudget, all of the same name.",
         "required": ["spec"],
         "properties": {

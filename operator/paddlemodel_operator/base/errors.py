@@ -44,14 +44,14 @@ class NameConflict(Exception):  # noqa: N818 - a fact about the cluster
 
 @dataclass(eq=False)
 class KindMissing(Exception):  # noqa: N818 - a fact about the cluster
-    """The cluster does not know a kind of which a child is wished; it may come to know it."""
+    """The cluster does not know a kind of which a child is desired; it may come to know it."""
 
     kind: str
 
 
 @dataclass(eq=False)
-class Retry(Exception):  # noqa: N818 - a wish, not an error
-    """The world is on its way to the wish, but not there yet: look again after `seconds`."""
+class Retry(Exception):  # noqa: N818 - a spec, not an error
+    """The world is on its way to the spec, but not there yet: look again after `seconds`."""
 
     seconds: float
     message: str

@@ -14,7 +14,7 @@ from paddlemodel_operator.base.errors import SpecError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaddleModel:
-    """One wish with its identity."""
+    """One spec with its identity."""
 
     name: str
     namespace: str

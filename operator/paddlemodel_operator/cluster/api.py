@@ -36,10 +36,12 @@ async def connect(seconds: float) -> "Api":
     """As the kubeconfig that KUBECONFIG names, else as the pod's service account; requests last `seconds`."""
     settings = client.Configuration()
     if os.environ.get("KUBECONFIG"):
-        load = config.load_kube_config(client_configuration=settings, persist_config=False)  # type: ignore[no-untyped-call]  # the client has no types here
+        # The client has no types here.
+        load = config.load_kube_config(client_configuration=settings, persist_config=False)  # type: ignore[no-untyped-call]
         await load
     else:
-        config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]  # as above
+        # As above.
+        config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
     return Api(client.ApiClient(settings), seconds)
 
 

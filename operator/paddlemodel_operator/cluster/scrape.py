@@ -33,7 +33,7 @@ AT_ONCE: Final = 128
 WANTED: Final = (
     *contract.SCALING_METRICS,
     "paddle_queue_depth",
-    "paddle_owners_ready",
+    "paddle_workers_ready",
     "paddle_gpu_seconds_total",
     "paddle_gpu_busy_seconds_total",
 )

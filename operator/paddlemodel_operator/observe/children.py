@@ -54,7 +54,7 @@ class Workload:
 
     current: bool
     """Its controller has seen the newest spec."""
-    wished: int
+    desired: int
     replicas: int = 0
     updated: int = 0
     ready: int = 0
@@ -71,7 +71,7 @@ class Observed:
     """Ours, or the one that KEDA has made."""
     scaled_object: Conditions | None = None
     missing: tuple[names.Kind, ...] = ()
-    """Kinds of wished children that the cluster does not know."""
+    """Kinds of desired children that the cluster does not know."""
     pods: tuple[Pod, ...] = ()
     """Of the newest version, alive, in order of age."""
     gpus: int = 0
@@ -140,7 +140,7 @@ def _workload(deployment: Object) -> Workload:
     progress = conditions.get("Progressing", ("", "", ""))
     return Workload(
         current=status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
-        wished=spec.get("replicas", 1),
+        desired=spec.get("replicas", 1),
         replicas=status.get("replicas", 0),
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),

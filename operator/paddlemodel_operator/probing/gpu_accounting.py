@@ -27,7 +27,7 @@ class Record:
     """GPU-seconds in which it computed, by the pods' own count."""
     ready: tuple[str, str] | None = None
     """Status and reason of Ready; None until the first look."""
-    wished_pods: int = 0
+    desired_pods: int = 0
     ready_pods: int = 0
     scaling: tuple[str, str] | None = None
     """Status and reason of AutoscalingActive; None without autoscaling."""

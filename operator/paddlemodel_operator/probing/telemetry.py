@@ -52,9 +52,9 @@ class _Models(Collector):
             {key: record.ready for key, record in records.items()},
         )
         yield _gauge(
-            "paddlemodel_wished_pods",
+            "paddlemodel_desired_replicas",
             "Pods that a model should have.",
-            {key: record.wished_pods for key, record in records.items()},
+            {key: record.desired_pods for key, record in records.items()},
         )
         yield _gauge(
             "paddlemodel_ready_pods",
@@ -88,7 +88,7 @@ class _Models(Collector):
         )
         yield _counter(
             "paddlemodel_reconcile_errors",
-            "Attempts to bring a model to its wish that failed.",
+            "Attempts to bring a model to its desired state that failed.",
             {key: record.errors for key, record in records.items()},
         )
 

@@ -1,4 +1,4 @@
-"""The paragraph: parse the wish, render all children, apply what differs, observe, judge, write the status.
+"""The paragraph: parse the spec, render all children, apply what differs, observe, judge, write the status.
 
 `controller` calls it for every model that is due, whatever the trigger was; it never asks what changed.
 """
@@ -31,7 +31,7 @@ LATER: Final = 30.0
 
 
 async def reconcile(world: World, key: Key) -> None:
-    """Bring one model a step closer to its wish; raises Trouble when it has to be tried again."""
+    """Bring one model a step closer to its desired state; raises Trouble when it has to be tried again."""
     body = world.cache.get(names.MODEL, key)
     if body is None:
         world.insight.forget(key)
@@ -64,7 +64,7 @@ async def reconcile(world: World, key: Key) -> None:
 def _count(world: World, key: Key, status: Mapping[str, Any], workload: Workload | None) -> None:
     """What is said of a model is measured, too."""
     record = world.ledger.of(key)
-    record.wished_pods, record.ready_pods = (workload.wished, workload.ready) if workload else (0, 0)
+    record.desired_pods, record.ready_pods = (workload.desired, workload.ready) if workload else (0, 0)
     ready, scaling = condition(status, READY), condition(status, AUTOSCALING)
     record.ready = (ready["status"], ready["reason"]) if ready else None
     record.scaling = (scaling["status"], scaling["reason"]) if scaling else None

@@ -24,6 +24,6 @@ def build(model: PaddleModel) -> Object | None:
 
 
 def most_replicas(model: PaddleModel) -> int:
-    """As many pods as the wish allows."""
+    """As many pods as the spec allows."""
     scaling = model.spec.autoscaling
     return scaling.max_replicas if scaling else model.fixed_replicas or 0

@@ -45,7 +45,7 @@ def build(model: PaddleModel, settings: Settings) -> Object | None:
 
 
 def metrics_source(model: PaddleModel, settings: Settings) -> str:
-    """The model's own wish, or the chart's."""
+    """The model's own setting, or the chart's."""
     scaling = model.spec.autoscaling
     return (scaling and scaling.metrics_source) or settings.metrics_source
 

@@ -44,7 +44,7 @@ def judge(
     """The whole status of a model whose spec is well-formed.
 
     Args:
-        model: the wish.
+        model: the spec.
         observed: what there is.
         fault: what went wrong while applying.
         before: the status as it is now.
@@ -58,7 +58,7 @@ def judge(
         verdicts.append(Verdict(AUTOSCALING, finding.status, finding.reason, finding.message))
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
-    ready, wished = (workload.ready, workload.wished) if workload else (0, model.fixed_replicas or 0)
+    ready, desired = (workload.ready, workload.desired) if workload else (0, model.fixed_replicas or 0)
     status = Status(
         observed_generation=model.generation,
         url=url(model),
@@ -69,7 +69,7 @@ def judge(
         autoscaling=scaling_status(model, case.source, observed.look, before) if case else None,
         gpu=gpu,
         columns=Columns(
-            replicas=f"{ready}/{wished}",
+            replicas=f"{ready}/{desired}",
             digest=served.digest[: len("sha256:") + 12] if served else None,
             gpus=gpu_column(gpu),
         ),
@@ -139,7 +139,7 @@ def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Verdi
 
 def _unready(model: PaddleModel, observed: Observed) -> Fault | None:
     workload = observed.workload
-    if workload is not None and workload.wished == 0:
+    if workload is not None and workload.desired == 0:
         return Fault("ScaledToZero", "spec.replicas is 0: raise it to serve the model.")
     if observed.ready_pods:
         return None  # They are of the newest version, whatever the Deployment's controller has yet to see.
@@ -169,16 +169,16 @@ def _progress(model: PaddleModel, observed: Observed) -> Verdict:
     workload = observed.workload
     if workload is None or not workload.current:
         return Verdict(PROGRESS, "True", "Applying", "The Deployment is being created or changed.")
-    ready, wished = observed.ready_pods, workload.wished
-    if ready >= wished and workload.replicas == workload.updated == wished:
+    ready, desired = observed.ready_pods, workload.desired
+    if ready >= desired and workload.replicas == workload.updated == desired:
         return Verdict(
-            PROGRESS, "False", "Complete", f"All {wished} pods are of the newest version and ready."
+            PROGRESS, "False", "Complete", f"All {desired} pods are of the newest version and ready."
         )
     hindrance = readiness_checks.pods_are_refused(observed) or readiness_checks.pod_fault(model, observed)
     detail = f" {hindrance.reason}: {hindrance.message}" if hindrance else ""
     reason = hindrance.reason if hindrance else "RollingOut"
     return Verdict(
-        PROGRESS, "True", reason, f"{ready} of {wished} pods are of the newest version and ready.{detail}"
+        PROGRESS, "True", reason, f"{ready} of {desired} pods are of the newest version and ready.{detail}"
     )
 
 

@@ -80,7 +80,7 @@ def look(name: str, scratch: Path) -> Finding:
         return _read(found, files.digest(path.parent))
     is_uri = name.lower().startswith(("http:", "https:", "file:"))
     uri = name if is_uri else path.absolute().as_uri()
-    fetched = command.fetch(command.Wish(uri=uri, into=scratch / "model"))
+    fetched = command.fetch(command.Options(uri=uri, into=scratch / "model"))
     return _read(files.locate(scratch / "model"), fetched.digest)
 
 

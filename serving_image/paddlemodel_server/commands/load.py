@@ -198,7 +198,7 @@ class _Load:
             self.result.faults[what] += 1
 
     def lost(self, connection: "_Connection") -> None:
-        """A connection ended, perhaps as the server wished."""
+        """A connection ended, perhaps as the server desired."""
         if connection in self.idle:
             self.idle.remove(connection)
         if self.open:

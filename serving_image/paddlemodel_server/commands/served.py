@@ -49,7 +49,7 @@ def target(name: str) -> Iterator[Client]:
 
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """Serve the model in `folder` with one front and one owner; gives the URL once it is ready."""
+    """Serve the model in `folder` with one HTTP worker and one worker; gives the URL once it is ready."""
     port = _free_port()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
@@ -77,7 +77,11 @@ def serving(folder: Path) -> Iterator[str]:
 
 def environment(folder: Path, port: int, given: Mapping[str, str]) -> dict[str, str]:
     """The settings of such a server: small, but for what is given, and gone as soon as it is told to."""
-    defaults = {"PADDLEMODEL_FRONTS": "1", "PADDLEMODEL_OWNERS": "1", "PADDLEMODEL_LOG_LEVEL": "WARNING"}
+    defaults = {
+        "PADDLEMODEL_HTTP_WORKERS": "1",
+        "PADDLEMODEL_WORKERS": "1",
+        "PADDLEMODEL_LOG_LEVEL": "WARNING",
+    }
     fixed = {
         "PADDLEMODEL_MODEL_DIR": str(folder.absolute()),
         "PADDLEMODEL_PORT": str(port),

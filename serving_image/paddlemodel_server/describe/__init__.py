@@ -1,7 +1,7 @@
 """What the server says of itself, for people and machines: a page, its facts as JSON, the OpenAPI document.
 
-`service` makes one `Documents` per front, and `app` has the routes. Everything that changes is asked for
-here; the files beside this one are pure, but for `digest`.
+`service` makes one `Documents` per HTTP worker, and `app` has the routes. Everything that changes is asked
+for here; the files beside this one are pure, but for `digest`.
 """
 
 from collections.abc import Callable
@@ -20,12 +20,12 @@ _FRESH = (("Cache-Control", "no-store"), ("Vary", "Accept"))
 
 @dataclass
 class Documents:
-    """The documents of one front.
+    """The documents of one HTTP worker.
 
     Attributes:
         settings: the environment.
         served: the model.
-        folder: where the first owner leaves what it learned.
+        folder: where the first worker leaves what it learned.
         ready: whether a request would be answered now.
         draining: whether the server is on its way out.
     """

@@ -17,11 +17,11 @@ class Now:
 
     state: State
     digest: str | None  # None: not known yet
-    paddle_version: str | None  # None before the first owner has loaded the model
+    paddle_version: str | None  # None before the first worker has loaded the model
 
 
 def state(*, ready: bool, draining: bool) -> State:
-    """One word; a server on its way out is draining, whatever its owners do."""
+    """One word; a server on its way out is draining, whatever its workers do."""
     return "draining" if draining else ("ready" if ready else "loading")
 
 

@@ -179,7 +179,9 @@ def lower_precision(opened: Open, engine: Engine, plain: Runs, example: Example,
         StartError: it does not run, or answers too differently.
     """
     inputs, exact = example
-    wish = f"PADDLEMODEL_PRECISION {engine.precision}" + (" with TensorRT" if engine.tensorrt == "on" else "")
+    desired = f"PADDLEMODEL_PRECISION {engine.precision}" + (
+        " with TensorRT" if engine.tensorrt == "on" else ""
+    )
     try:
         found = opened(engine)
         answer = found.run(inputs)
@@ -187,13 +189,14 @@ def lower_precision(opened: Open, engine: Engine, plain: Runs, example: Example,
         raise
     except Exception as error:
         raise StartError(
-            "PrecisionFails", f"The model does not run with {wish}: {said(error)}. Set another precision."
+            "PrecisionFails", f"The model does not run with {desired}: {said(error)}. Set another precision."
         ) from error
     part = difference(exact, answer)
     if not part <= MOST_DIFFERENT:
         raise StartError(
             "PrecisionDiffers",
-            f"With {wish} the answer to the warm-up request differs from FP32 by {part:.2g} of its largest "
+            f"With {desired} the answer to the warm-up request differs from FP32 by {part:.2g} of its "
+            "largest "
             f"value; at most {MOST_DIFFERENT:g} is served. Set FP32, or add a real request as warmup.json if "
             "random numbers are no fair test of this model.",
         )
@@ -201,9 +204,9 @@ def lower_precision(opened: Open, engine: Engine, plain: Runs, example: Example,
     told = {"difference": float(f"{part:.3g}")}
     told |= {"fp32_ms": round(seconds * 1e3, 3), "ms": round(lower_seconds * 1e3, 3)}
     if lower_seconds > seconds:
-        log.warning("%s is slower than FP32 for this model on this machine", wish, extra=told)
+        log.warning("%s is slower than FP32 for this model on this machine", desired, extra=told)
     else:
-        log.info("%s was compared with FP32", wish, extra=told)
+        log.info("%s was compared with FP32", desired, extra=told)
     return Chosen(predictor=found, engine=engine, answer=answer, difference=part)
 
 

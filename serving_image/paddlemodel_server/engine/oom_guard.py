@@ -1,6 +1,6 @@
 """How many rows fit into memory, learned from Paddle's own failures. Pure: the predictor comes from outside.
 
-The owner's loop runs everything through `Guarded`. Where memory runs out it gives back what it can, runs
+The worker's loop runs everything through `Guarded`. Where memory runs out it gives back what it can, runs
 the rows in halves, and keeps to what fits; after a quiet minute or two it dares twice as much again, for the
 memory may have been another process's. A single row that does not fit is the request's fault or the moment's,
 and the client is told which.

@@ -1,8 +1,8 @@
-"""The only file that imports Paddle: one predictor, loaded and run by the one owner process that holds it.
+"""The only file that imports Paddle: one predictor, loaded and run by the one worker process that holds it.
 
-`predictor.run()` keeps the GIL and a predictor must never be shared, so nothing here is used by a front.
-The calls for a GPU are those that Paddle documents, and a test checks every one against the signatures of the
-installed package; none of them has been run on a GPU.
+`predictor.run()` keeps the GIL and a predictor must never be shared, so nothing here is used by an HTTP
+worker. The calls for a GPU are those that Paddle documents, and a test checks every one against the
+signatures of the installed package; none of them has been run on a GPU.
 """
 
 import contextlib
@@ -120,8 +120,8 @@ def _config(files: ModelFiles, engine: Engine) -> inference.Config:
 
 def _gpu(config: inference.Config, engine: Engine) -> None:
     native = "FP32" if engine.tensorrt != "off" else engine.precision
-    config.enable_use_gpu(engine.pool_mb, 0, _PRECISIONS[native])  # an owner sees one: CUDA_VISIBLE_DEVICES
-    if not config.use_gpu():  # without CUDA the wish is dropped silently
+    config.enable_use_gpu(engine.pool_mb, 0, _PRECISIONS[native])  # a worker sees one: CUDA_VISIBLE_DEVICES
+    if not config.use_gpu():  # without CUDA the setting is dropped silently
         raise StartError(
             "NoGpuSupport",
             "PADDLEMODEL_DEVICE is gpu, but this image's Paddle is built for CPUs; use the GPU image, "

@@ -1,6 +1,6 @@
-"""What the settings ask of the model's run, and which wishes cannot be met. Pure.
+"""What the settings ask of the model's run, and which settings cannot be met. Pure.
 
-`owner` asks once, before Paddle loads anything, so that such a wish is one sentence with its cure.
+`worker` asks once, before Paddle loads anything, so that such a setting is one sentence with its cure.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,7 +12,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.formats.program import Program
 from paddlemodel_server.settings import Settings
 
-# What oneDNN needs to compute in bfloat16 at all; below that Paddle ignores the wish without a word.
+# What oneDNN needs to compute in bfloat16 at all; below that Paddle ignores the setting without a word.
 _BF16_FLAGS = {"avx512f", "avx512bw", "avx512dq", "avx512vl"}
 
 
@@ -22,14 +22,14 @@ def wanted(
     """What the settings ask for.
 
     Args:
-        settings: the user's wishes.
+        settings: what the user set.
         program: what the model's file says.
         threads: of one run, on CPU.
         cpu_flags: what /proc/cpuinfo says that the CPU can do.
         cache: a folder of the server's own, used where PADDLEMODEL_CACHE_DIR names none.
 
     Raises:
-        StartError: `InvalidSettings` where a wish cannot be met; it names the variable and the cure.
+        StartError: `InvalidSettings` where a setting cannot be met; it names the variable and the cure.
     """
     checks = (_cpu_cannot, _unused, _tensorrt_cannot, _int8_cannot)
     for check in checks:

@@ -1,6 +1,6 @@
 """What only a run can tell about a model, measured before it takes traffic.
 
-The owner calls `prepare` once. It finds out whether oneDNN works, agrees and is faster (3-4 times on
+The worker calls `prepare` once. It finds out whether oneDNN works, agrees and is faster (3-4 times on
 convolutional networks, slower on tiny ones, a failure on some PIR programs), how far a lower precision is
 from FP32, whether rows are independent so that requests may share a run, and how long a run of each size
 takes. It never touches Paddle: the predictor comes from outside, so a fake one can fail here as Paddle fails.
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
-    """What the first owner has found; the others go by it, so that all answer alike."""
+    """What the first worker has found; the others go by it, so that all answer alike."""
 
     onednn: bool
     sizes: dict[int, float]
@@ -37,7 +37,7 @@ class Known:
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """What the owner already knows."""
+    """What the worker already knows."""
 
     engine: Engine  # what the settings ask for
     cap: int  # rows of one run at most

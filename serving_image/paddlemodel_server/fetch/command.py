@@ -43,7 +43,7 @@ Exit codes: 0 the model is there; 1 it is not, and the log's last line says why;
 
 
 @dataclass(frozen=True, kw_only=True)
-class Wish:
+class Options:
     """What to fetch, where to lay it, and how far to go for it."""
 
     uri: str
@@ -68,21 +68,21 @@ class Fetched:
 
 def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
     """Fetch a model as the command line says; returns the exit code."""
-    wish = _parse(argv)
+    options = _parse(argv)
     _configure_log(os.environ)
     with _stoppable():
         try:
-            fetched = fetch(wish)
+            fetched = fetch(options)
         except ModelFilesError as error:
-            return _fail(wish, error, termination_log)
+            return _fail(options, error, termination_log)
         except OSError as error:
-            return _fail(wish, files.disk_fault(error), termination_log)
+            return _fail(options, files.disk_fault(error), termination_log)
         except Exception:  # noqa: BLE001 - the last line: the reason must reach the status, the trace the log
             _LOG.exception("unexpected failure")
             fault = ModelFilesError(
                 "InternalError", "The fetcher failed unexpectedly; its log has the details."
             )
-            return _fail(wish, fault, termination_log)
+            return _fail(options, fault, termination_log)
     _LOG.info("model ready", extra=asdict(fetched))
     termination.write_success(
         digest=fetched.digest, model_format=fetched.format, size=fetched.bytes, path=termination_log
@@ -90,37 +90,37 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
     return 0
 
 
-def fetch(wish: Wish) -> Fetched:
-    """Bring the model to `wish.into`, unless it is there already."""
-    if wish.digest is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", wish.digest):
+def fetch(options: Options) -> Fetched:
+    """Bring the model to `spec.into`, unless it is there already."""
+    if options.digest is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", options.digest):
         raise ModelFilesError(
             "InvalidDigest", "The digest must be sha256: and 64 hexadecimal digits; correct it."
         )
-    if done := _finished(wish):
+    if done := _finished(options):
         _LOG.info("the model is already there")
         return done
-    _LOG.info("fetching", extra={"uri": printable_uri(wish.uri)})
-    wish.into.parent.mkdir(parents=True, exist_ok=True)
-    _clear(wish)
-    _remove(wish.into)
+    _LOG.info("fetching", extra={"uri": printable_uri(options.uri)})
+    options.into.parent.mkdir(parents=True, exist_ok=True)
+    _clear(options)
+    _remove(options.into)
     try:
-        digest = _stage(wish)
-        if wish.digest not in {None, digest}:
+        digest = _stage(options)
+        if options.digest not in {None, digest}:
             raise ModelFilesError(
                 "DigestMismatch",
-                f"The model's digest is {digest}, not {wish.digest}; correct either.",
+                f"The model's digest is {digest}, not {options.digest}; correct either.",
             )
-        if wish.beside("archive").exists():
+        if options.beside("archive").exists():
             archive.unpack(
-                wish.beside("archive"), wish.beside("tree"), archive.Limits(max_bytes=wish.max_bytes)
+                options.beside("archive"), options.beside("tree"), archive.Limits(max_bytes=options.max_bytes)
             )
-        folder, found = files.find(wish.beside("tree"))
+        folder, found = files.find(options.beside("tree"))
         _check(found)
         fetched = Fetched(digest=digest, format=found.format, bytes=_size(folder))
-        folder.rename(wish.into)
+        folder.rename(options.into)
     finally:
-        _clear(wish)
-    _record(wish, fetched)
+        _clear(options)
+    _record(options, fetched)
     return fetched
 
 
@@ -142,7 +142,7 @@ def printable_uri(uri: str) -> str:
     return files.printable(f"{parts.scheme}://{host}{parts.path}{'?...' if parts.query else ''}")
 
 
-def _parse(argv: Sequence[str]) -> Wish:
+def _parse(argv: Sequence[str]) -> Options:
     parser = argparse.ArgumentParser(
         prog="paddlemodel-server fetch",
         description=DESCRIPTION,
@@ -167,7 +167,7 @@ def _parse(argv: Sequence[str]) -> Wish:
         "--timeout", type=_seconds, default=30.0, help="seconds without a byte until a new try (default 30)"
     )
     args = parser.parse_args(argv)
-    return Wish(
+    return Options(
         uri=args.uri,
         into=args.into.absolute(),
         digest=args.digest,
@@ -201,15 +201,15 @@ def _configure_log(environ: Mapping[str, str]) -> None:
     )
 
 
-def _stage(wish: Wish) -> str:
+def _stage(options: Options) -> str:
     """Bring what the URI names to an archive or a tree beside the goal; returns its digest."""
     try:
-        uri = urlsplit(wish.uri)
+        uri = urlsplit(options.uri)
         _ = uri.port
     except ValueError as error:
         raise ModelFilesError("InvalidUri", "The URI cannot be read; correct it.") from error
     if uri.scheme in {"http", "https"}:
-        return download(wish.uri, wish.beside("archive"), wish.max_bytes, wish.patience)
+        return download(options.uri, options.beside("archive"), options.max_bytes, options.patience)
     if uri.scheme != "file" or uri.netloc not in {"", "localhost"}:
         raise ModelFilesError(
             "UnsupportedScheme", "The URI must begin with http://, https://, file:/// or pvc://; correct it."
@@ -217,12 +217,12 @@ def _stage(wish: Wish) -> str:
     source = Path(unquote(uri.path))
     if source.is_dir():
         files.find(source)  # before anything is copied
-        _copy_tree(source, wish.beside("tree"), wish.max_bytes)
-        return files.digest(wish.beside("tree"))
+        _copy_tree(source, options.beside("tree"), options.max_bytes)
+        return files.digest(options.beside("tree"))
     if source.is_file():
         # Copied first, so that the bytes that are unpacked are the bytes that were digested.
-        _copy(source, wish.beside("archive"), wish.max_bytes)
-        return files.digest(wish.beside("archive"))
+        _copy(source, options.beside("archive"), options.max_bytes)
+        return files.digest(options.beside("archive"))
     raise ModelFilesError("NotFound", "There is no such file or folder; correct the path in the URI.")
 
 
@@ -243,30 +243,34 @@ def _copy(source: Path, target: Path, limit: int) -> int:
     return size
 
 
-def _finished(wish: Wish) -> Fetched | None:
-    """What an earlier run of this pod's container left complete, if it is what is wished now."""
+def _finished(options: Options) -> Fetched | None:
+    """What an earlier run of this pod's container left complete, if it is what is desired now."""
     try:
-        record = json.loads(wish.beside("done").read_text())
+        record = json.loads(options.beside("done").read_text())
         fetched = Fetched(**record["fetched"])
-        same = record["uri"] == _fingerprint(wish) if wish.digest is None else fetched.digest == wish.digest
-        return fetched if same and files.locate(wish.into).format == fetched.format else None
+        same = (
+            record["uri"] == _fingerprint(options)
+            if options.digest is None
+            else fetched.digest == options.digest
+        )
+        return fetched if same and files.locate(options.into).format == fetched.format else None
     except (OSError, ValueError, KeyError, TypeError, ModelFilesError):
         return None
 
 
-def _record(wish: Wish, fetched: Fetched) -> None:
-    draft = wish.beside("done.draft")
-    draft.write_text(json.dumps({"uri": _fingerprint(wish), "fetched": asdict(fetched)}))
-    draft.rename(wish.beside("done"))
+def _record(options: Options, fetched: Fetched) -> None:
+    draft = options.beside("done.draft")
+    draft.write_text(json.dumps({"uri": _fingerprint(options), "fetched": asdict(fetched)}))
+    draft.rename(options.beside("done"))
 
 
-def _fingerprint(wish: Wish) -> str:
-    return hashlib.sha256(wish.uri.encode(errors="surrogateescape")).hexdigest()  # may hold a password
+def _fingerprint(options: Options) -> str:
+    return hashlib.sha256(options.uri.encode(errors="surrogateescape")).hexdigest()  # may hold a password
 
 
-def _clear(wish: Wish) -> None:
+def _clear(options: Options) -> None:
     for what in ("archive", "tree", "done", "done.draft"):
-        _remove(wish.beside(what))
+        _remove(options.beside(what))
 
 
 def _remove(path: Path) -> None:
@@ -280,8 +284,8 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _fail(wish: Wish, error: ModelFilesError, termination_log: Path) -> int:
-    message = f"{error.message} (model.uri is {printable_uri(wish.uri)})"
+def _fail(options: Options, error: ModelFilesError, termination_log: Path) -> int:
+    message = f"{error.message} (model.uri is {printable_uri(options.uri)})"
     _LOG.error(message, extra={"reason": error.reason})
     termination.write(error.reason, message, termination_log)
     return 1

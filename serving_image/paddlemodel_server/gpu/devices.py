@@ -1,6 +1,6 @@
 """Which GPUs are this pod's, in CUDA's terms and in NVML's, and whether others use them, too. Pure.
 
-`supervisor` deals the names out to owners; `sampler` finds the same devices among those that NVML knows,
+`supervisor` deals the names out to workers; `sampler` finds the same devices among those that NVML knows,
 which are all that the container can reach, whatever CUDA_VISIBLE_DEVICES says.
 """
 
@@ -14,11 +14,11 @@ CUDA: Final = "CUDA_VISIBLE_DEVICES"
 ORDER: Final = "CUDA_DEVICE_ORDER"
 BUS_ORDER: Final = "PCI_BUS_ID"  # as NVML numbers devices
 RUNTIME: Final = "NVIDIA_VISIBLE_DEVICES"  # what the container runtime was asked for
-PATIENCE: Final = 5  # samples in a row that must agree: an owner's context comes and goes later than it does
+PATIENCE: Final = 5  # samples in a row that must agree: a worker's context comes and goes later than it does
 
 
 def assigned(environ: Mapping[str, str], found: int) -> tuple[str, ...]:
-    """The devices to share out among owners, as CUDA_VISIBLE_DEVICES names them; at least one.
+    """The devices to share out among workers, as CUDA_VISIBLE_DEVICES names them; at least one.
 
     A container that can reach more devices than it was given (a privileged one), or none by itself (MIG
     instances have no files of their own), takes those that its runtime was asked for.
@@ -127,7 +127,7 @@ class Sharing:
 
         Args:
             processes: how many NVML counts on the device.
-            alive: our owners on it, those that load included.
+            alive: our workers on it, those that load included.
             ready: those of them that are ready, and therefore surely use it.
         """
         if self._told:

@@ -14,15 +14,15 @@ GAP_SECONDS = 3.0  # what is longer was not sampled, and is not counted as if it
 
 
 @dataclass(frozen=True, kw_only=True)
-class Owners:
-    """Which places for owners are taken; owner N uses the device N, or begins again from the first."""
+class Workers:
+    """Which places for workers are taken; worker N uses the device N, or begins again from the first."""
 
     alive: Sequence[int] = ()  # those that load included
     ready: Sequence[int] = ()
 
 
 class _Gpu:
-    """A device that owners use, and what was seen of it lately."""
+    """A device that workers use, and what was seen of it lately."""
 
     def __init__(self, device: Device, places: Sequence[int], sharing: Sharing) -> None:
         self._device = device
@@ -30,14 +30,14 @@ class _Gpu:
         self._sharing = sharing
         self._window = Window()
 
-    def serves(self, owners: Owners) -> bool:
+    def serves(self, workers: Workers) -> bool:
         """Whether a model is loaded on it."""
-        return not self._places.isdisjoint(owners.ready)
+        return not self._places.isdisjoint(workers.ready)
 
-    def take(self, now: float, reading: Reading, owners: Owners) -> Dial:
+    def take(self, now: float, reading: Reading, workers: Workers) -> Dial:
         if reading.utilization is not None:
             self._window.add(now, reading.utilization)
-        alive, ready = (len(self._places & set(places)) for places in (owners.alive, owners.ready))
+        alive, ready = (len(self._places & set(places)) for places in (workers.alive, workers.ready))
         return Dial(
             index=self._device.index,
             uuid=self._device.uuid,
@@ -52,7 +52,7 @@ class _Gpu:
 
 
 class Gpus:
-    """All devices of the pod that owners use."""
+    """All devices of the pod that workers use."""
 
     def __init__(self, *, time_sliced: bool) -> None:
         """Begin; `time_sliced` is what the environment says."""
@@ -66,7 +66,7 @@ class Gpus:
         self._gpu_seconds = self._busy_seconds = 0.0
 
     def found(self, used: Sequence[tuple[Device, Sequence[int]]], held: int) -> None:
-        """Know the devices, with the places of the owners on each, and how many the pod holds in all."""
+        """Know the devices, with the places of the workers on each, and how many the pod holds in all."""
         self._gpus = [_Gpu(device, places, Sharing(told=self._time_sliced)) for device, places in used]
         self._mig = any(device.mig for device, _ in used)
         self._held = held
@@ -78,20 +78,22 @@ class Gpus:
         self._taken_at = None
         return Sheet(state=state, gpu_seconds=self._gpu_seconds, busy_seconds=self._busy_seconds)
 
-    def take(self, now: float, readings: Sequence[Reading], owners: Owners) -> Sheet:
+    def take(self, now: float, readings: Sequence[Reading], workers: Workers) -> Sheet:
         """Take in a sample.
 
         Args:
             now: monotonic seconds.
             readings: of each device, in the order in which they were found.
-            owners: who uses them now.
+            workers: who uses them now.
         """
-        dials = [gpu.take(now, reading, owners) for gpu, reading in zip(self._gpus, readings, strict=True)]
+        gpu_page = [
+            gpu.take(now, reading, workers) for gpu, reading in zip(self._gpus, readings, strict=True)
+        ]
         loads = [reading.utilization for reading in readings if reading.utilization is not None]
         known = len(loads) == len(readings)
         if known:
             self._count(now, loads)
-            self._average(now, loads, owners)
+            self._average(now, loads, workers)
         state = State.MIG if self._mig else State.OK if known else State.FAILED
         return Sheet(
             state=state,
@@ -99,12 +101,12 @@ class Gpus:
             memory=None if state == State.FAILED else _memory(readings),
             gpu_seconds=self._gpu_seconds,
             busy_seconds=self._busy_seconds,
-            dials=dials,
+            gpu_page=gpu_page,
         )
 
-    def _average(self, now: float, loads: Sequence[float], owners: Owners) -> None:
-        """Over the devices that serve: one whose owner still loads, or again, would count as an idle one."""
-        serving = [load for gpu, load in zip(self._gpus, loads, strict=True) if gpu.serves(owners)]
+    def _average(self, now: float, loads: Sequence[float], workers: Workers) -> None:
+        """Over the devices that serve: one whose worker still loads, or again, would count as an idle one."""
+        serving = [load for gpu, load in zip(self._gpus, loads, strict=True) if gpu.serves(workers)]
         if not serving or not self._ready:  # none is ready, or none was for all of this second
             self._window.clear()
         else:

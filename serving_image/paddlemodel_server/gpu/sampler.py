@@ -13,8 +13,8 @@ from typing import Final
 
 from paddlemodel_server.gpu import devices, nvml
 from paddlemodel_server.gpu.devices import Device
-from paddlemodel_server.gpu.readings import Gpus, Owners
-from paddlemodel_server.ipc.gpu_page import Dials, Sheet, State
+from paddlemodel_server.gpu.readings import Gpus, Workers
+from paddlemodel_server.ipc.gpu_page import GpuPage, Sheet, State
 
 PERIOD_SECONDS: Final = 1.0
 MOST_PAUSE_SECONDS: Final = 30.0  # between attempts to reach NVML again
@@ -35,29 +35,29 @@ logger = logging.getLogger(__name__)
 
 
 class Sampler:
-    """Looks at the devices of the pod that owners use."""
+    """Looks at the devices of the pod that workers use."""
 
     def __init__(
         self,
         names: Sequence[str],
         used: int,
         dials_fd: int,
-        owners: Callable[[], Owners],
+        workers: Callable[[], Workers],
         environ: Mapping[str, str],
     ) -> None:
         """Know the devices' names; nothing is asked yet.
 
         Args:
             names: the pod's devices, from `devices.assigned`.
-            used: how many of them, from the first, owners use.
+            used: how many of them, from the first, workers use.
             dials_fd: where to write.
-            owners: who is there; called from the thread.
+            workers: who is there; called from the thread.
             environ: of the container.
         """
         self._names = names
         self._used = used
-        self._dials = Dials(dials_fd)
-        self._owners = owners
+        self._gpu_page = GpuPage(dials_fd)
+        self._workers = workers
         self._gpus = Gpus(time_sliced=devices.time_sliced(environ))
         self._devices: list[Device] = []  # none: not connected
         self._state = State.LOADING
@@ -68,24 +68,24 @@ class Sampler:
 
     def start(self) -> None:
         """Sample from now on, in a thread that ends with the process."""
-        self._dials.beat(time.monotonic())
+        self._gpu_page.beat(time.monotonic())
         threading.Thread(target=self._run, name="sampler", daemon=True).start()
 
     def watch(self, now: float) -> None:
         """Say once, from the supervisor's own thread, that a call of NVML does not return."""
-        if self._dials.silent(now):
+        if self._gpu_page.silent(now):
             self._tell(_HANGS)
 
     def _run(self) -> None:
         while True:
             now = time.monotonic()
-            self._dials.beat(now)
+            self._gpu_page.beat(now)
             try:
                 sheet = self._sample(now)
             except Exception as error:  # noqa: BLE001 - a thread that ends would never sample again
                 sheet = self._failed(now, nvml.NvmlError(0, f"{type(error).__name__}: {error}"))
-            self._dials.write(sheet)
-            self._dials.beat(time.monotonic())
+            self._gpu_page.write(sheet)
+            self._gpu_page.beat(time.monotonic())
             time.sleep(max(0.0, now + PERIOD_SECONDS - time.monotonic()))
 
     def _sample(self, now: float) -> Sheet:
@@ -97,7 +97,7 @@ class Sampler:
             readings = [nvml.read(device) for device in self._devices]
         except nvml.NvmlError as error:
             return self._failed(now, error)
-        sheet = self._gpus.take(now, readings, self._owners())
+        sheet = self._gpus.take(now, readings, self._workers())
         if now > self._failed_at + MOST_PAUSE_SECONDS:  # what fails again and again is asked ever more rarely
             self._pause = PERIOD_SECONDS
         self._tell_of(sheet)
@@ -105,7 +105,7 @@ class Sampler:
 
     def _connect(self) -> None:
         """Find the devices; those that are the pod's must all be there."""
-        self._dials.beat(time.monotonic() + CONNECT_SECONDS)
+        self._gpu_page.beat(time.monotonic() + CONNECT_SECONDS)
         nvml.close_library()
         nvml.open_library()
         known, fault = nvml.devices()
@@ -120,7 +120,7 @@ class Sampler:
         }
         self._gpus.found(list(places_of.items()), held=len(set(found.values())))
         self._devices = used
-        self._dials.beat(time.monotonic())
+        self._gpu_page.beat(time.monotonic())
 
     def _failed(self, now: float, error: nvml.NvmlError) -> Sheet:
         self._devices = []
@@ -132,14 +132,14 @@ class Sampler:
         return self._gpus.lost(self._state)
 
     def _tell_of(self, sheet: Sheet) -> None:
-        uuids = ", ".join(dial.uuid for dial in sheet.dials)
+        uuids = ", ".join(dial.uuid for dial in sheet.gpu_page)
         if sheet.state == State.MIG:
             self._tell(f"NVML tells no utilisation of a part of a GPU ({uuids}, MIG): {_INSTEAD}")
         elif sheet.state == State.FAILED:
             self._tell(f"NVML tells no utilisation of a GPU ({uuids}): {_INSTEAD}")
         else:
             self._tell(f"NVML tells how busy the GPUs are: {uuids}", logging.INFO)
-        shared = {dial.uuid for dial in sheet.dials if dial.shared}
+        shared = {dial.uuid for dial in sheet.gpu_page if dial.shared}
         for uuid in sorted(shared - self._shared):
             logger.warning(_SHARED, extra={"gpu": uuid})
         self._shared = shared

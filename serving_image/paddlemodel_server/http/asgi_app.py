@@ -1,7 +1,8 @@
 """The event loop's door: inference and health without a thread or a framework, everything else through Flask.
 
-`Lane` is the ASGI application that `worker` runs under gunicorn; the routes that run the model do not even go
-through ASGI, but straight from the connection to an `Ask` (in `ask`). Same pure functions, same answers.
+`AsgiApp` is the ASGI application that `worker` runs under gunicorn; the routes that run the model do not even
+go through ASGI, but straight from the connection to an `InferenceCycle` (in `ask`). Same pure functions, same
+answers.
 """
 
 import os
@@ -15,8 +16,8 @@ from a2wsgi import WSGIMiddleware
 
 from paddlemodel_server import protocol
 from paddlemodel_server.http.flask_app import create_app
-from paddlemodel_server.ipc import scoreboard as boards
-from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.pipeline.context import Service
 from paddlemodel_server.protocol.request_id import identify
 from paddlemodel_server.settings import Settings
@@ -26,13 +27,13 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 FLASK_THREADS = 4
-LINK_SECONDS = 5.0  # a ready owner listens, so its link takes milliseconds
+LINK_SECONDS = 5.0  # a ready worker listens, so its link takes milliseconds
 
 
-class Lane:
+class AsgiApp:
     """The application; its service exists from ASGI's start-up event on."""
 
-    def __init__(self, settings: Settings, runtime: Runtime) -> None:
+    def __init__(self, settings: Settings, runtime: ProcessContext) -> None:
         self._settings = settings
         self._runtime = runtime
         self.service: Service
@@ -69,13 +70,13 @@ class Lane:
         return protocol.Response(body=body, content_type=content_type)
 
     async def start(self, folder: Path | None = None) -> Service:
-        """Join the pod: take a row of the board and connect to the owners.
+        """Join the pod: take a row of the board and connect to the workers.
 
-        uvicorn listens after it, so that a front that joins a ready pod refuses nothing.
+        uvicorn listens after it, so that an HTTP worker that joins a ready pod refuses nothing.
         """
-        board = boards.Board(self._runtime.board_fd)
-        row, self._row_lock = boards.claim_row(board, folder or self._runtime.folder)
-        self.service = Service(self._settings, self._runtime, board, row)
+        scoreboard = scoreboards.Scoreboard(self._runtime.board_fd)
+        row, self._row_lock = scoreboards.claim_row(scoreboard, folder or self._runtime.folder)
+        self.service = Service(self._settings, self._runtime, scoreboard, row)
         self._flask = WSGIMiddleware(_ending_input(create_app(self.service).wsgi_app), workers=FLASK_THREADS)
         await self.service.dispatcher.linked(LINK_SECONDS)
         return self.service

@@ -1,8 +1,8 @@
-"""A front's connections: a short way for the hot requests, and patience with slow clients that ends.
+"""An HTTP worker's connections: a short way for the hot requests, and patience with slow clients that ends.
 
-`worker` makes uvicorn use them. A request that runs the model goes from here to an `Ask`, without an ASGI
-task; all others take uvicorn's way to `lane`. A client that sends half a head, drips a body or does not read
-its answer is cut off; neither an owner nor a thread ever waited for it.
+`worker` makes uvicorn use them. A request that runs the model goes from here to an `InferenceCycle`, without
+an ASGI task; all others take uvicorn's way to `lane`. A client that sends half a head, drips a body or does
+not read its answer is cut off; neither a worker nor a thread ever waited for it.
 """
 
 from typing import Any, ClassVar
@@ -11,8 +11,8 @@ import httptools
 
 from paddlemodel_server import protocol
 from paddlemodel_server.http import head_checks, timeouts
-from paddlemodel_server.http.head_cache import Repeat, Repeats
-from paddlemodel_server.http.inference_cycle import Ask
+from paddlemodel_server.http.head_cache import CachedHead, HeadCache
+from paddlemodel_server.http.inference_cycle import InferenceCycle
 from paddlemodel_server.http.responses import WritingProtocol
 from paddlemodel_server.http.uvicorn_protocol import desert
 from paddlemodel_server.metrics import catalog
@@ -23,8 +23,8 @@ MAX_PIPELINED = 64  # requests of one connection that may wait for the answer to
 class GuardedProtocol(WritingProtocol):
     """One connection. Its requests are answered one after the other, in order."""
 
-    crowd: ClassVar[timeouts.Crowd]
-    repeats: ClassVar[Repeats]
+    crowd: ClassVar[timeouts.ConnectionLimit]
+    repeats: ClassVar[HeadCache]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -32,7 +32,7 @@ class GuardedProtocol(WritingProtocol):
         self._fruitless = 0  # bytes of reads that have neither begun a request nor brought a part of a body
         self._serving: Any = None  # the cycle whose answer is next
         self._plain_head = b""  # of a request that offered an upgrade, without the offer
-        self.owed = timeouts.Owed(self.loop, self._late)
+        self.owed = timeouts.Deadline(self.loop, self._late)
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head."""
@@ -48,7 +48,7 @@ class GuardedProtocol(WritingProtocol):
         serving = self._serving
         super().connection_lost(exc)
         if serving is not None and not serving.response_complete:
-            if isinstance(serving, Ask):
+            if isinstance(serving, InferenceCycle):
                 serving.abandon()
             else:
                 desert(serving)
@@ -64,7 +64,7 @@ class GuardedProtocol(WritingProtocol):
         self._read_bytes = len(data)
         self._fruitless += len(data)
         self._feed(data)
-        if alone and type(self.cycle) is Ask and (known := self.cycle.repeatable):
+        if alone and type(self.cycle) is InferenceCycle and (known := self.cycle.repeatable):
             self.repeats.learn(data, known)
         if self._fruitless > head_checks.MOST_BYTES and self._awaits and not self._deaf:
             part = "head" if self._awaits == "head" else "trailer"
@@ -76,11 +76,13 @@ class GuardedProtocol(WritingProtocol):
         between = not self._awaits or (self._awaits == "head" and self.headers is None)
         return between and not self.pipeline and self._is_answered() and not self.flow.write_paused
 
-    def _again(self, repeat: Repeat) -> None:
+    def _again(self, repeat: CachedHead) -> None:
         """Take in a whole request past the parser."""
         self._awaits = ""
         self.owed.nothing()
-        self.cycle = self._serving = ask = Ask(self, repeat.head.route, repeat.head.headers, keep_alive=True)
+        self.cycle = self._serving = ask = InferenceCycle(
+            self, repeat.head.route, repeat.head.headers, keep_alive=True
+        )
         ask.take(*repeat)
 
     def _feed(self, data: bytes) -> None:
@@ -151,7 +153,7 @@ class GuardedProtocol(WritingProtocol):
         if len(headers) < len(self.headers):
             headers = protocol.joined(self.headers)
         keep_alive = self.parser.should_keep_alive() and version != "1.0"
-        ask = Ask(self, label, headers, keep_alive=keep_alive)
+        ask = InferenceCycle(self, label, headers, keep_alive=keep_alive)
         ask.read_head(self.lane.service)
         self._enqueue(ask)
 
@@ -169,7 +171,7 @@ class GuardedProtocol(WritingProtocol):
         """Hand on a part of the body."""
         self._fruitless = 0
         cycle = self.cycle
-        if type(cycle) is Ask:
+        if type(cycle) is InferenceCycle:
             cycle.on_body(self.lane.service, body)
         elif not self._deaf:
             super().on_body(body)
@@ -180,12 +182,12 @@ class GuardedProtocol(WritingProtocol):
             return
         self._awaits = ""
         cycle = self.cycle
-        if type(cycle) is Ask:
+        if type(cycle) is InferenceCycle:
             cycle.on_message_complete()
         elif not self._deaf:
             super().on_message_complete()
 
-    def _enqueue(self, ask: Ask) -> None:
+    def _enqueue(self, ask: InferenceCycle) -> None:
         before, self.cycle = self.cycle, ask
         if before is None or before.response_complete:
             self._serving = ask
@@ -197,7 +199,7 @@ class GuardedProtocol(WritingProtocol):
     def _start_asgi_task(self, cycle: Any, app: Any) -> None:
         """Begin with a cycle whose turn it is; uvicorn calls this too."""
         self._serving = cycle
-        if isinstance(cycle, Ask):
+        if isinstance(cycle, InferenceCycle):
             cycle.begin()
         else:
             super()._start_asgi_task(cycle, app)
@@ -257,12 +259,12 @@ class GuardedProtocol(WritingProtocol):
         later = (("Retry-After", "1"),) if status in {429, 503} else ()
         refusal = protocol.as_json({"error": message}, status, later)
         if self._awaits != "body":
-            cycle = Ask(self, catalog.OTHER, {}, keep_alive=False)
+            cycle = InferenceCycle(self, catalog.OTHER, {}, keep_alive=False)
             cycle.refuse(refusal)
             self._enqueue(cycle)
         elif cycle.response_complete:
             pass  # it has its answer, and `_look` gives it time to read that
-        elif cycle is self._serving and not isinstance(cycle, Ask):
+        elif cycle is self._serving and not isinstance(cycle, InferenceCycle):
             if cycle.response_started:
                 self.transport.close()
                 self._flush()
@@ -271,5 +273,5 @@ class GuardedProtocol(WritingProtocol):
                 desert(cycle)
         else:
             cycle.keep_alive = False
-            if isinstance(cycle, Ask):
+            if isinstance(cycle, InferenceCycle):
                 cycle.refuse(refusal)

@@ -17,7 +17,7 @@ from paddlemodel_server.errors import MethodNotAllowedError, NotFoundError, Serv
 from paddlemodel_server.metrics.catalog import OTHER
 from paddlemodel_server.pipeline.context import Service
 from paddlemodel_server.pipeline.inference import failure
-from paddlemodel_server.pipeline.request_log import Passage, named
+from paddlemodel_server.pipeline.request_log import RequestRecord, named
 
 logger = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class _Name(BaseConverter):
 
 
 def create_app(service: Service) -> Flask:
-    """Build the application around one front's service."""
+    """Build the application around one HTTP worker's service."""
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects: a wrong path is a wrong path
     app.url_map.converters["default"] = _Name
@@ -39,19 +39,19 @@ def create_app(service: Service) -> Flask:
     @app.before_request
     def begin() -> None:
         label = request.url_rule.endpoint if request.url_rule else OTHER
-        g.passage = Passage(label, {name.lower(): value for name, value in request.headers})
+        g.record = RequestRecord(label, {name.lower(): value for name, value in request.headers})
 
     @app.after_request
     def count(response: Response) -> Response:
         if "Allow" in response.headers:
             response.headers["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
-        passage: Passage = g.passage
-        if passage.named:
-            response.headers["X-Request-Id"] = passage.request_id
-        if passage.route in protocol.INFERENCE:
-            service.journal.end_from_thread(passage, response.status_code)
+        record: RequestRecord = g.record
+        if record.named:
+            response.headers["X-Request-Id"] = record.request_id
+        if record.route in protocol.INFERENCE:
+            service.request_log.end_from_thread(record, response.status_code)
         else:
-            service.count(passage.route, response.status_code, time.monotonic() - passage.began)
+            service.count(record.route, response.status_code, time.monotonic() - record.began)
         return response
 
     return app
@@ -64,9 +64,9 @@ def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
     def infer(label: str) -> Callable[..., protocol.Response]:
         def view(name: str = served.name, version: str | None = None) -> protocol.Response:
             protocol.check_name(served, name, version)
-            passage: Passage = g.passage
-            head = protocol.read_head(served, label, passage.headers)
-            return service.answer_from_thread(passage, head, _body(service))
+            record: RequestRecord = g.record
+            head = protocol.read_head(served, label, record.headers)
+            return service.answer_from_thread(record, head, _body(service))
 
         return view
 
@@ -132,10 +132,10 @@ def _add_errors(app: Flask) -> None:
 
     @app.errorhandler(Exception)
     def failed(error: Exception) -> Response:
-        passage: Passage = g.passage
-        if passage.route not in protocol.INFERENCE and not isinstance(error, ServingError):
-            logger.error("a request failed", extra=named(passage.identity), exc_info=error)
-        return _flask(failure(passage, error))
+        record: RequestRecord = g.record
+        if record.route not in protocol.INFERENCE and not isinstance(error, ServingError):
+            logger.error("a request failed", extra=named(record.identity), exc_info=error)
+        return _flask(failure(record, error))
 
 
 def _scraped(service: Service) -> protocol.Response:

@@ -13,26 +13,26 @@ MOST_BYTES: Final = 4096  # of one; a request with a body of megabytes has bette
 _END: Final = b"\r\n\r\n"
 
 
-class Repeat(NamedTuple):
+class CachedHead(NamedTuple):
     """A whole request."""
 
     head: protocol.Head
     body: bytes
 
 
-class Repeats:
-    """What one front has learned."""
+class HeadCache:
+    """What one HTTP worker has learned."""
 
     def __init__(self) -> None:
         self._known: dict[bytes, tuple[protocol.Head, int]] = {}
 
-    def find(self, data: bytes) -> Repeat | None:
+    def find(self, data: bytes) -> CachedHead | None:
         """The one request that a read holds, where its head is known."""
         end = data.find(_END, 0, MOST_BYTES) + len(_END)
         known = self._known.get(data[:end])
         if known is None or len(data) - end != known[1]:
             return None
-        return Repeat(known[0], data[end:])
+        return CachedHead(known[0], data[end:])
 
     def learn(self, data: bytes, head: protocol.Head) -> None:
         """Remember the head of a request that was taken in whole, if `data` holds just that request."""

@@ -13,8 +13,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from paddlemodel_server import protocol
 from paddlemodel_server.errors import BodiesFullError, ServingError
-from paddlemodel_server.pipeline.inference import Call, failure
-from paddlemodel_server.pipeline.request_log import CLIENT_GONE, Passage
+from paddlemodel_server.pipeline.inference import Inference, failure
+from paddlemodel_server.pipeline.request_log import CLIENT_GONE, RequestRecord
 
 if TYPE_CHECKING:
     from paddlemodel_server.http.connection import GuardedProtocol
@@ -33,17 +33,19 @@ class _Nothing:
         """Nobody waits."""
 
 
-class Ask:
+class InferenceCycle:
     """One request; `begin` is called when all earlier ones of its connection are answered."""
 
     message_event: ClassVar = _Nothing()
-    held: ClassVar[int] = 0  # bytes of all bodies of this front, but for small ones that came in one read
+    held: ClassVar[int] = (
+        0  # bytes of all bodies of this HTTP worker, but for small ones that came in one read
+    )
 
     # What most requests never change is set once, here.
     disconnected = response_complete = False
     _head: protocol.Head
     _received = 0.0
-    _call: Call | None = None
+    _call: Inference | None = None
     _body: bytes | bytearray = b""
     _held = 0  # how much of it is counted
     _refusal: protocol.Response | None = None
@@ -53,25 +55,25 @@ class Ask:
         self, connection: "GuardedProtocol", label: str, headers: protocol.Headers, *, keep_alive: bool
     ) -> None:
         self._connection = connection
-        self._passage = Passage(label, headers)
+        self._record = RequestRecord(label, headers)
         self.keep_alive = keep_alive
 
     @property
     def repeatable(self) -> protocol.Head | None:
         """The head, where another request may come with the same; one with an id of its own will not."""
         ordinary = self.keep_alive and self._whole and self._refusal is None and not self._expects
-        return self._head if ordinary and self._passage.named is None else None
+        return self._head if ordinary and self._record.named is None else None
 
     def read_head(self, service: "Service") -> None:
         """Refuse what can be refused before the body is read."""
-        passage = self._passage
+        record = self._record
         try:
-            self._head = protocol.read_head(service.served, passage.route, passage.headers)
-            self._expects = passage.headers.get("expect", "").lower() == "100-continue"
+            self._head = protocol.read_head(service.served, record.route, record.headers)
+            self._expects = record.headers.get("expect", "").lower() == "100-continue"
         except Exception as error:  # noqa: BLE001 - the outermost layer: everything becomes an answer
-            if "expect" in passage.headers:
+            if "expect" in record.headers:
                 self.keep_alive = False  # nobody can know whether its body still comes
-            self.refuse(failure(passage, error))
+            self.refuse(failure(record, error))
 
     def refuse(self, response: protocol.Response) -> None:
         """Answer without running the model, as soon as it is this request's turn."""
@@ -96,9 +98,9 @@ class Ask:
             return
         size = len(self._body) + len(chunk)
         if self._body or size > UNCOUNTED_BYTES:
-            Ask.held += size - self._held
+            InferenceCycle.held += size - self._held
             self._held = size
-            if Ask.held > service.most_body_bytes:
+            if InferenceCycle.held > service.most_body_bytes:
                 self.refuse(protocol.fault(BodiesFullError()))
                 return
         if not self._body:
@@ -123,19 +125,19 @@ class Ask:
     def take(self, head: protocol.Head, body: bytes) -> None:
         """Begin with a request that is whole, whose head is known, and whose turn it is."""
         self._turn = self._whole = True
-        self._head, self._body, self._received = head, body, self._passage.began
+        self._head, self._body, self._received = head, body, self._record.began
         self._start()
 
     def _start(self) -> None:
         body, self._body = bytes(self._body), b""
-        self._call = call = Call(self._connection.lane.service, self._passage, self._answer)
+        self._call = call = Inference(self._connection.lane.service, self._record, self._answer)
         call.start(self._head, body, self._received)
 
     def release(self) -> None:
         """The body is needed no longer."""
         self._body = b""
         if self._held:
-            Ask.held -= self._held
+            InferenceCycle.held -= self._held
             self._held = 0
 
     def abandon(self) -> None:
@@ -148,7 +150,7 @@ class Ask:
 
     def _end(self, status: int) -> None:
         self.release()
-        self._connection.lane.service.journal.end(self._passage, status)
+        self._connection.lane.service.request_log.end(self._record, status)
 
     def _answer(self, response: protocol.Response) -> None:
         connection = self._connection
@@ -160,7 +162,7 @@ class Ask:
         if connection.ends:
             self.keep_alive = False
         try:
-            connection.write(self._passage.signed(response), keep_alive=self.keep_alive)
+            connection.write(self._record.signed(response), keep_alive=self.keep_alive)
         except Exception:
             logger.exception("an answer could not be written")
             connection.transport.abort()

@@ -1,4 +1,4 @@
-"""The gunicorn master of the fronts, configured in code. It and its workers never import Paddle.
+"""The gunicorn master of the HTTP workers, configured in code. It and its workers never import Paddle.
 
 The supervisor starts `python -m paddlemodel_server.http.master`. The application is imported
 before the fork, so that the fronts share its memory.
@@ -18,17 +18,17 @@ from gunicorn.errors import HaltServer  # type: ignore[import-untyped]  # it has
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it has no types
 
 from paddlemodel_server.host import log
-from paddlemodel_server.http.asgi_app import Lane
-from paddlemodel_server.http.worker import FrontWorker, guard
-from paddlemodel_server.ipc.process_context import Runtime, die_with_parent
-from paddlemodel_server.ipc.scoreboard import Board
+from paddlemodel_server.http.asgi_app import AsgiApp
+from paddlemodel_server.http.worker import HttpWorker, guard
+from paddlemodel_server.ipc.process_context import ProcessContext, die_with_parent
+from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
 
 KEEP_ALIVE_SECONDS = (
     75  # longer than the 60 s for which ingress-nginx keeps a connection: it must close first
 )
 DRAIN_MARGIN_SECONDS = 3
-DEATHS = 10  # fronts replaced within DEATHS_SECONDS: the server ends, and Kubernetes backs off
+DEATHS = 10  # HTTP workers replaced within DEATHS_SECONDS: the server ends, and Kubernetes backs off
 DEATHS_SECONDS = 60.0
 
 
@@ -47,10 +47,10 @@ class QuietLogger(Logger):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's master, with as many fronts as the supervisor wants, and an end to endless replacements."""
+    """gunicorn's master: as many HTTP workers as the supervisor wants, no endless replacements."""
 
-    def __init__(self, app: "Fronts", board: Board, runtime: Runtime) -> None:
-        self._board = board
+    def __init__(self, app: "HttpWorkers", scoreboard: Scoreboard, runtime: ProcessContext) -> None:
+        self._scoreboard = scoreboard
         self._runtime = runtime
         self._most = 0
         self._replaced: deque[float] = deque(maxlen=DEATHS)
@@ -64,12 +64,12 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             where = self.cfg.bind[0]
             cure = "set PADDLEMODEL_PORT to a free port and PADDLEMODEL_BIND to an address of this machine"
             message = f"The server cannot listen on {where}; {cure}."
-            self._runtime.fronts_failure.write_text(message)
+            self._runtime.http_workers_failure.write_text(message)
             raise
 
     def manage_workers(self) -> None:
-        """Start and end fronts, every second and at each one's death."""
-        self.num_workers = self._board.fronts_wanted
+        """Start and end HTTP workers, every second and at each one's death."""
+        self.num_workers = self._scoreboard.http_workers_desired
         super().manage_workers()
 
     def spawn_worker(self) -> Any:
@@ -79,19 +79,21 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             self._replaced.append(time.monotonic())
             self._most = self.num_workers
         if len(self._replaced) == DEATHS and time.monotonic() - self._replaced[0] < DEATHS_SECONDS:
-            message = f"{DEATHS} HTTP fronts ended within {DEATHS_SECONDS:g} seconds; see the log."
-            self._runtime.fronts_failure.write_text(message)
+            message = f"{DEATHS} HTTP HTTP workers ended within {DEATHS_SECONDS:g} seconds; see the log."
+            self._runtime.http_workers_failure.write_text(message)
             raise HaltServer(message)
         return super().spawn_worker()
 
 
-class Fronts(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+class HttpWorkers(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn, told everything in code: there is no command line and no configuration file to disagree."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, board: Board, lane: Lane) -> None:
+    def __init__(
+        self, settings: Settings, runtime: ProcessContext, scoreboard: Scoreboard, lane: AsgiApp
+    ) -> None:
         self._settings = settings
         self._runtime = runtime
-        self._board = board
+        self._scoreboard = scoreboard
         self._lane = lane
         super().__init__()
 
@@ -101,42 +103,42 @@ class Fronts(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         address = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
         options = {
             "bind": [f"{address}:{settings.port}"],
-            "workers": self._board.fronts_wanted,
-            "worker_class": FrontWorker,
+            "workers": self._scoreboard.http_workers_desired,
+            "worker_class": HttpWorker,
             "preload_app": True,
             "backlog": 2048,
             "keepalive": KEEP_ALIVE_SECONDS,
             "graceful_timeout": int(settings.timeout_seconds) + DRAIN_MARGIN_SECONDS,
-            "timeout": 60,  # a front whose loop stands still for so long is replaced
+            "timeout": 60,  # an HTTP worker whose loop stands still for so long is replaced
             "worker_tmp_dir": str(self._runtime.folder),
             "control_socket_disable": True,  # its default path is not writable in the container
             "logger_class": QuietLogger,
-            "proc_name": "paddlemodel-front",
+            "proc_name": "paddlemodel-http_worker",
         }
         for name, value in options.items():
             self.cfg.set(name, value)
 
-    def load(self) -> Lane:
+    def load(self) -> AsgiApp:
         """The ASGI application."""
         return self._lane
 
     def run(self) -> None:
         """Serve until SIGTERM."""
-        Master(self, self._board, self._runtime).run()
+        Master(self, self._scoreboard, self._runtime).run()
 
 
 def main() -> None:
     """Run gunicorn until SIGTERM."""
-    parent, runtime = int(sys.argv[1]), Runtime.from_json(sys.argv[2])
+    parent, runtime = int(sys.argv[1]), ProcessContext.from_json(sys.argv[2])
     die_with_parent(parent)
     settings = Settings.from_env(os.environ)
-    log.configure(settings.log_level, settings.log_format, "front")
-    board = Board(runtime.board_fd)
-    lane = Lane(settings, runtime)
-    guard(lane, board, settings)
+    log.configure(settings.log_level, settings.log_format, "http_worker")
+    scoreboard = Scoreboard(runtime.board_fd)
+    lane = AsgiApp(settings, runtime)
+    guard(lane, scoreboard, settings)
     gc.collect()
     gc.freeze()  # Flask's and numpy's objects stay: looking through them would hold requests up
-    Fronts(settings, runtime, board, lane).run()
+    HttpWorkers(settings, runtime, scoreboard, lane).run()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 from paddlemodel_server import protocol
 from paddlemodel_server.http import timeouts
-from paddlemodel_server.http.asgi_app import Lane
-from paddlemodel_server.http.inference_cycle import Ask, Heads
+from paddlemodel_server.http.asgi_app import AsgiApp
+from paddlemodel_server.http.inference_cycle import Heads, InferenceCycle
 from paddlemodel_server.http.uvicorn_protocol import AsgiProtocol
 
 _JOIN_BYTES = 64 * 1024  # up to here an answer's head and body are copied into one write
@@ -17,10 +17,10 @@ _JOIN_BYTES = 64 * 1024  # up to here an answer's head and body are copied into 
 class WritingProtocol(AsgiProtocol):
     """One connection, as far as answers go."""
 
-    lane: ClassVar[Lane]
+    lane: ClassVar[AsgiApp]
     limits: ClassVar[timeouts.Limits]
     heads: ClassVar[Heads]
-    owed: timeouts.Owed
+    owed: timeouts.Deadline
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -44,11 +44,11 @@ class WritingProtocol(AsgiProtocol):
             self._drop_pipeline()
             midway = self._awaits == "body" or (self._awaits == "head" and self.headers is not None)
             then = self._linger if midway else self.transport.close
-        self.lane.service.dispatcher.burst.write(self.transport, parts, then)
+        self.lane.service.dispatcher.write_batch.write(self.transport, parts, then)
 
     def _drop_pipeline(self) -> None:
         for cycle, _ in self.pipeline:
-            if isinstance(cycle, Ask):
+            if isinstance(cycle, InferenceCycle):
                 cycle.release()
         self.pipeline.clear()
 

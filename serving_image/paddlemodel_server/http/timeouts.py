@@ -1,6 +1,6 @@
-"""How long a front waits for its clients, and how many it lets in.
+"""How long an HTTP worker waits for its clients, and how many it lets in.
 
-`connection` asks: each connection has one Owed, and all of a front share one Crowd.
+`connection` asks: each connection has one Owed, and all of an HTTP worker share one Crowd.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ class Limits:
     body_seconds: float  # for a body to arrive, and for an answer to be read
 
 
-class Owed:
+class Deadline:
     """What one client owes us, and by when; at most one thing at a time.
 
     A timer is not moved with every request: it rings and looks whether it is late.
@@ -78,8 +78,8 @@ class Owed:
         self._late(what)
 
 
-class Crowd:
-    """All connections of a front: when there are too many, those go that keep us waiting longest."""
+class ConnectionLimit:
+    """All connections of an HTTP worker: when there are too many, those go that keep us waiting longest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -104,8 +104,8 @@ class Crowd:
         return bool(waiting)
 
 
-def most_connections(wished: int) -> int:
-    """How many connections a front may have, by the setting and by the kernel's limit, which is raised."""
+def most_connections(desired: int) -> int:
+    """How many connections an HTTP worker may have, by the setting and the kernel's limit (raised)."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    return wished if hard == resource.RLIM_INFINITY else max(1, min(wished, hard - SPARE_DESCRIPTORS))
+    return desired if hard == resource.RLIM_INFINITY else max(1, min(desired, hard - SPARE_DESCRIPTORS))

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from paddlemodel_server.ipc.scoreboard import Board
+from paddlemodel_server.ipc.scoreboard import Scoreboard
 
 
 class AsgiProtocol(HttpToolsProtocol):
     """uvicorn's protocol, which knows when an answer is the last."""
 
-    board: ClassVar[Board]
+    scoreboard: ClassVar[Scoreboard]
     cycle: Any  # uvicorn's, or an Ask
     pipeline: Any  # of both
 
@@ -25,7 +25,7 @@ class AsgiProtocol(HttpToolsProtocol):
     @property
     def ends(self) -> bool:
         """Whether the next answer shall be the last: the server ends, and no other request was taken in."""
-        return (self.leaving or self.board.draining) and not self.pipeline
+        return (self.leaving or self.scoreboard.draining) and not self.pipeline
 
     def _renew_parser(self) -> None:
         """Parse what comes as the beginning of a request."""

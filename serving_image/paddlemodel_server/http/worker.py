@@ -1,4 +1,4 @@
-"""gunicorn's uvicorn worker, with connections of our own: see `connection`. `front` names its class."""
+"""gunicorn's uvicorn worker, with connections of our own: see `connection`. `HTTP worker` names its class."""
 
 import logging
 from typing import Any, ClassVar
@@ -6,17 +6,17 @@ from typing import Any, ClassVar
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]  # it has no types
 
 from paddlemodel_server.http import timeouts
-from paddlemodel_server.http.asgi_app import Lane
+from paddlemodel_server.http.asgi_app import AsgiApp
 from paddlemodel_server.http.connection import GuardedProtocol
-from paddlemodel_server.http.head_cache import Repeats
+from paddlemodel_server.http.head_cache import HeadCache
 from paddlemodel_server.http.inference_cycle import Heads
 from paddlemodel_server.ipc.process_context import die_with_parent
-from paddlemodel_server.ipc.scoreboard import Board
+from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
 
 
-class FrontWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
-    """A front: ends with its parent, speaks through GuardedProtocol."""
+class HttpWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
+    """An HTTP worker: ends with its parent, speaks through GuardedProtocol."""
 
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
@@ -40,11 +40,11 @@ class FrontWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
         super().init_process()
 
 
-def guard(lane: Lane, board: Board, settings: Settings) -> None:
+def guard(lane: AsgiApp, scoreboard: Scoreboard, settings: Settings) -> None:
     """Set what every connection of this process goes by."""
     GuardedProtocol.lane = lane
-    GuardedProtocol.board = board
+    GuardedProtocol.scoreboard = scoreboard
     GuardedProtocol.limits = timeouts.Limits(settings.head_timeout_seconds, settings.body_timeout_seconds)
-    GuardedProtocol.crowd = timeouts.Crowd(timeouts.most_connections(settings.max_connections))
+    GuardedProtocol.crowd = timeouts.ConnectionLimit(timeouts.most_connections(settings.max_connections))
     GuardedProtocol.heads = Heads()
-    GuardedProtocol.repeats = Repeats()
+    GuardedProtocol.repeats = HeadCache()

@@ -1,9 +1,9 @@
 """Counters that outlive the processes that count: one page of shared memory, a row per process.
 
-`metrics` writes rows, `scrape` adds them up. Every cell has one writer, so no lock is needed: a front's row
-is the one it holds on the board, an owner's that of its index. A row is never cleared: a process that was
-killed leaves its counts, and its successor goes on from them, so restarts neither lose nor double anything.
-The supervisor makes the page (an anonymous memory file) and hands its descriptor to its children.
+`metrics` writes rows, `scrape` adds them up. Every cell has one writer, so no lock is needed: an HTTP
+worker's row is the one it holds on the board, a worker's that of its index. A row is never cleared: a process
+that was killed leaves its counts, and its successor goes on from them, so restarts neither lose nor double
+anything. The supervisor makes the page (an anonymous memory file) and hands its descriptor to its children.
 
 prometheus-client's own counters across processes were measured at nine times the cost (decision 0008).
 """
@@ -16,21 +16,23 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from paddlemodel_server.ipc.scoreboard import MAX_FRONTS, MAX_OWNERS
+from paddlemodel_server.ipc.scoreboard import MAX_HTTP_WORKERS, MAX_WORKERS
 
 Row: TypeAlias = "memoryview[float]"
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 CELL_BYTES: Final = 8
 SUPERVISOR_CELLS: Final = 64
-FRONT_CELLS: Final = 2048  # four pages of memory; the rows of fronts that never were cost one, once read
-OWNER_CELLS: Final = 256
+HTTP_WORKER_CELLS: Final = (
+    2048  # four pages of memory; the rows of HTTP workers that never were cost one, once read
+)
+WORKER_CELLS: Final = 256
 PID: Final = 0  # the first cell of a row: who writes it, or wrote it last
 FIRST: Final = 1
 
-_FRONTS: Final = SUPERVISOR_CELLS
-_OWNERS: Final = _FRONTS + MAX_FRONTS * FRONT_CELLS
-_CELLS: Final = _OWNERS + MAX_OWNERS * OWNER_CELLS
+_HTTP_WORKERS: Final = SUPERVISOR_CELLS
+_WORKERS: Final = _HTTP_WORKERS + MAX_HTTP_WORKERS * HTTP_WORKER_CELLS
+_CELLS: Final = _WORKERS + MAX_WORKERS * WORKER_CELLS
 
 
 def create() -> int:
@@ -53,25 +55,25 @@ class Counters:
         """The supervisor's row, to write."""
         return self._cells[:SUPERVISOR_CELLS]
 
-    def front(self, row: int) -> Row:
-        """A front's row, to write."""
-        start = _FRONTS + row * FRONT_CELLS
-        return self._cells[start : start + FRONT_CELLS]
+    def http_worker(self, row: int) -> Row:
+        """An HTTP worker's row, to write."""
+        start = _HTTP_WORKERS + row * HTTP_WORKER_CELLS
+        return self._cells[start : start + HTTP_WORKER_CELLS]
 
-    def owner(self, index: int) -> Row:
-        """An owner's row, to write."""
-        start = _OWNERS + index * OWNER_CELLS
-        return self._cells[start : start + OWNER_CELLS]
+    def worker(self, index: int) -> Row:
+        """A worker's row, to write."""
+        start = _WORKERS + index * WORKER_CELLS
+        return self._cells[start : start + WORKER_CELLS]
 
-    def fronts(self) -> Array:
-        """The rows of all fronts that ever were, float64 [fronts, FRONT_CELLS], to read."""
-        rows = self._array[_FRONTS:_OWNERS].reshape(MAX_FRONTS, FRONT_CELLS)
+    def http_workers(self) -> Array:
+        """The rows of all HTTP workers that ever were, float64 [HTTP workers, HTTP_WORKER_CELLS], to read."""
+        rows = self._array[_HTTP_WORKERS:_WORKERS].reshape(MAX_HTTP_WORKERS, HTTP_WORKER_CELLS)
         used = np.flatnonzero(rows[:, PID])  # one that never came to count leaves a gap, with zeros
         return rows[: used[-1] + 1 if len(used) else 0]
 
-    def owners(self) -> Array:
-        """The rows of all possible owners, float64 [owners, OWNER_CELLS], to read."""
-        return self._array[_OWNERS:].reshape(MAX_OWNERS, OWNER_CELLS)
+    def workers(self) -> Array:
+        """The rows of all possible workers, float64 [workers, WORKER_CELLS], to read."""
+        return self._array[_WORKERS:].reshape(MAX_WORKERS, WORKER_CELLS)
 
 
 class Histogram:

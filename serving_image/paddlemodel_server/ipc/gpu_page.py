@@ -22,7 +22,7 @@ STALE_SECONDS: Final = 5.0  # without a sign of life a call of NVML hangs
 class State(IntEnum):
     """How the connection to NVML is; `name` in lower case is what is told."""
 
-    LOADING = 0  # nothing is known yet, or no owner is ready
+    LOADING = 0  # nothing is known yet, or no worker is ready
     OK = 1
     MIG = 2  # a part of a GPU, whose utilisation NVML does not tell
     LIBRARY_MISSING = 3
@@ -56,13 +56,15 @@ class Sheet:
     memory: float | None = None  # percent of their memory that is taken
     gpu_seconds: float = 0.0  # that the pod has held devices while their utilisation was known
     busy_seconds: float = 0.0  # of these, by their utilisation
-    dials: Sequence[Dial] = ()
+    gpu_page: Sequence[Dial] = ()
 
 
 _READINGS = [field.name for field in fields(Dial)][2:]
 _DIAL = np.dtype([("uuid", "S96"), ("index", "f8"), *[(name, "f8") for name in _READINGS]])
 _NUMBERS = ("state", "utilization", "memory", "gpu_seconds", "busy_seconds")
-_SHEET = np.dtype([*[(name, "f8") for name in _NUMBERS], ("count", "f8"), ("dials", _DIAL, (MAX_DEVICES,))])
+_SHEET = np.dtype(
+    [*[(name, "f8") for name in _NUMBERS], ("count", "f8"), ("gpu_page", _DIAL, (MAX_DEVICES,))]
+)
 _PAGE = np.dtype([("beat", "f8"), ("turn", "i8"), ("sheets", _SHEET, (2,))])
 
 
@@ -71,11 +73,11 @@ def create() -> int:
     fd = os.memfd_create("paddlemodel-dials")
     os.ftruncate(fd, _PAGE.itemsize)
     os.set_inheritable(fd, True)
-    Dials(fd).write(Sheet())  # an untouched page would say 0, which is a value
+    GpuPage(fd).write(Sheet())  # an untouched page would say 0, which is a value
     return fd
 
 
-class Dials:
+class GpuPage:
     """The page."""
 
     def __init__(self, fd: int) -> None:
@@ -96,9 +98,9 @@ class Dials:
         found = self._page["sheets"][0, turn]
         for name in _NUMBERS:
             found[name] = _cell(getattr(sheet, name))
-        rows = [(dial.uuid.encode(), *map(_cell, _numbers(dial))) for dial in sheet.dials[:MAX_DEVICES]]
+        rows = [(dial.uuid.encode(), *map(_cell, _numbers(dial))) for dial in sheet.gpu_page[:MAX_DEVICES]]
         found["count"] = len(rows)
-        found["dials"][: len(rows)] = np.array(rows, _DIAL)
+        found["gpu_page"][: len(rows)] = np.array(rows, _DIAL)
         self._page["turn"] = turn
 
     def read(self, now: float) -> Sheet:
@@ -112,13 +114,13 @@ class Dials:
         )
         if self.silent(now):
             return counted
-        rows = found["dials"][: int(found["count"])].tolist()
+        rows = found["gpu_page"][: int(found["count"])].tolist()
         return replace(
             counted,
             state=State(int(found["state"])),
             utilization=numbers["utilization"],
             memory=numbers["memory"],
-            dials=[
+            gpu_page=[
                 Dial(
                     index=int(index),
                     uuid=uuid.decode(),

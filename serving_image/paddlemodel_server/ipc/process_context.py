@@ -1,7 +1,7 @@
 """What the supervisor hands to the processes it starts, and how they stay tied to it.
 
-`supervisor` writes it, `front` and `owner` read it from their command line. The folder holds the owners'
-sockets and what the first owner measured; the board and the counters are inherited descriptors.
+`supervisor` writes it, `HTTP worker` and `worker` read it from their command line. The folder holds the
+workers' sockets and what the first worker measured; the board and the counters are inherited descriptors.
 """
 
 import ctypes
@@ -20,7 +20,7 @@ _PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Runtime:
+class ProcessContext:
     """Where the processes of one server meet."""
 
     folder: Path
@@ -35,42 +35,42 @@ class Runtime:
         return json.dumps(asdict(self) | {"folder": str(self.folder)})
 
     @classmethod
-    def from_json(cls, text: str) -> "Runtime":
+    def from_json(cls, text: str) -> "ProcessContext":
         """The inverse."""
         body = json.loads(text)
         folder, sizes = Path(body.pop("folder")), Sizes(**body.pop("sizes"))
         return cls(folder=folder, sizes=sizes, gpus=tuple(body.pop("gpus")), **body)
 
     @contextmanager
-    def socket(self, owner: int) -> Iterator[str]:
-        """Where an owner listens once it is ready, as an address to bind or connect to.
+    def socket(self, worker: int) -> Iterator[str]:
+        """Where a worker listens once it is ready, as an address to bind or connect to.
 
         A unix socket's address has room for 107 bytes; by way of the folder's descriptor every folder fits.
         """
         folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY)
         try:
-            yield f"/proc/self/fd/{folder}/owner-{owner}.sock"
+            yield f"/proc/self/fd/{folder}/worker-{worker}.sock"
         finally:
             os.close(folder)
 
-    def failure(self, owner: int) -> Path:
-        """Where an owner leaves the reason why it cannot start."""
-        return self.folder / f"owner-{owner}.failed"
+    def failure(self, worker: int) -> Path:
+        """Where a worker leaves the reason why it cannot start."""
+        return self.folder / f"worker-{worker}.failed"
 
     @property
-    def fronts_failure(self) -> Path:
-        """Where the fronts' master leaves the reason why it gives up."""
-        return self.folder / "fronts.failed"
+    def http_workers_failure(self) -> Path:
+        """Where the HTTP workers' master leaves the reason why it gives up."""
+        return self.folder / "http_workers.failed"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Learned:
-    """What the first owner measured; later owners and the fronts go by it."""
+    """What the first worker measured; later workers and the HTTP workers go by it."""
 
     onednn: bool
     probabilities: bool
     sizes: dict[int, float]
-    load_seconds: float  # from the owner's start to a loaded model
+    load_seconds: float  # from the worker's start to a loaded model
     paddle: str
     warmup_seconds: float = 0.0  # from then to ready
     run_seconds: float | None = None  # of a single request; None where no run was timed
@@ -93,7 +93,7 @@ class Learned:
 
     @classmethod
     def load(cls, folder: Path) -> "Learned | None":
-        """Read it; None before the first owner is ready."""
+        """Read it; None before the first worker is ready."""
         try:
             body: dict[str, Any] = json.loads((folder / "learned.json").read_text())
         except FileNotFoundError:

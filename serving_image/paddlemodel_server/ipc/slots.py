@@ -1,9 +1,9 @@
-"""Tensors in shared memory: what a slot holds, written and read by a front and an owner in turn.
+"""Tensors in shared memory: what a slot holds, written and read by an HTTP worker and a worker in turn.
 
-Each front makes one anonymous memory file of equal slots and sends its descriptor to the owners. A slot
-belongs to the front until its number is announced, then to the owner until the owner replies: no lock. Slots
-are as large as the largest request and answer may be, but only touched pages cost memory, and big ones are
-given back.
+Each HTTP worker makes one anonymous memory file of equal slots and sends its descriptor to the workers. A
+slot belongs to the HTTP worker until its number is announced, then to the worker until the worker replies: no
+lock. Slots are as large as the largest request and answer may be, but only touched pages cost memory, and big
+ones are given back.
 
 Both sides name layouts by numbers (`Numbers`, `Known`); a signature is parsed once per connection.
 
@@ -25,14 +25,16 @@ from typing import Any, Final
 import numpy as np
 
 CONTROL = struct.Struct("<QIIQ65p7x")
-_TIMES = struct.Struct("<QIIQ")  # its beginning: an owner needs no id for most requests
+_TIMES = struct.Struct("<QIIQ")  # its beginning: a worker needs no id for most requests
 ID_BYTES: Final = 64
-MESSAGE: Final = struct.Struct("<II")  # front to owner: a slot and the number of its layout
-REPLY: Final = struct.Struct("<III")  # owner to front: a slot, what became of it, the number of its layout
-HELLO: Final = struct.Struct("<IQ")  # front to owner, with the descriptor: slots, bytes of a slot
+MESSAGE: Final = struct.Struct("<II")  # HTTP worker to worker: a slot and the number of its layout
+REPLY: Final = struct.Struct(
+    "<III"
+)  # worker to HTTP worker: a slot, what became of it, the number of its layout
+HELLO: Final = struct.Struct("<IQ")  # HTTP worker to worker, with the descriptor: slots, bytes of a slot
 ANSWERED, EXPIRED, FAILED, TOO_LARGE, MEMORY_TAKEN, INPUT_TOO_LARGE, REFUSED = range(7)
 
-MAX_BYTES: Final = 1 << 43  # of address space for all slots of one front; only touched pages are memory
+MAX_BYTES: Final = 1 << 43  # of address space for all slots of one HTTP worker; only touched pages are memory
 _CANCELLED_AT = 8
 _GIVE_BACK = 1024 * 1024  # a slot keeps this much; more is returned to the kernel after use
 _ALIGN = 64
@@ -138,7 +140,7 @@ class DoesNotFitError(Exception):
 
 
 class Slots:
-    """One front's slots, seen by the front or by an owner."""
+    """One HTTP worker's slots, seen by the HTTP worker or by a worker."""
 
     def __init__(self, fd: int, count: int, size: int) -> None:
         self.count = count
@@ -170,7 +172,7 @@ class Slots:
         return layout
 
     def look(self, slot: int) -> tuple[int, int, Layout]:
-        """The deadline, whether the front gave up, and the layout."""
+        """The deadline, whether the HTTP worker gave up, and the layout."""
         base = slot * self.size
         deadline_ns, cancelled, length, _, _ = CONTROL.unpack_from(self._map, base)
         return deadline_ns, cancelled, parse(self._map[base + CONTROL.size : base + CONTROL.size + length])
@@ -191,9 +193,9 @@ class Slots:
         return began_ns / 1e9, (times >> 32) / 1e6, (times & 0xFFFF_FFFF) / 1e6
 
     def cancel(self, slot: int, used: int = 0) -> None:
-        """Tell the owner that nobody waits for this slot any more, and return the pages of a large one.
+        """Tell the worker that nobody waits for this slot any more, and return the pages of a large one.
 
-        What says where its tensors lie stays; an owner that reads them nevertheless finds zeros.
+        What says where its tensors lie stays; a worker that reads them nevertheless finds zeros.
         """
         base = slot * self.size
         self._map[base + _CANCELLED_AT] = 1

@@ -1,14 +1,15 @@
 """What the processes of a pod count, each into its own row of `counters`; `scrape` makes the page of it.
 
 Labels are bounded: a route that was not announced or a status that is not in the table counts as "other", so
-no client can make series. A small request costs a front and its owner about 1.5 microseconds together.
+no client can make series. A small request costs an HTTP worker and its worker about 1.5 microseconds
+together.
 """
 
 import os
 from collections.abc import Sequence
 from typing import Final
 
-from paddlemodel_server.ipc.counters import FIRST, FRONT_CELLS, PID, Counters, Histogram, Row, cells_of
+from paddlemodel_server.ipc.counters import FIRST, HTTP_WORKER_CELLS, PID, Counters, Histogram, Row, cells_of
 
 OTHER: Final = "other"
 STATUSES: Final[tuple[int | str, ...]] = (
@@ -17,45 +18,48 @@ STATUSES: Final[tuple[int | str, ...]] = (
     500, 501, 503, 504, 505,
     OTHER,
 )  # fmt: skip
-FRONT_STAGES: Final = ("decode", "encode")
-OWNER_STAGES: Final = ("queue", "batch", "predict")
+HTTP_WORKER_STAGES: Final = ("decode", "encode")
+WORKER_STAGES: Final = ("queue", "batch", "predict")
 ENDINGS: Final = ("signal", "exit", "memory", "stuck", "recycled")  # the last: replaced, for it had grown
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STAGE_SECONDS: Final = (0.0001, 0.0002, 0.0005, *SECONDS)  # most stages of a small request are this short
 ROWS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 
-# Where everything lies in a row. A front's: pid, stages, then by route: statuses and durations.
-FRONT_STAGES_AT: Final = FIRST
-ROUTES_AT: Final = FRONT_STAGES_AT + len(FRONT_STAGES) * cells_of(STAGE_SECONDS)
+# Where everything lies in a row. An HTTP worker's: pid, stages, then by route: statuses and durations.
+HTTP_WORKER_STAGES_AT: Final = FIRST
+ROUTES_AT: Final = HTTP_WORKER_STAGES_AT + len(HTTP_WORKER_STAGES) * cells_of(STAGE_SECONDS)
 ROUTE_CELLS: Final = len(STATUSES) + cells_of(SECONDS)
-MAX_ROUTES: Final = (FRONT_CELLS - ROUTES_AT) // ROUTE_CELLS
-# An owner's: pid, rows of runs, durations of runs, stages, out of memory.
+MAX_ROUTES: Final = (HTTP_WORKER_CELLS - ROUTES_AT) // ROUTE_CELLS
+# A worker's: pid, rows of runs, durations of runs, stages, out of memory.
 ROWS_AT: Final = FIRST
 RUNS_AT: Final = ROWS_AT + cells_of(ROWS)
-OWNER_STAGES_AT: Final = RUNS_AT + cells_of(SECONDS)
-OUT_OF_MEMORY_AT: Final = OWNER_STAGES_AT + len(OWNER_STAGES) * cells_of(STAGE_SECONDS)
-# The supervisor's: pid, endings of owners.
+WORKER_STAGES_AT: Final = RUNS_AT + cells_of(SECONDS)
+OUT_OF_MEMORY_AT: Final = WORKER_STAGES_AT + len(WORKER_STAGES) * cells_of(STAGE_SECONDS)
+# The supervisor's: pid, endings of workers.
 ENDINGS_AT: Final = FIRST
 
 
-class Front:
-    """What a front counts. It is for the event loop's thread alone: `Service.count` is for the others."""
+class HttpWorker:
+    """What an HTTP worker counts.
+
+    It is for the event loop's thread alone: `Service.count` is for the others.
+    """
 
     def __init__(self, fd: int, row: int, routes: Sequence[str]) -> None:
         """Go on with a row of the page.
 
         Args:
-            fd: the page (`Runtime.counters_fd`).
-            row: the front's row of the board.
-            routes: the labels of all routes, the same ones in every front and for the page.
+            fd: the page (`ProcessContext.counters_fd`).
+            row: the HTTP worker's row of the board.
+            routes: the labels of all routes, the same ones in every HTTP worker and for the page.
         """
-        self._row = cells = Counters(fd).front(row)
+        self._row = cells = Counters(fd).http_worker(row)
         cells[PID] = os.getpid()
         self._routes = {route: at_route(cells, n) for n, route in enumerate([*routes, OTHER])}
         self._statuses = {status: number for number, status in enumerate(STATUSES)}
-        stages = _stages(cells, FRONT_STAGES_AT, FRONT_STAGES)
+        stages = _stages(cells, HTTP_WORKER_STAGES_AT, HTTP_WORKER_STAGES)
         # Seconds that a request spent in each.
-        self.decode, self.encode = (stages[name] for name in FRONT_STAGES)
+        self.decode, self.encode = (stages[name] for name in HTTP_WORKER_STAGES)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer.
@@ -70,17 +74,17 @@ class Front:
         durations.observe(seconds)
 
 
-class Owner:
-    """What an owner counts."""
+class Worker:
+    """What a worker counts."""
 
     def __init__(self, fd: int, index: int) -> None:
-        """Go on with the row of an owner's index."""
-        self._row = cells = Counters(fd).owner(index)
+        """Go on with the row of a worker's index."""
+        self._row = cells = Counters(fd).worker(index)
         cells[PID] = os.getpid()
         self._rows = Histogram(cells, ROWS_AT, ROWS)
         self._runs = Histogram(cells, RUNS_AT, SECONDS)
-        stages = _stages(cells, OWNER_STAGES_AT, OWNER_STAGES)
-        self._queue, self._batch, self._predict = (stages[name] for name in OWNER_STAGES)
+        stages = _stages(cells, WORKER_STAGES_AT, WORKER_STAGES)
+        self._queue, self._batch, self._predict = (stages[name] for name in WORKER_STAGES)
 
     def ran(self, rows: int, waited: Sequence[float], batch_seconds: float, run_seconds: float) -> None:
         """Count one run.
@@ -110,16 +114,16 @@ class Supervisor:
         self._row = Counters(fd).supervisor()
         self._row[PID] = os.getpid()
 
-    def owner_ended(self, how: str) -> None:
-        """Count an owner's end; `how` is one of ENDINGS."""
+    def worker_ended(self, how: str) -> None:
+        """Count a worker's end; `how` is one of ENDINGS."""
         self._row[ENDINGS_AT + ENDINGS.index(how)] += 1
 
 
 def waits(counters: Counters) -> tuple[float, float]:
     """How many requests have left the queue for a run, and the seconds that they waited, all together."""
-    width, number = cells_of(STAGE_SECONDS), OWNER_STAGES.index("queue")
-    at = OWNER_STAGES_AT + number * width
-    *counts, seconds = counters.owners()[:, at : at + width].sum(axis=0).tolist()
+    width, number = cells_of(STAGE_SECONDS), WORKER_STAGES.index("queue")
+    at = WORKER_STAGES_AT + number * width
+    *counts, seconds = counters.workers()[:, at : at + width].sum(axis=0).tolist()
     return sum(counts), seconds
 
 

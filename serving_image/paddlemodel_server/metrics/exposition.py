@@ -1,6 +1,7 @@
 """The /metrics page: adds up `counters`, reads the board and the processes, lets prometheus-client render.
 
-A door calls `Page.render` for each scrape. Nothing is kept between scrapes: any front gives the same page.
+A door calls `Page.render` for each scrape. Nothing is kept between scrapes: any HTTP worker gives the same
+page.
 """
 
 import os
@@ -21,9 +22,9 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
 from paddlemodel_server.host import cgroup
-from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.counters import PID, Array, Counters, cells_of
-from paddlemodel_server.ipc.process_context import Learned, Runtime
+from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.metrics.gpu_exposition import Gpus
 from paddlemodel_server.model.signature import Model
@@ -38,8 +39,8 @@ class Page:
     def __init__(
         self,
         settings: Settings,
-        runtime: Runtime,
-        board: boards.Board,
+        runtime: ProcessContext,
+        scoreboard: scoreboards.Scoreboard,
         model: Model,
         routes: Sequence[str],
     ) -> None:
@@ -48,13 +49,13 @@ class Page:
         for collector in (
             _Requests(counters, routes),
             _Runs(counters),
-            _State(settings, runtime, board, model),
+            _State(settings, runtime, scoreboard, model),
             _Memory(counters),
         ):
             self._registry.register(collector)
         if runtime.dials_fd is not None:
-            owners = runtime.sizes.owners
-            self._registry.register(Gpus(runtime.dials_fd, ready=lambda: bool(board.ready(owners))))
+            workers = runtime.sizes.workers
+            self._registry.register(Gpus(runtime.dials_fd, ready=lambda: bool(scoreboard.ready(workers))))
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Collect from every process of the pod.
@@ -77,8 +78,8 @@ class _Requests(Collector):
         self._routes = [*routes, catalog.OTHER]
 
     def collect(self) -> Iterable[Metric]:
-        """Add up the fronts."""
-        total = self._counters.fronts().sum(axis=0)
+        """Add up the HTTP workers."""
+        total = self._counters.http_workers().sum(axis=0)
         requests = CounterMetricFamily(
             "paddle_requests", "Requests answered, by route and HTTP status.", labels=["route", "status"]
         )
@@ -101,27 +102,27 @@ class _Requests(Collector):
 
 
 class _Runs(Collector):
-    """What the owners counted, and the stages of both kinds of process."""
+    """What the workers counted, and the stages of both kinds of process."""
 
     def __init__(self, counters: Counters) -> None:
         self._counters = counters
 
     def collect(self) -> Iterable[Metric]:
-        """Add up the owners."""
+        """Add up the workers."""
         counters = self._counters
-        owners, fronts = counters.owners().sum(axis=0), counters.fronts().sum(axis=0)
+        workers, http_workers = counters.workers().sum(axis=0), counters.http_workers().sum(axis=0)
         rows = HistogramMetricFamily("paddle_batch_rows", "Rows that ran together.")
-        _add(rows, [], owners, catalog.ROWS_AT, catalog.ROWS)
+        _add(rows, [], workers, catalog.ROWS_AT, catalog.ROWS)
         yield rows
         runs = HistogramMetricFamily("paddle_run_duration_seconds", "Time of one run of the model.")
-        _add(runs, [], owners, catalog.RUNS_AT, catalog.SECONDS)
+        _add(runs, [], workers, catalog.RUNS_AT, catalog.SECONDS)
         yield runs
         stages = HistogramMetricFamily(
             "paddle_stage_duration_seconds", "Time that a request spent in a stage.", labels=["stage"]
         )
         for total, at, names in (
-            (fronts, catalog.FRONT_STAGES_AT, catalog.FRONT_STAGES),
-            (owners, catalog.OWNER_STAGES_AT, catalog.OWNER_STAGES),
+            (http_workers, catalog.HTTP_WORKER_STAGES_AT, catalog.HTTP_WORKER_STAGES),
+            (workers, catalog.WORKER_STAGES_AT, catalog.WORKER_STAGES),
         ):
             for number, name in enumerate(names):
                 start = at + number * cells_of(catalog.STAGE_SECONDS)
@@ -130,10 +131,12 @@ class _Runs(Collector):
         yield CounterMetricFamily(
             "paddle_out_of_memory",
             "Runs for which the device had not enough memory.",
-            float(owners[catalog.OUT_OF_MEMORY_AT]),
+            float(workers[catalog.OUT_OF_MEMORY_AT]),
         )
         ended = CounterMetricFamily(
-            "paddle_owner_exits", "Owner processes that died or were replaced, by reason.", labels=["reason"]
+            "paddle_worker_exits",
+            "Worker processes that died or were replaced, by reason.",
+            labels=["reason"],
         )
         supervisor = counters.supervisor()
         for number, reason in enumerate(catalog.ENDINGS):
@@ -144,24 +147,34 @@ class _Runs(Collector):
 class _State(Collector):
     """What is the case now, from the board, and what was learned at the start."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, model: Model) -> None:
+    def __init__(
+        self, settings: Settings, runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, model: Model
+    ) -> None:
         self._settings = settings
         self._runtime = runtime
-        self._board = board
+        self._scoreboard = scoreboard
         self._model = model
 
     def collect(self) -> Iterable[Metric]:
         """Read the board."""
-        board = self._board
-        owners = [board.owner(index) for index in board.owner_indexes(self._runtime.sizes.owners)]
-        ready = [owner for owner in owners if owner.state == boards.READY]
-        yield _gauge("paddle_owners_ready", "Owner processes that can run the model.", len(ready))
-        yield _gauge("paddle_owners_wanted", "Owner processes that there should be.", board.owners_wanted)
-        yield _gauge("paddle_fronts_wanted", "HTTP processes that there should be.", board.fronts_wanted)
+        scoreboard = self._scoreboard
+        workers = [
+            scoreboard.worker(index) for index in scoreboard.worker_indexes(self._runtime.sizes.workers)
+        ]
+        ready = [worker for worker in workers if worker.state == scoreboards.READY]
+        yield _gauge("paddle_workers_ready", "Worker processes that can run the model.", len(ready))
+        yield _gauge(
+            "paddle_workers_desired", "Worker processes that there should be.", scoreboard.workers_desired
+        )
+        yield _gauge(
+            "paddle_http_workers_desired",
+            "HTTP processes that there should be.",
+            scoreboard.http_workers_desired,
+        )
         limit, threads = self._settings.queue_size, self._runtime.sizes.threads
         yield _gauge("paddle_queue_limit", "Waiting requests beyond which 429 is answered.", limit)
-        yield _gauge("paddle_owner_threads", "Threads with which an owner runs the model.", threads)
-        yield CounterMetricFamily("paddle_owner_restarts", "Owner processes replaced.", board.restarts)
+        yield _gauge("paddle_worker_threads", "Threads with which a worker runs the model.", threads)
+        yield CounterMetricFamily("paddle_worker_restarts", "Worker processes replaced.", scoreboard.restarts)
         if ready:
             yield from self._load()
             yield from _beginning(ready[0])
@@ -170,14 +183,16 @@ class _State(Collector):
 
     def _load(self) -> Iterable[Metric]:
         """What autoscalers go by: a pod that still loads has none of it, or it would count as an idle one."""
-        board, admitted = self._board, self._board.admitted(boards.MAX_FRONTS)
-        waiting = board.waiting(self._runtime.sizes.owners)
+        scoreboard, admitted = self._scoreboard, self._scoreboard.admitted(scoreboards.MAX_HTTP_WORKERS)
+        waiting = scoreboard.waiting(self._runtime.sizes.workers)
         yield _gauge(
-            "paddle_busy_ratio", "Share of time in which the owners ran the model.", board.busy_ratio
+            "paddle_busy_ratio", "Share of time in which the workers ran the model.", scoreboard.busy_ratio
         )
         yield _gauge("paddle_inflight_requests", "Requests taken in and not answered yet.", admitted)
         yield _gauge("paddle_queue_depth", "Requests that wait for a run.", waiting)
-        yield _gauge("paddle_queue_seconds", "What requests waited for a run lately.", board.queue_seconds)
+        yield _gauge(
+            "paddle_queue_seconds", "What requests waited for a run lately.", scoreboard.queue_seconds
+        )
 
     def _info(self) -> Metric:
         learned = Learned.load(self._runtime.folder)
@@ -200,7 +215,7 @@ class _Memory(Collector):
     """How much memory each kind of process takes.
 
     /proc/PID/statm is read in microseconds; the proportional share in smaps_rollup takes milliseconds for an
-    owner, so it is not here.
+    worker, so it is not here.
     """
 
     def __init__(self, counters: Counters) -> None:
@@ -208,11 +223,11 @@ class _Memory(Collector):
         self._groups = cgroup.membership()
 
     def collect(self) -> Iterable[Metric]:
-        """Look at the processes that have a row, and at the parent of the fronts."""
+        """Look at the processes that have a row, and at the parent of the HTTP workers."""
         counters = self._counters
         kinds = {
-            "front": {*counters.fronts()[:, PID].astype(int).tolist(), os.getppid()},
-            "owner": set(counters.owners()[:, PID].astype(int).tolist()),
+            "http_worker": {*counters.http_workers()[:, PID].astype(int).tolist(), os.getppid()},
+            "worker": set(counters.workers()[:, PID].astype(int).tolist()),
             "supervisor": {int(counters.supervisor()[PID])},
         }
         resident = GaugeMetricFamily(
@@ -245,14 +260,14 @@ def _pages(pid: int) -> tuple[int, int]:
     return int(fields[1]), int(fields[2])
 
 
-def _beginning(owner: boards.OwnerBlock) -> Iterable[Metric]:
-    load, warm = owner.load_ms / 1e3, owner.warmup_ms / 1e3
-    yield _gauge("paddle_model_load_seconds", "From an owner's start to a loaded model.", load)
+def _beginning(worker: scoreboards.WorkerBlock) -> Iterable[Metric]:
+    load, warm = worker.load_ms / 1e3, worker.warmup_ms / 1e3
+    yield _gauge("paddle_model_load_seconds", "From a worker's start to a loaded model.", load)
     yield _gauge("paddle_model_warmup_seconds", "From a loaded model to ready.", warm)
 
 
-def _batching(ready: Sequence[boards.OwnerBlock]) -> Iterable[Metric]:
-    best, cap = ready[0].best_batch, min(owner.cap for owner in ready)
+def _batching(ready: Sequence[scoreboards.WorkerBlock]) -> Iterable[Metric]:
+    best, cap = ready[0].best_batch, min(worker.cap for worker in ready)
     yield _gauge("paddle_batch_best_rows", "Rows of a run that answer most rows per second.", best)
     yield _gauge("paddle_batch_cap_rows", "Most rows of a run; less after the device's memory was full.", cap)
 

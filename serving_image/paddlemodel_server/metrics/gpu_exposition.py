@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from paddlemodel_server.ipc.gpu_page import Dials, Sheet, State
+from paddlemodel_server.ipc.gpu_page import GpuPage, Sheet, State
 
 _LABELS: Final = ("gpu", "uuid")
 _DEVICES: Final = {  # by the name of the Dial's field
@@ -25,12 +25,12 @@ class Gpus(Collector):
 
     def __init__(self, dials_fd: int, ready: Callable[[], bool]) -> None:
         """Read the page; `ready` tells whether the model is loaded."""
-        self._dials = Dials(dials_fd)
+        self._gpu_page = GpuPage(dials_fd)
         self._ready = ready
 
     def collect(self) -> Iterable[Metric]:
         """Read the last sheet."""
-        sheet, ready = self._dials.read(time.monotonic()), self._ready()
+        sheet, ready = self._gpu_page.read(time.monotonic()), self._ready()
         if ready and sheet.utilization is not None:
             yield GaugeMetricFamily(
                 "paddle_gpu_utilization",
@@ -61,7 +61,7 @@ def _devices(sheet: Sheet) -> Iterable[Metric]:
     families["ecc_errors"] = CounterMetricFamily(
         "paddle_gpu_device_ecc_errors", "Uncorrected errors of its memory.", labels=_LABELS
     )
-    for dial in sheet.dials:
+    for dial in sheet.gpu_page:
         for field, family in families.items():
             value = getattr(dial, field)
             if value is not None:

@@ -1,8 +1,8 @@
 """OpenTelemetry traces, where an OTLP endpoint is configured. The only file that imports opentelemetry.
 
-`journal` makes a Tracer once per front; without an endpoint there is none and nothing is imported. A span is
-made after its answer, from times that were measured anyway, and handed to a bounded queue that a thread
-empties: a collector that is slow or down costs spans, never a request. The OTEL_ variables are
+`journal` makes a Tracer once per HTTP worker; without an endpoint there is none and nothing is imported. A
+span is made after its answer, from times that were measured anyway, and handed to a bounded queue that a
+thread empties: a collector that is slow or down costs spans, never a request. The OTEL_ variables are
 OpenTelemetry's own; what we cannot do is refused at the start.
 """
 
@@ -51,7 +51,8 @@ class Stage(NamedTuple):
 def wanted(environ: Mapping[str, str]) -> bool:
     """Whether traces are asked for; a StartError names a variable that asks for what is not supported.
 
-    OpenTelemetry itself would end the front at a wrong value, or say something to a log that nobody reads.
+    OpenTelemetry itself would end the HTTP worker at a wrong value, or say something to a log that nobody
+    reads.
     """
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or not any(map(environ.get, ENDPOINTS)):
         return False

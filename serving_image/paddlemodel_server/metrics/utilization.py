@@ -1,4 +1,4 @@
-"""How busy the owners were and how long requests waited, over the last half minute. Pure.
+"""How busy the workers were and how long requests waited, over the last half minute. Pure.
 
 `supervisor` calls `step` once a second with what the shared counters say, and publishes both numbers on the
 board, for autoscalers.
@@ -15,15 +15,15 @@ from paddlemodel_server.metrics.sliding_mean import Growth
 class Seen:
     """The counters at one moment."""
 
-    busy_ns: Sequence[int]  # of each place for an owner: in runs so far, the one under way included
-    ready: int  # owners that are ready
+    busy_ns: Sequence[int]  # of each place for a worker: in runs so far, the one under way included
+    ready: int  # workers that are ready
     left: float  # requests that have left the queue for a run, since the start
     waited_seconds: float  # that these have waited there, all together
     depth: int  # requests that wait now
 
 
-class Pressure:
-    """Both numbers; they begin anew whenever the first owner gets ready, as loading says nothing of load."""
+class Utilization:
+    """Both numbers; they begin anew whenever the first worker gets ready, as loading says nothing of load."""
 
     def __init__(self) -> None:
         self._last_ns: list[int] = []
@@ -47,16 +47,16 @@ class Pressure:
         self._ready = seen.ready
 
     def _progress(self, busy_ns: Sequence[int]) -> int:
-        """Nanoseconds in runs since the last step; an owner that has died takes its own with it."""
+        """Nanoseconds in runs since the last step; a worker that has died takes its own with it."""
         last = self._last_ns or [0] * len(busy_ns)
         done = sum(max(0, now - then) for now, then in zip(busy_ns, last, strict=True))
-        # A run that ends is counted a moment after it is over: only 0 means another owner.
+        # A run that ends is counted a moment after it is over: only 0 means another worker.
         self._last_ns = [max(now, then) if now else 0 for now, then in zip(busy_ns, last, strict=True)]
         return done
 
     @property
     def busy_ratio(self) -> float:
-        """The share of the time that the ready owners spent in runs, 0 to 1."""
+        """The share of the time that the ready workers spent in runs, 0 to 1."""
         if not self._ready or not self._growth.seconds:
             return 0.0
         return min(1.0, self._growth.grown[0] / self._growth.seconds / self._ready)

@@ -1,6 +1,6 @@
 """What a folder must hold to be a model: the one place that knows Paddle's file names.
 
-The fetcher calls it on what it unpacked, the owners before they let Paddle load anything. Paddle itself is
+The fetcher calls it on what it unpacked, the workers before they let Paddle load anything. Paddle itself is
 no help here: a `.json` program without its `.pdiparams` loads silently and answers NaN.
 """
 

@@ -1,7 +1,7 @@
 """What a model takes and gives: names, dtypes and shapes, read from its files without Paddle.
 
 The supervisor reads it at the start (a task that does not fit the model fails before Paddle is loaded), the
-fronts validate every request against it, the owners warm up with it.
+HTTP workers validate every request against it, the workers warm up with it.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""What one front has for its requests: the model's description, the way to the owners, threads, counters.
+"""What one HTTP worker has for its requests: the model, the way to the workers, threads, counters.
 
-It is made once per front, on its event loop. Both doors start a `Call` for a request that runs the model; the
-Flask door, which runs in threads, goes through `answer_from_thread`.
+It is made once per HTTP worker, on its event loop. Both doors start a `Inference` for a request that runs the
+model; the Flask door, which runs in threads, goes through `answer_from_thread`.
 """
 
 import asyncio
@@ -12,19 +12,19 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from paddlemodel_server import protocol
 from paddlemodel_server.describe import Documents
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.ipc import scoreboard as boards
-from paddlemodel_server.ipc.process_context import Learned, Runtime
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.metrics import catalog, exposition
 from paddlemodel_server.model import files, signature
 from paddlemodel_server.pipeline.dispatcher import Dispatcher
-from paddlemodel_server.pipeline.inference import Call
-from paddlemodel_server.pipeline.request_log import Journal, Passage
+from paddlemodel_server.pipeline.inference import Inference
+from paddlemodel_server.pipeline.request_log import RequestLog, RequestRecord
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import decode, encode
 from paddlemodel_server.tasks.spec import ImageClassification
 
 
-def describe(settings: Settings, runtime: Runtime | None = None) -> protocol.Served:
+def describe(settings: Settings, runtime: ProcessContext | None = None) -> protocol.Served:
     """Read the model's files and fit the task to them; a StartError says what does not fit."""
     try:
         located = files.locate(settings.model_dir)
@@ -57,24 +57,30 @@ def describe(settings: Settings, runtime: Runtime | None = None) -> protocol.Ser
 class Service:
     """What the doors stand in front of."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, row: int) -> None:
+    def __init__(
+        self, settings: Settings, runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, row: int
+    ) -> None:
         self.settings = settings
         self.served = describe(settings, runtime)
         routes = tuple(dict.fromkeys(route.label for route in protocol.TABLE))
-        self.metrics = catalog.Front(runtime.counters_fd, row, routes)
-        self.page = exposition.Page(settings, runtime, board, self.served.model, routes)
-        self.dispatcher = Dispatcher(settings, runtime, board, row)
+        self.metrics = catalog.HttpWorker(runtime.counters_fd, row, routes)
+        self.page = exposition.Page(settings, runtime, scoreboard, self.served.model, routes)
+        self.dispatcher = Dispatcher(settings, runtime, scoreboard, row)
         paths: dict[str, str] = {}
         for route in protocol.TABLE:
             paths.setdefault(route.label, route.rule.replace("<", "{").replace(">", "}"))
-        self.journal = Journal(settings, self.metrics, paths, os.environ)
-        self.dispatcher.curious_after = self.journal.curious_after
+        self.request_log = RequestLog(settings, self.metrics, paths, os.environ)
+        self.dispatcher.curious_after = self.request_log.curious_after
         self.documents = Documents(
-            settings, self.served, runtime.folder, ready=lambda: self.ready, draining=lambda: board.draining
+            settings,
+            self.served,
+            runtime.folder,
+            ready=lambda: self.ready,
+            draining=lambda: scoreboard.draining,
         )
         self.loop = asyncio.get_running_loop()
         self.most_body_bytes = runtime.sizes.body_bytes
-        self.threads = ThreadPoolExecutor(max(2, runtime.sizes.owners), thread_name_prefix="codec")
+        self.threads = ThreadPoolExecutor(max(2, runtime.sizes.workers), thread_name_prefix="codec")
 
     @property
     def ready(self) -> bool:
@@ -86,14 +92,16 @@ class Service:
         self.loop.call_soon_threadsafe(self.metrics.answered, route, status, seconds)
 
     async def close(self) -> None:
-        """Let go of the owners."""
+        """Let go of the workers."""
         await self.dispatcher.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
-        await self.journal.close()
+        await self.request_log.close()
 
-    def answer_from_thread(self, passage: Passage, head: protocol.Head, body: bytes) -> protocol.Response:
+    def answer_from_thread(
+        self, record: RequestRecord, head: protocol.Head, body: bytes
+    ) -> protocol.Response:
         """Answer one inference request, whose head and size have been checked, for a door in a thread."""
         answer: Future[protocol.Response] = Future()
-        call = Call(self, passage, answer.set_result)
+        call = Inference(self, record, answer.set_result)
         self.loop.call_soon_threadsafe(call.start, head, body, time.monotonic())
         return answer.result()

@@ -1,7 +1,7 @@
-"""The queue between a front and the owners: admission, slots, the owner with the fewest in flight, deadlines.
+"""The queue between an HTTP worker and the workers: admission, slots, deadlines, the least busy worker.
 
-`service` calls it, on the front's event loop; what the pod's other fronts do is read from the board. It makes
-one small object per request and no future: who submits says what to call with the outcome.
+`service` calls it, on the HTTP worker's event loop; what the pod's other HTTP workers do is read from the
+board. It makes one small object per request and no future: who submits says what to call with the outcome.
 """
 
 import asyncio
@@ -23,16 +23,16 @@ from paddlemodel_server.errors import (
     MemoryTakenError,
     ModelFailedError,
     NotReadyError,
-    OwnerLostError,
     QueueFullError,
     RequestTooLargeError,
     ServingError,
+    WorkerLostError,
 )
-from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc import slots
-from paddlemodel_server.ipc.process_context import Runtime
-from paddlemodel_server.pipeline.worker_link import Link
-from paddlemodel_server.pipeline.write_batch import Burst
+from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.pipeline.worker_link import WorkerLink
+from paddlemodel_server.pipeline.write_batch import WriteBatch
 from paddlemodel_server.settings import Settings
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -52,12 +52,12 @@ logger = logging.getLogger(__name__)
 
 
 class Pending:
-    """One request at an owner; its slot is free again once the owner has replied, not before."""
+    """One request at a worker; its slot is free again once the worker has replied, not before."""
 
     ran: tuple[float, float, float] | None = None  # see Slots.ran; only where somebody may ask
 
-    def __init__(self, owner: int, slot: int, deadline: float, seconds: float, used: int) -> None:
-        self.owner = owner
+    def __init__(self, worker: int, slot: int, deadline: float, seconds: float, used: int) -> None:
+        self.worker = worker
         self.slot = slot
         self.deadline = deadline
         self.seconds = seconds
@@ -66,46 +66,50 @@ class Pending:
 
 
 class Dispatcher:
-    """Sends requests to owners and hands out their answers."""
+    """Sends requests to workers and hands out their answers."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, row: int) -> None:
+    def __init__(
+        self, settings: Settings, runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, row: int
+    ) -> None:
         self.loop = asyncio.get_running_loop()
         self.curious_after = math.inf  # seconds; of requests that take longer, the times of the run are kept
         self._queue_size = settings.queue_size
         self._runtime = runtime
-        self._board = board
-        self._row = board.front(row)
-        rows = max(runtime.sizes.fronts, row + 1) + 1  # how much of the board is worth reading
-        self._admitted = board.cells_admitted(rows)
-        indexes = board.owner_indexes(runtime.sizes.owners)
-        self._in_flight = [board.cells_in_flight(rows, owner) for owner in indexes]
-        self._blocks = [board.owner(owner) for owner in indexes]
-        self._links: dict[int, Link] = {}
-        self._running: list[int] = []  # the cells that say how many requests each linked owner runs
+        self._scoreboard = scoreboard
+        self._row = scoreboard.http_worker(row)
+        rows = max(runtime.sizes.http_workers, row + 1) + 1  # how much of the board is worth reading
+        self._admitted = scoreboard.cells_admitted(rows)
+        indexes = scoreboard.worker_indexes(runtime.sizes.workers)
+        self._in_flight = [scoreboard.cells_in_flight(rows, worker) for worker in indexes]
+        self._blocks = [scoreboard.worker(worker) for worker in indexes]
+        self._links: dict[int, WorkerLink] = {}
+        self._running: list[int] = []  # the cells that say how many requests each linked worker runs
         self._changed = asyncio.Event()  # there is a link more or less
         size = slots.slot_bytes(settings.max_request_bytes)
-        # More than may wait: a client that leaves is out of the queue at once, but its slot is its owner's
+        # More than may wait: a client that leaves is out of the queue at once, but its slot is its worker's
         # until that has replied, and must not be missing to those who come.
-        count = SLOTS_PER_PLACE * settings.queue_size + runtime.sizes.owners * settings.max_batch_size
+        count = SLOTS_PER_PLACE * settings.queue_size + runtime.sizes.workers * settings.max_batch_size
         count = min(count, slots.MAX_BYTES // size)
         self._fd = slots.create(count, size)
         self._slots = slots.Slots(self._fd, count, size)
         self._free = list(range(count))
         self._pending: dict[int, Pending] = {}
         self._sweeping = False
-        self.burst = Burst()
-        self._tasks = [self.loop.create_task(self._keep_linked(owner)) for owner in indexes]
+        self.write_batch = WriteBatch()
+        self._tasks = [self.loop.create_task(self._keep_linked(worker)) for worker in indexes]
 
     @property
     def ready(self) -> bool:
-        """Whether any front of the pod could answer a request now, and the pod is not on its way out."""
+        """Whether any HTTP worker of the pod could answer a request now, and the pod does not end."""
         blocks = self._blocks
-        here = any(blocks[owner].state in {boards.READY, boards.RETIRING} for owner in self._links)
-        return here and not self._board.draining and not self._board.unlinked
+        here = any(
+            blocks[worker].state in {scoreboards.READY, scoreboards.RETIRING} for worker in self._links
+        )
+        return here and not self._scoreboard.draining and not self._scoreboard.unlinked
 
     async def linked(self, seconds: float) -> None:
-        """Wait for a link to every owner that is ready now, so long at most; after it requests may come."""
-        wanted = {owner for owner, block in enumerate(self._blocks) if block.state == boards.READY}
+        """Wait for a link to every worker that is ready now, so long at most; after it requests may come."""
+        wanted = {worker for worker, block in enumerate(self._blocks) if block.state == scoreboards.READY}
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not wanted <= self._links.keys():
@@ -115,12 +119,12 @@ class Dispatcher:
 
     def _tell(self) -> None:
         self._changed.set()
-        self._running = [self._board.cell_running(owner) for owner in self._links]
-        self._row.link = boards.LINKED if self._links else boards.UNLINKED
+        self._running = [self._scoreboard.cell_running(worker) for worker in self._links]
+        self._row.link = scoreboards.LINKED if self._links else scoreboards.UNLINKED
 
     async def close(self) -> None:
         """End the links."""
-        self._row.link = boards.ABSENT
+        self._row.link = scoreboards.ABSENT
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -131,7 +135,7 @@ class Dispatcher:
 
     def admit(self) -> None:
         """Count a request in, or refuse it; `leave` must follow."""
-        cells, capacity, waiting = self._board.cells, self._queue_size, 0
+        cells, capacity, waiting = self._scoreboard.cells, self._queue_size, 0
         if not self._links:
             raise NotReadyError
         for cell in self._running:
@@ -144,7 +148,7 @@ class Dispatcher:
 
     def leave(self) -> None:
         """Count a request out."""
-        self._board.cells[self._row.base] -= 1
+        self._scoreboard.cells[self._row.base] -= 1
 
     def submit(
         self,
@@ -154,19 +158,19 @@ class Dispatcher:
         request_id: str,
         settled: Callable[[Outcome], None],
     ) -> Pending:
-        """Hand an admitted request to the owner with the fewest in flight.
+        """Hand an admitted request to the worker with the fewest in flight.
 
         Args:
             arrays: the model's inputs, in its order.
             began: monotonic seconds; the deadline counts from here.
-            seconds: how long the client waits. An owner does not run what is late.
-            request_id: for the owner's log.
+            seconds: how long the client waits. A worker does not run what is late.
+            request_id: for the worker's log.
             settled: called once with the outputs or with what went wrong, unless `abandon` comes first.
         """
         now = time.monotonic()
         if now > began + seconds:
             raise DeadlineExceededError(seconds)
-        owner = self._least_busy()
+        worker = self._least_busy()
         if not self._free:
             raise QueueFullError
         slot = self._free.pop()
@@ -178,29 +182,29 @@ class Dispatcher:
             if isinstance(error, slots.DoesNotFitError):
                 raise RequestTooLargeError("The tensors of this request are too large.") from None
             raise
-        pending = self._pending[slot] = Pending(owner, slot, deadline, seconds, layout.end)
+        pending = self._pending[slot] = Pending(worker, slot, deadline, seconds, layout.end)
         pending.settled = settled
-        self._board.cells[self._row.base + 1 + owner] += 1
-        self._links[owner].announce(slot, layout)
+        self._scoreboard.cells[self._row.base + 1 + worker] += 1
+        self._links[worker].announce(slot, layout)
         if not self._sweeping:
             self._sweeping = True
             self.loop.call_later(SWEEP_SECONDS, self._sweep)
         return pending
 
     def abandon(self, pending: Pending) -> None:
-        """Nobody waits for this any more: an owner that has not begun it will not."""
+        """Nobody waits for this any more: a worker that has not begun it will not."""
         if pending.settled:
             pending.settled = None
             self._slots.cancel(pending.slot, pending.used)
 
     def _settle(self, slot: int, status: int, layout: slots.Layout | None) -> None:
-        """Take an owner's reply."""
+        """Take a worker's reply."""
         pending = self._pending.pop(slot)
-        self._board.cells[self._row.base + 1 + pending.owner] -= 1
+        self._scoreboard.cells[self._row.base + 1 + pending.worker] -= 1
         try:
             outcome = self._outcome(pending, status, layout)
         except Exception:
-            logger.exception("an owner's answer could not be read")
+            logger.exception("a worker's answer could not be read")
             outcome = ModelFailedError()
         finally:
             self._slots.give_back(slot, pending.used)
@@ -219,23 +223,23 @@ class Dispatcher:
         return _FAULTS.get(status, ModelFailedError)()
 
     def _least_busy(self) -> int:
-        cells, best, fewest, retiring = self._board.cells, -1, 0, -1
-        for owner in self._links:
-            state = self._blocks[owner].state
-            if state != boards.READY:
-                if state == boards.RETIRING:
-                    retiring = owner
+        cells, best, fewest, retiring = self._scoreboard.cells, -1, 0, -1
+        for worker in self._links:
+            state = self._blocks[worker].state
+            if state != scoreboards.READY:
+                if state == scoreboards.RETIRING:
+                    retiring = worker
                 continue
             if len(self._links) == 1:
-                return owner
+                return worker
             count = 0
-            for cell in self._in_flight[owner]:
+            for cell in self._in_flight[worker]:
                 count += cells[cell]
             if best < 0 or count < fewest:
-                best, fewest = owner, count
+                best, fewest = worker, count
         if best < 0 and retiring < 0:
             raise NotReadyError
-        return best if best >= 0 else retiring  # this front has not found its successor yet
+        return best if best >= 0 else retiring  # this HTTP worker has not found its successor yet
 
     def _sweep(self) -> None:
         """Answer 504 for what is late; one timer for all requests costs less than one each."""
@@ -248,36 +252,36 @@ class Dispatcher:
         if self._sweeping:
             self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    async def _keep_linked(self, owner: int) -> None:
+    async def _keep_linked(self, worker: int) -> None:
         while True:
-            if self._blocks[owner].state != boards.READY:
+            if self._blocks[worker].state != scoreboards.READY:
                 await asyncio.sleep(RECONNECT_SECONDS)  # it is loading, or being replaced
                 continue
             try:
-                link = Link(owner, self._slots, self._settle, self.burst)
+                link = WorkerLink(worker, self._slots, self._settle, self.write_batch)
                 await link.connect(self._runtime, self._fd)
             except OSError:
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
-            self._links[owner] = link
+            self._links[worker] = link
             self._tell()
             await asyncio.shield(link.lost)
-            del self._links[owner]
+            del self._links[worker]
             self._tell()
-            self._lose(owner)
+            self._lose(worker)
 
-    def _lose(self, owner: int) -> None:
-        """Fail what an owner held when it ended."""
-        lost = [pending for pending in self._pending.values() if pending.owner == owner]
+    def _lose(self, worker: int) -> None:
+        """Fail what a worker held when it ended."""
+        lost = [pending for pending in self._pending.values() if pending.worker == worker]
         for pending in lost:
             del self._pending[pending.slot]
-            self._board.cells[self._row.base + 1 + owner] -= 1
+            self._scoreboard.cells[self._row.base + 1 + worker] -= 1
             self._slots.give_back(pending.slot, pending.used)
             self._free.append(pending.slot)
-        logger.warning("an owner is gone", extra={"owner": owner, "requests": len(lost)})
+        logger.warning("a worker is gone", extra={"worker": worker, "requests": len(lost)})
         for pending in lost:
             if pending.settled:
-                _call(pending.settled, OwnerLostError())
+                _call(pending.settled, WorkerLostError())
 
 
 def _call(settled: Callable[[Outcome], None], outcome: Outcome) -> None:

@@ -1,7 +1,7 @@
-"""One inference request's way through a front: admit, decode, queue, encode. Both doors start it.
+"""One inference request's way through an HTTP worker: admit, decode, queue, encode. Both doors start it.
 
-Everything happens on the front's event loop, in callbacks: a task and a future per request would cost as much
-as the rest of a small request. What takes long is done in `Service.threads`.
+Everything happens on the HTTP worker's event loop, in callbacks: a task and a future per request would cost
+as much as the rest of a small request. What takes long is done in `Service.threads`.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from paddlemodel_server import protocol
 from paddlemodel_server.errors import DeadlineExceededError, InputRefusedError, ServingError
 from paddlemodel_server.pipeline.dispatcher import Outcome, Pending
-from paddlemodel_server.pipeline.request_log import Passage
+from paddlemodel_server.pipeline.request_log import RequestRecord
 
 if TYPE_CHECKING:
     from paddlemodel_server.pipeline.context import Service
@@ -21,7 +21,7 @@ LARGE_ANSWER_BYTES = 64 * 1024  # encoding less than this takes well under a mil
 Done = Callable[[protocol.Response], None]
 
 
-class Call:
+class Inference:
     """A request whose head and size have been checked."""
 
     # What most requests never change is set once, here.
@@ -30,23 +30,23 @@ class Call:
     _request: protocol.Request
     _thread: asyncio.Future[Any] | None = None
 
-    def __init__(self, service: "Service", passage: Passage, done: Done) -> None:
+    def __init__(self, service: "Service", record: RequestRecord, done: Done) -> None:
         """Prepare; `start` begins.
 
         Args:
-            service: the front's.
-            passage: with the head of the request.
+            service: the HTTP worker's.
+            record: with the head of the request.
             done: called once, on the event loop, with the answer; never after `withdraw`.
         """
         self._service = service
-        self._passage = passage
+        self._record = record
         self._done: Done | None = done
         self._seconds = service.settings.timeout_seconds  # from the end of the body
 
     def start(self, head: protocol.Head, body: bytes, received: float) -> None:
         """Begin with the whole body; the deadline counts from `received` (monotonic seconds)."""
         service = self._service
-        self._passage.received = received
+        self._record.received = received
         try:
             service.dispatcher.admit()
             self._admitted = True
@@ -76,29 +76,29 @@ class Call:
             self._fail(error)
 
     def _submit(self, request: protocol.Request) -> None:
-        service, passage = self._service, self._passage
-        passage.decoded = time.monotonic()
+        service, record = self._service, self._record
+        record.decoded = time.monotonic()
         self._shorten(request.timeout_seconds)
-        service.metrics.decode.observe(passage.decoded - passage.received)
+        service.metrics.decode.observe(record.decoded - record.received)
         self._request = request
         self._pending = service.dispatcher.submit(
-            request.arrays, passage.received, self._seconds, passage.request_id, self._settled
+            request.arrays, record.received, self._seconds, record.request_id, self._settled
         )
 
     def _settled(self, outcome: Outcome) -> None:
-        service, passage, pending = self._service, self._passage, self._pending
+        service, record, pending = self._service, self._record, self._pending
         if pending:
-            passage.owner = pending.owner
+            record.worker = pending.worker
             if pending.ran:
-                passage.run_began, passage.batch_seconds, passage.run_seconds = pending.ran
+                record.run_began, record.batch_seconds, record.run_seconds = pending.ran
         self._pending = None
         self._leave()
         if isinstance(outcome, ServingError):
             refused = isinstance(outcome, InputRefusedError)
             self._fail(protocol.refusal(service.served, self._request) if refused else outcome)
             return
-        passage.settled = time.monotonic()
-        arguments = service.served, passage.route, self._request, outcome
+        record.settled = time.monotonic()
+        arguments = service.served, record.route, self._request, outcome
         try:
             if sum([output.nbytes for output in outcome]) > LARGE_ANSWER_BYTES:
                 self._in_thread(self._rendered, protocol.render, *arguments)
@@ -116,9 +116,9 @@ class Call:
             self._fail(error)
 
     def _encoded(self, response: protocol.Response) -> None:
-        passage = self._passage
-        passage.encoded = time.monotonic()
-        self._service.metrics.encode.observe(passage.encoded - passage.settled)
+        record = self._record
+        record.encoded = time.monotonic()
+        self._service.metrics.encode.observe(record.encoded - record.settled)
         self._finish(response)
 
     def _shorten(self, seconds: float | None) -> None:
@@ -128,7 +128,7 @@ class Call:
 
     def _in_thread(self, then: Callable[[Any], None], function: Callable[..., Any], *arguments: Any) -> None:
         service, seconds = self._service, self._seconds
-        until = self._passage.received + seconds
+        until = self._record.received + seconds
 
         def work() -> Any:
             if time.monotonic() > until:
@@ -149,7 +149,7 @@ class Call:
 
     def _fail(self, error: Exception) -> None:
         self._leave()
-        self._finish(failure(self._passage, error))
+        self._finish(failure(self._record, error))
 
     def _finish(self, response: protocol.Response) -> None:
         done, self._done = self._done, None
@@ -162,7 +162,7 @@ class Call:
             self._service.dispatcher.leave()
 
 
-def failure(passage: Passage, error: Exception) -> protocol.Response:
+def failure(record: RequestRecord, error: Exception) -> protocol.Response:
     """The answer to an error; the journal will log it where it is ours."""
-    passage.error = error
+    record.error = error
     return protocol.fault(error)

@@ -1,4 +1,4 @@
-"""What a front tells about each inference request once it is over: counters, log lines, a trace.
+"""What an HTTP worker tells about each inference request once it is over: counters, log lines, a trace.
 
 The doors make a Passage of its head and call `end` with the status; `call` notes the times in between. All of
 it happens on the event loop's thread, but for what says otherwise.
@@ -23,12 +23,15 @@ CLIENT_GONE: Final = 499  # nginx's number for it; only metrics see it
 logger = logging.getLogger(__name__)
 
 
-class Passage:
-    """One inference request on its way through a front; times are monotonic seconds, 0 where not reached."""
+class RequestRecord:
+    """One inference request on its way through an HTTP worker.
+
+    Times are monotonic seconds, 0 where not reached.
+    """
 
     received = decoded = settled = encoded = 0.0
-    run_began = batch_seconds = run_seconds = 0.0  # of its run, where an owner told them
-    owner = -1
+    run_began = batch_seconds = run_seconds = 0.0  # of its run, where a worker told them
+    worker = -1
     error: Exception | None = None  # what went wrong
 
     def __init__(self, route: str, headers: Mapping[str, str]) -> None:
@@ -66,13 +69,13 @@ class Passage:
         ]
 
 
-class Journal:
-    """One front's."""
+class RequestLog:
+    """One HTTP worker's."""
 
     def __init__(
         self,
         settings: Settings,
-        counters: catalog.Front,
+        counters: catalog.HttpWorker,
         paths: Mapping[str, str],
         environ: Mapping[str, str],
     ) -> None:
@@ -80,7 +83,7 @@ class Journal:
 
         Args:
             settings: the server's.
-            counters: the front's.
+            counters: the HTTP worker's.
             paths: the path of each route that runs the model, by its label.
             environ: where OpenTelemetry's variables are.
         """
@@ -98,47 +101,47 @@ class Journal:
         """Seconds from which on a run's times may be asked for: before a warning is due."""
         return 0.0 if self._tracer or self._debug else self._slow / 2
 
-    def end(self, passage: Passage, status: int) -> None:
+    def end(self, record: RequestRecord, status: int) -> None:
         """Close a request: count it, and say what is worth saying.
 
         Args:
-            passage: the request.
+            record: the request.
             status: of its answer.
         """
         now = time.monotonic()
-        seconds = now - passage.began
-        self._counters.answered(passage.route, status, seconds)
+        seconds = now - record.began
+        self._counters.answered(record.route, status, seconds)
         if status >= 500:
-            self._fail(passage, status, now)
+            self._fail(record, status, now)
         elif seconds > self._slow and status != CLIENT_GONE:
-            self._warn(passage, status, now)
+            self._warn(record, status, now)
         elif self._debug:
-            logger.debug("answered", extra=_told(passage, status, now))
-        if self._tracer is not None and passage.route in self._paths:  # others are no requests to the model
-            self._trace(self._tracer, passage, status, now)
+            logger.debug("answered", extra=_told(record, status, now))
+        if self._tracer is not None and record.route in self._paths:  # others are no requests to the model
+            self._trace(self._tracer, record, status, now)
 
-    def end_from_thread(self, passage: Passage, status: int) -> None:
+    def end_from_thread(self, record: RequestRecord, status: int) -> None:
         """The same for a door that runs in a thread."""
-        self._loop.call_soon_threadsafe(self.end, passage, status)
+        self._loop.call_soon_threadsafe(self.end, record, status)
 
     async def close(self) -> None:
         """Export the last spans."""
         if self._tracer is not None:
             await asyncio.to_thread(self._tracer.close)
 
-    def _fail(self, passage: Passage, status: int, now: float) -> None:
+    def _fail(self, record: RequestRecord, status: int, now: float) -> None:
         if not self._allows(self._failures, now):
             return
-        extra, error = _told(passage, status, now) | self._failures.told(), passage.error
+        extra, error = _told(record, status, now) | self._failures.told(), record.error
         if error is not None and not isinstance(error, ServingError):
             logger.error("a request failed", extra=extra, exc_info=error)
             return
         extra["error"] = error.message if isinstance(error, ServingError) else ""
         logger.log(logging.ERROR if status == 500 else logging.WARNING, "a request failed", extra=extra)
 
-    def _warn(self, passage: Passage, status: int, now: float) -> None:
+    def _warn(self, record: RequestRecord, status: int, now: float) -> None:
         if self._allows(self._slowness, now):
-            logger.warning("a request was slow", extra=_told(passage, status, now) | self._slowness.told())
+            logger.warning("a request was slow", extra=_told(record, status, now) | self._slowness.told())
 
     def _allows(self, limiter: Limiter, now: float) -> bool:
         if limiter.allows(now):
@@ -153,33 +156,33 @@ class Journal:
             what = "failed" if limiter is self._failures else "were slow"
             logger.warning("more requests %s than the log shows", what, extra=left_out)
 
-    def _trace(self, tracer: tracing.Tracer, passage: Passage, status: int, now: float) -> None:
-        path = self._paths[passage.route]
+    def _trace(self, tracer: tracing.Tracer, record: RequestRecord, status: int, now: float) -> None:
+        path = self._paths[record.route]
         attributes: dict[str, str | int | float] = {
             "http.request.method": "POST",
             "http.route": path,
             "http.response.status_code": status,
-            "paddlemodel.request_id": passage.request_id,
+            "paddlemodel.request_id": record.request_id,
         }
-        if passage.owner >= 0:
-            attributes["paddlemodel.owner"] = passage.owner
+        if record.worker >= 0:
+            attributes["paddlemodel.worker"] = record.worker
         if status >= 500:
             attributes["error.type"] = str(status)
-        whole = tracing.Stage(f"POST {path}", passage.began, now)
-        tracer.record(passage.identity, whole, passage.stages(), attributes)
+        whole = tracing.Stage(f"POST {path}", record.began, now)
+        tracer.record(record.identity, whole, record.stages(), attributes)
 
 
-def _told(passage: Passage, status: int, now: float) -> dict[str, object]:
+def _told(record: RequestRecord, status: int, now: float) -> dict[str, object]:
     """What a line says of a request."""
-    told: dict[str, object] = named(passage.identity) | {
-        "route": passage.route,
+    told: dict[str, object] = named(record.identity) | {
+        "route": record.route,
         "status": status,
-        "seconds": round(now - passage.began, 6),
+        "seconds": round(now - record.began, 6),
     }
-    for stage in passage.stages():
+    for stage in record.stages():
         told[f"{stage.name}_seconds"] = round(stage.ended - stage.began, 6)
-    if passage.owner >= 0:
-        told["owner"] = passage.owner
+    if record.worker >= 0:
+        told["worker"] = record.worker
     return told
 
 

@@ -1,6 +1,6 @@
-"""A front's connection to one owner: slot numbers out, replies in, both coalesced per turn of the loop.
+"""An HTTP worker's connection to one worker: slot numbers out, replies in, coalesced per turn of the loop.
 
-`dispatch` makes one for each owner and keeps it connected.
+`dispatch` makes one for each worker and keeps it connected.
 """
 
 import asyncio
@@ -9,20 +9,20 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from paddlemodel_server.ipc import slots
-from paddlemodel_server.ipc.process_context import Runtime
-from paddlemodel_server.pipeline.write_batch import Burst
+from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.pipeline.write_batch import WriteBatch
 
 Settle = Callable[[int, int, slots.Layout | None], None]
 
 
-class Link(asyncio.Protocol):
+class WorkerLink(asyncio.Protocol):
     """The connection; while it lasts, replies go to `settle` as (slot, status, layout of the answer)."""
 
-    def __init__(self, owner: int, memory: slots.Slots, settle: Settle, burst: Burst) -> None:
-        self.owner = owner
+    def __init__(self, worker: int, memory: slots.Slots, settle: Settle, write_batch: WriteBatch) -> None:
+        self.worker = worker
         self._memory = memory
         self._settle = settle
-        self._burst = burst
+        self._write_batch = write_batch
         self._loop = asyncio.get_running_loop()
         self._out: list[bytes] = []
         self._in = b""
@@ -31,11 +31,11 @@ class Link(asyncio.Protocol):
         self._transport: asyncio.Transport
         self.lost = self._loop.create_future()
 
-    async def connect(self, runtime: Runtime, fd: int) -> None:
-        """Connect to the owner and hand over the slots; raises OSError while it does not listen."""
+    async def connect(self, runtime: ProcessContext, fd: int) -> None:
+        """Connect to the worker and hand over the slots; raises OSError while it does not listen."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
-            with runtime.socket(self.owner) as address:
+            with runtime.socket(self.worker) as address:
                 connection.connect(address)  # local: it fails or succeeds at once
             hello = slots.HELLO.pack(self._memory.count, self._memory.size)
             socket.send_fds(connection, [hello], [fd])
@@ -50,27 +50,29 @@ class Link(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
 
     def announce(self, slot: int, layout: slots.Layout) -> None:
-        """Tell the owner about a slot, together with everything else of this turn."""
+        """Tell the worker about a slot, together with everything else of this turn."""
         if not self._out:
             self._loop.call_soon(self._flush)
         self._out.append(slots.MESSAGE.pack(slot, self._numbers.of(layout)))
 
     def _flush(self) -> None:
-        if not self._transport.is_closing():  # else the owner died in this turn: `dispatch` fails what it had
+        if (
+            not self._transport.is_closing()
+        ):  # else the worker died in this turn: `dispatch` fails what it had
             self._transport.write(b"".join(self._out))
         self._out.clear()
 
     def close(self) -> None:
-        """Part from the owner."""
+        """Part from the worker."""
         self._transport.close()
 
     def data_received(self, data: bytes) -> None:
-        """Settle the requests that the owner has answered."""
+        """Settle the requests that the worker has answered."""
         if self._in:
             data = self._in + data
         whole = len(data) - len(data) % slots.REPLY.size
         self._in = data[whole:]
-        self._burst.hold()
+        self._write_batch.hold()
         try:
             for slot, status, number in slots.REPLY.iter_unpack(data[:whole] if self._in else data):
                 layout = None
@@ -78,7 +80,7 @@ class Link(asyncio.Protocol):
                     layout = self._known.layout(number, self._memory, slot)
                 self._settle(slot, status, layout)
         finally:
-            self._burst.release()
+            self._write_batch.release()
 
     def connection_lost(self, exc: Any) -> None:  # noqa: ARG002 - the protocol's signature
         """Let `dispatch` know."""

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 Then = Callable[[], None] | None
 
 
-class Burst:
-    """One front's."""
+class WriteBatch:
+    """One HTTP worker's."""
 
     def __init__(self) -> None:
         self._held: list[tuple[asyncio.Transport, Sequence[bytes], Then]] | None = None

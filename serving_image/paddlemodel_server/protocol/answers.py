@@ -42,7 +42,7 @@ def fault(error: Exception) -> Response:
 
 
 def alive() -> Response:
-    """The answer of /healthz: this front's loop turns."""
+    """The answer of /healthz: this HTTP worker's loop turns."""
     return as_json({"live": True})
 
 

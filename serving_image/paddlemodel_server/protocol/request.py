@@ -101,7 +101,7 @@ class Served:
     image: ImagePlan | None = None
     labels: tuple[str, ...] = ()
     probabilities: Callable[[], bool] = (
-        bool  # whether the scores need no softmax; known once an owner is ready
+        bool  # whether the scores need no softmax; known once a worker is ready
     )
 
     @cached_property

@@ -47,13 +47,13 @@ def identify(headers: Mapping[str, str]) -> Identity | None:
     Args:
         headers: by lower-case name.
     """
-    wished, sent = headers.get(REQUEST_ID), headers.get(TRACEPARENT)
-    if wished is None and sent is None:
+    desired, sent = headers.get(REQUEST_ID), headers.get(TRACEPARENT)
+    if desired is None and sent is None:
         return None
     parent = parse_traceparent(sent, headers.get(TRACESTATE, "")) if sent is not None else None
     trace_id = parent.trace_id if parent else made()
-    valid = wished is not None and _REQUEST_ID.fullmatch(wished)
-    return Identity(wished if valid and wished else trace_id, trace_id, parent)
+    valid = desired is not None and _REQUEST_ID.fullmatch(desired)
+    return Identity(desired if valid and desired else trace_id, trace_id, parent)
 
 
 def parse_traceparent(text: str, state: str = "") -> Parent | None:

@@ -1,4 +1,4 @@
-"""PID 1 of the container: starts owners and fronts, forwards signals, replaces dead owners.
+"""PID 1 of the container: starts workers and HTTP workers, forwards signals, replaces dead workers.
 
 `cli` calls `run`. It is small, imports neither Paddle nor the web, and does one thing at a time: wait for a
 signal, a dead child or the next second, then act.
@@ -19,13 +19,13 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.gpu import devices
 from paddlemodel_server.host import cgroup, log, signals, termination
 from paddlemodel_server.ipc import counters, gpu_page
-from paddlemodel_server.ipc import scoreboard as boards
-from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.metrics import catalog, tracing
-from paddlemodel_server.metrics.utilization import Pressure, Seen
+from paddlemodel_server.metrics.utilization import Seen, Utilization
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.supervisor import processes, restart_policy, shutdown, sizing
-from paddlemodel_server.supervisor.pool import Fleet
+from paddlemodel_server.supervisor.pool import WorkerPool
 
 if TYPE_CHECKING:
     from paddlemodel_server.gpu.sampler import Sampler
@@ -39,31 +39,37 @@ class Supervisor:
     """The parent of all processes."""
 
     def __init__(
-        self, settings: Settings, runtime: Runtime, board: boards.Board, fleet: Fleet, *, in_pod: bool
+        self,
+        settings: Settings,
+        runtime: ProcessContext,
+        scoreboard: scoreboards.Scoreboard,
+        pool: WorkerPool,
+        *,
+        in_pod: bool,
     ) -> None:
         self._settings = settings
         self._runtime = runtime
-        self._board = board
-        self._fleet = fleet
+        self._scoreboard = scoreboard
+        self._pool = pool
         self._in_pod = in_pod
-        self._fronts_pid = 0
+        self._http_workers_pid = 0
         self._counters = counters.Counters(runtime.counters_fd)
-        self._pressure = Pressure()
-        self._sampler = _sampler(runtime, board, fleet)
+        self._pressure = Utilization()
+        self._sampler = _sampler(runtime, scoreboard, pool)
         self._measured_at = 0.0
-        self._ran_ns = 0  # by all owners, when it was measured
-        self._worked_at: float | None = None  # when an owner last ran the model
+        self._ran_ns = 0  # by all workers, when it was measured
+        self._worked_at: float | None = None  # when a worker last ran the model
         self._ready_said = False
         self._stop_at: float | None = None
 
     def run(self) -> int:
         """Serve until told to stop; returns the exit code."""
-        self._fronts_pid = processes.spawn("paddlemodel_server.http.master", [], self._runtime)
+        self._http_workers_pid = processes.spawn("paddlemodel_server.http.master", [], self._runtime)
         if self._sampler:
             self._sampler.start()
         try:
             while self._stop_at is None or time.monotonic() < self._stop_at:
-                self._fleet.tick(time.monotonic())
+                self._pool.tick(time.monotonic())
                 self._measure()
                 found = signal.sigtimedwait(signals.AWAITED, self._patience())
                 if found is None:
@@ -81,45 +87,51 @@ class Supervisor:
 
     def _patience(self) -> float:
         now = time.monotonic()
-        dues = [due for due in (self._fleet.next_start(), self._stop_at) if due is not None]
-        return min([1.0 if self._fleet.sized else 0.1, *(max(0.01, due - now) for due in dues)])
+        dues = [due for due in (self._pool.next_start(), self._stop_at) if due is not None]
+        return min([1.0 if self._pool.sized else 0.1, *(max(0.01, due - now) for due in dues)])
 
     def _reap(self) -> None:
         """Bury the dead, orphans included; a StartError where the server cannot go on."""
         while dead := processes.next_dead():
             pid, status = dead
-            if pid == self._fronts_pid:
-                self._fronts_pid = 0
-                raise _front_fault(self._runtime, status)
-            self._fleet.died(pid, status)
+            if pid == self._http_workers_pid:
+                self._http_workers_pid = 0
+                raise _http_worker_fault(self._runtime, status)
+            self._pool.died(pid, status)
 
     def _measure(self) -> None:
-        """Once a second: publish how busy the owners were lately, and how long requests waited."""
+        """Once a second: publish how busy the workers were lately, and how long requests waited."""
         now = time.monotonic()
         if now < self._measured_at + MEASURED_SECONDS:
             return
         self._measured_at = now
-        board, owners = self._board, self._runtime.sizes.owners
-        ready = len(board.ready(owners))
+        scoreboard, workers = self._scoreboard, self._runtime.sizes.workers
+        ready = len(scoreboard.ready(workers))
         left, waited = catalog.waits(self._counters)
-        busy = [board.owner(index).ran_ns(time.monotonic_ns()) for index in board.owner_indexes(owners)]
-        depth = board.waiting(owners)
+        busy = [
+            scoreboard.worker(index).ran_ns(time.monotonic_ns())
+            for index in scoreboard.worker_indexes(workers)
+        ]
+        depth = scoreboard.waiting(workers)
         self._pressure.step(
             now, Seen(busy_ns=busy, ready=ready, left=left, waited_seconds=waited, depth=depth)
         )
-        board.busy_ratio, board.queue_seconds = self._pressure.busy_ratio, self._pressure.queue_seconds
+        scoreboard.busy_ratio, scoreboard.queue_seconds = (
+            self._pressure.busy_ratio,
+            self._pressure.queue_seconds,
+        )
         if (ran_ns := self._ran()) != self._ran_ns:
             self._ran_ns, self._worked_at = ran_ns, now
         if self._sampler:
             self._sampler.watch(now)
-        if self._fleet.sized and ready == board.owners_wanted and not self._ready_said:
+        if self._pool.sized and ready == scoreboard.workers_desired and not self._ready_said:
             self._ready_said = True
-            logger.info("all owners are ready", extra={"owners": ready})
+            logger.info("all workers are ready", extra={"workers": ready})
 
     def _ran(self) -> int:
         """Nanoseconds of all runs that have ended."""
-        owners = self._board.owner_indexes(self._runtime.sizes.owners)
-        return sum(self._board.owner(index).busy_ns for index in owners)
+        workers = self._scoreboard.worker_indexes(self._runtime.sizes.workers)
+        return sum(self._scoreboard.worker(index).busy_ns for index in workers)
 
     # --- stopping
 
@@ -129,8 +141,8 @@ class Supervisor:
         if self._stop_at is not None:
             self._stop_at = now  # asked a second time
             return
-        self._fleet.stopping = True
-        self._board.drain()
+        self._pool.stopping = True
+        self._scoreboard.drain()
         if self._works():
             self._worked_at = now
         idle = None if self._worked_at is None else now - self._worked_at
@@ -142,20 +154,20 @@ class Supervisor:
 
     def _works(self) -> bool:
         """Whether a request is here, or was since the last measurement, up to a second ago."""
-        return bool(self._board.admitted(boards.MAX_FRONTS)) or self._ran() != self._ran_ns
+        return bool(self._scoreboard.admitted(scoreboards.MAX_HTTP_WORKERS)) or self._ran() != self._ran_ns
 
     def _end(self) -> bool:
-        clean = shutdown.end_fronts(self._fronts_pid, self._settings.timeout_seconds)
-        shutdown.end_owners(self._fleet.pids(ready=True), self._fleet.pids(ready=False))
+        clean = shutdown.end_http_workers(self._http_workers_pid, self._settings.timeout_seconds)
+        shutdown.end_workers(self._pool.pids(ready=True), self._pool.pids(ready=False))
         return clean
 
 
-def _front_fault(runtime: Runtime, status: int) -> StartError:
-    """Why the fronts' master ended, as far as it can tell."""
-    if runtime.fronts_failure.exists():
-        return StartError("FrontsFailed", runtime.fronts_failure.read_text())
+def _http_worker_fault(runtime: ProcessContext, status: int) -> StartError:
+    """Why the HTTP workers' master ended, as far as it can tell."""
+    if runtime.http_workers_failure.exists():
+        return StartError("HttpWorkersFailed", runtime.http_workers_failure.read_text())
     death = restart_policy.Death(exit_code=os.waitstatus_to_exitcode(status))
-    return StartError("FrontsEnded", f"The HTTP fronts ended unexpectedly ({death}); see the log.")
+    return StartError("HttpWorkersEnded", f"The HTTP HTTP workers ended unexpectedly ({death}); see the log.")
 
 
 def run(environ: dict[str, str]) -> int:
@@ -187,15 +199,15 @@ def run(environ: dict[str, str]) -> int:
 
 
 def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
-    from paddlemodel_server.pipeline.context import describe  # noqa: PLC0415 - brings OpenCV in, only to check the task
+    from paddlemodel_server.pipeline.context import describe  # noqa: PLC0415 - brings OpenCV in
 
     served = describe(settings)
     groups = cgroup.membership()
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
     gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()
     sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), len(gpus), memory)
-    board_fd = boards.create()
-    runtime = Runtime(
+    board_fd = scoreboards.create()
+    runtime = ProcessContext(
         folder=folder,
         board_fd=board_fd,
         counters_fd=counters.create(),
@@ -216,23 +228,25 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
             "gpus": gpus,
         },
     )
-    board = boards.Board(board_fd)
-    fleet = Fleet(settings, runtime, board, memory)
+    scoreboard = scoreboards.Scoreboard(board_fd)
+    pool = WorkerPool(settings, runtime, scoreboard, memory)
     in_pod = "KUBERNETES_SERVICE_HOST" in environ
-    return Supervisor(settings, runtime, board, fleet, in_pod=in_pod).run()
+    return Supervisor(settings, runtime, scoreboard, pool, in_pod=in_pod).run()
 
 
-def _sampler(runtime: Runtime, board: boards.Board, fleet: Fleet) -> "Sampler | None":
+def _sampler(
+    runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, pool: WorkerPool
+) -> "Sampler | None":
     """What looks at the GPUs, if there are any."""
     if runtime.dials_fd is None:
         return None
-    from paddlemodel_server.gpu import readings, sampler  # noqa: PLC0415 - brings NVML in, of no use without a GPU
+    from paddlemodel_server.gpu import readings, sampler  # noqa: PLC0415 - brings NVML in
 
-    owners = runtime.sizes.owners
+    workers = runtime.sizes.workers
     return sampler.Sampler(
         runtime.gpus,
-        owners,
+        workers,
         runtime.dials_fd,
-        owners=lambda: readings.Owners(alive=fleet.alive(), ready=board.ready(owners)),
+        workers=lambda: readings.Workers(alive=pool.alive(), ready=scoreboard.ready(workers)),
         environ=os.environ,
     )

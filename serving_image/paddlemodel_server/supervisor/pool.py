@@ -1,6 +1,6 @@
-"""The owners as the supervisor keeps them: started, watched, retired, buried, replaced.
+"""The workers as the supervisor keeps them: started, watched, retired, buried, replaced.
 
-`supervisor` calls `tick` every second and `died` when a child that is an owner has ended. What follows from a
+`supervisor` calls `tick` every second and `died` when a child that is a worker has ended. What follows from a
 death is decided in `crashes`, from growth in `recycle`, from the first measurements in `sizing`.
 """
 
@@ -13,23 +13,23 @@ from dataclasses import dataclass, field
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import cgroup
-from paddlemodel_server.ipc import scoreboard as boards
-from paddlemodel_server.ipc.process_context import Learned, Runtime
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.supervisor import processes, recycling, restart_policy, sizing
 
-CANNOT_START = 3  # an owner's exit code: trying again would not help
+CANNOT_START = 3  # a worker's exit code: trying again would not help
 STUCK_FACTOR = 2.0  # a run that takes this many request deadlines (and half a minute) is stuck
 STUCK_SECONDS = 30.0
-RETIRE_SECONDS = 1.0  # a front may have chosen the owner just before it began to retire
+RETIRE_SECONDS = 1.0  # an HTTP worker may have chosen the worker just before it began to retire
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass
 class Place:
-    """Where an owner is, or will be, or was."""
+    """Where a worker is, or will be, or was."""
 
     index: int
     wanted: bool = False
@@ -44,41 +44,43 @@ class Place:
     history: restart_policy.History = field(default_factory=restart_policy.History)
 
 
-class Fleet:
-    """All owners of this server."""
+class WorkerPool:
+    """All workers of this server."""
 
-    def __init__(self, settings: Settings, runtime: Runtime, board: boards.Board, memory: int) -> None:
+    def __init__(
+        self, settings: Settings, runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, memory: int
+    ) -> None:
         self._settings = settings
         self._runtime = runtime
-        self._board = board
+        self._scoreboard = scoreboard
         self._memory = memory
         self._counted = catalog.Supervisor(runtime.counters_fd)
         self._groups = cgroup.membership()
         self._oom_kills = cgroup.oom_kills(self._groups)
         self._choice = sizing.at_first(settings, runtime.sizes)
-        self._limit: recycling.Limit | None = None  # once the first owner was measured
+        self._limit: recycling.Limit | None = None  # once the first worker was measured
         self._recycler = recycling.Recycler()
-        self._pause: tuple[float, int] | None = None  # when the only owner retires, the pod being unready
-        self._resume: int | None = None  # the place whose owner must be ready before the pod is again
+        self._pause: tuple[float, int] | None = None  # when the only worker retires, the pod being unready
+        self._resume: int | None = None  # the place whose worker must be ready before the pod is again
         self.stopping = False
-        self._places = [Place(index) for index in board.owner_indexes(runtime.sizes.owners)]
+        self._places = [Place(index) for index in scoreboard.worker_indexes(runtime.sizes.workers)]
         self._want(self._choice)
 
     @property
     def sized(self) -> bool:
-        """Whether the first owner has been measured, and the server sized by it."""
+        """Whether the first worker has been measured, and the server sized by it."""
         return self._limit is not None
 
     def pids(self, *, ready: bool) -> list[int]:
-        """The owners that have been ready, or those that still load."""
+        """The workers that have been ready, or those that still load."""
         return [p.pid for p in self._places if p.pid and (p.ready_at is not None) == ready]
 
     def alive(self) -> list[int]:
-        """The places whose owner has a process, in whatever state; any thread may ask."""
+        """The places whose worker has a process, in whatever state; any thread may ask."""
         return [place.index for place in self._places if place.pid]
 
     def next_start(self) -> float | None:
-        """When the next owner is to be started, in monotonic seconds."""
+        """When the next worker is to be started, in monotonic seconds."""
         return min((p.start_at for p in self._places if p.wanted and not p.pid), default=None)
 
     def tick(self, now: float) -> None:
@@ -94,70 +96,71 @@ class Fleet:
 
     def _want(self, choice: sizing.Choice) -> None:
         for place in self._places:
-            place.wanted = place.index < choice.owners
-        self._board.owners_wanted = choice.owners
-        self._board.fronts_wanted = choice.fronts
+            place.wanted = place.index < choice.workers
+        self._scoreboard.workers_desired = choice.workers
+        self._scoreboard.http_workers_desired = choice.http_workers
 
     def _start(self, now: float) -> None:
         threads, gpus = self._runtime.sizes.threads, self._runtime.gpus
         for place in self._places:
             if place.wanted and not place.pid and place.start_at <= now:
-                extra = processes.owner_environment(threads, gpus, place.index)
+                extra = processes.worker_environment(threads, gpus, place.index)
                 arguments = [str(place.index), str(now)]
                 place.pid = processes.spawn("paddlemodel_server.worker.main", arguments, self._runtime, extra)
                 place.ready_at = place.leave_at = place.idle_since = None
                 place.told = place.stuck = False
                 place.due_at = now + self._settings.load_timeout_seconds
-                self._board.owner(place.index).state = boards.LOADING
+                self._scoreboard.worker(place.index).state = scoreboards.LOADING
 
     def _notice_ready(self, now: float) -> None:
         for place in self._places:
-            if place.ready_at is None and self._board.owner(place.index).state == boards.READY:
+            if place.ready_at is None and self._scoreboard.worker(place.index).state == scoreboards.READY:
                 place.ready_at = now
                 if place.index == self._resume and not self.stopping:
                     self._resume = None
-                    self._board.resume()
+                    self._scoreboard.resume()
 
     def _choose(self) -> None:
-        """Once: size the server by what the first owner measured."""
+        """Once: size the server by what the first worker measured."""
         first = next((place for place in self._places if place.ready_at is not None), None)
         learned = Learned.load(self._runtime.folder) if first and self._limit is None else None
         if first is None or learned is None:
             return
         settings, warm = self._settings, cgroup.private_bytes(first.pid)
-        measured = sizing.Measured(row_seconds=learned.row_seconds, owner_bytes=warm)
+        measured = sizing.Measured(row_seconds=learned.row_seconds, worker_bytes=warm)
         self._choice = choice = sizing.choose(settings, self._runtime.sizes, measured, self._memory)
         self._want(choice)
         self._limit = recycling.limit(
-            settings.owner_memory_limit_bytes, self._memory, warm, choice, gpu=settings.device == "gpu"
+            settings.worker_memory_limit_bytes, self._memory, warm, choice, gpu=settings.device == "gpu"
         )
-        self._board.owner_memory_limit = self._limit.bytes
+        self._scoreboard.worker_memory_limit = self._limit.bytes
         logger.info(
             "sized",
             extra={
-                "fronts": choice.fronts,
-                "owners": choice.owners,
+                "http_workers": choice.http_workers,
+                "workers": choice.workers,
                 "threads": self._runtime.sizes.threads,
                 "because": choice.because,
                 "row_ms": learned.row_seconds and round(learned.row_seconds * 1e3, 4),
-                "owner_mib": warm >> 20,
-                "owner_limit_mib": self._limit.bytes >> 20,
+                "worker_mib": warm >> 20,
+                "worker_limit_mib": self._limit.bytes >> 20,
                 "successor_fits": self._limit.spare,
             },
         )
         if self._limit.useless:
             logger.warning(
-                "growing owners are not replaced: the warm model alone takes (nearly) all that one may take; "
-                "raise the memory limit, or set PADDLEMODEL_OWNERS lower"
+                "growing workers are not replaced: the warm model alone takes (nearly) all that one may "
+                "take; "
+                "raise the memory limit, or set PADDLEMODEL_WORKERS lower"
             )
 
     # --- watching
 
     def _kill_stuck(self, now: float) -> None:
-        """A run or a load that never ends holds its owner for ever; only killing helps."""
+        """A run or a load that never ends holds its worker for ever; only killing helps."""
         limit_ns = (STUCK_FACTOR * self._settings.timeout_seconds + STUCK_SECONDS) * 1e9
         for place in self._places:
-            started_ns = self._board.owner(place.index).started_ns
+            started_ns = self._scoreboard.worker(place.index).started_ns
             if not place.pid or place.stuck:
                 continue
             if started_ns and now * 1e9 - started_ns > limit_ns:
@@ -166,7 +169,7 @@ class Fleet:
                 self._kill(place, "load")
 
     def _kill(self, place: Place, what: str) -> None:
-        logger.error("an owner's %s is stuck; it is killed", what, extra={"owner": place.index})
+        logger.error("a worker's %s is stuck; it is killed", what, extra={"worker": place.index})
         place.stuck = True
         processes.send(place.pid, signal.SIGKILL)
 
@@ -174,18 +177,18 @@ class Fleet:
         if self._limit is None or self.stopping:
             return
         if self._pause is not None and now >= self._pause[0]:
-            self._retire(self._places[self._pause[1]], now, boards.DOWN)
+            self._retire(self._places[self._pause[1]], now, scoreboards.DOWN)
             self._pause = None
         ready = [
             recycling.Seen(index=place.index, bytes=cgroup.private_bytes(place.pid))
             for place in self._places
-            if place.pid and self._board.owner(place.index).state == boards.READY
+            if place.pid and self._scoreboard.worker(place.index).state == scoreboards.READY
         ]
         free = next((place.index for place in self._places if not place.wanted and not place.pid), None)
         step = self._recycler.step(now, ready, self._limit, free)
         if isinstance(step, recycling.Start):
             logger.warning(
-                "an owner has grown to its memory limit; a successor starts",
+                "a worker has grown to its memory limit; a successor starts",
                 extra={"limit_mib": self._limit.bytes >> 20, "successor": step.index},
             )
             self._places[step.index].wanted = True
@@ -196,22 +199,22 @@ class Fleet:
     def _replace(self, step: recycling.Retire, now: float) -> None:
         place = self._places[step.index]
         logger.warning(
-            "an owner has grown to its memory limit; it is replaced",
-            extra={"owner": step.index, "mib": cgroup.private_bytes(place.pid) >> 20, "pause": step.alone},
+            "a worker has grown to its memory limit; it is replaced",
+            extra={"worker": step.index, "mib": cgroup.private_bytes(place.pid) >> 20, "pause": step.alone},
         )
         place.wanted = step.again
-        self._counted.owner_ended("recycled")
-        self._board.restarts += 1
+        self._counted.worker_ended("recycled")
+        self._scoreboard.restarts += 1
         if step.alone:  # nobody else answers: let the Service take the pod out first
-            self._board.drain()
+            self._scoreboard.drain()
             self._pause = (now + self._settings.drain_seconds, step.index)
             self._resume = step.index
         else:
             self._retire(place, now)
 
-    def _retire(self, place: Place, now: float, state: int = boards.RETIRING) -> None:
-        """Let fronts send it nothing new: none that knows another one, or with DOWN none at all."""
-        self._board.owner(place.index).state = state
+    def _retire(self, place: Place, now: float, state: int = scoreboards.RETIRING) -> None:
+        """Let HTTP workers send it nothing new: none that knows another one, or with DOWN none at all."""
+        self._scoreboard.worker(place.index).state = state
         place.leave_at = now + self._settings.timeout_seconds + STUCK_SECONDS
 
     def _let_go(self, now: float) -> None:
@@ -219,7 +222,7 @@ class Fleet:
         for place in self._places:
             if not place.pid or place.leave_at is None:
                 continue
-            if self._board.in_flight(boards.MAX_FRONTS, place.index):
+            if self._scoreboard.in_flight(scoreboards.MAX_HTTP_WORKERS, place.index):
                 place.idle_since = None
             elif place.idle_since is None:
                 place.idle_since = now
@@ -231,20 +234,20 @@ class Fleet:
     # --- burying
 
     def died(self, pid: int, status: int) -> bool:
-        """Bury an owner; False where it was none. Raises StartError where the server cannot go on."""
+        """Bury a worker; False where it was none. Raises StartError where the server cannot go on."""
         place = next((place for place in self._places if place.pid == pid), None)
         if place is None:
             return False
         now = time.monotonic()
         self._notice_ready(now)  # it may have been for less than a second
         ready_seconds = None if place.ready_at is None else now - place.ready_at
-        self._board.owner(place.index).clear()
+        self._scoreboard.worker(place.index).clear()
         place.pid, place.start_at = 0, 0.0
         if self._pause is not None and self._pause[1] == place.index:
             self._pause = None
         needed = self._recycler.ended(place.index)
         if place.told:
-            logger.info("an owner has left", extra={"owner": place.index})
+            logger.info("a worker has left", extra={"worker": place.index})
             return True
         place.wanted = place.wanted and needed
         self._judge(place, status, ready_seconds, needed=needed)
@@ -258,7 +261,7 @@ class Fleet:
             stuck=place.stuck and ready_seconds is not None,
             loading=place.stuck and ready_seconds is None,
         )
-        self._counted.owner_ended(death.kind)
+        self._counted.worker_ended(death.kind)
         failure = self._runtime.failure(place.index)
         if death.exit_code == CANNOT_START and failure.exists() and needed:
             said = json.loads(failure.read_text())
@@ -266,10 +269,10 @@ class Fleet:
         place.history = place.history.after(ready_seconds)
         if place.history.hopeless and needed:
             message = restart_policy.last_word(self._settings.name, place.history, death, self._memory)
-            raise StartError("OwnerCrashes", message)
+            raise StartError("WorkerCrashes", message)
         place.start_at = time.monotonic() + place.history.wait_seconds
-        self._board.restarts += 1
+        self._scoreboard.restarts += 1
         logger.error(
-            "an owner ended; it is replaced" if needed else "an owner ended",
-            extra={"owner": place.index, "how": str(death), "wait": place.history.wait_seconds},
+            "a worker ended; it is replaced" if needed else "a worker ended",
+            extra={"worker": place.index, "how": str(death), "wait": place.history.wait_seconds},
         )

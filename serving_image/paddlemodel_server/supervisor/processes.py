@@ -10,10 +10,12 @@ import time
 from collections.abc import Sequence
 
 from paddlemodel_server.gpu import devices
-from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.ipc.process_context import ProcessContext
 
 
-def spawn(module: str, arguments: list[str], runtime: Runtime, extra: dict[str, str] | None = None) -> int:
+def spawn(
+    module: str, arguments: list[str], runtime: ProcessContext, extra: dict[str, str] | None = None
+) -> int:
     """Start one of our modules in a fresh interpreter; returns its process number."""
     command = [sys.executable, "-m", module, *arguments, str(os.getpid()), runtime.to_json()]
     environment = os.environ | (extra or {})
@@ -21,11 +23,11 @@ def spawn(module: str, arguments: list[str], runtime: Runtime, extra: dict[str, 
     return os.posix_spawn(sys.executable, command, environment, setpgroup=0, setsigmask=())
 
 
-def owner_environment(threads: int, gpus: Sequence[str], index: int) -> dict[str, str]:
-    """What an owner's libraries must know before they are imported: their threads, their GPU.
+def worker_environment(threads: int, gpus: Sequence[str], index: int) -> dict[str, str]:
+    """What a worker's libraries must know before they are imported: their threads, their GPU.
 
-    Owners may be more than the GPUs are, and then share them. CUDA numbers devices by their speed unless told
-    to go by the bus, as all other tools do.
+    Workers may be more than the GPUs are, and then share them. CUDA numbers devices by their speed unless
+    told to go by the bus, as all other tools do.
     """
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
     extra = dict.fromkeys(names, str(threads))

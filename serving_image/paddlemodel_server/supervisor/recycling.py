@@ -1,6 +1,6 @@
-"""When an owner that has grown is replaced, and in which order: numbers in, at most one step out. Pure.
+"""When a worker that has grown is replaced, and in which order: numbers in, at most one step out. Pure.
 
-`supervisor` asks every second. Paddle keeps memory for shapes it has seen, and a model may leak; an owner at
+`supervisor` asks every second. Paddle keeps memory for shapes it has seen, and a model may leak; a worker at
 its limit is replaced before the kernel kills it. Its successor is warm before it goes, where memory allows.
 """
 
@@ -19,7 +19,7 @@ ROOM: Final = 1.1  # a limit closer to what the warm model takes could never be 
 
 @dataclass(frozen=True, kw_only=True)
 class Limit:
-    """What an owner may grow to."""
+    """What a worker may grow to."""
 
     bytes: int
     spare: bool  # whether a second copy fits beside it meanwhile
@@ -28,7 +28,7 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """One ready owner."""
+    """One ready worker."""
 
     index: int
     bytes: int
@@ -43,39 +43,39 @@ class Start:
 
 @dataclass(frozen=True, kw_only=True)
 class Retire:
-    """Send an owner nothing new, and end it when it has answered what it has."""
+    """Send a worker nothing new, and end it when it has answered what it has."""
 
     index: int
     again: bool  # whether it starts again at the same place, for nobody is warm in its stead
-    alone: bool  # whether no other owner is ready: the pod must be unready first
+    alone: bool  # whether no other worker is ready: the pod must be unready first
 
 
 Step = Start | Retire | None
 
 
 def limit(chosen: int | None, memory: int, warm_bytes: int, choice: sizing.Choice, *, gpu: bool) -> Limit:
-    """Derive the limit of each owner.
+    """Derive the limit of each worker.
 
     Args:
         chosen: what the user set, None for what memory allows.
         memory: the container's limit, in bytes.
-        warm_bytes: what the first owner took when it was warm.
+        warm_bytes: what the first worker took when it was warm.
         choice: how many processes there are.
-        gpu: whether owners hold a GPU; its memory may have no room for a second copy, which nobody can tell
-            beforehand, so the owner goes first and its successor follows.
+        gpu: whether workers hold a GPU; its memory may have no room for a second copy, which nobody can tell
+            beforehand, so the worker goes first and its successor follows.
     """
-    room = int(memory * sizing.SHARE_OF_MEMORY) - choice.fronts * sizing.FRONT_BYTES
+    room = int(memory * sizing.SHARE_OF_MEMORY) - choice.http_workers * sizing.HTTP_WORKER_BYTES
     if chosen is not None:
-        spare = not gpu and chosen * choice.owners + warm_bytes <= room
+        spare = not gpu and chosen * choice.workers + warm_bytes <= room
         return Limit(bytes=chosen, spare=spare, useless=warm_bytes * ROOM > chosen)
-    beside, alone = (room - warm_bytes) // choice.owners, room // choice.owners
+    beside, alone = (room - warm_bytes) // choice.workers, room // choice.workers
     spare = not gpu and beside >= warm_bytes * ROOM
     most = beside if spare else alone
     return Limit(bytes=max(0, most), spare=spare, useless=warm_bytes * ROOM > most)
 
 
 class Recycler:
-    """Replaces one owner at a time."""
+    """Replaces one worker at a time."""
 
     def __init__(self) -> None:
         self._victim: int | None = None
@@ -93,7 +93,7 @@ class Recycler:
 
         Args:
             now: monotonic seconds.
-            ready: the owners that are ready.
+            ready: the workers that are ready.
             bounds: what each may grow to.
             free: a place where a successor could start.
         """
@@ -117,13 +117,13 @@ class Recycler:
         return Retire(index=grown.index, again=True, alone=len(ready) == 1)
 
     def _space_out(self, now: float) -> None:
-        """An owner that grows at once must not keep the server busy with starting its successors."""
+        """A worker that grows at once must not keep the server busy with starting its successors."""
         calm = self._last is None or now > self._last + 10 * self._pause
         self._pause = PAUSE_SECONDS if calm else min(MOST_PAUSE_SECONDS, 2 * self._pause)
         self._last = now
 
     def ended(self, index: int) -> bool:
-        """Note that an owner has ended, as it should or not; False where it needs no other at its place."""
+        """Note that a worker has ended, as it should or not; False where it needs no other at its place."""
         if index == self._spare:  # the successor failed: the old one stays
             self._victim = self._spare = None
             return False

@@ -1,4 +1,4 @@
-"""What follows from an owner's death: when to start it again, when to give up, and what to tell people. Pure.
+"""What follows from a worker's death: when to start it again, when to give up, and what to tell people. Pure.
 
 `supervisor` asks when a child that nobody had asked to end has ended.
 """
@@ -15,7 +15,7 @@ BACK_OFF_SECONDS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, kw_only=True)
 class Death:
-    """How an owner ended."""
+    """How a worker ended."""
 
     exit_code: int  # negative: the signal that killed it
     out_of_memory: bool = False  # the kernel killed for want of memory meanwhile
@@ -93,7 +93,7 @@ def _cure(death: Death, memory: int) -> str:
     if death.out_of_memory:
         limit = f"{memory >> 20} MiB"
         return (
-            f"Raise the container's memory limit, which is {limit}, or set PADDLEMODEL_OWNERS or "
+            f"Raise the container's memory limit, which is {limit}, or set PADDLEMODEL_WORKERS or "
             "PADDLEMODEL_MAX_BATCH_SIZE lower."
         )
     if death.exit_code in {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE}:

@@ -1,4 +1,4 @@
-"""The server's end, in order: fronts finish what they have, then the owners go.
+"""The server's end, in order: HTTP workers finish what they have, then the workers go.
 
 `supervisor` calls it once, on a signal or when it gives up.
 """
@@ -12,8 +12,8 @@ from paddlemodel_server.supervisor import processes
 
 IDLE_SECONDS = 300.0  # after so long without a request, nobody is expected to come meanwhile
 SHORT_SECONDS = 0.5
-FRONT_MARGIN_SECONDS = 10  # beyond a request's deadline: gunicorn ends its own workers before that
-OWNER_STOP_SECONDS = 2.0
+HTTP_WORKER_MARGIN_SECONDS = 10  # beyond a request's deadline: gunicorn ends its own workers before that
+WORKER_STOP_SECONDS = 2.0
 KILL_SECONDS = 5.0
 
 logger = logging.getLogger(__name__)
@@ -35,26 +35,26 @@ def seconds(chosen: float, idle_seconds: float | None, *, by_hand: bool, in_pod:
     return min(chosen, SHORT_SECONDS) if idle or by_hand else chosen
 
 
-def end_fronts(pid: int, timeout_seconds: float) -> bool:
+def end_http_workers(pid: int, timeout_seconds: float) -> bool:
     """Let gunicorn end its workers; False where it had to be killed."""
     if not pid:
         return True
     processes.send(pid, signal.SIGTERM)  # uvicorn's worker is deaf to SIGQUIT
-    if processes.wait(pid, timeout_seconds + FRONT_MARGIN_SECONDS):
+    if processes.wait(pid, timeout_seconds + HTTP_WORKER_MARGIN_SECONDS):
         return True
-    logger.error("the fronts did not end in time; they are killed")
+    logger.error("the HTTP workers did not end in time; they are killed")
     processes.send(pid, signal.SIGKILL)
     processes.wait(pid, KILL_SECONDS)
     return False
 
 
-def end_owners(pids: Sequence[int], loading: Sequence[int]) -> None:
-    """End the owners, those that are still loading too; no front is left that could wait for them."""
+def end_workers(pids: Sequence[int], loading: Sequence[int]) -> None:
+    """End the workers, those that are still loading too; no HTTP worker is left that could wait for them."""
     for pid in loading:
         processes.send(pid, signal.SIGKILL)  # to SIGTERM, Paddle answers with a trace while it loads
     for pid in pids:
         processes.send(pid, signal.SIGTERM)
-    until = time.monotonic() + OWNER_STOP_SECONDS
+    until = time.monotonic() + WORKER_STOP_SECONDS
     for pid in [*loading, *pids]:
         if not processes.wait(pid, until - time.monotonic()):
             processes.send(pid, signal.SIGKILL)

@@ -21,7 +21,7 @@ from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.tasks.spec import ImageClassification
 
 MAX_PIXELS = 1 << 26  # 64 million: 192 MiB once decoded
-LARGE_PIXELS = 1 << 24  # 16 million, 48 MiB: a front decodes larger images one at a time
+LARGE_PIXELS = 1 << 24  # 16 million, 48 MiB: an HTTP worker decodes larger images one at a time
 PIXEL_BYTES = 3
 MAX_SCANS = 100  # of a JPEG, which has ten or so; each of a few bytes costs as much time as the whole image
 MAX_GROWTH = 64  # how much larger than the model's input an image may become before it is cropped
@@ -32,7 +32,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 _ALONE = threading.Lock()  # held by the thread that decodes a large image
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # of a JPEG; what is left out stands among the pixels
 
-cv2.setNumThreads(1)  # a front's parallelism is its thread pool; OpenCV would start one thread per host CPU
+cv2.setNumThreads(
+    1
+)  # an HTTP worker's parallelism is its thread pool; OpenCV would start one thread per host CPU
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,7 +54,7 @@ def plan(task: ImageClassification, model: Model, room: int | None = None) -> Im
     """Fit the task to the model, or say why it does not fit.
 
     Args:
-        task: the wish.
+        task: the spec.
         model: the inputs.
         room: bytes that a decoded image may take; None: no less than for any.
     """
@@ -69,12 +71,12 @@ def plan(task: ImageClassification, model: Model, room: int | None = None) -> Im
     if channels not in {1, 3}:
         raise _misfit(f"takes 1 or 3 channels, the model has {described(tensor)}")
     sides = []
-    for name, side, wish in (("height", height, task.height), ("width", width, task.width)):
-        if side == -1 and wish is None:
+    for name, side, desired in (("height", height, task.height), ("width", width, task.width)):
+        if side == -1 and desired is None:
             raise _misfit(f"needs the field {name}, because the model leaves it open: {described(tensor)}")
-        if side != -1 and wish not in {None, side}:
-            raise _misfit(f"has {name} {wish}, but the model's is fixed: {described(tensor)}")
-        sides.append(wish if side == -1 else side)
+        if side != -1 and desired not in {None, side}:
+            raise _misfit(f"has {name} {desired}, but the model's is fixed: {described(tensor)}")
+        sides.append(desired if side == -1 else side)
     return ImagePlan(
         task=task,
         height=cast("int", sides[0]),

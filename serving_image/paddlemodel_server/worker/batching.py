@@ -1,6 +1,6 @@
 """Which waiting requests run together: pure decisions, without a clock or a socket.
 
-The owner calls `take` whenever it is free. A run may have any of the sizes that were warmed up, and each
+The worker calls `take` whenever it is free. A run may have any of the sizes that were warmed up, and each
 size's time is known, so the choice is arithmetic: the size that answers most rows per second.
 """
 
@@ -16,7 +16,7 @@ GAIN = 1.05  # a larger run must be this much better: timings are noisy, and a s
 class Job(NamedTuple, Generic[T]):
     """Waiting requests that came together and are alike: one object for all of them."""
 
-    source: T  # where they came from; the owner's own business
+    source: T  # where they came from; the worker's own business
     slots: Sequence[int]  # one per request
     kind: Hashable
     rows: int  # of each of them
@@ -73,7 +73,7 @@ class Waiting(Generic[T]):
         return taken
 
     def drop(self, gone: Callable[[T], bool]) -> None:
-        """Forget requests whose front is gone."""
+        """Forget requests whose HTTP worker is gone."""
         for kind, group in list(self._groups.items()):
             kept = deque(job for job in group if not gone(job.source))
             self.count -= sum(len(job.slots) for job in group) - sum(len(job.slots) for job in kept)

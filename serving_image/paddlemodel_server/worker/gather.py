@@ -1,7 +1,7 @@
-"""An owner's side of shared memory: a connected front, and requests joined into a run and parted again.
+"""A worker's side of shared memory: a connected HTTP worker, and requests joined into a run and parted again.
 
-`loop` calls it. Most work is per job, that is per group of requests of the same shape that a front announced
-together, and the rest is a few copies per request.
+`loop` calls it. Most work is per job, that is per group of requests of the same shape that an HTTP worker
+announced together, and the rest is a few copies per request.
 """
 
 import contextlib
@@ -16,15 +16,17 @@ from paddlemodel_server.ipc import slots
 from paddlemodel_server.worker.batching import Job
 
 logger = logging.getLogger(__name__)
-GREETING_SECONDS = 1.0  # a front sends its greeting when it connects; meanwhile its owner stands still
+GREETING_SECONDS = (
+    1.0  # an HTTP worker sends its greeting when it connects; meanwhile its worker stands still
+)
 _READ_BYTES = 8192  # a thousand announcements
 
 
-class Front:
-    """A connected front: its socket, its slots and the replies it has not got yet."""
+class HttpWorker:
+    """A connected HTTP worker: its socket, its slots and the replies it has not got yet."""
 
     def __init__(self, connection: socket.socket) -> None:
-        """Take what a front hands over at once; an OSError or a ValueError when it does not."""
+        """Take what an HTTP worker hands over at once; an OSError or a ValueError when it does not."""
         connection.settimeout(GREETING_SECONDS)
         hello, fds, _, _ = socket.recv_fds(connection, slots.HELLO.size, 1)
         try:
@@ -42,7 +44,10 @@ class Front:
         self._numbers = slots.Numbers()
 
     def announced(self) -> Iterator[tuple[slots.Layout, list[int]]]:
-        """What has arrived, neighbours of one layout together; a ConnectionError when the front is gone."""
+        """What has arrived, neighbours of one layout together.
+
+        A ConnectionError when the HTTP worker is gone.
+        """
         data = self.connection.recv(_READ_BYTES)
         if not data:
             raise ConnectionResetError
@@ -74,12 +79,12 @@ class Front:
     def flush(self) -> None:
         """Send the replies of this turn in one message."""
         if self._replies:
-            with contextlib.suppress(ConnectionError):  # a front that is gone shows in `announced`
+            with contextlib.suppress(ConnectionError):  # an HTTP worker that is gone shows in `announced`
                 self.connection.sendall(b"".join(self._replies))
             self._replies.clear()
 
 
-Source = tuple[Front, slots.Layout]
+Source = tuple[HttpWorker, slots.Layout]
 
 
 def padded(rows: slots.Array, size: int) -> slots.Array:
@@ -94,19 +99,19 @@ def padded(rows: slots.Array, size: int) -> slots.Array:
 
 def joined(jobs: Sequence[Job[Source]], size: int) -> list[slots.Array]:
     """The inputs of all requests, one below the other, filled up to `size` rows; of a single one no copy."""
-    front, layout = jobs[0].source
+    http_worker, layout = jobs[0].source
     rows, tensors = jobs[0].rows, range(len(layout.tensors))
     numbers = [slot for job in jobs for slot in job.slots]
     if any(job.source != jobs[0].source for job in jobs):
         parts = [joined([job], 0) for job in jobs]
         return [_filled(np.concatenate([part[at] for part in parts]), size) for at in tensors]
     if len(numbers) == 1:
-        return [_filled(view, size) for view in front.slots.views(numbers[0], layout)]
+        return [_filled(view, size) for view in http_worker.slots.views(numbers[0], layout)]
     if rows == 1:
         # Filling up while gathering costs nothing.
         numbers += numbers[-1:] * (size - len(numbers))
-        return [front.slots.gather(numbers, layout, at) for at in tensors]
-    return [_filled(front.slots.gather(numbers, layout, at), size) for at in tensors]
+        return [http_worker.slots.gather(numbers, layout, at) for at in tensors]
+    return [_filled(http_worker.slots.gather(numbers, layout, at), size) for at in tensors]
 
 
 def _filled(rows: slots.Array, size: int) -> slots.Array:
@@ -125,26 +130,26 @@ def deliver(
         split: whether the rows of the outputs belong to the jobs' rows; else there is a single request.
     """
     start = 0
-    for front, numbers, rows in _merged(jobs):
+    for http_worker, numbers, rows in _merged(jobs):
         end = start + rows * len(numbers)
         mine = [output[start:end] for output in outputs] if split else outputs
         try:
             layout = (
-                front.slots.scatter(numbers, mine, rows, times)
+                http_worker.slots.scatter(numbers, mine, rows, times)
                 if split
-                else front.slots.write(numbers[0], mine, times)
+                else http_worker.slots.write(numbers[0], mine, times)
             )
-            front.reply(numbers, slots.ANSWERED, layout)
+            http_worker.reply(numbers, slots.ANSWERED, layout)
         except slots.DoesNotFitError:
-            front.reply(numbers, slots.TOO_LARGE)
+            http_worker.reply(numbers, slots.TOO_LARGE)
         except Exception:
             logger.exception("an answer could not be handed over")
-            front.reply(numbers, slots.FAILED)
+            http_worker.reply(numbers, slots.FAILED)
         start = end
 
 
-def _merged(jobs: Sequence[Job[Source]]) -> Iterator[tuple[Front, Sequence[int], int]]:
-    """Neighbours of one front and as many rows, as one."""
+def _merged(jobs: Sequence[Job[Source]]) -> Iterator[tuple[HttpWorker, Sequence[int], int]]:
+    """Neighbours of one HTTP worker and as many rows, as one."""
     last, numbers = jobs[0], list(jobs[0].slots)
     for job in jobs[1:]:
         if job.source[0] is last.source[0] and job.rows == last.rows:

@@ -1,7 +1,7 @@
-"""An owner's loop: takes whatever has queued up during the previous run, runs it as one batch, replies.
+"""A worker's loop: takes whatever has queued up during the previous run, runs it as one batch, replies.
 
-`owner` makes it around a warm predictor. Fronts connect to the unix socket, hand over their slots, and then
-send slot numbers.
+`worker` makes it around a warm predictor. HTTP workers connect to the unix socket, hand over their slots, and
+then send slot numbers.
 """
 
 import logging
@@ -16,7 +16,7 @@ import numpy as np
 from paddlemodel_server.engine import failures, warmup
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
 from paddlemodel_server.host.log import Limiter
-from paddlemodel_server.ipc import scoreboard as boards
+from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc import slots
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.settings import Settings
@@ -36,10 +36,14 @@ class _RowsMissingError(Exception):
 
 
 class Loop:
-    """The loop between the fronts and the predictor."""
+    """The loop between the HTTP workers and the predictor."""
 
     def __init__(
-        self, prepared: warmup.Prepared, settings: Settings, block: boards.OwnerBlock, metered: catalog.Owner
+        self,
+        prepared: warmup.Prepared,
+        settings: Settings,
+        block: scoreboards.WorkerBlock,
+        metered: catalog.Worker,
     ) -> None:
         self._prepared = prepared
         self._delay = settings.max_delay_ms / 1e3
@@ -48,7 +52,7 @@ class Loop:
         self._cap = max(prepared.sizes, default=1)
         self._waiting: Waiting[gather.Source] = Waiting()
         self._events = select.epoll()
-        self._fronts: dict[int, gather.Front] = {}
+        self._http_workers: dict[int, gather.HttpWorker] = {}
         self._run_ns = 0  # in the model, during the current run
         self._failures = Limiter()
 
@@ -57,15 +61,15 @@ class Loop:
         self._events.register(listener, select.EPOLLIN)
         while True:
             for descriptor, _ in self._events.poll(self._patience()):
-                front = self._fronts.get(descriptor)
-                if front:
-                    self._listen_to(front)
+                http_worker = self._http_workers.get(descriptor)
+                if http_worker:
+                    self._listen_to(http_worker)
                 else:
                     self._welcome(listener)
             if self._waiting.count and self._patience() == 0:
                 self._run(self._waiting.take(self._prepared.sizes))
-                for front in self._fronts.values():
-                    front.flush()
+                for http_worker in self._http_workers.values():
+                    http_worker.flush()
 
     def _patience(self) -> float:
         """Seconds until the next run should start; -1: nothing waits."""
@@ -78,33 +82,33 @@ class Loop:
     def _welcome(self, listener: socket.socket) -> None:
         connection, _ = listener.accept()
         try:
-            front = gather.Front(connection)
+            http_worker = gather.HttpWorker(connection)
         except (OSError, ValueError, OverflowError) as error:
-            logger.warning("a front did not hand over its slots", extra={"error": str(error)})
+            logger.warning("an HTTP worker did not hand over its slots", extra={"error": str(error)})
             connection.close()
             return
-        self._fronts[connection.fileno()] = front
+        self._http_workers[connection.fileno()] = http_worker
         self._events.register(connection, select.EPOLLIN)
 
-    def _listen_to(self, front: gather.Front) -> None:
+    def _listen_to(self, http_worker: gather.HttpWorker) -> None:
         try:
-            announced = front.announced()
+            announced = http_worker.announced()
         except ConnectionError:
-            self._part_from(front)
+            self._part_from(http_worker)
             return
         now = time.monotonic()
         for layout, numbers in announced:
             if layout.rows:
-                self._waiting.add((front, layout), numbers, layout.kind, layout.rows, now)
+                self._waiting.add((http_worker, layout), numbers, layout.kind, layout.rows, now)
             else:  # without a common number of rows each runs alone
                 for slot in numbers:
-                    self._waiting.add((front, layout), [slot], slot, 0, now)
+                    self._waiting.add((http_worker, layout), [slot], slot, 0, now)
 
-    def _part_from(self, front: gather.Front) -> None:
-        self._events.unregister(front.connection)
-        del self._fronts[front.connection.fileno()]
-        front.connection.close()
-        self._waiting.drop(lambda source: source[0] is front)
+    def _part_from(self, http_worker: gather.HttpWorker) -> None:
+        self._events.unregister(http_worker.connection)
+        del self._http_workers[http_worker.connection.fileno()]
+        http_worker.connection.close()
+        self._waiting.drop(lambda source: source[0] is http_worker)
 
     def _run(self, jobs: Jobs) -> None:
         began_ns = time.monotonic_ns()
@@ -125,11 +129,11 @@ class Loop:
         """Leave out what is late or was withdrawn; with it, how long each of the others has waited."""
         live, waits = [], []
         for job in jobs:
-            front = job.source[0]
-            waited = [front.slots.waited(slot, now_ns) for slot in job.slots]
+            http_worker = job.source[0]
+            waited = [http_worker.slots.waited(slot, now_ns) for slot in job.slots]
             if min(waited) < 0:
                 dead = [slot for slot, seconds in zip(job.slots, waited, strict=True) if seconds < 0]
-                front.reply(dead, slots.EXPIRED)
+                http_worker.reply(dead, slots.EXPIRED)
                 job = job._replace(slots=[slot for slot in job.slots if slot not in dead])  # noqa: PLW2901
                 waited = [seconds for seconds in waited if seconds >= 0]
             if job.slots:
@@ -149,20 +153,20 @@ class Loop:
         except Exception as error:
             if len(jobs) > 1 or len(jobs[0].slots) > 1:
                 return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
-            front = jobs[0].source[0]
+            http_worker = jobs[0].source[0]
             if memory := _MEMORY_FAULTS.get(type(error)):
-                front.reply(jobs[0].slots, memory)
+                http_worker.reply(jobs[0].slots, memory)
                 return rows
             refused = failures.kind(error) == "input"
             if self._failures.allows(time.monotonic()):
-                extra = {"request_id": front.slots.request_id(jobs[0].slots[0])} | self._failures.told()
+                extra = {"request_id": http_worker.slots.request_id(jobs[0].slots[0])} | self._failures.told()
                 if refused:
                     logger.warning(
                         "the model refused a request", extra=extra | {"cause": failures.said(error)}
                     )
                 else:
                     logger.exception("the model failed on a request", extra=extra)
-            front.reply(jobs[0].slots, slots.REFUSED if refused else slots.FAILED)
+            http_worker.reply(jobs[0].slots, slots.REFUSED if refused else slots.FAILED)
             return rows
         began_ns, run_ns = self._block.started_ns, self._run_ns
         times = slots.run_times(began_ns, time.monotonic_ns() - began_ns - run_ns, run_ns)

@@ -1,4 +1,4 @@
-"""An owner process: loads and warms up the one predictor it alone uses, then lets `loop` answer the fronts.
+"""A worker process: loads and warms up the predictor it alone uses, then `loop` answers the HTTP workers.
 
 The supervisor starts `python -m paddlemodel_server.worker.main`.
 """
@@ -22,8 +22,8 @@ from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.engine.oom_guard import Guarded
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import cgroup, log
-from paddlemodel_server.ipc import scoreboard as boards
-from paddlemodel_server.ipc.process_context import Learned, Runtime, die_with_parent
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import Learned, ProcessContext, die_with_parent
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.model import files, formats, signature
 from paddlemodel_server.settings import Settings
@@ -47,11 +47,11 @@ class Loaded:
     warmup_seconds: float  # from then on
 
 
-def load(settings: Settings, runtime: Runtime, began: float) -> Loaded:
-    """Load and warm up the model; the first owner measures, the others go by what it learned.
+def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
+    """Load and warm up the model; the first worker measures, the others go by what it learned.
 
     Args:
-        settings: the user's wishes.
+        settings: what the user set.
         runtime: where the processes meet.
         began: when this process was started, in monotonic seconds.
     """
@@ -87,7 +87,7 @@ def load(settings: Settings, runtime: Runtime, began: float) -> Loaded:
 
 
 def _options(
-    settings: Settings, runtime: Runtime, engine: Engine, requests: tuple[list[paddle.Array], ...]
+    settings: Settings, runtime: ProcessContext, engine: Engine, requests: tuple[list[paddle.Array], ...]
 ) -> warmup.Options:
     learned = Learned.load(runtime.folder)
     task = settings.task
@@ -151,11 +151,13 @@ def _cpu_flags() -> set[str]:
 
 
 def _lost(reason: str) -> NoReturn:
-    logger.error("the owner ends: a new process is needed", extra={"cause": reason})
+    logger.error("the worker ends: a new process is needed", extra={"cause": reason})
     os._exit(LOST)
 
 
-def _guarded(prepared: warmup.Prepared, block: boards.OwnerBlock, metered: catalog.Owner) -> warmup.Prepared:
+def _guarded(
+    prepared: warmup.Prepared, block: scoreboards.WorkerBlock, metered: catalog.Worker
+) -> warmup.Prepared:
     def learned(cap: int) -> None:
         block.cap = cap
 
@@ -174,17 +176,17 @@ def _guarded(prepared: warmup.Prepared, block: boards.OwnerBlock, metered: catal
 def main() -> None:
     """Load the model, then serve until SIGTERM."""
     index, began, parent = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
-    runtime = Runtime.from_json(sys.argv[4])
+    runtime = ProcessContext.from_json(sys.argv[4])
     die_with_parent(parent)
-    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # sent only when no front is left
-    # Where cores are few, fronts and probes go first: they need little, and a run takes what is left.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))  # sent only when no HTTP worker is left
+    # Where cores are few, HTTP workers and probes go first: they need little, and a run takes what is left.
     os.nice(NICENESS)
     settings = Settings.from_env(os.environ)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle prints to it, in the midst of the log's lines
-    log.configure(settings.log_level, settings.log_format, f"owner-{index}")
-    block = boards.Board(runtime.board_fd).owner(index)
+    log.configure(settings.log_level, settings.log_format, f"worker-{index}")
+    block = scoreboards.Scoreboard(runtime.board_fd).worker(index)
     block.clear()
-    block.state = boards.LOADING
+    block.state = scoreboards.LOADING
     try:
         loaded = load(settings, runtime, began)
     except StartError as error:
@@ -194,18 +196,20 @@ def main() -> None:
     gc.collect()
     gc.freeze()
     _publish(loaded, settings, runtime, block)
-    metered = catalog.Owner(runtime.counters_fd, index)
+    metered = catalog.Worker(runtime.counters_fd, index)
     prepared = _guarded(loaded.prepared, block, metered)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         with runtime.socket(index) as address:
             Path(address).unlink(missing_ok=True)
             listener.bind(address)
-        listener.listen(boards.MAX_FRONTS)
-        block.state = boards.READY
+        listener.listen(scoreboards.MAX_HTTP_WORKERS)
+        block.state = scoreboards.READY
         Loop(prepared, settings, block, metered).serve(listener)
 
 
-def _publish(loaded: Loaded, settings: Settings, runtime: Runtime, block: boards.OwnerBlock) -> None:
+def _publish(
+    loaded: Loaded, settings: Settings, runtime: ProcessContext, block: scoreboards.WorkerBlock
+) -> None:
     """Tell the other processes, and the log, what was learned."""
     prepared = loaded.prepared
     engine = prepared.engine

@@ -11,16 +11,16 @@ from devcluster.demo import server_image
 from devcluster.neighbours.host import Host
 from devcluster.paths import State
 from devcluster.target import Target
-from tests.cluster.wishes import NAMESPACE
+from tests.cluster.manifests import NAMESPACE
 from tests.models import archive_of
 
 RUN_MS = 50
-"""How long a pretended GPU takes for a run: 20 requests a second are all that one can do."""
+"""How long a simulated GPU takes for a run: 20 requests a second are all that one can do."""
 
 
 @pytest.fixture(scope="session")
 def installed(node: State) -> Iterator[Target]:
-    """Pretended GPUs on both nodes; their models get the CPU's image: one with CUDA cannot be built."""
+    """Simulated GPUs on both nodes; their models get the CPU's image: one with CUDA cannot be built."""
     tag = images.ours()[1].name.rpartition(":")[2]
     target = Target(kubeconfig=node.kubeconfig)
     for one in cluster.nodes(node):

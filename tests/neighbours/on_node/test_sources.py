@@ -1,6 +1,6 @@
 """What needs real pods: KEDA that asks them itself, and the CPU that they use, as metrics-server tells it.
 
-The clients are real, and of their requests none may be lost. The GPUs are pretended, down to Paddle.
+The clients are real, and of their requests none may be lost. The GPUs are simulated, down to Paddle.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from devcluster.node import NAME as FIRST_NODE
 from devcluster.paddlemodels import condition, is_ready, wait_for
 from devcluster.target import Target
 from tests.cluster.load import Load
-from tests.cluster.wishes import NAMESPACE, cpu_model
+from tests.cluster.manifests import NAMESPACE, cpu_model
 from tests.operator.support.cluster import eventually
 
 pytestmark = pytest.mark.node
@@ -33,10 +33,10 @@ IDLE, BUSY, QUICK = 0.05, 0.70, 1.5
 class Model:
     """One that is served, until the test ends."""
 
-    def __init__(self, target: Target, name: str, wish: Object) -> None:
+    def __init__(self, target: Target, name: str, manifest: Object) -> None:
         self.target = target
         self.name = name
-        target.apply(wish, namespace=NAMESPACE)
+        target.apply(manifest, namespace=NAMESPACE)
         wait_for(target, name, NAMESPACE, is_ready, "Ready")
 
     def told(self, status: str, reason: str) -> str:
@@ -64,11 +64,11 @@ class Model:
 
 @contextmanager
 def served(target: Target, name: str, url: str, **spec: Any) -> Iterator[Model]:
-    wish = cpu_model(url, name)
-    del wish["spec"]["replicas"]
-    wish["spec"] |= spec
+    manifest = cpu_model(url, name)
+    del manifest["spec"]["replicas"]
+    manifest["spec"] |= spec
     try:
-        yield Model(target, name, wish)
+        yield Model(target, name, manifest)
     finally:
         target.kubectl("delete", f"pdm/{name}", HERE, "--wait")
 

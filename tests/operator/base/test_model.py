@@ -26,17 +26,17 @@ def test_a_broken_rule_names_field_and_cure(case: Refused) -> None:
     assert case.message in str(refusal.value)
 
 
-@pytest.mark.parametrize("wish", ACCEPTED.values(), ids=ACCEPTED)
-def test_a_good_wish_is_understood_and_rendered(wish: Any) -> None:
-    assert render(from_body({**body(), "spec": wish}), SETTINGS)
+@pytest.mark.parametrize("spec", ACCEPTED.values(), ids=ACCEPTED)
+def test_a_good_spec_is_understood_and_rendered(manifest: Any) -> None:
+    assert render(from_body({**body(), "spec": manifest}), SETTINGS)
 
 
 def test_defaults_are_applied_by_the_types() -> None:
-    wish = from_body({**body(), "spec": {"model": {"uri": URI}}})
-    assert (wish.spec.device, wish.fixed_replicas, wish.spec.service.port) == ("GPU", 1, 80)
-    assert wish.gpu is not None
-    assert (wish.gpu.count, wish.gpu.resource_name) == (1, "nvidia.com/gpu")
-    assert wish.task_json == '{"type":"Tensors"}'
+    manifest = from_body({**body(), "spec": {"model": {"uri": URI}}})
+    assert (manifest.spec.device, manifest.fixed_replicas, manifest.spec.service.port) == ("GPU", 1, 80)
+    assert manifest.gpu is not None
+    assert (manifest.gpu.count, manifest.gpu.resource_name) == (1, "nvidia.com/gpu")
+    assert manifest.task_json == '{"type":"Tensors"}'
 
 
 def test_null_is_as_good_as_nothing() -> None:
@@ -95,15 +95,19 @@ places = st.sampled_from(PLACES)
 @settings(max_examples=300)
 def test_no_text_in_any_field_gets_past_as_something_else(place: tuple[str, ...], text: str) -> None:
     """It is refused with a SpecError, or it is kept as it is and rendered."""
-    wish: dict[str, Any] = {"model": {"uri": URI}, "device": "GPU", "task": {"type": "ImageClassification"}}
+    manifest: dict[str, Any] = {
+        "model": {"uri": URI},
+        "device": "GPU",
+        "task": {"type": "ImageClassification"},
+    }
     if len(place) == 2:
-        wish[place[0]] = {**wish.get(place[0], {}), place[1]: text}
+        manifest[place[0]] = {**manifest.get(place[0], {}), place[1]: text}
         if place[0] == "ingress":
-            wish["ingress"].setdefault("host", "a.example.com")
+            manifest["ingress"].setdefault("host", "a.example.com")
     else:
-        wish[place[0]] = text
+        manifest[place[0]] = text
     try:
-        understood = from_body({**body(), "spec": wish})
+        understood = from_body({**body(), "spec": manifest})
     except SpecError:
         return
     shown = json.loads(understood.spec.model_dump_json(by_alias=True))[place[0]]
@@ -112,12 +116,14 @@ def test_no_text_in_any_field_gets_past_as_something_else(place: tuple[str, ...]
 
 
 @given(
-    wish=st.dictionaries(st.sampled_from(["model", "task", "server", "pod", "replicas", "x"]), json_values)
+    manifest=st.dictionaries(
+        st.sampled_from(["model", "task", "server", "pod", "replicas", "x"]), json_values
+    )
 )
 @settings(max_examples=300)
-def test_no_shape_of_spec_raises_anything_else(wish: dict[str, Any]) -> None:
+def test_no_shape_of_spec_raises_anything_else(manifest: dict[str, Any]) -> None:
     with pytest.raises(SpecError):
-        from_body({**body(), "spec": wish, "status": {}})
+        from_body({**body(), "spec": manifest, "status": {}})
 
 
 @given(labels=st.lists(st.text(max_size=20), max_size=5))

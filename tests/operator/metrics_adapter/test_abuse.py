@@ -15,7 +15,7 @@ from paddlemodel_operator.metrics_adapter import connections
 
 from tests.operator.support.adapters import ROOT, Adapter, adapter_process, front_proxy, over
 from tests.operator.support.cluster import Cluster, eventually
-from tests.operator.support.pretended_pods import Behaviour, PretendedPod, announce, hang, page, respond
+from tests.operator.support.simulated_pods import Behaviour, SimulatedPod, announce, hang, page, respond
 from tests.repository.charts import ADAPTER, one, render
 
 pytestmark = pytest.mark.control_plane
@@ -218,7 +218,7 @@ def test_no_pod_harms_another(adapter: Adapter, cluster: Cluster, namespace: str
     with contextlib.ExitStack() as stack:
         started = []
         for number, behave in enumerate([*HOSTILE.values(), page(GOOD.decode())]):
-            pod = PretendedPod(behave)
+            pod = SimulatedPod(behave)
             stack.callback(pod.close)
             announce(cluster, namespace, f"pod-{number}", pod.address)
             started.append(pod)

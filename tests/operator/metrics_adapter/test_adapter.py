@@ -1,4 +1,4 @@
-"""The metrics adapter between the real API server and pods that pretend: an autoscaler asks; discovery."""
+"""The metrics adapter between the real API server and pods that simulate: an autoscaler asks; discovery."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,7 @@ from paddlemodel_operator.base import names
 
 from tests.operator.support.adapters import ROOT, Adapter, adapter_process, registered
 from tests.operator.support.cluster import Cluster, eventually
-from tests.operator.support.pretended_pods import PretendedPod, announce, pods
+from tests.operator.support.simulated_pods import SimulatedPod, announce, pods
 
 pytestmark = pytest.mark.control_plane
 
@@ -20,7 +20,7 @@ def adapter(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def pair(cluster: Cluster, namespace: str) -> Iterator[list[PretendedPod]]:
+def pair(cluster: Cluster, namespace: str) -> Iterator[list[SimulatedPod]]:
     """Two pods of the model `demo`."""
     with pods(2) as started:
         for number, pod in enumerate(started):
@@ -28,7 +28,7 @@ def pair(cluster: Cluster, namespace: str) -> Iterator[list[PretendedPod]]:
         yield started
 
 
-def test_each_pod_tells_its_own_value(adapter: Adapter, namespace: str, pair: list[PretendedPod]) -> None:
+def test_each_pod_tells_its_own_value(adapter: Adapter, namespace: str, pair: list[SimulatedPod]) -> None:
     pair[0].tell(paddle_gpu_utilization=95, paddle_busy_ratio=0.5)
     pair[1].tell(paddle_gpu_utilization=47.5)
     answer = adapter.metric(namespace, contract.GPU_METRIC, "paddlemodel.dev%2Fmodel%3Ddemo")
@@ -37,7 +37,7 @@ def test_each_pod_tells_its_own_value(adapter: Adapter, namespace: str, pair: li
 
 
 def test_an_autoscaler_asks_through_the_api_server(
-    adapter: Adapter, cluster: Cluster, namespace: str, pair: list[PretendedPod]
+    adapter: Adapter, cluster: Cluster, namespace: str, pair: list[SimulatedPod]
 ) -> None:
     """By the aggregation layer, with its certificate and the registered authority."""
     pair[0].tell(paddle_gpu_utilization=95)
@@ -77,7 +77,7 @@ def in_discovery(cluster: Cluster) -> bool:
 
 
 def test_a_user_without_the_right_does_not_reach_the_adapter(
-    adapter: Adapter, cluster: Cluster, namespace: str, pair: list[PretendedPod]
+    adapter: Adapter, cluster: Cluster, namespace: str, pair: list[SimulatedPod]
 ) -> None:
     with registered(adapter):
         target = f"{ROOT}/v1beta2/namespaces/{namespace}/pods/*/{contract.GPU_METRIC}"
@@ -87,7 +87,7 @@ def test_a_user_without_the_right_does_not_reach_the_adapter(
 
 
 def test_both_versions_tell_the_same_in_their_shapes(
-    adapter: Adapter, namespace: str, pair: list[PretendedPod]
+    adapter: Adapter, namespace: str, pair: list[SimulatedPod]
 ) -> None:
     pair[0].tell(paddle_queue_seconds=0.25)
     target = f"namespaces/{namespace}/pods/demo-0/{contract.QUEUE_METRIC}"
@@ -140,7 +140,7 @@ def test_a_selector_cannot_widen_the_question(adapter: Adapter, cluster: Cluster
 
 
 def test_a_pod_with_an_ipv6_address(adapter: Adapter, cluster: Cluster, namespace: str) -> None:
-    pod = PretendedPod(at="::1")
+    pod = SimulatedPod(at="::1")
     try:
         pod.tell(paddle_inflight_requests=3)
         announce(cluster, namespace, "six", pod.address)
@@ -150,7 +150,7 @@ def test_a_pod_with_an_ipv6_address(adapter: Adapter, cluster: Cluster, namespac
 
 
 def test_several_metrics_and_autoscalers_cost_one_scrape(
-    cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory, pair: list[PretendedPod]
+    cluster: Cluster, namespace: str, tmp_path_factory: pytest.TempPathFactory, pair: list[SimulatedPod]
 ) -> None:
     """Within the time that a page stays fresh, here longer than any test."""
     pair[0].tell(paddle_gpu_utilization=10, paddle_queue_seconds=2, paddle_busy_ratio=1)

@@ -53,7 +53,7 @@ def test_a_deployment_tells_its_counts_and_faults() -> None:
     found = deployment(observedGeneration=3, conditions=conditions, **counts)
     seen = observe(Seen(deployment=found)).workload
     assert seen is not None
-    assert (seen.current, seen.wished, seen.replicas, seen.updated, seen.ready) == (True, 2, 3, 2, 1)
+    assert (seen.current, seen.desired, seen.replicas, seen.updated, seen.ready) == (True, 2, 3, 2, 1)
     assert (seen.replica_failure, seen.stuck) == ("exceeded quota", True)
 
 

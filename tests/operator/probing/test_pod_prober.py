@@ -1,4 +1,4 @@
-"""The operator looks at pods itself: real HTTP to sockets that pretend to be pods, the clock is a number."""
+"""The operator looks at pods itself: real HTTP to sockets that simulate to be pods, the clock is a number."""
 
 import asyncio
 import socket
@@ -16,7 +16,7 @@ from paddlemodel_operator.observe.pod_samples import SETTLE_SECONDS, Look, Occas
 from paddlemodel_operator.probing.gpu_accounting import Ledger
 from paddlemodel_operator.probing.pod_prober import PACE_SECONDS, SOONEST_SECONDS, Insight, Subject
 
-from tests.operator.support.pretended_pods import PretendedPod, hang, pods, respond
+from tests.operator.support.simulated_pods import SimulatedPod, hang, pods, respond
 
 KEY = ("ml", "resnet50")
 GPU = Subject(autoscaler="resnet50", gpu_resource="nvidia.com/gpu", asks_pods=True)
@@ -86,20 +86,20 @@ async def world() -> AsyncIterator[World]:
 
 
 @pytest.fixture
-def servers() -> Iterator[list[PretendedPod]]:
+def servers() -> Iterator[list[SimulatedPod]]:
     with pods(2) as started:
         for server, use in zip(started, (90, 30), strict=True):
             server.tell(paddle_gpu_utilization=use, paddle_gpu_busy_seconds_total=use)
         yield started
 
 
-def announced(world: World, servers: list[PretendedPod]) -> None:
+def announced(world: World, servers: list[SimulatedPod]) -> None:
     for name, server in zip("ab", servers, strict=True):
         world.pod(name, server.address)
 
 
 async def test_a_new_model_is_looked_at_at_once_and_then_once_a_minute(
-    world: World, servers: list[PretendedPod]
+    world: World, servers: list[SimulatedPod]
 ) -> None:
     announced(world, servers)
     world.autoscaler("True", "60")
@@ -116,7 +116,7 @@ async def test_a_new_model_is_looked_at_at_once_and_then_once_a_minute(
 
 
 async def test_an_autoscaler_that_turns_is_an_occasion_but_not_sooner_than_that(
-    world: World, servers: list[PretendedPod]
+    world: World, servers: list[SimulatedPod]
 ) -> None:
     announced(world, servers)
     world.autoscaler("True")
@@ -132,7 +132,7 @@ async def test_an_autoscaler_that_turns_is_an_occasion_but_not_sooner_than_that(
 
 
 async def test_what_is_broken_settles_when_the_autoscaler_has_asked_again(
-    world: World, servers: list[PretendedPod]
+    world: World, servers: list[SimulatedPod]
 ) -> None:
     announced(world, servers)
     world.autoscaler("False")
@@ -148,7 +148,7 @@ async def test_what_is_broken_settles_when_the_autoscaler_has_asked_again(
 
 
 async def test_what_an_autoscaler_reads_is_taken_over_once_a_minute(
-    world: World, servers: list[PretendedPod]
+    world: World, servers: list[SimulatedPod]
 ) -> None:
     """Its status changes every 15 s; nobody is woken for it, and the status of the model does not follow."""
     announced(world, servers)
@@ -164,7 +164,7 @@ async def test_what_an_autoscaler_reads_is_taken_over_once_a_minute(
     assert (await world.look()).readings == {"paddle_gpu_utilization": 95}
 
 
-async def test_pods_that_fail_are_told_apart(world: World, servers: list[PretendedPod]) -> None:
+async def test_pods_that_fail_are_told_apart(world: World, servers: list[SimulatedPod]) -> None:
     announced(world, servers)
     servers[0].behave = respond(b"", "HTTP/1.1 500 Oops")
     servers[1].behave = respond(b'x 1\npaddle_nvml_state{state="mig"} 1.0\npaddle_busy_ratio 0.5\n')
@@ -174,7 +174,7 @@ async def test_pods_that_fail_are_told_apart(world: World, servers: list[Pretend
     assert (mig.nvml, mig.values) == ("mig", {"paddle_busy_ratio": 0.5})
 
 
-async def test_a_pod_that_hangs_holds_up_nobody_else(world: World, servers: list[PretendedPod]) -> None:
+async def test_a_pod_that_hangs_holds_up_nobody_else(world: World, servers: list[SimulatedPod]) -> None:
     announced(world, servers)
     servers[0].behave = hang
     world.consider()
@@ -184,7 +184,7 @@ async def test_a_pod_that_hangs_holds_up_nobody_else(world: World, servers: list
 
 
 async def test_pods_that_tell_nothing_of_processor_use_are_not_asked(
-    world: World, servers: list[PretendedPod]
+    world: World, servers: list[SimulatedPod]
 ) -> None:
     announced(world, servers)
     subject = Subject(autoscaler="resnet50", gpu_resource="", asks_pods=False)
@@ -197,7 +197,7 @@ async def test_pods_that_tell_nothing_of_processor_use_are_not_asked(
 
 
 async def test_gpu_seconds_are_counted_over_the_life_of_pods(
-    world: World, servers: list[PretendedPod]
+    world: World, servers: list[SimulatedPod]
 ) -> None:
     announced(world, servers)
     world.consider()
@@ -211,7 +211,7 @@ async def test_gpu_seconds_are_counted_over_the_life_of_pods(
 
 
 async def test_a_model_that_is_gone_is_not_looked_at_any_more(
-    world: World, servers: list[PretendedPod]
+    world: World, servers: list[SimulatedPod]
 ) -> None:
     announced(world, servers)
     world.consider()
@@ -222,7 +222,7 @@ async def test_a_model_that_is_gone_is_not_looked_at_any_more(
 
 
 async def test_a_model_that_goes_while_it_is_looked_at_leaves_no_record(
-    world: World, servers: list[PretendedPod]
+    world: World, servers: list[SimulatedPod]
 ) -> None:
     """Else its series would stay for as long as the operator runs."""
     announced(world, servers)
@@ -240,7 +240,7 @@ async def test_a_model_that_goes_while_it_is_looked_at_leaves_no_record(
     assert world.woken == []
 
 
-async def test_an_autoscaler_of_somebody_else_is_none(world: World, servers: list[PretendedPod]) -> None:
+async def test_an_autoscaler_of_somebody_else_is_none(world: World, servers: list[SimulatedPod]) -> None:
     """With its occasion, which no reconcile has, a model would be looked at without end."""
     announced(world, servers)
     world.autoscaler("True", "60")

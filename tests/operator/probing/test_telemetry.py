@@ -71,18 +71,18 @@ def test_the_page_tells_each_model() -> None:
     gpu.tick(10, 2, {"a"}, {"a": 8})
     gpu.utilization, gpu.scaling = 31.5, ("False", "GPUMetricsOnMIG")
     cpu = ledger.of(("ml", "cpu"))
-    cpu.ready, cpu.wished_pods, cpu.ready_pods, cpu.errors = ("True", "Serving"), 4, 3, 3
+    cpu.ready, cpu.desired_pods, cpu.ready_pods, cpu.errors = ("True", "Serving"), 4, 3, 3
     assert samples(ledger) == {
         ("paddlemodel_gpus_requested", "resnet50"): 2,
         ("paddlemodel_gpu_utilization", "resnet50"): 31.5,
         ("paddlemodel_gpu_requested_seconds_total", "resnet50"): 20,
         ("paddlemodel_gpu_used_seconds_total", "resnet50"): 3,
         ("paddlemodel_autoscaling_active", "resnet50GPUMetricsOnMIG"): 0,
-        ("paddlemodel_wished_pods", "resnet50"): 0,
+        ("paddlemodel_desired_replicas", "resnet50"): 0,
         ("paddlemodel_ready_pods", "resnet50"): 0,
         ("paddlemodel_reconcile_errors_total", "resnet50"): 0,
         ("paddlemodel_ready", "cpuServing"): 1,
-        ("paddlemodel_wished_pods", "cpu"): 4,
+        ("paddlemodel_desired_replicas", "cpu"): 4,
         ("paddlemodel_ready_pods", "cpu"): 3,
         ("paddlemodel_reconcile_errors_total", "cpu"): 3,
     }

@@ -12,18 +12,18 @@ from tests.operator.support.specs import ACCEPTED, RULES, TYPES, UNKNOWN, Refuse
 pytestmark = pytest.mark.control_plane
 
 
-def wish(spec: Any, name: str = "resnet50") -> dict[str, Any]:
+def manifest(spec: Any, name: str = "resnet50") -> dict[str, Any]:
     return {**body(), "metadata": {"name": name, "namespace": "default"}, "spec": spec}
 
 
 @pytest.mark.parametrize("case", [*RULES, *TYPES], ids=lambda case: case.fault)
 def test_the_api_server_refuses(cluster: Cluster, case: Refused) -> None:
-    assert case.message in cluster.try_create(wish(case.spec, case.name))
+    assert case.message in cluster.try_create(manifest(case.spec, case.name))
 
 
 @pytest.mark.parametrize("case", UNKNOWN, ids=lambda case: case.fault)
 def test_the_api_server_knows_no(cluster: Cluster, case: Refused) -> None:
-    assert f'unknown field "spec.{path(case)}"' in cluster.try_create(wish(case.spec), strict=True)
+    assert f'unknown field "spec.{path(case)}"' in cluster.try_create(manifest(case.spec), strict=True)
 
 
 def path(case: Refused) -> str:
@@ -32,16 +32,16 @@ def path(case: Refused) -> str:
 
 @pytest.mark.parametrize("spec", ACCEPTED.values(), ids=ACCEPTED)
 def test_the_api_server_accepts(cluster: Cluster, spec: Any) -> None:
-    assert cluster.try_create(wish(spec), strict=True) == ""
+    assert cluster.try_create(manifest(spec), strict=True) == ""
 
 
 def test_a_refusal_names_the_place(cluster: Cluster) -> None:
     """kubectl shows the path of the field beside our sentence."""
-    message = cluster.try_create(wish({"model": {"uri": "s3://a/b"}}))
+    message = cluster.try_create(manifest({"model": {"uri": "s3://a/b"}}))
     assert "spec.model.uri: Invalid value" in message
 
 
-def test_the_largest_wish_is_within_the_cost_budget(cluster: Cluster) -> None:
+def test_the_largest_spec_is_within_the_cost_budget(cluster: Cluster) -> None:
     """Every list and text as long as the schema allows where rules look at them."""
     spec = {
         "model": {"uri": "https://a.example.com/" + "x" * 996 + ".tar", "digest": "sha256:" + "a" * 64},
@@ -53,7 +53,7 @@ def test_the_largest_wish_is_within_the_cost_budget(cluster: Cluster) -> None:
             "labels": {f"label-{index}": "x" * 63 for index in range(32)},
         },
     }
-    assert cluster.try_create(wish(spec), strict=True) == ""
+    assert cluster.try_create(manifest(spec), strict=True) == ""
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_kubectl_explain_is_a_manual(cluster: Cluster, topic: str, words: list[s
 
 
 def test_the_only_default_that_is_written_is_the_device(cluster: Cluster, namespace: str) -> None:
-    """A wish stays as its author wrote it; everything else is a default of the operator."""
+    """A spec stays as its author wrote it; everything else is a default of the operator."""
     cluster.apply(
         {**body(), "metadata": {"name": "tiny", "namespace": namespace}, "spec": {"model": {"uri": URI}}}
     )

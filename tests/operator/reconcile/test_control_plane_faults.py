@@ -8,8 +8,8 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
 from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.manifests import manifest
 from tests.operator.support.process import USER, Operator
-from tests.operator.support.wishes import wish
 from tests.repository import charts
 from tests.repository.definition import until_served
 
@@ -40,10 +40,11 @@ def test_a_dead_aggregated_api_does_not_keep_the_operator_from_starting(
     cluster.apply(DEAD_API)
     try:
         eventually(
-            lambda: "False" in cluster.kubectl("get", "apiservice", DEAD_API["metadata"]["name"])  # type: ignore[index]  # JSON
+            # JSON.
+            lambda: "False" in cluster.kubectl("get", "apiservice", DEAD_API["metadata"]["name"])  # type: ignore[index]
         )
         operator.start()
-        cluster.apply(wish(namespace))
+        cluster.apply(manifest(namespace))
         eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50"))
     finally:
         cluster.kubectl("delete", "apiservice", "v1beta2.custom.metrics.k8s.io")
@@ -56,7 +57,7 @@ def test_a_lost_right_is_told_and_its_return_heals(
     less = {**role, "rules": [rule for rule in role["rules"] if "ingresses" not in rule["resources"]]}
     cluster.apply(less)
     try:
-        cluster.apply(wish(namespace, ingress={"host": "a.example.com"}))
+        cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}))
         eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "OperatorForbidden")
         assert "restore its RBAC" in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
     finally:
@@ -98,11 +99,11 @@ def test_the_definition_may_go_and_come_back(
     old Deployment may outlive its model, since garbage collection loses sight of a kind without definition:
     when a model of that name comes back, it is collected, and made again.
     """
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50"))
     cluster.kubectl("delete", "crd", contract.CRD_NAME, "--timeout=180s")
     install_again(cluster, definition)
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     uid = cluster.need(names.MODEL, namespace, "resnet50")["metadata"]["uid"]
 
     def adopted() -> bool:
@@ -124,7 +125,7 @@ def test_an_operator_that_starts_before_the_definition_waits_for_it(
     eventually(lambda: b"Waiting for the definition" in operator.log.read_bytes()[before:])
     assert operator.health()["synced"] is False
     install_again(cluster, definition)
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50"))
 
 
@@ -135,7 +136,7 @@ def test_two_operators_do_no_harm(
     second = Operator(cluster, tmp_path_factory.mktemp("second"))
     try:
         second.start()
-        cluster.apply(wish(namespace, autoscaling={"maxReplicas": 3}, ingress={"host": "a.example.com"}))
+        cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 3}, ingress={"host": "a.example.com"}))
         eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Progressing")
         eventually(lambda: operator.is_idle() and second.is_idle())
         before = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["metadata"]["generation"]

@@ -17,8 +17,8 @@ from tests.operator.reconcile.test_control_plane_replicas import (
     watched,
 )
 from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.manifests import manifest
 from tests.operator.support.process import USER, Operator
-from tests.operator.support.wishes import wish
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.usefixtures("operator")]
 
@@ -114,7 +114,7 @@ def act_as_keda(cluster: Cluster, namespace: str) -> None:
 
 
 def scaled_by_keda(cluster: Cluster, operator: Operator, namespace: str, count: int) -> None:
-    cluster.apply(wish(namespace, autoscaling=BY_KEDA))
+    cluster.apply(manifest(namespace, autoscaling=BY_KEDA))
     act_as_keda(cluster, namespace)
     scale_as_the_autoscaler_does(cluster, namespace, count)
     eventually(operator.is_idle)
@@ -125,7 +125,7 @@ def test_without_keda_models_are_served_and_the_condition_names_the_cure(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
     """And when KEDA comes, nobody has to do anything."""
-    cluster.apply(wish(namespace, autoscaling=BY_KEDA))
+    cluster.apply(manifest(namespace, autoscaling=BY_KEDA))
     eventually(lambda: reason(cluster, namespace) == "KEDAMissing")
     told = scaling(cluster, namespace)
     assert "install KEDA, or set autoscaling.metricsSource to builtin" in told["message"]
@@ -154,13 +154,13 @@ def test_raw_metrics_are_refused_where_the_chart_chose_keda(
     operator.stop()
     operator.start(metrics_source="keda")
     try:
-        cluster.apply(wish(namespace, autoscaling={"maxReplicas": 3, "metrics": [raw]}))
+        cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 3, "metrics": [raw]}))
         eventually(lambda: cluster.ready_reason(namespace, NAME) == "InvalidSpec")
         assert (
             "set spec.autoscaling.metricsSource to builtin"
             in (cluster.conditions(namespace, NAME)["Ready"]["message"])
         )
-        cluster.apply(wish(namespace, autoscaling={"maxReplicas": 3, "queueSeconds": 1}))
+        cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 3, "queueSeconds": 1}))
         eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, NAME))
     finally:
         operator.restart()
@@ -173,13 +173,13 @@ def test_to_keda_our_autoscaler_is_gone_before_the_scaled_object_comes(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
     """KEDA's webhook refuses a Deployment that an autoscaler already scales."""
-    cluster.apply(wish(namespace, autoscaling=BY_US))
+    cluster.apply(manifest(namespace, autoscaling=BY_US))
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, NAME))
     scale_as_the_autoscaler_does(cluster, namespace, 5)
     eventually(operator.is_idle)
     mark = cluster.mark()
     with watched(cluster, namespace) as seen:
-        cluster.apply(wish(namespace, autoscaling=BY_KEDA))
+        cluster.apply(manifest(namespace, autoscaling=BY_KEDA))
         eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, NAME))
         eventually(operator.is_idle)
     assert seen == {5}
@@ -198,7 +198,7 @@ def test_from_keda_its_autoscaler_is_gone_before_ours_comes(
 ) -> None:
     scaled_by_keda(cluster, operator, namespace, 5)
     with watched(cluster, namespace) as seen:
-        cluster.apply(wish(namespace, autoscaling=BY_US))
+        cluster.apply(manifest(namespace, autoscaling=BY_US))
         ours = eventually(lambda: cluster.need(names.AUTOSCALER, namespace, NAME))
         eventually(operator.is_idle)
     assert seen == {5}
@@ -213,7 +213,7 @@ def test_from_keda_to_replicas_of_the_spec_no_other_number_is_passed(
 ) -> None:
     scaled_by_keda(cluster, operator, namespace, 5)
     with watched(cluster, namespace) as seen:
-        cluster.apply(wish(namespace, replicas=4))
+        cluster.apply(manifest(namespace, replicas=4))
         eventually(lambda: replicas(cluster, namespace) == 4)
         eventually(operator.is_idle)
     assert seen <= {5, 4}
@@ -224,11 +224,11 @@ def test_from_keda_to_replicas_of_the_spec_no_other_number_is_passed(
 def test_from_replicas_of_the_spec_to_keda_the_pods_stay(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
-    cluster.apply(wish(namespace, replicas=3))
+    cluster.apply(manifest(namespace, replicas=3))
     eventually(lambda: replicas(cluster, namespace) == 3)
     eventually(operator.is_idle)
     with watched(cluster, namespace) as seen:
-        cluster.apply(wish(namespace, autoscaling=BY_KEDA))
+        cluster.apply(manifest(namespace, autoscaling=BY_KEDA))
         eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, NAME))
         eventually(lambda: not owns(cluster.need(names.DEPLOYMENT, namespace, NAME), "spec", "replicas"))
         eventually(operator.is_idle)
@@ -255,7 +255,7 @@ def test_a_scaled_object_that_somebody_edits_or_deletes_is_put_right(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
     """No watch tells of it: the list does, every 30 s."""
-    cluster.apply(wish(namespace, autoscaling=BY_KEDA), wish(namespace, "other", autoscaling=BY_KEDA))
+    cluster.apply(manifest(namespace, autoscaling=BY_KEDA), manifest(namespace, "other", autoscaling=BY_KEDA))
     first = eventually(lambda: cluster.need(names.SCALED_OBJECT, namespace, NAME))
     eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, "other"))
     eventually(operator.is_idle)
@@ -290,7 +290,7 @@ def test_what_a_removed_keda_holds_is_named_with_the_cure(
     scaled_by_keda(cluster, operator, namespace, 2)
     item = names.SCALED_OBJECT.item(namespace, NAME)
     cluster.patch(item, {"metadata": {"finalizers": ["finalizer.keda.sh/x"]}})
-    cluster.apply(wish(namespace, replicas=2))
+    cluster.apply(manifest(namespace, replicas=2))
     cure = f"kubectl patch scaledobject {NAME} --namespace {namespace} --type merge"
     eventually(lambda: cure in cluster.conditions(namespace, NAME)["Ready"]["message"])
     cluster.patch(item, {"metadata": {"finalizers": None}})

@@ -9,8 +9,8 @@ import pytest
 from paddlemodel_operator.base import names
 
 from tests.operator.support.cluster import CHILDREN, Cluster, eventually
+from tests.operator.support.manifests import everything, manifest, settled
 from tests.operator.support.process import USER, Operator
-from tests.operator.support.wishes import everything, settled, wish
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.usefixtures("operator")]
 
@@ -33,7 +33,7 @@ def test_a_model_gets_its_children_and_a_status(cluster: Cluster, operator: Oper
 
 
 def test_kubectl_get_shows_the_state(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)
     header, line = cluster.kubectl("get", "pdm", "-n", namespace).splitlines()
     assert header.split() == ["NAME", "READY", "URL", "REPLICAS", "DEVICE", "MODEL", "AGE"]
@@ -42,9 +42,9 @@ def test_kubectl_get_shows_the_state(cluster: Cluster, operator: Operator, names
 
 
 def test_an_update_reaches_the_children(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)
-    cluster.apply(wish(namespace, server={"queueSize": 9}, service={"port": 9000}))
+    cluster.apply(manifest(namespace, server={"queueSize": 9}, service={"port": 9000}))
     settled(cluster, operator, namespace)
     deployment = cluster.need(names.DEPLOYMENT, namespace, "resnet50")
     (server,) = deployment["spec"]["template"]["spec"]["containers"]
@@ -54,8 +54,8 @@ def test_an_update_reaches_the_children(cluster: Cluster, operator: Operator, na
 
 
 def test_kubectl_scale_works(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    """Also on a wish that says nothing about replicas."""
-    cluster.apply(wish(namespace))
+    """Also on a spec that says nothing about replicas."""
+    cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)
     cluster.kubectl("scale", "pdm/resnet50", "--replicas=3", "-n", namespace)
     eventually(lambda: cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"]["replicas"] == 3)
@@ -67,7 +67,7 @@ def test_kubectl_scale_works(cluster: Cluster, operator: Operator, namespace: st
 def test_a_scaled_model_is_told_how_to_choose_autoscaling(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)
     cluster.kubectl("scale", "pdm/resnet50", "--replicas=3", "-n", namespace)
     scaled = cluster.kubectl(
@@ -99,7 +99,7 @@ def test_drift_is_repaired(
     cluster: Cluster, operator: Operator, namespace: str, drift: tuple[names.Kind, Object]
 ) -> None:
     kind, change = drift
-    cluster.apply(wish(namespace, ingress={"host": "a.example.com"}, replicas=2))
+    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, replicas=2))
     settled(cluster, operator, namespace)
     before = cluster.need(kind, namespace, "resnet50")
     cluster.patch(kind.item(namespace, "resnet50"), change)
@@ -125,10 +125,10 @@ def test_a_deleted_child_comes_back(
     eventually(lambda: cluster.need(kind, namespace, "resnet50")["metadata"]["uid"] != uid)
 
 
-def test_what_is_no_longer_wished_is_pruned(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(wish(namespace, ingress={"host": "a.example.com"}, autoscaling={"maxReplicas": 2}))
+def test_what_is_no_longer_desired_is_pruned(cluster: Cluster, operator: Operator, namespace: str) -> None:
+    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, autoscaling={"maxReplicas": 2}))
     settled(cluster, operator, namespace)
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     eventually(lambda: cluster.get(names.INGRESS, namespace, "resnet50") is None)
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50") is None)
     eventually(lambda: cluster.get(names.DISRUPTION_BUDGET, namespace, "resnet50") is None)
@@ -149,10 +149,12 @@ def test_a_deleted_model_takes_its_children_along(
 
 def test_a_restart_writes_nothing(cluster: Cluster, operator: Operator, namespace: str) -> None:
     """Counted in the API server's audit log: neither at the start nor at the end of it."""
-    for name, model in [("a", everything(namespace, "a")), ("b", wish(namespace, "b", replicas=2))]:
+    for name, model in [("a", everything(namespace, "a")), ("b", manifest(namespace, "b", replicas=2))]:
         cluster.apply(model)
         settled(cluster, operator, namespace, name)
-    cluster.apply(wish(namespace, "c", task={"type": "ImageClassification", "labels": ["犬" * 128] * 1000}))
+    cluster.apply(
+        manifest(namespace, "c", task={"type": "ImageClassification", "labels": ["犬" * 128] * 1000})
+    )
     eventually(lambda: cluster.ready_reason(namespace, "c") == "InvalidSpec")
     eventually(
         lambda: cluster.conditions(namespace, "a")["AutoscalingActive"]["reason"] == "MetricsAPIMissing"
@@ -167,7 +169,7 @@ def test_a_restart_writes_nothing(cluster: Cluster, operator: Operator, namespac
 
 def test_a_killed_operator_goes_on_where_it_was(cluster: Cluster, operator: Operator, namespace: str) -> None:
     operator.kill()
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     operator.start()
     settled(cluster, operator, namespace)
 
@@ -177,7 +179,7 @@ def test_two_models_of_one_name_in_two_namespaces(
 ) -> None:
     other = f"{namespace}-other"
     cluster.kubectl("create", "namespace", other)
-    cluster.apply(wish(namespace, replicas=2), wish(other, replicas=3))
+    cluster.apply(manifest(namespace, replicas=2), manifest(other, replicas=3))
     settled(cluster, operator, namespace)
     settled(cluster, operator, other)
     assert cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"]["replicas"] == 2
@@ -196,7 +198,7 @@ def test_an_object_of_somebody_else_is_never_touched(cluster: Cluster, namespace
     }
     cluster.apply(foreign)
     before = cluster.need(names.SERVICE, namespace, "resnet50")
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "NameConflict")
     message = cluster.conditions(namespace, "resnet50")["Ready"]["message"]
     assert message == (
@@ -208,16 +210,16 @@ def test_an_object_of_somebody_else_is_never_touched(cluster: Cluster, namespace
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Progressing")
 
 
-def test_a_wish_that_cannot_be_read_is_told(cluster: Cluster, operator: Operator, namespace: str) -> None:
+def test_a_spec_that_cannot_be_read_is_told(cluster: Cluster, operator: Operator, namespace: str) -> None:
     """Within the schema, but too large for one environment variable; what ran before goes on."""
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)
     before = cluster.need(names.DEPLOYMENT, namespace, "resnet50")
-    cluster.apply(wish(namespace, task={"type": "ImageClassification", "labels": ["犬" * 128] * 1000}))
+    cluster.apply(manifest(namespace, task={"type": "ImageClassification", "labels": ["犬" * 128] * 1000}))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "InvalidSpec")
     assert "spec.task.labelsFile" in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
     assert cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"] == before["spec"]
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Progressing")
 
 
@@ -225,9 +227,9 @@ def test_a_child_that_the_api_refuses_is_told_without_a_hot_loop(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
     mark = cluster.mark()
-    cluster.apply(wish(namespace, pod={"tolerations": [{"key": "a", "operator": "Nonsense"}]}))
+    cluster.apply(manifest(namespace, pod={"tolerations": [{"key": "a", "operator": "Nonsense"}]}))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "ChildInvalid")
     assert "Nonsense" in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
     assert len([one for one in cluster.writes(USER, namespace, mark) if "/deployments/" in one]) < 6
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)

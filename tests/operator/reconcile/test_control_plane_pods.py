@@ -10,8 +10,8 @@ from paddlemodel_operator.base import names
 
 from tests.operator.support.builders import words
 from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.manifests import everything, manifest, settled
 from tests.operator.support.process import Operator
-from tests.operator.support.wishes import everything, settled, wish
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.usefixtures("operator")]
 
@@ -19,7 +19,7 @@ Object = dict[str, Any]
 
 
 def test_events_tell_of_turns_only(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)
     (pod,) = eventually(lambda: cluster.all(names.POD, namespace))
     cluster.set_pod_status(pod, READY_POD)
@@ -60,7 +60,7 @@ READY_POD: Object = {
 
 
 def test_a_ready_pod_makes_the_model_ready(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)
     (pod,) = eventually(lambda: cluster.all(names.POD, namespace))
     cluster.set_pod_status(pod, READY_POD)
@@ -75,7 +75,7 @@ def test_a_ready_pod_makes_the_model_ready(cluster: Cluster, operator: Operator,
 
 
 def test_a_gpu_model_without_gpus_says_so(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(wish(namespace, device="GPU"))
+    cluster.apply(manifest(namespace, device="GPU"))
     settled(cluster, operator, namespace)
     (pod,) = eventually(lambda: cluster.all(names.POD, namespace))
     told = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
@@ -98,7 +98,7 @@ def test_a_quota_that_forbids_the_pods_is_told(cluster: Cluster, namespace: str)
             "get", "resourcequota", "none", "-n", namespace, "-o", "jsonpath={.status.hard}"
         )
     )
-    cluster.apply(wish(namespace))
+    cluster.apply(manifest(namespace))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "QuotaExceeded")
 
 

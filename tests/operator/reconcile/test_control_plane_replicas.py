@@ -14,8 +14,8 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster.drift import owns
 
 from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
-from tests.operator.support.wishes import wish
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.usefixtures("operator")]
 
@@ -56,11 +56,11 @@ def watched(cluster: Cluster, namespace: str) -> Iterator[set[int]]:
 def test_turning_autoscaling_on_keeps_the_replicas(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
-    cluster.apply(wish(namespace, replicas=3))
+    cluster.apply(manifest(namespace, replicas=3))
     eventually(lambda: replicas(cluster, namespace) == 3)
     eventually(operator.is_idle)
     with watched(cluster, namespace) as seen:
-        cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))
+        cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 6}))
         eventually(
             lambda: not owns(cluster.need(names.DEPLOYMENT, namespace, "resnet50"), "spec", "replicas")
         )
@@ -73,10 +73,10 @@ def test_turning_autoscaling_on_wakes_a_model_that_had_no_pods(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
     """An autoscaler leaves a Deployment of 0 replicas alone, so it would stay unserved for good."""
-    cluster.apply(wish(namespace, replicas=0))
+    cluster.apply(manifest(namespace, replicas=0))
     eventually(lambda: replicas(cluster, namespace) == 0)
     eventually(operator.is_idle)
-    cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))
+    cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 6}))
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50"))
     eventually(operator.is_idle)
     assert replicas(cluster, namespace) == 1
@@ -85,12 +85,12 @@ def test_turning_autoscaling_on_wakes_a_model_that_had_no_pods(
 def test_what_the_autoscaler_chose_survives_an_update(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
-    cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))
+    cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 6}))
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50"))
     eventually(operator.is_idle)
     scale_as_the_autoscaler_does(cluster, namespace, 5)
     with watched(cluster, namespace) as seen:
-        cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}, server={"queueSize": 3}))
+        cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 6}, server={"queueSize": 3}))
         eventually(
             lambda: cluster.need(names.DEPLOYMENT, namespace, "resnet50")["metadata"]["generation"] > 2
         )
@@ -102,12 +102,12 @@ def test_turning_autoscaling_off_goes_straight_to_the_spec(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
     """The autoscaler is gone before; no other value is passed on the way."""
-    cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))
+    cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 6}))
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50"))
     scale_as_the_autoscaler_does(cluster, namespace, 5)
     eventually(operator.is_idle)
     with watched(cluster, namespace) as seen:
-        cluster.apply(wish(namespace, replicas=4))
+        cluster.apply(manifest(namespace, replicas=4))
         eventually(lambda: replicas(cluster, namespace) == 4)
         eventually(operator.is_idle)
     assert cluster.get(names.AUTOSCALER, namespace, "resnet50") is None
@@ -116,12 +116,12 @@ def test_turning_autoscaling_off_goes_straight_to_the_spec(
 
 def test_an_autoscaler_that_lingers_is_waited_for(cluster: Cluster, namespace: str) -> None:
     """Somebody's finalizer keeps it: until it is gone the replicas are its own, and the status says so."""
-    cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))
+    cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 6}))
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50"))
     item = names.AUTOSCALER.item(namespace, "resnet50")
     cluster.patch(item, {"metadata": {"finalizers": ["example.com/hold"]}})
     scale_as_the_autoscaler_does(cluster, namespace, 5)
-    cluster.apply(wish(namespace, replicas=2))
+    cluster.apply(manifest(namespace, replicas=2))
     eventually(lambda: "being deleted" in cluster.conditions(namespace, "resnet50")["Ready"]["message"])
     assert replicas(cluster, namespace) == 5
     cluster.patch(item, {"metadata": {"finalizers": None}})
@@ -130,17 +130,17 @@ def test_an_autoscaler_that_lingers_is_waited_for(cluster: Cluster, namespace: s
 
 def test_back_and_forth_and_back(cluster: Cluster, operator: Operator, namespace: str) -> None:
     """The second owner of the hand-over is no trap for the next one."""
-    cluster.apply(wish(namespace, replicas=3))
+    cluster.apply(manifest(namespace, replicas=3))
     eventually(lambda: replicas(cluster, namespace) == 3)
     for count in (4, 2):
-        cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))
+        cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 6}))
         eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50"))
         eventually(operator.is_idle)
-        cluster.apply(wish(namespace, replicas=count))
+        cluster.apply(manifest(namespace, replicas=count))
         eventually(partial(scaled_to, cluster, namespace, count))
         eventually(operator.is_idle)
     with watched(cluster, namespace) as seen:
-        cluster.apply(wish(namespace, autoscaling={"maxReplicas": 6}))
+        cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 6}))
         eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50"))
         eventually(operator.is_idle)
     assert seen == {2}

@@ -71,7 +71,7 @@ def gpu(percent: str) -> Any:
     return pods("paddle_gpu_utilization", percent)
 
 
-WISHES: dict[str, tuple[str, Any, Any]] = {
+SPECS: dict[str, tuple[str, Any, Any]] = {
     "on the processor its use is the default": ("CPU", {}, [cpu(70)]),
     "no metrics are no metrics of the user": ("GPU", {"metrics": []}, [gpu("70")]),
     "the target is the user's": ("CPU", {"cpuUtilization": 50}, [cpu(50)]),
@@ -99,7 +99,7 @@ WISHES: dict[str, tuple[str, Any, Any]] = {
 }
 
 
-@pytest.mark.parametrize(("device", "scaling", "metrics"), WISHES.values(), ids=WISHES)
+@pytest.mark.parametrize(("device", "scaling", "metrics"), SPECS.values(), ids=SPECS)
 def test_what_the_autoscaler_looks_at(device: str, scaling: Any, metrics: Any) -> None:
     autoscaler = rendered(names.AUTOSCALER, device=device, autoscaling={"maxReplicas": 2, **scaling})
     assert autoscaler["spec"]["metrics"] == metrics
@@ -116,15 +116,15 @@ def test_behaviour_is_the_user_s_as_a_whole() -> None:
 
 @pytest.mark.parametrize("source", ["builtin", "prometheusAdapter", "none"])
 def test_the_autoscaler_is_the_same_whoever_serves_the_metrics(source: str) -> None:
-    wish = {"maxReplicas": 6, "gpuUtilization": 60, "busyRatio": 50}
-    chosen = rendered(names.AUTOSCALER, device="GPU", autoscaling={**wish, "metricsSource": source})
-    assert chosen == rendered(names.AUTOSCALER, device="GPU", autoscaling=wish)
+    manifest = {"maxReplicas": 6, "gpuUtilization": 60, "busyRatio": 50}
+    chosen = rendered(names.AUTOSCALER, device="GPU", autoscaling={**manifest, "metricsSource": source})
+    assert chosen == rendered(names.AUTOSCALER, device="GPU", autoscaling=manifest)
 
 
 def test_under_autoscaling_the_deployment_has_no_replicas() -> None:
     assert "replicas" not in rendered(names.DEPLOYMENT, autoscaling={"maxReplicas": 3})["spec"]
 
 
-@pytest.mark.parametrize(("wish", "replicas"), [({}, 1), ({"replicas": 0}, 0), ({"replicas": 4}, 4)])
-def test_replicas_are_one_unless_stated(wish: Any, replicas: int) -> None:
-    assert rendered(names.DEPLOYMENT, **wish)["spec"]["replicas"] == replicas
+@pytest.mark.parametrize(("spec", "replicas"), [({}, 1), ({"replicas": 0}, 0), ({"replicas": 4}, 4)])
+def test_replicas_are_one_unless_stated(manifest: Any, replicas: int) -> None:
+    assert rendered(names.DEPLOYMENT, **manifest)["spec"]["replicas"] == replicas

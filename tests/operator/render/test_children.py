@@ -1,4 +1,4 @@
-"""Whole rendered objects, the smallest wish first; then what each field of the spec changes."""
+"""Whole rendered objects, the smallest spec first; then what each field of the spec changes."""
 
 from typing import Any
 
@@ -55,15 +55,15 @@ def test_the_simplest_service() -> None:
     }
 
 
-def test_what_is_not_wished_is_none() -> None:
+def test_what_is_not_desired_is_none() -> None:
     assert rendered(names.AUTOSCALER) is None
     assert rendered(names.DISRUPTION_BUDGET) is None
     assert rendered(names.INGRESS) is None
 
 
 def test_the_ingress_for_nginx() -> None:
-    wish = {"host": "a.example.com", "className": "nginx", "path": "/m", "tlsSecretName": "tls"}
-    assert rendered(names.INGRESS, ingress=wish) == {
+    manifest = {"host": "a.example.com", "className": "nginx", "path": "/m", "tlsSecretName": "tls"}
+    assert rendered(names.INGRESS, ingress=manifest) == {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "Ingress",
         "metadata": {
@@ -109,8 +109,8 @@ def test_nginx_waits_longer_than_the_server() -> None:
 
 def test_the_user_s_ingress_annotations_win() -> None:
     key = "nginx.ingress.kubernetes.io/proxy-body-size"
-    wish = {"host": "a.example.com", "className": "nginx", "annotations": {key: "1g"}}
-    assert rendered(names.INGRESS, ingress=wish)["metadata"]["annotations"][key] == "1g"
+    manifest = {"host": "a.example.com", "className": "nginx", "annotations": {key: "1g"}}
+    assert rendered(names.INGRESS, ingress=manifest)["metadata"]["annotations"][key] == "1g"
 
 
 def test_a_gpu_goes_to_the_server_only() -> None:
@@ -250,8 +250,8 @@ def test_everything_of_the_pod_is_passed_on() -> None:
         {"name": "A", "value": "$(HOSTNAME)"},
         {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s", "key": "k"}}},
     ]
-    wish = {**placement, "labels": {"team": "vision"}, "annotations": {"note": "x"}, "env": env}
-    template = rendered(names.DEPLOYMENT, pod=wish)["spec"]["template"]
+    manifest = {**placement, "labels": {"team": "vision"}, "annotations": {"note": "x"}, "env": env}
+    template = rendered(names.DEPLOYMENT, pod=manifest)["spec"]["template"]
     assert {key: template["spec"][key] for key in placement} == placement
     assert template["metadata"]["labels"]["team"] == "vision"
     assert template["metadata"]["annotations"] == {"note": "x"}

@@ -28,7 +28,7 @@ def test_the_budget() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wish", "there"),
+    ("spec", "there"),
     [
         pytest.param({}, False, id="one pod, as by default"),
         pytest.param({"replicas": 0}, False, id="none"),
@@ -39,5 +39,5 @@ def test_the_budget() -> None:
         pytest.param({"autoscaling": {"minReplicas": 3, "maxReplicas": 5}}, True, id="three to five"),
     ],
 )
-def test_there_is_one_where_there_may_be_two_pods(wish: dict[str, Any], there: bool) -> None:
-    assert (budget(**wish) is not None) == there
+def test_there_is_one_where_there_may_be_two_pods(manifest: dict[str, Any], there: bool) -> None:
+    assert (budget(**manifest) is not None) == there

@@ -72,8 +72,8 @@ def test_the_port_is_the_pods_whatever_the_service_s_is() -> None:
     ],
 )
 def test_a_prometheus_is_asked_for_the_pods_of_this_model(name: str, pods: str) -> None:
-    wish = from_body(body(name=name, autoscaling={"maxReplicas": 2, "busyRatio": 70, **KEDA}))
-    found: Any = render(wish, with_settings(keda_prometheus="http://p:9090"))[names.SCALED_OBJECT]
+    desired = from_body(body(name=name, autoscaling={"maxReplicas": 2, "busyRatio": 70, **KEDA}))
+    found: Any = render(desired, with_settings(keda_prometheus="http://p:9090"))[names.SCALED_OBJECT]
     assert found["spec"]["triggers"] == [
         {
             "type": "prometheus",
@@ -98,13 +98,13 @@ def test_processor_use_is_a_trigger_of_its_own() -> None:
 def test_keda_and_an_autoscaler_of_ours_exclude_each_other() -> None:
     scaling = {"maxReplicas": 2, "queueSeconds": 1}
     chart = with_settings(metrics_source="keda")
-    for settings, wish, keda in [
+    for settings, desired, keda in [
         (SETTINGS, scaling, False),
         (SETTINGS, {**scaling, **KEDA}, True),
         (chart, scaling, True),
         (chart, {**scaling, "metricsSource": "builtin"}, False),
     ]:
-        children = render(model(autoscaling=wish), settings)
+        children = render(model(autoscaling=desired), settings)
         assert (children[names.SCALED_OBJECT] is not None) is keda
         assert (children[names.AUTOSCALER] is None) is keda
         deployment = children[names.DEPLOYMENT]

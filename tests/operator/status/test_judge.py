@@ -60,14 +60,14 @@ def test_a_pod_that_answers_makes_it_ready() -> None:
 def test_scaling_does_not_interrupt_readiness() -> None:
     """The Deployment's controller has not seen the new number yet; the pods of this version still answer."""
     before = judged(observed(ready_pod()))
-    after = judge(model(), observed(ready_pod(), current=False, wished=2), None, before, LATER)
+    after = judge(model(), observed(ready_pod(), current=False, desired=2), None, before, LATER)
     ready = condition(after)
     assert (ready["status"], ready["reason"], ready["lastTransitionTime"]) == ("True", "Serving", NOW)
     assert condition(after, "Progressing")["reason"] == "Applying"
 
 
 def test_the_whole_status_of_a_ready_model() -> None:
-    status = judged(observed(ready_pod(), ready_pod("pod-b"), wished=3, replicas=3, updated=3), replicas=3)
+    status = judged(observed(ready_pod(), ready_pod("pod-b"), desired=3, replicas=3, updated=3), replicas=3)
     del status["conditions"]
     assert status == {
         "observedGeneration": 7,
@@ -82,7 +82,9 @@ def test_the_whole_status_of_a_ready_model() -> None:
 
 def test_one_pod_of_several_is_enough_and_the_rest_is_told_as_progress() -> None:
     waiting = pod(name="pod-b", scheduled=False, unschedulable=NO_GPU)
-    status = judged(observed(ready_pod(), waiting, wished=2, replicas=2, updated=2), device="GPU", replicas=2)
+    status = judged(
+        observed(ready_pod(), waiting, desired=2, replicas=2, updated=2), device="GPU", replicas=2
+    )
     assert condition(status)["status"] == "True"
     progress = condition(status, "Progressing")
     assert (progress["status"], progress["reason"]) == ("True", "NoGPU")
@@ -134,7 +136,7 @@ def test_without_autoscaling_nothing_is_said_about_it() -> None:
 
 def test_the_fetched_model_is_remembered_without_pods() -> None:
     before = judged(observed(ready_pod()))
-    after = judged(observed(wished=0, replicas=0, updated=0), before, replicas=0)
+    after = judged(observed(desired=0, replicas=0, updated=0), before, replicas=0)
     assert after["model"] == before["model"]
     assert condition(after, "ModelFetched")["status"] == "True"
 
@@ -142,7 +144,7 @@ def test_the_fetched_model_is_remembered_without_pods() -> None:
 @pytest.mark.parametrize(
     "source", [{"uri": "https://models.example.com/other.tar"}, {"uri": URI, "digest": "sha256:" + "b" * 64}]
 )
-def test_the_fetched_model_is_forgotten_when_another_is_wished(source: dict[str, str]) -> None:
+def test_the_fetched_model_is_forgotten_when_another_is_desired(source: dict[str, str]) -> None:
     before = judged(observed(ready_pod()))
     after = judged(observed(), before, model=source)
     assert "model" not in after
@@ -169,7 +171,7 @@ def test_the_same_world_makes_the_same_status() -> None:
     assert merge_patch(before, judge(model(), observed(ready_pod()), None, before, LATER)) == {}
 
 
-def test_a_wish_that_cannot_be_read_keeps_what_is_known() -> None:
+def test_a_spec_that_cannot_be_read_keeps_what_is_known() -> None:
     before = judged(observed(ready_pod()))
     after = judge_invalid("spec.x is not a field: remove it", 8, before, LATER)
     assert after["observedGeneration"] == 8

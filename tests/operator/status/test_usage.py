@@ -37,8 +37,8 @@ def test_a_flapping_number_comes_to_rest() -> None:
 
 
 def status(look: Look | None, before: Any = None, **scaling: Any) -> Any:
-    wish = model(device="GPU", autoscaling={"maxReplicas": 3, **scaling})
-    found = scaling_status(wish, "builtin", look, before or {})
+    manifest = model(device="GPU", autoscaling={"maxReplicas": 3, **scaling})
+    found = scaling_status(manifest, "builtin", look, before or {})
     assert found is not None
     return found.model_dump(by_alias=True, exclude_none=True, mode="json")
 

@@ -45,7 +45,7 @@ def model(**fields: Any) -> PaddleModel:
 
 
 def workload(**fields: Any) -> Workload:
-    return Workload(**{"current": True, "wished": 1, "replicas": 1, "updated": 1, **fields})
+    return Workload(**{"current": True, "desired": 1, "replicas": 1, "updated": 1, **fields})
 
 
 def words(**fields: Any) -> str:

@@ -56,7 +56,7 @@ def case(
     **fields: Any,
 ) -> Case:
     """A model that aims at GPU use, with the builtin adapter at work and an autoscaler that reads nothing."""
-    wish = Autoscaling.model_validate({"maxReplicas": 3, **(scaling or {})})
+    manifest = Autoscaling.model_validate({"maxReplicas": 3, **(scaling or {})})
     seen = Observed(
         autoscaler=autoscaler or inactive(),
         occasion=Occasion(active="False", reason="FailedGetPodsMetric"),
@@ -65,7 +65,7 @@ def case(
     changed = {name: getattr(seen, name) for name in ("autoscaler", "occasion", "look")} | (observed or {})
     defaults: dict[str, Any] = {"source": "builtin", "adapter": OWN, "registration": registered()}
     return Case(
-        **{**defaults, "targets": targets(wish, device), "observed": Observed(**changed), **fields},
+        **{**defaults, "targets": targets(manifest, device), "observed": Observed(**changed), **fields},
     )
 
 

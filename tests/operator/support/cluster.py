@@ -85,7 +85,7 @@ class Cluster:
         self.http.patch(path, content=json.dumps(body), headers=headers).raise_for_status()
 
     def try_create(self, body: Mapping[str, Any], *, strict: bool = False) -> str:
-        """What the API server says to a wish, without keeping it; empty when it accepts."""
+        """What the API server says to a spec, without keeping it; empty when it accepts."""
         query = {"dryRun": "All", "fieldValidation": "Strict" if strict else "Warn"}
         path = names.MODEL.collection(body["metadata"]["namespace"])
         answer = self.http.post(

@@ -28,7 +28,7 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
         "Progressing",
         "changed",
     ),
-    "no pods wished": (observed(wished=0), {"replicas": 0}, "ScaledToZero", "spec.replicas is 0: raise it"),
+    "no pods desired": (observed(desired=0), {"replicas": 0}, "ScaledToZero", "spec.replicas is 0: raise it"),
     "no pods yet": (observed(), {}, "Progressing", "The pods are being created."),
     "a pod on its way to a node": (
         observed(pod(scheduled=True)),

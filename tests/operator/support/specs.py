@@ -1,4 +1,4 @@
-"""The table of wishes that break one rule each, with the words that must appear in the refusal.
+"""The table of specs that break one rule each, with the words that must appear in the refusal.
 
 test_model.py sends it through `from_body`, test_control_plane_crd.py to a real API server: both must refuse.
 """
@@ -9,7 +9,7 @@ from tests.operator.support.builders import URI, spec
 
 
 class Refused(NamedTuple):
-    """A wish that must be refused, and a part of the reason."""
+    """A spec that must be refused, and a part of the reason."""
 
     fault: str
     spec: dict[str, Any]
@@ -179,7 +179,7 @@ UNKNOWN = (
 )
 
 ACCEPTED: dict[str, dict[str, Any]] = {
-    "the smallest wish": {"model": {"uri": URI}},
+    "the smallest spec": {"model": {"uri": URI}},
     "an archive behind a port and a query": _uri("http://files.ml.svc:8080/a/b.tar.gz?version=3&x=%20"),
     "a zip": _uri("https://a.example.com/m.zip"),
     "an IPv6 address": _uri("http://[fd00::1]:80/m.tgz"),

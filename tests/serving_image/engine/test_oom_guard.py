@@ -21,7 +21,7 @@ GPU_FULL = (
 )
 
 
-class OwnerEndsError(Exception):
+class WorkerEndsError(Exception):
     """Stands for the end of the process."""
 
 
@@ -48,7 +48,7 @@ class Device:
 
     def guarded(self, most: int = 16, fitted: int = 16) -> Guarded:
         def lost(reason: str) -> NoReturn:
-            raise OwnerEndsError(reason)
+            raise WorkerEndsError(reason)
 
         guarded = Guarded(
             self,
@@ -144,13 +144,13 @@ def test_memory_that_shrinking_frees_is_used() -> None:
     assert np.array_equal(found, rows(1)[0] * 2)
 
 
-def test_a_device_that_is_empty_and_full_all_the_same_ends_the_owner() -> None:
+def test_a_device_that_is_empty_and_full_all_the_same_ends_the_worker() -> None:
     device = Device(room=0)
     guarded = device.guarded(fitted=16)
     for _ in range(EXHAUSTED - 1):
         with pytest.raises(MemoryTakenError):
             guarded.run(rows(1))
-    with pytest.raises(OwnerEndsError, match="memory ran out"):
+    with pytest.raises(WorkerEndsError, match="memory ran out"):
         guarded.run(rows(1))
 
 
@@ -188,10 +188,10 @@ def test_inputs_that_disagree_about_their_rows_are_never_parted() -> None:
     assert device.rows == [6, 6, 16, 16]
 
 
-def test_a_lost_device_ends_the_owner_at_once() -> None:
+def test_a_lost_device_ends_the_worker_at_once() -> None:
     device = Device(room=0)
     device.error = OSError("(External) CUDA error(700), an illegal memory access was encountered.")
-    with pytest.raises(OwnerEndsError, match="the device is lost"):
+    with pytest.raises(WorkerEndsError, match="the device is lost"):
         device.guarded().run(rows(8))
     assert device.rows == [8]
 

@@ -1,4 +1,4 @@
-"""Which wishes about the run are refused, and with which cure."""
+"""Which specs about the run are refused, and with which cure."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -64,7 +64,7 @@ def test_bf16_is_refused_where_the_cpu_has_no_avx512() -> None:
         engine(precision="BF16", flags={"avx2"})
 
 
-def test_wishes_become_an_engine() -> None:
+def test_specs_become_an_engine() -> None:
     assert engine() == Engine(threads=2, max_rows=16, cache=Path("/cache"))
     assert engine(precision="BF16") == Engine(
         precision="BF16", onednn=True, threads=2, max_rows=16, cache=Path("/cache")

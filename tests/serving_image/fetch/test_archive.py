@@ -64,7 +64,7 @@ def test_the_kind_is_read_from_the_content_and_everything_comes_out(
     assert tree(tmp_path / "tree") == MODEL
 
 
-def test_permissions_and_owners_of_the_archive_are_not_taken_over(tmp_path: Path) -> None:
+def test_permissions_and_workers_of_the_archive_are_not_taken_over(tmp_path: Path) -> None:
     info = member("tool")
     info.mode, info.uid = 0o4777, 4711
     (tmp_path / "archive").write_bytes(tar_of({}, info))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from paddlemodel_server.fetch import archive
 from paddlemodel_server.fetch import command as fetch
-from paddlemodel_server.fetch.command import Wish
+from paddlemodel_server.fetch.command import Options
 from paddlemodel_server.fetch.http import Patience
 from paddlemodel_server.model import files
 from paddlemodel_server.model.files import ModelFilesError
@@ -44,14 +44,16 @@ def goal(tmp_path: Path) -> Path:
     return tmp_path / "models" / "model"
 
 
-def wish(goal: Path, uri: str, digest: str | None = None, max_bytes: int = 1 << 30) -> Wish:
-    return Wish(uri=uri, into=goal, digest=digest, max_bytes=max_bytes, patience=Patience(first_pause=0.01))
+def options(goal: Path, uri: str, digest: str | None = None, max_bytes: int = 1 << 30) -> Options:
+    return Options(
+        uri=uri, into=goal, digest=digest, max_bytes=max_bytes, patience=Patience(first_pause=0.01)
+    )
 
 
-def refused(wish: Wish) -> ModelFilesError:
+def refused(options: Options) -> ModelFilesError:
     with pytest.raises(ModelFilesError) as caught:
-        fetch.fetch(wish)
-    assert list(wish.into.parent.iterdir()) == []
+        fetch.fetch(options)
+    assert list(options.into.parent.iterdir()) == []
     return caught.value
 
 
@@ -65,7 +67,7 @@ def test_an_archive_becomes_the_models_folder_with_its_companions(
     goal: Path, tmp_path: Path, path: str
 ) -> None:
     with serving(SERVED) as server:
-        fetched = fetch.fetch(wish(goal, server.uri(path)))
+        fetched = fetch.fetch(options(goal, server.uri(path)))
     assert tree(goal) == MODEL
     assert fetched.digest == digest_of(SERVED[path], tmp_path / "x")
     assert (fetched.format, fetched.bytes) == ("Legacy", sum(map(len, MODEL.values())))
@@ -75,7 +77,7 @@ def test_an_archive_becomes_the_models_folder_with_its_companions(
 def test_a_trained_model_survives_the_way_unchanged(goal: Path, tmp_path: Path) -> None:
     packed = models.archive_of("textline-orientation", tmp_path)
     with serving({f"/{packed.name}": packed.read_bytes()}) as server:
-        fetched = fetch.fetch(wish(goal, server.uri(f"/{packed.name}"), files.digest(packed)))
+        fetched = fetch.fetch(options(goal, server.uri(f"/{packed.name}"), files.digest(packed)))
     assert tree(goal) == tree(models.trained_model("textline-orientation"))
     assert fetched.format == "Legacy"
 
@@ -83,26 +85,28 @@ def test_a_trained_model_survives_the_way_unchanged(goal: Path, tmp_path: Path) 
 def test_the_right_digest_is_accepted_and_a_wrong_one_leaves_nothing(goal: Path, tmp_path: Path) -> None:
     right, wrong = digest_of(TAR, tmp_path / "x"), "sha256:" + "0" * 64
     with serving(SERVED) as server:
-        fault = refused(wish(goal, server.uri("/m.tar.gz"), wrong))
+        fault = refused(options(goal, server.uri("/m.tar.gz"), wrong))
         assert (fault.reason, right in fault.message, wrong in fault.message) == (
             "DigestMismatch",
             True,
             True,
         )
-        fetch.fetch(wish(goal, server.uri("/m.tar.gz"), right))
-        # a model that is no longer the wished one does not stay
-        assert refused(wish(goal, server.uri("/m.tar.gz"), wrong)).reason == "DigestMismatch"
+        fetch.fetch(options(goal, server.uri("/m.tar.gz"), right))
+        # a model that is no longer the desired one does not stay
+        assert refused(options(goal, server.uri("/m.tar.gz"), wrong)).reason == "DigestMismatch"
     assert not goal.exists()
 
 
 def test_finished_work_is_not_done_again(goal: Path, tmp_path: Path) -> None:
     right = digest_of(TAR, tmp_path / "x")
     with serving(SERVED) as server:
-        first = fetch.fetch(wish(goal, server.uri("/m.tar.gz")))
-        assert fetch.fetch(wish(goal, server.uri("/m.tar.gz"))) == first
-        assert fetch.fetch(wish(goal, server.uri("/m.zip"), right)) == first  # the digest says it is the same
+        first = fetch.fetch(options(goal, server.uri("/m.tar.gz")))
+        assert fetch.fetch(options(goal, server.uri("/m.tar.gz"))) == first
+        assert (
+            fetch.fetch(options(goal, server.uri("/m.zip"), right)) == first
+        )  # the digest says it is the same
         assert len(server.seen) == 1
-        fetch.fetch(wish(goal, server.uri("/other.tar")))
+        fetch.fetch(options(goal, server.uri("/other.tar")))
         assert len(server.seen) == 2
     assert tree(goal) == PIR_MODEL
 
@@ -110,9 +114,9 @@ def test_finished_work_is_not_done_again(goal: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("lost", ["inference.pdiparams", "inference.pdmodel"])
 def test_a_model_that_lost_a_file_is_fetched_again(goal: Path, lost: str) -> None:
     with serving(SERVED) as server:
-        fetch.fetch(wish(goal, server.uri("/m.tar.gz")))
+        fetch.fetch(options(goal, server.uri("/m.tar.gz")))
         (goal / lost).unlink()
-        fetch.fetch(wish(goal, server.uri("/m.tar.gz")))
+        fetch.fetch(options(goal, server.uri("/m.tar.gz")))
     assert tree(goal) == MODEL
 
 
@@ -122,7 +126,7 @@ def test_a_model_that_lost_a_file_is_fetched_again(goal: Path, lost: str) -> Non
 def test_what_a_crash_left_is_no_obstacle(goal: Path, left: str) -> None:
     folder_of(goal.parent / left, {"junk/inference.pdmodel": b"half"})
     with serving(SERVED) as server:
-        fetch.fetch(wish(goal, server.uri("/m.tar.gz")))
+        fetch.fetch(options(goal, server.uri("/m.tar.gz")))
     assert tree(goal) == MODEL
     assert {path.name for path in goal.parent.iterdir()} == {"model", ".model.done"}
 
@@ -133,7 +137,7 @@ def test_what_a_crash_left_is_no_obstacle(goal: Path, left: str) -> None:
 def test_an_unreadable_record_means_fetching_again(goal: Path, record: str) -> None:
     goal.with_name(".model.done").write_text(record)
     with serving(SERVED) as server:
-        fetch.fetch(wish(goal, server.uri("/m.tar.gz")))
+        fetch.fetch(options(goal, server.uri("/m.tar.gz")))
     assert tree(goal) == MODEL
 
 
@@ -144,27 +148,27 @@ def test_a_failure_while_unpacking_leaves_nothing(goal: Path, monkeypatch: pytes
 
     monkeypatch.setattr(archive, "unpack", break_off)
     with serving(SERVED) as server, pytest.raises(KeyboardInterrupt):
-        fetch.fetch(wish(goal, server.uri("/m.tar.gz")))
+        fetch.fetch(options(goal, server.uri("/m.tar.gz")))
     assert list(goal.parent.iterdir()) == []
 
 
 def test_a_folder_is_copied_and_its_digest_is_the_documented_one(goal: Path, tmp_path: Path) -> None:
     source = folder_of(tmp_path / "My Model", MODEL | {"sub/notes.txt": b"n"})
-    fetched = fetch.fetch(wish(goal, (tmp_path / "My%20Model").as_uri().replace("%25", "%")))
+    fetched = fetch.fetch(options(goal, (tmp_path / "My%20Model").as_uri().replace("%25", "%")))
     assert tree(goal) == tree(source)
     assert fetched.digest == files.digest(source)
 
 
 def test_the_model_below_a_named_folder_is_found(goal: Path, tmp_path: Path) -> None:
     source = folder_of(tmp_path / "claim", {f"resnet/3/{name}": content for name, content in MODEL.items()})
-    fetched = fetch.fetch(wish(goal, source.as_uri()))
+    fetched = fetch.fetch(options(goal, source.as_uri()))
     assert tree(goal) == MODEL
     assert fetched.digest == files.digest(source)
 
 
 def test_an_archive_on_a_volume_is_unpacked(goal: Path, tmp_path: Path) -> None:
     (tmp_path / "m.tgz").write_bytes(TAR)
-    fetched = fetch.fetch(wish(goal, f"file://localhost{tmp_path}/m.tgz"))
+    fetched = fetch.fetch(options(goal, f"file://localhost{tmp_path}/m.tgz"))
     assert tree(goal) == MODEL
     assert fetched.digest == files.digest(tmp_path / "m.tgz")
 
@@ -175,14 +179,14 @@ def test_links_inside_a_folder_are_followed_and_links_out_of_it_are_refused(
     source = folder_of(tmp_path / "m", {f"..data/{name}": content for name, content in MODEL.items()})
     for name in MODEL:
         (source / name).symlink_to(f"..data/{name}")
-    fetched = fetch.fetch(wish(goal, source.as_uri()))
+    fetched = fetch.fetch(options(goal, source.as_uri()))
     assert fetched.digest == files.digest(source)  # what `inspect` prints
     assert (goal / "inference.pdmodel").read_bytes() == MODEL["inference.pdmodel"]
     assert not (goal / "inference.pdmodel").is_symlink()
     (tmp_path / "secret").write_text("s")
     (source / "labels2.txt").symlink_to(tmp_path / "secret")
     goal.with_name(".model.done").unlink()
-    assert refused(wish(goal, source.as_uri())).reason == "UnsafeLink"
+    assert refused(options(goal, source.as_uri())).reason == "UnsafeLink"
 
 
 @pytest.mark.parametrize(
@@ -198,27 +202,27 @@ def test_links_inside_a_folder_are_followed_and_links_out_of_it_are_refused(
     ],
 )
 def test_a_uri_that_cannot_work_is_named(goal: Path, uri: str, reason: str) -> None:
-    assert refused(wish(goal, uri)).reason == reason
+    assert refused(options(goal, uri)).reason == reason
 
 
 @pytest.mark.parametrize("digest", ["", "sha256:", "sha256:" + "G" * 64, "md5:" + "0" * 32, "0" * 64])
 def test_a_malformed_digest_is_named(goal: Path, digest: str) -> None:
-    assert refused(wish(goal, "file:///nowhere", digest)).reason == "InvalidDigest"
+    assert refused(options(goal, "file:///nowhere", digest)).reason == "InvalidDigest"
 
 
 def test_a_model_larger_than_the_limit_is_refused(goal: Path, tmp_path: Path) -> None:
     source = folder_of(tmp_path / "m", MODEL)
-    assert refused(wish(goal, source.as_uri(), max_bytes=30)).reason == "TooLarge"
+    assert refused(options(goal, source.as_uri(), max_bytes=30)).reason == "TooLarge"
     with serving(SERVED) as server:
-        assert refused(wish(goal, server.uri("/m.tar.gz"), max_bytes=30)).reason == "TooLarge"
+        assert refused(options(goal, server.uri("/m.tar.gz"), max_bytes=30)).reason == "TooLarge"
         assert (
-            refused(wish(goal, server.uri("/m.tar.gz"), max_bytes=len(TAR))).reason == "TooLarge"
+            refused(options(goal, server.uri("/m.tar.gz"), max_bytes=len(TAR))).reason == "TooLarge"
         )  # unpacked
 
 
 def test_an_archive_without_a_model_leaves_nothing(goal: Path) -> None:
     with serving({"/a.tar": tar_of({"readme.md": b"x"})}) as server:
-        assert refused(wish(goal, server.uri("/a.tar"))).reason == "NoModel"
+        assert refused(options(goal, server.uri("/a.tar"))).reason == "NoModel"
 
 
 def run_main(goal: Path, uri: str, *more: str) -> tuple[int, dict[str, object]]:

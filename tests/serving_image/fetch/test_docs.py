@@ -28,7 +28,7 @@ def test_the_export_of_the_page_can_be_fetched_and_run(tmp_path: Path, flag: str
         [sys.executable, "-c", program], cwd=tmp_path, env=environment, check=True, capture_output=True
     )
     source, goal = tmp_path / "my-model", tmp_path / "models" / "model"
-    fetched = fetch.fetch(fetch.Wish(uri=f"file://{source}", into=goal))
+    fetched = fetch.fetch(fetch.Options(uri=f"file://{source}", into=goal))
     assert fetched.format == model_format
     (answer,) = predict(goal, {"x": np.ones((3, 16), np.float32)}).values()
     assert answer.shape == (3, 4)

@@ -40,16 +40,16 @@ def test_numbers_in_another_order_than_nvml_has_are_refused() -> None:
 @pytest.mark.parametrize(
     ("gpus", "index", "device"),
     [(("0", "1"), 1, "1"), (("0",), 1, "0"), (("0", "1"), 2, "0"), (("GPU-a", "GPU-b"), 1, "GPU-b")],
-    ids=["one each", "two owners share one", "a third begins again", "by UUID"],
+    ids=["one each", "two workers share one", "a third begins again", "by UUID"],
 )
-def test_each_owner_sees_one_gpu(gpus: tuple[str, ...], index: int, device: str) -> None:
-    found = processes.owner_environment(3, gpus, index)
+def test_each_worker_sees_one_gpu(gpus: tuple[str, ...], index: int, device: str) -> None:
+    found = processes.worker_environment(3, gpus, index)
     assert (found["CUDA_VISIBLE_DEVICES"], found["OMP_NUM_THREADS"]) == (device, "3")
     assert found["CUDA_DEVICE_ORDER"] == "PCI_BUS_ID"
 
 
 def test_without_a_gpu_cuda_is_told_nothing() -> None:
-    assert not [name for name in processes.owner_environment(3, (), 0) if name.startswith("CUDA")]
+    assert not [name for name in processes.worker_environment(3, (), 0) if name.startswith("CUDA")]
 
 
 PARTS = (Device(index=1, uuid="MIG-1", mig=True), Device(index=1, uuid="MIG-2", mig=True))
@@ -105,7 +105,7 @@ def test_the_environment_tells_of_sharing(environ: dict[str, str], told: bool) -
         pytest.param([(0, 1, 1)] * PATIENCE, None, id="the driver hides even ours"),
         pytest.param([(None, 1, 1)] * PATIENCE, None, id="it counts none"),
         pytest.param([(0, 1, 0)] * PATIENCE, False, id="ours still loads"),
-        pytest.param([(1, 1, 1)] * PATIENCE + [(2, 1, 1), (1, 1, 1)] * 3, False, id="an owner's successor"),
+        pytest.param([(1, 1, 1)] * PATIENCE + [(2, 1, 1), (1, 1, 1)] * 3, False, id="a worker's successor"),
         pytest.param([(2, 1, 1)] * PATIENCE + [(1, 1, 1)] * PATIENCE, False, id="they have left"),
     ],
 )

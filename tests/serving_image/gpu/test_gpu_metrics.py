@@ -1,4 +1,4 @@
-"""GPUs as a real server sees them, through the real nvidia-ml-py; driver and Paddle's GPU are pretended."""
+"""GPUs as a real server sees them, through the real nvidia-ml-py; driver and Paddle's GPU are simulated."""
 
 import re
 import shutil
@@ -10,11 +10,11 @@ from threading import Event
 import httpx
 import pytest
 
-from devcluster.pretended_gpu import build_nvml
-from tests.serving_image.support import pretended
+from devcluster.simulated_gpu import build_nvml
+from tests.serving_image.support import simulated
 from tests.serving_image.support.metric_rules import documented, faults, shown
-from tests.serving_image.support.pretended import Gpus
 from tests.serving_image.support.servers import Server, eventually
+from tests.serving_image.support.simulated import Gpus
 
 Export = Callable[[str, str], Path]
 FOR_AUTOSCALERS = {
@@ -43,7 +43,7 @@ def gpus(tmp_path: Path, nvml: Path) -> Gpus:
 @pytest.fixture
 def server(exported: Export, tmp_path: Path, gpus: Gpus) -> Iterator[Server]:
     """A server with one GPU."""
-    with pretended.serving(exported("pir", "mixed"), tmp_path, gpus, name="mixed") as running:
+    with simulated.serving(exported("pir", "mixed"), tmp_path, gpus, name="mixed") as running:
         running.wait_ready()
         eventually(lambda: "paddle_gpu_utilization" in samples(running), "it is measured")
         yield running
@@ -80,15 +80,15 @@ def test_the_page_as_documented_and_by_prometheus_rules(server: Server) -> None:
 
 def test_while_it_loads_a_pod_tells_autoscalers_nothing(exported: Export, tmp_path: Path, gpus: Gpus) -> None:
     gpus.set("uuid=GPU-a util=70")
-    with pretended.serving(exported("pir", "mixed"), tmp_path, gpus, name="mixed") as server:
-        (owner,) = eventually(lambda: server.processes("owner"), "the owner is started")
-        owner.suspend()
-        eventually(lambda: alive(server), "a front answers")
+    with simulated.serving(exported("pir", "mixed"), tmp_path, gpus, name="mixed") as server:
+        (worker,) = eventually(lambda: server.processes("worker"), "the worker is started")
+        worker.suspend()
+        eventually(lambda: alive(server), "an HTTP worker answers")
         eventually(lambda: samples(server)["paddle_gpu_busy_seconds_total"] > 0, "it is measured")
         assert state(server) == "loading"
         assert not FOR_AUTOSCALERS & samples(server).keys()
         assert samples(server)['paddle_gpu_device_utilization{gpu="0",uuid="GPU-a"}'] == 70
-        owner.resume()
+        worker.resume()
         found = until(server, "ok")
         assert found.keys() >= FOR_AUTOSCALERS - {"paddle_gpu_utilization"}
         eventually(lambda: samples(server).get("paddle_gpu_utilization") == 70, "it is measured anew")
@@ -101,17 +101,17 @@ def alive(server: Server) -> bool:
         return False
 
 
-def test_only_the_devices_that_owners_use_follow_their_load(
+def test_only_the_devices_that_workers_use_follow_their_load(
     exported: Export, tmp_path: Path, gpus: Gpus
 ) -> None:
     gpus.set(*(f"uuid=GPU-{name} util={util}" for name, util in (("a", 90), ("b", "load"), ("c", "load"))))
-    chosen = {"CUDA_VISIBLE_DEVICES": "GPU-c,1", "PRETENDED_GPU_RUN_MS": "50"}
-    with pretended.serving(
-        exported("pir", "mixed"), tmp_path, gpus, chosen, name="mixed", owners=2, max_batch_size=1
+    chosen = {"CUDA_VISIBLE_DEVICES": "GPU-c,1", "SIMULATED_GPU_RUN_MS": "50"}
+    with simulated.serving(
+        exported("pir", "mixed"), tmp_path, gpus, chosen, name="mixed", workers=2, max_batch_size=1
     ) as server:
         server.wait_ready()
-        eventually(lambda: samples(server)["paddle_owners_ready"] == 2, "both owners are ready")
-        assert sorted(owner.environ()["CUDA_VISIBLE_DEVICES"] for owner in server.processes("owner")) == [
+        eventually(lambda: samples(server)["paddle_workers_ready"] == 2, "both workers are ready")
+        assert sorted(worker.environ()["CUDA_VISIBLE_DEVICES"] for worker in server.processes("worker")) == [
             "1",
             "GPU-c",
         ]
@@ -212,7 +212,7 @@ def test_a_call_that_hangs_holds_nothing_up(server: Server, gpus: Gpus) -> None:
 
 def test_a_driver_that_never_answers_delays_nobody(exported: Export, tmp_path: Path, gpus: Gpus) -> None:
     gpus.set("driver hang=1")
-    with pretended.serving(exported("pir", "mixed"), tmp_path, gpus, name="mixed") as server:
+    with simulated.serving(exported("pir", "mixed"), tmp_path, gpus, name="mixed") as server:
         server.wait_ready()
         assert asked(server) == 200
         found = samples(server)
@@ -230,7 +230,7 @@ def test_a_part_of_a_gpu_is_noticed(exported: Export, tmp_path: Path, gpus: Gpus
         "uuid=MIG-2 parent=0 used=3 total=10",
     )
     given = {"NVIDIA_VISIBLE_DEVICES": "MIG-2"}
-    with pretended.serving(exported("pir", "mixed"), tmp_path, gpus, given, name="mixed") as server:
+    with simulated.serving(exported("pir", "mixed"), tmp_path, gpus, given, name="mixed") as server:
         server.wait_ready()
         found = until(server, "mig")
         assert "paddle_gpu_utilization" not in found
@@ -238,8 +238,8 @@ def test_a_part_of_a_gpu_is_noticed(exported: Export, tmp_path: Path, gpus: Gpus
         assert found['paddle_gpu_device_memory_used_bytes{gpu="0",uuid="MIG-2"}'] == 3
         assert found["paddle_busy_ratio"] >= 0
         assert found["paddle_gpu_seconds_total"] == 0
-        (owner,) = server.processes("owner")
-        assert owner.environ()["CUDA_VISIBLE_DEVICES"] == "MIG-2"
+        (worker,) = server.processes("worker")
+        assert worker.environ()["CUDA_VISIBLE_DEVICES"] == "MIG-2"
         assert server.logged().count("scale on autoscaling.busyRatio instead") == 1
 
 
@@ -275,7 +275,7 @@ def test_a_library_or_a_device_that_comes_later_is_found(
 ) -> None:
     gpus = Gpus(tmp_path, "uuid=GPU-b")
     given = {"CUDA_VISIBLE_DEVICES": "GPU-a"}
-    with pretended.serving(exported("pir", "mixed"), tmp_path, gpus, given, name="mixed") as server:
+    with simulated.serving(exported("pir", "mixed"), tmp_path, gpus, given, name="mixed") as server:
         server.wait_ready()
         found = until(server, "library_missing")
         assert not OF_GPUS & found.keys()

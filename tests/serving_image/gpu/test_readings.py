@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import pytest
 from paddlemodel_server.gpu.devices import PATIENCE, Device, Reading
-from paddlemodel_server.gpu.readings import Gpus, Owners
-from paddlemodel_server.ipc.gpu_page import STALE_SECONDS, Dial, Dials, Sheet, State, create
+from paddlemodel_server.gpu.readings import Gpus, Workers
+from paddlemodel_server.ipc.gpu_page import STALE_SECONDS, Dial, GpuPage, Sheet, State, create
 
-READY = Owners(alive=(0, 1), ready=(0, 1))
-LOADING = Owners(alive=(0,))
+READY = Workers(alive=(0, 1), ready=(0, 1))
+LOADING = Workers(alive=(0,))
 
 
 def two(*, mig: bool = False) -> Gpus:
-    """Two devices with an owner each, of three that the pod holds."""
+    """Two devices with a worker each, of three that the pod holds."""
     gpus = Gpus(time_sliced=False)
     used = [(Device(index=n, uuid=f"GPU-{n}", mig=mig), [n]) for n in range(2)]
     gpus.found(used, held=3)
@@ -25,16 +25,16 @@ def reading(utilization: float | None, used: int | None = 1, total: int | None =
     return Reading(utilization=utilization, memory_used=used, memory_total=total)
 
 
-def taken(gpus: Gpus, loads: Sequence[tuple[float, float]], owners: Owners = READY, at: float = 0) -> Sheet:
+def taken(gpus: Gpus, loads: Sequence[tuple[float, float]], workers: Workers = READY, at: float = 0) -> Sheet:
     """A sample a second; returns the last sheet."""
-    sheets = [gpus.take(at + n, [reading(a), reading(b)], owners) for n, (a, b) in enumerate(loads)]
+    sheets = [gpus.take(at + n, [reading(a), reading(b)], workers) for n, (a, b) in enumerate(loads)]
     return sheets[-1]
 
 
 def test_the_mean_of_the_devices_and_of_half_a_minute() -> None:
     sheet = taken(two(), [(100, 0)] * 40)
     assert (sheet.state, sheet.utilization, sheet.memory) == (State.OK, 50, 25)
-    assert [dial.utilization for dial in sheet.dials] == [100, 0]
+    assert [dial.utilization for dial in sheet.gpu_page] == [100, 0]
     assert taken(two(), [(100, 0)] * 40 + [(0, 0)] * 15).utilization == 25
 
 
@@ -42,25 +42,25 @@ def test_loading_and_warming_up_are_no_load_but_are_held() -> None:
     gpus = two()
     loading = taken(gpus, [(100, 100)] * 10, LOADING)
     assert loading.utilization is None
-    assert [dial.utilization for dial in loading.dials] == [100, 100]
+    assert [dial.utilization for dial in loading.gpu_page] == [100, 100]
     assert (loading.gpu_seconds, loading.busy_seconds) == (27, 18)
     first = taken(gpus, [(100, 100)], at=10)
     assert first.utilization is None  # this second was not all the model's
     assert taken(gpus, [(0, 0)], at=11).utilization == 0
 
 
-def test_a_device_whose_owner_loads_again_is_no_idle_one() -> None:
+def test_a_device_whose_worker_loads_again_is_no_idle_one() -> None:
     gpus = two()
     taken(gpus, [(80, 80)] * 2)
-    assert taken(gpus, [(80, 0)] * 40, Owners(alive=(0, 1), ready=(0,)), at=2).utilization == 80
-    assert taken(gpus, [(80, 0)] * 40, Owners(alive=(0,), ready=()), at=42).utilization is None
+    assert taken(gpus, [(80, 0)] * 40, Workers(alive=(0, 1), ready=(0,)), at=2).utilization == 80
+    assert taken(gpus, [(80, 0)] * 40, Workers(alive=(0,), ready=()), at=42).utilization is None
 
 
 def test_what_was_before_an_outage_says_nothing_of_later() -> None:
     gpus = two()
     before = taken(gpus, [(100, 100)] * 20)
     lost = gpus.lost(State.FAILED)
-    assert (lost.utilization, lost.memory, lost.dials) == (None, None, ())
+    assert (lost.utilization, lost.memory, lost.gpu_page) == (None, None, ())
     assert lost.busy_seconds == before.busy_seconds == 38
     gpus.found([(Device(index=n, uuid=f"GPU-{n}"), [n]) for n in range(2)], held=2)
     after = taken(gpus, [(0, 0)] * 2, at=100)
@@ -87,22 +87,22 @@ def test_one_device_without_utilisation_leaves_the_pod_without() -> None:
     taken(gpus, [(50, 50)] * 5)
     sheet = gpus.take(5, [reading(50), reading(None)], READY)
     assert (sheet.state, sheet.utilization, sheet.memory) == (State.FAILED, None, None)
-    assert [dial.utilization for dial in sheet.dials] == [50, None]
+    assert [dial.utilization for dial in sheet.gpu_page] == [50, None]
 
 
-def test_sharing_is_judged_by_each_devices_own_owners() -> None:
+def test_sharing_is_judged_by_each_devices_own_workers() -> None:
     gpus = two()
     one = Reading(utilization=0.0, processes=1)
     for now in range(PATIENCE):
         sheet = gpus.take(now, [one, Reading(utilization=0.0, processes=2)], READY)
-    assert [dial.shared for dial in sheet.dials] == [False, True]
+    assert [dial.shared for dial in sheet.gpu_page] == [False, True]
 
 
 @pytest.fixture
-def page() -> Sequence[Dials]:
+def page() -> Sequence[GpuPage]:
     """The writer's and a reader's view of a page."""
     fd = create()
-    views = Dials(fd), Dials(fd)
+    views = GpuPage(fd), GpuPage(fd)
     os.close(fd)
     return views
 
@@ -113,23 +113,23 @@ FULL = Sheet(
     memory=25.0,
     gpu_seconds=7.0,
     busy_seconds=3.0,
-    dials=[
+    gpu_page=[
         Dial(index=0, uuid="GPU-a", utilization=1.0, memory_used=2.0, memory_total=3.0, shared=0.0),
         Dial(index=1, uuid="MIG-" + "x" * 90, temperature=4.0, power=5.0, ecc_errors=6.0),
     ],
 )
 
 
-def test_what_is_written_is_read(page: Sequence[Dials]) -> None:
+def test_what_is_written_is_read(page: Sequence[GpuPage]) -> None:
     writer, reader = page
-    assert reader.read(time.monotonic()) == Sheet(dials=[])
+    assert reader.read(time.monotonic()) == Sheet(gpu_page=[])
     writer.write(FULL)
     assert reader.read(0) == FULL
-    writer.write(Sheet(state=State.FAILED, dials=[]))
-    assert reader.read(0) == Sheet(state=State.FAILED, dials=[])
+    writer.write(Sheet(state=State.FAILED, gpu_page=[]))
+    assert reader.read(0) == Sheet(state=State.FAILED, gpu_page=[])
 
 
-def test_a_writer_that_does_not_live_any_more_is_not_believed(page: Sequence[Dials]) -> None:
+def test_a_writer_that_does_not_live_any_more_is_not_believed(page: Sequence[GpuPage]) -> None:
     writer, reader = page
     writer.beat(100)
     writer.write(FULL)

@@ -34,7 +34,7 @@ def failing(message: str) -> logging.LogRecord:
 
 
 def parsed(made: logging.LogRecord) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(JsonFormatter("front").format(made))
+    found: dict[str, Any] = json.loads(JsonFormatter("http_worker").format(made))
     return found
 
 
@@ -42,7 +42,7 @@ def test_a_json_line() -> None:
     assert parsed(record("a request was %s", "slow", seconds=1.5, route="infer")) == {
         "time": "2023-11-14T22:13:20.250Z",
         "level": "WARNING",
-        "process": "front",
+        "process": "http_worker",
         "pid": 7,
         "message": "a request was slow",
         "seconds": 1.5,
@@ -51,15 +51,15 @@ def test_a_json_line() -> None:
 
 
 def test_a_text_line() -> None:
-    line = TextFormatter("front").format(record("slow", seconds=1.5, id="a b", said='"x"', none=""))
+    line = TextFormatter("http_worker").format(record("slow", seconds=1.5, id="a b", said='"x"', none=""))
     assert line == (
-        '2023-11-14T22:13:20.250Z WARNING front[7] slow seconds=1.5 id="a b" said="\\"x\\"" none=""'
+        '2023-11-14T22:13:20.250Z WARNING HTTP worker[7] slow seconds=1.5 id="a b" said="\\"x\\"" none=""'
     )
 
 
 def test_a_trace_is_inside_the_json_and_indented_in_the_text() -> None:
     assert parsed(failing("broken"))["trace"].endswith("ValueError: broken")
-    first, *more = TextFormatter("front").format(failing("broken")).split("\n")
+    first, *more = TextFormatter("http_worker").format(failing("broken")).split("\n")
     assert first.endswith("a request failed")
     assert len(more) > 2
     assert all(line.startswith("    ") for line in more)
@@ -78,7 +78,7 @@ def test_json_keeps_what_was_said(text: str) -> None:
 
 
 FORGED = [
-    "a\n2023-11-14T22:13:20.250Z ERROR front[7] all is lost",
+    "a\n2023-11-14T22:13:20.250Z ERROR HTTP worker[7] all is lost",
     "a\r\nb",
     "a\x1b[2Jb",
     "a\x9b2Jb",
@@ -91,7 +91,9 @@ FORGED = [
 
 
 @pytest.mark.parametrize("hostile", FORGED, ids=ascii)
-@pytest.mark.parametrize("formatter", [JsonFormatter("front"), TextFormatter("front")], ids=["json", "text"])
+@pytest.mark.parametrize(
+    "formatter", [JsonFormatter("http_worker"), TextFormatter("http_worker")], ids=["json", "text"]
+)
 def test_a_client_can_neither_forge_a_line_nor_command_a_terminal(
     formatter: logging.Formatter, hostile: str
 ) -> None:
@@ -107,7 +109,7 @@ def test_a_client_can_neither_forge_a_line_nor_command_a_terminal(
 
 @given(st.text())
 def test_whatever_is_said_a_line_is_one(text: str) -> None:
-    for formatter in (JsonFormatter("front"), TextFormatter("front")):
+    for formatter in (JsonFormatter("http_worker"), TextFormatter("http_worker")):
         line = formatter.format(record("%s", text, said=text))
         assert len(line.splitlines()) == 1
         line.encode()
@@ -116,7 +118,7 @@ def test_whatever_is_said_a_line_is_one(text: str) -> None:
 PROGRAM = """
 import logging, sys, threading, warnings
 from paddlemodel_server import log
-log.configure(sys.argv[1], "json", "owner-0")
+log.configure(sys.argv[1], "json", "worker-0")
 for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
     logging.getLogger("x").log(level, "said")
 if len(sys.argv) > 2:
@@ -138,7 +140,7 @@ def printed(*arguments: str, code: int = 0) -> list[dict[str, Any]]:
 
 def test_what_python_itself_would_print_is_one_line_each() -> None:
     *_, warning, thread, end = printed("WARNING", "more", code=1)
-    assert (warning["level"], warning["process"]) == ("WARNING", "owner-0")
+    assert (warning["level"], warning["process"]) == ("WARNING", "worker-0")
     assert "UserWarning: old" in warning["message"]
     assert (thread["level"], thread["message"]) == ("ERROR", "unexpected failure")
     assert "ZeroDivisionError" in thread["trace"]

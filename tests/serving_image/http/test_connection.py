@@ -95,7 +95,7 @@ def test_a_pipelined_request_may_arrive_in_parts(server: Server) -> None:
 def test_too_many_pipelined_requests_end_the_connection_in_order(server: Server) -> None:
     requests = [infer(str(number), number) for number in range(MAX_PIPELINED + 40)]
     with opened(server) as connection:
-        with stopped(server):  # the front reads no further, and then the others at once
+        with stopped(server):  # the HTTP worker reads no further, and then the others at once
             connection.sendall(b"".join(requests[:2]))
             eventually(lambda: counted(server, "paddle_inflight_requests") == 1, "the first one waits")
             connection.sendall(b"".join(requests[2:]))
@@ -192,7 +192,7 @@ def test_a_client_that_does_not_read_is_cut_off(server: Server) -> None:
 
 @pytest.fixture(scope="module")
 def slow(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A model of a good part of a second, one row at a time, behind a front with few connections."""
+    """A model of a good part of a second, one row at a time, behind an HTTP worker with few connections."""
     folder = tmp_path_factory.mktemp("slow")
     with serving(exported("legacy", "slow"), folder, name="slow", max_connections=MOST) as running:
         yield running
@@ -212,7 +212,7 @@ def test_a_client_may_shorten_its_deadline(slow: Server) -> None:
     with ThreadPoolExecutor(1) as pool:
         with stopped(slow):
             first = pool.submit(post, slow)
-            eventually(lambda: counted(slow, "paddle_inflight_requests") == 1, "it waits for the owner")
+            eventually(lambda: counted(slow, "paddle_inflight_requests") == 1, "it waits for the worker")
             late = post(slow, headers={"X-Request-Timeout": "0.02"})
             assert late.status_code == 504
             assert late.json() == {"error": "The request was not answered within 0.02 seconds."}

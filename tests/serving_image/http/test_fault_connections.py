@@ -35,8 +35,8 @@ def test_idle_connections(exported: Export, tmp_path: Path) -> None:
     with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
         with Load(server, 8) as warm:
             eventually(lambda: warm.answered() > 200, "requests are answered")
-        (front,) = server.fronts()[1]
-        eventually(lambda: server.connections(front) == 0, "the front has parted from them")
+        (http_worker,) = server.http_workers()[1]
+        eventually(lambda: server.connections(http_worker) == 0, "the HTTP worker has parted from them")
         before = footprint(server)
         with ExitStack() as stack:
             idle = [stack.enter_context(ask(server)) for _ in range(WANTED)]

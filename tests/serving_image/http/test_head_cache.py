@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import pytest
 from paddlemodel_server import protocol
-from paddlemodel_server.http.head_cache import MOST, MOST_BYTES, Repeats
+from paddlemodel_server.http.head_cache import MOST, MOST_BYTES, HeadCache
 
 from tests.serving_image.support.bodies import echo
 from tests.serving_image.support.load import BODY, INFER, post
@@ -25,7 +25,7 @@ KNOWN = read(content_length="4")
 
 
 def test_a_request_with_a_known_head_is_found_with_its_own_body() -> None:
-    repeats = Repeats()
+    repeats = HeadCache()
     assert repeats.find(HEAD + b"abcd") is None
     repeats.learn(HEAD + b"abcd", KNOWN)
     assert repeats.find(HEAD + b"efgh") == (KNOWN, b"efgh")
@@ -46,7 +46,7 @@ def test_a_request_with_a_known_head_is_found_with_its_own_body() -> None:
     ],
 )
 def test_whatever_differs_is_the_parsers(data: bytes) -> None:
-    repeats = Repeats()
+    repeats = HeadCache()
     repeats.learn(HEAD + b"abcd", KNOWN)
     assert repeats.find(data) is None
 
@@ -64,13 +64,13 @@ def test_whatever_differs_is_the_parsers(data: bytes) -> None:
     ],
 )
 def test_what_does_not_hold_one_whole_request_teaches_nothing(data: bytes, head: protocol.Head) -> None:
-    repeats = Repeats()
+    repeats = HeadCache()
     repeats.learn(data, head)
     assert repeats.find(data) is None
 
 
 def test_heads_that_always_differ_take_no_more_than_their_share() -> None:
-    repeats = Repeats()
+    repeats = HeadCache()
     heads = [HEAD.replace(b"x", b"%d" % number) for number in range(MOST + 1)]
     for head in heads:
         repeats.learn(head + b"abcd", KNOWN)

@@ -1,18 +1,18 @@
-"""What a front holds of the bodies that arrive, and that all of it is counted."""
+"""What an HTTP worker holds of the bodies that arrive, and that all of it is counted."""
 
 import tracemalloc
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from paddlemodel_server.http.inference_cycle import UNCOUNTED_BYTES, Ask
+from paddlemodel_server.http.inference_cycle import UNCOUNTED_BYTES, InferenceCycle
 
 SERVED = SimpleNamespace(max_request_bytes=1 << 30)
 SERVICE = cast("Any", SimpleNamespace(most_body_bytes=1 << 30, served=SERVED))
 
 
-def ask() -> Ask:
-    return Ask(cast("Any", None), "infer", {}, keep_alive=True)
+def ask() -> InferenceCycle:
+    return InferenceCycle(cast("Any", None), "infer", {}, keep_alive=True)
 
 
 @pytest.mark.parametrize(
@@ -27,12 +27,12 @@ def ask() -> Ask:
     ],
 )
 def test_every_body_counts_but_a_small_one_of_one_read(chunks: list[int], counted: int) -> None:
-    before, made = Ask.held, ask()
+    before, made = InferenceCycle.held, ask()
     for size in chunks:
         made.on_body(SERVICE, bytes(size))
-    assert Ask.held - before == counted
+    assert InferenceCycle.held - before == counted
     made.release()
-    assert Ask.held == before
+    assert InferenceCycle.held == before
 
 
 def test_tiny_chunks_cost_what_they_carry() -> None:

@@ -72,7 +72,7 @@ def test_the_wait_is_told_also_while_nothing_leaves_the_queue(slow: Server) -> N
 
 
 def test_those_who_left_take_nobody_s_place(slow: Server) -> None:
-    """The owner stands still meanwhile, so that it cannot let go of what they have sent."""
+    """The worker stands still meanwhile, so that it cannot let go of what they have sent."""
     request = load.post("/predict", json.dumps(BODY).encode())
     in_flight = "paddle_inflight_requests"
     with ThreadPoolExecutor(1) as pool, ExitStack() as leaving:

@@ -1,4 +1,4 @@
-"""A real owner that runs out of memory: Paddle itself fails, by the kernel's limit on address space."""
+"""A real worker that runs out of memory: Paddle itself fails, by the kernel's limit on address space."""
 
 import json
 import resource
@@ -23,11 +23,11 @@ HEAP += ["MALLOC_ARENA_MAX=1"]
 
 
 def limit(server: Server, room: int) -> psutil.Process:
-    """Let the owner have so many bytes more than it has now."""
-    (owner,) = server.processes("owner")
-    most = owner.memory_info().vms + room
-    owner.rlimit(psutil.RLIMIT_AS, (most, resource.RLIM_INFINITY))
-    return owner
+    """Let the worker have so many bytes more than it has now."""
+    (worker,) = server.processes("worker")
+    most = worker.memory_info().vms + room
+    worker.rlimit(psutil.RLIMIT_AS, (most, resource.RLIM_INFINITY))
+    return worker
 
 
 def predict(server: Server, rows: int, columns: int) -> httpx.Response:
@@ -61,7 +61,7 @@ def test_memory_that_runs_out_lowers_the_cap_not_the_server(
     with serving(folder, tmp_path, HEAP, name="greedy", max_batch_size=16) as server:
         assert metric(server, "paddle_batch_cap_rows") >= 2
         assert predict(server, 16, 4).status_code == 200
-        owner = limit(server, WIDE * MIB * 7 // 4)  # one wide row fits, two never do
+        worker = limit(server, WIDE * MIB * 7 // 4)  # one wide row fits, two never do
         assert predict(server, 2, WIDE).status_code == 200  # in halves
         assert metric(server, "paddle_batch_cap_rows") == 1
         assert "memory ran out: the batch cap is lowered" in server.logged()
@@ -69,13 +69,13 @@ def test_memory_that_runs_out_lowers_the_cap_not_the_server(
         too_large = predict(server, 1, 4000)
         assert (too_large.status_code, list(too_large.json())) == (413, ["error"])
         assert predict(server, 2, 4).status_code == 200
-        assert server.processes("owner") == [owner]
+        assert server.processes("worker") == [worker]
 
-        owner.rlimit(psutil.RLIMIT_AS, (MIB, resource.RLIM_INFINITY))  # what used to fit does not any more
+        worker.rlimit(psutil.RLIMIT_AS, (MIB, resource.RLIM_INFINITY))  # what used to fit does not any more
         taken = [predict(server, 1, WIDE) for _ in range(5)]
         assert [answer.status_code for answer in taken] == [429] * 4 + [503]
         assert all("Retry-After" in answer.headers for answer in taken)
-        eventually(lambda: server.processes("owner") not in ([], [owner]), "a new owner")
+        eventually(lambda: server.processes("worker") not in ([], [worker]), "a new worker")
         eventually(server.ready, "ready again", 90)
         assert predict(server, 2, WIDE).status_code == 200
         assert "memory ran out 5 times in a row for rows that used to fit" in server.logged()
@@ -84,7 +84,7 @@ def test_memory_that_runs_out_lowers_the_cap_not_the_server(
 def test_the_warm_up_itself_keeps_within_the_containers_limit(
     exported: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
-    """Two rows fit, which have to run; for four the kernel would kill the owner, again and again."""
+    """Two rows fit, which have to run; for four the kernel would kill the worker, again and again."""
     with memory_group() as group:
         group.limit(520 * MIB)
         with group.entered():
@@ -92,7 +92,7 @@ def test_the_warm_up_itself_keeps_within_the_containers_limit(
         try:
             server.wait_ready()
             assert metric(server, "paddle_batch_cap_rows") == 2
-            assert metric(server, "paddle_owner_restarts_total") == 0
+            assert metric(server, "paddle_worker_restarts_total") == 0
             assert "larger runs were not tried: there is no memory for them" in server.logged()
         finally:
             servers.end(server)

@@ -1,7 +1,7 @@
 """One table of requests through both doors: the lane over HTTP, the Flask application over HTTP.
 
-The Flask application stands behind the lane in every front; here it also gets a door of its own, as one more
-front of the running server: same owners, same board.
+The Flask application stands behind the lane in every HTTP worker; here it also gets a door of its own, as one
+more HTTP worker of the running server: same workers, same board.
 """
 
 import gzip
@@ -165,7 +165,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
 
 @pytest.fixture(scope="module")
 def flask_url(server: Server) -> Iterator[str]:
-    """The Flask application alone, as one more front of the running server."""
+    """The Flask application alone, as one more HTTP worker of the running server."""
     with flask_door(server) as port:
         yield f"http://127.0.0.1:{port}"
 

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_server.ipc.scoreboard import MAX_FRONTS, MAX_OWNERS, READY
+from paddlemodel_server.ipc.scoreboard import MAX_HTTP_WORKERS, MAX_WORKERS, READY
 
 from tests.serving_image.support import load
 from tests.serving_image.support.servers import Server, eventually, shared_board, stopped, tensor, whole
@@ -88,24 +88,26 @@ def test_a_hammer_of_mixed_shapes_mixes_no_answers(server: Server) -> None:
         assert sorted(pool.map(hammer, range(32))) == list(range(32))
 
 
-def test_requests_go_to_the_owner_with_the_fewest_and_share_runs(
+def test_requests_go_to_the_worker_with_the_fewest_and_share_runs(
     server: Server, client: httpx.Client
 ) -> None:
     whole(server, 2)
     before = metrics(client)
     array = np.ones((1, 3), np.float32)
-    with shared_board(server) as board, ThreadPoolExecutor(8) as pool:
-        owners = [owner for owner in range(MAX_OWNERS) if board.owner(owner).state == READY]
+    with shared_board(server) as scoreboard, ThreadPoolExecutor(8) as pool:
+        workers = [worker for worker in range(MAX_WORKERS) if scoreboard.worker(worker).state == READY]
 
         def held() -> list[int]:
-            return [board.in_flight(MAX_FRONTS, owner) for owner in owners]
+            return [scoreboard.in_flight(MAX_HTTP_WORKERS, worker) for worker in workers]
 
         eventually(lambda: sum(held()) == 0, "nobody else is there")
         with stopped(server):
             answers = []
-            for count in range(1, 9):  # one after the other: fronts that choose together may choose the same
+            for count in range(
+                1, 9
+            ):  # one after the other: HTTP workers that choose together may choose the same
                 answers.append(pool.submit(client.post, INFER, json=request(array)))
-                eventually(partial(lambda wanted: sum(held()) == wanted, count), "it is sent to an owner")
+                eventually(partial(lambda wanted: sum(held()) == wanted, count), "it is sent to a worker")
             assert held() == [4, 4]
         for answer in answers:
             check(answer.result().json(), array)
@@ -137,13 +139,13 @@ def test_metrics_add_up_across_processes(client: httpx.Client) -> None:
         assert label in info
 
 
-def test_no_front_holds_paddle(server: Server) -> None:
+def test_no_http_worker_holds_paddle(server: Server) -> None:
     """`predictor.run()` would stop the loop, and Paddle's signal handlers would lose requests on SIGTERM."""
-    fronts = server.processes("front")
-    assert len(fronts) == 3  # gunicorn and two workers
-    for process in fronts:
+    http_workers = server.processes("http_worker")
+    assert len(http_workers) == 3  # gunicorn and two workers
+    for process in http_workers:
         assert not [part.path for part in process.memory_maps() if "/paddle/" in part.path]
-    for process in server.processes("owner"):
+    for process in server.processes("worker"):
         assert [part.path for part in process.memory_maps() if "/paddle/" in part.path]
 
 

@@ -148,7 +148,7 @@ def test_large_slots_give_their_memory_back() -> None:
     os.close(fd)
 
 
-def test_a_withdrawn_request_gives_its_memory_back_before_its_owner_has_replied() -> None:
+def test_a_withdrawn_request_gives_its_memory_back_before_its_worker_has_replied() -> None:
     fd = slots.create(2, 4 << 20)
     memory = Slots(fd, 2, 4 << 20)
     memory.write(0, [np.ones(3 << 20, np.uint8)])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from paddlemodel_server import errors, protocol
 from paddlemodel_server.ipc import counters
-from paddlemodel_server.ipc import scoreboard as boards
-from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.metrics import catalog, exposition
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.settings import Settings
@@ -24,27 +24,27 @@ ROUTES = tuple(dict.fromkeys(route.label for route in protocol.TABLE))
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Iterable[Runtime]:
-    made = Runtime(
+def runtime(tmp_path: Path) -> Iterable[ProcessContext]:
+    made = ProcessContext(
         folder=tmp_path,
-        board_fd=boards.create(),
+        board_fd=scoreboards.create(),
         counters_fd=counters.create(),
-        sizes=Sizes(fronts=2, owners=2, threads=1),
+        sizes=Sizes(http_workers=2, workers=2, threads=1),
     )
     yield made
     os.close(made.board_fd)
     os.close(made.counters_fd)
 
 
-def page_of(runtime: Runtime, routes: Sequence[str]) -> exposition.Page:
-    board = boards.Board(runtime.board_fd)
-    board.owner(0).state = boards.READY
+def page_of(runtime: ProcessContext, routes: Sequence[str]) -> exposition.Page:
+    scoreboard = scoreboards.Scoreboard(runtime.board_fd)
+    scoreboard.worker(0).state = scoreboards.READY
     model = Model(format="PIR", inputs=(), outputs=())
-    return exposition.Page(Settings(name="mixed"), runtime, board, model, routes)
+    return exposition.Page(Settings(name="mixed"), runtime, scoreboard, model, routes)
 
 
 @pytest.fixture
-def page(runtime: Runtime) -> exposition.Page:
+def page(runtime: ProcessContext) -> exposition.Page:
     return page_of(runtime, ROUTES)
 
 
@@ -55,15 +55,15 @@ def samples(page: exposition.Page) -> dict[str, float]:
     return {name: float(value) for name, _, value in parts}
 
 
-def test_two_processes_of_a_kind_add_up(runtime: Runtime, page: exposition.Page) -> None:
-    fronts = [catalog.Front(runtime.counters_fd, row, ROUTES) for row in (0, 1)]
-    fronts[0].answered("infer", 200, 0.003)
-    fronts[1].answered("infer", 200, 0.3)
-    fronts[1].answered("infer", 504, 40)
-    fronts[0].decode.observe(0.0003)
-    owners = [catalog.Owner(runtime.counters_fd, index) for index in (0, 1)]
-    owners[0].ran(3, [0.01, 0.02], 0.001, 0.5)
-    owners[1].ran(8, [0.0], 0.002, 0.25)
+def test_two_processes_of_a_kind_add_up(runtime: ProcessContext, page: exposition.Page) -> None:
+    http_workers = [catalog.HttpWorker(runtime.counters_fd, row, ROUTES) for row in (0, 1)]
+    http_workers[0].answered("infer", 200, 0.003)
+    http_workers[1].answered("infer", 200, 0.3)
+    http_workers[1].answered("infer", 504, 40)
+    http_workers[0].decode.observe(0.0003)
+    workers = [catalog.Worker(runtime.counters_fd, index) for index in (0, 1)]
+    workers[0].ran(3, [0.01, 0.02], 0.001, 0.5)
+    workers[1].ran(8, [0.0], 0.002, 0.25)
     found = samples(page)
     assert found['paddle_requests_total{route="infer",status="200"}'] == 2
     assert found['paddle_requests_total{route="infer",status="504"}'] == 1
@@ -88,12 +88,12 @@ def test_two_processes_of_a_kind_add_up(runtime: Runtime, page: exposition.Page)
 
 
 def test_memory_that_ran_out_and_the_times_of_the_start_have_their_values(
-    runtime: Runtime, page: exposition.Page
+    runtime: ProcessContext, page: exposition.Page
 ) -> None:
     for index in (0, 1):
-        catalog.Owner(runtime.counters_fd, index).out_of_memory()
-    owner = boards.Board(runtime.board_fd).owner(0)
-    owner.load_ms, owner.warmup_ms = 1500, 2250
+        catalog.Worker(runtime.counters_fd, index).out_of_memory()
+    worker = scoreboards.Scoreboard(runtime.board_fd).worker(0)
+    worker.load_ms, worker.warmup_ms = 1500, 2250
     found = samples(page)
     assert found["paddle_out_of_memory_total"] == 2
     assert found["paddle_model_load_seconds"] == 1.5
@@ -104,15 +104,15 @@ COUNT = """
 import os, signal, sys
 from paddlemodel_server import metrics
 fd, row = int(sys.argv[1]), int(sys.argv[2])
-front = metrics.Front(fd, row, ["infer"])
+HTTP worker = metrics.HTTP worker(fd, row, ["infer"])
 for _ in range(1000):
-    front.answered("infer", 200, 0.001)
+    HTTP worker.answered("infer", 200, 0.001)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
 def test_what_a_killed_process_counted_stays_and_its_successor_goes_on(
-    runtime: Runtime,
+    runtime: ProcessContext,
 ) -> None:
     for _ in range(3):
         ended = subprocess.run(
@@ -124,10 +124,10 @@ def test_what_a_killed_process_counted_stays_and_its_successor_goes_on(
     assert samples(page_of(runtime, ["infer"]))['paddle_requests_total{route="infer",status="200"}'] == 3000
 
 
-def test_no_client_can_make_series(runtime: Runtime, page: exposition.Page) -> None:
-    front = catalog.Front(runtime.counters_fd, 0, ROUTES)
+def test_no_client_can_make_series(runtime: ProcessContext, page: exposition.Page) -> None:
+    http_worker = catalog.HttpWorker(runtime.counters_fd, 0, ROUTES)
     for status in range(100, 1000):
-        front.answered(f"/made/up/{status}", status, 0.1)
+        http_worker.answered(f"/made/up/{status}", status, 0.1)
     found = [name for name in samples(page) if name.startswith("paddle_requests_total")]
     assert len(found) <= len(catalog.STATUSES)
     assert all('route="other"' in name for name in found)
@@ -145,13 +145,13 @@ def test_every_status_that_we_answer_has_its_own_series() -> None:
 
 def test_there_is_room_for_many_more_routes() -> None:
     assert len(ROUTES) + 10 < catalog.MAX_ROUTES
-    assert catalog.OUT_OF_MEMORY_AT < counters.OWNER_CELLS
+    assert catalog.OUT_OF_MEMORY_AT < counters.WORKER_CELLS
     assert catalog.ENDINGS_AT + len(catalog.ENDINGS) <= counters.SUPERVISOR_CELLS
 
 
-def test_too_many_routes_are_refused(runtime: Runtime) -> None:
+def test_too_many_routes_are_refused(runtime: ProcessContext) -> None:
     with pytest.raises(ValueError, match="room for"):
-        catalog.Front(runtime.counters_fd, 0, [str(number) for number in range(catalog.MAX_ROUTES)])
+        catalog.HttpWorker(runtime.counters_fd, 0, [str(number) for number in range(catalog.MAX_ROUTES)])
 
 
 @pytest.mark.parametrize(
@@ -165,9 +165,9 @@ def test_too_many_routes_are_refused(runtime: Runtime) -> None:
     ],
 )
 def test_the_page_by_prometheus_own_parsers(
-    runtime: Runtime, page: exposition.Page, accept: str, kind: str
+    runtime: ProcessContext, page: exposition.Page, accept: str, kind: str
 ) -> None:
-    catalog.Front(runtime.counters_fd, 0, ROUTES).answered("infer", 200, 0.01)
+    catalog.HttpWorker(runtime.counters_fd, 0, ROUTES).answered("infer", 200, 0.01)
     body, content_type = page.render(accept)
     assert content_type.startswith(kind)
     assert "\n" not in content_type
@@ -203,16 +203,16 @@ def test_the_conventions_notice(text: str, fault: str) -> None:
     assert any(fault in found for found in faults(text))
 
 
-def test_a_scrape_does_not_depend_on_ready_owners(runtime: Runtime, page: exposition.Page) -> None:
-    boards.Board(runtime.board_fd).owner(0).clear()
+def test_a_scrape_does_not_depend_on_ready_workers(runtime: ProcessContext, page: exposition.Page) -> None:
+    scoreboards.Scoreboard(runtime.board_fd).worker(0).clear()
     found = samples(page)
-    assert found["paddle_owners_ready"] == 0
+    assert found["paddle_workers_ready"] == 0
     assert "paddle_batch_cap_rows" not in found
 
 
-def test_a_pod_that_loads_tells_autoscalers_nothing(runtime: Runtime, page: exposition.Page) -> None:
-    board = boards.Board(runtime.board_fd)
-    board.busy_ratio, board.queue_seconds = 0.25, 1.5
+def test_a_pod_that_loads_tells_autoscalers_nothing(runtime: ProcessContext, page: exposition.Page) -> None:
+    scoreboard = scoreboards.Scoreboard(runtime.board_fd)
+    scoreboard.busy_ratio, scoreboard.queue_seconds = 0.25, 1.5
     gauges = {
         "paddle_busy_ratio": 0.25,
         "paddle_inflight_requests": 0,
@@ -220,7 +220,7 @@ def test_a_pod_that_loads_tells_autoscalers_nothing(runtime: Runtime, page: expo
         "paddle_queue_seconds": 1.5,
     }
     assert samples(page).items() >= gauges.items()
-    board.owner(0).state = boards.LOADING
+    scoreboard.worker(0).state = scoreboards.LOADING
     assert not samples(page).keys() & gauges.keys()
 
 
@@ -229,12 +229,12 @@ def test_the_memory_that_is_left_is_part_of_the_limit(page: exposition.Page) -> 
     assert 10e6 < found["paddle_memory_available_bytes"] < found["paddle_memory_limit_bytes"]
 
 
-def test_memory_of_processes_that_are_gone_is_none(runtime: Runtime, page: exposition.Page) -> None:
+def test_memory_of_processes_that_are_gone_is_none(runtime: ProcessContext, page: exposition.Page) -> None:
     gone = subprocess.Popen([sys.executable, "-c", ""])
     gone.wait()
-    counters.Counters(runtime.counters_fd).owner(0)[counters.PID] = gone.pid
-    assert samples(page)['paddle_process_resident_memory_bytes{process="owner"}'] == 0
-    counters.Counters(runtime.counters_fd).owner(1)[counters.PID] = os.getpid()
+    counters.Counters(runtime.counters_fd).worker(0)[counters.PID] = gone.pid
+    assert samples(page)['paddle_process_resident_memory_bytes{process="worker"}'] == 0
+    counters.Counters(runtime.counters_fd).worker(1)[counters.PID] = os.getpid()
     found = samples(page)
-    resident = found['paddle_process_resident_memory_bytes{process="owner"}']
-    assert 10e6 < found['paddle_process_anonymous_memory_bytes{process="owner"}'] < resident
+    resident = found['paddle_process_resident_memory_bytes{process="worker"}']
+    assert 10e6 < found['paddle_process_anonymous_memory_bytes{process="worker"}'] < resident

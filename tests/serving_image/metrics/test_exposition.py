@@ -26,8 +26,8 @@ def counted(
 ) -> Iterator[Server]:
     """A server of its own, since its counts are compared exactly."""
     folder = tmp_path_factory.mktemp("counted")
-    with serving(exported("pir", "mixed"), folder, name="mixed", fronts=2, owners=2) as running:
-        whole(running, owners=2)
+    with serving(exported("pir", "mixed"), folder, name="mixed", http_workers=2, workers=2) as running:
+        whole(running, workers=2)
         yield running
 
 
@@ -38,7 +38,7 @@ def samples(server: Server) -> dict[str, float]:
 
 
 def infer(server: Server) -> int:
-    """One request on a connection of its own, so that any front may get it."""
+    """One request on a connection of its own, so that any HTTP worker may get it."""
     body = {"inputs": [tensor("x", "FP32", np.ones((1, 3), np.float32))]}
     return httpx.post(f"{server.url}{INFER}", json=body, timeout=30).status_code
 
@@ -48,7 +48,7 @@ def load(server: Server, requests: int) -> list[int]:
         return list(pool.map(lambda _: infer(server), range(requests)))
 
 
-def test_counts_are_exact_across_two_fronts_and_two_owners(counted: Server) -> None:
+def test_counts_are_exact_across_two_http_workers_and_two_workers(counted: Server) -> None:
     before = samples(counted)
     assert set(load(counted, 100)) == {200}
     found = samples(counted)
@@ -71,38 +71,40 @@ def test_counts_are_exact_across_two_fronts_and_two_owners(counted: Server) -> N
     assert 0 < stages < grown('paddle_request_duration_seconds_sum{route="infer"}')
 
 
-def test_a_killed_owner_leaves_its_counts(counted: Server) -> None:
+def test_a_killed_worker_leaves_its_counts(counted: Server) -> None:
     load(counted, 30)
     before = samples(counted)
-    owners = counted.processes("owner")
-    assert len(owners) == 2
-    for owner in owners:
-        owner.kill()
+    workers = counted.processes("worker")
+    assert len(workers) == 2
+    for worker in workers:
+        worker.kill()
     eventually(
-        lambda: samples(counted)["paddle_owner_restarts_total"] == before["paddle_owner_restarts_total"] + 2,
+        lambda: (
+            samples(counted)["paddle_worker_restarts_total"] == before["paddle_worker_restarts_total"] + 2
+        ),
         "replaced",
     )
-    whole(counted, owners=2)
+    whole(counted, workers=2)
     found = samples(counted)
     assert found["paddle_batch_rows_sum"] == before["paddle_batch_rows_sum"]
-    name = 'paddle_owner_exits_total{reason="signal"}'
+    name = 'paddle_worker_exits_total{reason="signal"}'
     assert found[name] == before[name] + 2
     assert set(load(counted, 30)) == {200}
     assert samples(counted)["paddle_batch_rows_sum"] == before["paddle_batch_rows_sum"] + 30
 
 
-def test_a_killed_front_leaves_its_counts_and_its_successor_goes_on(counted: Server) -> None:
+def test_a_killed_http_worker_leaves_its_counts_and_its_successor_goes_on(counted: Server) -> None:
     load(counted, 30)
     before = samples(counted)
     for _ in range(2):
-        master, fronts = counted.fronts()
-        for front in fronts:
-            assert front.ppid() == master.pid
-            front.send_signal(signal.SIGKILL)
-            psutil.wait_procs([front])
-        eventually(lambda: len(counted.processes("front")) == 3, "two fronts again")
+        master, http_workers = counted.http_workers()
+        for http_worker in http_workers:
+            assert http_worker.ppid() == master.pid
+            http_worker.send_signal(signal.SIGKILL)
+            psutil.wait_procs([http_worker])
+        eventually(lambda: len(counted.processes("http_worker")) == 3, "two HTTP workers again")
         eventually(lambda: answers(counted), "they answer", 90)
-    eventually(lambda: linked(counted), "they have found the owners", 90)
+    eventually(lambda: linked(counted), "they have found the workers", 90)
     found = samples(counted)
     assert found[ANSWERED] == before[ANSWERED]
     assert set(load(counted, 30)) == {200}
@@ -121,8 +123,8 @@ def test_the_page_by_prometheus_own_parsers_and_rules(counted: Server) -> None:
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert {family.type for family in plain(answer.text)} == {"counter", "gauge", "histogram"}
     assert faults(answer.text) == []
-    wished = {"Accept": "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.1"}
-    answer = httpx.get(f"{counted.url}/metrics", headers=wished, timeout=30)
+    desired = {"Accept": "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.1"}
+    answer = httpx.get(f"{counted.url}/metrics", headers=desired, timeout=30)
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     families = open_metrics(answer.text)  # type: ignore[no-untyped-call]  # its lack
     assert "paddle_requests" in {family.name for family in families}
@@ -143,7 +145,7 @@ def test_a_hostile_client_makes_no_series(counted: Server) -> None:
 
 def test_memory_of_every_kind_of_process(counted: Server) -> None:
     found = samples(counted)
-    for kind in ("front", "owner", "supervisor"):
+    for kind in ("http_worker", "worker", "supervisor"):
         resident = found[f'paddle_process_resident_memory_bytes{{process="{kind}"}}']
         processes = [psutil.Process(counted.process.pid)] if kind == "supervisor" else counted.processes(kind)
         assert resident == pytest.approx(sum(process.memory_info().rss for process in processes), rel=0.1)

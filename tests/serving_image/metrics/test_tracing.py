@@ -202,7 +202,7 @@ def test_a_collector_that_is_down_costs_no_request_and_one_line(
 
 
 def test_without_an_endpoint_nothing_is_imported(server: Server) -> None:
-    for process in server.processes("front"):
+    for process in server.processes("http_worker"):
         assert not [part.path for part in process.memory_maps() if "opentelemetry" in part.path]
     code = (
         "import sys, paddlemodel_server.http.asgi_app;print([n for n in sys.modules if 'opentelemetry' in n])"

@@ -1,24 +1,24 @@
-"""How busy owners were and how long requests waited, by counters that are given."""
+"""How busy workers were and how long requests waited, by counters that are given."""
 
 from collections.abc import Iterable
 
 import pytest
 from paddlemodel_server.metrics.sliding_mean import Window
-from paddlemodel_server.metrics.utilization import Pressure, Seen
+from paddlemodel_server.metrics.utilization import Seen, Utilization
 
 SECOND = 10**9
 
 
-def after(*seen: Seen) -> Pressure:
+def after(*seen: Seen) -> Utilization:
     """One step a second."""
-    pressure = Pressure()
+    pressure = Utilization()
     for now, one in enumerate(seen):
         pressure.step(float(now), one)
     return pressure
 
 
 def busy(*ns: Iterable[int], ready: int = 1) -> list[Seen]:
-    return [Seen(busy_ns=[*of_owners], ready=ready, left=0, waited_seconds=0, depth=0) for of_owners in ns]
+    return [Seen(busy_ns=[*of_workers], ready=ready, left=0, waited_seconds=0, depth=0) for of_workers in ns]
 
 
 def queue(*steps: tuple[int, float, float]) -> list[Seen]:
@@ -34,10 +34,10 @@ def queue(*steps: tuple[int, float, float]) -> list[Seen]:
     [
         pytest.param(busy([0]), 0, id="one look tells nothing"),
         pytest.param(busy([0], [SECOND // 2], [SECOND]), 0.5, id="half of the time"),
-        pytest.param(busy([0, 0], [SECOND, 0], ready=2), 0.5, id="one of two owners"),
+        pytest.param(busy([0, 0], [SECOND, 0], ready=2), 0.5, id="one of two workers"),
         pytest.param(busy([0], [2 * SECOND]), 1, id="never above 1"),
         pytest.param(busy([5 * SECOND], [5 * SECOND]), 0, id="what was before says nothing"),
-        pytest.param(busy([SECOND, 0], [0, SECOND // 2], ready=1), 0.5, id="an owner died"),
+        pytest.param(busy([SECOND, 0], [0, SECOND // 2], ready=1), 0.5, id="a worker died"),
         pytest.param(busy([SECOND], [2 * SECOND], [2 * SECOND - 5], [3 * SECOND]), 2 / 3, id="counted late"),
         pytest.param(
             [*busy([0], [9 * SECOND], ready=0), *busy([9 * SECOND], [9 * SECOND + SECOND // 4])],

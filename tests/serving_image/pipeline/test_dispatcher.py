@@ -1,4 +1,7 @@
-"""Between a front and its owners: what is lost when something goes wrong is one request, nothing else."""
+"""Between an HTTP worker and its workers.
+
+What is lost when something goes wrong is one request, nothing else.
+"""
 
 import asyncio
 import os
@@ -12,10 +15,10 @@ from typing import Any
 import numpy as np
 import pytest
 import uvloop
-from paddlemodel_server.errors import DeadlineExceededError, ModelFailedError, OwnerLostError, ServingError
+from paddlemodel_server.errors import DeadlineExceededError, ModelFailedError, ServingError, WorkerLostError
 from paddlemodel_server.ipc import counters, slots
-from paddlemodel_server.ipc import scoreboard as boards
-from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.pipeline.dispatcher import Dispatcher, Outcome
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.supervisor.sizing import Sizes
@@ -28,33 +31,33 @@ ONE = [np.ones((1, 2), np.float32)]
 
 
 @pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[Runtime]:
-    sizes = Sizes(fronts=1, owners=1, threads=1)
-    fds = boards.create(), counters.create()
-    yield Runtime(folder=tmp_path, board_fd=fds[0], counters_fd=fds[1], sizes=sizes)
+def runtime(tmp_path: Path) -> Iterator[ProcessContext]:
+    sizes = Sizes(http_workers=1, workers=1, threads=1)
+    fds = scoreboards.create(), counters.create()
+    yield ProcessContext(folder=tmp_path, board_fd=fds[0], counters_fd=fds[1], sizes=sizes)
     for fd in fds:
         os.close(fd)
 
 
 class Pod:
-    """A front's dispatcher, and an owner that does what the test says."""
+    """An HTTP worker's dispatcher, and a worker that does what the test says."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self.board = boards.Board(runtime.board_fd)
+    def __init__(self, runtime: ProcessContext) -> None:
+        self.scoreboard = scoreboards.Scoreboard(runtime.board_fd)
         self.open = ExitStack()
         self.listener = self.open.enter_context(socket.socket(socket.AF_UNIX))
         with runtime.socket(0) as address:
             self.listener.bind(address)
         self.listener.listen(1)
-        self.dispatcher = Dispatcher(Settings(queue_size=1, max_batch_size=1), runtime, self.board, 0)
+        self.dispatcher = Dispatcher(Settings(queue_size=1, max_batch_size=1), runtime, self.scoreboard, 0)
         self.outcomes: list[Outcome] = []
 
-    async def join(self) -> gather.Front:
-        """Let the owner be ready and the front find it."""
-        self.board.owner(0).state = boards.READY
+    async def join(self) -> gather.HttpWorker:
+        """Let the worker be ready and the HTTP worker find it."""
+        self.scoreboard.worker(0).state = scoreboards.READY
         await self.dispatcher.linked(20)
         connection = self.open.enter_context(self.listener.accept()[0])
-        return gather.Front(connection)
+        return gather.HttpWorker(connection)
 
     def submit(self, settled: Callable[[Outcome], None] | None = None, seconds: float = 60) -> None:
         self.dispatcher.submit(ONE, time.monotonic(), seconds, "", settled or self.outcomes.append)
@@ -65,7 +68,7 @@ class Pod:
                 await asyncio.sleep(0.005)
 
 
-def in_a_pod(runtime: Runtime, test: Callable[[Pod], Any]) -> None:
+def in_a_pod(runtime: ProcessContext, test: Callable[[Pod], Any]) -> None:
     async def run() -> None:
         faults: list[Any] = []
         asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
@@ -74,7 +77,7 @@ def in_a_pod(runtime: Runtime, test: Callable[[Pod], Any]) -> None:
             await test(pod)
             await pod.dispatcher.close()
         assert faults == []
-        assert pod.board.in_flight(1, 0) == 0
+        assert pod.scoreboard.in_flight(1, 0) == 0
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
@@ -84,15 +87,15 @@ def broken(_: Outcome) -> None:
     raise ZeroDivisionError
 
 
-def test_an_outcome_that_nobody_can_take_keeps_no_other_from_its_own(runtime: Runtime) -> None:
+def test_an_outcome_that_nobody_can_take_keeps_no_other_from_its_own(runtime: ProcessContext) -> None:
     async def test(pod: Pod) -> None:
-        owner = await pod.join()
+        worker = await pod.join()
         for settled in (broken, None, broken, None):
             pod.submit(settled)
         await asyncio.sleep(0)  # what one turn of the loop submits is announced together
-        ((layout, numbers),) = owner.announced()
-        owner.reply(numbers, slots.ANSWERED, layout)
-        owner.flush()
+        ((layout, numbers),) = worker.announced()
+        worker.reply(numbers, slots.ANSWERED, layout)
+        worker.flush()
         await pod.until(lambda: len(pod.outcomes) == 2)
         for outcome in pod.outcomes:
             assert not isinstance(outcome, ServingError)
@@ -101,28 +104,28 @@ def test_an_outcome_that_nobody_can_take_keeps_no_other_from_its_own(runtime: Ru
     in_a_pod(runtime, test)
 
 
-def test_late_requests_are_told_whatever_became_of_the_others(runtime: Runtime) -> None:
+def test_late_requests_are_told_whatever_became_of_the_others(runtime: ProcessContext) -> None:
     async def test(pod: Pod) -> None:
-        owner = await pod.join()
+        worker = await pod.join()
         pod.submit(broken, 0.01)
         pod.submit(None, 0.01)
         await pod.until(lambda: len(pod.outcomes) == 1)
         pod.submit(None, 0.01)  # the timer still runs
         await pod.until(lambda: len(pod.outcomes) == 2)
         assert {type(outcome) for outcome in pod.outcomes} == {DeadlineExceededError}
-        for _, numbers in owner.announced():
-            owner.reply(numbers, slots.EXPIRED)
-        owner.flush()
-        await pod.until(lambda: pod.board.in_flight(1, 0) == 0)
+        for _, numbers in worker.announced():
+            worker.reply(numbers, slots.EXPIRED)
+        worker.flush()
+        await pod.until(lambda: pod.scoreboard.in_flight(1, 0) == 0)
 
     in_a_pod(runtime, test)
 
 
 def test_what_cannot_be_written_or_read_costs_no_slot(
-    runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    runtime: ProcessContext, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def test(pod: Pod) -> None:
-        owner = await pod.join()
+        worker = await pod.join()
         with monkeypatch.context() as patch:
             patch.setattr(slots.Slots, "write", lambda *_: broken([]))
             for _ in range(20):  # more than there are slots
@@ -131,74 +134,74 @@ def test_what_cannot_be_written_or_read_costs_no_slot(
         for _ in range(20):
             pod.submit()
             await asyncio.sleep(0)
-            ((layout, numbers),) = owner.announced()
-            owner.reply(numbers, slots.ANSWERED, layout)
+            ((layout, numbers),) = worker.announced()
+            worker.reply(numbers, slots.ANSWERED, layout)
             with monkeypatch.context() as patch:
                 patch.setattr(slots.Slots, "copies", lambda *_: broken([]))
-                owner.flush()
+                worker.flush()
                 await pod.until(lambda: pod.outcomes)
             assert isinstance(pod.outcomes.pop(), ModelFailedError)
 
     in_a_pod(runtime, test)
 
 
-def test_an_owner_that_dies_as_a_request_is_announced(runtime: Runtime) -> None:
+def test_a_worker_that_dies_as_a_request_is_announced(runtime: ProcessContext) -> None:
     async def test(pod: Pod) -> None:
-        owner = await pod.join()
-        owner.connection.close()
+        worker = await pod.join()
+        worker.connection.close()
         await asyncio.sleep(0)
         pod.submit()  # its link hears of the end in the same turn of the loop
-        pod.board.owner(0).state = boards.DOWN
+        pod.scoreboard.worker(0).state = scoreboards.DOWN
         await pod.until(lambda: pod.outcomes)
-        assert isinstance(pod.outcomes[0], OwnerLostError)
+        assert isinstance(pod.outcomes[0], WorkerLostError)
 
     in_a_pod(runtime, test)
 
 
-def test_a_front_without_an_owner_makes_the_pod_unready(runtime: Runtime) -> None:
+def test_an_http_worker_without_a_worker_makes_the_pod_unready(runtime: ProcessContext) -> None:
     async def test(pod: Pod) -> None:
-        owner = await pod.join()
-        other, ready = pod.board.front(5), []
-        for link in (boards.ABSENT, boards.UNLINKED, boards.LINKED):
+        worker = await pod.join()
+        other, ready = pod.scoreboard.http_worker(5), []
+        for link in (scoreboards.ABSENT, scoreboards.UNLINKED, scoreboards.LINKED):
             other.link = link
             ready.append(pod.dispatcher.ready)
         assert ready == [True, False, True]
-        pod.board.owner(0).state = boards.DOWN
-        owner.connection.close()
-        await pod.until(lambda: pod.board.front(0).link == boards.UNLINKED)
+        pod.scoreboard.worker(0).state = scoreboards.DOWN
+        worker.connection.close()
+        await pod.until(lambda: pod.scoreboard.http_worker(0).link == scoreboards.UNLINKED)
 
     in_a_pod(runtime, test)
-    assert boards.Board(runtime.board_fd).front(0).link == boards.ABSENT
+    assert scoreboards.Scoreboard(runtime.board_fd).http_worker(0).link == scoreboards.ABSENT
 
 
-def test_rows_that_nobody_holds_are_cleared_also_beyond_a_gap(runtime: Runtime) -> None:
-    board = boards.Board(runtime.board_fd)
-    locks = [boards.claim_row(board, runtime.folder) for _ in range(4)]
+def test_rows_that_nobody_holds_are_cleared_also_beyond_a_gap(runtime: ProcessContext) -> None:
+    scoreboard = scoreboards.Scoreboard(runtime.board_fd)
+    locks = [scoreboards.claim_row(scoreboard, runtime.folder) for _ in range(4)]
     assert [row for row, _ in locks] == [0, 1, 2, 3]
     for row, fd in locks:
-        board.front(row).link = boards.UNLINKED
+        scoreboard.http_worker(row).link = scoreboards.UNLINKED
         if row != 2:
             os.close(fd)
-    assert boards.claim_row(board, runtime.folder)[0] == 0
-    assert [board.front(row).link for row in range(4)] == [0, 0, boards.UNLINKED, 0]
+    assert scoreboards.claim_row(scoreboard, runtime.folder)[0] == 0
+    assert [scoreboard.http_worker(row).link for row in range(4)] == [0, 0, scoreboards.UNLINKED, 0]
 
 
-def test_a_front_that_never_came_to_count_hides_no_other(runtime: Runtime) -> None:
+def test_an_http_worker_that_never_came_to_count_hides_no_other(runtime: ProcessContext) -> None:
     counted = counters.Counters(runtime.counters_fd)
-    assert len(counted.fronts()) == 0
-    counted.front(2)[counters.PID] = 7
-    assert counted.fronts()[:, counters.PID].tolist() == [0, 0, 7]
+    assert len(counted.http_workers()) == 0
+    counted.http_worker(2)[counters.PID] = 7
+    assert counted.http_workers()[:, counters.PID].tolist() == [0, 0, 7]
 
 
-def test_a_stranger_at_an_owner_s_door_stops_nothing(server: Server) -> None:
+def test_a_stranger_at_a_worker_s_door_stops_nothing(server: Server) -> None:
     """One that leaves at once, one that says nonsense, one that hands over nothing, one that says nothing."""
-    owners = {process.pid for process in server.processes("owner")}
+    workers = {process.pid for process in server.processes("worker")}
     folder = Path(server.runtime()["folder"])
     silent = []
     for place in range(2):
         for sent in (b"", b"?", slots.HELLO.pack(1, 1), slots.HELLO.pack(2**32 - 1, 2**63), None):
             stranger = socket.socket(socket.AF_UNIX)
-            stranger.connect(str(folder / f"owner-{place}.sock"))
+            stranger.connect(str(folder / f"worker-{place}.sock"))
             if sent is None:
                 silent.append(stranger)
                 continue
@@ -208,4 +211,4 @@ def test_a_stranger_at_an_owner_s_door_stops_nothing(server: Server) -> None:
         assert asked(server, INFER, BODY)[0] == 200
     for stranger in silent:
         stranger.close()
-    assert {process.pid for process in server.processes("owner")} == owners
+    assert {process.pid for process in server.processes("worker")} == workers

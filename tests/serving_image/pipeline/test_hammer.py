@@ -25,8 +25,8 @@ def lane(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
         exported("pir", "mixed"),
         tmp_path_factory.mktemp("hammer"),
         name="mixed",
-        fronts=2,
-        owners=2,
+        http_workers=2,
+        workers=2,
         queue_size=CLIENTS + VANISHING * VANISHES,
         timeout_seconds=60,  # as long as the clients wait
     ) as running:

@@ -1,4 +1,4 @@
-"""A request's way through a front, where its threads are busy."""
+"""A request's way through an HTTP worker, where its threads are busy."""
 
 import asyncio
 import gzip
@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 from paddlemodel_server import protocol
 from paddlemodel_server.pipeline.context import Service
-from paddlemodel_server.pipeline.inference import Call
-from paddlemodel_server.pipeline.request_log import Passage
+from paddlemodel_server.pipeline.inference import Inference
+from paddlemodel_server.pipeline.request_log import RequestRecord
 
 from tests.serving_image.support.bodies import body, echo
 
@@ -49,7 +49,9 @@ def test_the_deadline_holds_for_work_in_threads(monkeypatch: pytest.MonkeyPatch,
             )
             answer: asyncio.Future[protocol.Response] = service.loop.create_future()
             headers = {"content-encoding": "gzip", "x-request-timeout": "0.05"}
-            call = Call(cast("Service", service), Passage(protocol.INFER, headers), answer.set_result)
+            call = Inference(
+                cast("Service", service), RequestRecord(protocol.INFER, headers), answer.set_result
+            )
             head = protocol.read_head(service.served, protocol.INFER, headers)
             call.start(head, gzip.compress(body()), time.monotonic())
             response = await asyncio.wait_for(answer, 60)

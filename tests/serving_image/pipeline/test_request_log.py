@@ -70,7 +70,7 @@ def test_an_answer_names_a_request_whose_client_did(
     assert expected is None or re.fullmatch(expected, found or "")
 
 
-def test_a_failed_request_is_named_by_front_and_owner(fussy: Server) -> None:
+def test_a_failed_request_is_named_by_http_worker_and_worker(fussy: Server) -> None:
     answer = ask(fussy, 0, {"traceparent": PARENT, "X-Request-Id": "order-8"})
     assert answer.status_code == 500
     assert "fussy" not in answer.text
@@ -79,12 +79,20 @@ def test_a_failed_request_is_named_by_front_and_owner(fussy: Server) -> None:
     def told() -> list[dict[str, Any]]:
         return [e for m in ("the model failed on a request", "a request failed") for e in lines(fussy, m)]
 
-    by_owner, by_front = eventually(lambda: told() if len(told()) == 2 else None, "both lines")
-    assert (by_owner["level"], by_owner["process"], by_owner["request_id"]) == ("ERROR", "owner-0", "order-8")
-    assert "Traceback" in by_owner["trace"]
-    assert (by_front["level"], by_front["process"], by_front["request_id"]) == ("ERROR", "front", "order-8")
-    assert (by_front["trace_id"], by_front["status"], by_front["owner"]) == (TRACE, 500, 0)
-    assert "trace" not in by_front
+    by_worker, by_http_worker = eventually(lambda: told() if len(told()) == 2 else None, "both lines")
+    assert (by_worker["level"], by_worker["process"], by_worker["request_id"]) == (
+        "ERROR",
+        "worker-0",
+        "order-8",
+    )
+    assert "Traceback" in by_worker["trace"]
+    assert (by_http_worker["level"], by_http_worker["process"], by_http_worker["request_id"]) == (
+        "ERROR",
+        "http_worker",
+        "order-8",
+    )
+    assert (by_http_worker["trace_id"], by_http_worker["status"], by_http_worker["worker"]) == (TRACE, 500, 0)
+    assert "trace" not in by_http_worker
 
 
 def test_a_request_without_an_id_has_one_in_both_lines(fussy: Server) -> None:

@@ -1,4 +1,4 @@
-"""What Accept and a request's own wishes decide together: the form of an answer."""
+"""What Accept and a request's own settinges decide together: the form of an answer."""
 
 import numpy as np
 import orjson
@@ -40,7 +40,7 @@ def test_an_answer_is_one_tensor_where_that_is_accepted(media: str) -> None:
     assert answer.body.endswith(outputs[1].tobytes())
 
 
-def test_a_wish_for_bytes_behind_the_json_goes_before_a_tensor_as_the_body() -> None:
+def test_a_spec_for_bytes_behind_the_json_goes_before_a_tensor_as_the_body() -> None:
     outputs = [np.array([[0.5, 1]], np.float32), np.array([3])]
     asked = body(X, IDS, ON, id="7", parameters={"binary_data_output": True})
     for accept in ({}, {"accept": "*/*"}, {"accept": f"{NPY}, {OCTETS}"}):

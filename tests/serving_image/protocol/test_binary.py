@@ -99,7 +99,7 @@ def test_outputs_are_bytes_where_they_are_asked_for() -> None:
         ),
     ],
 )
-def test_an_outputs_own_wish_goes_before_the_requests(more: Any, wanted: tuple[Wanted, ...]) -> None:
+def test_an_outputs_own_spec_goes_before_the_requests(more: Any, wanted: tuple[Wanted, ...]) -> None:
     assert v2.parse(SERVED, body(X, IDS, ON, **more)).outputs == wanted
 
 

@@ -44,7 +44,7 @@ def unharmed(server: Server) -> Iterator[Server]:
     for route in ROUTES:  # what is made once: threads, parsers, the first connection
         for body in (BODY, b"{", gzip.compress(BODY)):
             asked(server, route, body)
-    owners = {process.pid for process in server.processes("owner")}
+    workers = {process.pid for process in server.processes("worker")}
     before, log = footprint(server), len(server.logged())
     yield server
     eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "no request is left over")
@@ -55,7 +55,7 @@ def unharmed(server: Server) -> Iterator[Server]:
     assert after.memory < before.memory + GROWTH
     assert after.processes == before.processes
     assert after.threads <= before.threads + 8  # pools fill up to their size
-    assert {process.pid for process in server.processes("owner")} == owners
+    assert {process.pid for process in server.processes("worker")} == workers
     assert '"trace"' not in server.logged()[log:]
     status, answer = asked(server, INFER, BODY)
     assert (status, answer["outputs"][0]["data"]) == (200, [3, 5])

@@ -125,12 +125,12 @@ def test_what_was_taken_in_together_is_answered_before_the_end(
 ) -> None:
     """Of pipelined requests only the last answer ends the connection, whoever gives it."""
     health = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-    with shared_board(server) as board:
-        board.drain()
+    with shared_board(server) as scoreboard:
+        scoreboard.drain()
         try:
             answer = told(connection, post(INFER, BODY) + health + post(INFER, BODY) + health)
         finally:
-            board.resume()
+            scoreboard.resume()
     assert answer.count(b"HTTP/1.1 200 OK\r\n") == 4
     assert b"connection: close" not in answer[: answer.rindex(b"HTTP/1.1 200 OK")]
     assert b"connection: close" in answer

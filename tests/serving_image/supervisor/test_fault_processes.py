@@ -1,4 +1,7 @@
-"""Owners and fronts that die: by signals, for want of memory, again and again. Real processes, real kills."""
+"""Workers and HTTP workers that die.
+
+By signals, for want of memory, again and again. Real processes, real kills.
+"""
 
 import os
 import shutil
@@ -17,13 +20,13 @@ from tests.serving_image.support.memory_group import memory_group
 from tests.serving_image.support.servers import Server, eventually, metric
 
 Export = Callable[[str, str], Path]
-SIGNALLED = 'paddle_owner_exits_total{reason="signal"}'
+SIGNALLED = 'paddle_worker_exits_total{reason="signal"}'
 
 
 def settled(server: Server) -> None:
     """Wait until the server is whole again, and holds no request."""
     eventually(server.ready, "ready", 120)
-    wanted = metric(server, "paddle_owners_wanted")
+    wanted = metric(server, "paddle_workers_desired")
     servers.whole(server, int(wanted))
     eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "no request is left over")
     assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
@@ -39,10 +42,10 @@ def recovered(server: Server, before: Footprint) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_dead_owner_is_replaced_and_its_requests_get_503(server: Server, how: signal.Signals) -> None:
+def test_a_dead_worker_is_replaced_and_its_requests_get_503(server: Server, how: signal.Signals) -> None:
     settled(server)
     held = footprint(server)
-    before = {process.pid for process in server.processes("owner")}
+    before = {process.pid for process in server.processes("worker")}
     died = metric(server, SIGNALLED)
     with Load(server, 16) as clients:
         eventually(lambda: clients.answered() > 100, "requests are answered")
@@ -58,16 +61,16 @@ def test_a_dead_owner_is_replaced_and_its_requests_get_503(server: Server, how: 
     assert set(clients.outcomes.statuses) == {200, 503}
     assert set(clients.outcomes.retry_after) == {"1"}
     recovered(server, held)
-    assert not before & {process.pid for process in server.processes("owner")}
+    assert not before & {process.pid for process in server.processes("worker")}
     assert f'"how": "signal {how.name}"' in server.logged()
     assert metric(server, SIGNALLED) == died + len(before)
 
 
-def test_one_of_two_owners_dies_and_the_pod_stays_ready(server: Server) -> None:
+def test_one_of_two_workers_dies_and_the_pod_stays_ready(server: Server) -> None:
     settled(server)
     held = footprint(server)
     died = metric(server, SIGNALLED)
-    victim = server.processes("owner")[0]
+    victim = server.processes("worker")[0]
     with Load(server, 8) as clients:
         eventually(lambda: clients.answered() > 100, "requests are answered")
         victim.kill()
@@ -79,31 +82,33 @@ def test_one_of_two_owners_dies_and_the_pod_stays_ready(server: Server) -> None:
     recovered(server, held)
 
 
-def test_a_killed_front_loses_its_connections_and_nothing_else(server: Server) -> None:
+def test_a_killed_http_worker_loses_its_connections_and_nothing_else(server: Server) -> None:
     settled(server)
     held = footprint(server)
-    owners = {process.pid for process in server.processes("owner")}
-    _, workers = server.fronts()
+    workers = {process.pid for process in server.processes("worker")}
+    _, http_workers = server.http_workers()
     with Load(server, 16) as clients:
         eventually(lambda: clients.answered() > 200, "requests are answered")
-        busiest = max(workers, key=server.connections)
+        busiest = max(http_workers, key=server.connections)
         busiest.kill()
         eventually(lambda: clients.outcomes.lost, "its clients notice")
-        eventually(lambda: busiest not in server.fronts()[1], "it is gone")
-        eventually(lambda: len(server.fronts()[1]) == len(workers), "it is replaced")
+        eventually(lambda: busiest not in server.http_workers()[1], "it is gone")
+        eventually(lambda: len(server.http_workers()[1]) == len(workers), "it is replaced")
         more = clients.answered()
         eventually(lambda: clients.answered() > more + 200, "requests are answered")
     assert len(clients.outcomes.lost) <= 16  # each client once, at most
     assert clients.outcomes.wrong == []
-    assert set(clients.outcomes.statuses) == {200}  # the new front listened when it had found the owners
+    assert set(clients.outcomes.statuses) == {
+        200
+    }  # the new HTTP worker listened when it had found the workers
     recovered(server, held)
-    assert {process.pid for process in server.processes("owner")} == owners
+    assert {process.pid for process in server.processes("worker")} == workers
 
 
-def test_an_owner_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp_path: Path) -> None:
+def test_a_worker_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp_path: Path) -> None:
     with memory_group() as group:
         with group.entered():
-            # Each number of a request takes a megabyte in the owner, and in the front nearly nothing.
+            # Each number of a request takes a megabyte in the worker, and in the HTTP worker nearly nothing.
             server = servers.start(exported("legacy", "greedy"), tmp_path, name="mixed", max_batch_size=1)
         try:
             server.wait_ready()
@@ -115,20 +120,20 @@ def test_an_owner_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp
             told = '"how": "signal SIGKILL, out of memory"'
             eventually(lambda: told in server.logged(), "the reason is told")
             settled(server)
-            assert metric(server, 'paddle_owner_exits_total{reason="memory"}') == 1
+            assert metric(server, 'paddle_worker_exits_total{reason="memory"}') == 1
         finally:
             servers.end(server)
 
 
-def test_an_owner_that_never_gets_ready_ends_the_server(exported: Export, tmp_path: Path) -> None:
+def test_a_worker_that_never_gets_ready_ends_the_server(exported: Export, tmp_path: Path) -> None:
     server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed")
     killed: set[int] = set()
 
     def ended() -> bool:
-        for owner in server.processes("owner"):
-            if owner.pid not in killed:
-                owner.send_signal(signal.SIGSEGV)
-                killed.add(owner.pid)
+        for worker in server.processes("worker"):
+            if worker.pid not in killed:
+                worker.send_signal(signal.SIGSEGV)
+                killed.add(worker.pid)
         return server.process.poll() is not None
 
     try:
@@ -143,22 +148,22 @@ def test_an_owner_that_never_gets_ready_ends_the_server(exported: Export, tmp_pa
         servers.end(server)
 
 
-def test_fronts_that_die_again_and_again_end_the_server(exported: Export, tmp_path: Path) -> None:
+def test_http_workers_that_die_again_and_again_end_the_server(exported: Export, tmp_path: Path) -> None:
     with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
-        master, _ = server.fronts()
+        master, _ = server.http_workers()
 
         def ended() -> bool:
-            for worker in server.processes("front"):
+            for worker in server.processes("http_worker"):
                 if worker.pid != master.pid:
                     worker.kill()
             return server.process.poll() is not None
 
         eventually(ended, "the server gives up", 60)
         assert server.process.returncode == 1
-        assert "10 HTTP fronts ended within 60 seconds; see the log." in server.logged()
+        assert "10 HTTP HTTP workers ended within 60 seconds; see the log." in server.logged()
 
 
-def test_a_front_that_cannot_start_ends_the_server(exported: Export, tmp_path: Path) -> None:
+def test_an_http_worker_that_cannot_start_ends_the_server(exported: Export, tmp_path: Path) -> None:
     """Its successor finds no row on the board, for the rows' locks have become folders."""
     with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
         children = psutil.Process(server.process.pid).children(recursive=True)
@@ -166,9 +171,9 @@ def test_a_front_that_cannot_start_ends_the_server(exported: Export, tmp_path: P
         for lock in folder.glob("front-*.lock"):
             lock.unlink()
             lock.mkdir()
-        server.fronts()[1][0].kill()
+        server.http_workers()[1][0].kill()
         assert server.process.wait(60) == 1
-        assert "The HTTP fronts ended unexpectedly (exit code 3); see the log." in server.logged()
+        assert "The HTTP HTTP workers ended unexpectedly (exit code 3); see the log." in server.logged()
         _, alive = psutil.wait_procs(children, timeout=60)
         assert alive == []
     assert not folder.exists()

@@ -21,7 +21,7 @@ Export = Callable[[str, str], Path]
 def test_sigterm_under_load_loses_nothing(exported: Export, tmp_path: Path) -> None:
     """Clients go on for a while, on kept and on new connections: as long as a Service still names the pod."""
     with servers.serving(
-        exported("legacy", "mixed"), tmp_path, name="mixed", fronts=2, drain_seconds=60
+        exported("legacy", "mixed"), tmp_path, name="mixed", http_workers=2, drain_seconds=60
     ) as server:
         children = psutil.Process(server.process.pid).children(recursive=True)
         with Load(server, 16) as load:
@@ -79,9 +79,11 @@ def test_a_second_signal_ends_the_drain_of_a_pod(exported: Export, tmp_path: Pat
 
 
 def test_nobody_outlives_a_killed_parent(exported: Export, tmp_path: Path) -> None:
-    server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed", fronts=2)
+    server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed", http_workers=2)
     try:
-        eventually(lambda: len(server.processes("front")) == 3 and server.processes("owner"), "children", 60)
+        eventually(
+            lambda: len(server.processes("http_worker")) == 3 and server.processes("worker"), "children", 60
+        )
         children = psutil.Process(server.process.pid).children(recursive=True)
         server.process.kill()
         server.process.wait()
@@ -91,13 +93,13 @@ def test_nobody_outlives_a_killed_parent(exported: Export, tmp_path: Path) -> No
         servers.end(server)
 
 
-def test_dead_fronts_end_the_server(exported: Export, tmp_path: Path) -> None:
+def test_dead_http_workers_end_the_server(exported: Export, tmp_path: Path) -> None:
     server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed")
     try:
-        master = eventually(lambda: server.processes("front"), "fronts", 60)[0]
+        master = eventually(lambda: server.processes("http_worker"), "http_workers", 60)[0]
         master.kill()
         assert server.process.wait(60) == 1
-        assert "The HTTP fronts ended unexpectedly (signal SIGKILL); see the log." in server.logged()
+        assert "The HTTP HTTP workers ended unexpectedly (signal SIGKILL); see the log." in server.logged()
     finally:
         servers.end(server)
 
@@ -105,7 +107,7 @@ def test_dead_fronts_end_the_server(exported: Export, tmp_path: Path) -> None:
 def test_a_signal_while_loading_ends_at_once(exported: Export, tmp_path: Path) -> None:
     server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed")
     try:
-        eventually(lambda: server.processes("owner"), "an owner starts", 60)
+        eventually(lambda: server.processes("worker"), "a worker starts", 60)
         assert httpx_or_none(server, "/readyz") in {None, 503}
         assert server.stop(signal.SIGINT) == 0
     finally:

@@ -1,4 +1,4 @@
-"""The owners as the supervisor keeps them, by what the board says of them; no process is started."""
+"""The workers as the supervisor keeps them, by what the board says of them; no process is started."""
 
 import itertools
 import signal
@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.ipc import counters
-from paddlemodel_server.ipc import scoreboard as boards
-from paddlemodel_server.ipc.process_context import Learned, Runtime
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.supervisor import processes
-from paddlemodel_server.supervisor.pool import STUCK_SECONDS, Fleet
+from paddlemodel_server.supervisor.pool import STUCK_SECONDS, WorkerPool
 from paddlemodel_server.supervisor.restart_policy import CRASHES, SHORT_LIVES
 from paddlemodel_server.supervisor.sizing import Sizes
 
@@ -20,9 +20,9 @@ LOAD_SECONDS = Settings().load_timeout_seconds
 
 
 class Kept:
-    """A fleet whose owners are numbers; time is given."""
+    """A fleet whose workers are numbers; time is given."""
 
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, owners: int = 1) -> None:
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, workers: int = 1) -> None:
         self.pids: list[int] = []
         self.sent: list[tuple[int, int]] = []
         numbers = itertools.count(1 << 23)  # beyond those of real processes
@@ -33,19 +33,19 @@ class Kept:
 
         monkeypatch.setattr(processes, "spawn", spawn)
         monkeypatch.setattr(processes, "send", lambda pid, number: self.sent.append((pid, number)))
-        self.board = boards.Board(boards.create())
-        sizes = Sizes(fronts=1, owners=owners, threads=1)
-        self.runtime = Runtime(folder=folder, board_fd=0, counters_fd=counters.create(), sizes=sizes)
-        self.fleet = Fleet(Settings(owners=owners), self.runtime, self.board, 8 << 30)
+        self.scoreboard = scoreboards.Scoreboard(scoreboards.create())
+        sizes = Sizes(http_workers=1, workers=workers, threads=1)
+        self.runtime = ProcessContext(folder=folder, board_fd=0, counters_fd=counters.create(), sizes=sizes)
+        self.pool = WorkerPool(Settings(workers=workers), self.runtime, self.scoreboard, 8 << 30)
 
     def started(self) -> float:
         """Start what is to be started; returns when."""
-        now = self.fleet.next_start() or 0.0
-        self.fleet.tick(now)
+        now = self.pool.next_start() or 0.0
+        self.pool.tick(now)
         return now
 
     def ready(self, index: int) -> None:
-        self.board.owner(index).state = boards.READY
+        self.scoreboard.worker(index).state = scoreboards.READY
 
 
 @pytest.fixture
@@ -53,58 +53,58 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Kept:
     return Kept(tmp_path, monkeypatch)
 
 
-def test_an_owner_that_dies_right_after_it_was_ready_has_been_ready(kept: Kept) -> None:
+def test_a_worker_that_dies_right_after_it_was_ready_has_been_ready(kept: Kept) -> None:
     """Nobody looked in between: such deaths are short lives, not a model that does not load."""
     for _ in range(SHORT_LIVES - 1):
         kept.started()
         kept.ready(0)
-        assert kept.fleet.died(kept.pids[-1], KILLED)
+        assert kept.pool.died(kept.pids[-1], KILLED)
     assert SHORT_LIVES > CRASHES
     kept.started()
     kept.ready(0)
     with pytest.raises(StartError, match=f"ended {SHORT_LIVES} times, each soon after its start"):
-        kept.fleet.died(kept.pids[-1], KILLED)
+        kept.pool.died(kept.pids[-1], KILLED)
 
 
 def test_a_run_that_does_not_end_is_killed_once(kept: Kept) -> None:
     now = kept.started()
     kept.ready(0)
     limit = 2 * Settings().timeout_seconds + STUCK_SECONDS
-    kept.board.owner(0).started_ns = int((now + 1) * 1e9)
-    kept.fleet.tick(now + 1 + limit)
+    kept.scoreboard.worker(0).started_ns = int((now + 1) * 1e9)
+    kept.pool.tick(now + 1 + limit)
     assert kept.sent == []
     for seconds in (2.0, 3.0):
-        kept.fleet.tick(now + limit + seconds)
+        kept.pool.tick(now + limit + seconds)
     assert kept.sent == [(kept.pids[0], signal.SIGKILL)]
 
 
 def test_a_load_that_does_not_end_is_killed_and_the_fifth_is_the_last(kept: Kept) -> None:
     for _ in range(CRASHES - 1):
         now = kept.started()
-        kept.fleet.tick(now + LOAD_SECONDS)
+        kept.pool.tick(now + LOAD_SECONDS)
         assert (kept.pids[-1], signal.SIGKILL) not in kept.sent
-        kept.fleet.tick(now + LOAD_SECONDS + 1)
+        kept.pool.tick(now + LOAD_SECONDS + 1)
         assert kept.sent[-1] == (kept.pids[-1], signal.SIGKILL)
-        assert kept.fleet.died(kept.pids[-1], KILLED)
-    kept.fleet.tick(kept.started() + LOAD_SECONDS + 1)
+        assert kept.pool.died(kept.pids[-1], KILLED)
+    kept.pool.tick(kept.started() + LOAD_SECONDS + 1)
     with pytest.raises(
         StartError, match=r"since its load did not end\. Raise PADDLEMODEL_LOAD_TIMEOUT_SECONDS"
     ):
-        kept.fleet.died(kept.pids[-1], KILLED)
+        kept.pool.died(kept.pids[-1], KILLED)
 
 
 def test_the_others_start_when_the_first_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """They would take its cores, and it may find that one is enough."""
-    kept = Kept(tmp_path, monkeypatch, owners=2)
+    kept = Kept(tmp_path, monkeypatch, workers=2)
     now = kept.started() + LOAD_SECONDS - 1
-    kept.fleet.tick(now)
+    kept.pool.tick(now)
     assert len(kept.pids) == 1
     kept.ready(0)
     Learned(onednn=False, probabilities=False, sizes={}, load_seconds=1, paddle="3").save(tmp_path)
-    kept.fleet.tick(now)
-    assert kept.fleet.sized
+    kept.pool.tick(now)
+    assert kept.pool.sized
     assert len(kept.pids) == 2
-    kept.fleet.tick(now + LOAD_SECONDS)
+    kept.pool.tick(now + LOAD_SECONDS)
     assert kept.sent == []
-    kept.fleet.tick(now + LOAD_SECONDS + 1)
+    kept.pool.tick(now + LOAD_SECONDS + 1)
     assert kept.sent == [(kept.pids[1], signal.SIGKILL)]

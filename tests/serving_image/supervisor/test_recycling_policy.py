@@ -1,4 +1,4 @@
-"""When an owner that has grown is replaced, and in which order."""
+"""When a worker that has grown is replaced, and in which order."""
 
 import pytest
 from paddlemodel_server.supervisor.recycling import (
@@ -19,16 +19,16 @@ TIGHT = Limit(bytes=500 * MIB, spare=False)
 
 
 def seen(*mib: int) -> list[Seen]:
-    """Ready owners at the places 0, 1, …; a place with 0 MiB has none."""
+    """Ready workers at the places 0, 1, …; a place with 0 MiB has none."""
     return [Seen(index=index, bytes=size * MIB) for index, size in enumerate(mib) if size]
 
 
-def choice(owners: int, fronts: int = 1) -> Choice:
-    return Choice(fronts=fronts, owners=owners, because="")
+def choice(workers: int, http_workers: int = 1) -> Choice:
+    return Choice(http_workers=http_workers, workers=workers, because="")
 
 
 @pytest.mark.parametrize(
-    ("chosen", "memory_mib", "warm_mib", "owners", "gpu", "expected"),
+    ("chosen", "memory_mib", "warm_mib", "workers", "gpu", "expected"),
     [
         pytest.param(None, 4096, 300, 2, False, (1629, True, False), id="memory-less-one-copy-shared-out"),
         pytest.param(None, 1024, 300, 1, False, (493, True, False), id="room-for-two"),
@@ -45,15 +45,15 @@ def test_the_limit_follows_from_the_memory(
     chosen: int | None,
     memory_mib: int,
     warm_mib: int,
-    owners: int,
+    workers: int,
     gpu: bool,
     expected: tuple[int, bool, bool],
 ) -> None:
-    wish = None if chosen is None else chosen * MIB
-    found = limit(wish, memory_mib * MIB, warm_mib * MIB, choice(owners), gpu=gpu)
+    manifest = None if chosen is None else chosen * MIB
+    found = limit(manifest, memory_mib * MIB, warm_mib * MIB, choice(workers), gpu=gpu)
     assert (found.bytes // MIB, found.spare, found.useless) == expected
     if chosen is None and found.spare:
-        needed = found.bytes * owners + warm_mib * MIB + 128 * MIB
+        needed = found.bytes * workers + warm_mib * MIB + 128 * MIB
         assert needed <= memory_mib * MIB * SHARE_OF_MEMORY
 
 
@@ -65,7 +65,7 @@ def test_a_useless_limit_is_not_enforced() -> None:
     assert Recycler().step(0, seen(600), Limit(bytes=0, spare=False, useless=True), 1) is None
 
 
-def test_the_successor_is_ready_before_the_owner_goes() -> None:
+def test_the_successor_is_ready_before_the_worker_goes() -> None:
     recycler = Recycler()
     assert recycler.step(0, seen(400, 600), BOUNDS, 2) == Start(index=2)
     assert recycler.step(1, seen(400, 600), BOUNDS, None) is None
@@ -85,7 +85,7 @@ def test_the_largest_goes_first_and_one_at_a_time() -> None:
     )
 
 
-def test_without_room_for_two_the_only_owner_goes_alone() -> None:
+def test_without_room_for_two_the_only_worker_goes_alone() -> None:
     assert Recycler().step(0, seen(600), TIGHT, 1) == Retire(index=0, again=True, alone=True)
 
 
@@ -93,7 +93,7 @@ def test_without_a_free_place_it_goes_first() -> None:
     assert Recycler().step(0, seen(600, 400), BOUNDS, None) == Retire(index=0, again=True, alone=False)
 
 
-def test_a_successor_that_fails_leaves_the_owner_in_place() -> None:
+def test_a_successor_that_fails_leaves_the_worker_in_place() -> None:
     recycler = Recycler()
     recycler.step(0, seen(600), BOUNDS, 1)
     assert not recycler.ended(1)
@@ -102,14 +102,14 @@ def test_a_successor_that_fails_leaves_the_owner_in_place() -> None:
     assert recycler.step(PAUSE_SECONDS, seen(600), BOUNDS, 1) == Start(index=1)
 
 
-def test_an_owner_that_dies_meanwhile_needs_no_second_successor() -> None:
+def test_a_worker_that_dies_meanwhile_needs_no_second_successor() -> None:
     recycler = Recycler()
     recycler.step(0, seen(600), BOUNDS, 1)
     assert not recycler.ended(0)
     assert not recycler.busy
 
 
-def test_another_owner_s_death_changes_nothing() -> None:
+def test_another_worker_s_death_changes_nothing() -> None:
     recycler = Recycler()
     recycler.step(0, seen(600, 400), BOUNDS, 2)
     assert recycler.ended(1)
@@ -117,7 +117,7 @@ def test_another_owner_s_death_changes_nothing() -> None:
 
 
 def replaced_at(recycler: Recycler, until: int) -> list[int]:
-    """The seconds at which an owner that is always too large is replaced."""
+    """The seconds at which a worker that is always too large is replaced."""
     found = []
     for second in range(until):
         step: Step = recycler.step(second, seen(600), TIGHT, None)
@@ -127,7 +127,7 @@ def replaced_at(recycler: Recycler, until: int) -> list[int]:
     return found
 
 
-def test_an_owner_that_grows_at_once_is_replaced_ever_more_rarely() -> None:
+def test_a_worker_that_grows_at_once_is_replaced_ever_more_rarely() -> None:
     assert replaced_at(Recycler(), 20_000) == [0, 60, 180, 420, 900, 1860, 3780, 7380, 10980, 14580, 18180]
 
 

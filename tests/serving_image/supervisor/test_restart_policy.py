@@ -1,4 +1,4 @@
-"""What follows from an owner's death."""
+"""What follows from a worker's death."""
 
 import signal
 
@@ -31,7 +31,7 @@ def after(*ready_seconds: float | None) -> History:
         pytest.param([5.0] * (SHORT_LIVES - 1), False, 2.0, id="short-lives-wait-too"),
         pytest.param([5.0] * SHORT_LIVES, True, 4.0, id="ready-but-never-for-long"),
         pytest.param([5.0] * (SHORT_LIVES - 1) + [3600.0, 5.0], False, 0.0, id="a-long-life-forgives"),
-        pytest.param([3600.0] * 50, False, 0.0, id="an-owner-that-dies-now-and-then-is-replaced-for-ever"),
+        pytest.param([3600.0] * 50, False, 0.0, id="an-worker-that-dies-now-and-then-is-replaced-for-ever"),
     ],
 )
 def test_when_to_start_again_and_when_to_give_up(
@@ -63,7 +63,7 @@ def test_how_in_words(death: Death, words: str) -> None:
         (SEGFAULT, "export it again with the Paddle version of this image"),
         (
             OUT_OF_MEMORY,
-            "limit, which is 512 MiB, or set PADDLEMODEL_OWNERS or PADDLEMODEL_MAX_BATCH_SIZE lower.",
+            "limit, which is 512 MiB, or set PADDLEMODEL_WORKERS or PADDLEMODEL_MAX_BATCH_SIZE lower.",
         ),
         (KILLED, "It was killed from outside"),
         (STUCK, "Raise PADDLEMODEL_TIMEOUT_SECONDS"),

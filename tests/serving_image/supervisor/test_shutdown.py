@@ -15,8 +15,8 @@ from paddlemodel_server.supervisor.shutdown import IDLE_SECONDS, SHORT_SECONDS, 
         pytest.param(5.0, None, False, True, 5.0, id="a-fresh-pod"),
         pytest.param(5.0, IDLE_SECONDS + 1, False, True, 5.0, id="a-pod-without-traffic-for-long"),
         pytest.param(5.0, 0.1, True, True, SHORT_SECONDS, id="a-person-in-a-pod"),
-        pytest.param(0.0, 0.1, False, True, 0.0, id="none-wished"),
-        pytest.param(0.0, None, True, False, 0.0, id="none-wished-by-hand"),
+        pytest.param(0.0, 0.1, False, True, 0.0, id="none-desired"),
+        pytest.param(0.0, None, True, False, 0.0, id="none-desired-by-hand"),
     ],
 )
 def test_seconds(chosen: float, idle: float | None, by_hand: bool, in_pod: bool, expected: float) -> None:

@@ -119,8 +119,8 @@ def test_the_fault_is_the_termination_message(  # a table's row is its parameter
         "PADDLEMODEL_MODEL_DIR": str(folder),
         "PADDLEMODEL_PORT": str(free_port()),
         "PADDLEMODEL_BIND": "127.0.0.1",
-        "PADDLEMODEL_OWNERS": "1",
-        "PADDLEMODEL_FRONTS": "1",
+        "PADDLEMODEL_WORKERS": "1",
+        "PADDLEMODEL_HTTP_WORKERS": "1",
         "TMPDIR": str(tmp_path),
     }
     done = subprocess.run(

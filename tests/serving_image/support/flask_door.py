@@ -1,4 +1,4 @@
-"""The Flask application alone, as one more front of a running server: same owners, same board.
+"""The Flask application alone, as one more HTTP worker of a running server: same workers, same board.
 
 In production it stands behind the lane, which answers inference itself; so its own door needs one here.
 """
@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from paddlemodel_server.http.flask_app import create_app
-from paddlemodel_server.ipc import scoreboard as boards
-from paddlemodel_server.ipc.process_context import Runtime
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.pipeline.context import Service
 from paddlemodel_server.settings import Settings
 from werkzeug.serving import make_server
@@ -29,19 +29,19 @@ def flask_door(server: Server) -> Iterator[int]:
         name: os.open(f"/proc/{server.process.pid}/fd/{found[name]}", os.O_RDWR)
         for name in ("board_fd", "counters_fd")
     }
-    runtime = Runtime.from_json(json.dumps(found | shared))
-    board = boards.Board(runtime.board_fd)
+    runtime = ProcessContext.from_json(json.dumps(found | shared))
+    scoreboard = scoreboards.Scoreboard(runtime.board_fd)
     settings = Settings.from_env(_environment(server))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    row, lock = boards.claim_row(board, runtime.folder)
+    row, lock = scoreboards.claim_row(scoreboard, runtime.folder)
 
     async def join() -> Service:
-        return Service(settings, runtime, board, row)
+        return Service(settings, runtime, scoreboard, row)
 
     service = asyncio.run_coroutine_threadsafe(join(), loop).result()
-    eventually(lambda: service.ready, "the owners are found")
+    eventually(lambda: service.ready, "the workers are found")
     flask = make_server("127.0.0.1", 0, create_app(service), threaded=True)
     serving = threading.Thread(target=flask.serve_forever, daemon=True)
     serving.start()

@@ -1,4 +1,7 @@
-"""Prometheus' naming conventions, as `promtool check metrics` applies them: https://prometheus.io/docs/practices/naming/"""
+"""Prometheus' naming conventions, as `promtool check metrics` applies them.
+
+Https://prometheus.io/docs/practices/naming/
+"""
 
 import re
 from pathlib import Path

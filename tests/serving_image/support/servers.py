@@ -1,4 +1,4 @@
-"""Starts and watches real servers for the tests: supervisor, gunicorn, owners, Paddle."""
+"""Starts and watches real servers for the tests: supervisor, gunicorn, workers, Paddle."""
 
 import http.client
 import json
@@ -15,9 +15,10 @@ from typing import Any
 
 import psutil
 import pytest
-from paddlemodel_server.ipc.scoreboard import Board
+from paddlemodel_server.ipc.scoreboard import Scoreboard
 
 READY_SECONDS = 90
+MODULES = {"http_worker": "http.master", "worker": "worker.main"}
 
 
 def eventually(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
@@ -68,31 +69,31 @@ class Server:
         except TimeoutError:
             raise RuntimeError(f"not ready: {self.logged()}") from None
 
-    def processes(self, module: str) -> list[psutil.Process]:
-        """The server's processes that run a module, such as `owner`."""
+    def processes(self, kind: str) -> list[psutil.Process]:
+        """The server's processes that run a module, such as `worker`."""
         found = []
         for process in psutil.Process(self.process.pid).children(recursive=True):
             try:
-                if f"paddlemodel_server.{module}" in process.cmdline():
+                if f"paddlemodel_server.{MODULES[kind]}" in process.cmdline():
                     found.append(process)
             except psutil.Error:
                 continue  # it has just ended
         return found
 
-    def fronts(self) -> tuple[psutil.Process, list[psutil.Process]]:
+    def http_workers(self) -> tuple[psutil.Process, list[psutil.Process]]:
         """Gunicorn's master, which is our process's child, and its workers, which are its children."""
-        found, ours = self.processes("front"), psutil.Process(self.process.pid).children()
+        found, ours = self.processes("http_worker"), psutil.Process(self.process.pid).children()
         (master,) = [process for process in found if process in ours]
         return master, [process for process in found if process != master]
 
-    def connections(self, front: psutil.Process) -> int:
-        """How many clients a front has."""
-        found = front.net_connections("tcp")
+    def connections(self, http_worker: psutil.Process) -> int:
+        """How many clients an HTTP worker has."""
+        found = http_worker.net_connections("tcp")
         return len([one for one in found if one.status == "ESTABLISHED" and one.laddr.port == self.port])
 
     def runtime(self) -> dict[str, Any]:
         """What the supervisor handed to its children."""
-        found: dict[str, Any] = json.loads(self.processes("front")[0].cmdline()[-1])
+        found: dict[str, Any] = json.loads(self.processes("http_worker")[0].cmdline()[-1])
         return found
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
@@ -118,18 +119,18 @@ def serving(model: Path, folder: Path, before: Sequence[str] = (), **settings: o
 
 def start(model: Path, folder: Path, before: Sequence[str] = (), **settings: object) -> Server:
     port = free_port()
-    wishes = {
+    manifests = {
         "model_dir": model,
         "port": port,
         "bind": "127.0.0.1",
-        "fronts": 1,
-        "owners": 1,
+        "http_workers": 1,
+        "workers": 1,
         "drain_seconds": 0.5,
         "warmup_seconds": 60,  # a busy machine must not change what the warm-up finds out
     }
-    wishes |= settings
+    manifests |= settings
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")}
-    environment |= {f"PADDLEMODEL_{name.upper()}": str(value) for name, value in wishes.items()}
+    environment |= {f"PADDLEMODEL_{name.upper()}": str(value) for name, value in manifests.items()}
     environment |= {"HOME": str(folder), "TMPDIR": str(folder)}
     log = folder / f"server-{port}.log"
     with log.open("wb") as output:
@@ -155,37 +156,40 @@ def end(server: Server) -> None:
 
 @contextmanager
 def stopped(server: Server) -> Iterator[None]:
-    """Hold the owners meanwhile: what is sent now waits for them, however fast or busy the machine is."""
-    owners = server.processes("owner")
+    """Hold the workers meanwhile: what is sent now waits for them, however fast or busy the machine is."""
+    workers = server.processes("worker")
     try:
-        for owner in owners:
-            owner.suspend()
-        eventually(lambda: {owner.status() for owner in owners} == {"stopped"}, "the owners stand still")
+        for worker in workers:
+            worker.suspend()
+        eventually(lambda: {worker.status() for worker in workers} == {"stopped"}, "the workers stand still")
         yield
     finally:
-        for owner in owners:
+        for worker in workers:
             with suppress(psutil.NoSuchProcess):
-                owner.resume()
+                worker.resume()
 
 
 def linked(server: Server) -> bool:
-    """Whether every front has found every owner: until then a request may get 503 though all are ready."""
-    fronts = len(server.processes("front")) - 1  # the first one is their master
+    """Whether every HTTP worker has found every worker.
+
+    Until then a request may get 503 though all are ready.
+    """
+    http_workers = len(server.processes("http_worker")) - 1  # the first one is their master
     try:
-        sockets = {len(owner.net_connections("unix")) for owner in server.processes("owner")}
+        sockets = {len(worker.net_connections("unix")) for worker in server.processes("worker")}
     except psutil.NoSuchProcess:
         return False
-    return sockets == {1 + fronts}  # the one that listens, and one for each front
+    return sockets == {1 + http_workers}  # the one that listens, and one for each HTTP worker
 
 
-def whole(server: Server, owners: int) -> None:
-    """Wait until every front has so many owners: the last of them load once the first is measured."""
-    eventually(lambda: metric(server, "paddle_owners_ready") == owners, f"{owners} owners are ready", 120)
-    eventually(lambda: linked(server), "every front has found every owner", 120)
+def whole(server: Server, workers: int) -> None:
+    """Wait until every HTTP worker has so many workers: the last of them load once the first is measured."""
+    eventually(lambda: metric(server, "paddle_workers_ready") == workers, f"{workers} workers are ready", 120)
+    eventually(lambda: linked(server), "every HTTP worker has found every worker", 120)
 
 
 def metric(server: Server, series: str) -> float:
-    """The value of a series, such as `paddle_owners_ready`."""
+    """The value of a series, such as `paddle_workers_ready`."""
     for line in server.get("/metrics")[1].splitlines():
         name, _, value = line.rpartition(" ")
         if name == series:
@@ -194,11 +198,11 @@ def metric(server: Server, series: str) -> float:
 
 
 @contextmanager
-def shared_board(server: Server) -> Iterator[Board]:
+def shared_board(server: Server) -> Iterator[Scoreboard]:
     """The page that the server's processes share."""
     found = os.open(f"/proc/{server.process.pid}/fd/{server.runtime()['board_fd']}", os.O_RDWR)
     try:
-        yield Board(found)
+        yield Scoreboard(found)
     finally:
         os.close(found)
 

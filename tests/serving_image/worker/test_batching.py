@@ -74,14 +74,14 @@ def test_requests_stay_whole() -> None:
 
 @pytest.mark.parametrize("rows", [1, 2])
 def test_requests_that_came_together_may_part(rows: int) -> None:
-    queue = waiting(*[("front", "k", rows)] * 11, together=11)
+    queue = waiting(*[("http_worker", "k", rows)] * 11, together=11)
     assert taken(queue, CHEAP) == (
         [[0, 1, 2, 3, 4, 5, 6, 7], [8, 9, 10]] if rows == 1 else [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9, 10]]
     )
 
 
 def test_without_a_number_of_rows_every_request_runs_alone() -> None:
-    assert taken(waiting(*[("front", "k", 0)] * 3, together=3), CHEAP) == [[0], [1], [2]]
+    assert taken(waiting(*[("http_worker", "k", 0)] * 3, together=3), CHEAP) == [[0], [1], [2]]
 
 
 def test_a_full_run_starts_at_once_and_others_wait_for_company() -> None:
@@ -90,7 +90,7 @@ def test_a_full_run_starts_at_once_and_others_wait_for_company() -> None:
     assert queue.wake_at(3, max_delay=5) == 5
 
 
-def test_requests_of_a_lost_front_are_forgotten() -> None:
+def test_requests_of_a_lost_http_worker_are_forgotten() -> None:
     queue = waiting(("a", "k", 1), ("b", "k", 1), ("c", "other", 1))
     queue.drop(lambda source: source in {"a", "c"})
     assert (queue.count, taken(queue, CHEAP)) == (1, [[1]])
@@ -104,7 +104,7 @@ def test_requests_of_a_lost_front_are_forgotten() -> None:
 def test_every_request_is_taken_once_and_in_order(
     requests: list[tuple[str, int]], sizes: dict[int, float], together: int
 ) -> None:
-    queue = waiting(*(("front", kind, rows) for kind, rows in requests), together=together)
+    queue = waiting(*(("http_worker", kind, rows) for kind, rows in requests), together=together)
     runs = taken(queue, sizes)
     order = [slot for run in runs for slot in run]
     for run in runs:

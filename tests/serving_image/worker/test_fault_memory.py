@@ -24,8 +24,10 @@ def test_a_flood_of_large_bodies(exported: Callable[[str, str], Path], tmp_path:
         connections = []
         try:
             server.wait_ready()
-            eventually(lambda: "sized" in server.logged(), "the first owner is measured")
-            before = {process.pid for process in (*server.processes("owner"), *server.processes("front"))}
+            eventually(lambda: "sized" in server.logged(), "the first worker is measured")
+            before = {
+                process.pid for process in (*server.processes("worker"), *server.processes("http_worker"))
+            }
             for _ in range(CLIENTS):
                 connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
                 connections.append(connection)
@@ -36,7 +38,7 @@ def test_a_flood_of_large_bodies(exported: Callable[[str, str], Path], tmp_path:
             for connection in connections:
                 connection.close()
             eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "all are gone")
-            assert {p.pid for p in (*server.processes("owner"), *server.processes("front"))} == before
+            assert {p.pid for p in (*server.processes("worker"), *server.processes("http_worker"))} == before
             large = row_of_ones(1_000_000)
             eventually(lambda: asked(server, INFER, large)[0] == 200, "what was held has been let go of")
         finally:

@@ -65,28 +65,28 @@ def test_a_model_that_leaves_rows_out_answers_each_request_with_its_own(
     with serving(
         exported("pir", "masked"), tmp_path, name="masked", max_batch_size=TOGETHER, max_delay_ms=DELAY
     ) as server:
-        (owner,) = server.processes("owner")
+        (worker,) = server.processes("worker")
         assert metric(server, "paddle_batch_cap_rows") > 1
         for request, (found,) in zip(requests, answers(server, requests), strict=True):
             x = request["x"]
             assert found.tolist() == (2 * x[x[:, 0] > 0]).tolist()
-        assert server.processes("owner") == [owner]
+        assert server.processes("worker") == [worker]
         assert server.logged().count("no batching any more") == 1
         assert metric(server, "paddle_batch_cap_rows") == 1
 
 
 def test_an_answer_that_cannot_be_handed_over_is_that_requests_failure() -> None:
-    """Nobody can name its dtype: the owner goes on, and so does the front's other request."""
+    """Nobody can name its dtype: the worker goes on, and so does the HTTP worker's other request."""
     ours, theirs = socket.socketpair()
     with ours, theirs:
         fd = slots.create(2, 4096)
         socket.send_fds(theirs, [slots.HELLO.pack(2, 4096)], [fd])
         os.close(fd)
-        front = gather.Front(ours)
-        layout = front.slots.write(0, [np.zeros((1, 3), np.float32)])
+        http_worker = gather.HttpWorker(ours)
+        layout = http_worker.slots.write(0, [np.zeros((1, 3), np.float32)])
         for output in (np.zeros(1, "datetime64[s]"), np.ones((1, 3), np.float32)):
-            gather.deliver([Job((front, layout), [0], 0, 1, 0.0, 1)], [output], (0, 0), split=True)
-        front.flush()
+            gather.deliver([Job((http_worker, layout), [0], 0, 1, 0.0, 1)], [output], (0, 0), split=True)
+        http_worker.flush()
         statuses = [status for _, status, _ in slots.REPLY.iter_unpack(theirs.recv(4096))]
         assert statuses == [slots.FAILED, slots.ANSWERED]
 

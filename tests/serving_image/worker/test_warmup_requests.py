@@ -57,7 +57,8 @@ def test_no_sample_is_no_fault(tmp_path: Path) -> None:
 def test_a_sample_that_does_not_fit_is_one_sentence(
     tmp_path: Path, arrays: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]], sentence: str
 ) -> None:
-    np.savez(tmp_path / "warmup.npz", **arrays)  # type: ignore[arg-type]  # numpy's stub forgets that these are arrays
+    # Numpy's stub forgets that these are arrays.
+    np.savez(tmp_path / "warmup.npz", **arrays)  # type: ignore[arg-type]
     with pytest.raises(StartError, match=sentence) as refusal:
         warmup_requests.read(tmp_path, MODEL)
     assert refusal.value.reason == "BadSample"

@@ -97,7 +97,8 @@ def folder_of(root: Path, files: Mapping[str, bytes]) -> Path:
 def tar_of(files: Mapping[str, bytes], *extra: tarfile.TarInfo, compression: str = "") -> bytes:
     """A tar with files, then `extra` members without content."""
     packed = io.BytesIO()
-    with tarfile.open(fileobj=packed, mode=f"w:{compression}") as tar:  # type: ignore[call-overload]  # a variable mode
+    # A variable mode.
+    with tarfile.open(fileobj=packed, mode=f"w:{compression}") as tar:  # type: ignore[call-overload]
         for name, content in files.items():
             member = tarfile.TarInfo(name)
             member.size = len(content)

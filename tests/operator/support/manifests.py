@@ -11,13 +11,13 @@ from tests.operator.support.process import Operator
 Object = dict[str, Any]
 
 
-def wish(namespace: str, name: str = "resnet50", **fields: Any) -> Object:
+def manifest(namespace: str, name: str = "resnet50", **fields: Any) -> Object:
     return {**body(**fields), "metadata": {"name": name, "namespace": namespace}}
 
 
 def everything(namespace: str, name: str = "resnet50") -> Object:
     """Each kind of child, and raw Kubernetes in every place that takes it."""
-    return wish(
+    return manifest(
         namespace,
         name,
         device="GPU",

@@ -1,11 +1,11 @@
 """Lets Paddle's CPU build pose as one that runs on a GPU; stands alone in a container's site-packages.
 
-The device plugin mounts it, with `pretended_gpu.pth`, into each container that is given a pretended GPU, and
+The device plugin mounts it, with `simulated_gpu.pth`, into each container that is given a simulated GPU, and
 there every Python process reads that line at its start. One that never imports Paddle pays nothing.
 
 A predictor that asked for a GPU computes on the CPU as ever. Then it sleeps until its run has lasted
-PRETENDED_GPU_RUN_MS, as a thread waits for a device, and burns no CPU meanwhile. What it did is recorded for
-the pretended NVML, in the file PRETENDED_GPU_DIR/PID: two little-endian numbers of 64 bits, the nanoseconds
+SIMULATED_GPU_RUN_MS, as a thread waits for a device, and burns no CPU meanwhile. What it did is recorded for
+the simulated NVML, in the file SIMULATED_GPU_DIR/PID: two little-endian numbers of 64 bits, the nanoseconds
 of all runs that have ended, and when the current one began by CLOCK_MONOTONIC, or 0.
 """
 
@@ -22,7 +22,7 @@ from types import ModuleType
 from typing import Any
 
 _PATCHED = "paddle.inference"
-_FOLDER = "/tmp/pretended-gpu"  # noqa: S108 - inside the container
+_FOLDER = "/tmp/simulated-gpu"  # noqa: S108 - inside the container
 _ENDED, _BEGAN = 0, 1  # the two numbers of a record
 
 
@@ -51,27 +51,27 @@ class _Loader(SourceFileLoader):
 
 
 def patch(inference: Any) -> None:
-    """Put what pretends in the place of the two names that know of a GPU."""
+    """Put what simulates in the place of the two names that know of a GPU."""
     real_config, create = inference.Config, inference.create_predictor
 
     class Config(real_config):  # type: ignore[valid-type, misc]  # known at run time only
-        """Paddle's own, which drops the wish for a GPU without a word."""
+        """Paddle's own, which drops the request for a GPU without a word."""
 
-        pretends = False
+        simulates = False
 
         def enable_use_gpu(self, *_: Any, **__: Any) -> None:
-            self.pretends = True
+            self.simulates = True
 
         def disable_gpu(self) -> None:
-            self.pretends = False
+            self.simulates = False
             super().disable_gpu()
 
         def use_gpu(self) -> bool:
-            return self.pretends
+            return self.simulates
 
     def create_predictor(config: Any) -> Any:
         predictor = create(config)
-        return _OnGpu(predictor) if getattr(config, "pretends", False) else predictor
+        return _OnGpu(predictor) if getattr(config, "simulates", False) else predictor
 
     inference.Config, inference.create_predictor = Config, create_predictor
 
@@ -81,7 +81,7 @@ class _OnGpu:
 
     def __init__(self, predictor: Any) -> None:
         self._predictor = predictor
-        self._least_ns = int(float(os.environ["PRETENDED_GPU_RUN_MS"]) * 1e6)
+        self._least_ns = int(float(os.environ["SIMULATED_GPU_RUN_MS"]) * 1e6)
         self._record = _record()
 
     def run(self, *arguments: Any) -> Any:
@@ -100,8 +100,8 @@ class _OnGpu:
 
 
 def _record() -> memoryview:
-    """The two numbers of this process, in the file that the pretended NVML reads."""
-    folder = Path(os.environ.get("PRETENDED_GPU_DIR") or _FOLDER)
+    """The two numbers of this process, in the file that the simulated NVML reads."""
+    folder = Path(os.environ.get("SIMULATED_GPU_DIR") or _FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / str(os.getpid())).open("a+b") as file:
         file.truncate(16)

@@ -1,6 +1,7 @@
 """What the pods of these tests say: pages of a server on a GPU, and the ways in which a scrape can fail.
 
-The servers are those of tests/operator/support/pretended_pods.py; `kubelet.py` makes one for every Pod object.
+The servers are those of tests/operator/support/simulated_pods.py; `kubelet.py` makes one for every Pod
+object.
 """
 
 import os
@@ -9,17 +10,17 @@ from typing import Final
 
 from paddlemodel_api import contract
 
-from tests.operator.support import pretended_pods
-from tests.operator.support.pretended_pods import Behaviour
+from tests.operator.support import simulated_pods
+from tests.operator.support.simulated_pods import Behaviour
 
 NETWORK: Final = f"127.{100 + os.getpid() % 100}"
 """Another one for each process, so that two sessions do not meet."""
 
 NOTHING: Final[Mapping[str, float]] = {}
 
-SILENCE: Final = pretended_pods.hang
-FAILURE: Final = pretended_pods.respond(b"no", "HTTP/1.1 500 Internal Server Error")
-GARBAGE: Final = pretended_pods.respond(b"\x00{not a page")
+SILENCE: Final = simulated_pods.hang
+FAILURE: Final = simulated_pods.respond(b"no", "HTTP/1.1 500 Internal Server Error")
+GARBAGE: Final = simulated_pods.respond(b"\x00{not a page")
 
 
 def page(*, gpu: float | None, nvml: str = "ok", more: Mapping[str, float] = NOTHING) -> Behaviour:
@@ -33,4 +34,4 @@ def page(*, gpu: float | None, nvml: str = "ok", more: Mapping[str, float] = NOT
         f'paddle_nvml_state{{state="{nvml}"}} 1',
     ]
     told = more if gpu is None else {contract.GPU_METRIC: gpu, **more}
-    return pretended_pods.page("\n".join([*lines, *(f"{name} {value}" for name, value in told.items()), ""]))
+    return simulated_pods.page("\n".join([*lines, *(f"{name} {value}" for name, value in told.items()), ""]))

@@ -1,4 +1,4 @@
-"""The wishes of the end-to-end tests: the examples, with models that the cluster itself serves."""
+"""The manifests of the end-to-end tests: the examples, with models that the cluster itself serves."""
 
 from typing import Any
 

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from devcluster import pretended_gpu
+from devcluster import simulated_gpu
 from tests.models import trained_model
 
 RUN_MS = 40
@@ -40,10 +40,10 @@ print(json.dumps({"cpu": answer(False), "gpu": answer(True), "pid": os.getpid()}
 def run(folder: Path, **environment: str) -> dict[str, Any]:
     model = trained_model("textline-orientation")
     files = [str(model / f"inference.{ending}") for ending in ("pdmodel", "pdiparams")]
-    package = str(Path(pretended_gpu.__file__).parent)
+    package = str(Path(simulated_gpu.__file__).parent)
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, package, *files],
-        env={**os.environ, "PRETENDED_GPU_DIR": str(folder), **environment},
+        env={**os.environ, "SIMULATED_GPU_DIR": str(folder), **environment},
         capture_output=True,
         text=True,
         check=True,
@@ -53,7 +53,7 @@ def run(folder: Path, **environment: str) -> dict[str, Any]:
 
 
 def test_a_run_answers_as_on_the_cpu_takes_the_devices_time_and_is_recorded(tmp_path: Path) -> None:
-    found = run(tmp_path, PRETENDED_GPU_RUN_MS=str(RUN_MS))
+    found = run(tmp_path, SIMULATED_GPU_RUN_MS=str(RUN_MS))
     assert found["cpu"][0] is False
     assert found["gpu"] == [True, found["cpu"][1]]
     (record,) = tmp_path.iterdir()

@@ -1,11 +1,11 @@
-"""Servers on GPUs that do not exist: the real nvidia-ml-py, a pretended driver, Paddle as if on a GPU."""
+"""Servers on GPUs that do not exist: the real nvidia-ml-py, a simulated driver, Paddle as if on a GPU."""
 
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devcluster import pretended_gpu
+from devcluster import simulated_gpu
 from tests.serving_image.support.servers import Server, end, start
 
 
@@ -16,15 +16,15 @@ class Gpus:
         self._control = folder / "nvml.txt"
         self.set(*lines)
         (folder / "python").mkdir()
-        shim = Path(pretended_gpu.__file__).with_name("pretended_gpu.py")
+        shim = Path(simulated_gpu.__file__).with_name("simulated_gpu.py")
         shutil.copy(shim, folder / "python")
-        (folder / "python" / "sitecustomize.py").write_text("import pretended_gpu\npretended_gpu.watch()\n")
+        (folder / "python" / "sitecustomize.py").write_text("import simulated_gpu\nsimulated_gpu.watch()\n")
         self.environment = {
             "LD_LIBRARY_PATH": str(folder),
             "PYTHONPATH": str(folder / "python"),
-            "PRETENDED_NVML": str(self._control),
-            "PRETENDED_GPU_DIR": str(folder / "runs"),
-            "PRETENDED_GPU_RUN_MS": "1",
+            "SIMULATED_NVML": str(self._control),
+            "SIMULATED_GPU_DIR": str(folder / "runs"),
+            "SIMULATED_GPU_RUN_MS": "1",
         }
 
     def set(self, *lines: str) -> None:

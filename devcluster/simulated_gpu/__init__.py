@@ -1,7 +1,7 @@
 """GPUs that do not exist, as a program sees real ones: the driver's library NVML, built here from `nvml.c`.
 
 `gpus` and the device plugin bring it into containers, as NVIDIA's runtime brings the driver; the server's
-tests load it directly. nvml.c says what can be set, also while a program runs. `pretended_gpu.py` goes along,
+tests load it directly. nvml.c says what can be set, also while a program runs. `simulated_gpu.py` goes along,
 and lets Paddle's CPU build pose as one that computes on such a device.
 """
 
@@ -14,14 +14,14 @@ from devcluster.errors import DevclusterError
 LIBRARY = "libnvidia-ml.so.1"
 
 #: What a container's site-packages need, so that Paddle takes part.
-IN_PADDLE = ("pretended_gpu.pth", "pretended_gpu.py")
+IN_PADDLE = ("simulated_gpu.pth", "simulated_gpu.py")
 
 #: The C compiler, and the C library's headers, which gcc only recommends.
 _NEEDS = {"cc": "gcc", "gencat": "libc6-dev"}
 
 
 def build_nvml(folder: Path) -> Path:
-    """Compile the pretended NVML into a folder; returns the library's path.
+    """Compile the simulated NVML into a folder; returns the library's path.
 
     Raises:
         DevclusterError: There is no C compiler and none could be installed, or it failed.

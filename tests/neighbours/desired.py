@@ -7,8 +7,8 @@ from paddlemodel_operator.base import names
 
 from tests.autoscaling.world import AT_ONCE, NAME, World
 from tests.operator.support.cluster import eventually
-from tests.operator.support.pretended_pods import Behaviour
-from tests.operator.support.wishes import wish
+from tests.operator.support.manifests import manifest
+from tests.operator.support.simulated_pods import Behaviour
 
 Object = dict[str, Any]
 
@@ -18,14 +18,14 @@ GPU: Object = {"device": "GPU", "gpu": {"count": 2}}
 
 
 @dataclass
-class Wished(World):
+class Desired(World):
     """In a namespace of its own; the rest is World's."""
 
-    def wish(self, newborn: Behaviour, **autoscaling: Any) -> None:
+    def manifest(self, newborn: Behaviour, **autoscaling: Any) -> None:
         """Apply the PaddleModel; pods that come tell `newborn`."""
         self.say(newborn)
         scaling = {"maxReplicas": MOST, "behavior": AT_ONCE, **autoscaling}
-        self.cluster.apply(wish(self.namespace, NAME, **GPU, autoscaling=scaling))
+        self.cluster.apply(manifest(self.namespace, NAME, **GPU, autoscaling=scaling))
 
     def change(self, **autoscaling: Any) -> None:
         """Merge into `spec.autoscaling`, as `kubectl patch` does."""

@@ -1,4 +1,4 @@
-"""Pods that only pretend: there is no kubelet, so a pod's server is a socket of the test.
+"""Pods that only simulate: there is no kubelet, so a pod's server is a socket of the test.
 
 It listens on 127.66.x.y:8080, and the pod's status, which a kubelet would write, says that address.
 """
@@ -24,13 +24,13 @@ _addresses = itertools.count(1)
 
 
 def address(network: str = "127.66") -> str:
-    """One that no other pretended pod has; the port is always 8080, so each needs an address of its own."""
+    """One that no other simulated pod has; the port is always 8080, so each needs an address of its own."""
     number = next(_addresses)
     return f"{network}.{number // 250}.{number % 250 + 1}"
 
 
 Behaviour = Callable[[socket.socket, threading.Event], None]
-"""What a pretended pod does after a request's head; the event says that the test is over."""
+"""What a simulated pod does after a request's head; the event says that the test is over."""
 
 
 def page(text: str) -> Behaviour:
@@ -52,7 +52,7 @@ def hang(_: socket.socket, over: threading.Event) -> None:
     over.wait()
 
 
-class PretendedPod:
+class SimulatedPod:
     """A server at a pod's address, and the pod in the API that says so."""
 
     def __init__(self, behave: Behaviour | None = None, at: str | None = None) -> None:
@@ -102,9 +102,9 @@ class PretendedPod:
 
 
 @contextmanager
-def pods(count: int, behave: Behaviour | None = None) -> Iterator[list[PretendedPod]]:
-    """Servers of pretended pods; `announce` makes the pods."""
-    started = [PretendedPod(behave) for _ in range(count)]
+def pods(count: int, behave: Behaviour | None = None) -> Iterator[list[SimulatedPod]]:
+    """Servers of simulated pods; `announce` makes the pods."""
+    started = [SimulatedPod(behave) for _ in range(count)]
     try:
         yield started
     finally:

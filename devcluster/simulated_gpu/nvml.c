@@ -3,7 +3,7 @@
  * Two variables say what there is, and both are read again at every call, so anything can change under a running
  * program:
  *
- * PRETENDED_NVML   a text file, to be replaced by rename: it is read at any time. Without it the devices are those of
+ * SIMULATED_NVML   a text file, to be replaced by rename: it is read at any time. Without it the devices are those of
  *   NVIDIA_VISIBLE_DEVICES, with util=load.
  *   driver KEY=VALUE…   error=CODE: what every call answers; hang=1: no call returns while this stands
  *   uuid=… KEY=VALUE…   one line per device, in the order of their indexes:
@@ -13,9 +13,9 @@
  *     error=CODE        what every call on this device answers, 15 for a lost GPU
  *     hang=1            no call on this device returns while this stands
  *     temperature=, power=, ecc=   degrees, milliwatts, errors; or none
- *     processes=N|none  compute processes; default: those of PRETENDED_GPU_DIR that use the device
+ *     processes=N|none  compute processes; default: those of SIMULATED_GPU_DIR that use the device
  *
- * PRETENDED_GPU_DIR   (/tmp/pretended-gpu) has a file for each process on a GPU, named by its number, of two
+ * SIMULATED_GPU_DIR   (/tmp/simulated-gpu) has a file for each process on a GPU, named by its number, of two
  *   little-endian uint64: nanoseconds spent in ended runs, and when the current run began on CLOCK_MONOTONIC, or 0.
  *   Whose device that is: the first entry of CUDA_VISIBLE_DEVICES with which the process was started, else index 0.
  */
@@ -63,7 +63,7 @@ static ssize_t contents(const char *path, char *into, size_t size) {
 static void look(void) {
     static char text[DEVICES * LINE];
     char line[LINE];
-    const char *path = getenv("PRETENDED_NVML"), *visible = getenv("NVIDIA_VISIBLE_DEVICES");
+    const char *path = getenv("SIMULATED_NVML"), *visible = getenv("NVIDIA_VISIBLE_DEVICES");
     count = 0;
     driver[0] = 0;
     if (path) {
@@ -161,27 +161,27 @@ static int index_of(int device) {
 static int uses(const char *pid, int device) {
     static char environment[1 << 17];
     char path[300], uuid[LINE];
-    const char *wish = "0", *key = "CUDA_VISIBLE_DEVICES=";
+    const char *spec = "0", *key = "CUDA_VISIBLE_DEVICES=";
     snprintf(path, sizeof path, "/proc/%s/environ", pid);
     ssize_t length = contents(path, environment, sizeof environment - 1);
     if (length < 0) return -1; /* it has ended */
     environment[length] = 0;
     for (char *at = environment; at < environment + length; at += strlen(at) + 1)
-        if (!strncmp(at, key, strlen(key)) && at[strlen(key)]) wish = at + strlen(key);
-    if (*wish >= '0' && *wish <= '9') return (int)number(wish) == index_of(device);
-    size_t name = strcspn(wish, ",:");
+        if (!strncmp(at, key, strlen(key)) && at[strlen(key)]) spec = at + strlen(key);
+    if (*spec >= '0' && *spec <= '9') return (int)number(spec) == index_of(device);
+    size_t name = strcspn(spec, ",:");
     value(lines[device], "uuid", "", uuid);
-    return strlen(uuid) == name && !strncmp(wish, uuid, name);
+    return strlen(uuid) == name && !strncmp(spec, uuid, name);
 }
 
 /* The nanoseconds that a device's processes have spent in runs, and how many processes there are. */
 static uint64_t busy(int device, unsigned int *processes) {
-    const char *folder = getenv("PRETENDED_GPU_DIR");
+    const char *folder = getenv("SIMULATED_GPU_DIR");
     char path[LINE];
     struct timespec clock;
     uint64_t cells[2], sum = 0, now;
     struct dirent *entry;
-    if (!folder) folder = "/tmp/pretended-gpu";
+    if (!folder) folder = "/tmp/simulated-gpu";
     DIR *directory = opendir(folder);
     *processes = 0;
     if (!directory) return 0;
@@ -220,7 +220,7 @@ int nvmlInitWithFlags(unsigned int flags) { (void)flags; return driver_answer();
 int nvmlInit_v2(void) { return driver_answer(); }
 int nvmlShutdown(void) { return OK; }
 
-const char *nvmlErrorString(int code) { return code == OK ? "Success" : "an error of the pretended NVML"; }
+const char *nvmlErrorString(int code) { return code == OK ? "Success" : "an error of the simulated NVML"; }
 
 int nvmlDeviceGetCount_v2(unsigned int *devices) {
     int said = driver_answer();
@@ -323,10 +323,10 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *handle, unsigned int *size, vo
     char text[LINE];
     unsigned int found;
     if (said) return said;
-    const char *wish = value(lines[device], "processes", "", text);
-    if (!strcmp(wish, "none")) return NOT_SUPPORTED;
+    const char *spec = value(lines[device], "processes", "", text);
+    if (!strcmp(spec, "none")) return NOT_SUPPORTED;
     busy(device, &found);
-    if (*wish) found = number(wish);
+    if (*spec) found = number(spec);
     unsigned int room = *size;
     *size = found;
     if (room < found) return TOO_SMALL;
