@@ -93,7 +93,7 @@ def test_a_killed_http_worker_loses_its_connections_and_nothing_else(server: Ser
         busiest.kill()
         eventually(lambda: clients.outcomes.lost, "its clients notice")
         eventually(lambda: busiest not in server.http_workers()[1], "it is gone")
-        eventually(lambda: len(server.http_workers()[1]) == len(workers), "it is replaced")
+        eventually(lambda: len(server.http_workers()[1]) == len(http_workers), "it is replaced")
         more = clients.answered()
         eventually(lambda: clients.answered() > more + 200, "requests are answered")
     assert len(clients.outcomes.lost) <= 16  # each client once, at most
