@@ -1,1 +1,1 @@
-"""The PaddleModel server: HTTP HTTP workers that never import Paddle, and workers that hold the predictor."""
+"""The PaddleModel server: HTTP workers that never import Paddle, and workers that hold the predictor."""

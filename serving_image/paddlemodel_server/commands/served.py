@@ -28,10 +28,10 @@ _ATTACHED = """
 import os, sys
 from paddlemodel_server.ipc.process_context import die_with_parent
 die_with_parent(int(sys.argv[1]))
-from paddlemodel_server import signals
+from paddlemodel_server.host import signals
 signals.hold()
-from paddlemodel_server import supervisor
-sys.exit(supervisor.run(dict(os.environ)))
+from paddlemodel_server.supervisor import main
+sys.exit(main.run(dict(os.environ)))
 """
 
 

@@ -79,7 +79,7 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             self._replaced.append(time.monotonic())
             self._most = self.num_workers
         if len(self._replaced) == DEATHS and time.monotonic() - self._replaced[0] < DEATHS_SECONDS:
-            message = f"{DEATHS} HTTP HTTP workers ended within {DEATHS_SECONDS:g} seconds; see the log."
+            message = f"{DEATHS} HTTP workers ended within {DEATHS_SECONDS:g} seconds; see the log."
             self._runtime.http_workers_failure.write_text(message)
             raise HaltServer(message)
         return super().spawn_worker()

@@ -167,7 +167,7 @@ def _http_worker_fault(runtime: ProcessContext, status: int) -> StartError:
     if runtime.http_workers_failure.exists():
         return StartError("HttpWorkersFailed", runtime.http_workers_failure.read_text())
     death = restart_policy.Death(exit_code=os.waitstatus_to_exitcode(status))
-    return StartError("HttpWorkersEnded", f"The HTTP HTTP workers ended unexpectedly ({death}); see the log.")
+    return StartError("HttpWorkersEnded", f"The HTTP workers ended unexpectedly ({death}); see the log.")
 
 
 def run(environ: dict[str, str]) -> int:

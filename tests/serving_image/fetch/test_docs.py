@@ -17,7 +17,15 @@ from paddlemodel_server.model import files
 from tests.bare_predictor import predict
 
 PAGE = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
-MODULES = ("files", "archive", "download", "fetch", "explain", "formats/__init__", "formats/weights")
+MODULES = (
+    "model/files",
+    "fetch/archive",
+    "fetch/http",
+    "fetch/command",
+    "engine/paddle_errors",
+    "model/formats/__init__",
+    "model/formats/weights",
+)
 
 
 @pytest.mark.parametrize(("flag", "model_format"), [("1", "PIR"), ("0", "Legacy")])

@@ -53,7 +53,7 @@ def test_a_json_line() -> None:
 def test_a_text_line() -> None:
     line = TextFormatter("http_worker").format(record("slow", seconds=1.5, id="a b", said='"x"', none=""))
     assert line == (
-        '2023-11-14T22:13:20.250Z WARNING HTTP worker[7] slow seconds=1.5 id="a b" said="\\"x\\"" none=""'
+        '2023-11-14T22:13:20.250Z WARNING http_worker[7] slow seconds=1.5 id="a b" said="\\"x\\"" none=""'
     )
 
 
@@ -78,7 +78,7 @@ def test_json_keeps_what_was_said(text: str) -> None:
 
 
 FORGED = [
-    "a\n2023-11-14T22:13:20.250Z ERROR HTTP worker[7] all is lost",
+    "a\n2023-11-14T22:13:20.250Z ERROR http_worker[7] all is lost",
     "a\r\nb",
     "a\x1b[2Jb",
     "a\x9b2Jb",
@@ -117,7 +117,7 @@ def test_whatever_is_said_a_line_is_one(text: str) -> None:
 
 PROGRAM = """
 import logging, sys, threading, warnings
-from paddlemodel_server import log
+from paddlemodel_server.host import log
 log.configure(sys.argv[1], "json", "worker-0")
 for level in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
     logging.getLogger("x").log(level, "said")

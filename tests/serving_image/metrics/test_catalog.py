@@ -102,11 +102,11 @@ def test_memory_that_ran_out_and_the_times_of_the_start_have_their_values(
 
 COUNT = """
 import os, signal, sys
-from paddlemodel_server import metrics
+from paddlemodel_server.metrics import catalog
 fd, row = int(sys.argv[1]), int(sys.argv[2])
-HTTP worker = metrics.HTTP worker(fd, row, ["infer"])
+http_worker = catalog.HttpWorker(fd, row, ["infer"])
 for _ in range(1000):
-    HTTP worker.answered("infer", 200, 0.001)
+    http_worker.answered("infer", 200, 0.001)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

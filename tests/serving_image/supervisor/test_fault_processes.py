@@ -160,20 +160,20 @@ def test_http_workers_that_die_again_and_again_end_the_server(exported: Export, 
 
         eventually(ended, "the server gives up", 60)
         assert server.process.returncode == 1
-        assert "10 HTTP HTTP workers ended within 60 seconds; see the log." in server.logged()
+        assert "10 HTTP workers ended within 60 seconds; see the log." in server.logged()
 
 
 def test_an_http_worker_that_cannot_start_ends_the_server(exported: Export, tmp_path: Path) -> None:
-    """Its successor finds no row on the board, for the rows' locks have become folders."""
+    """Its successor finds no row on the scoreboard, for the rows' locks have become folders."""
     with servers.serving(exported("legacy", "mixed"), tmp_path, name="mixed") as server:
         children = psutil.Process(server.process.pid).children(recursive=True)
         (folder,) = tmp_path.glob("paddlemodel-*")
-        for lock in folder.glob("front-*.lock"):
+        for lock in folder.glob("http-worker-*.lock"):
             lock.unlink()
             lock.mkdir()
         server.http_workers()[1][0].kill()
         assert server.process.wait(60) == 1
-        assert "The HTTP HTTP workers ended unexpectedly (exit code 3); see the log." in server.logged()
+        assert "The HTTP workers ended unexpectedly (exit code 3); see the log." in server.logged()
         _, alive = psutil.wait_procs(children, timeout=60)
         assert alive == []
     assert not folder.exists()

@@ -99,7 +99,7 @@ def test_dead_http_workers_end_the_server(exported: Export, tmp_path: Path) -> N
         master = eventually(lambda: server.processes("http_worker"), "http_workers", 60)[0]
         master.kill()
         assert server.process.wait(60) == 1
-        assert "The HTTP HTTP workers ended unexpectedly (signal SIGKILL); see the log." in server.logged()
+        assert "The HTTP workers ended unexpectedly (signal SIGKILL); see the log." in server.logged()
     finally:
         servers.end(server)
 
