@@ -132,7 +132,7 @@ def main() -> None:
     parent, runtime = int(sys.argv[1]), ProcessContext.from_json(sys.argv[2])
     die_with_parent(parent)
     settings = Settings.from_env(os.environ)
-    log.configure(settings.log_level, settings.log_format, "http_worker")
+    log.configure(settings.log_level, settings.log_format, "http-worker")
     scoreboard = Scoreboard(runtime.board_fd)
     lane = AsgiApp(settings, runtime)
     guard(lane, scoreboard, settings)

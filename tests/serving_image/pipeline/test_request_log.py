@@ -88,7 +88,7 @@ def test_a_failed_request_is_named_by_http_worker_and_worker(fussy: Server) -> N
     assert "Traceback" in by_worker["trace"]
     assert (by_http_worker["level"], by_http_worker["process"], by_http_worker["request_id"]) == (
         "ERROR",
-        "http_worker",
+        "http-worker",
         "order-8",
     )
     assert (by_http_worker["trace_id"], by_http_worker["status"], by_http_worker["worker"]) == (TRACE, 500, 0)
