@@ -255,6 +255,8 @@ class GuardedProtocol(WritingProtocol):
 
     def _refuse(self, status: int, message: str) -> None:
         """Answer what is no acceptable request when its turn comes, and listen no longer."""
+        if self._closing:
+            return  # the last answer is given, and what came behind it in the same read is nobody's
         cycle, self._deaf = self.cycle, True
         later = (("Retry-After", "1"),) if status in {429, 503} else ()
         refusal = protocol.as_json({"error": message}, status, later)

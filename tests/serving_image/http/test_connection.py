@@ -270,3 +270,27 @@ def ended(connection: socket.socket) -> bool:
         return connection.recv(1) == b""
     except BlockingIOError:
         return False
+
+
+@pytest.mark.parametrize(
+    "refused",
+    [
+        pytest.param(b"POST /predict HTTP/1.1\r\n\r\n", id="no Host"),
+        pytest.param(
+            b"POST /predict HTTP/1.1\r\nHost: a\r\nHost: b\r\nContent-Length: 9\r\n\r\n", id="two Hosts"
+        ),
+    ],
+)
+@pytest.mark.parametrize("rest", [b"\x00\x01garbage", b"\r\n\r\nGET x y z\r\n\r\n", b"POST"])
+def test_what_follows_a_refused_head_in_the_same_read_is_answered_by_nothing(
+    server: Server, refused: bytes, rest: bytes
+) -> None:
+    before = len(server.logged())
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+        connection.sendall(refused + rest)
+        received = b""
+        while part := connection.recv(4096):
+            received += part
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert received.count(b"HTTP/1.1 ") == 1
+    assert '"trace"' not in server.logged()[before:]
