@@ -61,7 +61,7 @@ def test_the_names_that_a_spec_may_not_set_are_settings_of_the_server() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec",
+    "manifest",
     [
         pytest.param({"labels": ["cat", "dog"], "topK": 1000, "activation": "None"}, id="labels"),
         pytest.param({"labelsFile": "labels.txt", "resize": "Stretch"}, id="labels-file"),

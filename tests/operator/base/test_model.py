@@ -26,7 +26,7 @@ def test_a_broken_rule_names_field_and_cure(case: Refused) -> None:
     assert case.message in str(refusal.value)
 
 
-@pytest.mark.parametrize("spec", ACCEPTED.values(), ids=ACCEPTED)
+@pytest.mark.parametrize("manifest", ACCEPTED.values(), ids=ACCEPTED)
 def test_a_good_spec_is_understood_and_rendered(manifest: Any) -> None:
     assert render(from_body({**body(), "spec": manifest}), SETTINGS)
 

@@ -125,6 +125,6 @@ def test_under_autoscaling_the_deployment_has_no_replicas() -> None:
     assert "replicas" not in rendered(names.DEPLOYMENT, autoscaling={"maxReplicas": 3})["spec"]
 
 
-@pytest.mark.parametrize(("spec", "replicas"), [({}, 1), ({"replicas": 0}, 0), ({"replicas": 4}, 4)])
+@pytest.mark.parametrize(("manifest", "replicas"), [({}, 1), ({"replicas": 0}, 0), ({"replicas": 4}, 4)])
 def test_replicas_are_one_unless_stated(manifest: Any, replicas: int) -> None:
     assert rendered(names.DEPLOYMENT, **manifest)["spec"]["replicas"] == replicas

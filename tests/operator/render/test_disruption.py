@@ -28,7 +28,7 @@ def test_the_budget() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "there"),
+    ("manifest", "there"),
     [
         pytest.param({}, False, id="one pod, as by default"),
         pytest.param({"replicas": 0}, False, id="none"),
