@@ -49,7 +49,7 @@ def _make(interpreter: Path) -> None:
     # Without the variables by which an outer environment would redirect pip.
     environment = {k: v for k, v in os.environ.items() if k not in {"PYTHONPATH", "PIP_TARGET", "PIP_PREFIX"}}
     command = [str(interpreter), "-m", "pip", "install", "--disable-pip-version-check", "--progress-bar=off"]
-    command += ["--require-hashes", "--only-binary", ":all:", "-r", str(_REQUIREMENTS)]
+    command += ["--require-hashes", "--only-binary", ":all:", "--no-deps", "-r", str(_REQUIREMENTS)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as pip:
         for line in pip.stdout or ():
             if line.startswith(("Collecting", "Installing")):

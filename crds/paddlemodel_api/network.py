@@ -31,9 +31,8 @@ class Ingress(Block):
     )
     class_name: Name | None = Field(
         default=None,
-        description="The IngressClass. With nginx, body size and time-outs are set as annotations from "
-        "spec.server. "
-        "Default: the cluster's default class.",
+        description="The IngressClass. Body size and time-outs of spec.server are set as annotations for "
+        "nginx and HAProxy controllers whatever the class is called. Default: the cluster's default class.",
     )
     path: Annotated[str, Field(min_length=1, max_length=512)] = Field(
         default="/", description="Requests whose path begins so go to the model; it is not cut off."

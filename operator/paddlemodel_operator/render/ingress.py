@@ -7,8 +7,7 @@ from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.container import request_bytes, timeout_seconds
 from paddlemodel_operator.render.metadata import Object, compact, head
 
-NGINX: Final = "nginx.ingress.kubernetes.io"
-NGINX_SECONDS: Final = 120
+LEAST_SECONDS: Final = 120
 """At least this long may a body take to arrive and an answer to come."""
 
 
@@ -24,7 +23,7 @@ def build(model: PaddleModel) -> Object | None:
         if ingress.tls_secret_name
         else None
     )
-    annotations = {**_nginx(model), **(ingress.annotations or {})}
+    annotations = {**_limits(model), **(ingress.annotations or {})}
     return {
         **head(model, names.INGRESS, annotations),
         "spec": compact(
@@ -37,13 +36,22 @@ def build(model: PaddleModel) -> Object | None:
     }
 
 
-def _nginx(model: PaddleModel) -> dict[str, str]:
-    """Without these nginx refuses bodies over 1 MB and gives up after 60 s."""
-    if model.spec.ingress is None or model.spec.ingress.class_name != "nginx":
-        return {}
-    seconds = str(max(NGINX_SECONDS, timeout_seconds(model) + 5))
+def _limits(model: PaddleModel) -> dict[str, str]:
+    """Body size and time-outs in the words of each controller; the others ignore what is not theirs.
+
+    A class may have any name and may be the cluster's default, so the name does not tell the controller.
+    Without these, nginx refuses bodies over 1 MB and gives up after 60 s, HAProxy after 50 s. Traefik has no such
+    annotations: it limits no body and waits for any answer.
+    """
+    size, seconds = str(request_bytes(model)), str(max(LEAST_SECONDS, timeout_seconds(model) + 5))
     return {
-        f"{NGINX}/proxy-body-size": str(request_bytes(model)),
-        f"{NGINX}/proxy-read-timeout": seconds,
-        f"{NGINX}/proxy-send-timeout": seconds,
+        "nginx.ingress.kubernetes.io/proxy-body-size": size,
+        "nginx.ingress.kubernetes.io/proxy-read-timeout": seconds,
+        "nginx.ingress.kubernetes.io/proxy-send-timeout": seconds,
+        "nginx.org/client-max-body-size": size,
+        "nginx.org/proxy-read-timeout": f"{seconds}s",
+        "nginx.org/proxy-send-timeout": f"{seconds}s",
+        "haproxy-ingress.github.io/proxy-body-size": size,
+        "haproxy-ingress.github.io/timeout-server": f"{seconds}s",
+        "haproxy.org/timeout-server": f"{seconds}s",
     }

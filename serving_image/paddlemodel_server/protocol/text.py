@@ -111,9 +111,9 @@ def shown(value: Any) -> str:
 
 
 def check_keys(where: str, found: dict[str, Any], known: frozenset[str]) -> None:
-    """Refuse a field that would be ignored."""
-    for key in found:
-        if key not in known:
+    """Refuse a field that would be ignored; null means that there is none."""
+    for key, value in found.items():
+        if key not in known and value is not None:
             raise BadRequestError(
                 f"{where} has the field {shown(key)}, which is not known here; known are {listed(known)}."
             )

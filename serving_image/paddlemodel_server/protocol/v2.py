@@ -1,6 +1,7 @@
 """The Open Inference Protocol V2: an inference request, its answer, the model's metadata.
 
-`inference` calls it. Tensors are JSON numbers, or bytes behind the JSON (the binary tensor data extension).
+A null means that a field is absent: MLServer's and KServe's libraries write them. Tensors are JSON
+numbers, or bytes behind the JSON (the binary tensor data extension).
 https://github.com/open-inference/open-inference-protocol
 https://github.com/triton-inference-server/server/blob/main/docs/protocol/extension_binary_data.md
 """
@@ -20,10 +21,14 @@ from paddlemodel_server.protocol.text import shown
 
 EXTENSIONS = ["binary_tensor_data"]
 
-_REQUEST_KEYS = frozenset({"id", "inputs", "outputs", "parameters", "model_name"})
+_REQUEST_KEYS = frozenset({"id", "inputs", "outputs", "parameters", "model_name", "model_version"})
 _INPUT_KEYS = frozenset({"name", "shape", "datatype", "data", "parameters"})
 _OUTPUT_KEYS = frozenset({"name", "parameters"})
 _DATATYPES = {"uint16" if name == "bfloat16" else name: datatype for name, datatype in DATATYPES.items()}
+_CONTENT_TYPES = frozenset({"np", "pd"})
+"""MLServer's words for an array, and for the columns of a data frame; here both are plain tensors.
+https://mlserver.readthedocs.io/en/stable/user-guide/content-type.html
+"""
 _REFUSED = {
     "sequence_id": "this server keeps no state between requests",
     "sequence_start": "this server keeps no state between requests",
@@ -58,8 +63,7 @@ def parse(served: Served, body: bytes, json_size: int | None = None) -> Request:
     identity = content.get("id")
     if identity is not None and type(identity) is not str:
         raise BadRequestError(f"id must be a string, not {text.kind(identity)}.")
-    if content.get("model_name", served.name) != served.name:
-        raise BadRequestError(f"model_name is {shown(content['model_name'])}; this server has {served.name}.")
+    _check_model(content, served)
     found = content.get("parameters")
     seconds, binary = (None, False) if found is None else _parameters(found)
     found = content.get("outputs")
@@ -70,6 +74,14 @@ def parse(served: Served, body: bytes, json_size: int | None = None) -> Request:
         outputs=outputs or (served.all_binary if binary else ()),
         timeout_seconds=seconds,
     )
+
+
+def _check_model(content: Json, served: Served) -> None:
+    name, version = content.get("model_name"), content.get("model_version")
+    if name is not None and name != served.name:
+        raise BadRequestError(f"model_name is {shown(name)}; this server has {served.name}.")
+    if version is not None and version != VERSION:
+        raise BadRequestError(f'model_version is {shown(version)}; the only version here is "{VERSION}".')
 
 
 def arrays(body: bytes, model: Model) -> list[Array]:
@@ -116,7 +128,7 @@ def _tensor(entry: Json, expected: Expected, tail: memoryview) -> tuple[Array, m
     size = None if parameters is None else _binary_size(parameters, expected)
     if size is None:
         return tensors.from_values(entry.get("data"), shape, expected), tail
-    if "data" in entry:
+    if entry.get("data") is not None:
         raise BadRequestError(f"Input {expected.name} has both data and binary_data_size; send one of them.")
     if size > len(tail):
         raise BadRequestError(
@@ -171,10 +183,22 @@ def _known(where: str, parameters: Any, *known: str) -> Json:
     if type(parameters) is not dict:
         raise BadRequestError(f"{where} has parameters that are {text.kind(parameters)}; expected an object.")
     for name, value in parameters.items():
-        if name not in known:
+        if value is None:
+            continue
+        if name == "content_type":
+            _check_content_type(where, value)
+        elif name not in known:
             why = _REFUSED.get(name, f"known here are {', '.join(known)}")
             raise BadRequestError(f"{where} has the parameter {shown(name)} = {shown(value)}: {why}.")
     return parameters
+
+
+def _check_content_type(where: str, value: Any) -> None:
+    if type(value) is not str or value not in _CONTENT_TYPES:
+        raise BadRequestError(
+            f'{where} has content_type {shown(value)}; expected "np" or "pd": '
+            "this server takes and gives tensors."
+        )
 
 
 def _flag(where: str, parameters: Json, name: str) -> bool | None:

@@ -61,58 +61,6 @@ def test_what_is_not_desired_is_none() -> None:
     assert rendered(names.INGRESS) is None
 
 
-def test_the_ingress_for_nginx() -> None:
-    manifest = {"host": "a.example.com", "className": "nginx", "path": "/m", "tlsSecretName": "tls"}
-    assert rendered(names.INGRESS, ingress=manifest) == {
-        "apiVersion": "networking.k8s.io/v1",
-        "kind": "Ingress",
-        "metadata": {
-            **METADATA,
-            "annotations": {
-                "nginx.ingress.kubernetes.io/proxy-body-size": "10485760",
-                "nginx.ingress.kubernetes.io/proxy-read-timeout": "120",
-                "nginx.ingress.kubernetes.io/proxy-send-timeout": "120",
-            },
-        },
-        "spec": {
-            "ingressClassName": "nginx",
-            "rules": [
-                {
-                    "host": "a.example.com",
-                    "http": {
-                        "paths": [
-                            {
-                                "path": "/m",
-                                "pathType": "Prefix",
-                                "backend": {"service": {"name": "resnet50", "port": {"name": "http"}}},
-                            }
-                        ]
-                    },
-                }
-            ],
-            "tls": [{"hosts": ["a.example.com"], "secretName": "tls"}],
-        },
-    }
-
-
-def test_other_ingress_classes_get_no_nginx_annotations() -> None:
-    ingress = rendered(names.INGRESS, ingress={"host": "a.example.com", "className": "traefik"})
-    assert "annotations" not in ingress["metadata"]
-
-
-def test_nginx_waits_longer_than_the_server() -> None:
-    ingress = rendered(
-        names.INGRESS, server={"timeoutSeconds": 600}, ingress={"host": "a.example.com", "className": "nginx"}
-    )
-    assert ingress["metadata"]["annotations"]["nginx.ingress.kubernetes.io/proxy-read-timeout"] == "605"
-
-
-def test_the_user_s_ingress_annotations_win() -> None:
-    key = "nginx.ingress.kubernetes.io/proxy-body-size"
-    manifest = {"host": "a.example.com", "className": "nginx", "annotations": {key: "1g"}}
-    assert rendered(names.INGRESS, ingress=manifest)["metadata"]["annotations"][key] == "1g"
-
-
 def test_a_gpu_goes_to_the_server_only() -> None:
     spec = pod_spec(device="GPU", gpu={"count": 2, "resourceName": "example.com/gpu"})
     (server,), (fetch,) = spec["containers"], spec["initContainers"]

@@ -1,4 +1,4 @@
-"""The clients that people already have, unchanged: NVIDIA's tritonclient over HTTP and KServe's SDK."""
+"""The clients that people already have, unchanged: NVIDIA's tritonclient, KServe's SDK, MLServer's codecs."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ import tritonclient.http.aio as triton_aio  # type: ignore[import-untyped]  # it
 from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]  # it has no types
 
 from tests import peers
-from tests.serving_image.support import kserve_client
+from tests.serving_image.support import kserve_client, mlserver_client
 from tests.serving_image.support.servers import Server, serving
 
 X = np.array([[1, 2, 3], [4, 5, 6.5]], np.float32)
@@ -177,9 +177,41 @@ def test_triton_is_told_what_is_wrong(
     assert told in caught.value.message()
 
 
-def test_kserve_s_client_speaks_v1_and_v2(pair: Server) -> None:
-    """It runs in its own environment; what it understood comes back as JSON."""
-    outputs = httpx.get(f"{pair.url}/v2/models/pair").json()["outputs"]
-    command = [str(peers.python()), str(kserve_client.__file__), pair.url, "pair"]
+def in_the_peers_environment(program: Any, server: Server) -> tuple[Any, list[str]]:
+    """What a program of another library understood, and the names of the outputs of `pair`."""
+    outputs = httpx.get(f"{server.url}/v2/models/pair").json()["outputs"]
+    command = [str(peers.python()), "-W", "ignore", str(program.__file__), server.url, "pair"]
     told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-    assert json.loads(told) == kserve_client.expected([output["name"] for output in outputs])
+    return json.loads(told), [output["name"] for output in outputs]
+
+
+def test_kserve_s_client_speaks_v1_and_v2(pair: Server) -> None:
+    told, names = in_the_peers_environment(kserve_client, pair)
+    assert told == kserve_client.expected(names)
+
+
+def test_mlserver_s_codecs_speak_v2(pair: Server) -> None:
+    told, names = in_the_peers_environment(mlserver_client, pair)
+    assert told == mlserver_client.expected(names)
+
+
+def test_mlserver_s_command_infers_line_by_line(pair: Server, tmp_path: Path) -> None:
+    """`mlserver infer` sends a file of requests, and writes one of answers."""
+    lines = [
+        {
+            "inputs": [
+                {"name": "x", "shape": [1, 3], "datatype": "FP32", "data": [n, n, n]},
+                {"name": "count", "shape": [1, 1], "datatype": "INT64", "data": [n]},
+            ]
+        }
+        for n in range(5)
+    ]
+    asked, answered = tmp_path / "asked.jsonl", tmp_path / "answered.jsonl"
+    asked.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    command = [str(peers.python()), "-W", "ignore", "-m", "mlserver.cli.main", "infer"]
+    command += ["-u", f"127.0.0.1:{pair.port}", "-m", "pair", "-i", str(asked), "-o", str(answered)]
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    told = [json.loads(line)["outputs"] for line in answered.read_text().splitlines()]
+    assert sorted(total["data"] + double["data"] for total, double in told) == [
+        [3.0 * n, 3.0 * n, 3.0 * n, 2 * n] for n in range(5)
+    ]

@@ -72,7 +72,9 @@ async def ask(url: str, name: str) -> dict[str, Any]:
             tensors[0].set_data_from_numpy(np.array(X, np.float32), binary_data=binary)
             tensors[1].set_data_from_numpy(np.array(COUNT, np.int64), binary_data=binary)
             answer = await v2.infer(
-                url, InferRequest(name, infer_inputs=tensors, request_id="seven"), model_name=name
+                url,
+                InferRequest(name, infer_inputs=tensors, request_id="seven", model_version="1"),
+                model_name=name,
             )
             told["v2"][form] = {
                 "id": answer.id,
