@@ -40,8 +40,8 @@ def _limits(model: PaddleModel) -> dict[str, str]:
     """Body size and time-outs in the words of each controller; the others ignore what is not theirs.
 
     A class may have any name and may be the cluster's default, so the name does not tell the controller.
-    Without these, nginx refuses bodies over 1 MB and gives up after 60 s, HAProxy after 50 s. Traefik has no such
-    annotations: it limits no body and waits for any answer.
+    Without these, nginx refuses bodies over 1 MB and gives up after 60 s, HAProxy after 50 s. Traefik has no
+    such annotations: it limits no body and waits for any answer.
     """
     size, seconds = str(request_bytes(model)), str(max(LEAST_SECONDS, timeout_seconds(model) + 5))
     return {
