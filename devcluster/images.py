@@ -49,12 +49,12 @@ def ours() -> list[Image]:
         Image(
             f"docker.io/paddlemodel/operator:{_version('operator')}",
             "Dockerfile.operator",
-            ("operator", "requirements/build.txt", "requirements/operator.txt"),
+            ("crds", "operator", "requirements/build.txt", "requirements/operator.txt"),
         ),
         Image(
             f"docker.io/paddlemodel/server:{_version('serving_image')}-cpu",
             "Dockerfile.serving",
-            ("serving_image", "requirements/build.txt", "requirements/serving-cpu.txt"),
+            ("crds", "serving_image", "requirements/build.txt", "requirements/serving-cpu.txt"),
         ),
     ]
 
