@@ -147,7 +147,7 @@ def server_image(target: Target) -> str:
 
 
 def _classify(target: Target, name: str) -> None:
-    with target.forward(NAMESPACE, name) as url:
+    with target.forward(NAMESPACE, f"service/{name}") as url:
         for upside_down, expected in ((False, "0"), (True, "180")):
             picture = text_line(upside_down=upside_down)
             response = httpx.post(

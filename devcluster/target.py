@@ -73,11 +73,11 @@ class Target:
         return content
 
     @contextmanager
-    def forward(self, namespace: str, service: str, port: int = 80) -> Iterator[str]:
-        """Reach a Service on a free port of 127.0.0.1; yields its URL."""
+    def forward(self, namespace: str, what: str, port: int = 80) -> Iterator[str]:
+        """Reach a port of `service/NAME` or `deployment/NAME` on a free port of 127.0.0.1; yields its URL."""
         command = [program_for("kubernetes", "kubectl"), "port-forward", f"--namespace={namespace}"]
         with subprocess.Popen(
-            [*command, f"service/{service}", f":{port}"],
+            [*command, what, f":{port}"],
             env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as process:  # fmt: skip
             try:
@@ -85,7 +85,7 @@ class Target:
                 if "127.0.0.1:" not in line:
                     process.kill()
                     said = process.stderr.read() if process.stderr else ""
-                    raise DevclusterError(f"port-forward to {namespace}/{service} failed: {said.strip()}")
+                    raise DevclusterError(f"port-forward to {what} of {namespace} failed: {said.strip()}")
                 yield "http://127.0.0.1:" + line.split("127.0.0.1:")[1].split()[0]
             finally:
                 process.kill()

@@ -20,7 +20,7 @@ PATH = "/apis/custom.metrics.k8s.io/v1beta2/namespaces/{namespace}/pods/*/{metri
 
 
 async def _value(session: aiohttp.ClientSession, address: str, metric: str) -> float:
-    async with session.get(f"http://{address}:{contract.HTTP_PORT}/metrics") as answer:
+    async with session.get(f"http://{address}:{contract.ADMIN_PORT}/metrics") as answer:
         families = text_string_to_metric_families(await answer.text())
     return next(sample.value for family in families for sample in family.samples if sample.name == metric)
 

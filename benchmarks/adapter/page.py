@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.serving import contenders, workloads
 
-ROUTES = ("/", "/healthz", "/v2/models/bench")
+ROUTES = ("/", "/v2/health/live", "/v2/models/bench")
 
 DEVICE = """\
 paddle_gpu_device_utilization{{gpu="{gpu}",uuid="{uuid}"}} 71.0
@@ -41,7 +41,8 @@ def real() -> bytes:
             )
             for request in (run, *(urllib.request.Request(root + route) for route in ROUTES)):
                 urllib.request.urlopen(request, timeout=30).read()
-            page: bytes = urllib.request.urlopen(f"{root}/metrics", timeout=30).read()
+            metrics = f"http://127.0.0.1:{server.admin_port}/metrics"
+            page: bytes = urllib.request.urlopen(metrics, timeout=30).read()
     known = {line.split()[0] for line in POD.splitlines()}
     kept = [line for line in page.decode().splitlines() if line.split()[0] not in known]
     devices = [DEVICE.format(gpu=gpu, uuid=f"GPU-{gpu:08d}-0000-0000-0000-000000000000") for gpu in range(2)]

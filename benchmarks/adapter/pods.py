@@ -43,7 +43,9 @@ async def _serve(count: int, page: bytes) -> None:
     )
     _Pod.answer = head.encode() + page
     loop = asyncio.get_running_loop()
-    servers = [await loop.create_server(_Pod, address(number), contract.HTTP_PORT) for number in range(count)]
+    servers = [
+        await loop.create_server(_Pod, address(number), contract.ADMIN_PORT) for number in range(count)
+    ]
     print("ready", flush=True)
     await asyncio.gather(*(server.serve_forever() for server in servers))
 

@@ -49,7 +49,7 @@ def probes_under_load(
     def probe(path: str, pause: float) -> None:
         try:
             while not over.wait(pause):
-                times[path].append(_probe(server.port, path))
+                times[path].append(_probe(server.admin_port, path))
         except Exception as error:  # noqa: BLE001 - told below; a thread's own end would be silent
             failures.append(error)
 
@@ -109,8 +109,8 @@ def _bare_start(workload: Workload, folder: Path) -> float:
 
 
 def _our_start(workload: Workload, form: str, folder: Path) -> float:
-    port, log = contenders.free_port(), folder / "start-up.log"
-    settings = os.environ | contenders.our_settings(workload.model, port)
+    (port, admin_port), log = contenders.free_ports(2), folder / "start-up.log"
+    settings = os.environ | contenders.our_settings(workload.model, port, admin_port)
     ask = workload.asks[form]["ours"]
     began = time.perf_counter()
     with contenders.running(contenders.our_command(), settings, log):
@@ -229,7 +229,7 @@ async def _hold(port: int, count: int) -> None:
     held = []
     for _ in range(count):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        writer.write(b"GET /v2/health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
         await reader.readuntil(b"}")
         held.append((reader, writer))
     print("open", flush=True)

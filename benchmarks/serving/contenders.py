@@ -41,6 +41,7 @@ class Server:
     name: str
     process: psutil.Process
     port: int
+    admin_port: int = 0  # of our server: where its health and metrics are
 
     def _family(self) -> list[psutil.Process]:
         return [self.process, *self.process.children(recursive=True)]
@@ -64,7 +65,8 @@ class Server:
 
     def stages(self) -> dict[str, tuple[float, float]]:
         """What our server has counted: seconds and requests by stage; rows and runs as "rows"."""
-        page = urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=30).read().decode()
+        url = f"http://127.0.0.1:{self.admin_port}/metrics"
+        page = urllib.request.urlopen(url, timeout=30).read().decode()
         found: dict[str, dict[str, float]] = {}
         for kind, stage, value in _COUNTED.findall(page):
             found.setdefault(stage or "rows", {})[kind] = float(value)
@@ -84,7 +86,7 @@ class Server:
 def started(name: str, workload: Workload, folder: Path, form: str = "") -> "_Starting":
     """A contender for a workload, as a context manager; `folder` gets its log."""
     task = workload.tasks.get(form, "") if name == "ours" else ""
-    port, log = free_port(), folder / f"{workload.name}-{name}{'-task' * bool(task)}.log"
+    (port, admin_port), log = free_ports(2), folder / f"{workload.name}-{name}{'-task' * bool(task)}.log"
     tensor = folder / f"{workload.name}.npy"
     np.save(tensor, workload.tensor)
     site = sysconfig.get_paths()["purelib"]
@@ -92,7 +94,8 @@ def started(name: str, workload: Workload, folder: Path, form: str = "") -> "_St
     common |= {"BENCH_SITE": site, "BENCH_TENSOR": str(tensor)}
     common |= {"BENCH_BATCH": str(workload.batch), "BENCH_WORKERS": str(workload.workers)}
     if name == "ours":
-        return _Starting(name, our_command(), our_settings(workload.model, port, task), port, "/readyz", log)
+        settings = our_settings(workload.model, port, admin_port, task)
+        return _Starting(name, our_command(), settings, port, "/v2/health/ready", log)
     if name == "naive":
         command = [sys.executable, "-m", "gunicorn", "-w", str(NAIVE_WORKERS), "-b", f"127.0.0.1:{port}"]
         command += ["--no-control-socket", "benchmarks.serving.naive_app:app"]
@@ -110,10 +113,10 @@ def our_command() -> list[str]:
     return [str(Path(sys.executable).with_name("paddlemodel-server")), "serve"]
 
 
-def our_settings(model: Path, port: int, task: str = "") -> dict[str, str]:
-    """The defaults, but for where the model and the port are."""
-    settings = {"NAME": "bench", "MODEL_DIR": str(model), "PORT": str(port), "BIND": "127.0.0.1"}
-    settings |= {"LOG_LEVEL": "WARNING"} | ({"TASK": task} if task else {})
+def our_settings(model: Path, port: int, admin_port: int, task: str = "") -> dict[str, str]:
+    """The defaults, but for where the model and the ports are."""
+    settings = {"NAME": "bench", "MODEL_DIR": str(model), "BIND": "127.0.0.1", "LOG_LEVEL": "WARNING"}
+    settings |= {"PORT": str(port), "ADMIN_PORT": str(admin_port)} | ({"TASK": task} if task else {})
     return {f"PADDLEMODEL_{name}": value for name, value in settings.items()}
 
 
@@ -134,7 +137,8 @@ class _Starting:
         except BaseException:
             self._stack.close()
             raise
-        return Server(name=self._name, process=process, port=self._port)
+        admin_port = int(self._environment.get("PADDLEMODEL_ADMIN_PORT", 0))
+        return Server(name=self._name, process=process, port=self._port, admin_port=admin_port)
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
@@ -255,8 +259,8 @@ def _until_ok(port: int, path: str, process: psutil.Process, log: Path) -> None:
     raise RuntimeError(f"the server did not become ready:\n{log.read_text()[-3000:]}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+def free_ports(count: int) -> list[int]:
+    """So many different ones."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [probe.getsockname()[1] for probe in probes]

@@ -36,7 +36,15 @@ SERVER_VARIABLES: Final = (
     "PADDLEMODEL_MAX_REQUEST_BYTES",
 )
 """What container.py sets from the spec."""
-FIXED_VARIABLES: Final = ("PADDLEMODEL_MODEL_DIR", "PADDLEMODEL_PORT", "PADDLEMODEL_BIND")
+FIXED_VARIABLES: Final = (
+    "PADDLEMODEL_MODEL_DIR",
+    "PADDLEMODEL_PORT",
+    "PADDLEMODEL_ADMIN_PORT",
+    "PADDLEMODEL_BIND",
+)
 """What must keep the server's own default."""
 RESERVED_LABELS: Final = (NAME_LABEL, MANAGED_BY_LABEL, MODEL_LABEL, REVISION_LABEL)
 HTTP_PORT: Final = 8080
+"""What clients ask."""
+ADMIN_PORT: Final = 8081
+"""Health and metrics: for the kubelet, the operator and whatever else reads metrics."""

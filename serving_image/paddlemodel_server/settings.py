@@ -5,6 +5,7 @@ reads it. A wrong value or an unknown PADDLEMODEL_ name is refused with one sent
 become a default.
 """
 
+import ipaddress
 import math
 import re
 from collections.abc import Callable, Mapping
@@ -67,6 +68,14 @@ def _text(text: str) -> str:
     return text
 
 
+def _address(text: str) -> str:
+    """An IP address, an IPv6 one with or without brackets."""
+    try:
+        return str(ipaddress.ip_address(re.sub(r"^\[(.*:.*)\]$", r"\1", text)))
+    except ValueError:
+        raise _ValueError("an IP address of this machine, or :: for all of them") from None
+
+
 def _path(text: str) -> Path:
     return Path(_text(text))
 
@@ -113,8 +122,9 @@ class Settings:
     head_timeout_seconds: float = _setting(10.0, _number(0.1, 3600))
     body_timeout_seconds: float = _setting(120.0, _number(0.1, 3600))
     max_connections: int = _setting(16_384, _integer(1, 1_000_000))  # of each HTTP worker
-    port: int = _setting(8080, _integer(1, 65_535))
-    bind: str = _setting("0.0.0.0", _text)  # noqa: S104 - a pod serves its whole network
+    port: int = _setting(8080, _integer(1, 65_535))  # the clients'
+    admin_port: int = _setting(8081, _integer(1, 65_535))  # the cluster's: health and metrics
+    bind: str = _setting("::", _address)  # all addresses of both families: a pod serves its whole network
     http_workers: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
     workers: int | None = _setting(None, _optional_count)
     worker_memory_limit_bytes: int | None = _setting(None, _optional_bytes)  # None: from the memory limit
@@ -136,7 +146,14 @@ class Settings:
                         "InvalidSettings", f"{variable} is not a setting; the settings are {names}."
                     )
                 values[known[variable].name] = _read(variable, text, known[variable].metadata["read"])
-        return cls(**values)
+        settings = cls(**values)
+        if settings.admin_port == settings.port:
+            raise StartError(
+                "InvalidSettings",
+                f"{PREFIX}PORT and {PREFIX}ADMIN_PORT are both {settings.port}; set one of them to another "
+                "port.",
+            )
+        return settings
 
 
 def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:

@@ -17,6 +17,7 @@ from typing import Any
 
 import httpx
 import pytest
+from paddlemodel_api import contract
 
 from devcluster import cluster, demo_autoscaling, gpus, images
 from devcluster.demo import server_image
@@ -178,7 +179,7 @@ def test_the_server_believes_that_it_computes_on_the_gpu_it_was_given(scene: Sce
         for line in scene.target.kubectl(*words).splitlines()
         if line.startswith("NVIDIA_VISIBLE_DEVICES=")
     ]
-    with scene.target.forward(NAMESPACE, NAME) as url:
+    with scene.target.forward(NAMESPACE, f"deployment/{NAME}", contract.ADMIN_PORT) as url:
         page = eventually(lambda: metrics_with(url, "paddle_gpu_utilization"))
     assert f'paddle_gpu_device_utilization{{gpu="0",uuid="{uuid}"}}' in page
     assert 'paddle_nvml_state{state="ok"} 1' in page

@@ -31,7 +31,7 @@ def ready_with(replicas: int) -> Any:
 
 
 def predict(target: Target, name: str, picture: bytes) -> dict[str, Any]:
-    with target.forward(NAMESPACE, name) as url:
+    with target.forward(NAMESPACE, f"service/{name}") as url:
         response = httpx.post(
             f"{url}/predict", content=picture, headers={"Content-Type": "image/png"}, timeout=30
         )

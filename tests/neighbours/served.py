@@ -1,4 +1,4 @@
-"""Real servers as pods: each at an address of its own, on the port that the Pod object declares; faults.
+"""Real servers as pods: each at an address of its own, on the pods' admin port; faults.
 
 There is no kubelet on a control plane, so a server is a process here, and what the kubelet would report is
 written into the status of the Pod that the ReplicaSet controller made.
@@ -77,14 +77,14 @@ def as_pod(cluster: Cluster, namespace: str, model: str, server: Server, on: str
         path = f"{names.POD.item(namespace, pod['metadata']['name'])}/binding"
         cluster.http.post(path, json={**binding, "target": target}).raise_for_status()
     address = next(_addresses)
-    with socket.create_server((address, contract.HTTP_PORT)) as listener:
+    with socket.create_server((address, contract.ADMIN_PORT)) as listener:
         words = [
             sys.executable,
             "-m",
             "devcluster.gateway",
             str(listener.fileno()),
             "127.0.0.1",
-            str(server.port),
+            str(server.admin_port),
         ]
         gateway = subprocess.Popen(words, pass_fds=[listener.fileno()])
         try:

@@ -178,7 +178,7 @@ def test_a_probe_that_fails_fails_the_measurement(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(beside, "_probe", refuse)
     monkeypatch.setattr(load, "measure", loaded)
-    server = Server(name="ours", process=psutil.Process(), port=1)
+    server = Server(name="ours", process=psutil.Process(), port=2, admin_port=1)
     ask = workloads.RequestSpec(path="/", body=b"", content_type="x/y")
     with pytest.raises(ExceptionGroup, match="probes failed under load") as failed:
         beside.probes_under_load(server, ask, 1, 1.0)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from paddlemodel_operator.base import names
 
 from tests.repository import charts, monitoring
 from tests.repository.charts import RefusedError, render
@@ -174,5 +175,8 @@ def test_the_documented_jobs_and_the_pod_monitors_give_the_same_labels() -> None
         (rule["source_labels"], rule.get("target_label")) for rule in jobs["paddlemodels"]["relabel_configs"]
     ]
     assert (relabelling["sourceLabels"], relabelling["targetLabel"]) in told
+    assert endpoint["port"] == names.ADMIN_PORT_NAME
+    kept = [rule["regex"] for rule in jobs["paddlemodels"]["relabel_configs"] if rule.get("action") == "keep"]
+    assert kept == [f"{names.MANAGED_BY};{names.ADMIN_PORT_NAME}"]
     (endpoint,) = operator["podMetricsEndpoints"]
     assert endpoint["honorLabels"] == jobs["paddlemodel-operator"]["honor_labels"]

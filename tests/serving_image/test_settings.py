@@ -13,6 +13,14 @@ def test_without_variables_everything_has_its_default() -> None:
     assert Settings().task == Tensors()
 
 
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [("::", "::"), ("[::]", "::"), ("[::1]", "::1"), ("127.0.0.1", "127.0.0.1"), ("0.0.0.0", "0.0.0.0")],
+)
+def test_an_address_is_read_with_or_without_brackets(given: str, read: str) -> None:
+    assert Settings.from_env({"PADDLEMODEL_BIND": given}).bind == read
+
+
 def test_values_are_read() -> None:
     found = Settings.from_env(
         {
@@ -46,7 +54,18 @@ def test_values_are_read() -> None:
         ("PADDLEMODEL_TIMEOUT_SECONDS", "-1", "PADDLEMODEL_TIMEOUT_SECONDS is '-1'; set it to a number"),
         ("PADDLEMODEL_DEVICE", "CPU", "PADDLEMODEL_DEVICE is 'CPU'; set it to one of cpu, gpu."),
         ("PADDLEMODEL_NAME", "a/b", "PADDLEMODEL_NAME is 'a/b'; set it to a name of lower-case letters"),
-        ("PADDLEMODEL_BIND", "", "PADDLEMODEL_BIND is ''; set it to a value"),
+        ("PADDLEMODEL_CACHE_DIR", "", "PADDLEMODEL_CACHE_DIR is ''; set it to a value"),
+        (
+            "PADDLEMODEL_BIND",
+            "",
+            "PADDLEMODEL_BIND is ''; set it to an IP address of this machine, or :: for",
+        ),
+        ("PADDLEMODEL_BIND", "localhost", "PADDLEMODEL_BIND is 'localhost'; set it to an IP address"),
+        ("PADDLEMODEL_BIND", "[127.0.0.1]", "PADDLEMODEL_BIND is '[127.0.0.1]'; set it to an IP address"),
+        ("PADDLEMODEL_BIND", "[::1", "PADDLEMODEL_BIND is '[::1'; set it to an IP address"),
+        ("PADDLEMODEL_ADMIN_PORT", "0", "PADDLEMODEL_ADMIN_PORT is '0'; set it to a whole number from 1 to"),
+        ("PADDLEMODEL_ADMIN_PORT", "8080", "PADDLEMODEL_PORT and PADDLEMODEL_ADMIN_PORT are both 8080; set"),
+        ("PADDLEMODEL_PORT", "8081", "PADDLEMODEL_PORT and PADDLEMODEL_ADMIN_PORT are both 8081; set one of"),
         ("PADDLEMODEL_TASK", "x", "PADDLEMODEL_TASK is not JSON"),
         ("PADDLEMODEL_TASK", "[]", "PADDLEMODEL_TASK must be an object"),
         ("PADDLEMODEL_TASK", '{"type":"Sing"}', "PADDLEMODEL_TASK has type 'Sing'; use Tensors or"),

@@ -47,7 +47,7 @@ SCALING_REASONS: Final = {
     "MetricsAPIUnavailable": "What serves the metrics API does not answer. Look at its log.",
     "MetricsAPIOwnedByOther": "Somebody else serves custom.metrics.k8s.io, so the operator's adapter stands "
     "down. Remove theirs, or set `metricsSource` to prometheusAdapter, keda or none.",
-    "PodsUnreachable": "The pods' port 8080 cannot be reached. Look at NetworkPolicies and the service mesh.",
+    "PodsUnreachable": "The pods' port 8081 cannot be reached. Look at NetworkPolicies and the service mesh.",
     "SeriesMissing": "The metric is not served: the server image is too old, or what reads the pods cannot "
     "reach them, or has no rule for it; the message tells which.",
     "GPUMetricsFailed": "NVIDIA's library tells nothing in the pod; the message says whether driver, device "

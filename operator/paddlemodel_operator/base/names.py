@@ -21,6 +21,7 @@ MANAGED_BY: Final = "paddlemodel-operator"
 FETCH_CONTAINER: Final = "fetch"
 SERVER_CONTAINER: Final = "server"
 HTTP_PORT_NAME: Final = "http"
+ADMIN_PORT_NAME: Final = "admin"
 
 
 @dataclass(frozen=True, slots=True)

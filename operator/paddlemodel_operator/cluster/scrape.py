@@ -184,4 +184,4 @@ def _url(address: str) -> str:
     if getattr(found, "scope_id", None) or found.is_link_local or found.is_multicast or found.is_unspecified:
         raise ScrapeError(f"has an address that is no pod's: {found}")
     host = f"[{found}]" if found.version == 6 else str(found)
-    return f"http://{host}:{contract.HTTP_PORT}/metrics"
+    return f"http://{host}:{contract.ADMIN_PORT}/metrics"

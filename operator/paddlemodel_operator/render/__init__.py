@@ -13,7 +13,7 @@ __all__ = ["Object", "metrics_source", "render"]
 def render(model: PaddleModel, settings: Settings) -> dict[names.Kind, Object | None]:
     """Every child by kind, in the order of creation; None stands for one that shall not exist."""
     return {
-        names.SERVICE: service.build(model),
+        names.SERVICE: service.build(model, settings),
         names.DEPLOYMENT: deployment.build(model, settings),
         names.AUTOSCALER: hpa.build(model, settings),
         names.SCALED_OBJECT: scaledobject.build(model, settings),

@@ -85,7 +85,10 @@ def server(model: PaddleModel, image: str) -> Object:
         **_common(names.SERVER_CONTAINER, image),
         "args": ["serve"],
         "env": [*_server_env(model), *_cache_env(model), *_extra_env(model)],
-        "ports": [{"name": names.HTTP_PORT_NAME, "containerPort": contract.HTTP_PORT, "protocol": "TCP"}],
+        "ports": [
+            {"name": names.HTTP_PORT_NAME, "containerPort": contract.HTTP_PORT, "protocol": "TCP"},
+            {"name": names.ADMIN_PORT_NAME, "containerPort": contract.ADMIN_PORT, "protocol": "TCP"},
+        ],
         "resources": resources,
         "volumeMounts": [
             {**_mount(_VOLUME_MODELS, "/models"), "readOnly": True},
@@ -175,7 +178,7 @@ def _mount(name: str, path: str) -> Object:
 
 
 def _probe(path: str) -> Object:
-    return {"httpGet": {"path": path, "port": names.HTTP_PORT_NAME}, "timeoutSeconds": 2}
+    return {"httpGet": {"path": path, "port": names.ADMIN_PORT_NAME}, "timeoutSeconds": 2}
 
 
 def _claim(uri: str) -> str | None:

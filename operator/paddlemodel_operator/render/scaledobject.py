@@ -45,6 +45,14 @@ def build(model: PaddleModel, settings: Settings) -> Object | None:
     }
 
 
+def asks_the_pods(model: PaddleModel, settings: Settings) -> bool:
+    """Whether KEDA reads the pods' own metrics, which it finds by way of the Service."""
+    scaling = model.spec.autoscaling
+    if scaling is None or metrics_source(model, settings) != "keda" or settings.keda_prometheus:
+        return False
+    return any(target.metric != CPU for target in targets(scaling, model.spec.device))
+
+
 def _trigger(model: PaddleModel, target: Target, settings: Settings) -> Object:
     if target.metric == CPU:
         return {"type": "cpu", "metricType": "Utilization", "metadata": {"value": target.number}}
@@ -56,7 +64,7 @@ def _trigger(model: PaddleModel, target: Target, settings: Settings) -> Object:
 def _endpoints(model: PaddleModel, target: Target) -> Object:
     """KEDA asks every ready pod behind the Service; the port is the pods', not the Service's."""
     return {
-        "url": f"http://{model.name}.{model.namespace}.svc:{contract.HTTP_PORT}/metrics",
+        "url": f"http://{model.name}.{model.namespace}.svc:{contract.ADMIN_PORT}/metrics",
         "format": "prometheus",
         "valueLocation": target.metric,
         "aggregateFromKubeServiceEndpoints": "true",

@@ -1,11 +1,15 @@
-"""The Service in front of a model's pods."""
+"""The Service in front of a model's pods: clients' port, and the admin port where KEDA finds pods by it."""
+
+from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.metadata import Object, head
+from paddlemodel_operator.render.scaledobject import asks_the_pods
+from paddlemodel_operator.settings import Settings
 
 
-def build(model: PaddleModel) -> Object:
+def build(model: PaddleModel, settings: Settings) -> Object:
     """It has the model's name, so http://NAME.NAMESPACE.svc is the model."""
     service = model.spec.service
     return {
@@ -13,13 +17,18 @@ def build(model: PaddleModel) -> Object:
         "spec": {
             "type": service.type,
             "selector": names.selector_labels(model.name),
-            "ports": [
-                {
-                    "name": names.HTTP_PORT_NAME,
-                    "port": service.port,
-                    "targetPort": names.HTTP_PORT_NAME,
-                    "protocol": "TCP",
-                }
-            ],
+            "ports": [_port(names.HTTP_PORT_NAME, service.port), *_admin(model, settings)],
         },
     }
+
+
+def _admin(model: PaddleModel, settings: Settings) -> list[Object]:
+    """KEDA asks a port of the pods only where the Service's EndpointSlices have it; nobody else needs it."""
+    if not asks_the_pods(model, settings):
+        return []
+    taken = model.spec.service.port == contract.ADMIN_PORT
+    return [_port(names.ADMIN_PORT_NAME, contract.ADMIN_PORT + taken)]
+
+
+def _port(name: str, number: int) -> Object:
+    return {"name": name, "port": number, "targetPort": name, "protocol": "TCP"}

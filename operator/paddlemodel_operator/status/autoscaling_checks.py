@@ -167,7 +167,7 @@ def _no_pod_is_reached(case: Case) -> Finding | None:
     return broken(
         "PodsUnreachable",
         f"Pod {pod.name} {pod.error}: allow the operator and what reads the metrics to reach the pods' port "
-        f"{contract.HTTP_PORT} (NetworkPolicy, service mesh).",
+        f"{contract.ADMIN_PORT} (NetworkPolicy, service mesh).",
     )
 
 
@@ -228,10 +228,10 @@ def _series_is_missing(case: Case, target: Target) -> Finding | None:
     said = case.autoscaler.active[2]
     cures = {
         "builtin": "the metrics adapter cannot read them: allow it to reach the pods' port "
-        f"{contract.HTTP_PORT} (NetworkPolicy). {_logs(case)}",
+        f"{contract.ADMIN_PORT} (NetworkPolicy). {_logs(case)}",
         "prometheusAdapter": f"prometheus-adapter has no series of it: no rule for {target.metric}, or "
         "Prometheus does not scrape the pods (both take up to two minutes to be noticed)",
-        "keda": f"KEDA cannot read them: allow its operator to reach the pods' port {contract.HTTP_PORT} "
+        "keda": f"KEDA cannot read them: allow its operator to reach the pods' port {contract.ADMIN_PORT} "
         "(NetworkPolicy), and see its log",
         "none": f"what serves custom.metrics.k8s.io has no series of it: no rule for {target.metric}",
     }

@@ -50,11 +50,11 @@ def target(name: str) -> Iterator[Client]:
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """Serve the model in `folder` with one HTTP worker and one worker; gives the URL once it is ready."""
-    port = _free_port()
+    port, admin_port = _free_ports()
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
             [sys.executable, "-c", _ATTACHED, str(os.getpid())],
-            env=environment(folder, port, os.environ),
+            env=environment(folder, port, admin_port, os.environ),
             stdout=log,
             stderr=log,
         )
@@ -75,7 +75,7 @@ def serving(folder: Path) -> Iterator[str]:
                 process.wait()
 
 
-def environment(folder: Path, port: int, given: Mapping[str, str]) -> dict[str, str]:
+def environment(folder: Path, port: int, admin_port: int, given: Mapping[str, str]) -> dict[str, str]:
     """The settings of such a server: small, but for what is given, and gone as soon as it is told to."""
     defaults = {
         "PADDLEMODEL_HTTP_WORKERS": "1",
@@ -85,6 +85,7 @@ def environment(folder: Path, port: int, given: Mapping[str, str]) -> dict[str, 
     fixed = {
         "PADDLEMODEL_MODEL_DIR": str(folder.absolute()),
         "PADDLEMODEL_PORT": str(port),
+        "PADDLEMODEL_ADMIN_PORT": str(admin_port),
         "PADDLEMODEL_BIND": "127.0.0.1",
         "PADDLEMODEL_DRAIN_SECONDS": "0",  # nobody else knows of it
         "PADDLEMODEL_LOG_FORMAT": "json",
@@ -96,7 +97,7 @@ def _wait(process: subprocess.Popen[bytes], url: str) -> None:
     pool, until = urllib3.PoolManager(timeout=5.0, retries=False), time.monotonic() + READY_SECONDS
     while time.monotonic() < until and process.poll() is None:
         try:
-            if pool.request("GET", f"{url}/readyz").status == 200:
+            if pool.request("GET", f"{url}/v2/health/ready").status == 200:
                 return
         except HTTPError:
             pass  # it does not listen yet
@@ -118,8 +119,7 @@ def _reason(log: bytes) -> StartError | None:
     return None
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def _free_ports() -> tuple[int, int]:
+    """Two different ones: both are held while they are looked for."""
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        return one.getsockname()[1], other.getsockname()[1]

@@ -1,4 +1,4 @@
-"""`GET /openapi.json`: the OpenAPI 3.1 document of this very server, made of the table of routes; pure.
+"""`GET /openapi.json`: the OpenAPI 3.1 document of this very server, made of the clients' routes; pure.
 
 Paths carry the model's own name, schemas its tensors. https://spec.openapis.org/oas/v3.1.1.html
 """
@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from paddlemodel_server.describe import answers, calls, examples, schemas
-from paddlemodel_server.protocol import TABLE, Kind, Route, Served
+from paddlemodel_server.protocol import CLIENT_ROUTES, Kind, Route, Served
 
 Schema = dict[str, Any]
 
@@ -34,7 +34,7 @@ def document(served: Served, timeout_seconds: float, proven: examples.Shapes | N
         proven: shapes with which the model has run, by input, for the examples.
     """
     paths: Schema = {}
-    for route in TABLE:
+    for route in CLIENT_ROUTES:
         path = route.path(served.name)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, served, proven)
     return orjson.dumps(
@@ -97,16 +97,6 @@ def _plain() -> dict[str, _Plain]:
             "Yes.",
             answers.json_of("Ready"),
             answers.unready("Ready"),
-        ),
-        "metrics": (
-            "documents",
-            "Metrics in Prometheus' text format",
-            "The metrics; OpenMetrics where Accept asks for it.",
-            {
-                "text/plain": {"schema": {"type": "string"}},
-                "application/openmetrics-text": {"schema": {"type": "string"}},
-            },
-            {},
         ),
         "server_metadata": (
             "model",

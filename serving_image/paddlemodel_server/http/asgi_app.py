@@ -1,6 +1,7 @@
 """The event loop's door: inference and health without a thread or a framework, everything else through Flask.
 
-`AsgiApp` is the ASGI application that `worker` runs under gunicorn; the routes that run the model do not even
+`AsgiApp` is the ASGI application of the clients' port, which `worker` runs under gunicorn (`admin` has the
+other port's); the routes that run the model do not even
 go through ASGI, but straight from the connection to an `InferenceCycle` (in `ask`). Same pure functions, same
 answers.
 """
@@ -56,11 +57,12 @@ class AsgiApp:
             await self._through_flask(scope, receive, send)
         else:
             began = time.perf_counter()
-            response = self._answer(route.kind, scope)
+            response = self.answer(route.kind, scope)
             self.service.metrics.answered(route.label, response.status, time.perf_counter() - began)
-            await _send(send, response, scope)
+            await reply(send, response, scope)
 
-    def _answer(self, kind: protocol.Kind, scope: Scope) -> protocol.Response:
+    def answer(self, kind: protocol.Kind, scope: Scope) -> protocol.Response:
+        """The answer to health or metrics, at once."""
         if kind is protocol.Kind.LIVE:
             return protocol.alive()
         if kind is protocol.Kind.READY:
@@ -111,7 +113,8 @@ def _header(scope: Scope, wanted: bytes) -> str:
     return ", ".join(value.decode("latin1") for name, value in scope["headers"] if name == wanted)
 
 
-async def _send(send: Send, response: protocol.Response, scope: Scope) -> None:
+async def reply(send: Send, response: protocol.Response, scope: Scope) -> None:
+    """Send an answer, which carries the request's id if that has one."""
     named = identify({name.decode("latin1"): value.decode("latin1") for name, value in scope["headers"]})
     if named:
         response = replace(response, extra=(*response.extra, ("X-Request-Id", named.request_id)))

@@ -5,6 +5,7 @@ an ASGI task; all others take uvicorn's way to `lane`. A client that sends half 
 not read its answer is cut off; neither a worker nor a thread ever waited for it.
 """
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import httptools
@@ -23,6 +24,7 @@ MAX_PIPELINED = 64  # requests of one connection that may wait for the answer to
 class GuardedProtocol(WritingProtocol):
     """One connection. Its requests are answered one after the other, in order."""
 
+    inference: ClassVar[Mapping[bytes, str]]  # labels of the routes that run the model, by path
     crowd: ClassVar[timeouts.ConnectionLimit]
     repeats: ClassVar[HeadCache]
 
@@ -38,11 +40,12 @@ class GuardedProtocol(WritingProtocol):
         """Begin to wait for the first head."""
         super().connection_made(transport)
         self.owed.wait("head", self.limits.head_seconds)
-        if not self.crowd.has_room(self, self.connections, len(self.connections)):
+        if not self.crowd.enter(self):
             self._refuse(503, "This server has as many connections as it can have.")
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Withdraw what the client no longer waits for."""
+        self.crowd.leave(self)
         self.owed.end()
         self._drop_pipeline()
         serving = self._serving
@@ -139,7 +142,7 @@ class GuardedProtocol(WritingProtocol):
         if version == "1.0":
             self.headers = head_checks.unexpecting(self.headers)
         try:
-            routes = self.lane.inference if method == b"POST" else {}
+            routes = self.inference if method == b"POST" else {}
             label = routes.get(self.url) or routes.get(head_checks.path(self.url))
             self._awaits = "body"
             if label is None:

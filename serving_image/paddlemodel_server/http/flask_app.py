@@ -1,4 +1,4 @@
-"""The Flask application: a view for each route of the table. The only file that imports Flask.
+"""The Flask application: a view for each route of clients. The only file that imports Flask.
 
 In production `lane` stands in front of it and answers the hot routes itself;
 `tests/serving_image/http/test_parity.py` sends one table of requests through both.
@@ -34,7 +34,7 @@ def create_app(service: Service) -> Flask:
     app.url_map.merge_slashes = False  # no redirects: a wrong path is a wrong path
     app.url_map.converters["default"] = _Name
     _add_routes(app, service)
-    _add_errors(app)
+    _add_errors(app, service.settings.admin_port)
 
     @app.before_request
     def begin() -> None:
@@ -78,7 +78,6 @@ def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
         "openapi": service.documents.openapi,
         "health": protocol.alive,
         "readiness": lambda: protocol.readiness(ready=service.ready),
-        "metrics": lambda: _scraped(service),
         "server_metadata": protocol.server_metadata,
         "models": lambda: protocol.models(served),
         "model_metadata": lambda **model: protocol.model_metadata(served, **model),
@@ -93,7 +92,7 @@ def _add_routes(app: Flask, service: Service) -> None:
         return lambda **parts: _flask(view(**parts))
 
     flask_views = {label: flask_view(view) for label, view in views.items()}
-    for route in protocol.TABLE:
+    for route in protocol.CLIENT_ROUTES:
         app.add_url_rule(route.rule, route.label, flask_views[route.label], methods=[route.method])
 
 
@@ -116,7 +115,9 @@ def _body(service: Service) -> bytes:
     return b"".join(chunks)
 
 
-def _add_errors(app: Flask) -> None:
+def _add_errors(app: Flask, admin_port: int) -> None:
+    moved = {route.rule for route in protocol.ADMIN_ROUTES}
+
     @app.errorhandler(MethodNotAllowed)
     def method_not_allowed(error: MethodNotAllowed) -> Response:
         allowed = ", ".join(sorted(error.valid_methods or ()))
@@ -124,7 +125,10 @@ def _add_errors(app: Flask) -> None:
 
     @app.errorhandler(404)
     def not_found(error: HTTPException) -> Response:  # noqa: ARG001 - Flask passes it
-        return _flask(protocol.fault(NotFoundError("There is no such route; /openapi.json has them all.")))
+        sentence = "There is no such route; /openapi.json has them all."
+        if request.path in moved:
+            sentence = f"{request.path} is on the admin port, {admin_port}, not on this one."
+        return _flask(protocol.fault(NotFoundError(sentence)))
 
     @app.errorhandler(HTTPException)
     def refused(error: HTTPException) -> Response:
@@ -136,11 +140,6 @@ def _add_errors(app: Flask) -> None:
         if record.route not in protocol.INFERENCE and not isinstance(error, ServingError):
             logger.error("a request failed", extra=named(record.identity), exc_info=error)
         return _flask(failure(record, error))
-
-
-def _scraped(service: Service) -> protocol.Response:
-    body, content_type = service.page.render(request.headers.get("Accept", ""))
-    return protocol.Response(body=body, content_type=content_type)
 
 
 def _flask(answer: protocol.Response) -> Response:

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]  # it has no types
@@ -17,7 +18,9 @@ from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has n
 from gunicorn.errors import HaltServer  # type: ignore[import-untyped]  # it has no types
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]  # it has no types
 
+from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import log
+from paddlemodel_server.http import sockets
 from paddlemodel_server.http.asgi_app import AsgiApp
 from paddlemodel_server.http.worker import HttpWorker, guard
 from paddlemodel_server.ipc.process_context import ProcessContext, die_with_parent
@@ -56,17 +59,6 @@ class Master(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         self._replaced: deque[float] = deque(maxlen=DEATHS)
         super().__init__(app)
 
-    def start(self) -> None:
-        """Listen; gunicorn ends the process where it cannot."""
-        try:
-            super().start()
-        except SystemExit:
-            where = self.cfg.bind[0]
-            cure = "set PADDLEMODEL_PORT to a free port and PADDLEMODEL_BIND to an address of this machine"
-            message = f"The server cannot listen on {where}; {cure}."
-            self._runtime.http_workers_failure.write_text(message)
-            raise
-
     def manage_workers(self) -> None:
         """Start and end HTTP workers, every second and at each one's death."""
         self.num_workers = self._scoreboard.http_workers_desired
@@ -89,24 +81,29 @@ class HttpWorkers(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
     """gunicorn, told everything in code: there is no command line and no configuration file to disagree."""
 
     def __init__(
-        self, settings: Settings, runtime: ProcessContext, scoreboard: Scoreboard, lane: AsgiApp
+        self,
+        settings: Settings,
+        runtime: ProcessContext,
+        scoreboard: Scoreboard,
+        lane: AsgiApp,
+        descriptors: Sequence[int],
     ) -> None:
         self._settings = settings
         self._runtime = runtime
         self._scoreboard = scoreboard
         self._lane = lane
+        self._descriptors = descriptors  # of the clients' socket and the admin port's
         super().__init__()
 
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""
         settings = self._settings
-        address = f"[{settings.bind}]" if ":" in settings.bind else settings.bind
         options = {
-            "bind": [f"{address}:{settings.port}"],
+            "bind": [f"fd://{fd}" for fd in self._descriptors],
             "workers": self._scoreboard.http_workers_desired,
             "worker_class": HttpWorker,
             "preload_app": True,
-            "backlog": 2048,
+            "backlog": sockets.BACKLOG,
             "keepalive": KEEP_ALIVE_SECONDS,
             "graceful_timeout": int(settings.timeout_seconds) + DRAIN_MARGIN_SECONDS,
             "timeout": 60,  # an HTTP worker whose loop stands still for so long is replaced
@@ -136,9 +133,14 @@ def main() -> None:
     scoreboard = Scoreboard(runtime.board_fd)
     lane = AsgiApp(settings, runtime)
     guard(lane, scoreboard, settings)
+    try:
+        descriptors = [listener.detach() for listener in sockets.listen(settings)]
+    except StartError as error:
+        runtime.http_workers_failure.write_text(error.message)
+        raise SystemExit(1) from None
     gc.collect()
     gc.freeze()  # Flask's and numpy's objects stay: looking through them would hold requests up
-    HttpWorkers(settings, runtime, scoreboard, lane).run()
+    HttpWorkers(settings, runtime, scoreboard, lane, descriptors).run()
 
 
 if __name__ == "__main__":

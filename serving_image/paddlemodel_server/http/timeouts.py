@@ -1,11 +1,11 @@
 """How long an HTTP worker waits for its clients, and how many it lets in.
 
-`connection` asks: each connection has one Owed, and all of an HTTP worker share one Crowd.
+`connection` asks: each connection has one Deadline; all to one port of a process share a ConnectionLimit.
 """
 
 import asyncio
 import resource
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -79,26 +79,35 @@ class Deadline:
 
 
 class ConnectionLimit:
-    """All connections of an HTTP worker: when there are too many, those go that keep us waiting longest."""
+    """All connections to one port of an HTTP worker: of too many, those go that keep us waiting longest."""
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._members: set[Any] = set()
         self._going = 0  # told to go, and not counted against newcomers again
 
-    def has_room(self, newcomer: Any, connections: Iterable[Any], count: int) -> bool:
+    def leave(self, member: Any) -> None:
+        """A connection is gone."""
+        self._members.discard(member)
+
+    def enter(self, newcomer: Any) -> bool:
         """Make room for a newcomer; False where everybody waits for an answer of ours."""
-        if count <= self._most:
+        self._members.add(newcomer)
+        if len(self._members) <= self._most:
             self._going = 0
             return True
         if self._going > 0:
             self._going -= 1
             return True
-        others = (c for c in connections if c is not newcomer and not c.transport.is_closing())
+        others = (c for c in self._members if c is not newcomer and not c.transport.is_closing())
         waiting = [connection for connection in others if connection.owed.what]
         waiting.sort(key=lambda connection: connection.owed.since)
         # Several at a time: looking through all of them is not for every newcomer.
         for connection in waiting[: 1 + self._most // 100]:
-            connection.transport.close()
+            if connection.transport.get_write_buffer_size():
+                connection.transport.abort()  # closing would wait until it has read its answer
+            else:
+                connection.transport.close()
             self._going += 1
         self._going -= 1
         return bool(waiting)

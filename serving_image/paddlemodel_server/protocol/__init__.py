@@ -29,6 +29,8 @@ from paddlemodel_server.protocol.request import (
     Wanted,
 )
 from paddlemodel_server.protocol.routes import (
+    ADMIN_ROUTES,
+    CLIENT_ROUTES,
     INFER,
     INFERENCE,
     PREDICT,
@@ -42,6 +44,8 @@ from paddlemodel_server.protocol.routes import (
 )
 
 __all__ = [
+    "ADMIN_ROUTES",
+    "CLIENT_ROUTES",
     "INFER",
     "INFERENCE",
     "JSON",

@@ -42,12 +42,12 @@ def fault(error: Exception) -> Response:
 
 
 def alive() -> Response:
-    """The answer of /healthz: this HTTP worker's loop turns."""
+    """The answer of /healthz and /v2/health/live: this HTTP worker's loop turns."""
     return as_json({"live": True})
 
 
 def readiness(*, ready: bool) -> Response:
-    """The answer of /readyz."""
+    """The answer of /readyz and /v2/health/ready."""
     return as_json({"ready": ready}, 200 if ready else 503)
 
 

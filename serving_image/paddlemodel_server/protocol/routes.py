@@ -1,4 +1,4 @@
-"""Every route of the server in one table; both doors are built from it.
+"""Every route of the server in two tables, one for each port; the doors are built from them.
 
 The label of a route is also the metrics' label and the name of the view in `app`.
 """
@@ -20,7 +20,7 @@ class Kind(Enum):
     INFERENCE = "inference"  # runs the model; hot
     LIVE = "live"  # needs nothing; hot
     READY = "ready"  # looks at the board; hot
-    METRICS = "metrics"  # takes two milliseconds, and more in a thread; hot
+    METRICS = "metrics"  # takes two milliseconds, and more in a thread; hot, and the admin port's only
     DOCUMENT = "document"  # only the Flask application
 
 
@@ -38,18 +38,15 @@ class Route:
         return self.rule.replace("<name>", name).replace("<version>", VERSION)
 
 
-TABLE = (
+CLIENT_ROUTES = (
     Route("GET", "/", "home"),
     Route("GET", "/openapi.json", "openapi"),
     Route("POST", "/predict", PREDICT, Kind.INFERENCE),
     Route("POST", "/v2/models/<name>/infer", INFER, Kind.INFERENCE),
     Route("POST", "/v2/models/<name>/versions/<version>/infer", INFER, Kind.INFERENCE),
     Route("POST", "/v1/models/<name>:predict", V1, Kind.INFERENCE),
-    Route("GET", "/healthz", "health", Kind.LIVE),
     Route("GET", "/v2/health/live", "health", Kind.LIVE),
-    Route("GET", "/readyz", "readiness", Kind.READY),
     Route("GET", "/v2/health/ready", "readiness", Kind.READY),
-    Route("GET", "/metrics", "metrics", Kind.METRICS),
     Route("GET", "/v2", "server_metadata"),
     Route("GET", "/v2/models", "models"),
     Route("GET", "/v2/models/<name>", "model_metadata"),
@@ -59,11 +56,17 @@ TABLE = (
     Route("GET", "/v1/models", "models"),
     Route("GET", "/v1/models/<name>", "model_readiness"),
 )
+ADMIN_ROUTES = (
+    Route("GET", "/healthz", "health", Kind.LIVE),
+    Route("GET", "/readyz", "readiness", Kind.READY),
+    Route("GET", "/metrics", "metrics", Kind.METRICS),
+)
+TABLE = (*CLIENT_ROUTES, *ADMIN_ROUTES)
 
 
 def hot(name: str) -> dict[str, Route]:
-    """The routes that need no thread, by the path they have for the model of this name."""
-    return {route.path(name): route for route in TABLE if route.kind is not Kind.DOCUMENT}
+    """Clients' routes that need no thread, by the path they have for the model of this name."""
+    return {route.path(name): route for route in CLIENT_ROUTES if route.kind is not Kind.DOCUMENT}
 
 
 def check_name(served: Served, name: str, version: str | None = None) -> None:

@@ -42,7 +42,7 @@ def test_the_whole_object() -> None:
                     "type": "metrics-api",
                     "metricType": "Value",
                     "metadata": {
-                        "url": "http://resnet50.ml.svc:8080/metrics",
+                        "url": "http://resnet50.ml.svc:8081/metrics",
                         "format": "prometheus",
                         "valueLocation": "paddle_gpu_utilization",
                         "aggregateFromKubeServiceEndpoints": "true",
@@ -56,11 +56,49 @@ def test_the_whole_object() -> None:
 
 
 def test_the_port_is_the_pods_whatever_the_service_s_is() -> None:
-    """KEDA looks it up in the EndpointSlice."""
+    """KEDA looks it up in the EndpointSlice, so the Service has it."""
     (trigger,) = rendered(
         service={"port": 9000}, autoscaling={"maxReplicas": 2, "queueSeconds": 0.5, **KEDA}
     )["spec"]["triggers"]
-    assert trigger["metadata"]["url"] == "http://resnet50.ml.svc:8080/metrics"
+    assert trigger["metadata"]["url"] == "http://resnet50.ml.svc:8081/metrics"
+
+
+HTTP = {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}
+ADMIN = {"name": "admin", "port": 8081, "targetPort": "admin", "protocol": "TCP"}
+BUSY = {"maxReplicas": 2, "busyRatio": 70}
+
+
+@pytest.mark.parametrize(
+    ("settings", "fields", "ports"),
+    [
+        pytest.param({}, {"autoscaling": BUSY}, [HTTP], id="our own adapter asks pods by their address"),
+        pytest.param({}, {"autoscaling": {**BUSY, **KEDA}}, [HTTP, ADMIN], id="KEDA finds pods by it"),
+        pytest.param({"metrics_source": "keda"}, {}, [HTTP], id="nothing scales"),
+        pytest.param(
+            {"keda_prometheus": "http://p:9090"},
+            {"autoscaling": {**BUSY, **KEDA}},
+            [HTTP],
+            id="KEDA asks a Prometheus",
+        ),
+        pytest.param(
+            {},
+            {"autoscaling": {"maxReplicas": 2, "cpuUtilization": 80, **KEDA}},
+            [HTTP],
+            id="processors only",
+        ),
+        pytest.param(
+            {},
+            {"autoscaling": {**BUSY, **KEDA}, "service": {"port": 8081}},
+            [{**HTTP, "port": 8081}, {**ADMIN, "port": 8082}],
+            id="clients' port has that number",
+        ),
+    ],
+)
+def test_the_service_has_the_admin_port_only_where_keda_finds_the_pods_by_it(
+    settings: dict[str, Any], fields: dict[str, Any], ports: list[dict[str, Any]]
+) -> None:
+    service: Any = render(model(**fields), with_settings(**settings))[names.SERVICE]
+    assert service["spec"]["ports"] == ports
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ CHAINS: dict[str, Chain] = {
         case(look=looked(PodLook(name="pod-a", error="does not answer /metrics within 2 s"))),
         "False",
         "PodsUnreachable",
-        ("Pod pod-a does not answer", "port 8080", "NetworkPolicy"),
+        ("Pod pod-a does not answer", "port 8081", "NetworkPolicy"),
     ),
     "one pod of two behind a policy": Chain(
         case(look=looked(PodLook(name="pod-b", error="x"), gpu_pod("failed"))),

@@ -43,26 +43,29 @@ SERVER = {
         {"name": "PADDLEMODEL_DEVICE", "value": "cpu"},
         {"name": "PADDLEMODEL_TASK", "value": '{"type":"Tensors"}'},
     ],
-    "ports": [{"name": "http", "containerPort": 8080, "protocol": "TCP"}],
+    "ports": [
+        {"name": "http", "containerPort": 8080, "protocol": "TCP"},
+        {"name": "admin", "containerPort": 8081, "protocol": "TCP"},
+    ],
     "resources": RESOURCES,
     "volumeMounts": [
         {"name": "models", "mountPath": "/models", "readOnly": True},
         {"name": "tmp", "mountPath": "/tmp"},
     ],
     "startupProbe": {
-        "httpGet": {"path": "/healthz", "port": "http"},
+        "httpGet": {"path": "/healthz", "port": "admin"},
         "timeoutSeconds": 2,
         "periodSeconds": 2,
         "failureThreshold": 300,
     },
     "livenessProbe": {
-        "httpGet": {"path": "/healthz", "port": "http"},
+        "httpGet": {"path": "/healthz", "port": "admin"},
         "timeoutSeconds": 2,
         "periodSeconds": 10,
         "failureThreshold": 3,
     },
     "readinessProbe": {
-        "httpGet": {"path": "/readyz", "port": "http"},
+        "httpGet": {"path": "/readyz", "port": "admin"},
         "timeoutSeconds": 2,
         "periodSeconds": 2,
         "failureThreshold": 3,

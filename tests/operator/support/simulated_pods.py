@@ -1,6 +1,6 @@
 """Pods that only simulate: there is no kubelet, so a pod's server is a socket of the test.
 
-It listens on 127.66.x.y:8080, and the pod's status, which a kubelet would write, says that address.
+It listens on 127.66.x.y:8081, and the pod's status, which a kubelet would write, says that address.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ _addresses = itertools.count(1)
 
 
 def address(network: str = "127.66") -> str:
-    """One that no other simulated pod has; the port is always 8080, so each needs an address of its own."""
+    """One that no other simulated pod has; the port is always 8081, so each needs an address of its own."""
     number = next(_addresses)
     return f"{network}.{number // 250}.{number % 250 + 1}"
 
@@ -77,7 +77,7 @@ class SimulatedPod:
             daemon_threads = True
             request_queue_size = 128
 
-        self._server = Server((self.address, contract.HTTP_PORT), Handler)
+        self._server = Server((self.address, contract.ADMIN_PORT), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 

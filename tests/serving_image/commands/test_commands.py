@@ -133,7 +133,7 @@ def test_predict_serves_a_folder_for_one_request(exported: Callable[[str, str], 
 
 
 def test_a_folders_server_does_not_wait_for_others_at_its_end() -> None:
-    settings = served.environment(Path("model"), 8080, {"PADDLEMODEL_DRAIN_SECONDS": "9"})
+    settings = served.environment(Path("model"), 8080, 8081, {"PADDLEMODEL_DRAIN_SECONDS": "9"})
     assert settings["PADDLEMODEL_DRAIN_SECONDS"] == "0"
 
 

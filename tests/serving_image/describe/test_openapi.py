@@ -24,6 +24,7 @@ from paddlemodel_server.http.flask_app import create_app
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.pipeline.context import Service
 from paddlemodel_server.protocol import v1
+from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks.spec import Tensors
 
 from tests.serving_image.support import bodies
@@ -58,7 +59,7 @@ def test_the_document_has_every_route_and_no_other() -> None:
     tensor = Tensor(name="x", dtype="float32", shape=(-1, 4))
     model = Model(format="PIR", inputs=(tensor,), outputs=(tensor,))
     served = protocol.Served(name="this", model=model, task=Tensors(), max_request_bytes=1000)
-    service = SimpleNamespace(served=served, documents=SimpleNamespace(openapi=None))
+    service = SimpleNamespace(served=served, settings=Settings(), documents=SimpleNamespace(openapi=None))
     rules = {
         (method, rule.rule.replace("<name>", "this").replace("<version>", "1"))
         for rule in create_app(cast("Service", service)).url_map.iter_rules()

@@ -148,7 +148,7 @@ def test_everything_is_reached_by_keyboard(server: Server, pictures: Server, chr
         for _ in range(9):
             page.keyboard.press("Tab")
             reached.append(page.evaluate("document.activeElement.id || document.activeElement.textContent"))
-        assert {"result", "curl", "copy", "OpenAPI document", "Metrics"} <= set(reached)
+        assert {"result", "curl", "copy", "OpenAPI document", "Readiness"} <= set(reached)
     with visit(chromium, f"{pictures.url}/") as page:
         page.keyboard.press("Tab")
         page.keyboard.press("ArrowRight")

@@ -64,7 +64,7 @@ def test_pipelined_requests_are_answered_in_order_whoever_answers(server: Server
     with opened(server) as connection:
         asked = b""
         for number in range(10):
-            asked += infer(str(number), number) + b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+            asked += infer(str(number), number) + b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
             asked += b"GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n" + head("/predict", b"")
         connection.sendall(asked)
         answers = Answers(connection)
@@ -187,7 +187,7 @@ def test_a_client_that_does_not_read_is_cut_off(server: Server) -> None:
             pass
         assert received.startswith(b"HTTP/1.1 200 OK\r\n")
         assert received.count(b"HTTP/1.1 200 OK") < 12
-    assert httpx.get(f"{server.url}/readyz").status_code == 200
+    assert httpx.get(f"{server.admin_url}/readyz").status_code == 200
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +199,7 @@ def slow(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
 
 
 def counted(server: Server, name: str) -> float:
-    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    lines = httpx.get(f"{server.admin_url}/metrics").text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
@@ -242,7 +242,7 @@ def test_the_work_of_clients_that_leave_is_dropped(slow: Server) -> None:
 def test_a_crowd_of_idle_connections_gives_way(slow: Server) -> None:
     with ExitStack() as crowd:
         held = [crowd.enter_context(opened(slow)) for _ in range(3 * MOST)]
-        assert httpx.get(f"{slow.url}/healthz").status_code == 200
+        assert httpx.get(f"{slow.admin_url}/healthz").status_code == 200
         assert post(slow).status_code == 200
         for connection in held:
             connection.setblocking(False)

@@ -15,7 +15,7 @@ from tests.serving_image.support.servers import Server, eventually
 Export = Callable[[str, str], Path]
 WANTED = 10_000
 MOST_BYTES = 100 << 20
-ASK = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+ASK = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def post(server: Server, count: int) -> list[httpx.Response]:
 
 
 def runs(server: Server) -> float:
-    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    lines = httpx.get(f"{server.admin_url}/metrics").text.splitlines()
     return float(next((x for x in lines if x.startswith("paddle_batch_rows_count")), "0 0").split()[1])
 
 
@@ -94,8 +94,8 @@ def test_readiness_and_health_are_answered_meanwhile(slow: Server) -> None:
         busy = pool.submit(post, slow, 4)
         probed = 0
         while not busy.done():
-            assert httpx.get(f"{slow.url}/healthz").status_code == 200
-            assert httpx.get(f"{slow.url}/readyz").status_code == 200
+            assert httpx.get(f"{slow.admin_url}/healthz").status_code == 200
+            assert httpx.get(f"{slow.admin_url}/readyz").status_code == 200
             probed += 1
             time.sleep(0.01)
         assert probed > 1
@@ -110,5 +110,5 @@ def test_a_passed_deadline_is_504_and_never_runs(
         assert {answer.status_code for answer in answers} == {504}
         assert answers[0].json() == {"error": "The request was not answered within 0.05 seconds."}
         idle = "paddle_inflight_requests 0.0"
-        eventually(lambda: idle in httpx.get(f"{server.url}/metrics").text, "everything is settled")
+        eventually(lambda: idle in httpx.get(f"{server.admin_url}/metrics").text, "everything is settled")
         assert runs(server) <= 2  # the first was running; the others waited too long

@@ -103,7 +103,7 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "request-id": ("POST", INFER, {"content": body(), "headers": NAMED}),
     "request-id-refused": ("POST", INFER, {"content": b"{", "headers": NAMED}),
     "request-id-large": ("POST", INFER, {"content": b"1" * 1_000_001, "headers": NAMED}),
-    "request-id-health": ("GET", "/healthz", {"headers": NAMED}),
+    "request-id-health": ("GET", "/v2/health/live", {"headers": NAMED}),
     "request-id-lost": ("GET", "/nothing", {"headers": NAMED}),
     "traceparent": ("POST", INFER, {"content": body(), "headers": {"traceparent": TRACE}}),
     "predict-binary": ("POST", "/predict", {"content": HEAD + X.tobytes(), "headers": BINARY}),
@@ -138,8 +138,10 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "brotli": ("POST", INFER, packed(b"", "br")),
     "accept-gzip": ("POST", INFER, {"content": body(), "headers": {"Accept-Encoding": "gzip"}}),
     "image": ("POST", "/predict", {"content": b"", "headers": {"Content-Type": "image/png"}}),
-    "health": ("GET", "/healthz", {}),
-    "ready": ("GET", "/readyz", {}),
+    "admin-health": ("GET", "/healthz", {}),
+    "admin-readiness": ("GET", "/readyz", {}),
+    "admin-metrics": ("GET", "/metrics", {}),
+    "admin-method": ("POST", "/metrics", {}),
     "v2-live": ("GET", "/v2/health/live", {}),
     "v2-ready": ("GET", "/v2/health/ready", {}),
     "v2": ("GET", "/v2", {}),
@@ -154,11 +156,11 @@ REQUESTS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "v1-model": ("GET", "/v1/models/mixed", {}),
     "v1-missing-model": ("GET", "/v1/models/other", {}),
     "other-model": ("POST", "/v2/models/other/infer", {"content": body()}),
-    "head": ("HEAD", "/healthz", {}),
+    "head": ("HEAD", "/v2/health/live", {}),
     "options": ("OPTIONS", "/predict", {}),
     "wrong-method": ("PUT", "/predict", {}),
     "wrong-route": ("GET", "/nothing", {}),
-    "percent": ("GET", "/health%7A", {}),
+    "percent": ("GET", "/v2/%68ealth/live", {}),
     "percent-colon": ("POST", "/v1/models/mixed%3Apredict", {"json": {"instances": X.tolist()}}),
 }
 
@@ -185,7 +187,8 @@ STATUSES = {
         predict-id-lost request-id-refused
         wrong-shape wrong-dtype bytes-dtype wrong-name gzip-chunked gzip-damaged""",
     404: """infer-other-version v1-other-model v1-explain metadata-other-version
-        other-model-ready v1-missing-model other-model wrong-route request-id-lost""",
+        other-model-ready v1-missing-model other-model wrong-route request-id-lost
+        admin-health admin-readiness admin-metrics admin-method""",
     405: "wrong-method v1-get-predict",
     406: "v1-accept predict-to-html predict-bytes-not-accepted",
     413: "too-large too-large-chunked gzip-bomb request-id-large",

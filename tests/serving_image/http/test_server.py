@@ -92,7 +92,7 @@ def test_requests_go_to_the_worker_with_the_fewest_and_share_runs(
     server: Server, client: httpx.Client
 ) -> None:
     whole(server, 2)
-    before = metrics(client)
+    before = metrics(server)
     array = np.ones((1, 3), np.float32)
     with shared_board(server) as scoreboard, ThreadPoolExecutor(8) as pool:
         workers = [worker for worker in range(MAX_WORKERS) if scoreboard.worker(worker).state == READY]
@@ -111,24 +111,24 @@ def test_requests_go_to_the_worker_with_the_fewest_and_share_runs(
             assert held() == [4, 4]
         for answer in answers:
             check(answer.result().json(), array)
-    found = metrics(client)
+    found = metrics(server)
     rows = found["paddle_batch_rows_sum"] - before["paddle_batch_rows_sum"]
     assert rows == 8
     assert found["paddle_batch_rows_count"] - before["paddle_batch_rows_count"] < rows
 
 
-def metrics(client: httpx.Client) -> dict[str, float]:
-    text = client.get("/metrics").text
+def metrics(server: Server) -> dict[str, float]:
+    _, text = server.get("/metrics")
     lines = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in lines}
 
 
-def test_metrics_add_up_across_processes(client: httpx.Client) -> None:
+def test_metrics_add_up_across_processes(server: Server, client: httpx.Client) -> None:
     name = 'paddle_requests_total{route="infer",status="200"}'
-    before = metrics(client).get(name, 0)
+    before = metrics(server).get(name, 0)
     for _ in range(20):
         client.post(INFER, json=request(np.ones((1, 3), np.float32)), headers={"Connection": "close"})
-    found = metrics(client)
+    found = metrics(server)
     assert found[name] == before + 20
     assert found["paddle_inflight_requests"] == 0
     assert found["paddle_queue_depth"] == 0
@@ -157,7 +157,7 @@ def test_no_http_worker_holds_paddle(server: Server) -> None:
         ("DELETE", INFER, 405),
         ("POST", "/v2/models/other/infer", 404),
         ("GET", "/v2/models/other", 404),
-        ("POST", "/healthz", 405),
+        ("POST", "/v2/health/live", 405),
     ],
 )
 def test_wrong_routes(client: httpx.Client, method: str, path: str, status: int) -> None:
@@ -212,16 +212,16 @@ def test_any_shape_is_answered_or_refused(client: httpx.Client, shape: list[int]
 def test_clients_that_vanish_leave_nothing_behind(server: Server, client: httpx.Client) -> None:
     body = json.dumps(request(np.ones((1000, 30), np.float32))).encode()
     gone = 'paddle_requests_total{route="infer",status="499"}'
-    before = metrics(client).get(gone, 0)
+    before = metrics(server).get(gone, 0)
     with stopped(server), ExitStack() as leaving:
         for _ in range(40):
             connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
             leaving.enter_context(connection)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, load.ABRUPT)
             connection.sendall(load.post(INFER, body))
-        eventually(lambda: metrics(client)["paddle_inflight_requests"] == 40, "all are taken in")
+        eventually(lambda: metrics(server)["paddle_inflight_requests"] == 40, "all are taken in")
         leaving.close()
-        eventually(lambda: metrics(client).get(gone, 0) == before + 40, "their leaving is noticed")
-    eventually(lambda: metrics(client)["paddle_inflight_requests"] == 0, "all requests are settled")
+        eventually(lambda: metrics(server).get(gone, 0) == before + 40, "their leaving is noticed")
+    eventually(lambda: metrics(server)["paddle_inflight_requests"] == 0, "all requests are settled")
     array = np.ones((1, 3), np.float32)
     check(client.post(INFER, json=request(array)).json(), array)

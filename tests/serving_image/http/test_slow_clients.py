@@ -41,7 +41,7 @@ def test_half_a_head_is_closed(connection: socket.socket, sent: bytes) -> None:
 
 
 def test_half_a_head_after_an_answer_is_closed(connection: socket.socket) -> None:
-    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /hea")
+    connection.sendall(b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\nGET /v2/hea")
     answer = rest(connection)
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"HTTP/1.1 408 " in answer

@@ -32,7 +32,7 @@ def counted(
 
 
 def samples(server: Server) -> dict[str, float]:
-    text = httpx.get(f"{server.url}/metrics", timeout=30).text
+    text = httpx.get(f"{server.admin_url}/metrics", timeout=30).text
     parts = (line.rpartition(" ") for line in text.splitlines() if not line.startswith("#"))
     return {name: float(value) for name, _, value in parts}
 
@@ -113,18 +113,18 @@ def test_a_killed_http_worker_leaves_its_counts_and_its_successor_goes_on(counte
 
 def answers(server: Server) -> bool:
     try:
-        return httpx.get(f"{server.url}/readyz", timeout=5).status_code == 200
+        return httpx.get(f"{server.admin_url}/readyz", timeout=5).status_code == 200
     except httpx.TransportError:
         return False
 
 
 def test_the_page_by_prometheus_own_parsers_and_rules(counted: Server) -> None:
-    answer = httpx.get(f"{counted.url}/metrics", timeout=30)
+    answer = httpx.get(f"{counted.admin_url}/metrics", timeout=30)
     assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
     assert {family.type for family in plain(answer.text)} == {"counter", "gauge", "histogram"}
     assert faults(answer.text) == []
     desired = {"Accept": "application/openmetrics-text;version=1.0.0;q=0.9,text/plain;q=0.1"}
-    answer = httpx.get(f"{counted.url}/metrics", headers=desired, timeout=30)
+    answer = httpx.get(f"{counted.admin_url}/metrics", headers=desired, timeout=30)
     assert answer.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
     families = open_metrics(answer.text)  # type: ignore[no-untyped-call]  # its lack
     assert "paddle_requests" in {family.name for family in families}
@@ -132,12 +132,17 @@ def test_the_page_by_prometheus_own_parsers_and_rules(counted: Server) -> None:
 
 def test_a_hostile_client_makes_no_series(counted: Server) -> None:
     before = set(samples(counted))
-    with httpx.Client(base_url=counted.url, timeout=30) as client:
+    with (
+        httpx.Client(base_url=counted.url, timeout=30) as client,
+        httpx.Client(base_url=counted.admin_url, timeout=30) as admin,
+    ):
         for number in range(50):
             client.get(f"/{number}")
             client.request(f"METHOD{number}", "/predict")
             client.post(f"/v2/models/{number}/infer", headers={"X-Request-Id": str(number)})
-            client.get("/metrics", headers={"Accept": f"application/openmetrics-text;version={number}"})
+            admin.get(f"/{number}")
+            admin.request(f"METHOD{number}", "/metrics")
+            admin.get("/metrics", headers={"Accept": f"application/openmetrics-text;version={number}"})
     made = {name for name in set(samples(counted)) - before if "_bucket" not in name}
     assert all(re.search(r'route="(other|infer|predict|metrics)"', name) for name in made), made
     assert len(made) < 20
@@ -154,6 +159,6 @@ def test_memory_of_every_kind_of_process(counted: Server) -> None:
 
 def test_the_documentation_has_every_metric_and_no_other(counted: Server) -> None:
     """Those of GPUs are seen on a server that has some, in test_gpu_metrics."""
-    text = httpx.get(f"{counted.url}/metrics", timeout=30).text
+    text = httpx.get(f"{counted.admin_url}/metrics", timeout=30).text
     here = {name: told for name, told in documented().items() if not re.match("paddle_(gpu|nvml)_", name)}
     assert shown(text) == here

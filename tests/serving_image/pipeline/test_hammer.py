@@ -37,7 +37,7 @@ def lane(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
 def flask(lane: Server) -> Iterator[Server]:
     """The same server by its other door."""
     with flask_door(lane) as port:
-        yield Server(lane.process, port, lane.log)
+        yield Server(lane.process, port, lane.admin_port, lane.log)
 
 
 def test_every_answer_is_its_own_request_s(lane: Server, flask: Server) -> None:
@@ -63,7 +63,7 @@ def test_every_answer_is_its_own_request_s(lane: Server, flask: Server) -> None:
     eventually(lambda: metric(lane, "paddle_inflight_requests") == 0, "no request is left over")
     assert metric(lane, GONE) > 0
     assert metric(lane, "paddle_batch_rows_sum") > metric(lane, "paddle_batch_rows_count")
-    assert httpx.get(f"{lane.url}/readyz").status_code == 200
+    assert httpx.get(f"{lane.admin_url}/readyz").status_code == 200
 
 
 def come_and_go(server: Server, seed: int) -> None:

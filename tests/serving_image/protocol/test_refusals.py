@@ -124,7 +124,7 @@ def test_what_was_taken_in_together_is_answered_before_the_end(
     server: Server, connection: socket.socket
 ) -> None:
     """Of pipelined requests only the last answer ends the connection, whoever gives it."""
-    health = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    health = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
     with shared_board(server) as scoreboard:
         scoreboard.drain()
         try:

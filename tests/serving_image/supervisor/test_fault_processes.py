@@ -53,7 +53,7 @@ def test_a_dead_worker_is_replaced_and_its_requests_get_503(server: Server, how:
             os.kill(pid, how)
         eventually(lambda: clients.answered(503), "the loss is told")
         eventually(lambda: server.get("/readyz")[0] == 503, "the pod is unready")
-        assert httpx.get(f"{server.url}/healthz").status_code == 200
+        assert httpx.get(f"{server.admin_url}/healthz").status_code == 200
         eventually(server.ready, "ready again", 120)
         more = clients.answered()
         eventually(lambda: clients.answered() > more + 100, "requests are answered again")
@@ -143,7 +143,7 @@ def test_a_worker_that_never_gets_ready_ends_the_server(exported: Export, tmp_pa
         assert "The process that loads the model mixed ended 5 times in a row" in server.logged()
         assert "signal SIGSEGV. Paddle crashes on this model: export it again" in server.logged()
         with pytest.raises(httpx.ConnectError):  # what Kubernetes' liveness probe would see
-            httpx.get(f"{server.url}/healthz")
+            httpx.get(f"{server.admin_url}/healthz")
     finally:
         servers.end(server)
 

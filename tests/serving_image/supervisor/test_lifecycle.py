@@ -30,7 +30,7 @@ def test_sigterm_under_load_loses_nothing(exported: Export, tmp_path: Path) -> N
             eventually(lambda: httpx_or_none(server, "/readyz") == 503, "the pod is unready")
             before = load.answered()
             eventually(lambda: load.answered() > before + 100, "it still answers")
-            assert httpx.get(f"{server.url}/healthz").headers["connection"] == "close"
+            assert httpx.get(f"{server.admin_url}/healthz").headers["connection"] == "close"
             load.stop()
         assert server.stop() == 0  # nobody comes any more: a second signal ends the wait
         assert (load.outcomes.lost, load.outcomes.refused, load.outcomes.wrong) == ([], 0, [])
@@ -116,7 +116,7 @@ def test_a_signal_while_loading_ends_at_once(exported: Export, tmp_path: Path) -
 
 def httpx_or_none(server: Server, path: str) -> int | None:
     try:
-        return httpx.get(f"{server.url}{path}").status_code
+        return httpx.get(f"{server.admin_url}{path}").status_code
     except httpx.TransportError:
         return None
 

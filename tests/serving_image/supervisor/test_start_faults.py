@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving_image.support.servers import free_port
+from tests.serving_image.support.servers import free_ports
 
 # As in a pod, but for the place of the termination message, which Kubernetes mounts at /dev/termination-log.
 SERVE = (
@@ -115,9 +115,11 @@ def test_the_fault_is_the_termination_message(  # a table's row is its parameter
     change(folder, exported)
     last_word = tmp_path / "termination-log"
     last_word.touch()
+    port, admin_port = free_ports(2)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")} | {
         "PADDLEMODEL_MODEL_DIR": str(folder),
-        "PADDLEMODEL_PORT": str(free_port()),
+        "PADDLEMODEL_PORT": str(port),
+        "PADDLEMODEL_ADMIN_PORT": str(admin_port),
         "PADDLEMODEL_BIND": "127.0.0.1",
         "PADDLEMODEL_WORKERS": "1",
         "PADDLEMODEL_HTTP_WORKERS": "1",

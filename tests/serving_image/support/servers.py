@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,12 @@ def eventually(condition: Callable[[], Any], what: str, seconds: float = 60) -> 
 class Server:
     """A running server."""
 
-    def __init__(self, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], port: int, admin_port: int, log: Path) -> None:
         self.process = process
         self.port = port
+        self.admin_port = admin_port
         self.url = f"http://127.0.0.1:{port}"
+        self.admin_url = f"http://127.0.0.1:{admin_port}"
         self.log = log
 
     def logged(self) -> str:
@@ -54,8 +56,11 @@ class Server:
             return False
 
     def get(self, path: str) -> tuple[int, str]:
-        """Status and body; unlike httpx.get it makes no TLS context each time, which costs 30 ms."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        """Status and body of the admin port.
+
+        Unlike httpx.get it makes no TLS context each time, which costs 30 ms.
+        """
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=20)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -118,10 +123,11 @@ def serving(model: Path, folder: Path, before: Sequence[str] = (), **settings: o
 
 
 def start(model: Path, folder: Path, before: Sequence[str] = (), **settings: object) -> Server:
-    port = free_port()
+    port, admin_port = free_ports(2)
     manifests = {
         "model_dir": model,
         "port": port,
+        "admin_port": admin_port,
         "bind": "127.0.0.1",
         "http_workers": 1,
         "workers": 1,
@@ -140,7 +146,7 @@ def start(model: Path, folder: Path, before: Sequence[str] = (), **settings: obj
             stderr=output,
             stdout=output,
         )
-    return Server(process, port, log)
+    return Server(process, port, admin_port, log)
 
 
 def end(server: Server) -> None:
@@ -208,10 +214,17 @@ def shared_board(server: Server) -> Iterator[Scoreboard]:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    (port,) = free_ports(1)
+    return port
+
+
+def free_ports(count: int) -> list[int]:
+    """So many different ports that nobody listens on."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("", 0))
+        return [probe.getsockname()[1] for probe in probes]
 
 
 def tensor(name: str, datatype: str, array: Any) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def answers(server: Server, requests: list[Inputs]) -> list[list[np.ndarray[Any,
 
 
 def runs(server: Server) -> float:
-    lines = httpx.get(f"{server.url}/metrics").text.splitlines()
+    lines = httpx.get(f"{server.admin_url}/metrics").text.splitlines()
     return float(next(line for line in lines if line.startswith("paddle_batch_rows_count")).split()[1])
 
 
