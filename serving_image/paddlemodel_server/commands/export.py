@@ -20,6 +20,7 @@ from paddlemodel_server.commands import console, recording, served, v2_client
 from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.recording import Exchange
+from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import files, formats
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
@@ -193,18 +194,13 @@ def _compare(
 
 
 def _apart(name: str, live: v2_client.Array, found: v2_client.Array) -> float:
-    """The largest difference as a part of the largest value; infinite where shapes or dtypes differ."""
-    if live.dtype != found.dtype or live.shape != found.shape:
+    distance = difference(live, found)
+    if distance.fault:
         raise StartError(
             "ExportDiffers",
-            f"Output {name} is {found.dtype} {list(found.shape)} in the model, {live.dtype} "
-            f"{list(live.shape)} in the layer; nothing was saved.",
+            f"Output {name} of the model is not the layer's: {distance.fault}; nothing was saved.",
         )
-    if not np.array_equal(np.isfinite(live), np.isfinite(found)):
-        return float("inf")
-    one, other = np.nan_to_num(live.astype(np.float64)), np.nan_to_num(found.astype(np.float64))
-    scale = np.abs(one).max(initial=0)
-    return float(np.abs(one - other).max(initial=0) / (scale or 1.0))
+    return distance.part()
 
 
 def _publish(compared: Sequence[Compared], arguments: argparse.Namespace) -> None:

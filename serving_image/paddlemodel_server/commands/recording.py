@@ -18,6 +18,7 @@ import numpy as np
 import orjson
 
 from paddlemodel_server.commands import v2_client
+from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.formats.program import Tensor
 
@@ -141,29 +142,22 @@ def compare(expected: v2_client.Arrays, found: v2_client.Arrays, tolerances: Tol
 def _compare(
     name: str, expected: v2_client.Array, found: v2_client.Array, tolerance: Tolerance
 ) -> Difference:
-    if expected.shape != found.shape:
-        fault = f"its shape is {list(found.shape)}, recorded was {list(expected.shape)}"
-        return Difference(output=name, fault=fault)
-    if expected.dtype != found.dtype:
-        return Difference(output=name, fault=f"it is {found.dtype}, recorded was {expected.dtype}")
-    one, other = expected.astype(np.float64), found.astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        absolute = np.abs(other - one)
-        allowed = np.zeros_like(one)
-        if np.issubdtype(expected.dtype, np.floating):
-            allowed = tolerance.atol + tolerance.rtol * np.abs(one)
-        unequal = np.isfinite(one) != np.isfinite(other)  # null, NaN and infinity are one in JSON
-        beyond = unequal | (np.isfinite(one) & np.isfinite(other) & (absolute > allowed))
-    if expected.dtype.kind in "iu" and expected.dtype.itemsize == 8:
-        beyond = expected != found  # float64 does not hold every whole number of 64 bits
-    known = absolute[np.isfinite(absolute)]
-    relative = (absolute / np.maximum(np.abs(one), np.finfo(np.float32).tiny))[np.isfinite(absolute)]
-    count = int(beyond.sum())
+    distance = difference(_as_json(expected), _as_json(found))
+    if distance.fault:
+        return Difference(output=name, fault=distance.fault)
+    count = distance.beyond(rtol=tolerance.rtol, atol=tolerance.atol)
     return Difference(
         output=name,
-        fault=f"{count} of {one.size} values are beyond the tolerance" if count else "",
-        largest=float(known.max(initial=0)),
-        largest_relative=float(relative[known > 0].max(initial=0)),
+        fault=f"{count} of {expected.size} values are beyond the tolerance" if count else "",
+        largest=distance.largest,
+        largest_relative=distance.largest_relative,
         beyond=count,
-        size=one.size,
+        size=expected.size,
     )
+
+
+def _as_json(array: v2_client.Array) -> v2_client.Array:
+    """JSON has null for NaN and for infinity: here all are NaN."""
+    if not np.issubdtype(array.dtype, np.floating):
+        return array
+    return np.where(np.isfinite(array), array, np.array(np.nan, array.dtype))

@@ -18,7 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, Literal, Protocol, Self
 
-from paddlemodel_server.model.files import LFS_POINTER, ModelFilesError, printable
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.model.files import LFS_POINTER, printable
 
 Kind = Literal["tar", "tar.gz", "tar.bz2", "zip"]
 
@@ -54,7 +55,7 @@ class _Budget:
     def spend(self, count: int) -> None:
         self._spent += count
         if self._spent > self._limits.max_bytes:
-            raise ModelFilesError(
+            raise StartError(
                 "TooLarge",
                 f"The archive unpacks to more than {self._limits.max_bytes} bytes; pack only the model.",
             )
@@ -125,7 +126,7 @@ def kind_of(archive: Path) -> Kind:
         return "tar.bz2"
     if len(head) == tarfile.BLOCKSIZE and _is_tar_header(head):
         return "tar"
-    raise ModelFilesError("NotAnArchive", f"The model's archive {_looks_like(head)}.")
+    raise StartError("NotAnArchive", f"The model's archive {_looks_like(head)}.")
 
 
 def _is_tar_header(head: bytes) -> bool:
@@ -186,7 +187,7 @@ def _zip_entries(archive: Path, budget: _Budget) -> Iterator[_Entry]:
                     f"holds {printable(member.filename)}, which is neither a plain file nor a folder"
                 )
             if member.flag_bits & 1:
-                raise ModelFilesError(
+                raise StartError(
                     "EncryptedArchive", f"The archive is encrypted; {_REPACK}, without a password."
                 )
             with packed.open(member) as content:
@@ -236,14 +237,12 @@ def _faults_named(kind: Kind) -> Iterator[None]:
         raise _damaged(kind, error) from error
 
 
-def _damaged(kind: Kind, error: Exception) -> ModelFilesError:
-    return ModelFilesError(
+def _damaged(kind: Kind, error: Exception) -> StartError:
+    return StartError(
         "DamagedArchive",
         f"The {kind} archive cannot be read ({printable(str(error))}); pack and upload it again.",
     )
 
 
-def _unsafe(what: str) -> ModelFilesError:
-    return ModelFilesError(
-        "UnsafeArchive", f"The archive {what}; pack the model's plain files into a new one."
-    )
+def _unsafe(what: str) -> StartError:
+    return StartError("UnsafeArchive", f"The archive {what}; pack the model's plain files into a new one.")

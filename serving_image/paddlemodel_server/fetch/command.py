@@ -24,7 +24,6 @@ from paddlemodel_server.fetch import archive
 from paddlemodel_server.fetch.http import Patience, download
 from paddlemodel_server.host import log, termination
 from paddlemodel_server.model import files, formats
-from paddlemodel_server.model.files import ModelFilesError
 
 _LOG = logging.getLogger(__name__)
 _MAX_BYTES = 20 << 30
@@ -73,15 +72,13 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
     with _stoppable():
         try:
             fetched = fetch(options)
-        except ModelFilesError as error:
+        except StartError as error:
             return _fail(options, error, termination_log)
         except OSError as error:
             return _fail(options, files.disk_fault(error), termination_log)
         except Exception:  # noqa: BLE001 - the last line: the reason must reach the status, the trace the log
             _LOG.exception("unexpected failure")
-            fault = ModelFilesError(
-                "InternalError", "The fetcher failed unexpectedly; its log has the details."
-            )
+            fault = StartError("InternalError", "The fetcher failed unexpectedly; its log has the details.")
             return _fail(options, fault, termination_log)
     _LOG.info("model ready", extra=asdict(fetched))
     termination.write_success(
@@ -93,9 +90,7 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
 def fetch(options: Options) -> Fetched:
     """Bring the model to `spec.into`, unless it is there already."""
     if options.digest is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", options.digest):
-        raise ModelFilesError(
-            "InvalidDigest", "The digest must be sha256: and 64 hexadecimal digits; correct it."
-        )
+        raise StartError("InvalidDigest", "The digest must be sha256: and 64 hexadecimal digits; correct it.")
     if done := _finished(options):
         _LOG.info("the model is already there")
         return done
@@ -106,7 +101,7 @@ def fetch(options: Options) -> Fetched:
     try:
         digest = _stage(options)
         if options.digest not in {None, digest}:
-            raise ModelFilesError(
+            raise StartError(
                 "DigestMismatch",
                 f"The model's digest is {digest}, not {options.digest}; correct either.",
             )
@@ -115,20 +110,13 @@ def fetch(options: Options) -> Fetched:
                 options.beside("archive"), options.beside("tree"), archive.Limits(max_bytes=options.max_bytes)
             )
         folder, found = files.find(options.beside("tree"))
-        _check(found)
+        formats.checked(found)
         fetched = Fetched(digest=digest, format=found.format, bytes=_size(folder))
         folder.rename(options.into)
     finally:
         _clear(options)
     _record(options, fetched)
     return fetched
-
-
-def _check(found: files.ModelFiles) -> None:
-    try:
-        formats.checked(found)
-    except StartError as error:
-        raise ModelFilesError(error.reason, error.message) from error
 
 
 def printable_uri(uri: str) -> str:
@@ -207,11 +195,11 @@ def _stage(options: Options) -> str:
         uri = urlsplit(options.uri)
         _ = uri.port
     except ValueError as error:
-        raise ModelFilesError("InvalidUri", "The URI cannot be read; correct it.") from error
+        raise StartError("InvalidUri", "The URI cannot be read; correct it.") from error
     if uri.scheme in {"http", "https"}:
         return download(options.uri, options.beside("archive"), options.max_bytes, options.patience)
     if uri.scheme != "file" or uri.netloc not in {"", "localhost"}:
-        raise ModelFilesError(
+        raise StartError(
             "UnsupportedScheme", "The URI must begin with http://, https://, file:/// or pvc://; correct it."
         )
     source = Path(unquote(uri.path))
@@ -223,7 +211,7 @@ def _stage(options: Options) -> str:
         # Copied first, so that the bytes that are unpacked are the bytes that were digested.
         _copy(source, options.beside("archive"), options.max_bytes)
         return files.digest(options.beside("archive"))
-    raise ModelFilesError("NotFound", "There is no such file or folder; correct the path in the URI.")
+    raise StartError("NotFound", "There is no such file or folder; correct the path in the URI.")
 
 
 def _copy_tree(source: Path, into: Path, left: int) -> None:
@@ -236,9 +224,7 @@ def _copy_tree(source: Path, into: Path, left: int) -> None:
 def _copy(source: Path, target: Path, limit: int) -> int:
     size = source.stat().st_size
     if size > limit:
-        raise ModelFilesError(
-            "TooLarge", "The model is larger than the limit; keep only its files in the folder."
-        )
+        raise StartError("TooLarge", "The model is larger than the limit; keep only its files in the folder.")
     shutil.copyfile(source, target)
     return size
 
@@ -254,7 +240,7 @@ def _finished(options: Options) -> Fetched | None:
             else fetched.digest == options.digest
         )
         return fetched if same and files.locate(options.into).format == fetched.format else None
-    except (OSError, ValueError, KeyError, TypeError, ModelFilesError):
+    except (OSError, ValueError, KeyError, TypeError, StartError):
         return None
 
 
@@ -284,7 +270,7 @@ def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _fail(options: Options, error: ModelFilesError, termination_log: Path) -> int:
+def _fail(options: Options, error: StartError, termination_log: Path) -> int:
     message = f"{error.message} (model.uri is {printable_uri(options.uri)})"
     _LOG.error(message, extra={"reason": error.reason})
     termination.write(error.reason, message, termination_log)

@@ -27,7 +27,7 @@ from urllib3.exceptions import (
     SSLError,
 )
 
-from paddlemodel_server.model.files import ModelFilesError
+from paddlemodel_server.errors import StartError
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 1 << 16
@@ -87,7 +87,7 @@ class _Transfer:
 
     def check_size(self, size: int) -> None:
         if size > self.max_bytes:
-            raise ModelFilesError(
+            raise StartError(
                 "TooLarge",
                 f"The download is larger than {self.max_bytes} bytes; pack only the model's files.",
             )
@@ -111,7 +111,7 @@ def download(uri: str, into: Path, max_bytes: int, patience: Patience) -> str:
                     failures, best = 0, transfer.received
                 failures += 1
                 if failures >= patience.attempts:
-                    raise ModelFilesError(
+                    raise StartError(
                         "Unreachable",
                         f"The download failed {failures} times, at last because {error}; "
                         "check the URI and that the pod may reach it.",
@@ -139,7 +139,7 @@ def _attempt(uri: str, transfer: _Transfer, timeout: float) -> None:
     except SSLError as error:
         raise _tls_error(error, urlsplit(uri).hostname) from error
     except ValueError as error:  # urllib3's LocationValueError is one, too
-        raise ModelFilesError("InvalidUri", "The URI is not a valid http(s) address; correct it.") from error
+        raise StartError("InvalidUri", "The URI is not a valid http(s) address; correct it.") from error
     except HTTPError as error:
         raise _TryAgainError(_why(error, timeout)) from error
     if transfer.total is not None and transfer.received != transfer.total:
@@ -170,14 +170,14 @@ def _open(uri: str, headers: Mapping[str, str], timeout: float) -> urllib3.BaseH
         response.close()
         target = urlsplit(urljoin(address, location))
         if target.scheme not in {"http", "https"} or (here.scheme, target.scheme) == ("https", "http"):
-            raise ModelFilesError(
+            raise StartError(
                 "RefusedRedirect",
                 f"The server redirects from {here.scheme} to {target.scheme}, which is not followed; "
                 "use the URI of the file itself.",
             )
         _LOG.info("redirected", extra={"host": target.hostname})
         here = target
-    raise ModelFilesError(
+    raise StartError(
         "RefusedRedirect",
         f"The server redirects more than {_REDIRECTS} times; use the URI of the file itself.",
     )
@@ -212,15 +212,13 @@ def _check_status(response: urllib3.BaseHTTPResponse) -> None:
         after = response.headers.get("Retry-After", "")
         raise _TryAgainError(f"the server answered {status}", float(after) if after.isdecimal() else 0.0)
     if status in {404, 410}:
-        raise ModelFilesError(
-            "NotFound", f"The server answered {status}: there is no such file; correct the URI."
-        )
+        raise StartError("NotFound", f"The server answered {status}: there is no such file; correct the URI.")
     if status in {401, 403}:
-        raise ModelFilesError(
+        raise StartError(
             "NotAllowed",
             f"The server answered {status}: it wants other credentials; correct them or open the file.",
         )
-    raise ModelFilesError("UnexpectedAnswer", f"The server answered {status}; correct the URI.")
+    raise StartError("UnexpectedAnswer", f"The server answered {status}; correct the URI.")
 
 
 def _align(response: urllib3.BaseHTTPResponse, transfer: _Transfer) -> None:
@@ -249,7 +247,7 @@ def _align(response: urllib3.BaseHTTPResponse, transfer: _Transfer) -> None:
 def _tls_error(error: SSLError, host: str | None) -> Exception:
     cause = error.args[0] if error.args else None
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return ModelFilesError(
+        return StartError(
             "UntrustedCertificate",
             f"The certificate of {host} is not trusted ({cause.verify_message}); "
             "name its authority's file in SSL_CERT_FILE, or correct the URI.",

@@ -15,19 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from paddlemodel_server.errors import StartError
+
 NEWEST_PIR_VERSION = 4  # what PaddlePaddle 3.3 writes; see requirements/serving-cpu.txt for the pin
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _HEAD_BYTES = 4096
 _LISTED_NAMES = 5
-
-
-class ModelFilesError(Exception):
-    """A fault in the model's files: a reason for machines, and one sentence with the cure for people."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,18 +40,18 @@ def _readable() -> Iterator[None]:
         raise disk_fault(error) from error
 
 
-def disk_fault(error: OSError) -> ModelFilesError:
+def disk_fault(error: OSError) -> StartError:
     """What the disk refused, with the cure."""
     where = printable(str(error.filename or "the volume"))
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return ModelFilesError(
+        return StartError(
             "NoSpace", "The volume is full; raise the pod's ephemeral-storage or use a smaller model."
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return ModelFilesError(
+        return StartError(
             "NotPermitted", f"{where} is not accessible to the user {os.geteuid()}; change its mode."
         )
-    return ModelFilesError(
+    return StartError(
         "DiskError", f"{where} could not be read or written ({error.strerror}); check the volume."
     )
 
@@ -67,13 +60,13 @@ def disk_fault(error: OSError) -> ModelFilesError:
 def locate(folder: Path) -> ModelFiles:
     """Find the one model that lies directly in `folder`."""
     if not folder.is_dir():
-        raise ModelFilesError("NoModel", f"There is no folder {folder}; the model's files belong there.")
+        raise StartError("NoModel", f"There is no folder {folder}; the model's files belong there.")
     programs = _programs(folder)
     if not programs:
         raise _without_program(folder)
     stems = {program.stem for program in programs}
     if len(stems) > 1:
-        raise ModelFilesError(
+        raise StartError(
             "SeveralModels",
             f"{_listed(p.name for p in programs)} are separate models; give each its own folder.",
         )
@@ -94,9 +87,7 @@ def find(tree: Path) -> tuple[Path, ModelFiles]:
     folders = [folder for folder in _visible_folders(tree) if _programs(folder)]
     if len(folders) > 1:
         names = _listed(str(folder.relative_to(tree)) for folder in folders)
-        raise ModelFilesError(
-            "SeveralModels", f"There are models in {names}; name one of them, or pack it alone."
-        )
+        raise StartError("SeveralModels", f"There are models in {names}; name one of them, or pack it alone.")
     if folders:
         return folders[0], locate(folders[0])
     for folder in _visible_folders(tree):
@@ -125,11 +116,11 @@ def _check_link(link: Path, inside: Path) -> None:
     goal = Path(os.path.realpath(link))  # Path.resolve() raises where a link leads to itself
     name = printable(link.name)
     if not goal.is_relative_to(inside):
-        raise ModelFilesError(
+        raise StartError(
             "UnsafeLink", f"{name} is a link out of the model's folder; put what it names there."
         )
     if link.is_dir() and goal in (folder.resolve() for folder in link.parents):
-        raise ModelFilesError("UnsafeLink", f"{name} is a link to a folder around it; remove it.")
+        raise StartError("UnsafeLink", f"{name} is a link to a folder around it; remove it.")
 
 
 @_readable()
@@ -169,21 +160,21 @@ def _programs(folder: Path) -> list[Path]:
     ]
 
 
-def _without_program(folder: Path) -> ModelFilesError:
+def _without_program(folder: Path) -> StartError:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     for name in names:
         if name.endswith(".pdiparams"):
             stem = name.removesuffix(".pdiparams")
-            return ModelFilesError(
+            return StartError(
                 "ProgramMissing", f"{name} has no program beside it; add {stem}.json or {stem}.pdmodel."
             )
     if "__model__" in names:
-        return ModelFilesError(
+        return StartError(
             "OldModelFormat",
             "__model__ is the format of PaddlePaddle 1; export the model again with paddle.jit.save.",
         )
     seen = _listed(names) if names else "nothing"
-    return ModelFilesError(
+    return StartError(
         "NoModel",
         f"No .json or .pdmodel program with its .pdiparams was found, only {seen}; "
         "export the model with paddle.jit.save.",
@@ -192,7 +183,7 @@ def _without_program(folder: Path) -> ModelFilesError:
 
 def _check_params(program: Path, params: Path) -> None:
     if not params.is_file():
-        raise ModelFilesError(
+        raise StartError(
             "ParamsMissing",
             f"{program.name} has no parameters beside it; add {params.name} from the same export.",
         )
@@ -202,9 +193,9 @@ def _check_params(program: Path, params: Path) -> None:
 
 def _check_content(path: Path) -> None:
     if path.stat().st_size == 0:
-        raise ModelFilesError("EmptyFile", f"{path.name} is empty; copy the exported file again.")
+        raise StartError("EmptyFile", f"{path.name} is empty; copy the exported file again.")
     if _head(path).startswith(LFS_POINTER):
-        raise ModelFilesError(
+        raise StartError(
             "GitLfsPointer",
             f"{path.name} is only a Git LFS pointer; run `git lfs pull` before you copy the model.",
         )
@@ -212,7 +203,7 @@ def _check_content(path: Path) -> None:
 
 def _check_pir(program: Path) -> None:
     if not is_pir(program):
-        raise ModelFilesError(
+        raise StartError(
             "NotAProgram",
             f"{program.name} is not a Paddle program; export the model again with paddle.jit.save.",
         )
@@ -223,7 +214,7 @@ def _check_pir(program: Path) -> None:
     except (KeyError, TypeError):
         return  # of no release that we know; let Paddle judge
     if isinstance(version, int) and version > NEWEST_PIR_VERSION:
-        raise ModelFilesError(
+        raise StartError(
             "NewerPaddle",
             f"{program.name} has PIR version {version}, the server knows {NEWEST_PIR_VERSION}; "
             "export it with PaddlePaddle 3.3 or use a newer server image.",
@@ -237,7 +228,7 @@ def _check_legacy(program: Path) -> None:
         while file.tell() < size:
             tag = file.read(1)[0]
             if tag & 7 != 2 or tag >= 128:  # ProgramDesc holds only messages, all with small field numbers
-                raise ModelFilesError(
+                raise StartError(
                     "NotAProgram",
                     f"{program.name} is not a Paddle program; export the model again with paddle.jit.save.",
                 )
@@ -259,8 +250,8 @@ def _varint(file: BinaryIO) -> int:
     return value
 
 
-def _truncated(program: Path) -> ModelFilesError:
-    return ModelFilesError(
+def _truncated(program: Path) -> StartError:
+    return StartError(
         "TruncatedFile", f"{program.name} is damaged or ends too early; copy the exported file again."
     )
 

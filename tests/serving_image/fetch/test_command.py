@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
+from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import archive
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
 from paddlemodel_server.fetch.http import Patience
 from paddlemodel_server.model import files
-from paddlemodel_server.model.files import ModelFilesError
 
 from tests import models
 from tests.serving_image.support.file_server import Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
@@ -50,8 +50,8 @@ def options(goal: Path, uri: str, digest: str | None = None, max_bytes: int = 1 
     )
 
 
-def refused(options: Options) -> ModelFilesError:
-    with pytest.raises(ModelFilesError) as caught:
+def refused(options: Options) -> StartError:
+    with pytest.raises(StartError) as caught:
         fetch.fetch(options)
     assert list(options.into.parent.iterdir()) == []
     return caught.value

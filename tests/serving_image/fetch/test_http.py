@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch.http import Patience, download
 from paddlemodel_server.model import files
-from paddlemodel_server.model.files import ModelFilesError
 
 from tests.serving_image.support.file_server import FileServer, Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 
@@ -34,8 +34,8 @@ def bring(server: FileServer, goal: Path, path: str = "/m", patience: Patience =
     assert digest == files.digest(goal)
 
 
-def refused(uri: str, goal: Path, patience: Patience = QUICK, max_bytes: int = 1 << 30) -> ModelFilesError:
-    with pytest.raises(ModelFilesError) as caught:
+def refused(uri: str, goal: Path, patience: Patience = QUICK, max_bytes: int = 1 << 30) -> StartError:
+    with pytest.raises(StartError) as caught:
         download(uri, goal, max_bytes, patience)
     return caught.value
 

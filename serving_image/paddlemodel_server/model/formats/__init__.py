@@ -19,8 +19,7 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        fault = disk_fault(error)
-        raise StartError(fault.reason, fault.message) from error
+        raise disk_fault(error) from error
 
 
 @_readable()
