@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,15 +97,17 @@ def find(tree: Path) -> tuple[Path, ModelFiles]:
     raise _without_program(tree)
 
 
-def listed(tree: Path) -> Iterator[Path]:
+def listed(tree: Path, root: Path | None = None) -> Iterator[Path]:
     """Every file of a model's folder, as `fetch` copies it and `digest` counts it.
 
-    Links are followed, to files and to folders, as long as they stay inside.
+    Args:
+        tree: the folder.
+        root: links are followed, to files and to folders, as long as they stay inside. None: `tree`.
     """
-    inside = tree.resolve()
-    for root, folders, names in os.walk(tree, onerror=_raise, followlinks=True):
+    inside = (root or tree).resolve()
+    for here, folders, names in os.walk(tree, onerror=_raise, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "lost+found")
-        for path in (Path(root, name) for name in (*folders, *sorted(names))):
+        for path in (Path(here, name) for name in (*folders, *sorted(names))):
             if path.is_symlink():
                 _check_link(path, inside)
             if path.is_file():
@@ -117,25 +119,32 @@ def _check_link(link: Path, inside: Path) -> None:
     name = printable(link.name)
     if not goal.is_relative_to(inside):
         raise StartError(
-            "UnsafeLink", f"{name} is a link out of the model's folder; put what it names there."
+            "UnsafeLink",
+            f"{name} is a link out of {printable(str(inside))}; put what it names there (on a claim, links "
+            "may lead anywhere in it; otherwise --root says where).",
         )
     if link.is_dir() and goal in (folder.resolve() for folder in link.parents):
         raise StartError("UnsafeLink", f"{name} is a link to a folder around it; remove it.")
 
 
 @_readable()
-def digest(path: Path) -> str:
+def digest(path: Path, root: Path | None = None) -> str:
     r"""The sha256 that identifies a model.
 
     Of a file: what `sha256sum` prints. Of a folder: the sha256 of what
-    `find -L . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum` prints inside it.
+    `find -L . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum` prints inside it. Links may
+    lead into `root`, as in listed().
     """
     if path.is_file():
         return f"sha256:{_sha256(path)}"
-    names = sorted(os.fsencode(file.relative_to(path)) for file in listed(path))
+    return digest_of({str(file.relative_to(path)): _sha256(file) for file in listed(path, root)})
+
+
+def digest_of(digests: Mapping[str, str]) -> str:
+    """The digest of a folder, from the sha256 (hexadecimal) of each of its files by relative path."""
     total = hashlib.sha256()
-    for name in names:
-        total.update(_sha256sum_line(_sha256(path / os.fsdecode(name)), name))
+    for name in sorted(map(os.fsencode, digests)):
+        total.update(_sha256sum_line(digests[os.fsdecode(name)], name))
     return f"sha256:{total.hexdigest()}"
 
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import archive
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
-from paddlemodel_server.fetch.http import Patience
+from paddlemodel_server.fetch.transfer import Courier, Patience
 from paddlemodel_server.model import files
 
 from tests import models
@@ -92,9 +93,10 @@ def test_the_right_digest_is_accepted_and_a_wrong_one_leaves_nothing(goal: Path,
             True,
         )
         fetch.fetch(options(goal, server.uri("/m.tar.gz"), right))
-        # a model that is no longer the desired one does not stay
-        assert refused(options(goal, server.uri("/m.tar.gz"), wrong)).reason == "DigestMismatch"
-    assert not goal.exists()
+        # an earlier result stays until the next one is whole
+        with pytest.raises(StartError, match="correct either"):
+            fetch.fetch(options(goal, server.uri("/m.tar.gz"), wrong))
+    assert tree(goal) == MODEL
 
 
 def test_finished_work_is_not_done_again(goal: Path, tmp_path: Path) -> None:
@@ -120,11 +122,9 @@ def test_a_model_that_lost_a_file_is_fetched_again(goal: Path, lost: str) -> Non
     assert tree(goal) == MODEL
 
 
-@pytest.mark.parametrize(
-    "left", [".model.archive", ".model.tree", ".model.done", ".model.done.draft", "model"]
-)
+@pytest.mark.parametrize("left", ["archive", "tree/inference.pdmodel", "record"])
 def test_what_a_crash_left_is_no_obstacle(goal: Path, left: str) -> None:
-    folder_of(goal.parent / left, {"junk/inference.pdmodel": b"half"})
+    folder_of(goal.parent / ".model.partial", {".paddlemodel-fetch": b"", left: b"half"})
     with serving(SERVED) as server:
         fetch.fetch(options(goal, server.uri("/m.tar.gz")))
     assert tree(goal) == MODEL
@@ -185,8 +185,31 @@ def test_links_inside_a_folder_are_followed_and_links_out_of_it_are_refused(
     assert not (goal / "inference.pdmodel").is_symlink()
     (tmp_path / "secret").write_text("s")
     (source / "labels2.txt").symlink_to(tmp_path / "secret")
-    goal.with_name(".model.done").unlink()
-    assert refused(options(goal, source.as_uri())).reason == "UnsafeLink"
+    other = tmp_path / "other" / "model"
+    other.parent.mkdir()
+    assert refused(options(other, source.as_uri())).reason == "UnsafeLink"
+
+
+def test_a_snapshot_of_a_hugging_face_cache_is_served_where_links_may_lead_through_the_volume(
+    goal: Path, tmp_path: Path
+) -> None:
+    repository = tmp_path / "volume" / "hub" / "models--me--net"
+    snapshot = repository / "snapshots" / "0a1b"
+    snapshot.mkdir(parents=True)
+    (repository / "blobs").mkdir()
+    for number, (name, content) in enumerate(MODEL.items()):
+        (repository / "blobs" / str(number)).write_bytes(content)
+        (snapshot / name).symlink_to(f"../../blobs/{number}")
+    fault = refused(options(goal, snapshot.as_uri()))
+    assert fault.reason == "UnsafeLink"
+    assert "--root" in fault.message
+    fetched = fetch.fetch(replace(options(goal, snapshot.as_uri()), root=tmp_path / "volume"))
+    assert tree(goal) == MODEL
+    assert fetched.digest == files.digest(snapshot, tmp_path / "volume")
+    (tmp_path / "secret").write_text("s")
+    (snapshot / "more").symlink_to("../../../../../secret")
+    with pytest.raises(StartError, match="more is a link out of"):
+        fetch.fetch(replace(options(goal, snapshot.as_uri(), "sha256:" + "0" * 64), root=tmp_path / "volume"))
 
 
 @pytest.mark.parametrize(
@@ -268,13 +291,13 @@ def test_a_full_volume_and_a_forbidden_one_are_named(goal: Path, monkeypatch: py
         def fail(*_: object, number: int = number) -> str:
             raise OSError(number, os.strerror(number), "/models/x")
 
-        monkeypatch.setattr(fetch, "download", fail)
+        monkeypatch.setattr(Courier, "bring", fail)
         code, report = run_main(goal, "http://127.0.0.1/m.tar")
         assert (code, report["reason"]) == (1, reason)
 
 
 def test_the_unexpected_is_reported_too(goal: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fetch, "download", lambda *_: 1 / 0)
+    monkeypatch.setattr(Courier, "bring", lambda *_: 1 / 0)
     code, report = run_main(goal, "http://127.0.0.1/m.tar")
     assert (code, report["reason"]) == (1, "InternalError")
 
@@ -284,7 +307,7 @@ def test_a_killed_fetcher_does_no_harm_to_the_next(goal: Path, how: signal.Signa
     with serving(SERVED, Step(cut=50, stall=True)) as server:
         command = [sys.executable, "-c", MAIN, "--uri", server.uri("/m.tar.gz"), "--into", str(goal)]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            archive_file = goal.with_name(".model.archive")
+            archive_file = goal.with_name(".model.partial") / "archive"
             deadline = time.monotonic() + 60
             while not (server.stalled.is_set() and archive_file.exists()) and time.monotonic() < deadline:
                 time.sleep(0.02)
