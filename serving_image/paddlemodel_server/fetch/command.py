@@ -147,13 +147,22 @@ def _folder(options: Options, courier: Courier, paths: Sequence[str], scratch: P
     tree, left, digests = scratch / "tree", options.max_bytes, {}
     tree.mkdir()
     for path in paths:
-        (tree / path).parent.mkdir(parents=True, exist_ok=True)
-        brought = courier.bring(path, tree / path, left)
+        goal = _inside(tree, path)
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        brought = courier.bring(path, goal, left)
         left -= brought.size
         digests[path] = brought.digest.removeprefix("sha256:")
     digest = files.digest_of(digests)
     _check_digest(options, digest)
     return tree, digest
+
+
+def _inside(tree: Path, path: str) -> Path:
+    if path.startswith("/") or ".." in path.split("/"):
+        raise StartError(
+            "UnsafeArchive", f"The folder has the path {files.printable(path)}, which leaves it."
+        )
+    return tree / path
 
 
 def _check_digest(options: Options, found: str) -> None:

@@ -101,6 +101,9 @@ UNSAFE = {
     "zip: parent": zip_of({"../evil": b"x"}),
     "zip: absolute": zip_of({"/tmp/evil": b"x"}),
     "zip: backslash": zip_of({"..\\evil": b"x"}),
+    "zip: backslashes, absolute": zip_of({"\\\\host\\evil": b"x"}),
+    "zip: backslashes, a drive": zip_of({"C:\\evil": b"x"}),
+    "tar: backslash": tar_of({"a\\..\\..\\evil": b"x"}),
     "zip: symbolic link": zip_of({}, zip_member("link", stat.S_IFLNK | 0o777)),
     "zip: device": zip_of({}, zip_member("null", stat.S_IFCHR | 0o666)),
     "zip: a file as a folder": zip_of({"a": b"x", "a/b": b"x"}),
@@ -228,8 +231,8 @@ def test_any_name_stays_inside_or_is_refused(
         assert fault.reason in {"UnsafeArchive", "DamagedArchive"}
     else:
         assert list(tree(root / "tree").values()) in ([b"x"], [])
-        if not as_zip and not name.endswith("/"):
-            assert tree(root / "tree") == {str(PurePosixPath(name)): b"x"}
+        if not as_zip and not name.endswith(("/", "\\")):
+            assert tree(root / "tree") == {str(PurePosixPath(name.replace("\\", "/"))): b"x"}
     assert {path.name for path in root.iterdir()} <= {"archive", "tree"}
 
 

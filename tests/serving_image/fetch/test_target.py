@@ -118,7 +118,8 @@ def test_a_crash_while_replacing_loses_nothing(
 ) -> None:
     goal, other = tmp_path / "goal", folder_of(tmp_path / "other", PIR_MODEL)
     fetch.fetch(Options(uri=source.as_uri(), into=goal))
-    done, rename = [], Path.rename
+    done: list[Path] = []
+    rename = Path.rename
 
     def crash(path: Path, to: Path) -> Path:
         if len(done) == steps - 1:
