@@ -20,6 +20,7 @@ import orjson
 from paddlemodel_server.commands import v2_client
 from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.host import output_files
 from paddlemodel_server.model.formats.program import Tensor
 
 
@@ -65,9 +66,16 @@ class Difference:
 
 
 def write(path: Path, known: v2_client.Metadata, exchanges: Iterable[Exchange]) -> int:
-    """Write a recording; returns the number of its requests."""
+    """Write a recording, whole or not at all; returns the number of its requests.
+
+    Raises:
+        StartError: `OutputExists`.
+    """
     count = 0
-    with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as file:
+    with (
+        output_files.file(path, is_one) as draft,
+        gzip.open(draft, "wb") if path.suffix == ".gz" else draft.open("wb") as file,
+    ):
         for exchange in exchanges:
             line = {
                 "request": {"inputs": _tensors(known.inputs, exchange.inputs)},
@@ -76,6 +84,14 @@ def write(path: Path, known: v2_client.Metadata, exchanges: Iterable[Exchange]) 
             file.write(orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
             count += 1
     return count
+
+
+def is_one(path: Path) -> bool:
+    """Whether a file is a recording, by its first request."""
+    try:
+        return next(read(path), None) is not None
+    except StartError:
+        return False
 
 
 def _tensors(described: Sequence[Tensor], arrays: Mapping[str, v2_client.Array]) -> list[dict[str, Any]]:

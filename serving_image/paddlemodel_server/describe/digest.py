@@ -47,6 +47,6 @@ class Digest:
 
     def _compute(self) -> None:
         try:
-            self._value = files.digest(self._folder)
+            self._value = files.digest(self._folder, Path("/"))
         except (OSError, StartError):
             logger.warning("the model's digest cannot be computed", exc_info=True)

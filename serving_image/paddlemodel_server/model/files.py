@@ -85,6 +85,8 @@ def locate(folder: Path) -> ModelFiles:
 def find(tree: Path) -> tuple[Path, ModelFiles]:
     """Find the folder of the one model somewhere in `tree`; one folder at the top is usual."""
     folders = [folder for folder in _visible_folders(tree) if _programs(folder)]
+    whole = [f for f in folders if any(p.with_suffix(".pdiparams").is_file() for p in _programs(f))]
+    folders = whole or folders
     if len(folders) > 1:
         names = _listed(str(folder.relative_to(tree)) for folder in folders)
         raise StartError("SeveralModels", f"There are models in {names}; name one of them, or pack it alone.")
@@ -100,9 +102,7 @@ def find(tree: Path) -> tuple[Path, ModelFiles]:
 def listed(tree: Path, root: Path | None = None) -> Iterator[Path]:
     """Every file of a model's folder, as `fetch` copies it and `digest` counts it.
 
-    Args:
-        tree: the folder.
-        root: links are followed, to files and to folders, as long as they stay inside. None: `tree`.
+    Links are followed, to files and to folders, as long as they stay inside `root`, which is `tree` if None.
     """
     inside = (root or tree).resolve()
     for here, folders, names in os.walk(tree, onerror=_raise, followlinks=True):
@@ -120,8 +120,7 @@ def _check_link(link: Path, inside: Path) -> None:
     if not goal.is_relative_to(inside):
         raise StartError(
             "UnsafeLink",
-            f"{name} is a link out of {printable(str(inside))}; put what it names there (on a claim, links "
-            "may lead anywhere in it; otherwise --root says where).",
+            f"{name} is a link out of {printable(str(inside))}; put what it names there, or widen --root.",
         )
     if link.is_dir() and goal in (folder.resolve() for folder in link.parents):
         raise StartError("UnsafeLink", f"{name} is a link to a folder around it; remove it.")
@@ -162,11 +161,14 @@ def _visible_folders(tree: Path) -> Iterator[Path]:
 def _programs(folder: Path) -> list[Path]:
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     params = {path.stem for path in files if path.suffix == ".pdiparams"}
-    return [
+    legacy = {path.stem for path in files if path.suffix == ".pdmodel"}
+    programs = [
         path
         for path in files
-        if path.suffix == ".pdmodel" or (path.suffix == ".json" and (path.stem in params or is_pir(path)))
+        if path.suffix == ".pdmodel"
+        or (path.suffix == ".json" and ((path.stem in params and path.stem not in legacy) or is_pir(path)))
     ]
+    return [path for path in programs if path.stem in params] or programs  # half a model hides no whole one
 
 
 def _without_program(folder: Path) -> StartError:

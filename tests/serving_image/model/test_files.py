@@ -121,6 +121,26 @@ def test_two_models_in_a_tree_are_refused_by_name(tmp_path: Path) -> None:
     assert caught.value.reason == "SeveralModels"
 
 
+BESIDE = {
+    "a .json that describes a legacy model": (LEGACY_MODEL, {"inference.json": b'{"top_k": 5}'}),
+    "half another model": (LEGACY_MODEL, {"draft.pdmodel": b"x"}),
+    "half another model in a folder": (PIR_MODEL, {"old/draft.pdmodel": b"x"}),
+    "parameters of training": (PIR_MODEL, {"draft.pdparams": b"x", "draft.pdopt": b"x", "x.pdiparams": b"x"}),
+    "other frameworks": (PIR_MODEL, {"model.onnx": b"x", "config.json": b"{}", "tokenizer.json": b"[1]"}),
+    "names of models that are folders": (PIR_MODEL, {"x.json/readme": b"x", "y.pdmodel/readme": b"x"}),
+}
+
+
+@pytest.mark.parametrize(("model", "beside"), BESIDE.values(), ids=BESIDE)
+def test_whatever_lies_beside_a_model_does_not_hide_it(
+    tmp_path: Path, model: dict[str, bytes], beside: dict[str, bytes]
+) -> None:
+    folder_of(tmp_path, model | beside)
+    folder, found = files.find(tmp_path)
+    assert (folder, found.params.name) == (tmp_path, "inference.pdiparams")
+    assert found.program.read_bytes() in model.values()
+
+
 def test_parameters_without_a_program_are_named_though_they_lie_deep(tmp_path: Path) -> None:
     folder_of(tmp_path / "a" / "b", {"inference.pdiparams": PARAMS})
     with pytest.raises(StartError, match=r"inference\.pdiparams has no program"):
