@@ -3,6 +3,7 @@
 import datetime as dt
 import ssl
 from collections.abc import Iterator
+from email.utils import format_datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import sources
+from paddlemodel_server.fetch.sources import http
 from paddlemodel_server.fetch.sources.source import Request
 from paddlemodel_server.fetch.transfer import Courier, Patience
 from paddlemodel_server.model import files
@@ -247,3 +249,34 @@ def test_a_server_that_speaks_no_tls_is_named(goal: Path) -> None:
         fault = refused(server.uri("/m").replace("http", "https"), goal)
     assert fault.reason == "Unreachable"
     assert "TLS" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/modèle.tar".encode(), "/mod%C3%A8le.tar"),  # as it comes from many a server
+        (b"/mod%C3%A8le.tar", "/mod%C3%A8le.tar"),
+        (b"/a b.tar", "/a%20b.tar"),
+        (b"  /a.tar  ", "/a.tar"),
+        (b"/a%2Fb.tar?sig=%2B%2F", "/a%2Fb.tar?sig=%2B%2F"),
+    ],
+)
+def test_a_redirect_is_taken_byte_by_byte_as_browsers_take_it(goal: Path, location: bytes, path: str) -> None:
+    with serving({path.partition("?")[0]: BODY}) as server:
+        server.plan.append(Step(status=302, headers={"Location": location.decode("latin-1")}))
+        download(server.uri("/old"), goal)
+        assert [seen for seen, _ in server.seen] == ["/old", path]
+    assert goal.read_bytes() == BODY
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7), ("", 0), ("soon", 0), ("-1", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
+)
+def test_a_pause_is_read_in_either_form(value: str, seconds: float) -> None:
+    assert http.pause(value) == seconds
+
+
+def test_a_pause_until_a_date_is_the_time_that_is_left() -> None:
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    assert 3000 < http.pause(format_datetime(later, usegmt=True)) <= 3600

@@ -144,7 +144,7 @@ def _check_status(response: urllib3.BaseHTTPResponse, proxy: Proxy | None) -> No
         return
     if status in {408, 425, 429} or status >= 500:
         raise TryAgainError(
-            f"the server answered {status}{via}", _pause(response.headers.get("Retry-After", ""))
+            f"the server answered {status}{via}", pause(response.headers.get("Retry-After", ""))
         )
     if status in {404, 410}:
         raise StartError(
@@ -165,7 +165,7 @@ def _check_status(response: urllib3.BaseHTTPResponse, proxy: Proxy | None) -> No
     raise StartError("UnexpectedAnswer", f"The server answered {status}{via}; correct the URI.")
 
 
-def _pause(retry_after: str) -> float:
+def pause(retry_after: str) -> float:
     """Seconds, of either form of Retry-After."""
     if retry_after.isdecimal():
         return float(retry_after)
