@@ -85,6 +85,10 @@ class Options:
     content_type: str | None = None
     json: bool = False
 
+    def plan(self, concurrency: int) -> Plan:
+        """One measurement."""
+        return Plan(concurrency=concurrency, seconds=self.duration, warmup=self.warmup, rate=self.rate)
+
 
 def main(argv: Sequence[str]) -> int:
     """Measure as the command line says; returns the exit code."""
@@ -123,15 +127,9 @@ def measure(shots: dict[str, Shot], options: Options) -> list[Series]:
         for number in range(options.rounds):
             for at, one in enumerate(series):
                 before = (number * len(series) + at) * each
-                what = f"round {number + 1}/{options.rounds}, {one.concurrency} connections"
-                progress = told(f"{what}, {_short(one.url)}", before)
-                plan = Plan(
-                    concurrency=one.concurrency,
-                    seconds=options.duration,
-                    warmup=options.warmup,
-                    rate=options.rate,
-                )
-                one.rounds.append(load.run(shots[one.url], plan, progress))
+                turn = f"round {number + 1}/{options.rounds}, {one.concurrency} connections"
+                progress = told(f"{turn}, {_short(one.url)}", before)
+                one.rounds.append(load.run(shots[one.url], options.plan(one.concurrency), progress))
     return series
 
 
@@ -196,8 +194,8 @@ def _try(url: str, shot: Shot) -> None:
     parts = urlsplit(url)
     head, _, body = shot.content.partition(b"\r\n\r\n")
     request, *lines = head.decode().split("\r\n")
-    headers = dict(line.split(": ", 1) for line in lines)
-    Client(f"{parts.scheme}://{parts.netloc}").send(request.split(" ")[1], body, headers)
+    client, headers = Client(f"{parts.scheme}://{parts.netloc}"), dict(line.split(": ", 1) for line in lines)
+    client.send(request.split(" ")[1], body, headers)
 
 
 def _compare(series: Sequence[Series], first: str) -> None:
@@ -257,8 +255,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _short(url: str) -> str:
-    parts = urlsplit(url)
-    return parts.netloc + parts.path.rstrip("/")
+    return url.partition("://")[2].partition("?")[0].rstrip("/")
 
 
 def _positive(text: str) -> float:
