@@ -269,6 +269,12 @@ def test_a_redirect_is_taken_byte_by_byte_as_browsers_take_it(goal: Path, locati
     assert goal.read_bytes() == BODY
 
 
+def test_a_redirect_to_a_host_of_other_letters_is_asked_for_by_its_name(goal: Path) -> None:
+    location = "http://bücher.invalid/m.tar".encode().decode("latin-1")
+    with serving({}, *[Step(status=302, headers={"Location": location})] * QUICK.attempts) as server:
+        assert "does not resolve" in refused(server.uri("/old"), goal).message
+
+
 @pytest.mark.parametrize(
     ("value", "seconds"),
     [("7", 7), ("", 0), ("soon", 0), ("-1", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],

@@ -33,9 +33,9 @@ _PRINTABLE = "".join(map(chr, range(33, 127)))
 class Http:
     """Any file server; the archive is its only file."""
 
-    def files(self, request: Request) -> Sequence[str]:
+    def files(self, _: Request, /) -> Sequence[str]:
         """As Source.files(): a server does not say what it has, so the URI names the one file."""
-        return [""] if request.uri else []
+        return [""]
 
     @contextmanager
     def read(self, request: Request, part: Part) -> Iterator[Reading]:
@@ -95,6 +95,7 @@ def _open(
             return response, proxy
         response.close()
         target = urlsplit(urljoin(address, _as_sent(location)))
+        target = target._replace(netloc=unquote(target.netloc))  # a host of other letters than ASCII's
         if target.scheme not in {"http", "https"} or (here.scheme, target.scheme) == ("https", "http"):
             raise StartError(
                 "RefusedRedirect",

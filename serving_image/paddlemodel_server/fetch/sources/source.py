@@ -59,14 +59,14 @@ class TryAgainError(Exception):
 class Source(Protocol):
     """A kind of place, by the scheme of its URIs."""
 
-    def files(self, request: Request) -> Sequence[str]:
+    def files(self, request: Request, /) -> Sequence[str]:
         """The files of the folder that the URI names, by their paths in it; of a single file an empty path.
 
         Raises:
             StartError: there is nothing, or it may not be read.
         """
 
-    def read(self, request: Request, part: Part) -> AbstractContextManager[Reading]:
+    def read(self, request: Request, part: Part, /) -> AbstractContextManager[Reading]:
         """Read a file: from the offset on if the validator proves that it is the same, else all of it.
 
         Raises:
