@@ -9,7 +9,6 @@ from typing import NoReturn
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import log
-from paddlemodel_server.model.files import ModelFilesError
 
 HELP = """usage: paddlemodel-server COMMAND ...
 
@@ -81,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         _refuse(f"there is no command {command!r}; the commands are {known}" if command else HELP, 2)
     try:
         sys.exit(importlib.import_module(_COMMANDS[command]).main(rest))
-    except (ModelFilesError, StartError) as error:
+    except StartError as error:
         _fail(command, error.message)
     except BrokenPipeError:  # `... | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

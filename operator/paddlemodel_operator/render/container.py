@@ -1,9 +1,8 @@
 """The two containers of a pod: `fetch` brings the model, `server` serves it; deployment.py puts them in."""
 
 from typing import Any, Final
-from urllib.parse import urlsplit
 
-from paddlemodel_api import contract
+from paddlemodel_api import contract, uri
 from paddlemodel_api.serving import Server
 
 from paddlemodel_operator.base import names
@@ -58,11 +57,12 @@ def request_bytes(model: PaddleModel) -> int:
 def fetch(model: PaddleModel, image: str) -> Object:
     """The init container; its last words, in JSON, tell the digest or the fault."""
     source = model.spec.model
-    arguments = ["fetch", "--uri", literal(_container_uri(source.uri)), "--into", MODEL_DIR]
+    arguments = ["fetch", "--uri", literal(uri.mounted(source.uri, CLAIM_DIR)), "--into", MODEL_DIR]
     if source.digest:
         arguments += ["--digest", source.digest]
     mounts = [_mount(_VOLUME_MODELS, "/models"), _mount("tmp", "/tmp")]  # noqa: S108 - inside the container
-    if _claim(source.uri):
+    if uri.claim(source.uri):
+        arguments += ["--root", CLAIM_DIR]
         mounts.append({**_mount(_VOLUME_SOURCE, CLAIM_DIR), "readOnly": True})
     return compact(
         {
@@ -107,7 +107,7 @@ def volumes(model: PaddleModel) -> list[Object]:
         {"name": _VOLUME_MODELS, "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
     ]
-    claim = _claim(model.spec.model.uri)
+    claim = uri.claim(model.spec.model.uri)
     if claim:
         source = {"claimName": claim, "readOnly": True}
         result.append({"name": _VOLUME_SOURCE, "persistentVolumeClaim": source})
@@ -179,16 +179,3 @@ def _mount(name: str, path: str) -> Object:
 
 def _probe(path: str) -> Object:
     return {"httpGet": {"path": path, "port": names.ADMIN_PORT_NAME}, "timeoutSeconds": 2}
-
-
-def _claim(uri: str) -> str | None:
-    parts = urlsplit(uri)
-    return parts.netloc if parts.scheme == "pvc" else None
-
-
-def _container_uri(uri: str) -> str:
-    """A claim is mounted, so to the fetcher it is a folder."""
-    claim = _claim(uri)
-    if claim is None:
-        return uri
-    return f"file://{CLAIM_DIR}" + uri.removeprefix(f"pvc://{claim}")

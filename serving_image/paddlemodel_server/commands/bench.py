@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlsplit
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -68,48 +68,68 @@ class Series:
         return statistics.median(result.percentile(percent) * 1e3 for result in self.rounds)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The command line of `bench`; times in seconds."""
+
+    urls: tuple[str, ...]
+    concurrency: tuple[int, ...] = (1, 8, 32)
+    duration: float = 3.0
+    warmup: float = 0.5
+    rounds: int = 3
+    rate: float | None = None  # requests a second; None: as fast as they are answered
+    tensors: Literal["auto", "binary", "json"] = "auto"
+    rows: int | None = None
+    shapes: inputs.Shapes = field(default_factory=dict)
+    body: Path | None = None
+    content_type: str | None = None
+    json: bool = False
+
+    def plan(self, concurrency: int) -> Plan:
+        """One measurement."""
+        return Plan(concurrency=concurrency, seconds=self.duration, warmup=self.warmup, rate=self.rate)
+
+
 def main(argv: Sequence[str]) -> int:
     """Measure as the command line says; returns the exit code."""
-    parser = _parser()
-    arguments = parser.parse_intermixed_args(argv)
-    if arguments.body and (arguments.rows is not None or arguments.shape or arguments.tensors != "auto"):
-        parser.error("--rows, --shape and --tensors are for requests that are made up, not for --body")
-    if arguments.content_type and not arguments.body:
-        parser.error("--content-type is for --body")
-    if len(set(arguments.url)) < len(arguments.url):
-        parser.error("a URL is there twice")
-    for url in arguments.url:
+    options = _parse(argv)
+    for url in options.urls:
         address(url)  # a sentence for what is none
-    shots = _raw_shots(arguments) if arguments.body else _shots(arguments)
+    form, shots = _raw_shots(options, options.body) if options.body else _shots(options)
     for url, shot in shots.items():
         _try(url, shot)
-    series = measure(shots, arguments)
-    _compare(series, arguments.url[0])
-    if arguments.json:
+    series = measure(shots, options)
+    _compare(series, options.urls[0])
+    if options.json:
         console.print_json(as_json(series))
     else:
-        _show(series, arguments)
+        _show(series, options, form)
     return 1 if any(one.faults for one in series) else 0
 
 
-def measure(shots: dict[str, Shot], arguments: argparse.Namespace) -> list[Series]:
+def _parse(argv: Sequence[str]) -> Options:
+    parser = _parser()
+    found = parser.parse_intermixed_args(argv)
+    if found.body and (found.rows is not None or found.shapes or found.tensors != "auto"):
+        parser.error("--rows, --shape and --tensors are for requests that are made up, not for --body")
+    if found.content_type and not found.body:
+        parser.error("--content-type is for --body")
+    if len(set(found.urls)) < len(found.urls):
+        parser.error("a URL is there twice")
+    return Options(**vars(found) | {"urls": tuple(found.urls), "shapes": dict(found.shapes)})
+
+
+def measure(shots: dict[str, Shot], options: Options) -> list[Series]:
     """Round after round, concurrency after concurrency, server after server."""
-    series = [Series(url=url, concurrency=c) for c in arguments.concurrency for url in shots]
-    each = arguments.warmup + arguments.duration
-    with _progress(each * len(series) * arguments.rounds) as told:
-        for number in range(arguments.rounds):
+    series = [Series(url=url, concurrency=c) for c in options.concurrency for url in shots]
+    each = options.warmup + options.duration
+    with _progress(each * len(series) * options.rounds) as told:
+        for number in range(options.rounds):
             for at, one in enumerate(series):
-                plan = Plan(
-                    concurrency=one.concurrency,
-                    seconds=arguments.duration,
-                    warmup=arguments.warmup,
-                    rate=arguments.rate,
-                )
                 before = (number * len(series) + at) * each
-                what = (
-                    f"round {number + 1}/{arguments.rounds}, {one.concurrency} connections, {_short(one.url)}"
-                )
-                one.rounds.append(load.run(shots[one.url], plan, told(what, before)))
+                turn = f"round {number + 1}/{options.rounds}, {one.concurrency} connections"
+                progress = told(f"{turn}, {_short(one.url)}", before)
+                one.rounds.append(load.run(shots[one.url], options.plan(one.concurrency), progress))
     return series
 
 
@@ -130,12 +150,12 @@ def _progress(seconds: float) -> Iterator[Told]:
         yield told
 
 
-def _shots(arguments: argparse.Namespace) -> dict[str, Shot]:
+def _shots(options: Options) -> tuple[str, dict[str, Shot]]:
     """The same tensors in the same form for every server: binary only if all of them take it."""
-    clients = {url: Client(url) for url in arguments.url}
+    clients = {url: Client(url) for url in options.urls}
     known = {url: client.metadata() for url, client in clients.items()}
-    binary = arguments.tensors == "binary"
-    if arguments.tensors == "auto":
+    binary = options.tensors == "binary"
+    if options.tensors == "auto":
         binary = all(one.binary for one in known.values())
     shots = {}
     for url, one in known.items():
@@ -145,29 +165,27 @@ def _shots(arguments: argparse.Namespace) -> dict[str, Shot]:
                 f"{url} does not say what its model takes; give the request with --body FILE, and the whole "
                 "URL that it is posted to.",
             )
-        arrays = inputs.made_up(one.inputs, dict(arguments.shape), rows=arguments.rows or 1)
+        arrays = inputs.made_up(one.inputs, options.shapes, rows=options.rows or 1)
         body = v2_client.request(one.inputs, arrays, binary=binary)
         goal = f"{clients[url].base}/v2/models/{quote(one.name)}/infer"
         shots[url] = Shot.at(goal, body.content, dict(body.headers))
-    arguments.form = "binary tensors" if binary else "JSON tensors"
-    return shots
+    return "binary tensors" if binary else "JSON tensors", shots
 
 
-def _raw_shots(arguments: argparse.Namespace) -> dict[str, Shot]:
+def _raw_shots(options: Options, path: Path) -> tuple[str, dict[str, Shot]]:
     try:
-        content = arguments.body.read_bytes()
+        content = path.read_bytes()
     except OSError as error:
-        raise StartError("UnreadableInput", f"{arguments.body} cannot be read ({error.strerror}).") from error
+        raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
     kinds = inputs.PICTURES | {".json": "application/json", ".npy": "application/x-npy"}
-    kind = arguments.content_type or kinds.get(arguments.body.suffix.lower(), "application/octet-stream")
-    arguments.form = kind
-    return {
+    kind = options.content_type or kinds.get(path.suffix.lower(), "application/octet-stream")
+    return kind, {
         url: Shot.at(
             url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/predict",
             content,
             {"Content-Type": kind},
         )
-        for url in arguments.url
+        for url in options.urls
     }
 
 
@@ -176,8 +194,8 @@ def _try(url: str, shot: Shot) -> None:
     parts = urlsplit(url)
     head, _, body = shot.content.partition(b"\r\n\r\n")
     request, *lines = head.decode().split("\r\n")
-    headers = dict(line.split(": ", 1) for line in lines)
-    Client(f"{parts.scheme}://{parts.netloc}").send(request.split(" ")[1], body, headers)
+    client, headers = Client(f"{parts.scheme}://{parts.netloc}"), dict(line.split(": ", 1) for line in lines)
+    client.send(request.split(" ")[1], body, headers)
 
 
 def _compare(series: Sequence[Series], first: str) -> None:
@@ -205,12 +223,11 @@ def as_json(series: Sequence[Series]) -> list[dict[str, Any]]:
     ]
 
 
-def _show(series: Sequence[Series], arguments: argparse.Namespace) -> None:
+def _show(series: Sequence[Series], options: Options, form: str) -> None:
     out = console.console()
-    kind = f"open, {arguments.rate:g} requests a second" if arguments.rate else "closed"
+    kind = f"open, {options.rate:g} requests a second" if options.rate else "closed"
     out.print(
-        f"{arguments.form}, {kind}; {arguments.rounds} rounds of {arguments.duration:g} s in turns: "
-        "median (least-most)",
+        f"{form}, {kind}; {options.rounds} rounds of {options.duration:g} s in turns: median (least-most)",
         markup=False,
     )
     columns = ("connections", "server", "requests/s", "ratio", "p50 ms", "p90 ms", "p99 ms", "errors")
@@ -238,8 +255,7 @@ def _spread(values: Sequence[float]) -> str:
 
 
 def _short(url: str) -> str:
-    parts = urlsplit(url)
-    return parts.netloc + parts.path.rstrip("/")
+    return url.partition("://")[2].partition("?")[0].rstrip("/")
 
 
 def _positive(text: str) -> float:
@@ -252,8 +268,8 @@ def _seconds(text: str) -> float:
     return 0.0 if float(text) == 0 else _positive(text)
 
 
-def _counts(text: str) -> list[int]:
-    counts = [int(part) for part in text.split(",")]
+def _counts(text: str) -> tuple[int, ...]:
+    counts = tuple(int(part) for part in text.split(","))
     if not all(1 <= count <= 20_000 for count in counts):
         raise ValueError(text)
     return counts
@@ -262,8 +278,8 @@ def _counts(text: str) -> list[int]:
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser("bench", DESCRIPTION, EXAMPLES)
     add = parser.add_argument
-    add("url", metavar="URL", nargs="+", help="a server; the others are compared with the first")
-    add("--concurrency", type=_counts, default=[1, 8, 32], metavar="1,8,32", help="connections, in turn")
+    add("urls", metavar="URL", nargs="+", help="a server; the others are compared with the first")
+    add("--concurrency", type=_counts, default=(1, 8, 32), metavar="1,8,32", help="connections, in turn")
     add("--duration", type=_positive, default=3.0, metavar="SECONDS", help="of a measurement (default 3)")
     add(
         "--warmup", type=_seconds, default=0.5, metavar="SECONDS", help="before it, not counted (default 0.5)"

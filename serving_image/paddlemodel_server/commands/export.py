@@ -2,7 +2,6 @@
 
 import argparse
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -19,8 +18,11 @@ import numpy as np
 from paddlemodel_server.commands import console, recording, served, v2_client
 from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
+from paddlemodel_server.commands.export_options import Input, Job, Options, Quantise, Save
 from paddlemodel_server.commands.recording import Exchange
+from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.host import output_files
 from paddlemodel_server.model import files, formats
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
 
@@ -67,24 +69,22 @@ class Compared:
 
 def main(argv: Sequence[str]) -> int:
     """Export as the command line says; returns the exit code."""
-    parser = _parser()
-    arguments = parser.parse_intermixed_args(argv)
-    if arguments.int8 and arguments.format not in {None, "legacy"}:
-        parser.error("--int8 needs --format legacy: PaddlePaddle 3.3 writes quantised PIR programs wrongly")
-    if arguments.output.exists() and (not arguments.output.is_dir() or any(arguments.output.iterdir())):
-        raise StartError("OutputExists", f"{arguments.output} is there already; name a new folder.")
+    options = _parse(argv)
+    output_files.check_folder(options.output)
+    if options.record:
+        output_files.check_file(options.record, recording.is_one)
     if importlib.util.find_spec("paddle") is None:
         raise StartError("NoPaddle", "PaddlePaddle is not installed here; pip install paddlepaddle.")
-    for tensor in arguments.input:
+    for tensor in options.inputs:
         if tensor.shape[:1] != (-1,):
             sys.stderr.write(f"note: {tensor.name} has a fixed batch; requests will not share runs.\n")
     with tempfile.TemporaryDirectory(prefix="paddlemodel-export-") as scratch:
-        compared = _export(arguments, Path(scratch))
-        _publish(compared, arguments)
-    if arguments.json:
-        console.print_json(as_json(compared, arguments.output))
+        compared = _export(options, Path(scratch))
+        _publish(compared, options)
+    if options.json:
+        console.print_json(as_json(compared, options.output))
     else:
-        _show(compared, arguments.output)
+        _show(compared, options.output)
     return 0
 
 
@@ -100,36 +100,28 @@ def as_json(compared: Sequence[Compared], output: Path) -> list[dict[str, Any]]:
     ]
 
 
-def _export(arguments: argparse.Namespace, scratch: Path) -> list[Compared]:
-    inputs: tuple[Tensor, ...] = tuple(arguments.input)
-    asked = _ask(inputs, dict(arguments.shape), scratch)
-    wanted = {"both": ("pir", "legacy"), None: ("legacy",) if arguments.int8 else ("pir",)}.get(
-        arguments.format, (arguments.format,)
-    )
-    for kind in wanted:
-        job = {
-            "do": "save",
-            "target": arguments.layer,
-            "weights": str(arguments.weights or ""),
-            "state": str(scratch / "state.pdparams"),
-            "inputs": [(t.name, t.dtype, t.shape) for t in inputs],
-            "samples": [str(scratch / f"sample-{at}.npz") for at in range(len(asked))],
-            "answers": str(_made(scratch / f"answers-{kind}")),
-            "output": str(_made(scratch / kind)),
-        }
-        _run(job, scratch, pir=kind == "pir")
-    kinds = list(wanted)
-    if arguments.int8:
-        samples.from_files(inputs, [str(arguments.int8)])  # names and dtypes
-        job = {
-            "do": "quantise",
-            "model": str(scratch / "legacy"),
-            "calibration": str(arguments.int8),
-            "output": str(_made(scratch / "int8")),
-        }
-        _run(job, scratch, pir=False)
+def _export(options: Options, scratch: Path) -> list[Compared]:
+    asked = _ask(options.inputs, options.shapes, scratch)
+    for kind in options.formats:
+        save = Save(
+            target=options.layer,
+            weights=str(options.weights or ""),
+            state=str(scratch / "state.pdparams"),
+            inputs=tuple(Input(name=t.name, dtype=t.dtype, shape=t.shape) for t in options.inputs),
+            samples=tuple(str(scratch / f"sample-{at}.npz") for at in range(len(asked))),
+            answers=str(_made(scratch / f"answers-{kind}")),
+            output=str(_made(scratch / kind)),
+        )
+        _run(Job(answer=str(scratch / "answer"), save=save), scratch, pir=kind == "pir")
+    kinds: Sequence[str] = options.formats
+    if options.int8:
+        samples.from_files(options.inputs, [str(options.int8)])  # names and dtypes
+        quantise = Quantise(
+            model=str(scratch / "legacy"), calibration=str(options.int8), output=str(_made(scratch / "int8"))
+        )
+        _run(Job(answer=str(scratch / "answer"), quantise=quantise), scratch, pir=False)
         kinds = ["int8"]
-    return [_compare(kind, scratch, asked, arguments.tolerance) for kind in kinds]
+    return [_compare(kind, scratch, asked, options.tolerance) for kind in kinds]
 
 
 def _ask(inputs: Sequence[Tensor], shapes: samples.Shapes, scratch: Path) -> list[v2_client.Arrays]:
@@ -146,9 +138,9 @@ def _ask(inputs: Sequence[Tensor], shapes: samples.Shapes, scratch: Path) -> lis
     return asked
 
 
-def _run(job: Mapping[str, Any], scratch: Path, *, pir: bool) -> None:
-    answer, described = scratch / "answer", scratch / "job.json"
-    described.write_text(json.dumps(dict(job) | {"answer": str(answer)}))
+def _run(job: Job, scratch: Path, *, pir: bool) -> None:
+    answer, described = Path(job.answer), scratch / "job.json"
+    job.write(described)
     child = subprocess.run(
         [sys.executable, "-m", "paddlemodel_server.commands.export_child", str(described)],
         env=os.environ | {"FLAGS_enable_pir_api": "1" if pir else "0", "GLOG_minloglevel": "2"},
@@ -193,28 +185,23 @@ def _compare(
 
 
 def _apart(name: str, live: v2_client.Array, found: v2_client.Array) -> float:
-    """The largest difference as a part of the largest value; infinite where shapes or dtypes differ."""
-    if live.dtype != found.dtype or live.shape != found.shape:
+    distance = difference(live, found)
+    if distance.fault:
         raise StartError(
             "ExportDiffers",
-            f"Output {name} is {found.dtype} {list(found.shape)} in the model, {live.dtype} "
-            f"{list(live.shape)} in the layer; nothing was saved.",
+            f"Output {name} of the model is not the layer's: {distance.fault}; nothing was saved.",
         )
-    if not np.array_equal(np.isfinite(live), np.isfinite(found)):
-        return float("inf")
-    one, other = np.nan_to_num(live.astype(np.float64)), np.nan_to_num(found.astype(np.float64))
-    scale = np.abs(one).max(initial=0)
-    return float(np.abs(one - other).max(initial=0) / (scale or 1.0))
+    return distance.part()
 
 
-def _publish(compared: Sequence[Compared], arguments: argparse.Namespace) -> None:
-    if arguments.record:  # first: what fails publishes nothing
+def _publish(compared: Sequence[Compared], options: Options) -> None:
+    if options.record:  # first: what fails publishes nothing
         program = formats.read(files.locate(compared[0].folder))
         known = v2_client.Metadata(name="model", inputs=program.inputs, outputs=program.outputs, binary=False)
-        recording.write(arguments.record, known, compared[0].exchanges)
-    arguments.output.mkdir(parents=True, exist_ok=True)
-    for one in compared:
-        shutil.copytree(one.folder, _goal(one, compared, arguments.output), dirs_exist_ok=True)
+        recording.write(options.record, known, compared[0].exchanges)
+    with output_files.folder(options.output) as made:
+        for one in compared:
+            shutil.copytree(one.folder, _goal(one, compared, made), dirs_exist_ok=True)
 
 
 def _goal(one: Compared, compared: Sequence[Compared], output: Path) -> Path:
@@ -265,12 +252,21 @@ def _file(text: str) -> Path:
     return Path(text)
 
 
+def _parse(argv: Sequence[str]) -> Options:
+    parser = _parser()
+    found = parser.parse_intermixed_args(argv)
+    if found.int8 and found.format not in {None, "legacy"}:
+        parser.error("--int8 needs --format legacy: PaddlePaddle 3.3 writes quantised PIR programs wrongly")
+    return Options(**vars(found) | {"inputs": tuple(found.inputs), "shapes": dict(found.shapes)})
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = console.parser("export", DESCRIPTION, EXAMPLES)
     add = parser.add_argument
     add("layer", type=_layer, metavar="LAYER", help="module:name or file.py:name")
     add(
         "--input",
+        dest="inputs",
         type=_input,
         action="append",
         required=True,
@@ -285,6 +281,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--tolerance", type=console.tolerance, metavar="PART", help=tolerances)
     add(
         "--shape",
+        dest="shapes",
         type=samples.shape,
         action="append",
         default=[],

@@ -6,7 +6,6 @@ format takes a process. The parent (export.py) writes the job and reads its answ
 
 import importlib
 import importlib.util
-import json
 import re
 import sys
 import traceback
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from paddlemodel_server.commands.export_options import Job, Quantise, Save
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
@@ -30,39 +31,39 @@ class JobError(Exception):
     """Why the job cannot be done, in one sentence."""
 
 
-def save(job: Mapping[str, Any]) -> None:
+def save(job: Save) -> None:
     """Export the layer, and record what the live layer answers to the samples."""
-    layer = _layer(job["target"])
-    if job["weights"]:
-        _load(layer, job["weights"])
-    state = Path(job["state"])
+    layer = _layer(job.target)
+    if job.weights:
+        _load(layer, job.weights)
+    state = Path(job.state)
     if state.is_file():  # the other format was first: a factory may make other random numbers each time
         _load(layer, str(state))
     else:
         paddle.save(layer.state_dict(), str(state))
     layer.eval()
-    dtypes = [dtype for _, dtype, _ in job["inputs"]]
-    for number, inputs in enumerate(job["samples"]):
+    dtypes: list[Any] = [one.dtype for one in job.inputs]  # Paddle's types list the names it takes
+    for number, inputs in enumerate(job.samples):
         arrays = zip(_loaded(inputs).values(), dtypes, strict=True)
         with paddle.no_grad():
             answer = layer(*(paddle.to_tensor(array).astype(dtype) for array, dtype in arrays))
         outputs = {f"{at}": _array(tensor) for at, tensor in enumerate(_flat(answer))}
-        np.savez(f"{job['answers']}/{number}.npz", allow_pickle=False, **outputs)
+        np.savez(f"{job.answers}/{number}.npz", allow_pickle=False, **outputs)
     specs = [
-        paddle.static.InputSpec([None if side < 0 else side for side in shape], dtype, name)
-        for name, dtype, shape in job["inputs"]
+        paddle.static.InputSpec([None if side < 0 else side for side in one.shape], dtype, one.name)
+        for one, dtype in zip(job.inputs, dtypes, strict=True)
     ]
-    paddle.jit.save(layer, f"{job['output']}/inference", input_spec=specs)
+    paddle.jit.save(layer, f"{job.output}/inference", input_spec=specs)
 
 
-def quantise(job: Mapping[str, Any]) -> None:
+def quantise(job: Quantise) -> None:
     """Make an INT8 program of a legacy one: weights of 8 bits, activations by the calibration data."""
     paddle.enable_static()
-    calibration = _loaded(job["calibration"])
+    calibration = _loaded(job.calibration)
     quantisation: Any = importlib.import_module("paddle.static.quantization")  # has no types
     quantiser = quantisation.PostTrainingQuantization(
         executor=paddle.static.Executor(paddle.CPUPlace()),
-        model_dir=job["model"],
+        model_dir=job.model,
         model_filename="inference.pdmodel",
         params_filename="inference.pdiparams",
         data_loader=_Rows(calibration),
@@ -75,7 +76,7 @@ def quantise(job: Mapping[str, Any]) -> None:
     )
     quantiser.quantize()
     quantiser.save_quantized_model(
-        job["output"], model_filename="inference.pdmodel", params_filename="inference.pdiparams"
+        job.output, model_filename="inference.pdmodel", params_filename="inference.pdiparams"
     )
 
 
@@ -186,16 +187,19 @@ def _told(error: Exception) -> str:
 
 def main(arguments: Sequence[str]) -> int:
     """Do the job in the file; a failure is one sentence in its answer."""
-    job = json.loads(Path(arguments[0]).read_text())
+    job = Job.read(Path(arguments[0]))
     try:
-        {"save": save, "quantise": quantise}[job["do"]](job)
+        if job.save:
+            save(job.save)
+        if job.quantise:
+            quantise(job.quantise)
     except JobError as error:
         said = str(error)
     except Exception as error:  # noqa: BLE001 - the person's code and Paddle raise whatever they like
         said = _told(error)
     else:
         return 0
-    Path(job["answer"]).write_text(said)
+    Path(job.answer).write_text(said)
     return 1
 
 

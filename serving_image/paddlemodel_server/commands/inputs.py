@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 
 from paddlemodel_server.commands import v2_client
+from paddlemodel_server.engine import made_up as maker
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
 
@@ -66,7 +67,7 @@ def made_up(
     random = None if zeros else np.random.default_rng(seed)
     try:
         return {
-            tensor.name: _filled(_supported(tensor), shapes.get(tensor.name) or _closed(tensor, rows), random)
+            tensor.name: _filled(tensor, shapes.get(tensor.name) or _closed(tensor, rows), random)
             for tensor in inputs
         }
     except (MemoryError, ValueError) as error:  # numpy's, of arrays that no machine can hold
@@ -79,15 +80,9 @@ def _closed(tensor: Tensor, rows: int) -> tuple[int, ...]:
     )
 
 
-def _filled(
-    dtype: np.dtype[Any], shape: tuple[int, ...], random: np.random.Generator | None
-) -> v2_client.Array:
-    if random is None:
-        return np.zeros(shape, dtype)
-    if np.issubdtype(dtype, np.floating):
-        # Multiples of 1/256, which every kind of float holds, bfloat16, too.
-        return (random.integers(0, 256, shape) / 256).astype(dtype)
-    return random.integers(0, 2, shape).astype(dtype)
+def _filled(tensor: Tensor, shape: tuple[int, ...], random: np.random.Generator | None) -> v2_client.Array:
+    dtype = _supported(tensor)
+    return np.zeros(shape, dtype) if random is None else maker.made_up(tensor.dtype, shape, random)
 
 
 def _supported(tensor: Tensor) -> np.dtype[Any]:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from paddlemodel_server.commands import console
+from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command
 from paddlemodel_server.host import log
 from paddlemodel_server.model import files, formats
-from paddlemodel_server.model.files import ModelFiles, ModelFilesError
+from paddlemodel_server.model.files import ModelFiles
 from paddlemodel_server.model.formats import weights
 from paddlemodel_server.model.formats.program import Program, Tensor
 
@@ -72,12 +73,12 @@ def look(name: str, scratch: Path) -> Finding:
     path = Path(name)
     if path.is_dir():
         _, found = files.find(path)
-        return _read(found, files.digest(path))
+        return _read(found, files.digest(path, Path("/")))  # a person's own files: links may lead anywhere
     if path.suffix in {".json", ".pdmodel", ".pdiparams"} and (path.is_file() or path.parent.is_dir()):
         found = files.locate(path.parent)
         if found.program.stem != path.stem:
-            raise ModelFilesError("NotFound", f"{path.parent} holds {found.program.name}; name that file.")
-        return _read(found, files.digest(path.parent))
+            raise StartError("NotFound", f"{path.parent} holds {found.program.name}; name that file.")
+        return _read(found, files.digest(path.parent, Path("/")))
     is_uri = name.lower().startswith(("http:", "https:", "file:"))
     uri = name if is_uri else path.absolute().as_uri()
     fetched = command.fetch(command.Options(uri=uri, into=scratch / "model"))

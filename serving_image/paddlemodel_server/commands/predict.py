@@ -2,7 +2,9 @@
 
 import argparse
 import time
+import zipfile
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.host import output_files
 
 DESCRIPTION = """Send one request to a model and show the answer.
 
@@ -36,8 +39,35 @@ EXAMPLES = """examples:
 Exit codes: 0 answered; 1 not, and one sentence says why; 2 the command line is wrong."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The command line of `predict`."""
+
+    model: str  # a folder or a URL
+    inputs: tuple[str, ...] = ()  # files; none: made up
+    rows: int | None = None
+    shapes: samples.Shapes = field(default_factory=dict)
+    zeros: bool = False
+    json: bool = False
+    save: Path | None = None
+
+    @property
+    def picture(self) -> Path | None:
+        """The first picture of the inputs."""
+        paths = map(Path, self.inputs)
+        return next((path for path in paths if path.suffix.lower() in samples.PICTURES), None)
+
+
 def main(argv: Sequence[str]) -> int:
     """Predict as the command line says; returns the exit code."""
+    options = _parse(argv)
+    if options.save:
+        output_files.check_file(options.save, _is_answer)
+    with target(options.model) as client:
+        return _picture(client, options.picture) if options.picture else _tensors(client, options)
+
+
+def _parse(argv: Sequence[str]) -> Options:
     parser = console.parser("predict", DESCRIPTION, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a folder or a URL")
     parser.add_argument(
@@ -47,18 +77,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--zeros", action="store_true", help="make up zeros instead of random numbers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, all of it")
     parser.add_argument("--save", type=console.goal, metavar="FILE.npz", help="write the outputs to a file")
-    arguments = parser.parse_intermixed_args(argv)
-    if arguments.inputs and (arguments.zeros or arguments.shape or arguments.rows is not None):
+    found = parser.parse_intermixed_args(argv)
+    options = Options(**vars(found) | {"inputs": tuple(found.inputs), "shapes": dict(found.shapes)})
+    if options.inputs and (options.zeros or options.shapes or options.rows is not None):
         parser.error("--zeros, --rows and --shape are for inputs that are made up; leave out INPUT or them")
-    pictures = [name for name in arguments.inputs if Path(name).suffix.lower() in samples.PICTURES]
-    if pictures and len(arguments.inputs) > 1:
+    if options.picture and len(options.inputs) > 1:
         parser.error("a picture is the only INPUT of its request")
-    if pictures and arguments.save:
+    if options.picture and options.save:
         parser.error("--save is for tensors; the answer to a picture is JSON")
-    with target(arguments.model) as client:
-        if pictures:
-            return _picture(client, Path(pictures[0]))
-        return _tensors(client, arguments)
+    return options
 
 
 def add_made_up(parser: argparse.ArgumentParser) -> None:
@@ -68,6 +95,7 @@ def add_made_up(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--shape",
+        dest="shapes",
         type=samples.shape,
         action="append",
         default=[],
@@ -89,19 +117,19 @@ def _picture(client: Client, path: Path) -> int:
     return 0
 
 
-def _tensors(client: Client, arguments: argparse.Namespace) -> int:
+def _tensors(client: Client, options: Options) -> int:
     known = client.metadata()
-    if arguments.inputs:
-        arrays = samples.from_files(known.inputs, arguments.inputs)
+    if options.inputs:
+        arrays = samples.from_files(known.inputs, options.inputs)
     else:
-        rows, shapes = arguments.rows or 1, dict(arguments.shape)
-        arrays = samples.made_up(known.inputs, shapes, rows=rows, zeros=arguments.zeros)
+        arrays = samples.made_up(known.inputs, options.shapes, rows=options.rows or 1, zeros=options.zeros)
     began = time.perf_counter()
     outputs = client.infer(known, arrays)
     seconds = time.perf_counter() - began
-    if arguments.save:
-        np.savez(arguments.save, allow_pickle=False, **outputs)
-    if arguments.json:
+    if options.save:
+        with output_files.file(options.save, _is_answer) as draft, draft.open("wb") as file:
+            np.savez(file, allow_pickle=False, **outputs)
+    if options.json:
         datatypes = {
             tensor.name: tensor.datatype for tensor in (*v2_client.described(outputs), *known.outputs)
         }
@@ -110,6 +138,15 @@ def _tensors(client: Client, arguments: argparse.Namespace) -> int:
     else:
         _show(arrays, outputs, seconds)
     return 0
+
+
+def _is_answer(path: Path) -> bool:
+    """Whether a file holds nothing but arrays, as `--save` writes them."""
+    try:
+        with zipfile.ZipFile(path) as found:
+            return all(name.endswith(".npy") for name in found.namelist())
+    except (zipfile.BadZipFile, OSError):
+        return False
 
 
 def _show(

@@ -18,7 +18,9 @@ import numpy as np
 import orjson
 
 from paddlemodel_server.commands import v2_client
+from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.host import output_files
 from paddlemodel_server.model.formats.program import Tensor
 
 
@@ -64,9 +66,16 @@ class Difference:
 
 
 def write(path: Path, known: v2_client.Metadata, exchanges: Iterable[Exchange]) -> int:
-    """Write a recording; returns the number of its requests."""
+    """Write a recording, whole or not at all; returns the number of its requests.
+
+    Raises:
+        StartError: `OutputExists`.
+    """
     count = 0
-    with gzip.open(path, "wb") if path.suffix == ".gz" else path.open("wb") as file:
+    with (
+        output_files.file(path, is_one) as draft,
+        gzip.open(draft, "wb") if path.suffix == ".gz" else draft.open("wb") as file,
+    ):
         for exchange in exchanges:
             line = {
                 "request": {"inputs": _tensors(known.inputs, exchange.inputs)},
@@ -75,6 +84,14 @@ def write(path: Path, known: v2_client.Metadata, exchanges: Iterable[Exchange]) 
             file.write(orjson.dumps(line, option=orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_APPEND_NEWLINE))
             count += 1
     return count
+
+
+def is_one(path: Path) -> bool:
+    """Whether a file is a recording, by its first request."""
+    try:
+        return next(read(path), None) is not None
+    except StartError:
+        return False
 
 
 def _tensors(described: Sequence[Tensor], arrays: Mapping[str, v2_client.Array]) -> list[dict[str, Any]]:
@@ -141,29 +158,22 @@ def compare(expected: v2_client.Arrays, found: v2_client.Arrays, tolerances: Tol
 def _compare(
     name: str, expected: v2_client.Array, found: v2_client.Array, tolerance: Tolerance
 ) -> Difference:
-    if expected.shape != found.shape:
-        fault = f"its shape is {list(found.shape)}, recorded was {list(expected.shape)}"
-        return Difference(output=name, fault=fault)
-    if expected.dtype != found.dtype:
-        return Difference(output=name, fault=f"it is {found.dtype}, recorded was {expected.dtype}")
-    one, other = expected.astype(np.float64), found.astype(np.float64)
-    with np.errstate(invalid="ignore", over="ignore"):
-        absolute = np.abs(other - one)
-        allowed = np.zeros_like(one)
-        if np.issubdtype(expected.dtype, np.floating):
-            allowed = tolerance.atol + tolerance.rtol * np.abs(one)
-        unequal = np.isfinite(one) != np.isfinite(other)  # null, NaN and infinity are one in JSON
-        beyond = unequal | (np.isfinite(one) & np.isfinite(other) & (absolute > allowed))
-    if expected.dtype.kind in "iu" and expected.dtype.itemsize == 8:
-        beyond = expected != found  # float64 does not hold every whole number of 64 bits
-    known = absolute[np.isfinite(absolute)]
-    relative = (absolute / np.maximum(np.abs(one), np.finfo(np.float32).tiny))[np.isfinite(absolute)]
-    count = int(beyond.sum())
+    distance = difference(_as_json(expected), _as_json(found))
+    if distance.fault:
+        return Difference(output=name, fault=distance.fault)
+    count = distance.beyond(rtol=tolerance.rtol, atol=tolerance.atol)
     return Difference(
         output=name,
-        fault=f"{count} of {one.size} values are beyond the tolerance" if count else "",
-        largest=float(known.max(initial=0)),
-        largest_relative=float(relative[known > 0].max(initial=0)),
+        fault=f"{count} of {expected.size} values are beyond the tolerance" if count else "",
+        largest=distance.largest,
+        largest_relative=distance.largest_relative,
         beyond=count,
-        size=one.size,
+        size=expected.size,
     )
+
+
+def _as_json(array: v2_client.Array) -> v2_client.Array:
+    """JSON has null for NaN and for infinity: here all are NaN."""
+    if not np.issubdtype(array.dtype, np.floating):
+        return array
+    return np.where(np.isfinite(array), array, np.array(np.nan, array.dtype))

@@ -2,7 +2,7 @@
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from paddlemodel_server.commands.predict import add_made_up
 from paddlemodel_server.commands.recording import Difference, Exchange, Tolerance, Tolerances
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.host import output_files
 from paddlemodel_server.model.formats.program import Tensor
 
 RTOL, ATOL = 1e-3, 1e-4
@@ -39,33 +40,37 @@ Exit codes: 0 all answers agree, or recorded; 1 an answer differs, or the model 
 line is wrong."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The command line of `verify`."""
+
+    model: str  # a folder or a URL
+    recording: Path
+    inputs: tuple[str, ...] = ()  # files, one per request; none: made up
+    record: bool = False
+    count: int | None = None
+    rows: int | None = None
+    shapes: samples.Shapes = field(default_factory=dict)
+    tolerances: Tolerances
+    json: bool = False
+
+
 def main(argv: Sequence[str]) -> int:
     """Verify or record as the command line says; returns the exit code."""
-    parser = _parser()
-    arguments = parser.parse_intermixed_args(argv)
-    made = arguments.count is not None or arguments.rows is not None or arguments.shape
-    if not arguments.record and (made or arguments.inputs):
-        parser.error("INPUT, --count, --rows and --shape are for --record")
-    if made and arguments.inputs:
-        parser.error("--count, --rows and --shape are for inputs that are made up; leave out INPUT or them")
-    if arguments.record:
-        try:
-            console.goal(str(arguments.recording))
-        except argparse.ArgumentTypeError as error:
-            parser.error(str(error))
-    with target(arguments.model) as client:
+    options = _parse(argv)
+    if options.record:
+        output_files.check_file(options.recording, recording.is_one)
+    with target(options.model) as client:
         known = client.metadata()
-        if arguments.record:
-            count = recording.write(arguments.recording, known, _asked(client, known, arguments))
-            console.console().print(f"recorded {count} requests in {arguments.recording}", markup=False)
+        if options.record:
+            count = recording.write(options.recording, known, _asked(client, known, options))
+            console.console().print(f"recorded {count} requests in {options.recording}", markup=False)
             return 0
-        default = Tolerance(rtol=arguments.rtol, atol=arguments.atol)
-        tolerances = Tolerances(default=default, of=dict(arguments.tolerance))
-        exchanges = recording.read(arguments.recording)
-        found = list(differences(client, known, exchanges, tolerances))
+        exchanges = recording.read(options.recording)
+        found = list(differences(client, known, exchanges, options.tolerances))
     if not found:
-        raise StartError("UnreadableRecording", f"{arguments.recording} holds no requests.")
-    return _report(found, as_json=arguments.json)
+        raise StartError("UnreadableRecording", f"{options.recording} holds no requests.")
+    return _report(found, as_json=options.json)
 
 
 def differences(
@@ -152,15 +157,13 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
     console.console().print(console.table(columns, cells, right=columns[1:5]))
 
 
-def _asked(client: Client, known: v2_client.Metadata, arguments: argparse.Namespace) -> Iterator[Exchange]:
-    if arguments.inputs:
-        sources: Iterator[v2_client.Arrays] = (
-            samples.from_files(known.inputs, [n]) for n in arguments.inputs
-        )
+def _asked(client: Client, known: v2_client.Metadata, options: Options) -> Iterator[Exchange]:
+    if options.inputs:
+        sources: Iterator[v2_client.Arrays] = (samples.from_files(known.inputs, [n]) for n in options.inputs)
     else:
         sources = (
-            samples.made_up(known.inputs, dict(arguments.shape), rows=arguments.rows or 1, seed=seed)
-            for seed in range(arguments.count or 8)
+            samples.made_up(known.inputs, options.shapes, rows=options.rows or 1, seed=seed)
+            for seed in range(options.count or 8)
         )
     for inputs in sources:
         yield Exchange(inputs=inputs, outputs=client.infer(known, inputs))
@@ -170,6 +173,27 @@ def _tolerance(text: str) -> tuple[str, Tolerance]:
     name, _, numbers = text.rpartition("=")
     rtol, atol = (console.tolerance(part) for part in numbers.split(","))
     return name, Tolerance(rtol=rtol, atol=atol)
+
+
+def _parse(argv: Sequence[str]) -> Options:
+    parser = _parser()
+    found = parser.parse_intermixed_args(argv)
+    made = found.count is not None or found.rows is not None or found.shapes
+    if not found.record and (made or found.inputs):
+        parser.error("INPUT, --count, --rows and --shape are for --record")
+    if made and found.inputs:
+        parser.error("--count, --rows and --shape are for inputs that are made up; leave out INPUT or them")
+    if found.record:
+        try:
+            console.goal(str(found.recording))
+        except argparse.ArgumentTypeError as error:
+            parser.error(str(error))
+    values = vars(found)
+    default = Tolerance(rtol=values.pop("rtol"), atol=values.pop("atol"))
+    tolerances = Tolerances(default=default, of=dict(values.pop("tolerance")))
+    return Options(
+        **values | {"inputs": tuple(found.inputs), "shapes": dict(found.shapes)}, tolerances=tolerances
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,6 +11,7 @@ import re
 import threading
 from pathlib import Path
 
+from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import files
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,6 @@ class Digest:
 
     def _compute(self) -> None:
         try:
-            self._value = files.digest(self._folder)
-        except (OSError, files.ModelFilesError):
+            self._value = files.digest(self._folder, Path("/"))
+        except (OSError, StartError):
             logger.warning("the model's digest cannot be computed", exc_info=True)

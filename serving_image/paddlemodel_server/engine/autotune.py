@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from paddlemodel_server.engine import failures
-from paddlemodel_server.engine.failures import said
+from paddlemodel_server.engine import paddle_errors
+from paddlemodel_server.engine.difference import largest_part
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
+from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.worker.batching import GAIN, warm_sizes
 
@@ -86,40 +87,7 @@ class Chosen:
 
 def same(one: Sequence[Array], other: Sequence[Array]) -> bool:
     """Whether two answers agree, but for rounding."""
-    return len(one) == len(other) and all(_close(a, b) for a, b in zip(one, other, strict=True))
-
-
-def difference(exact: Sequence[Array], found: Sequence[Array]) -> float:
-    """How far an answer is from the exact one: a part of the largest number; of whole numbers, how many.
-
-    Infinite where shapes or dtypes differ, or where one is finite and the other is not.
-    """
-    if [(a.shape, a.dtype) for a in exact] != [(a.shape, a.dtype) for a in found]:
-        return float("inf")
-    return max((_difference(a, b) for a, b in zip(exact, found, strict=True)), default=0.0)
-
-
-def _difference(exact: Array, found: Array) -> float:
-    if not exact.size:
-        return 0.0
-    if not np.issubdtype(exact.dtype, np.floating):
-        return float(np.mean(exact != found))
-    finite = np.isfinite(exact)
-    if not np.array_equal(finite, np.isfinite(found)):
-        return float("inf")
-    one, other = exact[finite].astype(np.float64), found[finite].astype(np.float64)
-    largest = float(np.abs(one).max(initial=0))
-    return float(np.abs(one - other).max(initial=0)) / max(largest, 1e-6)
-
-
-def _close(one: Array, other: Array) -> bool:
-    if one.shape != other.shape or one.dtype != other.dtype:
-        return False
-    if not np.issubdtype(one.dtype, np.floating):
-        return bool(np.array_equal(one, other))
-    finite = np.abs(one[np.isfinite(one)])
-    scale = max(1.0, float(finite.max(initial=0)))
-    return bool(np.allclose(one, other, rtol=0, atol=TOLERANCE * scale, equal_nan=True))
+    return largest_part(one, other, smallest_scale=1.0) <= TOLERANCE
 
 
 def repeated(example: list[Array], rows: int) -> list[Array]:
@@ -191,7 +159,7 @@ def lower_precision(opened: Open, engine: Engine, plain: Runs, example: Example,
         raise StartError(
             "PrecisionFails", f"The model does not run with {desired}: {said(error)}. Set another precision."
         ) from error
-    part = difference(exact, answer)
+    part = largest_part(exact, answer)
     if not part <= MOST_DIFFERENT:
         raise StartError(
             "PrecisionDiffers",
@@ -276,7 +244,7 @@ def timed_sizes(
                 predictor.run(inputs)
             sizes[rows] = timed(predictor, inputs, budget.clock)
         except Exception as error:
-            if failures.kind(error) != "memory":
+            if paddle_errors.kind(error) != "memory":
                 raise
             log.warning("larger runs find no memory", extra={"rows": rows, "cause": said(error)})
             predictor.shrink()

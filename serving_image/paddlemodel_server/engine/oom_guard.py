@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from paddlemodel_server.engine import failures
+from paddlemodel_server.engine import paddle_errors
 from paddlemodel_server.engine.interface import Array, Clock, Runs
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
 
@@ -129,14 +129,14 @@ class Guarded:
         try:
             return self._predictor.run(arrays)
         except Exception as error:
-            kind = failures.kind(error)
+            kind = paddle_errors.kind(error)
             if kind == "device":
-                self._lost(f"the device is lost: {failures.said(error)}")
+                self._lost(f"the device is lost: {paddle_errors.said(error)}")
             if kind != "memory":
                 raise
             self.ran_out()
             log.warning(
-                "memory ran out", extra={"cause": failures.said(error), "shape": list(arrays[0].shape)}
+                "memory ran out", extra={"cause": paddle_errors.said(error), "shape": list(arrays[0].shape)}
             )
             return None
 

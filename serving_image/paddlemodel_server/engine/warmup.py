@@ -12,10 +12,10 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from paddlemodel_server.engine import autotune, failures
-from paddlemodel_server.engine.failures import said
+from paddlemodel_server.engine import autotune, paddle_errors
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
-from paddlemodel_server.engine.paddle_errors import explain
+from paddlemodel_server.engine.made_up import made_up
+from paddlemodel_server.engine.paddle_errors import explain, said
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model
@@ -161,7 +161,7 @@ def _opened(opened: Open, engine: Engine) -> Runs:
     except StartError:
         raise
     except Exception as error:
-        if failures.kind(error) == "memory":
+        if paddle_errors.kind(error) == "memory":
             raise StartError(
                 "OutOfMemory",
                 f"The model does not fit into memory: {said(error)}. Give the pod more, or another device.",
@@ -183,7 +183,7 @@ def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Pre
         predictor = _opened(opened, engine)
         found = _example(model, predictor, options)
     except StartError as error:
-        if error.__cause__ and failures.kind(error.__cause__) == "memory":
+        if error.__cause__ and paddle_errors.kind(error.__cause__) == "memory":
             # It has run before, so others hold the memory now: this process ends, and the next tries again.
             raise MemoryError(error.message) from error
         raise
@@ -258,13 +258,9 @@ def _closed(shape: tuple[int, ...], side: int) -> tuple[int, ...]:
 
 
 def _filled(dtype: str, shape: tuple[int, ...], seed: int = 0) -> Array:
-    """The same numbers every time; whole numbers stay 0 or 1, as they may be indices."""
-    random = np.random.default_rng(seed)
-    if dtype == "bfloat16":
-        return bfloat16.bits(random.random(shape, dtype=np.float32))
-    if dtype.startswith("float"):
-        return random.random(shape, dtype=np.float32).astype(dtype)
-    return random.integers(0, 2, shape).astype(dtype)
+    """The same numbers every time, as Paddle takes them."""
+    array = made_up(dtype, shape, np.random.default_rng(seed))
+    return bfloat16.bits(array) if dtype == "bfloat16" else array
 
 
 def _asked_for(engine: Engine) -> str:

@@ -15,14 +15,17 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, Self
 
-from paddlemodel_server.model.files import LFS_POINTER, ModelFilesError, printable
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.fetch import member_names
+from paddlemodel_server.model.files import LFS_POINTER, printable
 
 Kind = Literal["tar", "tar.gz", "tar.bz2", "zip"]
 
 _CHUNK = 1 << 20
+_UTF8_FLAG = 0x800  # of a zip member: its name is UTF-8
 _HEADER_LIMIT = 1 << 20  # bytes of one extended tar header, which tarfile holds in memory
 _REPACK = "pack it again as .tar, .tar.gz, .tar.bz2 or .zip"
 _OTHER_KINDS = {
@@ -54,7 +57,7 @@ class _Budget:
     def spend(self, count: int) -> None:
         self._spent += count
         if self._spent > self._limits.max_bytes:
-            raise ModelFilesError(
+            raise StartError(
                 "TooLarge",
                 f"The archive unpacks to more than {self._limits.max_bytes} bytes; pack only the model.",
             )
@@ -81,9 +84,10 @@ class _Metered(io.RawIOBase):
 
 @dataclass(frozen=True, kw_only=True)
 class _Entry:
-    name: str
-    is_folder: bool
+    name: bytes  # as it stands in the archive
     content: _Readable
+    utf8: bool = False  # whether the archive says so of the name
+    is_folder: bool = False  # whether the archive says so; a name that ends as a folder's says it, too
 
 
 class _Header(tarfile.TarInfo):
@@ -110,7 +114,7 @@ def unpack(archive: Path, into: Path, limits: Limits | None = None) -> None:
         for number, entry in enumerate(entries):
             if number >= limits.max_members:
                 raise _unsafe(f"has more than {limits.max_members} members")
-            _write(entry, _target(into, entry.name))
+            _write(entry, into)
 
 
 def kind_of(archive: Path) -> Kind:
@@ -125,7 +129,7 @@ def kind_of(archive: Path) -> Kind:
         return "tar.bz2"
     if len(head) == tarfile.BLOCKSIZE and _is_tar_header(head):
         return "tar"
-    raise ModelFilesError("NotAnArchive", f"The model's archive {_looks_like(head)}.")
+    raise StartError("NotAnArchive", f"The model's archive {_looks_like(head)}.")
 
 
 def _is_tar_header(head: bytes) -> bool:
@@ -175,7 +179,7 @@ def _tar_entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> _Entry:
     if member.issparse() or not (member.isfile() or member.isdir()):
         raise _unsafe(f"holds {printable(member.name)}, which is neither a plain file nor a folder")
     content = tar.extractfile(member) or io.BytesIO()
-    return _Entry(name=member.name, is_folder=member.isdir(), content=content)
+    return _Entry(name=os.fsencode(member.name), is_folder=member.isdir(), content=content)
 
 
 def _zip_entries(archive: Path, budget: _Budget) -> Iterator[_Entry]:
@@ -186,27 +190,25 @@ def _zip_entries(archive: Path, budget: _Budget) -> Iterator[_Entry]:
                     f"holds {printable(member.filename)}, which is neither a plain file nor a folder"
                 )
             if member.flag_bits & 1:
-                raise ModelFilesError(
+                raise StartError(
                     "EncryptedArchive", f"The archive is encrypted; {_REPACK}, without a password."
                 )
             with packed.open(member) as content:
                 # zipfile cuts a name at its first zero byte; judge the one that stands in the archive
-                name = member.orig_filename
-                yield _Entry(name=name, is_folder=member.is_dir(), content=_Metered(content, budget))
+                utf8 = bool(member.flag_bits & _UTF8_FLAG)
+                name = member.orig_filename.encode("utf-8" if utf8 else "cp437")
+                yield _Entry(name=name, utf8=utf8, content=_Metered(content, budget))
 
 
-def _target(into: Path, name: str) -> Path:
-    parts = PurePosixPath(name).parts
-    if name.startswith("/") or ".." in parts or "\\" in name or any(ord(char) < 32 for char in name):
-        raise _unsafe(f"has the path {printable(name)}, which leaves its folder or no file can have")
-    if any(len(os.fsencode(part)) > 255 for part in parts) or len(os.fsencode(name)) > 2000:
-        raise _unsafe(f"has the path {printable(name)}, which is too long")
-    return into.joinpath(*parts)
-
-
-def _write(entry: _Entry, target: Path) -> None:
+def _write(entry: _Entry, into: Path) -> None:
+    name = printable(os.fsdecode(entry.name))
     try:
-        if entry.is_folder:
+        place = member_names.place(entry.name, utf8=entry.utf8)
+    except ValueError as error:
+        raise _unsafe(f"has the path {name}, {error}") from error
+    target = into.joinpath(*place.parts)
+    try:
+        if entry.is_folder or place.is_folder:
             target.mkdir(parents=True, exist_ok=True)
             return
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -214,7 +216,7 @@ def _write(entry: _Entry, target: Path) -> None:
             while data := entry.content.read(_CHUNK):
                 file.write(data)
     except (FileExistsError, NotADirectoryError, IsADirectoryError) as error:
-        raise _unsafe(f"holds {printable(entry.name)} twice") from error
+        raise _unsafe(f"holds {name} twice") from error
 
 
 @contextmanager
@@ -236,14 +238,12 @@ def _faults_named(kind: Kind) -> Iterator[None]:
         raise _damaged(kind, error) from error
 
 
-def _damaged(kind: Kind, error: Exception) -> ModelFilesError:
-    return ModelFilesError(
+def _damaged(kind: Kind, error: Exception) -> StartError:
+    return StartError(
         "DamagedArchive",
         f"The {kind} archive cannot be read ({printable(str(error))}); pack and upload it again.",
     )
 
 
-def _unsafe(what: str) -> ModelFilesError:
-    return ModelFilesError(
-        "UnsafeArchive", f"The archive {what}; pack the model's plain files into a new one."
-    )
+def _unsafe(what: str) -> StartError:
+    return StartError("UnsafeArchive", f"The archive {what}; pack the model's plain files into a new one.")

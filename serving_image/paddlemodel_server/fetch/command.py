@@ -1,39 +1,45 @@
 """The init container of a model's pod: `paddlemodel-server fetch` brings the model to an empty volume.
 
-cli.py calls main(). Whatever happens, /models/model is either absent or the whole, checked model; a container
-that is started again after a crash begins anew, and one that is started again after success does nothing.
+Whatever happens, the folder is either as it was before or holds the whole, checked model; a container that is
+started again after a crash begins anew, and one that is started again after success does nothing.
 """
 
 import argparse
 import hashlib
-import json
 import logging
 import os
 import re
-import shutil
 import signal
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
+
+from paddlemodel_api import uri as grammar
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import archive
-from paddlemodel_server.fetch.http import Patience, download
+from paddlemodel_server.fetch import archive, sources
+from paddlemodel_server.fetch.sources.source import Request
+from paddlemodel_server.fetch.target import Target
+from paddlemodel_server.fetch.transfer import Courier, Patience
 from paddlemodel_server.host import log, termination
 from paddlemodel_server.model import files, formats
-from paddlemodel_server.model.files import ModelFilesError
 
 _LOG = logging.getLogger(__name__)
 _MAX_BYTES = 20 << 30
+_BY_ENCODING = {"DamagedArchive", "NotAnArchive", "DigestMismatch"}  # what a packed archive looks like
 
-DESCRIPTION = """Bring a model into a folder, checked, whole or not at all: what a pod's init container does.
+DESCRIPTION = f"""Bring a model into a folder, checked, whole or not at all: what a pod's init container does.
 
---uri is an http(s):// address of an archive (.tar, .tar.gz, .tar.bz2, .zip), or file:///… of an archive or a
-folder; there must be one model in it. A download that breaks off goes on where it stopped. HTTPS_PROXY,
-NO_PROXY and SSL_CERT_FILE are honoured. docs/models.md says what each refusal means."""
+--uri is {textwrap.fill(grammar.FORMS, 105)}.
+(A claim is mounted by the operator; here, name its folder as file:///PATH.) There must be one model in it. A
+download that breaks off goes on where it stopped. HTTPS_PROXY, NO_PROXY and SSL_CERT_FILE are honoured.
+
+--into is a new folder, an empty one, or one that fetch has written: then it is replaced, once the new model
+is whole. docs/models.md says what each refusal means."""
 
 EXAMPLES = """examples:
   paddlemodel-server fetch --uri https://models.example.com/resnet50.tar.gz --into /tmp/resnet50
@@ -49,12 +55,10 @@ class Options:
     uri: str
     into: Path
     digest: str | None = None
+    root: Path | None = None
     max_bytes: int = _MAX_BYTES
+    timeout: float = 30.0
     patience: Patience = field(default_factory=Patience)
-
-    def beside(self, what: str) -> Path:
-        """A hidden sibling of the model's folder: on the same volume, so that moving is atomic."""
-        return self.into.with_name(f".{self.into.name}.{what}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,15 +77,13 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
     with _stoppable():
         try:
             fetched = fetch(options)
-        except ModelFilesError as error:
+        except StartError as error:
             return _fail(options, error, termination_log)
         except OSError as error:
             return _fail(options, files.disk_fault(error), termination_log)
         except Exception:  # noqa: BLE001 - the last line: the reason must reach the status, the trace the log
             _LOG.exception("unexpected failure")
-            fault = ModelFilesError(
-                "InternalError", "The fetcher failed unexpectedly; its log has the details."
-            )
+            fault = StartError("InternalError", "The fetcher failed unexpectedly; its log has the details.")
             return _fail(options, fault, termination_log)
     _LOG.info("model ready", extra=asdict(fetched))
     termination.write_success(
@@ -91,44 +93,83 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
 
 
 def fetch(options: Options) -> Fetched:
-    """Bring the model to `spec.into`, unless it is there already."""
+    """Bring the model to `options.into`, unless it is there already.
+
+    Raises:
+        StartError: the folder is as it was.
+    """
     if options.digest is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", options.digest):
-        raise ModelFilesError(
-            "InvalidDigest", "The digest must be sha256: and 64 hexadecimal digits; correct it."
-        )
-    if done := _finished(options):
+        raise StartError("InvalidDigest", "The digest must be sha256: and 64 hexadecimal digits; correct it.")
+    target = Target(options.into.resolve())
+    if done := _finished(options, target):
         _LOG.info("the model is already there")
         return done
     _LOG.info("fetching", extra={"uri": printable_uri(options.uri)})
-    options.into.parent.mkdir(parents=True, exist_ok=True)
-    _clear(options)
-    _remove(options.into)
-    try:
-        digest = _stage(options)
-        if options.digest not in {None, digest}:
-            raise ModelFilesError(
-                "DigestMismatch",
-                f"The model's digest is {digest}, not {options.digest}; correct either.",
-            )
-        if options.beside("archive").exists():
-            archive.unpack(
-                options.beside("archive"), options.beside("tree"), archive.Limits(max_bytes=options.max_bytes)
-            )
-        folder, found = files.find(options.beside("tree"))
-        _check(found)
+    courier = _courier(options, target)
+    paths = courier.source.files(courier.request)
+    with target.staging() as scratch:
+        tree, digest = (_archive if list(paths) == [""] else _folder)(options, courier, paths, scratch)
+        folder, found = files.find(tree)
+        formats.checked(found)
         fetched = Fetched(digest=digest, format=found.format, bytes=_size(folder))
-        folder.rename(options.into)
-    finally:
-        _clear(options)
-    _record(options, fetched)
+        target.publish(folder, {"uri": _fingerprint(options), "fetched": asdict(fetched)})
     return fetched
 
 
-def _check(found: files.ModelFiles) -> None:
+def _courier(options: Options, target: Target) -> Courier:
+    request = Request(uri=options.uri, timeout=options.timeout, root=options.root, target=target.folder)
+    return Courier(source=sources.of(options.uri), request=request, patience=options.patience)
+
+
+def _archive(options: Options, courier: Courier, _: Sequence[str], scratch: Path) -> tuple[Path, str]:
+    """Bring an archive and unpack it; the tree, and the archive's digest."""
+    packed, tree = scratch / "archive", scratch / "tree"
+    # Brought first, so that the bytes that are unpacked are the bytes that were digested.
+    brought = courier.bring("", packed, options.max_bytes)
     try:
-        formats.checked(found)
+        _check_digest(options, brought.digest)
+        archive.unpack(packed, tree, archive.Limits(max_bytes=options.max_bytes))
     except StartError as error:
-        raise ModelFilesError(error.reason, error.message) from error
+        if brought.encoding and error.reason in _BY_ENCODING:
+            packed_by = f"Content-Encoding: {files.printable(brought.encoding)}"
+            raise StartError(
+                error.reason,
+                f"The server sent the file with {packed_by}, although it was asked not to pack it; switch "
+                f"that off for this file. {error.message}",
+            ) from error
+        raise
+    packed.unlink()
+    return tree, brought.digest
+
+
+def _folder(options: Options, courier: Courier, paths: Sequence[str], scratch: Path) -> tuple[Path, str]:
+    """Bring every file of a folder; the tree, and the folder's digest."""
+    tree, left, digests = scratch / "tree", options.max_bytes, {}
+    tree.mkdir()
+    for path in paths:
+        goal = _inside(tree, path)
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        brought = courier.bring(path, goal, left)
+        left -= brought.size
+        digests[path] = brought.digest.removeprefix("sha256:")
+    digest = files.digest_of(digests)
+    _check_digest(options, digest)
+    return tree, digest
+
+
+def _inside(tree: Path, path: str) -> Path:
+    if path.startswith("/") or ".." in path.split("/"):
+        raise StartError(
+            "UnsafeArchive", f"The folder has the path {files.printable(path)}, which leaves it."
+        )
+    return tree / path
+
+
+def _check_digest(options: Options, found: str) -> None:
+    if options.digest not in {None, found}:
+        raise StartError(
+            "DigestMismatch", f"The model's digest is {found}, not {options.digest}; correct either."
+        )
 
 
 def printable_uri(uri: str) -> str:
@@ -154,7 +195,10 @@ def _parse(argv: Sequence[str]) -> Options:
         "--uri", required=True, help="http(s)://… of an archive, or file:///… of a folder or archive"
     )
     parser.add_argument(
-        "--into", required=True, type=Path, help="folder of the model; replaced when it is there"
+        "--into", required=True, type=Path, help="folder of the model: new, empty, or written by fetch before"
+    )
+    parser.add_argument(
+        "--root", type=Path, help="where links in a folder may lead (default: into the folder itself)"
     )
     parser.add_argument("--digest", help="sha256:… that the archive or folder must have")
     parser.add_argument(
@@ -169,10 +213,11 @@ def _parse(argv: Sequence[str]) -> Options:
     args = parser.parse_args(argv)
     return Options(
         uri=args.uri,
-        into=args.into.absolute(),
+        into=args.into,
         digest=args.digest,
+        root=args.root,
         max_bytes=args.max_bytes,
-        patience=Patience(timeout=args.timeout),
+        timeout=args.timeout,
     )
 
 
@@ -201,90 +246,30 @@ def _configure_log(environ: Mapping[str, str]) -> None:
     )
 
 
-def _stage(options: Options) -> str:
-    """Bring what the URI names to an archive or a tree beside the goal; returns its digest."""
-    try:
-        uri = urlsplit(options.uri)
-        _ = uri.port
-    except ValueError as error:
-        raise ModelFilesError("InvalidUri", "The URI cannot be read; correct it.") from error
-    if uri.scheme in {"http", "https"}:
-        return download(options.uri, options.beside("archive"), options.max_bytes, options.patience)
-    if uri.scheme != "file" or uri.netloc not in {"", "localhost"}:
-        raise ModelFilesError(
-            "UnsupportedScheme", "The URI must begin with http://, https://, file:/// or pvc://; correct it."
-        )
-    source = Path(unquote(uri.path))
-    if source.is_dir():
-        files.find(source)  # before anything is copied
-        _copy_tree(source, options.beside("tree"), options.max_bytes)
-        return files.digest(options.beside("tree"))
-    if source.is_file():
-        # Copied first, so that the bytes that are unpacked are the bytes that were digested.
-        _copy(source, options.beside("archive"), options.max_bytes)
-        return files.digest(options.beside("archive"))
-    raise ModelFilesError("NotFound", "There is no such file or folder; correct the path in the URI.")
-
-
-def _copy_tree(source: Path, into: Path, left: int) -> None:
-    for file in files.listed(source):
-        target = into / file.relative_to(source)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        left -= _copy(file, target, left)
-
-
-def _copy(source: Path, target: Path, limit: int) -> int:
-    size = source.stat().st_size
-    if size > limit:
-        raise ModelFilesError(
-            "TooLarge", "The model is larger than the limit; keep only its files in the folder."
-        )
-    shutil.copyfile(source, target)
-    return size
-
-
-def _finished(options: Options) -> Fetched | None:
+def _finished(options: Options, target: Target) -> Fetched | None:
     """What an earlier run of this pod's container left complete, if it is what is desired now."""
+    record = target.record()
     try:
-        record = json.loads(options.beside("done").read_text())
         fetched = Fetched(**record["fetched"])
-        same = (
+        wanted = (
             record["uri"] == _fingerprint(options)
             if options.digest is None
             else fetched.digest == options.digest
         )
-        return fetched if same and files.locate(options.into).format == fetched.format else None
-    except (OSError, ValueError, KeyError, TypeError, ModelFilesError):
+        return fetched if wanted and files.locate(target.folder).format == fetched.format else None
+    except (OSError, ValueError, KeyError, TypeError, StartError):
         return None
-
-
-def _record(options: Options, fetched: Fetched) -> None:
-    draft = options.beside("done.draft")
-    draft.write_text(json.dumps({"uri": _fingerprint(options), "fetched": asdict(fetched)}))
-    draft.rename(options.beside("done"))
 
 
 def _fingerprint(options: Options) -> str:
     return hashlib.sha256(options.uri.encode(errors="surrogateescape")).hexdigest()  # may hold a password
 
 
-def _clear(options: Options) -> None:
-    for what in ("archive", "tree", "done", "done.draft"):
-        _remove(options.beside(what))
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
-
-
 def _size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _fail(options: Options, error: ModelFilesError, termination_log: Path) -> int:
+def _fail(options: Options, error: StartError, termination_log: Path) -> int:
     message = f"{error.message} (model.uri is {printable_uri(options.uri)})"
     _LOG.error(message, extra={"reason": error.reason})
     termination.write(error.reason, message, termination_log)

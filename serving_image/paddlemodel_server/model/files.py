@@ -9,25 +9,18 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from paddlemodel_server.errors import StartError
+
 NEWEST_PIR_VERSION = 4  # what PaddlePaddle 3.3 writes; see requirements/serving-cpu.txt for the pin
 LFS_POINTER = b"version https://git-lfs.github.com/spec/"
 _HEAD_BYTES = 4096
 _LISTED_NAMES = 5
-
-
-class ModelFilesError(Exception):
-    """A fault in the model's files: a reason for machines, and one sentence with the cure for people."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
-        self.message = message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,18 +40,18 @@ def _readable() -> Iterator[None]:
         raise disk_fault(error) from error
 
 
-def disk_fault(error: OSError) -> ModelFilesError:
+def disk_fault(error: OSError) -> StartError:
     """What the disk refused, with the cure."""
     where = printable(str(error.filename or "the volume"))
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return ModelFilesError(
+        return StartError(
             "NoSpace", "The volume is full; raise the pod's ephemeral-storage or use a smaller model."
         )
     if error.errno in {errno.EACCES, errno.EPERM, errno.EROFS}:
-        return ModelFilesError(
+        return StartError(
             "NotPermitted", f"{where} is not accessible to the user {os.geteuid()}; change its mode."
         )
-    return ModelFilesError(
+    return StartError(
         "DiskError", f"{where} could not be read or written ({error.strerror}); check the volume."
     )
 
@@ -67,13 +60,13 @@ def disk_fault(error: OSError) -> ModelFilesError:
 def locate(folder: Path) -> ModelFiles:
     """Find the one model that lies directly in `folder`."""
     if not folder.is_dir():
-        raise ModelFilesError("NoModel", f"There is no folder {folder}; the model's files belong there.")
+        raise StartError("NoModel", f"There is no folder {folder}; the model's files belong there.")
     programs = _programs(folder)
     if not programs:
         raise _without_program(folder)
     stems = {program.stem for program in programs}
     if len(stems) > 1:
-        raise ModelFilesError(
+        raise StartError(
             "SeveralModels",
             f"{_listed(p.name for p in programs)} are separate models; give each its own folder.",
         )
@@ -92,11 +85,11 @@ def locate(folder: Path) -> ModelFiles:
 def find(tree: Path) -> tuple[Path, ModelFiles]:
     """Find the folder of the one model somewhere in `tree`; one folder at the top is usual."""
     folders = [folder for folder in _visible_folders(tree) if _programs(folder)]
+    whole = [f for f in folders if any(p.with_suffix(".pdiparams").is_file() for p in _programs(f))]
+    folders = whole or folders
     if len(folders) > 1:
         names = _listed(str(folder.relative_to(tree)) for folder in folders)
-        raise ModelFilesError(
-            "SeveralModels", f"There are models in {names}; name one of them, or pack it alone."
-        )
+        raise StartError("SeveralModels", f"There are models in {names}; name one of them, or pack it alone.")
     if folders:
         return folders[0], locate(folders[0])
     for folder in _visible_folders(tree):
@@ -106,15 +99,15 @@ def find(tree: Path) -> tuple[Path, ModelFiles]:
     raise _without_program(tree)
 
 
-def listed(tree: Path) -> Iterator[Path]:
+def listed(tree: Path, root: Path | None = None) -> Iterator[Path]:
     """Every file of a model's folder, as `fetch` copies it and `digest` counts it.
 
-    Links are followed, to files and to folders, as long as they stay inside.
+    Links are followed, to files and to folders, as long as they stay inside `root`, which is `tree` if None.
     """
-    inside = tree.resolve()
-    for root, folders, names in os.walk(tree, onerror=_raise, followlinks=True):
+    inside = (root or tree).resolve()
+    for here, folders, names in os.walk(tree, onerror=_raise, followlinks=True):
         folders[:] = sorted(name for name in folders if name != "lost+found")
-        for path in (Path(root, name) for name in (*folders, *sorted(names))):
+        for path in (Path(here, name) for name in (*folders, *sorted(names))):
             if path.is_symlink():
                 _check_link(path, inside)
             if path.is_file():
@@ -125,26 +118,32 @@ def _check_link(link: Path, inside: Path) -> None:
     goal = Path(os.path.realpath(link))  # Path.resolve() raises where a link leads to itself
     name = printable(link.name)
     if not goal.is_relative_to(inside):
-        raise ModelFilesError(
-            "UnsafeLink", f"{name} is a link out of the model's folder; put what it names there."
+        raise StartError(
+            "UnsafeLink",
+            f"{name} is a link out of {printable(str(inside))}; put what it names there, or widen --root.",
         )
     if link.is_dir() and goal in (folder.resolve() for folder in link.parents):
-        raise ModelFilesError("UnsafeLink", f"{name} is a link to a folder around it; remove it.")
+        raise StartError("UnsafeLink", f"{name} is a link to a folder around it; remove it.")
 
 
 @_readable()
-def digest(path: Path) -> str:
+def digest(path: Path, root: Path | None = None) -> str:
     r"""The sha256 that identifies a model.
 
     Of a file: what `sha256sum` prints. Of a folder: the sha256 of what
-    `find -L . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum` prints inside it.
+    `find -L . -type f -printf '%P\n' | LC_ALL=C sort | xargs -d '\n' sha256sum` prints inside it. Links may
+    lead into `root`, as in listed().
     """
     if path.is_file():
         return f"sha256:{_sha256(path)}"
-    names = sorted(os.fsencode(file.relative_to(path)) for file in listed(path))
+    return digest_of({str(file.relative_to(path)): _sha256(file) for file in listed(path, root)})
+
+
+def digest_of(digests: Mapping[str, str]) -> str:
+    """The digest of a folder, from the sha256 (hexadecimal) of each of its files by relative path."""
     total = hashlib.sha256()
-    for name in names:
-        total.update(_sha256sum_line(_sha256(path / os.fsdecode(name)), name))
+    for name in sorted(map(os.fsencode, digests)):
+        total.update(_sha256sum_line(digests[os.fsdecode(name)], name))
     return f"sha256:{total.hexdigest()}"
 
 
@@ -162,28 +161,31 @@ def _visible_folders(tree: Path) -> Iterator[Path]:
 def _programs(folder: Path) -> list[Path]:
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     params = {path.stem for path in files if path.suffix == ".pdiparams"}
-    return [
+    legacy = {path.stem for path in files if path.suffix == ".pdmodel"}
+    programs = [
         path
         for path in files
-        if path.suffix == ".pdmodel" or (path.suffix == ".json" and (path.stem in params or is_pir(path)))
+        if path.suffix == ".pdmodel"
+        or (path.suffix == ".json" and ((path.stem in params and path.stem not in legacy) or is_pir(path)))
     ]
+    return [path for path in programs if path.stem in params] or programs  # half a model hides no whole one
 
 
-def _without_program(folder: Path) -> ModelFilesError:
+def _without_program(folder: Path) -> StartError:
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
     for name in names:
         if name.endswith(".pdiparams"):
             stem = name.removesuffix(".pdiparams")
-            return ModelFilesError(
+            return StartError(
                 "ProgramMissing", f"{name} has no program beside it; add {stem}.json or {stem}.pdmodel."
             )
     if "__model__" in names:
-        return ModelFilesError(
+        return StartError(
             "OldModelFormat",
             "__model__ is the format of PaddlePaddle 1; export the model again with paddle.jit.save.",
         )
     seen = _listed(names) if names else "nothing"
-    return ModelFilesError(
+    return StartError(
         "NoModel",
         f"No .json or .pdmodel program with its .pdiparams was found, only {seen}; "
         "export the model with paddle.jit.save.",
@@ -192,7 +194,7 @@ def _without_program(folder: Path) -> ModelFilesError:
 
 def _check_params(program: Path, params: Path) -> None:
     if not params.is_file():
-        raise ModelFilesError(
+        raise StartError(
             "ParamsMissing",
             f"{program.name} has no parameters beside it; add {params.name} from the same export.",
         )
@@ -202,9 +204,9 @@ def _check_params(program: Path, params: Path) -> None:
 
 def _check_content(path: Path) -> None:
     if path.stat().st_size == 0:
-        raise ModelFilesError("EmptyFile", f"{path.name} is empty; copy the exported file again.")
+        raise StartError("EmptyFile", f"{path.name} is empty; copy the exported file again.")
     if _head(path).startswith(LFS_POINTER):
-        raise ModelFilesError(
+        raise StartError(
             "GitLfsPointer",
             f"{path.name} is only a Git LFS pointer; run `git lfs pull` before you copy the model.",
         )
@@ -212,7 +214,7 @@ def _check_content(path: Path) -> None:
 
 def _check_pir(program: Path) -> None:
     if not is_pir(program):
-        raise ModelFilesError(
+        raise StartError(
             "NotAProgram",
             f"{program.name} is not a Paddle program; export the model again with paddle.jit.save.",
         )
@@ -223,7 +225,7 @@ def _check_pir(program: Path) -> None:
     except (KeyError, TypeError):
         return  # of no release that we know; let Paddle judge
     if isinstance(version, int) and version > NEWEST_PIR_VERSION:
-        raise ModelFilesError(
+        raise StartError(
             "NewerPaddle",
             f"{program.name} has PIR version {version}, the server knows {NEWEST_PIR_VERSION}; "
             "export it with PaddlePaddle 3.3 or use a newer server image.",
@@ -237,7 +239,7 @@ def _check_legacy(program: Path) -> None:
         while file.tell() < size:
             tag = file.read(1)[0]
             if tag & 7 != 2 or tag >= 128:  # ProgramDesc holds only messages, all with small field numbers
-                raise ModelFilesError(
+                raise StartError(
                     "NotAProgram",
                     f"{program.name} is not a Paddle program; export the model again with paddle.jit.save.",
                 )
@@ -259,8 +261,8 @@ def _varint(file: BinaryIO) -> int:
     return value
 
 
-def _truncated(program: Path) -> ModelFilesError:
-    return ModelFilesError(
+def _truncated(program: Path) -> StartError:
+    return StartError(
         "TruncatedFile", f"{program.name} is damaged or ends too early; copy the exported file again."
     )
 

@@ -11,7 +11,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from paddlemodel_server import protocol
 from paddlemodel_server.describe import Documents
-from paddlemodel_server.errors import StartError
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.metrics import catalog, exposition
@@ -26,11 +25,7 @@ from paddlemodel_server.tasks.spec import ImageClassification
 
 def describe(settings: Settings, runtime: ProcessContext | None = None) -> protocol.Served:
     """Read the model's files and fit the task to them; a StartError says what does not fit."""
-    try:
-        located = files.locate(settings.model_dir)
-    except files.ModelFilesError as error:
-        raise StartError(error.reason, error.message) from error
-    described = signature.read(located)
+    described = signature.read(files.locate(settings.model_dir))
     task = settings.task
     image, labels = None, tuple[str, ...]()
     if isinstance(task, ImageClassification):

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from paddlemodel_server.engine import failures, warmup
+from paddlemodel_server.engine import paddle_errors, warmup
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
 from paddlemodel_server.host.log import Limiter
 from paddlemodel_server.ipc import scoreboard as scoreboards
@@ -157,12 +157,12 @@ class Loop:
             if memory := _MEMORY_FAULTS.get(type(error)):
                 http_worker.reply(jobs[0].slots, memory)
                 return rows
-            refused = failures.kind(error) == "input"
+            refused = paddle_errors.kind(error) == "input"
             if self._failures.allows(time.monotonic()):
                 extra = {"request_id": http_worker.slots.request_id(jobs[0].slots[0])} | self._failures.told()
                 if refused:
                     logger.warning(
-                        "the model refused a request", extra=extra | {"cause": failures.said(error)}
+                        "the model refused a request", extra=extra | {"cause": paddle_errors.said(error)}
                     )
                 else:
                     logger.exception("the model failed on a request", extra=extra)

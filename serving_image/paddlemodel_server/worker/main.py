@@ -55,10 +55,7 @@ def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
         runtime: where the processes meet.
         began: when this process was started, in monotonic seconds.
     """
-    try:
-        located = files.locate(settings.model_dir)
-    except files.ModelFilesError as error:
-        raise StartError(error.reason, error.message) from error
+    located = files.locate(settings.model_dir)
     program = formats.checked(located)
     described = signature.of(program)
     engine = validate.wanted(

@@ -83,6 +83,7 @@ def test_a_claim_is_mounted_for_the_fetcher_only() -> None:
     spec = pod_spec(model={"uri": "pvc://store/a/b.tar"})
     (fetch,), (server,) = spec["initContainers"], spec["containers"]
     assert fetch["args"][2] == "file:///mnt/model-source/a/b.tar"
+    assert fetch["args"][-2:] == ["--root", "/mnt/model-source"]  # links may lead anywhere in the claim
     assert fetch["volumeMounts"][-1] == {
         "name": "model-source",
         "mountPath": "/mnt/model-source",

@@ -100,7 +100,9 @@ RULES = (
     Refused("an unknown scheme", _uri("s3://bucket/model"), "other schemes are not supported yet"),
     Refused("a pickle", _uri("https://a.example.com/model.pkl"), "must be http(s)://HOST/"),
     Refused(
-        "a password in the address", _uri("https://me:secret@a.example.com/m.tar"), "must be http(s)://HOST/"
+        "a password in the address",
+        _uri("https://me:secret@a.example.com/m.tar"),
+        "must not hold a user or password",
     ),
     Refused("a new line in the address", _uri("https://a.example.com/m\n.tar"), "must be http(s)://HOST/"),
     Refused("a space in the address", _uri("https://a.example.com/m x.tar"), "must be http(s)://HOST/"),

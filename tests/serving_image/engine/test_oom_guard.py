@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import numpy as np
 import pytest
-from paddlemodel_server.engine import failures
+from paddlemodel_server.engine import paddle_errors
 from paddlemodel_server.engine.interface import Array
 from paddlemodel_server.engine.oom_guard import EXHAUSTED, GROW_SECONDS, Guarded
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
@@ -231,4 +231,4 @@ def test_the_models_own_failure_is_passed_on() -> None:
     ],
 )
 def test_failures_are_told_apart_by_paddles_words(error: Exception, kind: str) -> None:
-    assert failures.kind(error) == kind
+    assert paddle_errors.kind(error) == kind

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from paddlemodel_server.engine.autotune import Memory
-from paddlemodel_server.engine.failures import said
 from paddlemodel_server.engine.interface import Array, Engine
+from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.engine.warmup import Known, prepare, sums_to_one
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import bfloat16

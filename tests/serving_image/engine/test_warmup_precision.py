@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from paddlemodel_server.engine.autotune import difference
 from paddlemodel_server.engine.interface import Array, Engine
 from paddlemodel_server.engine.warmup import Known, Prepared, prepare
 from paddlemodel_server.errors import StartError
@@ -169,24 +168,3 @@ def test_tensorrt_sees_every_size_and_sample_before_its_engine_is_built(tmp_path
     opened.clear()
     prepare(model(), opens, asked(engine=engine, shapes_known=True), clock)
     assert opened == ["off FP32", "on FP16"]  # a cached range is not collected again
-
-
-@pytest.mark.parametrize(
-    ("exact", "found", "expected"),
-    [
-        ([1.0, -4.0], [1.0, -3.0], 0.25),
-        ([0.0, 0.0], [0.0, 0.0], 0.0),
-        ([np.inf, 1.0], [np.inf, 1.0], 0.0),
-        ([np.inf, 1.0], [1.0, 1.0], np.inf),
-        ([np.nan, 2.0], [np.nan, 1.0], 0.5),
-    ],
-)
-def test_the_difference_is_a_part_of_the_largest_value(
-    exact: list[float], found: list[float], expected: float
-) -> None:
-    assert difference([np.array(exact)], [np.array(found)]) == expected
-
-
-def test_whole_numbers_differ_by_how_many_of_them() -> None:
-    assert difference([np.array([1, 2, 3, 4])], [np.array([1, 2, 3, 5])]) == 0.25
-    assert difference([np.array([1])], [np.array([1.0])]) == np.inf

@@ -11,21 +11,14 @@ import paddlemodel_server
 import pytest
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.archive import Limits
-from paddlemodel_server.fetch.http import Patience
+from paddlemodel_server.fetch.transfer import Patience
 from paddlemodel_server.model import files
 
 from tests.bare_predictor import predict
 
 PAGE = (Path(__file__).parents[3] / "docs" / "models.md").read_text()
-MODULES = (
-    "model/files",
-    "fetch/archive",
-    "fetch/http",
-    "fetch/command",
-    "engine/paddle_errors",
-    "model/formats/__init__",
-    "model/formats/weights",
-)
+# Where what can be wrong with a model or its source is found.
+SOURCES = ("fetch", "model", "engine/paddle_errors.py")
 
 
 @pytest.mark.parametrize(("flag", "model_format"), [("1", "PIR"), ("0", "Legacy")])
@@ -49,8 +42,9 @@ def test_the_export_of_the_page_can_be_fetched_and_run(tmp_path: Path, flag: str
 
 def test_every_reason_has_its_row_and_no_row_is_invented() -> None:
     folder = Path(paddlemodel_server.__file__).parent
-    code = "".join((folder / f"{module}.py").read_text() for module in MODULES)
-    raised = set(re.findall(r'(?:ModelFilesError|StartError)\(\s*"(\w+)"', code))
+    paths = [path for source in SOURCES for path in ((folder / source).rglob("*.py"), [folder / source])]
+    code = "".join(path.read_text() for found in paths for path in found if path.is_file())
+    raised = set(re.findall(r'StartError\(\s*"(\w+)"', code))
     explained = set(re.findall(r"^\| `(\w+)` \|", PAGE, re.MULTILINE))
     assert raised == explained
 

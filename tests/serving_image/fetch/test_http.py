@@ -3,6 +3,7 @@
 import datetime as dt
 import ssl
 from collections.abc import Iterator
+from email.utils import format_datetime
 from ipaddress import IPv4Address
 from pathlib import Path
 
@@ -13,14 +14,26 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_server.fetch.http import Patience, download
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.fetch import sources
+from paddlemodel_server.fetch.sources import http
+from paddlemodel_server.fetch.sources.source import Request
+from paddlemodel_server.fetch.transfer import Courier, Patience
 from paddlemodel_server.model import files
-from paddlemodel_server.model.files import ModelFilesError
 
 from tests.serving_image.support.file_server import FileServer, Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 
 BODY = bytes(range(256)) * 2000
-QUICK = Patience(timeout=20, attempts=4, first_pause=0.01, longest_pause=0.05)
+QUICK = Patience(attempts=4, first_pause=0.01, longest_pause=0.05)
+
+
+def download(
+    uri: str, goal: Path, max_bytes: int = 1 << 30, patience: Patience = QUICK, timeout: float = 20
+) -> str:
+    request = Request(uri=uri, timeout=timeout)
+    return (
+        Courier(source=sources.of(uri), request=request, patience=patience).bring("", goal, max_bytes).digest
+    )
 
 
 @pytest.fixture
@@ -28,14 +41,16 @@ def goal(tmp_path: Path) -> Path:
     return tmp_path / "archive"
 
 
-def bring(server: FileServer, goal: Path, path: str = "/m", patience: Patience = QUICK) -> None:
-    digest = download(server.uri(path), goal, 1 << 30, patience)
+def bring(
+    server: FileServer, goal: Path, path: str = "/m", patience: Patience = QUICK, timeout: float = 20
+) -> None:
+    digest = download(server.uri(path), goal, patience=patience, timeout=timeout)
     assert goal.read_bytes() == server.files["/m"]
     assert digest == files.digest(goal)
 
 
-def refused(uri: str, goal: Path, patience: Patience = QUICK, max_bytes: int = 1 << 30) -> ModelFilesError:
-    with pytest.raises(ModelFilesError) as caught:
+def refused(uri: str, goal: Path, patience: Patience = QUICK, max_bytes: int = 1 << 30) -> StartError:
+    with pytest.raises(StartError) as caught:
         download(uri, goal, max_bytes, patience)
     return caught.value
 
@@ -73,7 +88,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(goal: Path) -> None:
 
 def test_a_silent_server_is_left_and_tried_again(goal: Path) -> None:
     with serving({"/m": BODY}, Step(cut=100, stall=True)) as server:
-        bring(server, goal, patience=Patience(timeout=0.5, attempts=10, first_pause=0.01))
+        bring(server, goal, patience=Patience(attempts=10, first_pause=0.01), timeout=0.5)
 
 
 @given(cuts=st.lists(st.integers(0, len(BODY) - 1), max_size=3), ranges=st.booleans())
@@ -234,3 +249,40 @@ def test_a_server_that_speaks_no_tls_is_named(goal: Path) -> None:
         fault = refused(server.uri("/m").replace("http", "https"), goal)
     assert fault.reason == "Unreachable"
     assert "TLS" in fault.message
+
+
+@pytest.mark.parametrize(
+    ("location", "path"),
+    [
+        ("/modèle.tar".encode(), "/mod%C3%A8le.tar"),  # as it comes from many a server
+        (b"/mod%C3%A8le.tar", "/mod%C3%A8le.tar"),
+        (b"/a b.tar", "/a%20b.tar"),
+        (b"  /a.tar  ", "/a.tar"),
+        (b"/a%2Fb.tar?sig=%2B%2F", "/a%2Fb.tar?sig=%2B%2F"),
+    ],
+)
+def test_a_redirect_is_taken_byte_by_byte_as_browsers_take_it(goal: Path, location: bytes, path: str) -> None:
+    with serving({path.partition("?")[0]: BODY}) as server:
+        server.plan.append(Step(status=302, headers={"Location": location.decode("latin-1")}))
+        download(server.uri("/old"), goal)
+        assert [seen for seen, _ in server.seen] == ["/old", path]
+    assert goal.read_bytes() == BODY
+
+
+def test_a_redirect_to_a_host_of_other_letters_is_asked_for_by_its_name(goal: Path) -> None:
+    location = "http://bücher.invalid/m.tar".encode().decode("latin-1")
+    with serving({}, *[Step(status=302, headers={"Location": location})] * QUICK.attempts) as server:
+        assert "does not resolve" in refused(server.uri("/old"), goal).message
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [("7", 7), ("", 0), ("soon", 0), ("-1", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
+)
+def test_a_pause_is_read_in_either_form(value: str, seconds: float) -> None:
+    assert http.pause(value) == seconds
+
+
+def test_a_pause_until_a_date_is_the_time_that_is_left() -> None:
+    later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
+    assert 3000 < http.pause(format_datetime(later, usegmt=True)) <= 3600

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import termination
 from paddlemodel_server.model import files
-from paddlemodel_server.model.files import ModelFilesError
 
 from tests import models
 from tests.bare_predictor import predict, textline_tensor
@@ -86,7 +86,7 @@ def test_a_fault_is_named_with_its_cure(
     folder = tmp_path / "model"
     if content is not None:
         folder_of(folder, content)
-    with pytest.raises(ModelFilesError) as caught:
+    with pytest.raises(StartError) as caught:
         files.locate(folder)
     assert caught.value.reason == reason
     assert caught.value.message.endswith(".")
@@ -116,14 +116,34 @@ def test_the_one_model_is_found_anywhere_in_a_tree(tmp_path: Path, place: str) -
 def test_two_models_in_a_tree_are_refused_by_name(tmp_path: Path) -> None:
     folder_of(tmp_path / "det", LEGACY_MODEL)
     folder_of(tmp_path / "rec", PIR_MODEL)
-    with pytest.raises(ModelFilesError, match="det, rec") as caught:
+    with pytest.raises(StartError, match="det, rec") as caught:
         files.find(tmp_path)
     assert caught.value.reason == "SeveralModels"
 
 
+BESIDE = {
+    "a .json that describes a legacy model": (LEGACY_MODEL, {"inference.json": b'{"top_k": 5}'}),
+    "half another model": (LEGACY_MODEL, {"draft.pdmodel": b"x"}),
+    "half another model in a folder": (PIR_MODEL, {"old/draft.pdmodel": b"x"}),
+    "parameters of training": (PIR_MODEL, {"draft.pdparams": b"x", "draft.pdopt": b"x", "x.pdiparams": b"x"}),
+    "other frameworks": (PIR_MODEL, {"model.onnx": b"x", "config.json": b"{}", "tokenizer.json": b"[1]"}),
+    "names of models that are folders": (PIR_MODEL, {"x.json/readme": b"x", "y.pdmodel/readme": b"x"}),
+}
+
+
+@pytest.mark.parametrize(("model", "beside"), BESIDE.values(), ids=BESIDE)
+def test_whatever_lies_beside_a_model_does_not_hide_it(
+    tmp_path: Path, model: dict[str, bytes], beside: dict[str, bytes]
+) -> None:
+    folder_of(tmp_path, model | beside)
+    folder, found = files.find(tmp_path)
+    assert (folder, found.params.name) == (tmp_path, "inference.pdiparams")
+    assert found.program.read_bytes() in model.values()
+
+
 def test_parameters_without_a_program_are_named_though_they_lie_deep(tmp_path: Path) -> None:
     folder_of(tmp_path / "a" / "b", {"inference.pdiparams": PARAMS})
-    with pytest.raises(ModelFilesError, match=r"inference\.pdiparams has no program"):
+    with pytest.raises(StartError, match=r"inference\.pdiparams has no program"):
         files.find(tmp_path)
 
 
@@ -165,7 +185,7 @@ def test_links_that_leave_the_folder_or_go_round_are_refused(tmp_path: Path, goa
     (tmp_path / "secret").write_text("s")
     folder = folder_of(tmp_path / "model", PIR_MODEL)
     (folder / "link").symlink_to(goal)
-    with pytest.raises(ModelFilesError, match="link is a link") as caught:
+    with pytest.raises(StartError, match="link is a link") as caught:
         files.digest(folder)
     assert caught.value.reason == "UnsafeLink"
 
@@ -180,7 +200,7 @@ def test_a_folder_that_cannot_be_read_is_named_with_the_cure(
 
     monkeypatch.setattr(Path, "iterdir", refused)  # root, who runs these tests in CI, may read everything
     with pytest.raises(
-        ModelFilesError, match=r"model is not accessible to the user \d+; change its mode\."
+        StartError, match=r"model is not accessible to the user \d+; change its mode\."
     ) as caught:
         files.locate(folder)
     assert caught.value.reason == "NotPermitted"

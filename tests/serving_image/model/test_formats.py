@@ -113,7 +113,7 @@ def test_any_bytes_are_parameters_or_one_clear_error(tmp_path: Path, content: by
         found, reason = list(weights.walk(path)), ""
     except StartError as error:
         found, reason = [], error.reason
-    assert found or reason in {"TruncatedFile", "NotParameters"}
+    assert found or reason in {"TruncatedFile", "NotParameters", "UnsupportedDtype"}
 
 
 PROGRAM = json.loads(pir_of(w=[2, 3]))
@@ -201,3 +201,30 @@ def test_a_quantised_program_is_recognised(tmp_path: Path) -> None:
         tmp_path, {"inference.json": json.dumps(program).encode(), "inference.pdiparams": params_of([2])}
     )
     assert formats.checked(files.locate(folder)).quantised
+
+
+@pytest.mark.parametrize("model_format", ["pir", "legacy"])
+def test_parameters_of_every_dtype_are_read(exported: Callable[[str, str], Path], model_format: str) -> None:
+    located = files.locate(exported(model_format, "rare"))
+    formats.checked(located)
+    assert sorted(tensor.dtype for tensor in weights.walk(located.params)) == [
+        *("complex128", "complex64", "float32", "float8_e4m3fn", "float8_e5m2"),
+    ]
+
+
+def test_an_unknown_dtype_is_named_and_not_called_damage(tmp_path: Path) -> None:
+    params = params_of([2, 3]).replace(b"\x08\x05", b"\x08\x19")
+    error = refusal(folder_of(tmp_path, {"inference.json": pir_of(w=[2, 3]), "inference.pdiparams": params}))
+    assert (error.reason, "a parameter of string" in error.message) == ("UnsupportedDtype", True)
+    params = params_of([2, 3]).replace(b"\x08\x05", b"\x08\x63")
+    error = refusal(folder_of(tmp_path, {"inference.json": pir_of(w=[2, 3]), "inference.pdiparams": params}))
+    assert (error.reason, "a parameter of type 99" in error.message) == ("UnsupportedDtype", True)
+
+
+def test_an_output_named_as_an_input_is_told_before_paddle_is_asked(
+    exported: Callable[[str, str], Path],
+) -> None:
+    error = refusal(exported("pir", "echo"))
+    assert (error.reason, "are named x," in error.message) == ("RepeatedName", True)
+    assert formats.checked(files.locate(exported("pir", "echo-copy"))).outputs[0].name != "x"
+    formats.checked(files.locate(exported("legacy", "echo")))  # Paddle loads it

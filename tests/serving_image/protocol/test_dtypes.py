@@ -12,6 +12,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import bfloat16, files, formats
 from paddlemodel_server.model.formats.program import DATATYPES
 
+from tests import bare_predictor
 from tests.serving_image.support.servers import Server, serving
 
 SIZE = "Inference-Header-Content-Length"
@@ -123,3 +124,31 @@ def test_bfloat16_rounds_double_precision_once() -> None:
         found = bfloat16.numbers(bfloat16.bits(numbers))
     assert found.tolist() == [1 + step, 1 + step, -1 - step, -1 - step, tiny, 0, 0, np.inf]
     assert np.signbit(found[6])
+
+
+@pytest.mark.parametrize("model_format", ["pir", "legacy"])
+def test_parameters_that_no_request_can_carry_are_served(
+    exported: Callable[[str, str], Path], tmp_path: Path, model_format: str
+) -> None:
+    """Complex numbers and floats of eight bits inside the network."""
+    x = np.random.default_rng(3).random((2, 8), np.float32)
+    folder = exported(model_format, "rare")
+    (wanted,) = bare_predictor.predict(folder, {"x": x}).values()
+    tensor = {"name": "x", "datatype": "FP32", "shape": [2, 8], "data": x.ravel().tolist()}
+    with serving(folder, tmp_path, name="rare") as server:
+        answer = httpx.post(f"{server.url}/v2/models/rare/infer", json={"inputs": [tensor]}, timeout=60)
+        assert answer.status_code == 200, answer.text
+    assert np.allclose(answer.json()["outputs"][0]["data"], wanted.ravel(), atol=1e-6)
+    angle = np.exp(2j * np.arange(4))
+    expected = (x.reshape(2, 4, 2) @ [1, 1j] * angle)[..., None] * 6
+    assert np.allclose(wanted.reshape(2, 4, 2), np.concatenate([expected.real, expected.imag], -1), atol=1e-4)
+
+
+@pytest.mark.parametrize("model_format", ["pir", "legacy"])
+def test_a_copy_of_the_input_is_served(
+    exported: Callable[[str, str], Path], tmp_path: Path, model_format: str
+) -> None:
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
+    with serving(exported(model_format, "echo-copy"), tmp_path, name="echo") as server:
+        answer = httpx.post(f"{server.url}/v2/models/echo/infer", json={"inputs": [tensor]}, timeout=60)
+    assert [output["data"] for output in answer.json()["outputs"]] == [[1, 2, 3, 4], [2, 4, 6, 8]]

@@ -19,8 +19,7 @@ def _readable() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        fault = disk_fault(error)
-        raise StartError(fault.reason, fault.message) from error
+        raise disk_fault(error) from error
 
 
 @_readable()
@@ -62,7 +61,8 @@ def checked(files: ModelFiles) -> Program:
     """Read a program's file, and refuse what could not be served.
 
     Raises:
-        StartError: as read(), `UnsupportedDtype`, `MixedFiles`, `TruncatedFile`, `NotParameters`.
+        StartError: as read(), `UnsupportedDtype`, `RepeatedName`, `MixedFiles`, `TruncatedFile`,
+            `NotParameters`.
     """
     program = read(files)
     for tensor in (*program.inputs, *program.outputs):
@@ -73,8 +73,22 @@ def checked(files: ModelFiles) -> Program:
                 f"{side} {printable(tensor.name)} of {files.program.name} is {printable(tensor.dtype)}, "
                 f"which HTTP cannot carry; export the model with one of {', '.join(DATATYPES)}.",
             )
+    _check_names(files, program)
     weights.check(files, program)
     return program
+
+
+def _check_names(files: ModelFiles, program: Program) -> None:
+    """Paddle names the output of a PIR program that returns an input like the input, and cannot load that."""
+    outputs = [tensor.name for tensor in program.outputs]
+    taken = [tensor.name for tensor in program.inputs] if program.format == "PIR" else []
+    for at, name in enumerate(outputs):
+        if name in taken or name in outputs[:at]:
+            raise StartError(
+                "RepeatedName",
+                f"Two of the inputs and outputs of {files.program.name} are named {printable(name)}, which "
+                "Paddle cannot load; return paddle.assign(x) instead of an input x itself, and export again.",
+            )
 
 
 def _unreadable(program: Path, detail: str) -> StartError:

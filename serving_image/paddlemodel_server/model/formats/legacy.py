@@ -30,6 +30,12 @@ _DTYPES = {
     22: "bfloat16",
     23: "complex64",
     24: "complex128",
+    25: "string",
+    32: "float8_e4m3fn",
+    33: "float8_e5m2",
+    36: "uint16",
+    37: "uint32",
+    38: "uint64",
 }
 _NO_PARAMETERS = {9, 10, 17}  # VarType of the feed list, the fetch list, raw values: persistable, never saved
 

@@ -26,6 +26,8 @@ _DTYPES = {
     "t_bf16": "bfloat16",
     "t_c64": "complex64",
     "t_c128": "complex128",
+    "t_f8e4m3fn": "float8_e4m3fn",
+    "t_f8e5m2": "float8_e5m2",
 }
 
 

@@ -28,6 +28,14 @@ _ITEM_BYTES = {
     "bfloat16": 2,
     "float32": 4,
     "float64": 8,
+    # What only parameters can be here: the program computes with them, and no request carries them.
+    "complex64": 8,
+    "complex128": 16,
+    "float8_e4m3fn": 1,
+    "float8_e5m2": 1,
+    "uint16": 2,
+    "uint32": 4,
+    "uint64": 8,
 }
 _DESCRIPTION_BYTES = 1024  # far more than a description of 64 dimensions
 
@@ -39,7 +47,7 @@ def check(files: ModelFiles, program: Program) -> None:
     half precision may belong to a program that still says float32.
 
     Raises:
-        StartError: `MixedFiles`, `TruncatedFile`, `NotParameters`.
+        StartError: `MixedFiles`, `TruncatedFile`, `NotParameters`, `UnsupportedDtype`.
     """
     held = tuple(walk(files.params))
     if len(held) != len(program.parameters):
@@ -59,7 +67,7 @@ def walk(path: Path) -> Iterator[Tensor]:
     """Every tensor of a parameters file, without name.
 
     Raises:
-        StartError: `TruncatedFile`, `NotParameters`.
+        StartError: `TruncatedFile`, `NotParameters`, `UnsupportedDtype`.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
@@ -68,6 +76,12 @@ def walk(path: Path) -> Iterator[Tensor]:
                 tensor = _description(file, size)
             except (struct.error, StopIteration, LookupError, TypeError, ValueError) as error:
                 raise _not_parameters(path) from error
+            if tensor.dtype not in _ITEM_BYTES:
+                raise StartError(
+                    "UnsupportedDtype",
+                    f"{path.name} holds a parameter of {tensor.dtype}, which the server's Paddle does not "
+                    "have; export the model with PaddlePaddle 3.3, or cast the parameter.",
+                )
             end = file.tell() + math.prod(tensor.shape) * _ITEM_BYTES[tensor.dtype]
             if end > size:
                 raise _truncated(path)
@@ -90,7 +104,7 @@ def _description(file: BinaryIO, size: int) -> Tensor:
         raise ValueError("description")
     content = file.read(length)
     tensor = tensor_desc(content)
-    if len(content) < length or min(tensor.shape, default=0) < 0 or tensor.dtype not in _ITEM_BYTES:
+    if len(content) < length or min(tensor.shape, default=0) < 0:
         raise ValueError("tensor")
     return tensor
 

@@ -59,6 +59,40 @@ class Masked(Known):
         return paddle.gather(x, paddle.nonzero(x[:, 0] > 0).flatten()) * self.two
 
 
+class Rare(Known):
+    """Floats in and out; in between parameters of every dtype that no request can carry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        angle = paddle.arange(4).astype("float32")
+        self.register_buffer("turn_64", paddle.complex(paddle.cos(angle), paddle.sin(angle)))
+        angle = angle.astype("float64")
+        self.register_buffer("turn_128", paddle.complex(paddle.cos(angle), paddle.sin(angle)))
+        kinds: list[Any] = ["float8_e4m3fn", "float8_e5m2"]
+        for kind in kinds:
+            self.register_buffer(kind, paddle.full([8], 1.5).astype(kind))
+
+    def forward(self, x: Any) -> Any:
+        turned = paddle.as_complex(x.reshape([-1, 4, 2])) * self.turn_64
+        turned = paddle.as_real(turned.astype("complex128") * self.turn_128).reshape([-1, 8])
+        small = self.float8_e4m3fn.astype("float32") + self.float8_e5m2.astype("float32")
+        return turned.astype("float32") * small * self.two
+
+
+class Echo(Known):
+    """Returns its input, too."""
+
+    def forward(self, x: Any) -> Any:
+        return x, x * self.two
+
+
+class EchoCopy(Known):
+    """Returns a copy of its input."""
+
+    def forward(self, x: Any) -> Any:
+        return paddle.assign(x), x * self.two
+
+
 class Picture(paddle.nn.Layer):
     """A tiny convolutional classifier of ten classes that answers logits."""
 
@@ -142,6 +176,9 @@ def main(folder: str) -> None:
         "four": (Picture(), [InputSpec([4, 3, 32, 32], "float32", "image")]),
         "fussy": (Fussy(), [InputSpec([None, None], "float32", "x")]),
         "masked": (Masked(), [InputSpec([None, 4], "float32", "x")]),
+        "rare": (Rare(), [InputSpec([None, 8], "float32", "x")]),
+        "echo": (Echo(), [InputSpec([None, 4], "float32", "x")]),
+        "echo-copy": (EchoCopy(), [InputSpec([None, 4], "float32", "x")]),
         "coupled": (Coupled(), [InputSpec([None, 4], "float32", "x")]),
     }
     for name, (layer, spec) in models.items():

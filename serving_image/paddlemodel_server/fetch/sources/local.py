@@ -1,0 +1,65 @@
+"""A folder or an archive on a volume, or in the image: `file:///PATH`, and what the operator makes of `pvc://`."""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+from urllib.parse import unquote, urlsplit
+
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.fetch.sources.source import Part, Reading, Request
+from paddlemodel_server.model import files
+
+_CHUNK = 1 << 20
+
+
+class Local:
+    """What is mounted or lies on this machine's disk."""
+
+    def files(self, request: Request) -> Sequence[str]:
+        """As Source.files(); links are followed as long as they stay in the folder, or in `request.root`.
+
+        Raises:
+            StartError: `NotFound`, `UnsupportedScheme`, `TargetInTheWay`, and all of model.files.find().
+        """
+        place = _place(request.uri)
+        if request.target is not None:
+            _keep_apart(place.resolve(), request.target.resolve())
+        if place.is_dir():
+            files.find(place)  # before anything is copied
+            return [str(path.relative_to(place)) for path in files.listed(place, request.root)]
+        if place.is_file():
+            return [""]
+        raise StartError("NotFound", "There is no such file or folder; correct the path in the URI.")
+
+    @contextmanager
+    def read(self, request: Request, part: Part) -> Iterator[Reading]:
+        """As Source.read(); always from the beginning: what is mounted does not break off."""
+        place = _place(request.uri)
+        with (place / part.path if part.path else place).open("rb") as file:
+            yield Reading(chunks=_chunks(file), size=os.fstat(file.fileno()).st_size)
+
+
+def _chunks(file: BinaryIO) -> Iterator[bytes]:
+    while data := file.read(_CHUNK):
+        yield data
+
+
+def _place(uri: str) -> Path:
+    parts = urlsplit(uri)
+    if parts.netloc not in {"", "localhost"}:
+        raise StartError(
+            "UnsupportedScheme",
+            f"file://{files.printable(parts.netloc)} is another host; write file:///PATH.",
+        )
+    return Path(unquote(parts.path))
+
+
+def _keep_apart(source: Path, target: Path) -> None:
+    """Nothing may be written over what is read, or around it."""
+    if target.is_relative_to(source) or source.is_relative_to(target):
+        raise StartError(
+            "TargetInTheWay",
+            f"{files.printable(str(target))} and the source lie in one another; name another folder.",
+        )

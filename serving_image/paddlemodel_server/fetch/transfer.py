@@ -1,0 +1,154 @@
+"""Brings one file from a source to the disk, whole or not at all.
+
+Init containers start while proxies, DNS and object stores wake up, so everything that may heal is tried again
+with growing pauses, and a broken transfer goes on where it stopped when the source can prove that the file is
+still the same one.
+"""
+
+import hashlib
+import logging
+import random
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.fetch.sources.source import Part, Reading, Request, Source, TryAgainError
+
+_LOG = logging.getLogger(__name__)
+_PROGRESS_SECONDS = 5.0
+_PROGRESS_THAT_COUNTS = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How often to come back."""
+
+    attempts: int = 6  # in a row without progress
+    first_pause: float = 0.5  # seconds
+    longest_pause: float = 30.0
+
+    def pause(self, failures: int) -> float:
+        """The pause after so many failures, with jitter: many pods may have failed at the same moment."""
+        jitter = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+        return jitter * min(self.longest_pause, self.first_pause * 2.0 ** (failures - 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Brought:
+    """A file that lies on the disk now."""
+
+    digest: str  # sha256:…
+    size: int  # bytes
+    encoding: str = ""  # as Reading.encoding
+
+
+@dataclass(kw_only=True)
+class _Transfer:
+    """What is already on the disk."""
+
+    file: BinaryIO
+    max_bytes: int
+    one_of_many: bool = False  # then nobody wants to read of each
+    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    received: int = 0
+    total: int | None = None
+    validator: str | None = None  # proves that the rest belongs to what we have
+    encoding: str = ""
+    told: float = field(default_factory=time.monotonic)
+
+    def restart(self) -> None:
+        self.file.seek(0)
+        self.file.truncate()
+        self.sha256 = hashlib.sha256()
+        self.received = 0
+        self.validator = None
+
+    def follow(self, reading: Reading) -> None:
+        """Let what follows continue the file, or start it anew."""
+        if reading.offset != self.received:
+            self.restart()
+        self.validator, self.encoding, self.total = reading.validator, reading.encoding, reading.size
+        self.check_size(self.total or 0)
+        self.tell("resuming" if self.received else "downloading")
+
+    def add(self, data: bytes) -> None:
+        self.received += len(data)
+        self.check_size(self.received)
+        self.sha256.update(data)
+        self.file.write(data)
+        if time.monotonic() - self.told >= _PROGRESS_SECONDS:
+            self.tell("downloading")
+
+    def check_size(self, size: int) -> None:
+        if size > self.max_bytes:
+            raise StartError(
+                "TooLarge",
+                f"The model is larger than {self.max_bytes} bytes; keep only its files in the archive or "
+                "folder.",
+            )
+
+    def tell(self, event: str) -> None:
+        self.told = time.monotonic()
+        percent = 100 * self.received // self.total if self.total else None
+        level = logging.DEBUG if self.one_of_many else logging.INFO
+        _LOG.log(level, event, extra={"received": self.received, "total": self.total, "percent": percent})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Courier:
+    """Brings files of one URI."""
+
+    source: Source
+    request: Request
+    patience: Patience = field(default_factory=Patience)
+
+    def bring(self, path: str, into: Path, max_bytes: int) -> Brought:
+        """Bring one of the source's files to the new file `into`.
+
+        Args:
+            path: as Source.files() names it.
+            into: where it shall lie.
+            max_bytes: what it may have.
+
+        Raises:
+            StartError: `TooLarge`, `Unreachable`, and whatever the source raises.
+        """
+        failures, best = 0, 0
+        with into.open("wb") as file:
+            transfer = _Transfer(file=file, max_bytes=max_bytes, one_of_many=bool(path))
+            while True:
+                try:
+                    self._attempt(path, transfer)
+                except TryAgainError as error:
+                    if transfer.received >= best + _PROGRESS_THAT_COUNTS:
+                        failures, best = 0, transfer.received
+                    failures += 1
+                    if error.restart or not transfer.validator:
+                        transfer.restart()
+                    self._rest(failures, error)
+                else:
+                    transfer.tell("downloaded")
+                    digest = f"sha256:{transfer.sha256.hexdigest()}"
+                    return Brought(digest=digest, size=transfer.received, encoding=transfer.encoding)
+
+    def _attempt(self, path: str, transfer: _Transfer) -> None:
+        part = Part(path=path, offset=transfer.received, validator=transfer.validator)
+        with self.source.read(self.request, part) as reading:
+            transfer.follow(reading)
+            for data in reading.chunks:
+                transfer.add(data)
+        if transfer.total is not None and transfer.received != transfer.total:
+            raise TryAgainError(f"the body ended after {transfer.received} of {transfer.total} bytes")
+
+    def _rest(self, failures: int, error: TryAgainError) -> None:
+        if failures >= self.patience.attempts:
+            raise StartError(
+                "Unreachable",
+                f"The download failed {failures} times, at last because {error}; "
+                "check the URI and that the pod may reach it.",
+            ) from error
+        pause = max(self.patience.pause(failures), min(error.pause, self.patience.longest_pause))
+        _LOG.warning("attempt failed: %s", error, extra={"attempt": failures, "pause": round(pause, 1)})
+        time.sleep(pause)
