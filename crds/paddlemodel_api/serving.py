@@ -102,7 +102,7 @@ class HasServer(Protocol):
 
     device: str
     gpu: Gpu | None
-    server: Server | None
+    server: Server
 
 
 def device_rules() -> tuple[Rule, ...]:
@@ -142,8 +142,8 @@ _CEL_TENSORRT = "has(self.server) && has(self.server.tensorRT) && self.server.te
 
 
 def _precision(spec: HasServer) -> str | None:
-    return spec.server.precision if spec.server else None
+    return spec.server.precision
 
 
 def _tensorrt(spec: HasServer) -> bool:
-    return bool(spec.server and spec.server.tensor_rt and spec.server.tensor_rt.enabled)
+    return bool(spec.server.tensor_rt and spec.server.tensor_rt.enabled)

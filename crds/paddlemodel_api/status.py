@@ -1,4 +1,4 @@
-"""The shape of `status`: crd.py prints it as schema, status.py fills it."""
+"""The shape of `status`, which only the operator writes."""
 
 from typing import Annotated, Literal
 
@@ -69,7 +69,7 @@ class GpuStatus(Block):
     utilization: int | None = Field(
         default=None,
         description="Percent, averaged over the pods and 30 s; renewed once a minute and only for a change "
-        "of 10. Left out while no pod tells it.",
+        "of 10. Left out while no pod reports it.",
     )
 
 

@@ -1,6 +1,6 @@
 """The only file that talks to the Kubernetes API: read, server-side apply, delete, status, events.
 
-`controller` makes one Api per process; `reconcile` uses it. Plain JSON in and out.
+One Api per process; plain JSON in and out.
 """
 
 import asyncio

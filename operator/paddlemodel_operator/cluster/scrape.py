@@ -1,7 +1,7 @@
 """The only door to the pods' own metrics: GET /metrics of one pod, read without trust.
 
-The metrics adapter and the operator's doctor call `Scraper.read`. A page may be huge, slow, garbage or
-hostile, so it is scanned as it comes: never held as a whole, never parsed beyond the few lines we know.
+A page may be huge, slow, garbage or hostile, so it is scanned as it comes: never held as a whole, never
+parsed beyond the few lines we know.
 """
 
 import asyncio
@@ -126,7 +126,7 @@ class Scan:
         self._states: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
-        """Look at the lines that are complete now; what follows the last one waits."""
+        """PodSamples at the lines that are complete now; what follows the last one waits."""
         block = self._rest + chunk
         end = block.rfind(b"\n")
         if end < 0:

@@ -1,7 +1,7 @@
 """The operator's own page for Prometheus, and the only file of it that imports prometheus-client.
 
-`controller` makes it; `endpoint` serves it at /metrics beside /healthz. Labels are namespace and model, and a
-reason from the lists of the conditions; a model that is gone takes its series along.
+It is served at /metrics beside /healthz. Labels are namespace and model, and a reason from the lists of the
+conditions; a model that is gone takes its series along.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -17,16 +17,16 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from paddlemodel_operator.probing.gpu_accounting import Key, Record
+from paddlemodel_operator.probing.model_records import Key, ModelRecord
 from paddlemodel_operator.registration.ownership import Registration
 
 LABELS: Final = ("namespace", "model")
 
-Records = Callable[[], Mapping[Key, Record]]
+Records = Callable[[], Mapping[Key, ModelRecord]]
 
 
 class Telemetry:
-    """Construct, render."""
+    """Renders the present state of the records at every scrape."""
 
     def __init__(self, records: Records, registration: Callable[[], Registration | None]) -> None:
         self._registry = CollectorRegistry()
@@ -35,7 +35,7 @@ class Telemetry:
         ProcessCollector(registry=self._registry)
 
     def page(self) -> tuple[bytes, str]:
-        """In Prometheus' text format, with its media type."""
+        """The page in Prometheus' text format, and its media type."""
         return generate_latest(self._registry), CONTENT_TYPE_LATEST
 
 
@@ -68,7 +68,7 @@ class _Models(Collector):
         )
         yield _gauge(
             "paddlemodel_gpu_utilization",
-            "Percent, mean over the ready pods of a model; absent while none tells it.",
+            "Percent, mean over the ready pods of a model; absent while none reports it.",
             {key: record.utilization for key, record in gpus.items() if record.utilization is not None},
         )
         yield _counter(
@@ -101,7 +101,7 @@ class _MetricsApi(Collector):
         found = self._registration()
         family = GaugeMetricFamily(
             "paddlemodel_metrics_api_state",
-            "Who answers for custom.metrics.k8s.io; 1 for what is true.",
+            "Who serves custom.metrics.k8s.io: 1 for the state that holds.",
             labels=["state"],
         )
         if found is not None:

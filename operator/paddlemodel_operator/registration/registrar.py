@@ -83,7 +83,7 @@ class Registrar:
         seen = survey((await self._api.list_all(names.API_SERVICE)).items, self._namespace, self._adapter)
         wrote, trouble = False, ""
         try:
-            wrote = await self._realise(seen)
+            wrote = await self._converge(seen)
         except Waiting as reason:
             trouble = str(reason)
         except ApiError as error:
@@ -108,7 +108,7 @@ class Registrar:
             self._tell(logging.ERROR, text, about=repr(error), exc_info=True)
         return False
 
-    async def _realise(self, seen: Survey) -> bool:
+    async def _converge(self, seen: Survey) -> bool:
         if not self._wanted:
             return await self._retract(seen)
         if seen.foreign and await self._retract(seen):

@@ -17,7 +17,7 @@ def build(model: PaddleModel) -> Object | None:
         **head(model, names.DISRUPTION_BUDGET),
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": names.selector_labels(model.name)},
+            "selector": {"matchLabels": names.pod_selector(model.name)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }

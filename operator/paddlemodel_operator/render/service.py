@@ -12,7 +12,7 @@ def build(model: PaddleModel) -> Object:
         **head(model, names.SERVICE, service.annotations),
         "spec": {
             "type": service.type,
-            "selector": names.selector_labels(model.name),
+            "selector": names.service_selector(model.name),
             "ports": [
                 {
                     "name": names.HTTP_PORT_NAME,
