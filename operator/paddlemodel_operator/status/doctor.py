@@ -56,7 +56,7 @@ def keda_has_made_none(case: Case) -> Condition | None:
     if paused.status == "True":
         return broken(
             paused.reason or "ScaledObjectPaused",
-            f"An annotation of the ScaledObject pauses KEDA: remove it. {paused.message}",
+            f"KEDA is paused by an annotation of the ScaledObject: remove it. {paused.message}",
         )
     return None if case.observed.autoscaler else pending("KEDA is making a HorizontalPodAutoscaler.")
 

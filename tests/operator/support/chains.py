@@ -15,7 +15,6 @@ from tests.operator.support.cases import (
     NO_CPU,
     RESOURCES,
     THEIR_NAME,
-    UNREAD,
     WORKS,
     Chain,
     case,
