@@ -1,10 +1,9 @@
-"""Opens a listening socket: `[::]` serves both address families, or IPv4 alone where the kernel has no IPv6.
+"""Opens a listening socket: `[::]` serves both address families, or IPv4 alone on a kernel without IPv6.
 
 The operator's endpoint and the metrics adapter listen on `[::]` by default, so that clusters of either
 family, and of both, need no setting.
 """
 
-import errno
 import logging
 import socket
 from typing import Final
@@ -13,7 +12,7 @@ log = logging.getLogger(__name__)
 
 ANY_IPV6: Final = "::"
 ANY_IPV4: Final = "0.0.0.0"  # noqa: S104 - a pod serves its whole network
-NO_IPV6: Final = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL, errno.EPROTONOSUPPORT})
+BACKLOG: Final = 128
 
 
 def listener(bind: str) -> socket.socket:
@@ -29,13 +28,12 @@ def listener(bind: str) -> socket.socket:
 
 
 def _open(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    if host != ANY_IPV6:
-        return socket.create_server((host, port), family=family, backlog=128)
-    try:
-        return socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=True)
-    except (OSError, ValueError) as error:  # ValueError: Python was built without IPv6
-        if isinstance(error, OSError) and error.errno not in NO_IPV6:
-            raise
+    if host == ANY_IPV6:
+        if socket.has_dualstack_ipv6():
+            return socket.create_server(
+                (host, port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True
+            )
         log.info("This kernel has no IPv6: listening on IPv4 alone.")
-        return socket.create_server((ANY_IPV4, port), family=socket.AF_INET, backlog=128)
+        host = ANY_IPV4
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)

@@ -36,7 +36,7 @@ class Limits:
     """From the end of the head to the last byte taken by the client; no longer than the API server waits."""
 
     idle_seconds: float = 120.0
-    """More than the 90 s after which Go's clients close, so that a request rarely meets a closing connection."""
+    """More than the 90 s after which Go's clients close, so that few requests meet a closing connection."""
 
     shutdown_seconds: float = 2.0
 
@@ -93,7 +93,7 @@ class Connections:
                 log.warning("Cannot accept a connection", extra={"error": str(error)})
                 await asyncio.sleep(0.1)
                 continue
-            host, total, limits = str(address[0]), len(self), self._limits
+            host, total, limits = _host(address[0]), len(self), self._limits
             full = total >= limits.connections
             if self._per_address[host] >= limits.per_address or (full and not await self._make_room()):
                 log.warning("Too many connections", extra={"address": host, "open": total})
@@ -175,6 +175,11 @@ class Connections:
         self._per_address[host] -= 1
         if self._per_address[host] <= 0:
             del self._per_address[host]
+
+
+def _host(address: str) -> str:
+    """The client's address as a person writes it: a socket of both families says ::ffff:10.0.0.1."""
+    return address.removeprefix("::ffff:")
 
 
 class Guard(asyncio.Protocol):

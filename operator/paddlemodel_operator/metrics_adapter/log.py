@@ -1,6 +1,6 @@
 """One line per event on standard error, as JSON or as text, and never a flood.
 
-What strangers send can reach a line, so control characters are escaped: no line can be forged.
+What clients send can reach a line, so control characters are escaped: no line can be forged.
 """
 
 import json

@@ -27,12 +27,15 @@ class Served:
         self.context = access.context(None, str(pair))
         self.provide = lambda: self.context
         self.protocol = web.Server(self._answer, access_log=None)
-        self.connections = Connections(self.protocol, lambda: self.provide(), limits)
+        self.connections = Connections(self.protocol, self._provided, limits)
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.listener.setblocking(False)
         self.go_on = asyncio.Event()
         self.go_on.set()
         self.body = b"ok"
+
+    def _provided(self) -> ssl.SSLContext:
+        return self.provide()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
         assert request.transport is not None
