@@ -1,7 +1,7 @@
 """What changes while the adapter runs: its own key pair, and whom it trusts.
 
-Both are read again every few seconds. What is missing is waited for, with a sentence for /readyz; what was read
-once stays until something newer replaces it.
+Both are read again every few seconds. What is missing is waited for, with a sentence for /readyz; what was
+read once stays until something newer replaces it.
 """
 
 import asyncio

@@ -25,7 +25,7 @@ class Served:
         pair = folder / "pair.pem"
         pair.write_bytes(certificate.read_bytes() + key.read_bytes())
         self.context = access.context(None, str(pair))
-        self.provide = lambda: self.context
+        self.provide: Callable[[], ssl.SSLContext] = lambda: self.context
         self.protocol = web.Server(self._answer, access_log=None)
         self.connections = Connections(self.protocol, self._provided, limits)
         self.listener = socket.create_server(("127.0.0.1", 0))
