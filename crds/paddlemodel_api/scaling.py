@@ -129,7 +129,7 @@ def scaling_rules() -> tuple[Rule, ...]:
 
 
 class HasScaling(Protocol):
-    """The part of the spec that the rules look at."""
+    """The part of the spec that the rules read."""
 
     device: str
     autoscaling: Autoscaling | None

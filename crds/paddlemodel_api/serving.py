@@ -88,7 +88,7 @@ class Server(Block):
     drain_seconds: Annotated[int, Field(ge=0, le=600)] | None = Field(
         default=None,
         description="Seconds for which a pod that shuts down still accepts requests, and asks clients to "
-        "connect anew: as long as it takes until nobody sends to it any more. Then it gets timeoutSeconds "
+        "reconnect: as long as it takes until no client sends to it any more. Then it gets timeoutSeconds "
         "and 15 more to finish. Raise it for load balancers that are slow to notice. Default: 5.",
     )
     max_request_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] | None = Field(
@@ -98,7 +98,7 @@ class Server(Block):
 
 
 class HasServer(Protocol):
-    """The part of the spec that the rules look at."""
+    """The part of the spec that the rules read."""
 
     device: str
     gpu: Gpu | None

@@ -39,7 +39,7 @@ class ServedModel(Block):
 
 
 class ScalingTarget(Block):
-    """One metric that the autoscaler looks at, as numbers in the units of the target."""
+    """One metric of the autoscaler, as numbers in the units of the target."""
 
     name: Annotated[str, Field(max_length=64)] = Field(
         description="The field of spec.autoscaling, or metrics[0] and so on."
@@ -58,7 +58,7 @@ class ScalingStatus(Block):
 
     source: Annotated[str, Field(max_length=32)] = Field(description="Who serves the pods' metrics.")
     targets: Annotated[tuple[ScalingTarget, ...], Field(max_length=16)] = Field(
-        description="What the autoscaler looks at; the highest recommendation wins."
+        description="The metrics of the autoscaler; the highest recommendation wins."
     )
 
 

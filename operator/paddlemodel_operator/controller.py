@@ -81,7 +81,7 @@ class Controller:
         self._tasks.append(asyncio.create_task(self._run(), name="controller"))
 
     async def stop(self) -> None:
-        """Leave no task behind."""
+        """Cancel every task, and close the API client."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -36,7 +36,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -
 
 @kopf.on.cleanup()
 async def stop(memo: kopf.Memo, **_: object) -> None:
-    """End what `start` began."""
+    """Close the endpoint, then stop the controller."""
     await memo.endpoint.stop()
     await memo.controller.stop()
 

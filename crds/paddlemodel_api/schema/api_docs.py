@@ -32,7 +32,7 @@ REASONS: Final = {
     "FetchFailed": "The fetcher failed without a reason of its own, such as DigestMismatch or NotFound.",
     "FetchOOMKilled": "The fetcher ran out of memory. Raise `spec.resources.limits.memory`.",
     "OOMKilled": "The server ran out of memory. Raise `spec.resources.limits.memory`.",
-    "CrashLoop": "The server ends soon after each start without telling a reason of its own.",
+    "CrashLoop": "The server ends soon after each start without a reason of its own.",
     "Stuck": "The pods made no progress for 30 minutes, and report no reason. See `kubectl describe pod`.",
     "ServerNotReady": "The server runs but did not become ready within 30 minutes.",
 }
@@ -46,10 +46,10 @@ SCALING_REASONS: Final = {
     "the message quotes it.",
     "MetricsAPIMissing": "No server is registered for the metrics API of the source. Install one, or choose "
     "another `metricsSource`.",
-    "MetricsAPIUnavailable": "What serves the metrics API does not answer. Look at its log.",
+    "MetricsAPIUnavailable": "What serves the metrics API does not answer. See its log.",
     "MetricsAPIOwnedByOther": "Another server answers custom.metrics.k8s.io, so the operator's adapter "
     "stands down. Remove the other one, or set `metricsSource` to prometheusAdapter, keda or none.",
-    "PodsUnreachable": "The pods' port 8080 cannot be reached. Look at NetworkPolicies and the service mesh.",
+    "PodsUnreachable": "The pods' port 8080 cannot be reached. Check NetworkPolicies and the service mesh.",
     "SeriesMissing": "The metric is not served: the server image is too old, or what reads the pods cannot "
     "reach them, or has no rule for it; the message says which.",
     "GPUMetricsFailed": "NVIDIA's library reports nothing in the pod; the message says whether driver, "
@@ -112,12 +112,12 @@ that two of them select.
 
 
 def page(root: Schema) -> str:
-    """The whole page."""
+    """docs/api.md as text, from the schema of a whole PaddleModel."""
     spec, status = root["properties"]["spec"], root["properties"]["status"]
     conditions = [f"| {kind} | {' | '.join(texts)} |" for kind, texts in MEANING_OF.items()]
     reasons = [f"| {reason} | {text} |" for reason, text in REASONS.items()]
     scaling_reasons = [f"| {reason} | {text} |" for reason, text in SCALING_REASONS.items()]
-    told = (
+    further = (
         "The fetcher and the server may give further reasons of their own, each with its cure in the message."
     )
     parts = [
@@ -126,7 +126,7 @@ def page(root: Schema) -> str:
         *_sections(status, "status"),
         _table("## Conditions", ("type", "True", "False", "Unknown"), conditions),
         ROLLOUT,
-        _table(f"## Reasons of Ready\n\n{told}", ("reason", "meaning and cure"), reasons),
+        _table(f"## Reasons of Ready\n\n{further}", ("reason", "meaning and cure"), reasons),
         _table(
             f"## Reasons of AutoscalingActive\n\n{MIRRORED}", ("reason", "meaning and cure"), scaling_reasons
         ),

@@ -32,7 +32,7 @@ class ApiError(Exception):
 
     @property
     def is_immutable(self) -> bool:
-        """The object exists with another value of a field that Kubernetes lets nobody change."""
+        """The object exists with another value of a field that cannot be changed."""
         return self.code == 422 and "field is immutable" in self.message
 
 

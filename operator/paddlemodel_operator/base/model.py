@@ -1,4 +1,4 @@
-"""The user's YAML becomes frozen types, once, at the edge; after `from_body` nobody reads a raw dict."""
+"""The user's YAML becomes frozen types, once, at the edge: no code behind `from_body` reads a raw dict."""
 
 import re
 from collections.abc import Mapping

@@ -43,7 +43,7 @@ class Cache:
         self._stores = {kind: _Store() for kind in (*names.WATCHED_KINDS, *names.OPTIONAL_KINDS)}
 
     def get(self, kind: names.Kind, key: Key) -> Object | None:
-        """One object, or None."""
+        """One object; None if none is known."""
         return self._stores[kind].objects.get(key)
 
     def keys(self, kind: names.Kind) -> list[Key]:
@@ -126,7 +126,7 @@ def model_of(kind: names.Kind, body: Object) -> Key | None:
     """The model that an object belongs to: by its owner, else by its label, else by its own name.
 
     Whether an object is really ours is asked where it matters (`owned_by`). Pods belong to a ReplicaSet and
-    KEDA's autoscaler to a ScaledObject, so for them it is the label; a pod without one is nobody's.
+    KEDA's autoscaler to a ScaledObject, so for them it is the label; a pod without one belongs to no model.
     """
     metadata = body["metadata"]
     if kind == names.MODEL:

@@ -1,6 +1,6 @@
 """The HTTP endpoint of the operator's own pod: /healthz and /metrics, from the present, not from a cache.
 
-It runs in the event loop that does the work: a blocked loop answers nobody, as it should.
+It runs in the event loop that does the work: a blocked loop does not answer, as it should be.
 """
 
 from collections.abc import Callable

@@ -38,7 +38,7 @@ class WorkQueue:
         self._wake.set()
 
     def take(self) -> Key | None:
-        """The longest due key that nobody works on, or None; `done` must follow."""
+        """The longest due key that is not being worked on, or None; `done` must follow."""
         waiting = []
         found = None
         while self._heap and self._heap[0][0] <= self._clock():

@@ -27,7 +27,7 @@ class Trust:
     """Who signs the front proxy's certificate, and whose it may be."""
 
     authorities: str
-    """PEM."""
+    """Certificates in PEM."""
 
     names: frozenset[str]
     """Common names; empty: any that the authorities have signed."""
@@ -59,7 +59,7 @@ def context(given: Trust | None, pair: str) -> ssl.SSLContext:
     """What a new connection must fulfil.
 
     Args:
-        given: whom to trust; None while that is unknown, and then nobody's certificate is even looked at.
+        given: whom to trust; None while that is unknown, and then no certificate is requested.
         pair: path of a file with our own chain and its key, PEM.
 
     Raises:
@@ -88,7 +88,7 @@ def check(given: Trust | None, certificate: Mapping[str, Any] | None, now: float
         now: seconds since 1970; a connection can outlive its certificate.
 
     Raises:
-        Refused: 401; 503 while nobody can be let in.
+        Refused: 401; 503 while it is unknown whom to trust.
     """
     if given is None:
         raise Refused(503, "ServiceUnavailable", "it is not known yet whom to trust: see /readyz")

@@ -1,8 +1,8 @@
 """Connections from the first byte to the last: how many, with which deadlines, under whose trust.
 
-Nobody is trusted before the certificate is checked, so accepting, handshake and head of a request have limits
-of their own, and when all places are taken the oldest unverified connection is closed. The server reports the
-`begin` and `end` of each request, and which connections are `verified`.
+No client is trusted before its certificate is checked, so accepting, handshake and head of a request have
+limits of their own, and when all places are taken the oldest unverified connection is closed. The server
+reports the `begin` and `end` of each request, and which connections are `verified`.
 """
 
 import asyncio
@@ -207,7 +207,7 @@ class Guard(asyncio.Protocol):
         self.made = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """The handshake is done."""
+        """The TLS handshake is done: the first request has its deadline."""
         self._transport = cast("asyncio.Transport", transport)
         self.made = True
         self._on_made(transport, self)

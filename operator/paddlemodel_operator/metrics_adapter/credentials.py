@@ -125,6 +125,6 @@ def _context(trust: access.Trust | None, pair: Pair) -> ssl.SSLContext:
 
 
 def _makeshift() -> Pair:
-    """A pair that nobody trusts, so that /readyz can be asked over TLS before there is a real one."""
+    """A pair that no client trusts, so that /readyz can be asked over TLS before there is a real one."""
     issued = certificates.issue("adapter-without-key-pair.invalid", datetime.now(UTC))
     return issued.certificate.encode(), issued.key.encode()

@@ -59,7 +59,7 @@ class Values:
     version: str
     namespace: str
     pod: str | None
-    """None for `*`."""
+    """The pod's name; None for `*`, all that the selector finds."""
 
     selector: str
     metric: str

@@ -1,4 +1,4 @@
-"""The HTTP door: each request is let in, understood and answered here, with aiohttp's low-level server.
+"""The HTTP server: each request is authorised, parsed and answered here, with aiohttp's low-level server.
 
 There is no router: `query` alone decides what a path means, on the bytes that came, so nothing has been
 decoded or normalised before it is checked.
@@ -83,16 +83,16 @@ class Server:
         if path == "/readyz":
             return self._readiness()
         try:
-            return await self._let_in(request)
+            return await self._authorised(request)
         except Refused as refused:
-            _tell(request, refused)
+            _log(request, refused)
             return _refusal(refused)
         except Exception as error:
             log.exception("A request failed", extra={"path": path[:256]})
             message = f"the metrics adapter failed: {type(error).__name__}"
             return _refusal(Refused(500, "InternalError", message))
 
-    async def _let_in(self, request: web.BaseRequest) -> web.Response:
+    async def _authorised(self, request: web.BaseRequest) -> web.Response:
         certificate = request.get_extra_info("peercert")
         access.check(self.credentials.trust, certificate, time.time())
         if request.transport is not None:
@@ -137,7 +137,7 @@ def _refusal(refused: Refused) -> web.Response:
     return response
 
 
-def _tell(request: web.BaseRequest, refused: Refused) -> None:
+def _log(request: web.BaseRequest, refused: Refused) -> None:
     """Log a refusal: loudly where a client does what no API server does."""
     level = logging.WARNING if refused.code in {400, 401, 405, 413} else logging.DEBUG
     extra = {"code": refused.code, "path": request.raw_path[:256], "address": request.remote}

@@ -21,7 +21,7 @@ _KEDA_INDEX: Final = re.compile(r"s(\d+)-")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Autoscaler:
-    """A HorizontalPodAutoscaler."""
+    """What a HorizontalPodAutoscaler reports."""
 
     conditions: Conditions
     readings: Mapping[str, float] = field(default_factory=dict)

@@ -45,7 +45,7 @@ class Pod:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
-    """The Deployment."""
+    """The counts and faults of the Deployment."""
 
     current: bool
     """Its controller has seen the newest spec."""

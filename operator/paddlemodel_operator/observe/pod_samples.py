@@ -34,7 +34,7 @@ class ProbeTrigger:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PodSample:
-    """One ready pod."""
+    """What one ready pod reported."""
 
     name: str
     values: Mapping[str, float] = field(default_factory=dict)

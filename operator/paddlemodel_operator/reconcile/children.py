@@ -92,9 +92,10 @@ async def _ensure(context: Context, model: PaddleModel, child: ChildKey, desired
 
 
 async def _apply(context: Context, kind: names.Kind, desired: Object, *, exists: bool) -> Object:
-    """Somebody who edits a key of a list item, such as a port, leaves an item that is not ours beside ours.
+    """Apply, and repair a list that an edit from outside has left with an item beside ours.
 
-    The two contradict each other, the server refuses (422), and no apply of ours removes somebody's item.
+    That happens where the edit changed the key of an item, such as a port. The two contradict each other, the
+    server refuses (422), and an apply of ours removes only our own items.
     """
     try:
         return await context.api.apply(kind, desired)
@@ -128,7 +129,7 @@ async def _prune(context: Context, child: ChildKey, live: Mapping[str, Any]) -> 
 
 
 def _held_by_keda(kind: names.Kind, left: Mapping[str, Any]) -> str:
-    """A KEDA that was removed before its ScaledObjects leaves finalizers which nobody takes away."""
+    """A KEDA that was removed before its ScaledObjects leaves finalizers that are never removed."""
     if kind != names.SCALED_OBJECT or not left["metadata"].get("finalizers"):
         return ""
     name = f"{left['metadata']['name']} --namespace {left['metadata']['namespace']}"
@@ -163,7 +164,7 @@ async def _await_keda(context: Context, model: PaddleModel, child: ChildKey) -> 
             context.cache.remove(child.kind, known)
         return
     if live["metadata"].get("labels", {}).get(contract.MODEL_LABEL) != model.name:
-        return  # Of somebody's own ScaledObject.
+        return  # Of another ScaledObject, which is not ours.
     context.cache.put(child.kind, live)
     raise Retry(SOON, "KEDA's HorizontalPodAutoscaler is being deleted")
 

@@ -55,7 +55,7 @@ def request_bytes(model: PaddleModel) -> int:
 
 
 def fetch(model: PaddleModel, image: str) -> Object:
-    """The init container; its last words, in JSON, tell the digest or the fault."""
+    """The init container; its termination message, in JSON, holds the digest or the fault."""
     source = model.spec.model
     arguments = ["fetch", "--uri", literal(_container_uri(source.uri)), "--into", MODEL_DIR]
     if source.digest:

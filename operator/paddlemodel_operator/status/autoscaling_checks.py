@@ -40,7 +40,7 @@ class Case:
 
     @property
     def samples(self) -> PodSamples | None:
-        """None where the last ones were for another trigger: they would tell of a state that is over."""
+        """None where the last ones were for another trigger: they describe a state that is over."""
         samples = self.observed.samples
         return samples if samples is not None and samples.trigger == self.observed.trigger else None
 
@@ -56,7 +56,7 @@ class Case:
 
 
 def broken(reason: str, message: str) -> Condition:
-    """A link that somebody has to repair."""
+    """A link is broken until a person repairs it."""
     return Condition("False", reason, message.strip())
 
 
@@ -178,7 +178,7 @@ def _no_pod_exports(case: Case, target: Target) -> Condition | None:
     return broken(
         "SeriesMissing",
         f"Pod {pods[0].name} is ready, but does not export {target.metric}: its server image may be older "
-        "than the operator; look at the chart's serverImages.",
+        "than the operator; check the chart's serverImages.",
     )
 
 
@@ -194,7 +194,7 @@ def _nvml(pod: PodSample, target: Target) -> Condition | None:
             cause = "finds no libnvidia-ml.so.1: let NVIDIA's container runtime mount the driver with the "
             cure = "capability utility (runtimeClassName, NVIDIA_DRIVER_CAPABILITIES)"
         case "no_device":
-            cause, cure = "sees no GPU of the model's", ": look at the device plugin and the node's driver"
+            cause, cure = "sees no GPU of the model's", ": check the device plugin and the node's driver"
         case "failed":
             cause, cure = (
                 "cannot read its GPU",

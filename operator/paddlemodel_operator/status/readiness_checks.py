@@ -92,8 +92,8 @@ def model_cannot_be_fetched(_: PaddleModel, pod: Pod) -> Fault | None:
             "FetchOOMKilled",
             "The fetcher ran out of memory: raise spec.resources.limits.memory.",
         )
-    if told := _told(pod.fetch):
-        return told
+    if reported := _reported(pod.fetch):
+        return reported
     return Fault(
         "FetchFailed",
         f"The fetcher ended with exit code {pod.fetch.exit_code}: see kubectl logs {pod.name} -c fetch. "
@@ -119,8 +119,8 @@ def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
     server = pod.server
     if server.running or server.exit_code is None:
         return None
-    if told := _told(server):
-        return told
+    if reported := _reported(server):
+        return reported
     words = server.exit_message.strip()[-TEXT_MAX:]
     return Fault(
         "CrashLoop",
@@ -129,7 +129,7 @@ def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
     )
 
 
-def _told(container: Container) -> Fault | None:
+def _reported(container: Container) -> Fault | None:
     """The reason and the sentence that our own images leave behind when they fail."""
     words = last_words(container)
     reason, message = words.get("reason"), words.get("message")
