@@ -104,9 +104,10 @@ Ready is False and the message says so. AutoscalingActive exists only with `spec
 A rolling update starts the new pod before the old one stops: on a cluster without a spare GPU it waits for
 one (Progressing, NoGPU) and the old version goes on serving. To give that up first, scale to 0 and back.
 
-The selectors of the Deployment and the PodDisruptionBudget have `paddlemodel.dev/model`, `paddlemodel.dev/pool: main` and
-`paddlemodel.dev/track: stable`; the Service selects by model and pool. Pods also carry
-`service.istio.io/canonical-name` and `-revision`, so that a service mesh shows each model as a service of its own.
+The selectors of the Deployment and the PodDisruptionBudget have `paddlemodel.dev/model`,
+`paddlemodel.dev/pool: main` and `paddlemodel.dev/track: stable`; the Service selects by model and pool. Pods
+also carry `service.istio.io/canonical-name` and `-revision`, so that a service mesh shows each model as a
+service of its own.
 
 A model that may have two pods or more gets a PodDisruptionBudget with `maxUnavailable: 1`: `kubectl drain`
 evicts its pods one at a time and waits until the successor of each is ready. A model with one pod gets none,
