@@ -73,7 +73,7 @@ class Observed:
     """Held by the model's pods of whatever version, loading or not."""
     trigger: ProbeTrigger = field(default_factory=ProbeTrigger)
     samples: PodSamples | None = None
-    """The last one, perhaps for another occasion."""
+    """The last ones, perhaps for another trigger."""
 
     @property
     def ready_pods(self) -> int:

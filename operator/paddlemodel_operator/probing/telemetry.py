@@ -45,52 +45,60 @@ class _Models(Collector):
 
     def collect(self) -> Iterable[Metric]:
         records = self._records()
-        gpus = {key: record for key, record in records.items() if record.gpus or record.held_seconds}
-        yield _condition(
-            "paddlemodel_ready",
-            "1 while a model is served, else 0; the reason is that of its condition.",
-            {key: record.ready for key, record in records.items()},
-        )
-        yield _gauge(
-            "paddlemodel_desired_replicas",
-            "Pods that a model should have.",
-            {key: record.desired_pods for key, record in records.items()},
-        )
-        yield _gauge(
-            "paddlemodel_ready_pods",
-            "Pods of a model that answer.",
-            {key: record.ready_pods for key, record in records.items()},
-        )
-        yield _gauge(
-            "paddlemodel_gpus_requested",
-            "GPUs that the pods of a model hold, busy or not.",
-            {key: record.gpus for key, record in gpus.items()},
-        )
-        yield _gauge(
-            "paddlemodel_gpu_utilization",
-            "Percent, mean over the ready pods of a model; absent while none reports it.",
-            {key: record.utilization for key, record in gpus.items() if record.utilization is not None},
-        )
-        yield _counter(
-            "paddlemodel_gpu_requested_seconds",
-            "GPU-seconds for which the pods of a model held a GPU, also while they fetched and loaded.",
-            {key: record.held_seconds for key, record in gpus.items()},
-        )
-        yield _counter(
-            "paddlemodel_gpu_used_seconds",
-            "GPU-seconds in which the GPUs of a model computed.",
-            {key: record.used_seconds for key, record in gpus.items()},
-        )
-        yield _condition(
-            "paddlemodel_autoscaling_active",
-            "1 while the autoscaler of a model works, else 0; the reason is that of its condition.",
-            {key: record.scaling for key, record in records.items()},
-        )
-        yield _counter(
-            "paddlemodel_reconcile_errors",
-            "Attempts to bring a model to its desired state that failed.",
-            {key: record.errors for key, record in records.items()},
-        )
+        yield from _of_all(records)
+        yield from _of_gpus({key: one for key, one in records.items() if one.gpus or one.held_seconds})
+
+
+def _of_all(records: Mapping[Key, ModelRecord]) -> Iterable[Metric]:
+    yield _condition(
+        "paddlemodel_ready",
+        "1 while a model is served, else 0; the reason is that of its condition.",
+        {key: record.ready for key, record in records.items()},
+    )
+    yield _gauge(
+        "paddlemodel_desired_replicas",
+        "Pods that a model should have.",
+        {key: record.desired_pods for key, record in records.items()},
+    )
+    yield _gauge(
+        "paddlemodel_ready_pods",
+        "Pods of a model that answer.",
+        {key: record.ready_pods for key, record in records.items()},
+    )
+    yield _condition(
+        "paddlemodel_autoscaling_active",
+        "1 while the autoscaler of a model works, else 0; the reason is that of its condition.",
+        {key: record.scaling for key, record in records.items()},
+    )
+    yield _counter(
+        "paddlemodel_reconcile_errors",
+        "Attempts to bring a model to its desired state that failed.",
+        {key: record.errors for key, record in records.items()},
+    )
+
+
+def _of_gpus(records: Mapping[Key, ModelRecord]) -> Iterable[Metric]:
+    """Only of models that hold or have held GPUs."""
+    yield _gauge(
+        "paddlemodel_gpus_requested",
+        "GPUs that the pods of a model hold, busy or not.",
+        {key: record.gpus for key, record in records.items()},
+    )
+    yield _gauge(
+        "paddlemodel_gpu_utilization",
+        "Percent, mean over the ready pods of a model; absent while none reports it.",
+        {key: record.utilization for key, record in records.items() if record.utilization is not None},
+    )
+    yield _counter(
+        "paddlemodel_gpu_requested_seconds",
+        "GPU-seconds for which the pods of a model held a GPU, also while they fetched and loaded.",
+        {key: record.held_seconds for key, record in records.items()},
+    )
+    yield _counter(
+        "paddlemodel_gpu_used_seconds",
+        "GPU-seconds in which the GPUs of a model computed.",
+        {key: record.used_seconds for key, record in records.items()},
+    )
 
 
 class _MetricsApi(Collector):

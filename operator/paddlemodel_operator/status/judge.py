@@ -48,9 +48,8 @@ def judge(
         READY: _ready(model, observed, fault),
         PROGRESS: _progress(model, observed),
         FETCHED: _fetched(model, observed, served),
+        **({AUTOSCALING: diagnose(case)} if case else {}),
     }
-    if case is not None:
-        conditions[AUTOSCALING] = diagnose(case)
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
     ready, desired = (workload.ready, workload.desired) if workload else (0, model.fixed_replicas or 0)
