@@ -110,7 +110,7 @@ class Asker:
     async def _ask(self, session: aiohttp.ClientSession, number: int, due: float) -> float:
         """Milliseconds from when it was due to the whole answer."""
         namespace, name = self._fleet.model(number)
-        labels = ",".join(f"{key}={value}" for key, value in names.selector_labels(name).items())
+        labels = ",".join(f"{key}={value}" for key, value in names.pod_selector(name).items())
         url = f"{self._base}/namespaces/{namespace}/pods/*/{contract.GPU_METRIC}"
         async with session.get(url, params={"labelSelector": labels}) as answer:
             body = await answer.json() if answer.status == 200 else {}

@@ -71,7 +71,7 @@ async def _measure(fleet: Fleet, page: bytes) -> Steps:
 
         async def listed(number: int) -> None:
             namespace, name = fleet.model(number % fleet.models)
-            labels = ",".join(f"{key}={value}" for key, value in names.selector_labels(name).items())
+            labels = ",".join(f"{key}={value}" for key, value in names.pod_selector(name).items())
             selector = f"{names.CHILD_SELECTOR},{labels}"
             fields = "status.phase=Running"
             found = await api.list_all(names.POD, selector, namespace, fields=fields, cached=True, trim=trim)

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from paddlemodel_operator.base import names
-from paddlemodel_operator.render import render
 
 from benchmarks.adapter.pods import address
 from tests.autoscaling.kubelet import running
-from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.builders import rendered
 from tests.operator.support.cluster import Cluster, eventually
 
 NAMESPACES = 20
@@ -50,9 +49,7 @@ def fill(cluster: Cluster, fleet: Fleet) -> None:
 
 def _write(cluster: Cluster, fleet: Fleet, number: int) -> None:
     namespace, name = fleet.model(number // fleet.pods_per_model)
-    rendered = render(model(name=name, namespace=namespace, device="GPU"), SETTINGS)[names.DEPLOYMENT]
-    assert rendered is not None
-    template = rendered["spec"]["template"]
+    template = rendered(names.DEPLOYMENT, name=name, namespace=namespace, device="GPU")["spec"]["template"]
     identity = {"name": f"{name}-{number % fleet.pods_per_model}", "namespace": namespace}
     pod = {
         "apiVersion": names.POD.api_version,

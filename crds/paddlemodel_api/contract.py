@@ -1,4 +1,7 @@
-"""What operator and server agree on by name: the API group, labels, the environment of the pod, metrics."""
+"""What operator and server agree on by name: the API group, labels, the environment of the pod, metrics.
+
+The server may import it, so it imports nothing.
+"""
 
 from typing import Final
 
@@ -15,36 +18,60 @@ MANAGED_BY_LABEL: Final = "app.kubernetes.io/managed-by"
 MODEL_LABEL: Final = f"{GROUP}/model"
 REVISION_LABEL: Final = f"{GROUP}/revision"
 """On pods only: a hash of the pod template, so that pods of an old version can be told apart."""
+TRACK_LABEL: Final = f"{GROUP}/track"
+TRACK_STABLE: Final = "stable"
+"""The version that serves, beside one that is tried out."""
+POOL_LABEL: Final = f"{GROUP}/pool"
+POOL_MAIN: Final = "main"
+"""The pods of spec.device, beside ones on other hardware."""
+CANONICAL_NAME_LABEL: Final = "service.istio.io/canonical-name"
+CANONICAL_REVISION_LABEL: Final = "service.istio.io/canonical-revision"
+"""On pods only: what a service mesh shows as one service; else every model would be the same."""
 GPU_METRIC: Final = "paddle_gpu_utilization"
 GPU_MEMORY_METRIC: Final = "paddle_gpu_memory_utilization"
 BUSY_METRIC: Final = "paddle_busy_ratio"
 INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
-"""What a pod tells without labels, one number each, once its model is loaded: all that may scale it."""
-SERVER_VARIABLES: Final = (
-    "PADDLEMODEL_NAME",
-    "PADDLEMODEL_DEVICE",
-    "PADDLEMODEL_PRECISION",
-    "PADDLEMODEL_TENSORRT",
-    "PADDLEMODEL_TASK",
-    "PADDLEMODEL_MAX_BATCH_SIZE",
-    "PADDLEMODEL_MAX_DELAY_MS",
-    "PADDLEMODEL_QUEUE_SIZE",
-    "PADDLEMODEL_TIMEOUT_SECONDS",
-    "PADDLEMODEL_DRAIN_SECONDS",
-    "PADDLEMODEL_MAX_REQUEST_BYTES",
+"""What a pod exports without labels, one number each, once its model is loaded: all that may scale it."""
+VARIABLE_PREFIX: Final = "PADDLEMODEL_"
+"""Of every variable of the server; the rest is the name of a setting in capitals."""
+FIELD_SETTINGS: Final = {
+    "metadata.name": "name",
+    "spec.device": "device",
+    "spec.server.precision": "precision",
+    "spec.server.tensorRT.enabled": "tensorrt",
+    "spec.task": "task",
+    "spec.server.batching.maxBatchSize": "max_batch_size",
+    "spec.server.batching.maxDelayMs": "max_delay_ms",
+    "spec.server.queueSize": "queue_size",
+    "spec.server.timeoutSeconds": "timeout_seconds",
+    "spec.server.drainSeconds": "drain_seconds",
+    "spec.server.maxRequestBytes": "max_request_bytes",
+}
+"""The setting of the server that gets each field, in the order of the container's environment."""
+FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
+"""Settings that must keep the server's own default."""
+RESERVED_LABELS: Final = (
+    NAME_LABEL,
+    MANAGED_BY_LABEL,
+    MODEL_LABEL,
+    REVISION_LABEL,
+    TRACK_LABEL,
+    POOL_LABEL,
+    CANONICAL_NAME_LABEL,
+    CANONICAL_REVISION_LABEL,
 )
-"""What container.py sets from the spec."""
-FIXED_VARIABLES: Final = (
-    "PADDLEMODEL_MODEL_DIR",
-    "PADDLEMODEL_PORT",
-    "PADDLEMODEL_ADMIN_PORT",
-    "PADDLEMODEL_BIND",
-)
-"""What must keep the server's own default."""
-RESERVED_LABELS: Final = (NAME_LABEL, MANAGED_BY_LABEL, MODEL_LABEL, REVISION_LABEL)
 HTTP_PORT: Final = 8080
 """What clients ask."""
 ADMIN_PORT: Final = 8081
 """Health and metrics: for the kubelet, the operator and whatever else reads metrics."""
+
+
+def variable(setting: str) -> str:
+    """The environment variable of a setting of the server, such as PADDLEMODEL_QUEUE_SIZE."""
+    return VARIABLE_PREFIX + setting.upper()
+
+
+SERVER_VARIABLES: Final = tuple(variable(setting) for setting in FIELD_SETTINGS.values())
+FIXED_VARIABLES: Final = tuple(variable(setting) for setting in FIXED_SETTINGS)

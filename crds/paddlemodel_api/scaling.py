@@ -39,7 +39,7 @@ class Autoscaling(Block):
     gpu_memory: Percent | None = Field(
         default=None,
         description="Percent of GPU memory in use, averaged over the pods; only on device GPU. Paddle keeps "
-        "what it once took, so it seldom falls. Default: none.",
+        "memory that it has allocated, so this seldom falls. Default: none.",
     )
     busy_ratio: Percent | None = Field(
         default=None,
@@ -48,7 +48,7 @@ class Autoscaling(Block):
     )
     inflight_per_replica: Annotated[int, Field(ge=1, le=100000)] | None = Field(
         default=None,
-        description="Requests that a pod has taken in and not answered yet, averaged over the pods. "
+        description="Requests that a pod has accepted and not answered yet, averaged over the pods. "
         "Default: none.",
     )
     queue_seconds: Annotated[float, Field(gt=0, le=60)] | None = Field(
@@ -129,7 +129,7 @@ def scaling_rules() -> tuple[Rule, ...]:
 
 
 class HasScaling(Protocol):
-    """The part of the spec that the rules look at."""
+    """The part of the spec that the rules read."""
 
     device: str
     autoscaling: Autoscaling | None

@@ -88,7 +88,7 @@ class Server(Block):
     drain_seconds: Annotated[int, Field(ge=0, le=600)] | None = Field(
         default=None,
         description="Seconds for which a pod that shuts down still accepts requests, and asks clients to "
-        "connect anew: as long as it takes until nobody sends to it any more. Then it gets timeoutSeconds "
+        "reconnect: as long as it takes until no client sends to it any more. Then it gets timeoutSeconds "
         "and 15 more to finish. Raise it for load balancers that are slow to notice. Default: 5.",
     )
     max_request_bytes: Annotated[int, Field(ge=1024, le=1 << 30)] | None = Field(
@@ -98,11 +98,11 @@ class Server(Block):
 
 
 class HasServer(Protocol):
-    """The part of the spec that the rules look at."""
+    """The part of the spec that the rules read."""
 
     device: str
     gpu: Gpu | None
-    server: Server | None
+    server: Server
 
 
 def device_rules() -> tuple[Rule, ...]:
@@ -142,8 +142,8 @@ _CEL_TENSORRT = "has(self.server) && has(self.server.tensorRT) && self.server.te
 
 
 def _precision(spec: HasServer) -> str | None:
-    return spec.server.precision if spec.server else None
+    return spec.server.precision
 
 
 def _tensorrt(spec: HasServer) -> bool:
-    return bool(spec.server and spec.server.tensor_rt and spec.server.tensor_rt.enabled)
+    return bool(spec.server.tensor_rt and spec.server.tensor_rt.enabled)

@@ -39,8 +39,8 @@ class Spec(Block):
         "requests 500m and "
         "1Gi, limits 2 and 4Gi; on GPU: requests 1 and 4Gi, limits 4 and 16Gi.",
     )
-    server: Server | None = Field(
-        default=None, description="How the server in each pod runs the model, and its limits."
+    server: Server = Field(
+        default_factory=Server, description="How the server in each pod runs the model, and its limits."
     )
     replicas: Annotated[int, Field(ge=0, le=1000)] | None = Field(
         default=None,

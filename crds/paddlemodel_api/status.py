@@ -1,4 +1,4 @@
-"""The shape of `status`: crd.py prints it as schema, status.py fills it."""
+"""The shape of `status`, which only the operator writes."""
 
 from typing import Annotated, Literal
 
@@ -39,7 +39,7 @@ class ServedModel(Block):
 
 
 class ScalingTarget(Block):
-    """One metric that the autoscaler looks at, as numbers in the units of the target."""
+    """One metric of the autoscaler, as numbers in the units of the target."""
 
     name: Annotated[str, Field(max_length=64)] = Field(
         description="The field of spec.autoscaling, or metrics[0] and so on."
@@ -58,7 +58,7 @@ class ScalingStatus(Block):
 
     source: Annotated[str, Field(max_length=32)] = Field(description="Who serves the pods' metrics.")
     targets: Annotated[tuple[ScalingTarget, ...], Field(max_length=16)] = Field(
-        description="What the autoscaler looks at; the highest recommendation wins."
+        description="The metrics of the autoscaler; the highest recommendation wins."
     )
 
 
@@ -69,7 +69,7 @@ class GpuStatus(Block):
     utilization: int | None = Field(
         default=None,
         description="Percent, averaged over the pods and 30 s; renewed once a minute and only for a change "
-        "of 10. Left out while no pod tells it.",
+        "of 10. Left out while no pod reports it.",
     )
 
 

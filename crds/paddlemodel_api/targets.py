@@ -16,20 +16,20 @@ CPU: Final = "cpu"
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One metric and the average over the pods that shall be kept."""
+    """One metric, and the average over the pods that the autoscaler keeps."""
 
     field: str
-    """As the user writes it: gpuUtilization."""
+    """The field of spec.autoscaling, such as gpuUtilization."""
     metric: str
-    """As the pods export it, or cpu, which the kubelets measure."""
+    """The name under which the pods export it, or cpu, which the kubelets measure."""
     scale: int
-    """So many of the user's units are one of the metric: 100 for a percentage of a ratio."""
+    """How many of the user's units are one of the metric's: 100 for a percentage of a ratio."""
     value: float
-    """In the user's units."""
+    """The target in the user's units."""
 
     @property
     def quantity(self) -> str:
-        """In the metric's units, as Kubernetes writes a number, to a thousandth: 70, 700m."""
+        """The target in the metric's units, as Kubernetes writes a number, to a thousandth: 70, 700m."""
         thousandths = max(1, round(self.value * 1000 / self.scale))
         return str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
 

@@ -1,4 +1,4 @@
-"""One controller per process: cache, queue, workers and resync; `handlers` starts it and feeds it events."""
+"""One controller per process: cache, queue, workers and resync. It is fed with the events of all watches."""
 
 import asyncio
 import logging
@@ -14,10 +14,10 @@ from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.cache import Cache, Key, model_of, version
 from paddlemodel_operator.cluster.health import Heartbeat
 from paddlemodel_operator.cluster.queue import WorkQueue
-from paddlemodel_operator.probing.gpu_accounting import Ledger
-from paddlemodel_operator.probing.pod_prober import Insight
+from paddlemodel_operator.probing.model_records import ModelRecords
+from paddlemodel_operator.probing.pod_prober import PodProber
 from paddlemodel_operator.probing.telemetry import Telemetry
-from paddlemodel_operator.reconcile.context import World
+from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
 from paddlemodel_operator.registration.registrar import Registrar
 from paddlemodel_operator.settings import Settings
@@ -25,7 +25,7 @@ from paddlemodel_operator.settings import Settings
 log = logging.getLogger(__name__)
 
 LIST_SECONDS: Final = 30.0
-"""Between two lists of the kinds that are not watched, while there are any."""
+"""Between two lists of the kinds that are not watched, while objects of them exist."""
 
 LIST_RETRY_SECONDS: Final = 5.0
 SETTLE_SECONDS: Final = 10.0
@@ -35,8 +35,8 @@ DEFINITION_SECONDS: Final = 2.0
 def pauses(resync_seconds: float) -> Iterator[float]:
     """Seconds between complete lists: one soon after the start, then with jitter around the setting.
 
-    What is deleted after our first list and before kopf's own is told by no watch; the second list finds it.
-    Jitter, so that many operators do not list in step.
+    What is deleted after our first list and before kopf's own is reported by no watch; the second list finds
+    it. Jitter, so that many operators do not list in step.
     """
     yield min(SETTLE_SECONDS, resync_seconds)
     while True:
@@ -44,7 +44,7 @@ def pauses(resync_seconds: float) -> Iterator[float]:
 
 
 class Controller:
-    """Construct, start, feed, stop."""
+    """Reconciles every model that is due, from `start` to `stop`."""
 
     def __init__(self, api: Api, settings: Settings, instance: str) -> None:
         clock = asyncio.get_running_loop().time
@@ -53,17 +53,17 @@ class Controller:
         self._cache = Cache()
         self._queue = WorkQueue(clock)
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
-        self._ledger = Ledger()
-        self._insight = Insight(self._cache, self._ledger, self._queue.add, clock)
-        self._registrar = Registrar(api, settings, on_change=self._look_at_all)
-        self._telemetry = Telemetry(self._ledger.records, lambda: self._registrar.registration)
-        self._world = World(
+        self._records = ModelRecords()
+        self._prober = PodProber(self._cache, self._records, self._queue.add, clock)
+        self._registrar = Registrar(api, settings, on_change=self._add_all)
+        self._telemetry = Telemetry(self._records.all, lambda: self._registrar.registration)
+        self._context = Context(
             api=api,
             cache=self._cache,
             settings=settings,
             instance=instance,
-            insight=self._insight,
-            ledger=self._ledger,
+            prober=self._prober,
+            records=self._records,
             registration=lambda: self._registrar.registration,
         )
         self._synced = False
@@ -81,14 +81,14 @@ class Controller:
         self._tasks.append(asyncio.create_task(self._run(), name="controller"))
 
     async def stop(self) -> None:
-        """Leave no task behind."""
+        """Cancel every task, and close the API client."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._api.__aexit__()
 
     def on_event(self, kind: names.Kind, event: str | None, body: Mapping[str, Any]) -> None:
-        """A watch has told something: remember it, and look at the model."""
+        """A watch has reported something: remember it, and make its model due."""
         self._heartbeat.event(kind, version(body))
         if event == "DELETED":
             self._cache.remove(kind, body)
@@ -98,7 +98,7 @@ class Controller:
             self._queue.add(key)
 
     def health(self) -> tuple[list[str], dict[str, float | bool]]:
-        """Complaints, and the ages and lengths behind them."""
+        """Complaints, and the ages (seconds) and lengths behind them."""
         wait = self._queue.oldest_wait()
         state = {
             **self._heartbeat.ages(),
@@ -117,7 +117,7 @@ class Controller:
         try:
             found = await self._api.serves(names.MODEL)
         except ApiError as error:
-            log.warning("Cannot ask for the definition of %s, trying again: %s", contract.PLURAL, error)
+            log.warning("Cannot look up the definition of %s, trying again: %s", contract.PLURAL, error)
             return False
         if not found:
             log.warning(
@@ -127,22 +127,22 @@ class Controller:
         return found
 
     async def _run(self) -> None:
-        while not await self._resync():  # noqa: ASYNC110 - waits for a server, not for a task
+        while not await self.resync():  # noqa: ASYNC110 - waits for a server, not for a task
             await asyncio.sleep(LIST_RETRY_SECONDS)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._settings.concurrency):
                 group.create_task(self._work())
             group.create_task(self._resync_forever())
             group.create_task(self._list_forever())
-            group.create_task(self._insight.run())
+            group.create_task(self._prober.run())
 
     async def _resync_forever(self) -> None:
         for seconds in pauses(self._settings.resync_seconds):
             await asyncio.sleep(seconds)
-            await self._resync()
+            await self.resync()
 
     async def _list_forever(self) -> None:
-        """What no watch tells. A kind that comes later is noticed by the models that wait for it."""
+        """What no watch reports. A kind that comes later is noticed by the models that wait for it."""
         while True:
             await asyncio.sleep(LIST_SECONDS)
             try:
@@ -152,8 +152,8 @@ class Controller:
             except ApiError as error:
                 log.warning("Cannot list what is not watched, trying again: %s", error)
 
-    async def _resync(self) -> bool:
-        """List everything: finds what a watch has missed, and makes every model due."""
+    async def resync(self) -> bool:
+        """List everything: finds what a watch has missed, and makes every model due; false if it failed."""
         self._heartbeat.resync()
         try:
             for kind in (*names.WATCHED_KINDS, *names.OPTIONAL_KINDS):
@@ -161,24 +161,23 @@ class Controller:
         except ApiError as error:
             log.warning("Cannot list %s, trying again: %s", contract.PLURAL, error)
             return False
-        self._look_at_all()
+        self._add_all()
         self._synced = True
         return True
 
-    def _look_at_all(self) -> None:
+    def _add_all(self) -> None:
         for key in self._cache:
             self._queue.add(key)
 
     async def _relist(self, kind: names.Kind) -> None:
         selector = "" if kind == names.MODEL else names.CHILD_SELECTOR
         listing = await self._api.list_all(kind, selector)
-        for key in self._cache.replace(kind, listing.items, listing.resource_version):
-            if kind in names.OPTIONAL_KINDS:
-                self._queue.add(key)
-            elif (body := self._cache.get(kind, key)) is not None:
-                self._heartbeat.surprise(kind, version(body))
-            elif kind == names.MODEL:
-                self._queue.add(key)  # gone: the next look at it ends whatever was tried again and again
+        for _, model, body in self._cache.replace(kind, listing.items, listing.resource_version):
+            watched = kind not in names.OPTIONAL_KINDS
+            if watched and body is not None:
+                self._heartbeat.missed(kind, version(body))
+            elif model is not None and (kind == names.MODEL or not watched):
+                self._queue.add(model)  # A model that is gone: its next reconcile ends all retries.
 
     async def _work(self) -> None:
         while True:
@@ -190,7 +189,7 @@ class Controller:
 
     async def _attempt(self, key: Key) -> None:
         try:
-            await reconcile(self._world, key)
+            await reconcile(self._context, key)
         except Retry as error:
             log.debug("%s/%s: %s", *key, error)
             self._queue.add(key, error.seconds)
@@ -205,5 +204,5 @@ class Controller:
 
     def _fail(self, key: Key) -> float:
         """Count a failure; returns the seconds until the next attempt."""
-        self._ledger.of(key).errors += 1
+        self._records.of(key).errors += 1
         return self._queue.retry(key)

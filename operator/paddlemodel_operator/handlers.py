@@ -36,14 +36,14 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -
 
 @kopf.on.cleanup()
 async def stop(memo: kopf.Memo, **_: object) -> None:
-    """End what `start` began."""
+    """Close the endpoint, then stop the controller."""
     await memo.endpoint.stop()
     await memo.controller.stop()
 
 
 @kopf.on.login()
 async def login(**_: object) -> kopf.ConnectionInfo:
-    """As the rest of the operator: the kubeconfig named by KUBECONFIG, else the pod's service account."""
+    """As the rest of the operator: by the kubeconfig that KUBECONFIG names, else as the pod's account."""
     async with await connect(30) as api:
         found = api.configuration
         scheme, token = (found.api_key.get("BearerToken", "") + " ").split(" ")[:2]
@@ -91,7 +91,7 @@ def _configure_logging(mine: Settings) -> None:
     form = kopf.LogFormat.JSON if mine.log_format == "json" else kopf.LogFormat.FULL
     kopf.configure(debug=mine.log_level == "DEBUG", log_format=form)
     logging.getLogger().setLevel(mine.log_level)
-    # kopf tells of every handled event and every probe; what was done is told by the controller.
+    # kopf logs every handled event and every probe; the controller logs what was done.
     for name in ("kopf.objects", "kopf.activities", "kopf._core.engines.activities"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 

@@ -1,13 +1,21 @@
 """The operator's own settings: environment in, one frozen object out, read once at start.
 
-`handlers` calls `from_environment`; an unknown PADDLEMODEL_OPERATOR_* name or a bad value is refused.
+An unknown PADDLEMODEL_OPERATOR_* name or a bad value is refused.
 """
 
 from collections.abc import Mapping
 from typing import Annotated, Final, Literal, TypeVar
 
 from paddlemodel_api.scaling import MetricsSource
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from paddlemodel_operator.base.errors import SettingsError
 
@@ -17,6 +25,20 @@ M = TypeVar("M", bound=BaseModel)
 
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
 ObjectName = Annotated[str, Field(max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")]
+
+
+def _with_a_port(bind: str) -> str:
+    if not 0 < int(bind.rpartition(":")[2]) <= 65_535:
+        raise ValueError("the port must be between 1 and 65535")
+    return bind
+
+
+Bind = Annotated[
+    str,
+    Field(max_length=262, pattern=r"^([0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\]):[0-9]{1,5}$"),
+    AfterValidator(_with_a_port),
+]
+"""Where to listen, as HOST:PORT; an IPv6 address in brackets. `[::]:PORT` serves both address families."""
 ServerAddress = Annotated[str, Field(max_length=512, pattern=r"^(https?://[^\s/]\S*)?$")]
 
 
@@ -36,15 +58,16 @@ class Settings(BaseModel):
     """Where autoscalers read the pods' metrics, unless a model says otherwise."""
 
     namespace: ObjectName = ""
-    """Of the chart's release; empty where the operator runs outside a cluster."""
+    """The namespace of the chart's release; empty where the operator runs outside a cluster."""
 
     adapter: ObjectName = ""
     """The chart's name for the metrics adapter: its Service, Secret, ClusterRole. Empty: none installed."""
 
     keda_prometheus: ServerAddress = ""
-    """A Prometheus that KEDA shall ask; empty: KEDA asks the pods themselves."""
+    """A Prometheus that KEDA queries; empty: KEDA reads the pods themselves."""
 
-    health_bind: Annotated[str, Field(pattern=r"^[0-9a-zA-Z.:\[\]-]+:\d+$")] = "0.0.0.0:8080"
+    health_bind: Bind = "[::]:8080"
+    """Where /healthz and /metrics answer."""
 
     @field_validator("adapter")
     @classmethod
@@ -55,12 +78,16 @@ class Settings(BaseModel):
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """Parse the environment, or say in one sentence which variable is wrong."""
+    """Parse the environment.
+
+    Raises:
+        SettingsError: an unknown name or a bad value, in one sentence.
+    """
     return read(Settings, PREFIX, environ)
 
 
 def read(model: type[M], prefix: str, environ: Mapping[str, str]) -> M:
-    """The settings of a process: every variable that begins with its prefix is a field of its model.
+    """The settings of a process: every variable that begins with `prefix` is a field of `model`.
 
     Raises:
         SettingsError: an unknown name or a bad value, in one sentence.

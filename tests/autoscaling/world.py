@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from paddlemodel_operator.base import names
-from paddlemodel_operator.render import render
 
 from tests.autoscaling.kubelet import Kubelet
 from tests.autoscaling.simulated import page
-from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.builders import rendered
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.simulated_pods import Behaviour, SimulatedPod
 
@@ -56,8 +55,7 @@ class World:
     def _rendered(self, kind: names.Kind, **fields: Any) -> Object:
         """As the operator renders it, without the owner, which does not exist here."""
         desired = {"device": "GPU", **fields}
-        found = render(model(name=NAME, namespace=self.namespace, **desired), SETTINGS)[kind]
-        assert found is not None
+        found: Object = rendered(kind, name=NAME, namespace=self.namespace, **desired)
         del found["metadata"]["ownerReferences"]
         return found
 

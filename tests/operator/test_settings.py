@@ -2,6 +2,7 @@
 
 import pytest
 from paddlemodel_operator.base.errors import SettingsError
+from paddlemodel_operator.metrics_adapter import settings as adapter
 from paddlemodel_operator.settings import Settings, from_environment
 
 
@@ -29,6 +30,16 @@ def test_every_setting_is_read() -> None:
     assert (read.server_image_cpu, read.resync_seconds, read.concurrency) == ("c", 60, 2)
 
 
+@pytest.mark.parametrize("bind", ["[::]:8080", "[fd00::1]:8080", "0.0.0.0:8080", "localhost:65535"])
+def test_an_address_of_either_family_is_accepted(bind: str) -> None:
+    assert from_environment({"PADDLEMODEL_OPERATOR_HEALTH_BIND": bind}).health_bind == bind
+    assert adapter.from_environment({"PADDLEMODEL_ADAPTER_BIND": bind}).bind == bind
+
+
+def test_both_programs_listen_on_both_families_by_default() -> None:
+    assert (Settings().health_bind, adapter.Settings().bind) == ("[::]:8080", "[::]:6443")
+
+
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -47,6 +58,13 @@ def test_every_setting_is_read() -> None:
         ("ADAPTER", "A", "PADDLEMODEL_OPERATOR_ADAPTER='A' is refused"),
         ("KEDA_PROMETHEUS", "prometheus:9090", "PADDLEMODEL_OPERATOR_KEDA_PROMETHEUS='prometheus:9090'"),
         ("HEALTH_BIND", "8080", "PADDLEMODEL_OPERATOR_HEALTH_BIND='8080' is refused"),
+        ("HEALTH_BIND", ":::8080", "PADDLEMODEL_OPERATOR_HEALTH_BIND=':::8080' is refused"),
+        (
+            "HEALTH_BIND",
+            "[::]:0",
+            "PADDLEMODEL_OPERATOR_HEALTH_BIND='[::]:0' is refused: Value error, the port",
+        ),
+        ("HEALTH_BIND", "[::]:65536", "PADDLEMODEL_OPERATOR_HEALTH_BIND='[::]:65536' is refused"),
     ],
 )
 def test_a_wrong_setting_is_refused(name: str, value: str, sentence: str) -> None:

@@ -214,8 +214,48 @@ def until(seen: Callable[[], bool], what: str, log: Path) -> None:
         time.sleep(0.2)
 
 
+WRITES = ("create", "patch", "delete")
+"""What the control plane's audit log records, of verbs that the chart grants."""
+
+UNUSED = rights(names.SCALED_OBJECT, "apply", "replace_lists", "delete")
+"""The scenario below has no KEDA; tests/operator/reconcile/test_control_plane_keda.py uses these."""
+
+
+def used(control_plane: Path, given: set[Right]) -> set[Right]:
+    """The rights behind the writes of the operator's account that the API server let pass."""
+    user = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
+    found = set()
+    for line in (control_plane.parent / "logs/audit.log").read_text().splitlines():
+        entry = json.loads(line)
+        if entry["user"]["username"] != user or entry["responseStatus"]["code"] >= 400:
+            continue
+        what = entry["objectRef"]
+        resource = "/".join(filter(None, (what["resource"], what.get("subresource"))))
+        kind = what.get("apiGroup", ""), resource
+        name = what.get("name", "")
+        name = name if any(right[:3] == (*kind, name) for right in given) else ""
+        # An apply that makes an object is a patch that needs the right to create.
+        verbs = {entry["verb"]} | ({"create"} if entry["responseStatus"]["code"] == 201 else set())
+        found |= {(*kind, name, verb) for verb in verbs}
+    return found
+
+
+def leftovers(admin: Path, name: str) -> list[Object]:
+    """A Service and a Deployment of a model that this version of the operator does not render."""
+    result = []
+    for kind in ("service", "deployment"):
+        live = json.loads(kubectl(admin, "get", kind, name, "--output", "json"))
+        kept = {key: live["metadata"][key] for key in ("namespace", "labels", "ownerReferences")}
+        spec = {key: live["spec"][key] for key in ("ports", "selector", "template") if key in live["spec"]}
+        result.append({**live, "metadata": {**kept, "name": f"{name}-leftover"}, "spec": spec})
+        del result[-1]["status"]
+    return result
+
+
 @pytest.mark.control_plane
-def test_the_role_suffices_for_everything_the_operator_does(control_plane: Path, tmp_path: Path) -> None:
+def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_write_is_used(
+    control_plane: Path, tmp_path: Path
+) -> None:
     """Both examples come, change so that children are pruned, and go, under the chart's own rights."""
     log = tmp_path / "operator.log"
 
@@ -233,6 +273,10 @@ def test_the_role_suffices_for_everything_the_operator_does(control_plane: Path,
         change = '{"spec": {"autoscaling": null, "ingress": null, "replicas": 1}}'
         kubectl(control_plane, "patch", "pdm", "resnet50", "--type", "merge", "--patch", change)
         until(lambda: there(children) == both, "the undesired children to go", log)
+        for leftover in leftovers(control_plane, "resnet50"):
+            kubectl(control_plane, "apply", "-f", "-", given=json.dumps(leftover))
+        gone = {"Deployment/resnet50-leftover", "Service/resnet50-leftover"}
+        until(lambda: not gone & {*there("deployments,services")}, "the leftovers to go", log)
         until(lambda: there("events.events.k8s.io") != [], "an Event", log)
         kubectl(
             control_plane,
@@ -254,3 +298,5 @@ def test_the_role_suffices_for_everything_the_operator_does(control_plane: Path,
         kubectl(control_plane, "delete", "clusterrole", ADAPTER)
         until(lambda: registered(control_plane) == [], "the registration to go with its role", log)
     assert "forbidden" not in log.read_text().lower()
+    given = granted(one(render(), "ClusterRole")) | granted(one(render(), "Role"))
+    assert used(control_plane, given) == {right for right in given if right[3] in WRITES} - UNUSED

@@ -1,6 +1,6 @@
 """Renders docs/api.md: every field, from the same schema as the definition, and the reasons of conditions.
 
-`crd` calls it for `--write`; a test compares the page with the types and the reasons with the code.
+A test compares the page with the types and the reasons with the code.
 """
 
 from collections.abc import Iterator
@@ -19,6 +19,8 @@ REASONS: Final = {
     "NameConflict": "An object of the model's name exists and is not the operator's; it is not touched.",
     "ChildInvalid": "The API server refuses a child, for example because of a raw Kubernetes field; "
     "the message quotes it.",
+    "SelectorImmutable": "The Deployment has the selector of another version of the operator, which "
+    "cannot be changed. Delete the Deployment; the operator makes it again.",
     "OperatorForbidden": "The operator lacks a right. Install the chart's ClusterRole again.",
     "QuotaExceeded": "A ResourceQuota of the namespace is used up.",
     "PodSecurity": "The namespace's Pod Security level forbids the pods.",
@@ -30,29 +32,29 @@ REASONS: Final = {
     "FetchFailed": "The fetcher failed without a reason of its own, such as DigestMismatch or NotFound.",
     "FetchOOMKilled": "The fetcher ran out of memory. Raise `spec.resources.limits.memory`.",
     "OOMKilled": "The server ran out of memory. Raise `spec.resources.limits.memory`.",
-    "CrashLoop": "The server ends soon after each start without telling a reason of its own.",
-    "Stuck": "The pods made no progress for 30 minutes, and tell no reason. Look at `kubectl describe pod`.",
+    "CrashLoop": "The server ends soon after each start without a reason of its own.",
+    "Stuck": "The pods made no progress for 30 minutes, and report no reason. See `kubectl describe pod`.",
     "ServerNotReady": "The server runs but did not become ready within 30 minutes.",
 }
 
 SCALING_REASONS: Final = {
     "Active": "The autoscaler reads its metrics and sets the number of pods. Of several targets one may be "
     "unreadable; the message then says which.",
-    "Pending": "Nothing is wrong yet: it is being created, or looks within 15 s. Wait.",
-    "NoReadyPods": "No pod is ready, so none tells its load. Ready says why.",
+    "Pending": "Nothing is wrong yet: it is being created, or evaluates its metrics within 15 s. Wait.",
+    "NoReadyPods": "No pod is ready, so none reports its load. Ready says why.",
     "AutoscalerMissing": "The API server or KEDA refuses the HorizontalPodAutoscaler or the ScaledObject; "
     "the message quotes it.",
-    "MetricsAPIMissing": "Nobody serves the metrics API of the source. Install what serves it, or choose "
+    "MetricsAPIMissing": "No server is registered for the metrics API of the source. Install one, or choose "
     "another `metricsSource`.",
-    "MetricsAPIUnavailable": "What serves the metrics API does not answer. Look at its log.",
-    "MetricsAPIOwnedByOther": "Somebody else serves custom.metrics.k8s.io, so the operator's adapter stands "
-    "down. Remove theirs, or set `metricsSource` to prometheusAdapter, keda or none.",
-    "PodsUnreachable": "The pods' port 8081 cannot be reached. Look at NetworkPolicies and the service mesh.",
+    "MetricsAPIUnavailable": "What serves the metrics API does not answer. See its log.",
+    "MetricsAPIOwnedByOther": "Another server answers custom.metrics.k8s.io, so the operator's adapter "
+    "stands down. Remove the other one, or set `metricsSource` to prometheusAdapter, keda or none.",
+    "PodsUnreachable": "The pods' port 8081 cannot be reached. Check NetworkPolicies and the service mesh.",
     "SeriesMissing": "The metric is not served: the server image is too old, or what reads the pods cannot "
-    "reach them, or has no rule for it; the message tells which.",
-    "GPUMetricsFailed": "NVIDIA's library tells nothing in the pod; the message says whether driver, device "
-    "or library is missing.",
-    "GPUMetricsOnMIG": "The GPUs are MIG slices, of which no utilisation is told. Aim at `busyRatio`.",
+    "reach them, or has no rule for it; the message says which.",
+    "GPUMetricsFailed": "NVIDIA's library reports nothing in the pod; the message says whether driver, "
+    "device or library is missing.",
+    "GPUMetricsOnMIG": "The GPUs are MIG slices, which report no utilisation. Aim at `busyRatio`.",
     "MetricsServerMissing": "cpuUtilization needs metrics-server. Install or repair it.",
     "KEDAMissing": "The cluster does not know the kind ScaledObject. Install KEDA.",
 }
@@ -79,7 +81,7 @@ MEANING_OF: Final = {
         "",
     ),
     "ModelFetched": (
-        "`status.model` tells what a pod fetched",
+        "`status.model` says what a pod fetched",
         "the fetcher's reason",
         "no pod has tried yet",
     ),
@@ -102,6 +104,11 @@ Ready is False and the message says so. AutoscalingActive exists only with `spec
 A rolling update starts the new pod before the old one stops: on a cluster without a spare GPU it waits for
 one (Progressing, NoGPU) and the old version goes on serving. To give that up first, scale to 0 and back.
 
+The selectors of the Deployment and the PodDisruptionBudget have `paddlemodel.dev/model`,
+`paddlemodel.dev/pool: main` and `paddlemodel.dev/track: stable`; the Service selects by model and pool. Pods
+also carry `service.istio.io/canonical-name` and `-revision`, so that a service mesh shows each model as a
+service of its own.
+
 A model that may have two pods or more gets a PodDisruptionBudget with `maxUnavailable: 1`: `kubectl drain`
 evicts its pods one at a time and waits until the successor of each is ready. A model with one pod gets none,
 and a drain interrupts it. Do not add a budget of your own on the same pods: Kubernetes refuses to evict a pod
@@ -110,13 +117,13 @@ that two of them select.
 
 
 def page(root: Schema) -> str:
-    """The whole page."""
+    """docs/api.md as text, from the schema of a whole PaddleModel."""
     spec, status = root["properties"]["spec"], root["properties"]["status"]
     conditions = [f"| {kind} | {' | '.join(texts)} |" for kind, texts in MEANING_OF.items()]
     reasons = [f"| {reason} | {text} |" for reason, text in REASONS.items()]
     scaling_reasons = [f"| {reason} | {text} |" for reason, text in SCALING_REASONS.items()]
-    told = (
-        "The fetcher and the server may tell further reasons of their own, each with its cure in the message."
+    further = (
+        "The fetcher and the server may give further reasons of their own, each with its cure in the message."
     )
     parts = [
         HEAD,
@@ -124,7 +131,7 @@ def page(root: Schema) -> str:
         *_sections(status, "status"),
         _table("## Conditions", ("type", "True", "False", "Unknown"), conditions),
         ROLLOUT,
-        _table(f"## Reasons of Ready\n\n{told}", ("reason", "meaning and cure"), reasons),
+        _table(f"## Reasons of Ready\n\n{further}", ("reason", "meaning and cure"), reasons),
         _table(
             f"## Reasons of AutoscalingActive\n\n{MIRRORED}", ("reason", "meaning and cure"), scaling_reasons
         ),

@@ -43,7 +43,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}
 
 {{/*
-Refuses when somebody else serves the metrics of pods: two versions of that group would break one of the two.
+Refuses when another server answers for the metrics of pods: two versions of that group would break one of the two.
 `lookup` finds nothing under `helm template` and Argo CD; there the operator stands down at run time.
 */}}
 {{- define "paddlemodel-operator.refuseForeignAdapter" -}}

@@ -1,6 +1,6 @@
 """What can go wrong, and what each error means for the person and for the work queue.
 
-`model` raises SpecError; `apply` raises the others; `reconcile` turns them into conditions.
+The reconcile turns them into conditions; the controller decides by them when to try again.
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,11 @@ class ApiError(Exception):
         """The server understood and said no; trying again at once would not help."""
         return self.code in {400, 403, 404, 422}
 
+    @property
+    def is_immutable(self) -> bool:
+        """The object exists with another value of a field that cannot be changed."""
+        return self.code == 422 and "field is immutable" in self.message
+
 
 @dataclass(eq=False)
 class NameConflict(Exception):  # noqa: N818 - a fact about the cluster
@@ -44,14 +49,14 @@ class NameConflict(Exception):  # noqa: N818 - a fact about the cluster
 
 @dataclass(eq=False)
 class KindMissing(Exception):  # noqa: N818 - a fact about the cluster
-    """The cluster does not know a kind of which a child is desired; it may come to know it."""
+    """The cluster does not know the kind of a desired child; its definition may be installed later."""
 
     kind: str
 
 
 @dataclass(eq=False)
 class Retry(Exception):  # noqa: N818 - a spec, not an error
-    """The world is on its way to the spec, but not there yet: look again after `seconds`."""
+    """The cluster is on its way to the spec, but not there yet: reconcile again after `seconds`."""
 
     seconds: float
     message: str

@@ -1,4 +1,4 @@
-"""The user's YAML becomes frozen types, once, at the edge; after `from_body` nobody reads a raw dict."""
+"""The user's YAML becomes frozen types, once, at the edge: no code behind `from_body` reads a raw dict."""
 
 import re
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from paddlemodel_operator.base.errors import SpecError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PaddleModel:
-    """One spec with its identity."""
+    """One parsed spec with its identity."""
 
     name: str
     namespace: str
@@ -59,8 +59,7 @@ def from_body(body: Mapping[str, Any]) -> PaddleModel:
     if len(model.task_json.encode()) > TASK_BYTES_MAX:
         raise SpecError(
             f"spec.task is larger than {TASK_BYTES_MAX} bytes: put the class names into a file of the model "
-            f"folder "
-            "and name it in spec.task.labelsFile"
+            "folder and name it in spec.task.labelsFile"
         )
     return model
 

@@ -10,10 +10,10 @@ from paddlemodel_api import contract
 
 FIELD_MANAGER: Final = "paddlemodel-operator"
 HANDOVER_MANAGER: Final = "paddlemodel-operator-handover"
-"""Holds a Deployment's replicas for the moment between two owners (see apply.py)."""
+"""Holds a Deployment's replicas for the moment between two owners."""
 
 REPAIR_MANAGER: Final = "paddlemodel-operator-repair"
-"""Appears for the moment in which a list is put right that an apply alone cannot (see reconcile.py)."""
+"""Appears for the moment in which a list is repaired that an apply alone cannot."""
 
 APP_NAME: Final = "paddlemodel-server"
 MANAGED_BY: Final = "paddlemodel-operator"
@@ -48,6 +48,17 @@ class Kind:
         return f"{self.collection(namespace)}/{name}"
 
 
+@dataclass(frozen=True, slots=True)
+class ChildKey:
+    """One child of a model: there may be several of a kind, each with a name of its own."""
+
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.kind} {self.name}"
+
+
 MODEL: Final = Kind(contract.GROUP, contract.VERSION, contract.KIND, contract.PLURAL)
 DEPLOYMENT: Final = Kind("apps", "v1", "Deployment", "deployments")
 SERVICE: Final = Kind("", "v1", "Service", "services")
@@ -77,15 +88,33 @@ CHILD_SELECTOR: Final = f"{contract.MANAGED_BY_LABEL}={MANAGED_BY}"
 
 
 def keda_autoscaler(name: str) -> str:
-    """KEDA's HorizontalPodAutoscaler. It gets the labels of the ScaledObject, so our watch tells of it."""
+    """What KEDA calls the HorizontalPodAutoscaler of a ScaledObject; it has the ScaledObject's labels."""
     return f"keda-hpa-{name}"
 
 
-def selector_labels(name: str) -> dict[str, str]:
-    """The labels by which Deployment and Service find the pods of a model."""
-    return {contract.NAME_LABEL: APP_NAME, contract.MODEL_LABEL: name}
+def service_selector(name: str) -> dict[str, str]:
+    """The labels by which a Service finds the pods of a model: of every track, so that they share it."""
+    return {
+        contract.NAME_LABEL: APP_NAME,
+        contract.MODEL_LABEL: name,
+        contract.POOL_LABEL: contract.POOL_MAIN,
+    }
+
+
+def pod_selector(name: str) -> dict[str, str]:
+    """The labels by which a Deployment finds its pods; Kubernetes never lets them change."""
+    return {**service_selector(name), contract.TRACK_LABEL: contract.TRACK_STABLE}
 
 
 def child_labels(name: str) -> dict[str, str]:
     """The labels of every object that the operator creates for a model."""
-    return {**selector_labels(name), contract.MANAGED_BY_LABEL: MANAGED_BY}
+    return {
+        contract.NAME_LABEL: APP_NAME,
+        contract.MODEL_LABEL: name,
+        contract.MANAGED_BY_LABEL: MANAGED_BY,
+    }
+
+
+def pod_labels(name: str) -> dict[str, str]:
+    """The labels of a pod but for its revision."""
+    return {**child_labels(name), **pod_selector(name), contract.CANONICAL_NAME_LABEL: name}

@@ -1,4 +1,4 @@
-"""Amounts as Kubernetes writes them (500m, 4Gi), as numbers; pure: for `drift`, `autoscaler`, `looks`."""
+"""Amounts as Kubernetes writes them (500m, 4Gi), as numbers; pure."""
 
 from decimal import Decimal
 from typing import Final
@@ -15,7 +15,7 @@ SUFFIXES: Final = {
 
 
 def amount(quantity: object) -> Decimal | None:
-    """None for what is no quantity."""
+    """The value of a quantity such as 500m or 4Gi; None for what is none."""
     text = str(quantity)
     number = text.rstrip("numkKMGTPEi")
     suffix = text[len(number) :]

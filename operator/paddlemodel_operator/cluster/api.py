@@ -1,6 +1,6 @@
 """The only file that talks to the Kubernetes API: read, server-side apply, delete, status, events.
 
-`controller` makes one Api per process; `reconcile` uses it. Plain JSON in and out.
+One Api per process; plain JSON in and out.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ async def connect(seconds: float) -> "Api":
 
 
 class Api:
-    """A thin door: one method per thing that the operator does."""
+    """A thin client: one method per thing that the operator does."""
 
     def __init__(self, api_client: client.ApiClient, timeout: float) -> None:
         self._client = api_client
@@ -103,7 +103,7 @@ class Api:
             query["continue"] = following
 
     async def serves(self, kind: names.Kind) -> bool:
-        """Whether discovery, from which kopf learns what it may watch, tells of a kind."""
+        """Whether discovery, from which kopf learns what it may watch, lists a kind."""
         groups = (await self._send("GET", "/apis"))["groups"]
         if kind.group not in {group["name"] for group in groups}:
             return False
@@ -111,7 +111,7 @@ class Api:
         return kind.plural in {resource["name"] for resource in resources}
 
     async def get(self, kind: names.Kind, namespace: str | None, name: str) -> Object | None:
-        """One object, or None."""
+        """One object; None if it does not exist."""
         try:
             return await self._send("GET", kind.item(namespace, name))
         except ApiError as error:
@@ -174,7 +174,7 @@ class Api:
             raise
 
     async def create_event(self, event: Mapping[str, Any]) -> None:
-        """Post one Event."""
+        """Create an Event in the namespace of its metadata."""
         await self._send("POST", names.EVENT.collection(event["metadata"]["namespace"]), None, event)
 
     async def _send(

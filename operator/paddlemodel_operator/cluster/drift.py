@@ -2,7 +2,7 @@
 
 The API server records in managedFields which fields our manager applied. Nothing is to be done when that set
 equals the fields of the desired object and each of them still has the desired value; defaults that the server
-or others added are none of our business. `reconcile` asks before every apply, also right after a start.
+or others added are none of our business. It is checked before every apply, also right after a start.
 """
 
 import json

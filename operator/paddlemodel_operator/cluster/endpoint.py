@@ -1,11 +1,13 @@
 """The HTTP endpoint of the operator's own pod: /healthz and /metrics, from the present, not from a cache.
 
-`handlers` starts it in the event loop that does the work: a blocked loop answers nobody, as it should.
+It runs in the event loop that does the work: a blocked loop does not answer, as it should be.
 """
 
 from collections.abc import Callable
 
 from aiohttp import web
+
+from paddlemodel_operator.cluster.listen import listener
 
 Health = Callable[[], tuple[list[str], dict[str, float | bool]]]
 Metrics = Callable[[], tuple[bytes, str]]
@@ -13,11 +15,10 @@ Metrics = Callable[[], tuple[bytes, str]]
 
 
 class Endpoint:
-    """Construct, start, stop."""
+    """Answers from `start` to `stop`."""
 
     def __init__(self, bind: str, health: Health, metrics: Metrics) -> None:
-        self._host, _, port = bind.rpartition(":")
-        self._port = int(port)
+        self._bind = bind
         self._health = health
         self._metrics = metrics
         application = web.Application()
@@ -26,12 +27,16 @@ class Endpoint:
         self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
 
     async def start(self) -> None:
-        """Listen."""
+        """Listen on the address.
+
+        Raises:
+            OSError: the address is taken, or not of this host.
+        """
         await self._runner.setup()
-        await web.TCPSite(self._runner, self._host.strip("[]"), self._port).start()
+        await web.SockSite(self._runner, listener(self._bind)).start()
 
     async def stop(self) -> None:
-        """Close the socket."""
+        """Close the socket; answers under way get a second."""
         await self._runner.cleanup()
 
     async def _healthz(self, _: web.Request) -> web.Response:

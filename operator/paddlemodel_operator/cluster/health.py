@@ -1,7 +1,7 @@
 """The heartbeat behind the liveness probe: not whether a socket answers, but whether work is still done.
 
-`controller` reports what happens; the probe asks for complaints. A dead watch shows when a complete list
-brings an object whose event never came. An API server that is down is no complaint: a restart would not help.
+A dead watch shows when a complete list brings an object whose event never came. An API server that is down is
+no complaint: a restart would not help.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from typing import Final
 from paddlemodel_operator.base import names
 
 STUCK_SECONDS: Final = 300.0
-"""Longer than any reconcile can take: its requests have time-outs."""
+"""Longer than any reconcile can take: its requests have timeouts."""
 
 WATCH_GRACE_SECONDS: Final = 60.0
 
@@ -22,23 +22,23 @@ class Heartbeat:
         self._clock = clock
         self._resync_seconds = resync_seconds
         self._event_at = self._resync_at = clock()
-        self._told: dict[names.Kind, int] = {}
+        self._reported: dict[names.Kind, int] = {}
         self._missed: dict[names.Kind, tuple[int, float]] = {}
 
     def event(self, kind: names.Kind, version: int) -> None:
-        """A watch told something."""
+        """A watch reported an object of this version."""
         self._event_at = self._clock()
-        self._told[kind] = max(version, self._told.get(kind, 0))
-        if kind in self._missed and self._missed[kind][0] <= self._told[kind]:
+        self._reported[kind] = max(version, self._reported.get(kind, 0))
+        if kind in self._missed and self._missed[kind][0] <= self._reported[kind]:
             del self._missed[kind]
 
     def resync(self) -> None:
         """A resync was tried, with or without success."""
         self._resync_at = self._clock()
 
-    def surprise(self, kind: names.Kind, version: int) -> None:
-        """A list brought an object version that the watch has not told; it may be a moment late."""
-        if version > self._told.get(kind, 0) and kind not in self._missed:
+    def missed(self, kind: names.Kind, version: int) -> None:
+        """A list brought an object version that the watch has not reported; it may be a moment late."""
+        if version > self._reported.get(kind, 0) and kind not in self._missed:
             self._missed[kind] = (version, self._clock())
 
     def complaints(self, oldest_wait: float) -> list[str]:
@@ -56,7 +56,7 @@ class Heartbeat:
         return result
 
     def ages(self) -> dict[str, float]:
-        """For the eye of a person who asks the endpoint."""
+        """Seconds since the last signs of life, for a person who reads /healthz."""
         now = self._clock()
         return {
             "secondsSinceEvent": round(now - self._event_at, 1),

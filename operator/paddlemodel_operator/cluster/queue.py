@@ -1,7 +1,7 @@
 """The work queue: which model is due, each at most once, never two reconciles of one model at the same time.
 
-`controller` adds keys and runs the workers. A key that is added while it is being worked on runs again
-afterwards. Failures come back with exponential back-off and jitter.
+A key that is added while it is being worked on runs again afterwards. Failures come back with exponential
+backoff and jitter.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ class WorkQueue:
         self._wake.set()
 
     def take(self) -> Key | None:
-        """The longest due key that nobody works on, or None; `done` must follow."""
+        """The longest due key that is not being worked on, or None; `done` must follow."""
         waiting = []
         found = None
         while self._heap and self._heap[0][0] <= self._clock():

@@ -1,7 +1,7 @@
-"""The only door to the pods' own metrics: GET /metrics of one pod, read without trust.
+"""The only client of the pods' own metrics: GET /metrics of one pod, read without trust.
 
-The metrics adapter and the operator's doctor call `Scraper.read`. A page may be huge, slow, garbage or
-hostile, so it is scanned as it comes: never held as a whole, never parsed beyond the few lines we know.
+A page may be huge, slow, garbage or hostile, so it is scanned as it comes: never held as a whole, never
+parsed beyond the few lines we know.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class ScrapeError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """What a pod says of itself: finite numbers without labels, and the state of NVML if it tells one."""
+    """What a pod says of itself: finite numbers without labels, and the state of NVML if there is one."""
 
     values: Mapping[str, float]
     nvml_state: str | None = None
@@ -126,7 +126,7 @@ class Scan:
         self._states: list[bytes] = []
 
     def feed(self, chunk: bytes) -> None:
-        """Look at the lines that are complete now; what follows the last one waits."""
+        """PodSamples at the lines that are complete now; what follows the last one waits."""
         block = self._rest + chunk
         end = block.rfind(b"\n")
         if end < 0:
@@ -163,7 +163,7 @@ def _after(block: bytes, token: bytes, end: bytes) -> list[bytes]:
 
 
 def _number(texts: list[bytes]) -> float | None:
-    """A value, with or without a timestamp behind it; None if it is told twice or is no sensible number."""
+    """A value, with or without a timestamp behind it; None if it occurs twice or makes no sense."""
     if len(texts) != 1:
         return None
     try:
@@ -174,7 +174,7 @@ def _number(texts: list[bytes]) -> float | None:
 
 
 def _url(address: str) -> str:
-    """Only an address, never a name; and none that means this host's link, many hosts or nobody."""
+    """Only an address, never a name; and none that is link-local, multicast or unspecified."""
     try:
         found = ipaddress.ip_address(address)
     except ValueError as error:

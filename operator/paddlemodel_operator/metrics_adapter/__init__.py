@@ -1,4 +1,4 @@
-"""The metrics adapter: answers the HorizontalPodAutoscalers' question for the pods' own metrics.
+"""The metrics adapter: answers the HorizontalPodAutoscalers' queries for the pods' own metrics.
 
 A process of its own (`python -m paddlemodel_operator.metrics_adapter`), without state and without kopf: the
 Kubernetes API server forwards custom.metrics.k8s.io to it. A request flows through `connections ─► server ─►

@@ -1,4 +1,4 @@
-"""Who may ask: nobody but the Kubernetes API server, known by its front proxy's client certificate; pure.
+"""Who may query: only the Kubernetes API server, identified by its front proxy's client certificate; pure.
 
 The API server authenticates and authorises a user before it forwards a request, so its certificate is all the
 proof that is needed, and a header such as X-Remote-User is worth nothing without it.
@@ -19,7 +19,7 @@ _WHERE: Final = "/".join(CONFIG_MAP)
 
 
 class TrustError(Exception):
-    """The cluster does not tell whom to trust; the text is a sentence."""
+    """The cluster does not say whom to trust; the text is a sentence."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +27,7 @@ class Trust:
     """Who signs the front proxy's certificate, and whose it may be."""
 
     authorities: str
-    """PEM."""
+    """Certificates in PEM."""
 
     names: frozenset[str]
     """Common names; empty: any that the authorities have signed."""
@@ -43,7 +43,7 @@ def trust(config_map: Mapping[str, Any] | None) -> Trust:
     authorities = data.get("requestheader-client-ca-file", "")
     if not authorities.strip():
         raise TrustError(
-            f"the ConfigMap {_WHERE} tells no requestheader-client-ca-file: the API server runs without the "
+            f"the ConfigMap {_WHERE} has no requestheader-client-ca-file: the API server runs without the "
             "aggregation layer; give it --requestheader-client-ca-file and --proxy-client-cert-file"
         )
     try:
@@ -59,7 +59,7 @@ def context(given: Trust | None, pair: str) -> ssl.SSLContext:
     """What a new connection must fulfil.
 
     Args:
-        given: whom to trust; None while that is unknown, and then nobody's certificate is even looked at.
+        given: whom to trust; None while that is unknown, and then no certificate is requested.
         pair: path of a file with our own chain and its key, PEM.
 
     Raises:
@@ -80,15 +80,15 @@ def context(given: Trust | None, pair: str) -> ssl.SSLContext:
 
 
 def check(given: Trust | None, certificate: Mapping[str, Any] | None, now: float) -> None:
-    """Let a request pass, or not.
+    """Whether a request may pass.
 
     Args:
         given: whom to trust.
-        certificate: the client's, as `ssl` tells it after the handshake; nothing without one.
+        certificate: the client's, as `ssl` returns it after the handshake; nothing without one.
         now: seconds since 1970; a connection can outlive its certificate.
 
     Raises:
-        Refused: 401; 503 while nobody can be let in.
+        Refused: 401; 503 while it is unknown whom to trust.
     """
     if given is None:
         raise Refused(503, "ServiceUnavailable", "it is not known yet whom to trust: see /readyz")

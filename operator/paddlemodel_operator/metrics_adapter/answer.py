@@ -1,6 +1,6 @@
-"""The bodies that are answered, as Kubernetes' clients read them; pure.
+"""The bodies of the answers, as Kubernetes' clients read them; pure.
 
-`server` picks one for a query; JSON only, which every client accepts beside the protobuf that it prefers.
+JSON only, which every client accepts beside the protobuf that it prefers.
 """
 
 import json
@@ -65,7 +65,7 @@ def group() -> Object:
 
 
 def resources(version: str) -> Object:
-    """`/apis/custom.metrics.k8s.io/VERSION`; also how the API server finds out whether we are available."""
+    """`/apis/custom.metrics.k8s.io/VERSION`; by it the API server also checks whether we are available."""
     return {
         "kind": "APIResourceList",
         "apiVersion": "v1",
@@ -117,7 +117,7 @@ def values(version: str, metric: str, samples: Sequence[Sample]) -> Object:
 
 
 def status(refused: Refused) -> Object:
-    """What Kubernetes' clients show of a failure."""
+    """A failure as Kubernetes' clients show it."""
     return {
         "kind": "Status",
         "apiVersion": "v1",
@@ -130,12 +130,12 @@ def status(refused: Refused) -> Object:
 
 
 def body(document: Object) -> bytes:
-    """As it goes over the wire."""
+    """A document as compact JSON."""
     return json.dumps(document, separators=(",", ":")).encode()
 
 
 def quantity(value: float) -> str:
-    """A number as Kubernetes writes it: thousandths are the finest that an autoscaler looks at."""
+    """A number as Kubernetes writes it, to a thousandth: autoscalers read nothing finer."""
     thousandths = round(value * 1000)
     return str(thousandths // 1000) if thousandths % 1000 == 0 else f"{thousandths}m"
 

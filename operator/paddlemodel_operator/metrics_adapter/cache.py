@@ -1,4 +1,4 @@
-"""A short memory: what is asked for again within moments, or at the same time, is fetched once."""
+"""A short-lived cache: what is requested again within moments, or at the same time, is fetched once."""
 
 import asyncio
 from collections import OrderedDict
@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 MOST: Final = 10_000
-"""Entries; beyond them the oldest go, and whoever waits for one still gets it."""
+"""Entries; beyond them the oldest go, and a caller that waits for one still gets it."""
 
 
 class Cache(Generic[K, V]):
@@ -25,7 +25,7 @@ class Cache(Generic[K, V]):
         return len(self._tasks)
 
     async def get(self, key: K, fetch: Callable[[], Awaitable[V]]) -> V:
-        """The answer for a key; one who stops waiting takes it from nobody else."""
+        """The answer for a key; a caller that is cancelled does not cancel it for the others."""
         self._forget()
         task = self._tasks.get(key)
         if task is None:

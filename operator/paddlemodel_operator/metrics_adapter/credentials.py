@@ -1,7 +1,7 @@
 """What changes while the adapter runs: its own key pair, and whom it trusts.
 
-`process` looks after both every few seconds. What cannot be had is waited for, with a sentence for /readyz;
-what was had once stays until there is better.
+Both are read again every few seconds. What is missing is waited for, with a sentence for /readyz; what was
+read once stays until something newer replaces it.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ from paddlemodel_operator.registration import certificates
 log = logging.getLogger(__name__)
 
 KEY_SECONDS: Final = 2.0
-"""Between two looks at the mounted key pair; the kubelet renews it within about a minute."""
+"""Between two reads of the mounted key pair; the kubelet renews it within about a minute."""
 
 RETRY_SECONDS: Final = 2.0
-"""Between two attempts to learn whom to trust, while nobody is."""
+"""Between two attempts to learn whom to trust, while that is unknown."""
 
 Pair = tuple[bytes, bytes]
 """Certificate chain and key, PEM."""
@@ -32,7 +32,7 @@ FetchTrust = Callable[[], Awaitable[dict[str, Any] | None]]
 
 
 class Credentials:
-    """`context` is for the next connection; `on_change` is told when an old one should not go on."""
+    """`context` is for the next connection; `on_change` is called when old ones should end."""
 
     def __init__(self, folder: Path, fetch: FetchTrust, on_change: Callable[[], None]) -> None:
         self._folder = folder
@@ -57,22 +57,22 @@ class Credentials:
         return [text for text in found if text]
 
     async def watch_keys(self) -> None:
-        """For ever: load the key pair when it appears or changes."""
+        """Load the key pair when it appears or changes, until cancelled."""
         while True:
-            self._look_at_keys()
+            self._load_keys()
             await asyncio.sleep(KEY_SECONDS)
 
     async def watch_trust(self, seconds: float) -> None:
-        """For ever: ask whom to trust."""
+        """Ask whom to trust, until cancelled."""
         while True:
             try:
-                await self._look_at_trust()
+                await self._load_trust()
             except Exception:
-                # A token that is being replaced, say: no reason to end, and the next look may do better.
-                log.exception("Looking at whom to trust failed")
+                # A token that is being replaced, say: no reason to end, and the next read may succeed.
+                log.exception("Reading whom to trust failed")
             await asyncio.sleep(seconds if self.trust else min(seconds, RETRY_SECONDS))
 
-    def _look_at_keys(self) -> None:
+    def _load_keys(self) -> None:
         try:
             pair = (self._folder / "tls.crt").read_bytes(), (self._folder / "tls.key").read_bytes()
         except OSError as error:
@@ -86,16 +86,16 @@ class Credentials:
             context = _context(self.trust, pair)
             expires = certificates.authorities(pair[0].decode())[0].not_valid_after_utc
         except (OSError, ValueError, IndexError) as error:
-            # Perhaps read in the moment between two files' change: the next look will tell.
-            told = f"the key pair in {self._folder} cannot be used: {error}"
-            self._key_complaint = told if self._pair is None else ""
+            # Perhaps one of the two files has changed and the other not yet: the next read decides.
+            complaint = f"the key pair in {self._folder} cannot be used: {error}"
+            self._key_complaint = complaint if self._pair is None else ""
             log.warning("The key pair cannot be used", extra={"error": str(error)})
             return
         self._pair, self._expires, self._key_complaint = pair, expires, ""
         log.info("Using the key pair in the folder", extra={"expires": expires.isoformat()})
         self._replace(context)
 
-    async def _look_at_trust(self) -> None:
+    async def _load_trust(self) -> None:
         try:
             trust = access.trust(await self._fetch())
             context = _context(trust, self._pair or self._makeshift) if trust != self.trust else None
@@ -125,6 +125,6 @@ def _context(trust: access.Trust | None, pair: Pair) -> ssl.SSLContext:
 
 
 def _makeshift() -> Pair:
-    """A pair that nobody trusts, so that /readyz can be asked over TLS before there is a real one."""
+    """A pair that no client trusts, so that /readyz can be asked over TLS before there is a real one."""
     issued = certificates.issue("adapter-without-key-pair.invalid", datetime.now(UTC))
     return issued.certificate.encode(), issued.key.encode()

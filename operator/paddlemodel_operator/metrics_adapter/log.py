@@ -1,6 +1,6 @@
 """One line per event on standard error, as JSON or as text, and never a flood.
 
-What strangers send can reach a line, so control characters are escaped: no line can be forged.
+What clients send can reach a line, so control characters are escaped: no line can be forged.
 """
 
 import json
@@ -28,8 +28,8 @@ class _Formatter(logging.Formatter):
         message = record.getMessage()
         if self._json:
             return json.dumps({**head, "message": message, **extra}, default=str)
-        told = "".join(f" {name}={json.dumps(value, default=str)}" for name, value in extra.items())
-        return f"{head['time']} {record.levelname} {json.dumps(message)[1:-1]}{told}"
+        fields = "".join(f" {name}={json.dumps(value, default=str)}" for name, value in extra.items())
+        return f"{head['time']} {record.levelname} {json.dumps(message)[1:-1]}{fields}"
 
 
 class Limiter(logging.Filter):

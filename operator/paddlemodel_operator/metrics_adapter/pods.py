@@ -1,4 +1,4 @@
-"""Which pods a question is about, and what each of them says: listed, scraped, and remembered for a moment.
+"""Which pods a query is about, and what each of them reports: listed, scraped, and cached for a moment.
 
 Only running pods that the operator manages are asked, at their own address and the one port of our server.
 """
@@ -27,8 +27,8 @@ SCRAPES_AT_ONCE: Final = 64
 """In one namespace: half of all, so that pods that hang in one do not hold up the others."""
 
 ANSWER_SECONDS: Final = 5.0
-"""For the pods of one question. Kubernetes asks for five models at a time, so a thousand pods that hang would
-hold up everybody's autoscalers; a pod that is late counts as one that tells nothing."""
+"""Seconds for the pods of one query. Kubernetes queries five models at a time, so a thousand pods that hang
+would hold up all autoscalers; a pod that is late counts as one that reports nothing."""
 
 LISTS_AT_ONCE: Final = 16
 """Requests to the API server under way; the largest thing in memory is what they answer."""
@@ -36,7 +36,7 @@ LISTS_AT_ONCE: Final = 16
 _OF_A_LIST: Final = ("items", "metadata", "continue", "resourceVersion", "message", "reason")
 _OF_A_POD: Final = ("namespace", "name", "uid", "labels", "deletionTimestamp", "status", "phase", "podIP")
 KEPT: Final = frozenset((*_OF_A_LIST, *_OF_A_POD, contract.MANAGED_BY_LABEL))
-"""All that is looked at of what the API server answers."""
+"""All that is read of what the API server answers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +51,14 @@ class Pod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What a pod said, or nothing, at a moment in seconds since 1970."""
+    """What a pod reported, or nothing, at a moment in seconds since 1970."""
 
     moment: float
     page: Page | None
 
 
 class Pods:
-    """One per process."""
+    """The samples of a query's pods; one instance per process."""
 
     def __init__(self, api: Api, scraper: Scraper, fresh_seconds: float) -> None:
         self._api = api
@@ -100,7 +100,7 @@ class Pods:
             raise Refused(503, "ServiceUnavailable", message) from error
 
     async def _list(self, namespace: str, selector: str, name: str) -> list[Pod]:
-        # Ours comes first: whatever follows can only narrow it.
+        # Our own selector comes first: whatever follows can only narrow it.
         labels = f"{names.CHILD_SELECTOR},{selector}" if selector else names.CHILD_SELECTOR
         fields = "status.phase=Running" + (f",metadata.name={name}" if name else "")
         async with self._list_slots:
@@ -118,7 +118,7 @@ class Pods:
             return {pod: task.result() for pod, task in tasks.items() if task.done()}
         finally:
             for task in tasks.values():
-                task.cancel()  # Only the wait: the scrape goes on, and is there for the next question.
+                task.cancel()  # Only the wait: the scrape goes on, and serves the next query.
 
     async def _reading(self, pod: Pod) -> Reading:
         return await self._readings.get(pod, lambda: self._read(pod))
@@ -140,12 +140,12 @@ class Pods:
 
 
 def trim(found: dict[str, Any]) -> dict[str, Any]:
-    """What is kept of a JSON object, from the innermost on: a pod may be filled up to a mebibyte."""
+    """What is kept of a JSON object, from the innermost on: a pod may be as large as a mebibyte."""
     return {key: value for key, value in found.items() if key in KEPT}
 
 
 def askable(item: Mapping[str, Any]) -> Pod | None:
-    """A pod as the API tells it, if it runs, is to stay, and is ours; checked again, though asked for."""
+    """A pod of the API, if it runs, is not being deleted, and is ours; checked again, though selected for."""
     metadata, status = item["metadata"], item.get("status", {})
     if (
         metadata.get("labels", {}).get(contract.MANAGED_BY_LABEL) != names.MANAGED_BY
@@ -163,4 +163,6 @@ def _missing(query: Values, there: bool) -> str:
     what = f"pod {query.namespace}/{query.pod}"
     if not there:
         return f"there is no running {what} of a {contract.KIND}"
-    return f"{what} does not tell {query.metric}: its model is loading, or it has nothing to measure it with"
+    return (
+        f"{what} does not report {query.metric}: its model is loading, or it has nothing to measure it with"
+    )

@@ -1,6 +1,6 @@
 """The adapter's process from start to end: what runs at the same time, and in which order it stops.
 
-`__main__` calls `run`. Nothing that the cluster does ends it: it waits for its key pair and the API server.
+Nothing that the cluster does ends it: it waits for its key pair and the API server.
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from typing import Final
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster.api import connect
+from paddlemodel_operator.cluster.listen import listener
 from paddlemodel_operator.cluster.scrape import Scraper
 from paddlemodel_operator.metrics_adapter.access import CONFIG_MAP
 from paddlemodel_operator.metrics_adapter.connections import Connections
@@ -22,7 +23,7 @@ from paddlemodel_operator.metrics_adapter.settings import Settings
 log = logging.getLogger(__name__)
 
 LAST_SECONDS: Final = 10.0
-"""For the answers under way at the end; within the pod's grace period."""
+"""Seconds for the answers under way at the end; within the pod's grace period."""
 
 
 async def run(settings: Settings) -> int:
@@ -37,20 +38,20 @@ async def run(settings: Settings) -> int:
         server.credentials = Credentials(
             settings.tls_dir, lambda: api.get(names.CONFIG_MAP, *CONFIG_MAP), server.connections.retire
         )
-        with _listen(settings.bind) as listener:
-            log.info("Listening", extra={"bind": settings.bind})
-            await _serve(server, listener, stop, settings)
+        with listener(settings.bind) as listening:
+            log.info("Listening", extra={"address": str(listening.getsockname()[:2])})
+            await _serve(server, listening, stop, settings)
     log.info("Ended")
     return 0
 
 
-async def _serve(server: Server, listener: socket.socket, stop: asyncio.Event, settings: Settings) -> None:
+async def _serve(server: Server, listening: socket.socket, stop: asyncio.Event, settings: Settings) -> None:
     async with asyncio.TaskGroup() as group:
         watches = [
             group.create_task(server.credentials.watch_keys()),
             group.create_task(server.credentials.watch_trust(settings.trust_seconds)),
         ]
-        accepting = group.create_task(server.connections.accept(listener))
+        accepting = group.create_task(server.connections.accept(listening))
         await stop.wait()
         log.info(
             "Ending: still answering while the Service forgets this pod",
@@ -59,21 +60,7 @@ async def _serve(server: Server, listener: socket.socket, stop: asyncio.Event, s
         server.draining = True
         await asyncio.sleep(settings.drain_seconds)
         accepting.cancel()
-        listener.close()
+        listening.close()
         await server.connections.close(LAST_SECONDS)
         for task in watches:
             task.cancel()
-
-
-def _listen(bind: str) -> socket.socket:
-    host, _, port = bind.rpartition(":")
-    host = host.strip("[]")
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.create_server(
-        (host, int(port)),
-        family=family,
-        backlog=128,
-        dualstack_ipv6=host == "::" and socket.has_dualstack_ipv6(),
-    )
-    listener.setblocking(False)
-    return listener

@@ -1,4 +1,4 @@
-"""From a request's target to what is asked, or to a refusal; pure.
+"""From a request's target to a query, or to a refusal; pure.
 
 Nothing of a path reaches another request unless it has the form of a Kubernetes name: a namespace such as
 `x%3Flimit=1` would otherwise write the adapter's own request to the API server.
@@ -15,7 +15,7 @@ from paddlemodel_operator.base import names
 
 GROUP: Final = names.CUSTOM_METRICS_GROUP
 VERSIONS: Final = ("v1beta2", "v1beta1")
-"""The preferred one first; both tell the same in two shapes."""
+"""The preferred one first; both say the same in two shapes."""
 
 MAX_SELECTOR: Final = 4096
 
@@ -59,7 +59,7 @@ class Values:
     version: str
     namespace: str
     pod: str | None
-    """None for `*`."""
+    """The pod's name; None for `*`, all that the selector finds."""
 
     selector: str
     metric: str

@@ -1,7 +1,7 @@
-"""The HTTP door: each request is let in, understood and answered here, with aiohttp's low-level server.
+"""The HTTP server: each request is authorised, parsed and answered here, with aiohttp's low-level server.
 
-`process` hands `protocol` to the connections. There is no router: `query` alone decides what a path means, on
-the bytes that came, so nothing has been decoded or normalised before it is checked.
+There is no router: `query` alone decides what a path means, on the bytes that came, so nothing has been
+decoded or normalised before it is checked.
 """
 
 import logging
@@ -83,20 +83,20 @@ class Server:
         if path == "/readyz":
             return self._readiness()
         try:
-            return await self._let_in(request)
+            return await self._authorised(request)
         except Refused as refused:
-            _tell(request, refused)
+            _log(request, refused)
             return _refusal(refused)
         except Exception as error:
             log.exception("A request failed", extra={"path": path[:256]})
             message = f"the metrics adapter failed: {type(error).__name__}"
             return _refusal(Refused(500, "InternalError", message))
 
-    async def _let_in(self, request: web.BaseRequest) -> web.Response:
+    async def _authorised(self, request: web.BaseRequest) -> web.Response:
         certificate = request.get_extra_info("peercert")
         access.check(self.credentials.trust, certificate, time.time())
         if request.transport is not None:
-            self.connections.known(request.transport)
+            self.connections.verified(request.transport)
         if request.body_exists:
             raise Refused(413, "RequestEntityTooLarge", "a question for metrics has no body")
         query = parse(request.method, request.raw_path)
@@ -137,8 +137,8 @@ def _refusal(refused: Refused) -> web.Response:
     return response
 
 
-def _tell(request: web.BaseRequest, refused: Refused) -> None:
-    """A stranger at the door, or an API server that asks for what it cannot have."""
+def _log(request: web.BaseRequest, refused: Refused) -> None:
+    """Log a refusal: loudly where a client does what no API server does."""
     level = logging.WARNING if refused.code in {400, 401, 405, 413} else logging.DEBUG
     extra = {"code": refused.code, "path": request.raw_path[:256], "address": request.remote}
     log.log(level, "Refused: %s", refused.message, extra=extra)

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from paddlemodel_operator.settings import read
+from paddlemodel_operator.settings import Bind, read
 
 PREFIX: Final = "PADDLEMODEL_ADAPTER_"
 
@@ -16,8 +16,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    bind: Annotated[str, Field(pattern=r"^([0-9.]+|\[[0-9a-fA-F:]+\]):\d{1,5}$")] = "0.0.0.0:6443"
-    """Address and port; an IPv6 address in brackets: `[::]:6443` serves both families."""
+    bind: Bind = "[::]:6443"
+    """Where the Kubernetes API server reaches the adapter."""
 
     tls_dir: Path = Path("/tls")
     """Where tls.crt and tls.key are mounted."""
@@ -25,10 +25,10 @@ class Settings(BaseModel):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "text"] = "json"
     request_timeout_seconds: Annotated[float, Field(ge=1, le=30)] = 5
-    """Of one request to the Kubernetes API."""
+    """Deadline of one request to the Kubernetes API."""
 
     trust_seconds: Annotated[float, Field(ge=1, le=3600)] = 30
-    """Between two looks at whom the API server says to trust."""
+    """Between two reads of whom the API server says to trust."""
 
     fresh_seconds: Annotated[float, Field(ge=0, le=15)] = 3
     """How long a pod's page serves further requests: less than the period of the autoscalers."""
@@ -38,5 +38,9 @@ class Settings(BaseModel):
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:
-    """Parse the environment, or say in one sentence which variable is wrong."""
+    """Parse the environment.
+
+    Raises:
+        SettingsError: an unknown name or a bad value, in one sentence.
+    """
     return read(Settings, PREFIX, environ)

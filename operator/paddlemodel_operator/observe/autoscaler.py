@@ -1,7 +1,7 @@
 """The autoscaler as the cluster shows it, read once into frozen types; pure.
 
 Either our own HorizontalPodAutoscaler, or KEDA's ScaledObject and the HorizontalPodAutoscaler that KEDA makes
-of it. `observe` holds the result; the doctor and the status read it.
+of it. The doctor and the status read the result.
 """
 
 import re
@@ -12,33 +12,29 @@ from typing import Any, Final
 from paddlemodel_api.targets import Target
 
 from paddlemodel_operator.base.quantity import amount
+from paddlemodel_operator.observe.conditions import Condition, Conditions, read_conditions
 
 Object = Mapping[str, Any]
-Conditions = Mapping[str, tuple[str, str, str]]
-"""type -> (status, reason, message)."""
-
-TEXT_MAX: Final = 600
-"""Messages come from other programs: they are shortened before they enter a status."""
 
 _KEDA_INDEX: Final = re.compile(r"s(\d+)-")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Autoscaler:
-    """A HorizontalPodAutoscaler."""
+    """What a HorizontalPodAutoscaler reports."""
 
     conditions: Conditions
     readings: Mapping[str, float] = field(default_factory=dict)
-    """What it has read last, by the metric's name; none of a metric that it cannot read."""
+    """The last value of each metric that it can read, by the metric's name."""
 
     @property
-    def active(self) -> tuple[str, str, str]:
-        """Its condition ScalingActive; empty texts until it has looked."""
-        return self.conditions.get("ScalingActive", ("", "", ""))
+    def active(self) -> Condition:
+        """Its condition ScalingActive; empty texts before its first evaluation."""
+        return self.conditions.get("ScalingActive", Condition())
 
 
 def read_autoscaler(body: Object | None) -> Autoscaler | None:
-    """None where there is none."""
+    """Parse a HorizontalPodAutoscaler; None stays None."""
     if body is None:
         return None
     status = body.get("status", {})
@@ -46,16 +42,8 @@ def read_autoscaler(body: Object | None) -> Autoscaler | None:
     return Autoscaler(conditions=read_conditions(status), readings=dict(_readings(metrics)))
 
 
-def read_conditions(status: Object) -> dict[str, tuple[str, str, str]]:
-    """Of any object."""
-    return {
-        one["type"]: (one["status"], one.get("reason", ""), one.get("message", "")[:TEXT_MAX])
-        for one in status.get("conditions") or ()
-    }
-
-
 def reading(target: Target, targets: Sequence[Target], readings: Mapping[str, float]) -> float | None:
-    """What the autoscaler has read for a target, in the user's units."""
+    """The autoscaler's last value for one target, in the user's units; None if it has none."""
     value = readings.get(target.metric)
     if value is None:
         index = targets.index(target)

@@ -1,4 +1,4 @@
-"""Reads children and pods once into a frozen Observed; every decision in status.py reads only that."""
+"""Reads children and pods once into a frozen Observed; every decision of `status` reads only that."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,21 +8,16 @@ from typing import Any
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
-from paddlemodel_operator.observe.autoscaler import (
-    TEXT_MAX,
-    Autoscaler,
-    Conditions,
-    read_autoscaler,
-    read_conditions,
-)
-from paddlemodel_operator.observe.pod_samples import Look, Occasion, gpus_held, occasion
+from paddlemodel_operator.observe.autoscaler import Autoscaler, read_autoscaler
+from paddlemodel_operator.observe.conditions import TEXT_MAX, Condition, Conditions, read_conditions
+from paddlemodel_operator.observe.pod_samples import ENDED, PodSamples, ProbeTrigger, gpus_held, probe_trigger
 
 Object = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Container:
-    """The newest news of one container."""
+    """The last known state of one container."""
 
     running: bool = False
     ready: bool = False
@@ -50,7 +45,7 @@ class Pod:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Workload:
-    """The Deployment."""
+    """The counts and faults of the Deployment."""
 
     current: bool
     """Its controller has seen the newest spec."""
@@ -64,7 +59,7 @@ class Workload:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Observed:
-    """Everything that status.py may look at."""
+    """Everything that decides about a status."""
 
     workload: Workload | None = None
     autoscaler: Autoscaler | None = None
@@ -76,9 +71,9 @@ class Observed:
     """Of the newest version, alive, in order of age."""
     gpus: int = 0
     """Held by the model's pods of whatever version, loading or not."""
-    occasion: Occasion = field(default_factory=Occasion)
-    look: Look | None = None
-    """The last one, perhaps for another occasion."""
+    trigger: ProbeTrigger = field(default_factory=ProbeTrigger)
+    samples: PodSamples | None = None
+    """The last ones, perhaps for another trigger."""
 
     @property
     def ready_pods(self) -> int:
@@ -87,8 +82,8 @@ class Observed:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Seen:
-    """The objects of one model as they came from the API."""
+class LiveObjects:
+    """The objects of one model as they came from the API; of a kind with several, the main one."""
 
     deployment: Object | None = None
     autoscaler: Object | None = None
@@ -96,15 +91,13 @@ class Seen:
     gpu_resource: str = ""
     """What the device plugin calls a GPU; empty on device CPU."""
     pods: Sequence[Object] = ()
-    """All with the model's label."""
+    """All with the model's label, whichever Deployment they belong to."""
 
 
-def observe(seen: Seen, missing: tuple[names.Kind, ...] = ()) -> Observed:
-    """All of one model; the look is added by whoever has one."""
+def observe(seen: LiveObjects, missing: tuple[names.Kind, ...] = ()) -> Observed:
+    """Everything of one model but the samples, which the caller adds."""
     deployment, autoscaler = seen.deployment, read_autoscaler(seen.autoscaler)
-    labels = deployment["spec"]["template"]["metadata"].get("labels", {}) if deployment else {}
-    revision = labels.get(contract.REVISION_LABEL)
-    pods = (_pod(pod) for pod in seen.pods if deployment and _counts(pod, revision))
+    pods = (_pod(pod) for pod in seen.pods if deployment and _counts(pod, deployment))
     scaled = seen.scaled_object
     return Observed(
         workload=_workload(deployment) if deployment else None,
@@ -113,7 +106,7 @@ def observe(seen: Seen, missing: tuple[names.Kind, ...] = ()) -> Observed:
         missing=missing,
         pods=tuple(sorted(pods, key=lambda pod: (pod.created, pod.name))),
         gpus=gpus_held(seen.pods, seen.gpu_resource),
-        occasion=occasion(autoscaler, seen.pods),
+        trigger=probe_trigger(autoscaler, seen.pods),
     )
 
 
@@ -126,40 +119,43 @@ def last_words(container: Container) -> dict[str, Any]:
     return words if isinstance(words, dict) else {}
 
 
-def _counts(pod: Object, revision: str | None) -> bool:
-    """Pods on their way out say nothing about the newest version; nor do evicted leftovers."""
-    metadata = pod["metadata"]
-    gone = metadata.get("deletionTimestamp") or pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
-    return not gone and metadata.get("labels", {}).get(contract.REVISION_LABEL) == revision
+def _counts(pod: Object, deployment: Object) -> bool:
+    """Whether a pod is of this Deployment and of its newest version, and neither ending nor evicted."""
+    metadata, spec = pod["metadata"], deployment["spec"]
+    revision = spec["template"]["metadata"].get("labels", {}).get(contract.REVISION_LABEL)
+    wanted = {**spec.get("selector", {}).get("matchLabels", {}), contract.REVISION_LABEL: revision}
+    labels = metadata.get("labels", {})
+    gone = metadata.get("deletionTimestamp") or pod.get("status", {}).get("phase") in ENDED
+    return not gone and all(labels.get(key) == value for key, value in wanted.items())
 
 
 def _workload(deployment: Object) -> Workload:
     spec, status = deployment["spec"], deployment.get("status", {})
     conditions = read_conditions(status)
-    failure = conditions.get("ReplicaFailure", ("", "", ""))
-    progress = conditions.get("Progressing", ("", "", ""))
+    failure = conditions.get("ReplicaFailure", Condition())
+    progress = conditions.get("Progressing", Condition())
     return Workload(
         current=status.get("observedGeneration", 0) >= deployment["metadata"].get("generation", 0),
         desired=spec.get("replicas", 1),
         replicas=status.get("replicas", 0),
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),
-        replica_failure=failure[2] if failure[0] == "True" else "",
-        stuck=progress[1] == "ProgressDeadlineExceeded",
+        replica_failure=failure.message if failure.status == "True" else "",
+        stuck=progress.reason == "ProgressDeadlineExceeded",
     )
 
 
 def _pod(body: Object) -> Pod:
     status = body.get("status", {})
     conditions = read_conditions(status)
-    scheduled = conditions.get("PodScheduled", ("", "", ""))
+    scheduled = conditions.get("PodScheduled", Condition())
     return Pod(
         name=body["metadata"]["name"],
         created=body["metadata"].get("creationTimestamp", ""),
         phase=status.get("phase", ""),
-        ready=conditions.get("Ready", ("",))[0] == "True",
-        unschedulable=scheduled[2] if scheduled[:2] == ("False", "Unschedulable") else "",
-        scheduled=scheduled[0] == "True",
+        ready=conditions.get("Ready", Condition()).status == "True",
+        unschedulable=scheduled.message if scheduled[:2] == ("False", "Unschedulable") else "",
+        scheduled=scheduled.status == "True",
         fetch=_container(status.get("initContainerStatuses", ()), names.FETCH_CONTAINER),
         server=_container(status.get("containerStatuses", ()), names.SERVER_CONTAINER),
     )

@@ -1,6 +1,6 @@
-"""What the operator saw when it looked at the pods of a model itself: frozen, in memory only; pure.
+"""What the operator measured when it scraped the pods of a model itself: frozen, in memory only; pure.
 
-`insight` makes a Look, the doctor and the status read it.
+The prober makes `PodSamples`; the doctor and the status read them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,59 +10,63 @@ from typing import Any, Final
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.quantity import amount
 from paddlemodel_operator.observe.autoscaler import Autoscaler
+from paddlemodel_operator.observe.conditions import Condition, read_conditions
 
 Object = Mapping[str, Any]
 
 SETTLE_SECONDS: Final = 20.0
-"""An autoscaler asks every 15 s: what it could not read so long after a pod has told it is really missing."""
+"""An autoscaler asks every 15 s: what it cannot read so long after a pod began to export it is missing."""
 
 ENDED: Final = frozenset({"Succeeded", "Failed"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Occasion:
-    """Why to look at once, when it differs from that of the last look."""
+class ProbeTrigger:
+    """What makes the prober scrape at once, when it differs from the trigger of the last scrape."""
 
     active: str = ""
+    """Status of the autoscaler's condition ScalingActive."""
     reason: str = ""
-    """Of the autoscaler's condition ScalingActive."""
+    """Reason of the same condition."""
     addresses: tuple[tuple[str, str], ...] = ()
     """The ready pods and their addresses; left out while the autoscaler works, for pods come and go."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class PodLook:
-    """One ready pod."""
+class PodSample:
+    """What one ready pod reported."""
 
     name: str
     values: Mapping[str, float] = field(default_factory=dict)
+    """Metrics without labels, by name."""
     nvml: str | None = None
+    """State of NVIDIA's library in the pod; None if the pod does not report one."""
     error: str = ""
     """Why its metrics could not be read."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Look:
+class PodSamples:
     """All ready pods of a model, of whatever version."""
 
-    occasion: Occasion = field(default_factory=Occasion)
+    trigger: ProbeTrigger = field(default_factory=ProbeTrigger)
     settled: bool = False
-    """The look before, for the same occasion, is at least SETTLE_SECONDS older."""
-    pods: tuple[PodLook, ...] = ()
+    """The first scrape for the same trigger is at least SETTLE_SECONDS older."""
+    pods: tuple[PodSample, ...] = ()
     readings: Mapping[str, float] = field(default_factory=dict)
-    """What the autoscaler had read at that moment (see autoscaler.py)."""
+    """What the autoscaler had read at that moment (`Autoscaler.readings`)."""
 
     def mean(self, metric: str) -> float | None:
-        """Over the pods that tell it."""
+        """Over the pods that export the metric; None if none does."""
         values = [pod.values[metric] for pod in self.pods if metric in pod.values]
         return sum(values) / len(values) if values else None
 
 
-def occasion(autoscaler: Autoscaler | None, pods: Iterable[Object]) -> Occasion:
-    """The present one."""
-    status, reason, _ = autoscaler.active if autoscaler else ("", "", "")
-    known = () if status == "True" else tuple(sorted(addresses(pods).items()))
-    return Occasion(active=status, reason=reason, addresses=known)
+def probe_trigger(autoscaler: Autoscaler | None, pods: Iterable[Object]) -> ProbeTrigger:
+    """The trigger that holds now."""
+    active = autoscaler.active if autoscaler else Condition()
+    ready = () if active.status == "True" else tuple(sorted(addresses(pods).items()))
+    return ProbeTrigger(active=active.status, reason=active.reason, addresses=ready)
 
 
 def addresses(pods: Iterable[Object]) -> dict[str, str]:
@@ -70,16 +74,14 @@ def addresses(pods: Iterable[Object]) -> dict[str, str]:
     found = {}
     for pod in pods:
         status = pod.get("status", {})
-        ready = any(
-            one["type"] == "Ready" and one["status"] == "True" for one in status.get("conditions") or ()
-        )
+        ready = read_conditions(status).get("Ready", Condition()).status == "True"
         if ready and status.get("podIP") and not pod["metadata"].get("deletionTimestamp"):
             found[pod["metadata"]["name"]] = status["podIP"]
     return found
 
 
 def gpus_held(pods: Iterable[Object], resource: str) -> int:
-    """GPUs that are taken from everybody else: by every pod on a node that has not ended, loading or not."""
+    """GPUs that nobody else can use: of every pod on a node that has not ended, loading or not."""
     return sum(
         _gpus(pod, resource)
         for pod in pods
@@ -88,7 +90,7 @@ def gpus_held(pods: Iterable[Object], resource: str) -> int:
 
 
 def _gpus(pod: Object, resource: str) -> int:
-    """Of the server's container: the fetcher's limits are the same GPUs, held before it starts."""
+    """The server container's limit: the fetcher's are the same GPUs, held before the server starts."""
     for container in pod["spec"].get("containers", ()):
         if container["name"] == names.SERVER_CONTAINER:
             return int(amount(container.get("resources", {}).get("limits", {}).get(resource, 0)) or 0)

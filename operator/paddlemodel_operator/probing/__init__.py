@@ -1,1 +1,1 @@
-"""Looks at the pods beside the reconciles, and what is counted of each model."""
+"""Scrapes pods beside the reconciles, and counts what the operator reports of each model."""

@@ -1,7 +1,8 @@
-"""Looks at the pods of models itself: how busy their GPUs are, and what an autoscaler could read there.
+"""Scrapes the pods of models itself: how busy their GPUs are, and what an autoscaler could read there.
 
-`reconcile` asks for the last Look and never waits for one. Each model with GPUs or an autoscaler is looked at
-about once a minute, and at once when its autoscaler turns (see `looks.Occasion`); a look makes its model due.
+A reconcile asks for the latest samples and never waits for new ones. Each model with GPUs or an autoscaler is
+probed about once a minute, and at once when its autoscaler changes (`ProbeTrigger`); new samples make the
+model due for a reconcile.
 """
 
 import asyncio
@@ -20,30 +21,30 @@ from paddlemodel_operator.cluster.scrape import ScrapeError, Scraper
 from paddlemodel_operator.observe.autoscaler import read_autoscaler
 from paddlemodel_operator.observe.pod_samples import (
     SETTLE_SECONDS,
-    Look,
-    Occasion,
-    PodLook,
+    PodSample,
+    PodSamples,
+    ProbeTrigger,
     addresses,
     gpus_held,
-    occasion,
+    probe_trigger,
 )
-from paddlemodel_operator.probing.gpu_accounting import Ledger
+from paddlemodel_operator.probing.model_records import ModelRecords
 
 log = logging.getLogger(__name__)
 
 PACE_SECONDS: Final = 60.0
 SOONEST_SECONDS: Final = 5.0
-"""Between two looks at one model, whatever happens: pods of a rollout come one by one."""
+"""Between two probes of one model, whatever happens: pods of a rollout come one by one."""
 
 WORKERS: Final = 8
-"""Models that are looked at at the same time; the Scraper limits their pods."""
+"""Models that are probed at the same time; the Scraper limits their pods."""
 
 BUSY_SECONDS: Final = "paddle_gpu_busy_seconds_total"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Subject:
-    """What has to be known of a model to look at it."""
+class ProbeTarget:
+    """What has to be known of a model to probe it."""
 
     autoscaler: str
     """The name of its HorizontalPodAutoscaler, ours or KEDA's."""
@@ -52,47 +53,47 @@ class Subject:
     gpu_resource: str
     """Empty on device CPU."""
     asks_pods: bool
-    """Whether its pods tell anything that matters; processor use they do not tell."""
+    """Whether its pods have to be scraped: for CPU use alone they need not."""
 
 
 @dataclass(kw_only=True, slots=True)
-class _Memory:
-    subject: Subject
-    look: Look | None = None
-    looked_at: float = float("-inf")
+class _State:
+    target: ProbeTarget
+    samples: PodSamples | None = None
+    probed_at: float = float("-inf")
     read_at: float = float("-inf")
-    """When the readings were taken over."""
+    """When the autoscaler's readings were taken over."""
     same_since: float = float("-inf")
-    """The first look for the present occasion."""
+    """The first probe for the present trigger."""
 
 
-class Insight:
-    """Construct, run; ask and tell from reconcile. Everything happens in one event loop."""
+class PodProber:
+    """Probes every model that a reconcile has asked about; everything happens in one event loop."""
 
     def __init__(
-        self, cache: Cache, ledger: Ledger, wake: Callable[[Key], None], clock: Callable[[], float]
+        self, cache: Cache, records: ModelRecords, wake: Callable[[Key], None], clock: Callable[[], float]
     ) -> None:
         self._cache = cache
-        self._ledger = ledger
+        self._records = records
         self._wake = wake
         self._clock = clock
         self._queue = WorkQueue(clock)
-        self._memories: dict[Key, _Memory] = {}
+        self._states: dict[Key, _State] = {}
 
-    def consider(self, key: Key, subject: Subject, now: Occasion) -> Look | None:
-        """The last look at a model; a next one follows in time, or soon if the occasion is another."""
-        memory = self._memories.setdefault(key, _Memory(subject=subject))
-        memory.subject = subject
-        if memory.look is None or memory.look.occasion != now:
-            self._queue.add(key, max(0.0, memory.looked_at + SOONEST_SECONDS - self._clock()))
-        return memory.look
+    def latest(self, key: Key, target: ProbeTarget, trigger: ProbeTrigger) -> PodSamples | None:
+        """The last samples of a model; new ones follow in time, or soon if the trigger has changed."""
+        state = self._states.setdefault(key, _State(target=target))
+        state.target = target
+        if state.samples is None or state.samples.trigger != trigger:
+            self._queue.add(key, max(0.0, state.probed_at + SOONEST_SECONDS - self._clock()))
+        return state.samples
 
     def forget(self, key: Key) -> None:
         """The model is gone, or has neither GPUs nor an autoscaler any more."""
-        self._memories.pop(key, None)
+        self._states.pop(key, None)
 
     async def run(self) -> None:
-        """For ever."""
+        """Probe whatever is due until cancelled."""
         async with Scraper() as scraper, asyncio.TaskGroup() as group:
             for _ in range(WORKERS):
                 group.create_task(self._work(scraper))
@@ -101,73 +102,73 @@ class Insight:
         while True:
             key = await self._queue.next()
             try:
-                await self.look(key, scraper)
-            except Exception:  # A fault of ours must not stop the looks at other models.
-                log.exception("%s/%s: could not be looked at", *key)
+                await self.probe(key, scraper)
+            except Exception:  # A fault of ours must not stop the probes of other models.
+                log.exception("%s/%s: its pods could not be probed", *key)
                 self._queue.add(key, PACE_SECONDS)
             finally:
                 self._queue.done(key)
 
-    async def look(self, key: Key, scraper: Scraper) -> None:
-        """One look; also the ledger's tick, and the appointment for the next one."""
-        memory = self._memories.get(key)
-        if memory is None:
+    async def probe(self, key: Key, scraper: Scraper) -> None:
+        """Scrape the pods of one model once, count what they say, and plan the next time."""
+        state = self._states.get(key)
+        if state is None:
             return
-        subject, namespace = memory.subject, key[0]
+        target, namespace = state.target, key[0]
         pods = self._cache.pods(key)
-        live = self._cache.get(names.AUTOSCALER, (namespace, subject.autoscaler))
-        foreign = live is not None and subject.owner and not owned_by(live, subject.owner)
+        live = self._cache.get(names.AUTOSCALER, (namespace, target.autoscaler))
+        foreign = live is not None and target.owner and not owned_by(live, target.owner)
         autoscaler = None if foreign else read_autoscaler(live)
-        present = occasion(autoscaler, pods)
-        seen = await _read(scraper, addresses(pods), asks=subject.asks_pods)
-        self._remember(memory, present, seen, autoscaler.readings if autoscaler else {})
-        if self._memories.get(key) is not memory:
+        trigger = probe_trigger(autoscaler, pods)
+        found = await _read(scraper, addresses(pods), asks=target.asks_pods)
+        samples = self._remember(state, trigger, found, autoscaler.readings if autoscaler else {})
+        if self._states.get(key) is not state:
             return  # Forgotten meanwhile: a record of it would never be forgotten again.
-        if subject.gpu_resource:
-            self._count(key, memory.look, pods, subject.gpu_resource)
-        self._queue.add(key, _pause(memory.look))
+        if target.gpu_resource:
+            self._count(key, samples, pods, target.gpu_resource)
+        self._queue.add(key, _pause(samples))
         self._wake(key)
 
     def _remember(
-        self, memory: _Memory, present: Occasion, pods: tuple[PodLook, ...], readings: Mapping[str, float]
-    ) -> None:
-        now, before = self._clock(), memory.look
-        same = before is not None and before.occasion == present
+        self, state: _State, trigger: ProbeTrigger, pods: tuple[PodSample, ...], readings: Mapping[str, float]
+    ) -> PodSamples:
+        now, before = self._clock(), state.samples
+        same = before is not None and before.trigger == trigger
         if not same:
-            memory.same_since = now
-        if before is not None and same and now - memory.read_at < PACE_SECONDS / 2:
+            state.same_since = now
+        if before is not None and same and now - state.read_at < PACE_SECONDS / 2:
             readings = before.readings  # A status is not written more often than that.
         else:
-            memory.read_at = now
-        settled = now - memory.same_since >= SETTLE_SECONDS
-        memory.look = Look(occasion=present, settled=settled, pods=pods, readings=readings)
-        memory.looked_at = now
+            state.read_at = now
+        settled = now - state.same_since >= SETTLE_SECONDS
+        samples = PodSamples(trigger=trigger, settled=settled, pods=pods, readings=readings)
+        state.samples, state.probed_at = samples, now
+        return samples
 
-    def _count(self, key: Key, look: Look | None, pods: list[Mapping[str, Any]], resource: str) -> None:
-        record = self._ledger.of(key)
-        told = look.pods if look else ()
-        busy = {pod.name: pod.values[BUSY_SECONDS] for pod in told if BUSY_SECONDS in pod.values}
+    def _count(self, key: Key, samples: PodSamples, pods: list[Mapping[str, Any]], resource: str) -> None:
+        record = self._records.of(key)
+        busy = {pod.name: pod.values[BUSY_SECONDS] for pod in samples.pods if BUSY_SECONDS in pod.values}
         present = {pod["metadata"]["name"] for pod in pods}
         record.tick(self._clock(), gpus_held(pods, resource), present, busy)
-        record.utilization = look.mean(contract.GPU_METRIC) if look else None
+        record.utilization = samples.mean(contract.GPU_METRIC)
 
 
-def _pause(look: Look | None) -> float:
-    """Seconds to the next look, with jitter, so that a thousand models are not looked at in step."""
-    if look is not None and look.occasion.active == "False":
+def _pause(samples: PodSamples) -> float:
+    """Seconds to the next probe, with jitter, so that a thousand models are not probed in step."""
+    if samples.trigger.active == "False":
         return SETTLE_SECONDS + 1
     return PACE_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 
 
-async def _read(scraper: Scraper, where: Mapping[str, str], *, asks: bool) -> tuple[PodLook, ...]:
+async def _read(scraper: Scraper, where: Mapping[str, str], *, asks: bool) -> tuple[PodSample, ...]:
     if not asks:
-        return tuple(PodLook(name=name) for name in where)
+        return tuple(PodSample(name=name) for name in where)
     return tuple(await asyncio.gather(*(_read_pod(scraper, *pod) for pod in sorted(where.items()))))
 
 
-async def _read_pod(scraper: Scraper, name: str, address: str) -> PodLook:
+async def _read_pod(scraper: Scraper, name: str, address: str) -> PodSample:
     try:
         page = await scraper.read(address)
     except ScrapeError as error:
-        return PodLook(name=name, error=str(error))
-    return PodLook(name=name, values=page.values, nvml=page.nvml_state)
+        return PodSample(name=name, error=str(error))
+    return PodSample(name=name, values=page.values, nvml=page.nvml_state)

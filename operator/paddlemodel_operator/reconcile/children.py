@@ -1,6 +1,6 @@
-"""Makes the children of a model what they should be: prunes, applies what differs, hands replicas over.
+"""Brings the children of one model to what was rendered: deletes, applies, repairs, hands over.
 
-`reconcile` calls it with what `render` made; who owns `replicas` when is decided here.
+A `ChildKey` says which child, since there may be several of a kind. What is as desired costs no request.
 """
 
 import logging
@@ -13,112 +13,123 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError, KindMissing, NameConflict, Retry
 from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.base.names import ChildKey
 from paddlemodel_operator.cluster.cache import Key, owned_by
 from paddlemodel_operator.cluster.drift import is_applied, owns
-from paddlemodel_operator.reconcile.context import World
-from paddlemodel_operator.render import Object
+from paddlemodel_operator.reconcile.context import Context
+from paddlemodel_operator.render import Children, Object
 
 log = logging.getLogger(__name__)
 
-Trouble = ApiError | NameConflict | Retry
 SOON: Final = 1.0
+"""Seconds until another attempt, where something is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A child that could not be brought to its desired state, and why."""
+
+    child: ChildKey
+    error: ApiError | NameConflict | Retry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What could not be realised."""
+    """What could not be done."""
 
-    trouble: tuple[names.Kind, Trouble] | None = None
+    trouble: Trouble | None = None
     """The first child that failed."""
     missing: tuple[names.Kind, ...] = ()
     """Kinds that the cluster does not know: no fault of the model, which is served without them."""
 
 
-async def realise(world: World, model: PaddleModel, children: Mapping[names.Kind, Object | None]) -> Outcome:
-    """Prune what should not be, then apply what should; a refused child does not stop the others.
+async def apply_children(context: Context, model: PaddleModel, desired: Children) -> Outcome:
+    """Delete what is ours and not desired, then apply what is; a refused child does not stop the others.
 
     The order matters: an autoscaler has to be gone before the Deployment gets its replicas from the spec.
     """
     first, missing = None, []
-    for kind in sorted(children, key=lambda kind: children[kind] is not None):
+    existing = context.cache.children((model.namespace, model.name))
+    undesired = [key for key, live in existing.items() if key not in desired and owned_by(live, model.uid)]
+    for child in [*undesired, *_keda_autoscalers(existing, undesired, desired), *desired]:
         try:
-            await _ensure(world, model, kind, children[kind])
+            if child in desired:
+                await _ensure(context, model, child, desired[child])
+            elif child in undesired:
+                await _prune(context, child, existing[child])
+            else:
+                await _await_keda(context, model, child)
         except Retry as error:
-            return Outcome(trouble=first or (kind, error))
+            return Outcome(trouble=first or Trouble(child, error))
         except KindMissing:
-            missing.append(kind)
+            missing.append(child.kind)
         except (ApiError, NameConflict) as error:
-            first = first or (kind, error)
+            first = first or Trouble(child, error)
     return Outcome(trouble=first, missing=tuple(missing))
 
 
-async def _ensure(world: World, model: PaddleModel, kind: names.Kind, desired: Object | None) -> None:
-    key = (model.namespace, model.name)
-    live = world.cache.get(kind, key)
-    # A stranger of that name is not in the cache; nor is what KEDA first says, since no watch tells of it.
-    unheard = live is not None and kind in names.OPTIONAL_KINDS and not live.get("status")
-    if desired is not None and (live is None or unheard):
-        live = await world.api.get(kind, *key)
-        if live is None and kind in names.OPTIONAL_KINDS and not await world.api.serves(kind):
+async def _ensure(context: Context, model: PaddleModel, child: ChildKey, desired: Object) -> None:
+    kind, key = child.kind, (model.namespace, child.name)
+    live = context.cache.get(kind, key)
+    # Somebody else's object of that name is not in the cache; nor is what KEDA first says of a ScaledObject,
+    # since no watch reports it.
+    unreported = live is not None and kind in names.OPTIONAL_KINDS and not live.get("status")
+    if live is None or unreported:
+        live = await context.api.get(kind, *key)
+        if live is None and kind in names.OPTIONAL_KINDS and not await context.api.serves(kind):
             raise KindMissing(kind.kind)
-    if desired is None:
-        ours = live is not None and owned_by(live, model.uid)
-        if live is not None and ours:
-            await _prune(world, kind, live)
-        if kind == names.SCALED_OBJECT and await _keda_still_scales(world, key, pruned=ours):
-            raise Retry(SOON, "KEDA's HorizontalPodAutoscaler is being deleted")
-        return
     if live is not None:
-        _claim(live, model, kind)
+        _claim(live, model, child)
         if is_applied(desired, live):
-            world.cache.put(kind, live)
+            context.cache.put(kind, live)
             return
         if kind == names.DEPLOYMENT and "replicas" not in desired["spec"] and _has_replicas_of_ours(live):
-            await _hand_over(world, kind, live)
+            await _hand_over(context, kind, live)
         # The uid makes sure that this very object is meant, and not a later one of the same name.
         desired = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}
-    world.cache.put(kind, await _apply(world, kind, desired, exists=live is not None))
+    context.cache.put(kind, await _apply(context, kind, desired, exists=live is not None))
     log.info("Applied %s %s/%s.", kind.kind, *key)
 
 
-async def _apply(world: World, kind: names.Kind, desired: Object, *, exists: bool) -> Object:
-    """Somebody who edits a key of a list item, such as a port, leaves an item that is not ours beside ours.
+async def _apply(context: Context, kind: names.Kind, desired: Object, *, exists: bool) -> Object:
+    """Apply, and repair a list that an edit from outside has left with an item beside ours.
 
-    The two contradict each other, the server refuses (422), and no apply of ours removes a stranger's item.
+    That happens where the edit changed the key of an item, such as a port. The two contradict each other, the
+    server refuses (422), and an apply of ours removes only our own items.
     """
     try:
-        return await world.api.apply(kind, desired)
+        return await context.api.apply(kind, desired)
     except ApiError as error:
-        if error.code != 422 or not exists:
+        if error.code != 422 or not exists or error.is_immutable:
             raise
-    await world.api.replace_lists(kind, desired)
-    return await world.api.apply(kind, desired)
+    await context.api.replace_lists(kind, desired)
+    return await context.api.apply(kind, desired)
 
 
-def _claim(live: Mapping[str, Any], model: PaddleModel, kind: names.Kind) -> None:
+def _claim(live: Mapping[str, Any], model: PaddleModel, child: ChildKey) -> None:
     """Only an object that this very model controls may be written."""
     owners = [one for one in live["metadata"].get("ownerReferences", ()) if one.get("controller")]
     if not owned_by(live, model.uid):
         if any(one.get("kind") == contract.KIND and one.get("name") == model.name for one in owners):
-            raise Retry(SOON, f"the {kind.kind} of a deleted model of this name is still being removed")
-        raise NameConflict(kind.kind, model.name)
+            raise Retry(SOON, f"the {child} of a deleted model of this name is still being removed")
+        raise NameConflict(child.kind.kind, child.name)
     if live["metadata"].get("deletionTimestamp"):
-        raise Retry(SOON, f"the {kind.kind} is being deleted by somebody; it is created again afterwards")
+        raise Retry(SOON, f"the {child} is being deleted by somebody; it is created again afterwards")
 
 
-async def _prune(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:
+async def _prune(context: Context, child: ChildKey, live: Mapping[str, Any]) -> None:
     metadata = live["metadata"]
     key = metadata["namespace"], metadata["name"]
-    await world.api.delete(kind, live)
-    log.info("Deleted %s %s/%s.", kind.kind, *key)
-    left = await world.api.get(kind, *key)
+    await context.api.delete(child.kind, live)
+    log.info("Deleted %s %s/%s.", child.kind.kind, *key)
+    left = await context.api.get(child.kind, *key)
     if left is not None and left["metadata"]["uid"] == metadata["uid"]:
-        raise Retry(SOON, f"the {kind.kind} is being deleted{_held_by_keda(kind, left)}")
-    world.cache.remove(kind, live)
+        raise Retry(SOON, f"the {child} is being deleted{_held_by_keda(child.kind, left)}")
+    context.cache.remove(child.kind, live)
 
 
 def _held_by_keda(kind: names.Kind, left: Mapping[str, Any]) -> str:
-    """A KEDA that was removed before its ScaledObjects leaves finalizers which nobody takes away."""
+    """A KEDA that was removed before its ScaledObjects leaves finalizers that are never removed."""
     if kind != names.SCALED_OBJECT or not left["metadata"].get("finalizers"):
         return ""
     name = f"{left['metadata']['name']} --namespace {left['metadata']['namespace']}"
@@ -126,24 +137,36 @@ def _held_by_keda(kind: names.Kind, left: Mapping[str, Any]) -> str:
     return f" by KEDA; if KEDA is gone: kubectl patch scaledobject {name} --type merge --patch {patch}"
 
 
-async def _keda_still_scales(world: World, key: Key, *, pruned: bool) -> bool:
-    """Garbage collection removes KEDA's autoscaler after the ScaledObject; until then it writes replicas.
+def _keda_autoscalers(
+    existing: Mapping[ChildKey, Mapping[str, Any]], undesired: list[ChildKey], desired: Children
+) -> list[ChildKey]:
+    """KEDA's autoscalers that outlive their ScaledObject: of those to be deleted, and those still watched."""
+    pruned = [child.name for child in undesired if child.kind == names.SCALED_OBJECT]
+    kept = {names.keda_autoscaler(child.name) for child in desired if child.kind == names.SCALED_OBJECT}
+    watched = [
+        child.name for child, live in existing.items() if child.kind == names.AUTOSCALER and _is_of_keda(live)
+    ]
+    found = dict.fromkeys([*(names.keda_autoscaler(name) for name in pruned), *watched])
+    return [ChildKey(names.AUTOSCALER, name) for name in found if name not in kept]
 
-    Asked for once the ScaledObject was pruned, and from then on while our watch tells of it.
-    """
-    theirs = key[0], names.keda_autoscaler(key[1])
-    known = world.cache.get(names.AUTOSCALER, theirs)
-    if known is None and not pruned:
-        return False
-    live = await world.api.get(names.AUTOSCALER, *theirs)
+
+def _is_of_keda(live: Mapping[str, Any]) -> bool:
+    owners = live["metadata"].get("ownerReferences", ())
+    return any(one.get("kind") == names.SCALED_OBJECT.kind for one in owners)
+
+
+async def _await_keda(context: Context, model: PaddleModel, child: ChildKey) -> None:
+    """Garbage collection removes KEDA's autoscaler after the ScaledObject; until then it writes replicas."""
+    key: Key = model.namespace, child.name
+    live = await context.api.get(child.kind, *key)
     if live is None:
-        if known is not None:
-            world.cache.remove(names.AUTOSCALER, known)
-        return False
-    if live["metadata"].get("labels", {}).get(contract.MODEL_LABEL) != key[1]:
-        return False  # Of somebody's own ScaledObject.
-    world.cache.put(names.AUTOSCALER, live)
-    return True
+        if (known := context.cache.get(child.kind, key)) is not None:
+            context.cache.remove(child.kind, known)
+        return
+    if live["metadata"].get("labels", {}).get(contract.MODEL_LABEL) != model.name:
+        return  # Of another ScaledObject, which is not ours.
+    context.cache.put(child.kind, live)
+    raise Retry(SOON, "KEDA's HorizontalPodAutoscaler is being deleted")
 
 
 def _has_replicas_of_ours(live: Mapping[str, Any]) -> bool:
@@ -151,10 +174,10 @@ def _has_replicas_of_ours(live: Mapping[str, Any]) -> bool:
     return owns(live, "spec", "replicas") and bool(live["spec"].get("replicas"))
 
 
-async def _hand_over(world: World, kind: names.Kind, live: Mapping[str, Any]) -> None:
+async def _hand_over(context: Context, kind: names.Kind, live: Mapping[str, Any]) -> None:
     """A field that its only owner omits is deleted, and replicas would fall to 1: a second owner holds it.
 
-    Without force: a value that changed meanwhile is a conflict, and the next look starts from the new one.
+    Without force: a value that changed meanwhile is a conflict, and the next reconcile starts from it.
     """
     metadata = {"name": live["metadata"]["name"], "namespace": live["metadata"]["namespace"]}
     held = {
@@ -163,4 +186,4 @@ async def _hand_over(world: World, kind: names.Kind, live: Mapping[str, Any]) ->
         "metadata": {**metadata, "uid": live["metadata"]["uid"]},
         "spec": {"replicas": live["spec"]["replicas"]},
     }
-    await world.api.apply(kind, held, names.HANDOVER_MANAGER, force=False)
+    await context.api.apply(kind, held, names.HANDOVER_MANAGER, force=False)

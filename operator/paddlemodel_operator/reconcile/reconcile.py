@@ -1,6 +1,6 @@
-"""The paragraph: parse the spec, render all children, apply what differs, observe, judge, write the status.
+"""The reconcile function: parse the spec, render the children, apply them, observe, judge, write the status.
 
-`controller` calls it for every model that is due, whatever the trigger was; it never asks what changed.
+It is the same whatever the trigger was: it never asks what changed.
 """
 
 import logging
@@ -14,10 +14,10 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry, SpecError
 from paddlemodel_operator.base.model import PaddleModel, from_body
 from paddlemodel_operator.cluster.cache import Key, owned_by
-from paddlemodel_operator.observe.children import Observed, Seen, Workload, observe
-from paddlemodel_operator.probing.pod_prober import Subject
-from paddlemodel_operator.reconcile.children import Outcome, Trouble, realise
-from paddlemodel_operator.reconcile.context import World
+from paddlemodel_operator.observe.children import LiveObjects, Observed, Workload, observe
+from paddlemodel_operator.probing.pod_prober import ProbeTarget
+from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children
+from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.render import metrics_source, render
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.events import transition
@@ -27,125 +27,130 @@ from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault, rej
 log = logging.getLogger(__name__)
 
 LATER: Final = 30.0
-"""Until we ask again whether the cluster has come to know a kind."""
+"""Seconds until we ask again whether the cluster has come to know a kind."""
 
 
-async def reconcile(world: World, key: Key) -> None:
-    """Bring one model a step closer to its desired state; raises Trouble when it has to be tried again."""
-    body = world.cache.get(names.MODEL, key)
+async def reconcile(context: Context, key: Key) -> None:
+    """Bring one model a step closer to its desired state.
+
+    Raises:
+        Retry: it is not there yet.
+        ApiError: the API server refused something, or did not answer.
+        NameConflict: an object of a child's name belongs to somebody else.
+    """
+    body = context.cache.get(names.MODEL, key)
     if body is None:
-        world.insight.forget(key)
-        world.ledger.forget(key)
+        context.prober.forget(key)
+        context.records.forget(key)
         return
     if body["metadata"].get("deletionTimestamp"):
         return  # Garbage collection follows the owner references.
-    before, now = body.get("status", {}), f"{world.now():%Y-%m-%dT%H:%M:%SZ}"
+    before, now = body.get("status", {}), f"{context.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
         model = from_body(body)
-        children = render(model, world.settings)
+        children = render(model, context.settings)
     except SpecError as error:
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
-        _count(world, key, status, None)
-        await _report(world, body, status)
+        _count(context, key, status, None)
+        await _report(context, body, status)
         return
-    outcome = await realise(world, model, children)
+    outcome = await apply_children(context, model, children)
     trouble = outcome.trouble
-    observed = _observe(world, model, outcome)
-    fault = _fault(trouble) if trouble else None
-    status = judge(model, observed, fault, before, now, _case(world, model, observed, trouble))
-    _count(world, key, status, observed.workload)
-    await _report(world, body, status)
+    observed = _observe(context, model, outcome)
+    fault = _fault(model, trouble) if trouble else None
+    case = _case(context, model, observed, trouble)
+    status = judge(model, observed, fault=fault, case=case, before=before, now=now)
+    _count(context, key, status, observed.workload)
+    await _report(context, body, status)
     if trouble:
-        raise trouble[1]
+        raise trouble.error
     if outcome.missing:
         raise Retry(LATER, f"the cluster does not know the kind {outcome.missing[0].kind}")
 
 
-def _count(world: World, key: Key, status: Mapping[str, Any], workload: Workload | None) -> None:
-    """What is said of a model is measured, too."""
-    record = world.ledger.of(key)
+def _count(context: Context, key: Key, status: Mapping[str, Any], workload: Workload | None) -> None:
+    """What the status says goes into the operator's own metrics, too."""
+    record = context.records.of(key)
     record.desired_pods, record.ready_pods = (workload.desired, workload.ready) if workload else (0, 0)
     ready, scaling = condition(status, READY), condition(status, AUTOSCALING)
     record.ready = (ready["status"], ready["reason"]) if ready else None
     record.scaling = (scaling["status"], scaling["reason"]) if scaling else None
 
 
-def _observe(world: World, model: PaddleModel, outcome: Outcome) -> Observed:
-    """What there is, and what was seen at the pods; asks for a look, and does not wait for it."""
+def _observe(context: Context, model: PaddleModel, outcome: Outcome) -> Observed:
+    """What there is, and the last samples of its pods; asks for new ones, and does not wait for them."""
     key, gpu = (model.namespace, model.name), model.gpu
-    keda = metrics_source(model, world.settings) == "keda"
+    keda = metrics_source(model, context.settings) == "keda"
     name = names.keda_autoscaler(model.name) if keda else model.name
-    scaled = _own(world, names.SCALED_OBJECT, model)
-    theirs = world.cache.get(names.AUTOSCALER, (model.namespace, name)) if keda else None
-    seen = Seen(
-        deployment=_own(world, names.DEPLOYMENT, model),
-        autoscaler=theirs if keda else _own(world, names.AUTOSCALER, model),
-        scaled_object=scaled,
+    theirs = context.cache.get(names.AUTOSCALER, (model.namespace, name)) if keda else None
+    live = LiveObjects(
+        deployment=_own(context, names.DEPLOYMENT, model),
+        autoscaler=theirs if keda else _own(context, names.AUTOSCALER, model),
+        scaled_object=_own(context, names.SCALED_OBJECT, model),
         gpu_resource=gpu.resource_name if gpu else "",
-        pods=world.cache.pods(key),
+        pods=context.cache.pods(key),
     )
-    observed = observe(seen, outcome.missing)
+    observed = observe(live, outcome.missing)
     scaling = model.spec.autoscaling
     if gpu is None:
-        world.ledger.of(key).release()
+        context.records.of(key).release()
     if scaling is None and gpu is None:
-        world.insight.forget(key)
+        context.prober.forget(key)
         return observed
     aims = targets(scaling, model.spec.device) if scaling else ()
-    told = gpu is not None or any(one.metric != CPU for one in aims)
+    asks_pods = gpu is not None or any(one.metric != CPU for one in aims)
     owner = "" if keda else model.uid
-    subject = Subject(autoscaler=name, owner=owner, gpu_resource=seen.gpu_resource, asks_pods=told)
-    return replace(observed, look=world.insight.consider(key, subject, observed.occasion))
+    target = ProbeTarget(autoscaler=name, owner=owner, gpu_resource=live.gpu_resource, asks_pods=asks_pods)
+    return replace(observed, samples=context.prober.latest(key, target, observed.trigger))
 
 
-def _case(
-    world: World, model: PaddleModel, observed: Observed, trouble: tuple[names.Kind, Trouble] | None
-) -> Case | None:
-    """For the doctor of the autoscaler; None without autoscaling."""
-    scaling, settings = model.spec.autoscaling, world.settings
+def _case(context: Context, model: PaddleModel, observed: Observed, trouble: Trouble | None) -> Case | None:
+    """What the doctor of the autoscaler decides by; None without autoscaling."""
+    scaling, settings = model.spec.autoscaling, context.settings
     if scaling is None:
         return None
-    fault = _fault(trouble) if trouble and trouble[0] in {names.AUTOSCALER, names.SCALED_OBJECT} else None
+    scalers = {names.AUTOSCALER, names.SCALED_OBJECT}
+    fault = _fault(model, trouble) if trouble and trouble.child.kind in scalers else None
     return Case(
         source=metrics_source(model, settings),
         targets=targets(scaling, model.spec.device),
         observed=observed,
         adapter=f"{settings.namespace}/{settings.adapter}" if settings.adapter else "",
-        registration=world.registration(),
+        registration=context.registration(),
         refused=fault if fault and fault.reason != PROGRESSING else None,
     )
 
 
-def _own(world: World, kind: names.Kind, model: PaddleModel) -> Mapping[str, Any] | None:
-    live = world.cache.get(kind, (model.namespace, model.name))
+def _own(context: Context, kind: names.Kind, model: PaddleModel) -> Mapping[str, Any] | None:
+    """The child that has the model's own name: the main one, where there are several of a kind."""
+    live = context.cache.get(kind, (model.namespace, model.name))
     return live if live is not None and owned_by(live, model.uid) else None
 
 
-def _fault(trouble: tuple[names.Kind, Trouble]) -> Fault:
-    kind, error = trouble
-    match error:
-        case NameConflict():
+def _fault(model: PaddleModel, trouble: Trouble) -> Fault:
+    match trouble.error:
+        case NameConflict() as error:
             return Fault("NameConflict", f"{error}: delete or rename it, or give the model another name.")
-        case Retry():
+        case Retry() as error:
             return Fault(PROGRESSING, f"Waiting: {error}.")
-        case _:
-            return rejection(error, kind.kind)
+        case error:
+            return rejection(error, trouble.child, model.namespace)
 
 
-async def _report(world: World, body: Mapping[str, Any], status: dict[str, Any]) -> None:
+async def _report(context: Context, body: Mapping[str, Any], status: dict[str, Any]) -> None:
     """One status write, only when it says something new; then, only then, the Event."""
     metadata, before = body["metadata"], body.get("status", {})
     patch = merge_patch(before, status)
     if not patch:
         return
-    written = await world.api.patch_status(metadata["namespace"], metadata["name"], patch)
+    written = await context.api.patch_status(metadata["namespace"], metadata["name"], patch)
     if written is None:
         return
-    world.cache.put(names.MODEL, written)
-    event = transition(body, before, status, world.instance, f"{world.now():%Y-%m-%dT%H:%M:%S.%fZ}")
+    context.cache.put(names.MODEL, written)
+    event = transition(body, before, status, context.instance, f"{context.now():%Y-%m-%dT%H:%M:%S.%fZ}")
     if event is not None:
         log.info("%s/%s: %s. %s", metadata["namespace"], metadata["name"], event["reason"], event["note"])
         try:
-            await world.api.create_event(event)
+            await context.api.create_event(event)
         except ApiError as error:
             log.warning("No Event for %s/%s: %s", metadata["namespace"], metadata["name"], error)

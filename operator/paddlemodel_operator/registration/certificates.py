@@ -1,9 +1,8 @@
 """The adapter's certificate, and the authority that signs it once and is then forgotten.
 
-`registrar` asks whether what lies in the Secret will do, and for a new one if not. The only file of the
-operator that imports cryptography; time is an argument.
+The only file of the operator that imports cryptography; time is an argument.
 
-An authority whose key were kept would be worth stealing: the API server trusts whoever holds it to speak for
+An authority whose key were kept would be worth stealing: the API server trusts its holder to serve
 custom.metrics.k8s.io. So each certificate gets an authority of its own, whose key never leaves `issue`.
 """
 
@@ -66,7 +65,7 @@ def issue(host: str, now: dt.datetime, previous: str = "") -> Issued:
 
 
 def fault(issued: Issued, host: str, now: dt.datetime) -> str:
-    """Why another one has to be issued, in half a sentence; empty if this one will do."""
+    """Why another one has to be issued, in half a sentence; empty if this one is usable."""
     try:
         certificate = x509.load_pem_x509_certificate(issued.certificate.encode())
         public = load_pem_private_key(issued.key.encode(), None).public_key()

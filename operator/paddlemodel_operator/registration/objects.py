@@ -14,7 +14,7 @@ Object = Mapping[str, Any]
 
 PORT: Final = 443
 GROUP_PRIORITY: Final = 100
-"""Among API groups, for kubectl's short names; nobody types a metric's."""
+"""Among API groups, for kubectl's short names, of which metrics have none."""
 VERSION_PRIORITY: Final = 200
 FIELDS: Final = {"ca.crt": "authorities", "tls.crt": "certificate", "tls.key": "key"}
 
@@ -62,9 +62,9 @@ def api_service(namespace: str, adapter: str, role_uid: str, authorities: str) -
 def secret(
     namespace: str, adapter: str, live: Object | None, role_uid: str, issued: Issued
 ) -> dict[str, Any]:
-    """The chart's Secret, filled; for exactly the version that was read, so that who comes second is refused.
+    """The chart's Secret, filled; for exactly the version that was read: a later writer is refused.
 
-    One that somebody has deleted comes back, and then goes with the ClusterRole like the APIService.
+    A deleted one is made again, and then goes with the ClusterRole like the APIService.
     """
     metadata: dict[str, Any] = {"namespace": namespace, "name": adapter}
     if live is None:

@@ -1,8 +1,7 @@
-"""Who answers for the cluster's metrics APIs, read from its APIServices; pure.
+"""Who serves the cluster's metrics APIs, read from its APIServices; pure.
 
-`registrar` asks what is to be done; the doctor of an autoscaler reads the `Registration` it leaves behind.
-Kubernetes lets an autoscaler use one version of a group only, the preferred one: whoever adds a second one
-beside somebody else's breaks theirs or its own. So the whole group has one owner, and it is never taken.
+Kubernetes lets an autoscaler use one version of a group only, the preferred one: a second one beside another
+server's breaks one of the two. So the whole group has one owner, and it is never taken from it.
 """
 
 import enum
@@ -19,16 +18,16 @@ GROUPS: Final = (names.CUSTOM_METRICS_GROUP, "metrics.k8s.io", "external.metrics
 
 
 class State(enum.StrEnum):
-    """Of the group custom.metrics.k8s.io, which answers for the metrics of pods."""
+    """Who serves the group custom.metrics.k8s.io, the metrics of pods."""
 
     ABSENT = "Absent"
-    """Nobody has registered it."""
+    """It is not registered."""
     OURS = "Ours"
     """The adapter of this chart, and it answers."""
     OURS_UNAVAILABLE = "OursUnavailable"
-    """The adapter of this chart, which does not answer (yet)."""
+    """The adapter of this chart, which does not answer, or not yet."""
     FOREIGN = "Foreign"
-    """Somebody else; whether theirs is available stands in `services`."""
+    """Another server; `services` says whether it is available."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +35,7 @@ class Service:
     """One APIService, as an autoscaler meets it."""
 
     name: str
-    """Such as v1beta1.metrics.k8s.io."""
+    """Version and group, such as v1beta1.metrics.k8s.io."""
     owner: str
     """The Service behind it, as namespace/name; empty where the API server itself answers."""
     available: bool
@@ -46,7 +45,7 @@ class Service:
 
 @dataclass(frozen=True, kw_only=True)
 class Registration:
-    """What the registrar saw last."""
+    """Who serves the metrics APIs, as the registrar saw it last."""
 
     state: State
     owner: str = ""
@@ -57,13 +56,13 @@ class Registration:
     """The APIServices of all metrics APIs, by their names."""
 
     def group(self, group: str) -> list[Service]:
-        """Those of one group, such as metrics.k8s.io; empty if nobody has registered it."""
+        """Those of one group, such as metrics.k8s.io; empty if it is not registered."""
         return [one for one in self.services.values() if one.name.partition(".")[2] == group]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Survey:
-    """The APIServices of the cluster, sorted: ours, others' in our group, and all as a doctor sees them."""
+    """The APIServices of the cluster, sorted: ours, others' in our group, and those of all metrics APIs."""
 
     ours: Object | None
     foreign: Sequence[Object]

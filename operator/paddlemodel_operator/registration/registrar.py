@@ -1,8 +1,8 @@
 """The loop that keeps the adapter's certificate and its registration as they should be.
 
-`controller` starts one beside its workers. Nothing is remembered: each round reads the cluster, does what is
-missing, and writes nothing if nothing is. Whatever goes wrong is told once and tried again; models are served
-meanwhile, and autoscalers hold the number of pods.
+Nothing is remembered: each round reads the cluster, does what is missing, and writes nothing if nothing is.
+Whatever goes wrong is logged once and tried again; models are served meanwhile, and autoscalers hold the
+number of pods.
 """
 
 import asyncio
@@ -30,24 +30,24 @@ from paddlemodel_operator.settings import Settings
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 10.0
-"""Until a stranger's coming or going, or somebody's edit, is noticed."""
+"""Between two rounds: how long another server's registration, or an edit of ours, goes unnoticed."""
 SOON_SECONDS: Final = 1.0
-"""After a write, or when somebody else was faster; then more and more slowly."""
+"""After a write, or after a write conflict; then more and more slowly."""
 WORDS: Final = {
-    State.ABSENT: "is served by nobody",
+    State.ABSENT: "has no server",
     State.OURS: "is served by the chart's adapter",
     State.OURS_UNAVAILABLE: "belongs to the chart's adapter, which does not answer",
-    State.FOREIGN: "is somebody else's",
+    State.FOREIGN: "is served by another server",
 }
 
 
 def utc_now() -> dt.datetime:
-    """The clock of production."""
+    """The present time; tests pass another function."""
     return dt.datetime.now(dt.UTC)
 
 
 class Registrar:
-    """Construct, run, ask."""
+    """Registers the adapter, or stands down, round by round."""
 
     def __init__(
         self,
@@ -61,17 +61,17 @@ class Registrar:
         self._wanted = settings.metrics_source == "builtin" and self._adapter != ""
         self._on_change = on_change
         self._now = now
-        self._told = ""
+        self._logged = ""
         self._trouble = ""
         self._registration: Registration | None = None
 
     @property
     def registration(self) -> Registration | None:
-        """What was seen last; None while nothing could be read yet."""
+        """What the last round saw; None before the first one."""
         return self._registration
 
     async def run(self) -> None:
-        """For ever."""
+        """Round after round, until cancelled."""
         pause = SOON_SECONDS
         while True:
             # What follows from a write, such as the API server's first try, is seen soon.
@@ -83,14 +83,14 @@ class Registrar:
         seen = survey((await self._api.list_all(names.API_SERVICE)).items, self._namespace, self._adapter)
         wrote, trouble = False, ""
         try:
-            wrote = await self._realise(seen)
+            wrote = await self._converge(seen)
         except Waiting as reason:
             trouble = str(reason)
         except ApiError as error:
             if error.code == 409:
                 raise
             trouble = f"The registration cannot be kept up: {error}"
-        if not wrote:  # else what was seen is over, and the next round tells
+        if not wrote:  # else what was seen is over, and the next round reports
             self._publish(registration(seen, trouble), trouble)
         return wrote
 
@@ -102,13 +102,13 @@ class Registrar:
                 log.debug("%s: %s", names.METRICS_API_SERVICE, error)
                 return True
             text = f"Cannot see who answers for {names.CUSTOM_METRICS_GROUP}: {error}"
-            self._tell(logging.WARNING, text, about=str(error.code))
+            self._log(logging.WARNING, text, about=str(error.code))
         except Exception as error:  # noqa: BLE001 - a fault of ours must not stop the models
             text = f"{names.METRICS_API_SERVICE}, again in {POLL_SECONDS:.0f} s: unexpected"
-            self._tell(logging.ERROR, text, about=repr(error), exc_info=True)
+            self._log(logging.ERROR, text, about=repr(error), exc_info=True)
         return False
 
-    async def _realise(self, seen: Survey) -> bool:
+    async def _converge(self, seen: Survey) -> bool:
         if not self._wanted:
             return await self._retract(seen)
         if seen.foreign and await self._retract(seen):
@@ -121,7 +121,7 @@ class Registrar:
         return await self._register(ours, authorities) or wrote
 
     async def _certify(self, ours: Object | None) -> tuple[bool, str]:
-        """See to it that the Secret is filled; whether it had to be, and the authorities it names."""
+        """Fill the Secret if it has to be; whether it had to be, and the authorities it holds."""
         live = await self._api.get(names.SECRET, self._namespace, self._adapter)
         issued, host, now = objects.issued_in(live), objects.host(self._namespace, self._adapter), self._now()
         reason = fault(issued, host, now)
@@ -155,7 +155,7 @@ class Registrar:
         return True
 
     async def _role(self) -> str:
-        """The uid of what the registration belongs to: without an owner it would outlive the chart."""
+        """The uid of the registration's owner: without one it would outlive the chart."""
         role = await self._api.get(names.CLUSTER_ROLE, None, self._adapter)
         if role is None or role["metadata"].get("deletionTimestamp"):
             raise Waiting(f"ClusterRole {self._adapter} is missing: helm upgrade puts it back.")
@@ -163,13 +163,13 @@ class Registrar:
         return uid
 
     async def _wait_for_adapter(self) -> None:
-        """A registration that nobody answers holds up the deletion of every namespace of the cluster."""
+        """A registration without a server holds up the deletion of every namespace of the cluster."""
         live = await self._api.get(names.DEPLOYMENT, self._namespace, self._adapter)
         if live is not None and not live.get("status", {}).get("availableReplicas"):
             raise Waiting(f"Deployment {self._namespace}/{self._adapter} has no available pod yet.")
 
     async def _retract(self, seen: Survey) -> bool:
-        """Give up what is ours; of what others have made theirs, take only our mark."""
+        """Delete our registration; from one that another server has taken over, remove only our labels."""
         if seen.ours is not None:
             await self._api.delete(names.API_SERVICE, seen.ours)
             log.info("Deleted APIService %s.", names.METRICS_API_SERVICE)
@@ -177,35 +177,37 @@ class Registrar:
         for service in seen.foreign:
             if self._adapter and (patch := objects.disowned(service, self._adapter)):
                 await self._api.merge(names.API_SERVICE, service, patch)
-                log.info("Left APIService %s to those who have changed it.", service["metadata"]["name"])
+                log.info(
+                    "APIService %s now leads to another server: left to it.", service["metadata"]["name"]
+                )
                 return True
         return False
 
     def _publish(self, found: Registration, trouble: str) -> None:
         before = self._registration
         turned = before is None or _essence(before) != _essence(found)
-        if turned or trouble != self._trouble:  # Else the words stay: every model's status has them.
+        if turned or trouble != self._trouble:  # Else the message stays: it is in every model's status.
             self._registration, self._trouble = found, trouble
         level = logging.INFO if found.state == State.OURS and not found.message else logging.WARNING
         if not self._wanted:
             level = logging.INFO
         text = f"{names.CUSTOM_METRICS_GROUP} {WORDS[found.state]}. {found.message}".rstrip()
-        self._tell(level, text, about=f"{found.state} {found.owner} {trouble}")
+        self._log(level, text, about=f"{found.state} {found.owner} {trouble}")
         if turned:
             self._on_change()
 
-    def _tell(self, level: int, text: str, *, about: str, exc_info: bool = False) -> None:
-        """Once, until it is about something else; the API server's words change with every pod it tried."""
-        if about != self._told:
-            self._told = about
+    def _log(self, level: int, text: str, *, about: str, exc_info: bool = False) -> None:
+        """Log once per `about`: the API server's message itself names another pod every time."""
+        if about != self._logged:
+            self._logged = about
             log.log(level, "%s", text, exc_info=exc_info)
 
 
 class Waiting(Exception):  # noqa: N818 - a fact about the cluster
-    """Something that is not ours to make has to be there first."""
+    """Something that is not ours to create has to exist first."""
 
 
 def _essence(found: Registration) -> Any:
-    """Without the API server's words about who is unavailable, which name another pod every time."""
+    """Without the API server's messages, which name another pod every time."""
     services = {name: (one.owner, one.available) for name, one in found.services.items()}
     return found.state, found.owner, services

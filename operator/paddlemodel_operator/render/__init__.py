@@ -7,16 +7,21 @@ from paddlemodel_operator.render.hpa import metrics_source
 from paddlemodel_operator.render.metadata import Object
 from paddlemodel_operator.settings import Settings
 
-__all__ = ["Object", "metrics_source", "render"]
+__all__ = ["Children", "Object", "metrics_source", "render"]
+
+Children = dict[names.ChildKey, Object]
 
 
-def render(model: PaddleModel, settings: Settings) -> dict[names.Kind, Object | None]:
-    """Every child by kind, in the order of creation; None stands for one that shall not exist."""
+def render(model: PaddleModel, settings: Settings) -> Children:
+    """Every child that shall exist, in the order of creation; what is not in it is to be deleted."""
+    objects = (
+        (names.SERVICE, service.build(model, settings)),
+        (names.DEPLOYMENT, deployment.build(model, settings)),
+        (names.AUTOSCALER, hpa.build(model, settings)),
+        (names.SCALED_OBJECT, scaledobject.build(model, settings)),
+        (names.DISRUPTION_BUDGET, disruption.build(model)),
+        (names.INGRESS, ingress.build(model)),
+    )
     return {
-        names.SERVICE: service.build(model, settings),
-        names.DEPLOYMENT: deployment.build(model, settings),
-        names.AUTOSCALER: hpa.build(model, settings),
-        names.SCALED_OBJECT: scaledobject.build(model, settings),
-        names.DISRUPTION_BUDGET: disruption.build(model),
-        names.INGRESS: ingress.build(model),
+        names.ChildKey(kind, body["metadata"]["name"]): body for kind, body in objects if body is not None
     }

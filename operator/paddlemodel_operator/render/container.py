@@ -3,7 +3,6 @@
 from typing import Any, Final
 
 from paddlemodel_api import contract, uri
-from paddlemodel_api.serving import Server
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
@@ -22,7 +21,7 @@ START_SECONDS: Final = 600
 """How long a server may take until it answers /healthz. It does so while the model loads; that has a deadline
 of its own, PADDLEMODEL_LOAD_TIMEOUT_SECONDS."""
 
-CACHE: Final = {"name": "PADDLEMODEL_CACHE_DIR", "value": "/tmp/tensorrt"}  # noqa: S108 - inside the container
+CACHE: Final = {"name": contract.variable("cache_dir"), "value": "/tmp/tensorrt"}  # noqa: S108 - inside the container
 """Where TensorRT's engines outlive a container that is restarted, though not the pod."""
 
 DEFAULT_RESOURCES: Final[dict[str, dict[str, dict[str, str]]]] = {
@@ -35,27 +34,27 @@ _VOLUME_SOURCE: Final = "model-source"
 
 
 def timeout_seconds(model: PaddleModel) -> int:
-    """The deadline of a request."""
-    return (model.spec.server or Server()).timeout_seconds or DEFAULT_TIMEOUT_SECONDS
+    """Seconds until a request is answered 504."""
+    return model.spec.server.timeout_seconds or DEFAULT_TIMEOUT_SECONDS
 
 
 def grace_seconds(model: PaddleModel) -> int:
-    """How long a pod may take to end: it still accepts, then it finishes what it has.
+    """Seconds that a pod may take to end: it still accepts, then it finishes what it has.
 
     There is no preStop hook: the server goes on accepting requests for its drain time after SIGTERM.
     """
-    server = model.spec.server or Server()
+    server = model.spec.server
     drain = DEFAULT_DRAIN_SECONDS if server.drain_seconds is None else server.drain_seconds
     return drain + timeout_seconds(model) + END_SECONDS
 
 
 def request_bytes(model: PaddleModel) -> int:
-    """The largest body."""
-    return (model.spec.server or Server()).max_request_bytes or DEFAULT_REQUEST_BYTES
+    """Bytes of the largest body."""
+    return model.spec.server.max_request_bytes or DEFAULT_REQUEST_BYTES
 
 
 def fetch(model: PaddleModel, image: str) -> Object:
-    """The init container; its last words, in JSON, tell the digest or the fault."""
+    """The init container; its termination message, in JSON, holds the digest or the fault."""
     source = model.spec.model
     arguments = ["fetch", "--uri", literal(uri.mounted(source.uri, CLAIM_DIR)), "--into", MODEL_DIR]
     if source.digest:
@@ -142,26 +141,31 @@ def _resources(model: PaddleModel) -> Object:
 
 
 def _server_env(model: PaddleModel) -> list[Object]:
-    server = model.spec.server or Server()
-    batching = server.batching
-    values: dict[str, Any] = {
-        "NAME": model.name,
-        "DEVICE": model.spec.device.lower(),
-        "PRECISION": server.precision,
-        "TENSORRT": "true" if server.tensor_rt and server.tensor_rt.enabled else None,
-        "TASK": literal(model.task_json),
-        "MAX_BATCH_SIZE": batching.max_batch_size if batching else None,
-        "MAX_DELAY_MS": batching.max_delay_ms if batching else None,
-        "QUEUE_SIZE": server.queue_size,
-        "TIMEOUT_SECONDS": server.timeout_seconds,
-        "DRAIN_SECONDS": server.drain_seconds,
-        "MAX_REQUEST_BYTES": server.max_request_bytes,
+    """What the spec sets; for everything else the server has the same defaults."""
+    spec = {
+        "device": model.spec.device.lower(),
+        "task": literal(model.task_json),
+        "server": model.spec.server.model_dump(by_alias=True, exclude_none=True),
     }
-    return [{"name": f"PADDLEMODEL_{name}", "value": str(value)} for name, value in compact(values).items()]
+    body = {"metadata": {"name": model.name}, "spec": spec}
+    values = {setting: _at(body, field) for field, setting in contract.FIELD_SETTINGS.items()}
+    return [
+        {"name": contract.variable(setting), "value": "true" if value is True else str(value)}
+        for setting, value in values.items()
+        if value is not None and value is not False
+    ]
+
+
+def _at(body: Object, field: str) -> Any:
+    """The value of a field such as spec.server.queueSize; None where it is not set."""
+    value: Any = body
+    for name in field.split("."):
+        value = (value or {}).get(name)
+    return value
 
 
 def _cache_env(model: PaddleModel) -> list[Object]:
-    tensor_rt = (model.spec.server or Server()).tensor_rt
+    tensor_rt = model.spec.server.tensor_rt
     given = any(variable.name == CACHE["name"] for variable in model.spec.pod.env or ())
     return [dict(CACHE)] if tensor_rt and tensor_rt.enabled and not given else []
 

@@ -29,7 +29,7 @@ def build(model: PaddleModel, settings: Settings) -> Object:
                 "replicas": model.fixed_replicas,
                 "revisionHistoryLimit": 3,
                 "progressDeadlineSeconds": FETCH_AND_LOAD_SECONDS,
-                "selector": {"matchLabels": names.selector_labels(model.name)},
+                "selector": {"matchLabels": names.pod_selector(model.name)},
                 "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
                 "template": _template(model, settings),
             }
@@ -47,12 +47,13 @@ def _template(model: PaddleModel, settings: Settings) -> Object:
     pod = model.spec.pod
     metadata = compact(
         {
-            "labels": {**(pod.labels or {}), **names.child_labels(model.name)},
+            "labels": {**(pod.labels or {}), **names.pod_labels(model.name)},
             "annotations": dict(pod.annotations) if pod.annotations else None,
         }
     )
     spec = _pod_spec(model, settings)
-    metadata["labels"][contract.REVISION_LABEL] = revision(spec, metadata)
+    found = revision(spec, metadata)
+    metadata["labels"] |= {contract.REVISION_LABEL: found, contract.CANONICAL_REVISION_LABEL: found}
     return {"metadata": metadata, "spec": spec}
 
 

@@ -6,10 +6,10 @@ from paddlemodel_operator.render.metadata import Object, head
 
 
 def build(model: PaddleModel) -> Object | None:
-    """None where there is never more than one pod: a budget could only forbid to drain its node for ever.
+    """None where there is never more than one pod: a budget could only forbid the drain of its node.
 
     It says how many may be away and not how many must stay, so it never blocks a drain for good; and a pod
-    that is not ready may always go, since it answers nobody.
+    that is not ready may always go, since it serves no request.
     """
     if most_replicas(model) < 2:
         return None
@@ -17,7 +17,7 @@ def build(model: PaddleModel) -> Object | None:
         **head(model, names.DISRUPTION_BUDGET),
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": names.selector_labels(model.name)},
+            "selector": {"matchLabels": names.pod_selector(model.name)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }

@@ -27,7 +27,7 @@ DEFAULT_BEHAVIOR: Final[dict[str, Any]] = {
 
 
 def build(model: PaddleModel, settings: Settings) -> Object | None:
-    """It targets the Deployment, never the PaddleModel: nobody but the user writes a spec."""
+    """It targets the Deployment, never the PaddleModel: only the user writes a spec."""
     scaling = model.spec.autoscaling
     if scaling is None or metrics_source(model, settings) == "keda":
         return None
@@ -56,14 +56,14 @@ def scale_target(model: PaddleModel) -> Object:
 
 
 def behavior(model: PaddleModel) -> Object:
-    """The user's as a whole, or ours as a whole."""
+    """The behavior of the spec as a whole, or the default as a whole."""
     scaling = model.spec.autoscaling
     given = scaling.behavior if scaling else None
     return given if given is not None else DEFAULT_BEHAVIOR
 
 
 def _metric(target: Target) -> Object:
-    """Of a pod: the server's own gauge, which pods that still load do not report."""
+    """A MetricSpec: CPU use, or the server's own gauge, which pods that still load do not report."""
     if target.metric == CPU:
         aim = {"type": "Utilization", "averageUtilization": target.value}
         return {"type": "Resource", "resource": {"name": CPU, "target": aim}}

@@ -1,4 +1,4 @@
-"""The Ingress of a model, or None when nobody outside shall reach it."""
+"""The Ingress of a model, or None when it is not reached from outside."""
 
 from typing import Final
 

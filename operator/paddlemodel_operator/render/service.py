@@ -16,7 +16,7 @@ def build(model: PaddleModel, settings: Settings) -> Object:
         **head(model, names.SERVICE, service.annotations),
         "spec": {
             "type": service.type,
-            "selector": names.selector_labels(model.name),
+            "selector": names.service_selector(model.name),
             "ports": [_port(names.HTTP_PORT_NAME, service.port), *_admin(model, settings)],
         },
     }

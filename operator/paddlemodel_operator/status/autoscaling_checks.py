@@ -1,6 +1,6 @@
 """Which link between an autoscaler and one of its metrics is broken, and the cure; pure.
 
-metrics API -> pods -> NVML, for the pods' own metrics; metrics-server for processor use. `doctor` asks for
+metrics API -> pods -> NVML, for the pods' own metrics; metrics-server for CPU use. `doctor` runs them for
 each target that an autoscaler cannot read.
 """
 
@@ -13,7 +13,8 @@ from paddlemodel_api.targets import CPU, Target
 from paddlemodel_operator.base import names
 from paddlemodel_operator.observe.autoscaler import Autoscaler
 from paddlemodel_operator.observe.children import Observed
-from paddlemodel_operator.observe.pod_samples import Look, PodLook
+from paddlemodel_operator.observe.conditions import Condition
+from paddlemodel_operator.observe.pod_samples import PodSample, PodSamples
 from paddlemodel_operator.registration.ownership import Registration, Service, State
 from paddlemodel_operator.status.readiness_checks import Fault
 
@@ -22,18 +23,9 @@ GPU_METRICS: Final = frozenset({contract.GPU_METRIC, contract.GPU_MEMORY_METRIC}
 INSTEAD: Final = "aim at busyRatio, inflightPerReplica or queueSeconds instead"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """The condition AutoscalingActive before it gets its times."""
-
-    status: str
-    reason: str
-    message: str
-
-
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """Everything that the doctor may look at."""
+    """Everything that the doctor decides by."""
 
     source: str
     """builtin, prometheusAdapter, keda or none."""
@@ -42,15 +34,15 @@ class Case:
     adapter: str = ""
     """The chart's, as namespace/name; empty where it installs none."""
     registration: Registration | None = None
-    """None while nobody has read it."""
+    """None before the registrar's first round."""
     refused: Fault | None = None
     """Why the autoscaler could not be written."""
 
     @property
-    def look(self) -> Look | None:
-        """None where the last one was for another occasion: it would tell of a world that is gone."""
-        look = self.observed.look
-        return look if look is not None and look.occasion == self.observed.occasion else None
+    def samples(self) -> PodSamples | None:
+        """None where the last ones were for another trigger: they describe a state that is over."""
+        samples = self.observed.samples
+        return samples if samples is not None and samples.trigger == self.observed.trigger else None
 
     @property
     def autoscaler(self) -> Autoscaler:
@@ -63,18 +55,18 @@ class Case:
         return names.SCALED_OBJECT.kind if self.source == "keda" else names.AUTOSCALER.kind
 
 
-def broken(reason: str, message: str) -> Finding:
-    """A link that somebody has to mend."""
-    return Finding("False", reason, message.strip())
+def broken(reason: str, message: str) -> Condition:
+    """A link is broken until a person repairs it."""
+    return Condition("False", reason, message.strip())
 
 
-def pending(message: str) -> Finding:
-    """Nothing is known to be wrong."""
-    return Finding("Unknown", PENDING, message)
+def pending(message: str) -> Condition:
+    """Nothing is known to be wrong yet."""
+    return Condition("Unknown", PENDING, message)
 
 
-def broken_link(case: Case, target: Target) -> Finding | None:
-    """None where no link is found broken."""
+def broken_link(case: Case, target: Target) -> Condition | None:
+    """The first broken link between the autoscaler and a target; None where none is found."""
     if target.metric == CPU:
         return _metrics_server_is_missing(case) or _no_pod_is_ready(case)
     return (
@@ -86,21 +78,21 @@ def broken_link(case: Case, target: Target) -> Finding | None:
     )
 
 
-def _metrics_server_is_missing(case: Case) -> Finding | None:
+def _metrics_server_is_missing(case: Case) -> Condition | None:
     if case.registration is None:
         return None
     services = case.registration.group("metrics.k8s.io")
     if any(one.available for one in services):
         return None
-    why = f"{services[0].name} is not available: {services[0].message}" if services else "nobody serves it"
+    why = f"{services[0].name} is not available: {services[0].message}" if services else "it is not installed"
     return broken(
         "MetricsServerMissing",
-        f"cpuUtilization needs metrics-server, which answers metrics.k8s.io; {why}. Install or repair it, or "
+        f"cpuUtilization needs metrics-server, which serves metrics.k8s.io; {why}. Install or repair it, or "
         f"{INSTEAD}.",
     )
 
 
-def _metrics_api_is_broken(case: Case) -> Finding | None:
+def _metrics_api_is_broken(case: Case) -> Condition | None:
     found = case.registration
     if found is None:
         return None
@@ -112,58 +104,58 @@ def _metrics_api_is_broken(case: Case) -> Finding | None:
     return _api_of(found.group(names.CUSTOM_METRICS_GROUP), names.CUSTOM_METRICS_GROUP, cure)
 
 
-def _adapter_is_broken(case: Case, found: Registration) -> Finding | None:
-    finding = None
+def _adapter_is_broken(case: Case, found: Registration) -> Condition | None:
+    result = None
     match found.state:
         case State.FOREIGN:
-            finding = broken(
+            result = broken(
                 "MetricsAPIOwnedByOther",
-                f"{found.owner or 'Somebody else'} serves custom.metrics.k8s.io, so the operator's adapter "
-                "stands down: remove theirs, or set autoscaling.metricsSource to prometheusAdapter, keda or "
-                f"none. {found.message}",
+                f"{found.owner or 'Another server'} serves custom.metrics.k8s.io, so the operator's adapter "
+                "stands down: remove the other one, or set autoscaling.metricsSource to prometheusAdapter, "
+                f"keda or none. {found.message}",
             )
         case State.ABSENT if not case.adapter:
-            finding = broken(
+            result = broken(
                 "MetricsAPIMissing",
                 "The chart has installed no metrics adapter: set its autoscaling.metricsSource to builtin, "
                 "or the model's to what serves the metrics here.",
             )
         case State.ABSENT:
-            finding = broken(
+            result = broken(
                 "MetricsAPIMissing",
-                "Nobody has registered custom.metrics.k8s.io yet; the operator registers its adapter once it "
+                "custom.metrics.k8s.io is not registered yet; the operator registers its adapter once it "
                 f"runs. {_logs(case)} {found.message}",
             )
         case State.OURS_UNAVAILABLE:
-            finding = broken(
+            result = broken(
                 "MetricsAPIUnavailable",
                 f"The metrics adapter does not answer; the number of pods stays as it is. {_logs(case)} "
                 f"The API server says: {found.message}",
             )
-    return finding
+    return result
 
 
-def _api_of(services: list[Service], group: str, cure: str) -> Finding | None:
+def _api_of(services: list[Service], group: str, cure: str) -> Condition | None:
     if any(one.available for one in services):
         return None
     if not services:
-        return broken("MetricsAPIMissing", f"Nobody serves {group}: {cure}.")
+        return broken("MetricsAPIMissing", f"No server is registered for {group}: {cure}.")
     one = services[0]
     return broken("MetricsAPIUnavailable", f"{one.name} does not answer: {cure}. {one.message}".strip())
 
 
-def _no_pod_is_ready(case: Case) -> Finding | None:
-    if case.look is None or case.look.pods:
+def _no_pod_is_ready(case: Case) -> Condition | None:
+    if case.samples is None or case.samples.pods:
         return None
-    return Finding(
-        "Unknown", "NoReadyPods", "No pod is ready, so none tells its load: the condition Ready says why."
+    return Condition(
+        "Unknown", "NoReadyPods", "No pod is ready, so none reports its load: the condition Ready says why."
     )
 
 
-def _no_pod_is_reached(case: Case) -> Finding | None:
-    if case.look is None or any(not pod.error for pod in case.look.pods):
+def _no_pod_is_reached(case: Case) -> Condition | None:
+    if case.samples is None or any(not pod.error for pod in case.samples.pods):
         return None
-    pod = case.look.pods[0]
+    pod = case.samples.pods[0]
     return broken(
         "PodsUnreachable",
         f"Pod {pod.name} {pod.error}: allow the operator and what reads the metrics to reach the pods' port "
@@ -171,38 +163,38 @@ def _no_pod_is_reached(case: Case) -> Finding | None:
     )
 
 
-def _no_pod_exports(case: Case, target: Target) -> Finding | None:
-    if case.look is None:
+def _no_pod_exports(case: Case, target: Target) -> Condition | None:
+    if case.samples is None:
         return None
-    pods = [pod for pod in case.look.pods if not pod.error]
+    pods = [pod for pod in case.samples.pods if not pod.error]
     if not pods or any(target.metric in pod.values for pod in pods):
         return None
     if target.metric in GPU_METRICS:
-        told = next((pod for pod in pods if pod.nvml not in {None, "ok", "loading"}), pods[0])
-        if (finding := _nvml(told, target)) is not None:
-            return finding
-    if not case.look.settled:  # A utilisation is there a second or two after the model.
-        return pending(f"Pod {pods[0].name} is ready, and has not told {target.metric} yet.")
+        failing = next((pod for pod in pods if pod.nvml not in {None, "ok", "loading"}), pods[0])
+        if (found := _nvml(failing, target)) is not None:
+            return found
+    if not case.samples.settled:  # A utilisation follows the model by a second or two.
+        return pending(f"Pod {pods[0].name} is ready, and has not reported {target.metric} yet.")
     return broken(
         "SeriesMissing",
         f"Pod {pods[0].name} is ready, but does not export {target.metric}: its server image may be older "
-        "than the operator; look at the chart's serverImages.",
+        "than the operator; check the chart's serverImages.",
     )
 
 
-def _nvml(pod: PodLook, target: Target) -> Finding | None:
-    """What NVIDIA's library says in a pod, which is why the pod exports nothing."""
+def _nvml(pod: PodSample, target: Target) -> Condition | None:
+    """The state of NVIDIA's library in a pod that exports no GPU metric."""
     match pod.nvml:
         case "mig":
             return broken(
                 "GPUMetricsOnMIG",
-                f"The GPUs are MIG slices, of which NVIDIA's library tells no {target.field}: {INSTEAD}.",
+                f"The GPUs are MIG slices, for which NVIDIA's library reports no {target.field}: {INSTEAD}.",
             )
         case "library_missing":
             cause = "finds no libnvidia-ml.so.1: let NVIDIA's container runtime mount the driver with the "
             cure = "capability utility (runtimeClassName, NVIDIA_DRIVER_CAPABILITIES)"
         case "no_device":
-            cause, cure = "sees no GPU of the model's", ": look at the device plugin and the node's driver"
+            cause, cure = "sees no GPU of the model's", ": check the device plugin and the node's driver"
         case "failed":
             cause, cure = (
                 "cannot read its GPU",
@@ -218,19 +210,19 @@ def _nvml(pod: PodLook, target: Target) -> Finding | None:
     )
 
 
-def _series_is_missing(case: Case, target: Target) -> Finding | None:
+def _series_is_missing(case: Case, target: Target) -> Condition | None:
     """The pods export it, and still the autoscaler has not got it."""
-    look = case.look
-    if look is None or not any(target.metric in pod.values for pod in look.pods):
+    samples = case.samples
+    if samples is None or not any(target.metric in pod.values for pod in samples.pods):
         return None
-    if not look.settled:
+    if not samples.settled:
         return pending(f"The pods export {target.metric}; the autoscaler asks again within 15 s.")
-    said = case.autoscaler.active[2]
+    said = case.autoscaler.active.message
     cures = {
         "builtin": "the metrics adapter cannot read them: allow it to reach the pods' port "
         f"{contract.ADMIN_PORT} (NetworkPolicy). {_logs(case)}",
         "prometheusAdapter": f"prometheus-adapter has no series of it: no rule for {target.metric}, or "
-        "Prometheus does not scrape the pods (both take up to two minutes to be noticed)",
+        "Prometheus does not scrape the pods (both can take two minutes to show)",
         "keda": f"KEDA cannot read them: allow its operator to reach the pods' port {contract.ADMIN_PORT} "
         "(NetworkPolicy), and see its log",
         "none": f"what serves custom.metrics.k8s.io has no series of it: no rule for {target.metric}",

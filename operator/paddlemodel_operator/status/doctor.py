@@ -1,7 +1,7 @@
 """Why an autoscaler works, or which link of its chain is broken, and the cure; pure.
 
 HorizontalPodAutoscaler (or ScaledObject) -> its own conditions -> the metrics API -> the pods -> NVML. Each
-check is named after what it finds; `status` asks for the first one that finds something.
+check is named after what it finds; the first one that finds something decides.
 """
 
 from collections.abc import Callable
@@ -9,18 +9,19 @@ from typing import Final
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.observe.autoscaler import reading
-from paddlemodel_operator.status.autoscaling_checks import Case, Finding, broken, broken_link, pending
+from paddlemodel_operator.observe.conditions import Condition
+from paddlemodel_operator.status.autoscaling_checks import Case, broken, broken_link, pending
 
 
-def diagnose(case: Case) -> Finding:
-    """The first finding of the chain; the last check always finds something."""
+def diagnose(case: Case) -> Condition:
+    """The condition AutoscalingActive: what the first check of the chain finds that finds something."""
     for check in CHAIN:
-        if (finding := check(case)) is not None:
-            return finding
+        if (found := check(case)) is not None:
+            return found
     raise AssertionError("the last check of the chain finds something")
 
 
-def keda_is_missing(case: Case) -> Finding | None:
+def keda_is_missing(case: Case) -> Condition | None:
     """The cluster does not know ScaledObjects."""
     if names.SCALED_OBJECT not in case.observed.missing:
         return None
@@ -31,7 +32,7 @@ def keda_is_missing(case: Case) -> Finding | None:
     )
 
 
-def autoscaler_is_missing(case: Case) -> Finding | None:
+def autoscaler_is_missing(case: Case) -> Condition | None:
     """It was refused, or is about to be written."""
     if case.refused is not None:
         return broken("AutoscalerMissing", f"The {case.kind} could not be written. {case.refused.message}")
@@ -40,43 +41,43 @@ def autoscaler_is_missing(case: Case) -> Finding | None:
     return pending("The HorizontalPodAutoscaler is being created.")
 
 
-def keda_has_made_none(case: Case) -> Finding | None:
-    """KEDA has not come to it, refuses it, or was told to pause."""
+def keda_has_made_none(case: Case) -> Condition | None:
+    """KEDA has not handled the ScaledObject yet, refuses it, or is paused."""
     if case.source != "keda":
         return None
-    told = case.observed.scaled_object or {}
-    ready, paused = told.get("Ready", ("Unknown", "", "")), told.get("Paused", ("", "", ""))
-    if ready[0] == "Unknown":
+    conditions = case.observed.scaled_object or {}
+    ready, paused = conditions.get("Ready", Condition("Unknown")), conditions.get("Paused", Condition())
+    if ready.status == "Unknown":
         return pending(
-            "KEDA has not looked at the ScaledObject yet. If this lasts, look whether KEDA's operator runs."
+            "KEDA has not handled the ScaledObject yet. If this lasts, check that KEDA's operator runs."
         )
-    if ready[0] == "False":
-        return broken(ready[1] or "AutoscalerMissing", f"KEDA says of the ScaledObject: {ready[2]}")
-    if paused[0] == "True":
+    if ready.status == "False":
+        return broken(ready.reason or "AutoscalerMissing", f"KEDA says of the ScaledObject: {ready.message}")
+    if paused.status == "True":
         return broken(
-            paused[1] or "ScaledObjectPaused",
-            f"KEDA is told to pause by an annotation of the ScaledObject: remove it. {paused[2]}",
+            paused.reason or "ScaledObjectPaused",
+            f"KEDA is paused by an annotation of the ScaledObject: remove it. {paused.message}",
         )
     return None if case.observed.autoscaler else pending("KEDA is making a HorizontalPodAutoscaler.")
 
 
-def it_cannot_scale(case: Case) -> Finding | None:
-    """Its target or the write to it fails."""
-    able = case.autoscaler.conditions.get("AbleToScale", ("", "", ""))
-    return broken(able[1], able[2]) if able[0] == "False" else None
+def it_cannot_scale(case: Case) -> Condition | None:
+    """It cannot read the scale of the Deployment, or cannot change it."""
+    able = case.autoscaler.conditions.get("AbleToScale", Condition())
+    return broken(able.reason, able.message) if able.status == "False" else None
 
 
-def it_works(case: Case) -> Finding | None:
-    """On at least one metric. Kubernetes then lowers nothing for the sake of those that it cannot read."""
+def it_works(case: Case) -> Condition | None:
+    """It reads at least one metric; while it cannot read the others, Kubernetes does not scale down."""
     scaler = case.autoscaler
-    if scaler.active[0] != "True":
+    if scaler.active.status != "True":
         return None
     unread = [one for one in case.targets if reading(one, case.targets, scaler.readings) is None]
     if not unread or len(unread) == len(case.targets):
-        return Finding("True", "Active", "The autoscaler reads its metrics and sets the number of pods.")
+        return Condition("True", "Active", "The autoscaler reads its metrics and sets the number of pods.")
     why = broken_link(case, unread[0])
     fields = ", ".join(one.field for one in unread)
-    return Finding(
+    return Condition(
         "True",
         "Active",
         f"The autoscaler works, but cannot read {fields} and does not lower the number of pods until it can. "
@@ -84,43 +85,47 @@ def it_works(case: Case) -> Finding | None:
     )
 
 
-def it_has_not_looked(case: Case) -> Finding | None:
-    """It looks every 15 s."""
-    return None if case.autoscaler.active[0] else pending("The autoscaler has not looked at the model yet.")
+def it_has_not_started(case: Case) -> Condition | None:
+    """It evaluates its metrics every 15 s, for the first time after that long."""
+    if case.autoscaler.active.status:
+        return None
+    return pending("The autoscaler has not evaluated its metrics yet.")
 
 
-def a_person_has_intervened(case: Case) -> Finding | None:
+def a_person_has_intervened(case: Case) -> Condition | None:
     """Replicas 0, or a second autoscaler on the same pods."""
-    _, reason, message = case.autoscaler.active
+    active = case.autoscaler.active
     cures = {
-        "ScalingDisabled": "Somebody has scaled the Deployment to 0, which stops its autoscaler: scale it to "
-        "1 to go on.",
+        "ScalingDisabled": "The Deployment was scaled to 0, which stops its autoscaler: scale it to 1 to "
+        "start it again.",
         "AmbiguousSelector": "Another HorizontalPodAutoscaler scales the same pods: delete it.",
     }
-    return broken(reason, f"{cures[reason]} {message}".strip()) if reason in cures else None
+    if active.reason not in cures:
+        return None
+    return broken(active.reason, f"{cures[active.reason]} {active.message}")
 
 
-def a_target_cannot_be_read(case: Case) -> Finding | None:
+def a_target_cannot_be_read(case: Case) -> Condition | None:
     """The first of the model's targets of which a link is found broken."""
     for target in case.targets:
-        if (finding := broken_link(case, target)) is not None:
-            return finding
+        if (found := broken_link(case, target)) is not None:
+            return found
     return None
 
 
-def it_says_why_itself(case: Case) -> Finding:
-    """What is left are the raw metrics, and what nobody has thought of."""
-    status, reason, message = case.autoscaler.active
-    return Finding(status, reason or "Unknown", message)
+def it_says_why_itself(case: Case) -> Condition:
+    """What is left: raw metrics, and what no check above knows."""
+    active = case.autoscaler.active
+    return active._replace(reason=active.reason or "Unknown")
 
 
-CHAIN: Final[tuple[Callable[[Case], Finding | None], ...]] = (
+CHAIN: Final[tuple[Callable[[Case], Condition | None], ...]] = (
     keda_is_missing,
     autoscaler_is_missing,
     keda_has_made_none,
     it_cannot_scale,
     it_works,
-    it_has_not_looked,
+    it_has_not_started,
     a_person_has_intervened,
     a_target_cannot_be_read,
     it_says_why_itself,

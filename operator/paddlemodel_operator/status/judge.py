@@ -1,14 +1,15 @@
 """(model, observed) -> status: pure. `now` is an argument, and enters only where a condition turned."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
-from paddlemodel_api.status import Columns, Condition, ServedModel, Status
+from paddlemodel_api import status as api
+from paddlemodel_api.status import Columns, ServedModel, Status
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
+from paddlemodel_operator.observe.conditions import Condition, Conditions
 from paddlemodel_operator.status import readiness_checks
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
@@ -23,39 +24,32 @@ AUTOSCALING: Final = "AutoscalingActive"
 MESSAGE_MAX: Final = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A condition before it gets its times."""
-
-    type: str
-    status: str
-    reason: str
-    message: str
-
-
 def judge(
     model: PaddleModel,
     observed: Observed,
-    fault: Fault | None,
+    *,
     before: Mapping[str, Any],
     now: str,
+    fault: Fault | None = None,
     case: Case | None = None,
 ) -> dict[str, Any]:
-    """The whole status of a model whose spec is well-formed.
+    """The whole status, as JSON, of a model whose spec is well-formed.
 
     Args:
         model: the spec.
         observed: what there is.
-        fault: what went wrong while applying.
         before: the status as it is now.
-        now: the time, for conditions that turn.
-        case: the autoscaler's, for the doctor; None without autoscaling.
+        now: the time as RFC 3339 writes it, for conditions that turn.
+        fault: what went wrong while the children were applied.
+        case: what the doctor of the autoscaler decides by; None without autoscaling.
     """
     served = _served(model, observed, before)
-    verdicts = [_ready(model, observed, fault), _progress(model, observed), _fetched(model, observed, served)]
-    if case is not None:
-        finding = diagnose(case)
-        verdicts.append(Verdict(AUTOSCALING, finding.status, finding.reason, finding.message))
+    conditions = {
+        READY: _ready(model, observed, fault),
+        PROGRESS: _progress(model, observed),
+        FETCHED: _fetched(model, observed, served),
+        **({AUTOSCALING: diagnose(case)} if case else {}),
+    }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
     ready, desired = (workload.ready, workload.desired) if workload else (0, model.fixed_replicas or 0)
@@ -64,33 +58,33 @@ def judge(
         url=url(model),
         replicas=workload.replicas if workload else 0,
         ready_replicas=ready,
-        selector=",".join(f"{key}={value}" for key, value in names.selector_labels(model.name).items()),
+        selector=",".join(f"{key}={value}" for key, value in names.pod_selector(model.name).items()),
         model=served,
-        autoscaling=scaling_status(model, case.source, observed.look, before) if case else None,
+        autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
         columns=Columns(
             replicas=f"{ready}/{desired}",
             digest=served.digest[: len("sha256:") + 12] if served else None,
             gpus=gpu_column(gpu),
         ),
-        conditions=_dated(verdicts, before, model.generation, now),
+        conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
 
 
 def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:
     """The status of a model whose spec cannot be read: what was served before goes on."""
-    verdict = Verdict(READY, "False", "InvalidSpec", message)
+    invalid = {READY: Condition("False", "InvalidSpec", message)}
     kept = {key: value for key, value in before.items() if key not in {"observedGeneration", "conditions"}}
     others = [
-        Condition.model_validate(one) for one in before.get("conditions", ()) if one.get("type") != READY
+        api.Condition.model_validate(one) for one in before.get("conditions", ()) if one.get("type") != READY
     ]
-    conditions = (*_dated([verdict], before, generation, now), *others)
+    conditions = (*_dated(invalid, before, generation, now), *others)
     return {**kept, **dump(Status(observed_generation=generation, conditions=conditions))}
 
 
 def dump(status: Status) -> dict[str, Any]:
-    """As JSON for the API."""
+    """The JSON that goes to the API: camelCase, without what is not set."""
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
@@ -104,9 +98,9 @@ def url(model: PaddleModel) -> str:
     return f"http://{model.name}.{model.namespace}.svc{port}"
 
 
-def condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any]:
-    """One condition of a status, or an empty one."""
-    return next((one for one in status.get("conditions", ()) if one.get("type") == kind), {})
+def condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """One condition of a status by its type, or an empty one."""
+    return next((one for one in status.get("conditions", ()) if one.get("type") == name), {})
 
 
 def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
@@ -122,19 +116,19 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return patch
 
 
-def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Verdict:
+def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Condition:
     """Ready means: at least one pod of the model as it is written now answers."""
     found = fault or _unready(model, observed)
     if found is None:
         pods = observed.ready_pods
-        return Verdict(
-            READY, "True", "Serving", f"{pods} pod{'s answer' if pods > 1 else ' answers'} at {url(model)}"
+        return Condition(
+            "True", "Serving", f"{pods} pod{'s answer' if pods > 1 else ' answers'} at {url(model)}"
         )
     still = observed.workload.ready if observed.workload else 0
     suffix = (
         f" The previous version still serves ({still} ready)." if still and not observed.ready_pods else ""
     )
-    return Verdict(READY, "False", found.reason, found.message + suffix)
+    return Condition("False", found.reason, found.message + suffix)
 
 
 def _unready(model: PaddleModel, observed: Observed) -> Fault | None:
@@ -165,30 +159,28 @@ def _stage(observed: Observed) -> str:
     return "The pods are being created."
 
 
-def _progress(model: PaddleModel, observed: Observed) -> Verdict:
+def _progress(model: PaddleModel, observed: Observed) -> Condition:
     workload = observed.workload
     if workload is None or not workload.current:
-        return Verdict(PROGRESS, "True", "Applying", "The Deployment is being created or changed.")
+        return Condition("True", "Applying", "The Deployment is being created or changed.")
     ready, desired = observed.ready_pods, workload.desired
     if ready >= desired and workload.replicas == workload.updated == desired:
-        return Verdict(
-            PROGRESS, "False", "Complete", f"All {desired} pods are of the newest version and ready."
-        )
+        return Condition("False", "Complete", f"All {desired} pods are of the newest version and ready.")
     hindrance = readiness_checks.pods_are_refused(observed) or readiness_checks.pod_fault(model, observed)
     detail = f" {hindrance.reason}: {hindrance.message}" if hindrance else ""
     reason = hindrance.reason if hindrance else "RollingOut"
-    return Verdict(
-        PROGRESS, "True", reason, f"{ready} of {desired} pods are of the newest version and ready.{detail}"
+    return Condition(
+        "True", reason, f"{ready} of {desired} pods are of the newest version and ready.{detail}"
     )
 
 
-def _fetched(model: PaddleModel, observed: Observed, served: ServedModel | None) -> Verdict:
+def _fetched(model: PaddleModel, observed: Observed, served: ServedModel | None) -> Condition:
     if served is not None:
-        return Verdict(FETCHED, "True", "Fetched", f"{served.uri} has digest {served.digest}.")
+        return Condition("True", "Fetched", f"{served.uri} has digest {served.digest}.")
     for pod in observed.pods:
         if fault := readiness_checks.model_cannot_be_fetched(model, pod):
-            return Verdict(FETCHED, "False", fault.reason, fault.message)
-    return Verdict(FETCHED, "Unknown", "Pending", "No pod has fetched the model yet.")
+            return Condition("False", fault.reason, fault.message)
+    return Condition("Unknown", "Pending", "No pod has fetched the model yet.")
 
 
 def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> ServedModel | None:
@@ -208,20 +200,20 @@ def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -
 
 
 def _dated(
-    verdicts: list[Verdict], before: Mapping[str, Any], generation: int, now: str
-) -> tuple[Condition, ...]:
+    conditions: Conditions, before: Mapping[str, Any], generation: int, now: str
+) -> tuple[api.Condition, ...]:
     """A condition keeps its time as long as it keeps its status."""
     result = []
-    for verdict in verdicts:
-        old = condition(before, verdict.type)
-        kept = old.get("lastTransitionTime") if old.get("status") == verdict.status else None
+    for name, found in conditions.items():
+        old = condition(before, name)
+        kept = old.get("lastTransitionTime") if old.get("status") == found.status else None
         fields = {
-            "type": verdict.type,
-            "status": verdict.status,
-            "reason": verdict.reason or "Unknown",
-            "message": verdict.message[:MESSAGE_MAX],
+            "type": name,
+            "status": found.status,
+            "reason": found.reason or "Unknown",
+            "message": found.message[:MESSAGE_MAX],
             "observedGeneration": generation,
             "lastTransitionTime": kept or now,
         }
-        result.append(Condition.model_validate(fields))
+        result.append(api.Condition.model_validate(fields))
     return tuple(result)

@@ -1,7 +1,7 @@
 """The checks behind the Ready condition, each a function named after the fault it finds.
 
-A check looks at one pod, or at the whole of Observed, and returns None or a Fault; status.py runs the chain
-and stops at the first. Reasons and cures stand here and nowhere else.
+A check examines one pod, or all that was observed, and returns None or a Fault; the first Fault decides.
+Reasons and cures stand here and nowhere else.
 """
 
 import re
@@ -11,8 +11,9 @@ from typing import Any, Final
 
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.observe.autoscaler import TEXT_MAX
+from paddlemodel_operator.base.names import DEPLOYMENT, ChildKey
 from paddlemodel_operator.observe.children import Container, Observed, Pod, last_words
+from paddlemodel_operator.observe.conditions import TEXT_MAX
 
 PROGRESSING: Final = "Progressing"
 """The one reason that means: wait; Argo CD and kubectl users take every other one as a fault."""
@@ -65,8 +66,7 @@ def image_cannot_be_pulled(_: PaddleModel, pod: Pod) -> Fault | None:
             return Fault(
                 "ImagePull",
                 f"The node cannot pull the server image of pod {pod.name}: check the chart's image values "
-                f"and "
-                f"spec.pod.imagePullSecrets. {container.waiting}: {container.waiting_message}",
+                f"and spec.pod.imagePullSecrets. {container.waiting}: {container.waiting_message}",
             )
     return None
 
@@ -92,8 +92,8 @@ def model_cannot_be_fetched(_: PaddleModel, pod: Pod) -> Fault | None:
             "FetchOOMKilled",
             "The fetcher ran out of memory: raise spec.resources.limits.memory.",
         )
-    if told := _told(pod.fetch):
-        return told
+    if reported := _reported(pod.fetch):
+        return reported
     return Fault(
         "FetchFailed",
         f"The fetcher ended with exit code {pod.fetch.exit_code}: see kubectl logs {pod.name} -c fetch. "
@@ -119,18 +119,17 @@ def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
     server = pod.server
     if server.running or server.exit_code is None:
         return None
-    if told := _told(server):
-        return told
+    if reported := _reported(server):
+        return reported
     words = server.exit_message.strip()[-TEXT_MAX:]
     return Fault(
         "CrashLoop",
         f"The server of pod {pod.name} ended with exit code {server.exit_code} after {server.restarts} "
-        f"restarts: see "
-        f"kubectl logs {pod.name} --previous. {words}".strip(),
+        f"restarts: see kubectl logs {pod.name} --previous. {words}".strip(),
     )
 
 
-def _told(container: Container) -> Fault | None:
+def _reported(container: Container) -> Fault | None:
     """The reason and the sentence that our own images leave behind when they fail."""
     words = last_words(container)
     reason, message = words.get("reason"), words.get("message")
@@ -157,15 +156,14 @@ def pods_are_refused(observed: Observed) -> Fault | None:
 
 
 def nothing_moves(observed: Observed) -> Fault | None:
-    """The rollout's deadline has passed, and no pod tells why."""
+    """The rollout's deadline has passed, and no pod says why."""
     if observed.workload is None or not observed.workload.stuck:
         return None
     if not any(pod.server.running for pod in observed.pods):
         return Fault("Stuck", "The pods have made no progress for 30 minutes: see kubectl describe of them.")
     return Fault(
         "ServerNotReady",
-        "The server runs but did not become ready in time: see kubectl logs of its pods for what it waits "
-        "for.",
+        "The server runs but did not become ready in time: kubectl logs of its pods shows what it waits for.",
     )
 
 
@@ -179,7 +177,7 @@ def pod_fault(model: PaddleModel, observed: Observed) -> Fault | None:
 
 
 def refusal(text: str) -> Fault:
-    """What an admission's words mean."""
+    """The fault behind the message of an admission plugin or a webhook."""
     text = text[:TEXT_MAX]
     if "exceeded quota" in text:
         return Fault(
@@ -193,8 +191,16 @@ def refusal(text: str) -> Fault:
     return Fault("AdmissionDenied", f"The cluster refuses a part of the model: {text}")
 
 
-def rejection(error: ApiError, kind: str) -> Fault:
+def rejection(error: ApiError, child: ChildKey, namespace: str) -> Fault:
     """Why the API server did not take a child."""
+    kind = child.kind.kind
+    if error.is_immutable and child.kind == DEPLOYMENT and "selector" in error.message:
+        return Fault(
+            "SelectorImmutable",
+            f"The Deployment {child.name} has the pod selector of another version of the operator, and a "
+            f"selector never changes: run kubectl delete deployment {child.name} --namespace {namespace}; "
+            "the operator makes it again at once, and the model is not served until its pods are ready.",
+        )
     if error.code == 403 and ("quota" in error.message or "PodSecurity" in error.message):
         return refusal(error.message)
     if error.code == 403 and "cannot" in error.message and " resource " in error.message:
@@ -209,10 +215,10 @@ def rejection(error: ApiError, kind: str) -> Fault:
         )
     if error.is_rejection:
         return refusal(f"{kind}: {error.message}")
-    return Fault(PROGRESSING, f"The {kind} could not be written yet, the operator tries again. {error}")
+    return Fault(PROGRESSING, f"The {kind} could not be written yet; the operator tries again. {error}")
 
 
 def words_of(pod: Pod) -> dict[str, Any]:
-    """What the fetcher tells of its success: digest and format."""
+    """What the fetcher reports of its success: digest and format; empty before, and for a failed one."""
     words = last_words(pod.fetch)
     return words if pod.fetch.exit_code == 0 and isinstance(words.get("digest"), str) else {}

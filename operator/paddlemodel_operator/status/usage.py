@@ -1,7 +1,7 @@
-"""What a status tells of load: per target of the autoscaler, and of the GPUs; pure.
+"""What a status says about load: per target of the autoscaler, and about the GPUs; pure.
 
-A status that followed every number would be written at every look of every autoscaler. So a number is taken
-over from a Look only (once a minute), and only when it has moved so far that a person would care.
+A status that followed every number would be written whenever an autoscaler evaluates. So numbers come from
+PodSamples only (once a minute), and replace the old ones only when they have moved enough to matter.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.base.quantity import amount
 from paddlemodel_operator.observe.autoscaler import reading
 from paddlemodel_operator.observe.children import Observed
-from paddlemodel_operator.observe.pod_samples import Look
+from paddlemodel_operator.observe.pod_samples import PodSamples
 
 STEP_OF_TARGET: Final = 0.1
 GPU_STEP: Final = 10.0
@@ -30,34 +30,34 @@ def settled(before: float | None, now: float, step: float) -> float:
 
 
 def scaling_status(
-    model: PaddleModel, source: str, look: Look | None, before: Mapping[str, Any]
+    model: PaddleModel, source: str, samples: PodSamples | None, before: Mapping[str, Any]
 ) -> ScalingStatus | None:
-    """`before` is the status as it was; None without autoscaling."""
+    """Targets and present values; None without autoscaling. `before` is the status as it was."""
     if model.spec.autoscaling is None:
         return None
     shown = {one["name"]: one for one in before.get("autoscaling", {}).get("targets", ())}
     result = []
-    for name, metric, target, now in _aims(model, look):
+    for name, metric, target, now in _aims(model, samples):
         old = shown.get(name, {})
         known = old if (old.get("metric"), old.get("target")) == (metric, target) else {}
-        current = known.get("current") if look is None else _current(known, now, target)
+        current = known.get("current") if samples is None else _current(known, now, target)
         result.append(ScalingTarget(name=name, metric=metric, target=target, current=current))
     return ScalingStatus(source=source, targets=tuple(result))
 
 
 def gpu_status(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> GpuStatus | None:
-    """None on device CPU."""
+    """GPUs held, and their use in percent; None on device CPU. `before` is the status as it was."""
     if model.gpu is None:
         return None
     shown: int | None = before.get("gpu", {}).get("utilization")
-    if observed.look is not None:
-        now = observed.look.mean(contract.GPU_METRIC)
+    if observed.samples is not None:
+        now = observed.samples.mean(contract.GPU_METRIC)
         shown = None if now is None else round(settled(shown, round(now), GPU_STEP))
     return GpuStatus(requested=observed.gpus, utilization=shown)
 
 
 def gpu_column(gpu: GpuStatus | None) -> str | None:
-    """For kubectl get."""
+    """The text of the column GPUs of kubectl get: 2, or 2 at 63 %."""
     if gpu is None:
         return None
     return str(gpu.requested) if gpu.utilization is None else f"{gpu.requested} at {gpu.utilization} %"
@@ -71,12 +71,12 @@ def _current(known: Mapping[str, Any], now: float | None, target: str) -> str | 
     return _text(settled(None if before is None else float(before), now, step))
 
 
-def _aims(model: PaddleModel, look: Look | None) -> Iterator[tuple[str, str, str, float | None]]:
+def _aims(model: PaddleModel, samples: PodSamples | None) -> Iterator[tuple[str, str, str, float | None]]:
     """Name, metric, target, and what the autoscaler has read, of every target and every raw metric."""
     scaling = model.spec.autoscaling
     if scaling is None:
         return
-    readings = look.readings if look else {}
+    readings = samples.readings if samples else {}
     aims = targets(scaling, model.spec.device)
     for one in aims:
         yield one.field, one.metric, _text(one.value), reading(one, aims, readings)
@@ -86,7 +86,7 @@ def _aims(model: PaddleModel, look: Look | None) -> Iterator[tuple[str, str, str
 
 
 def _raw(metric: Mapping[str, Any]) -> tuple[str, str]:
-    """Name and target of a MetricSpec that nobody has checked: the API server does, in the autoscaler."""
+    """Name and target of a MetricSpec, which only the API server validates, in the autoscaler."""
     kind = str(metric.get("type", ""))
     part = metric.get(kind[:1].lower() + kind[1:])
     part = part if isinstance(part, Mapping) else {}

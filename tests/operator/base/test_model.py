@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_api.spec import TASK_BYTES_MAX
+from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import from_body
 from paddlemodel_operator.render import render
 
-from tests.operator.support.builders import SETTINGS, URI, body, model
+from tests.operator.support.builders import SETTINGS, URI, body, model, rendered
 from tests.operator.support.specs import ACCEPTED, RULES, TYPES, UNKNOWN, Refused
 
 
@@ -131,11 +132,7 @@ def test_no_shape_of_spec_raises_anything_else(manifest: dict[str, Any]) -> None
 def test_labels_reach_the_server_unchanged(labels: list[str]) -> None:
     """After the kubelet has replaced what it replaces: $$ by $, and nothing else."""
     task = {"type": "ImageClassification", "labels": labels}
-    deployment = next(
-        child
-        for kind, child in render(model(task=task), SETTINGS).items()
-        if child and kind.kind == "Deployment"
-    )
+    deployment = rendered(names.DEPLOYMENT, task=task)
     env = {
         one["name"]: one["value"] for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     }

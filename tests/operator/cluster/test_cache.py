@@ -1,10 +1,10 @@
-"""The cache between two truths: what a watch tells one by one, and what a complete list says."""
+"""The cache between two truths: what a watch reports one by one, and what a complete list says."""
 
 from typing import Any
 
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
-from paddlemodel_operator.cluster.cache import Cache, model_of, owned_by
+from paddlemodel_operator.cluster.cache import Cache, Unreported, model_of, owned_by
 
 Object = dict[str, Any]
 KEY = ("ml", "a")
@@ -19,7 +19,7 @@ def pod(version: int, name: str, model: str = "a") -> Object:
 
 
 def test_an_older_version_never_replaces_a_newer_one() -> None:
-    """The answer to a write may come before the watch tells of the state before it."""
+    """The answer to a write may come before the watch reports the state before it."""
     cache = Cache()
     cache.put(names.SERVICE, thing(10))
     cache.put(names.SERVICE, thing(9))
@@ -55,14 +55,17 @@ def test_what_was_created_during_a_list_stays() -> None:
     assert cache.get(names.SERVICE, KEY) == thing(9)
 
 
-def test_a_list_tells_what_the_watch_has_not_told() -> None:
+def test_a_list_returns_what_the_watch_has_not_reported() -> None:
     cache = Cache()
     for body in (thing(1, "same"), thing(2, "vanished"), thing(3, "changed")):
         cache.put(names.SERVICE, body)
-    surprises = cache.replace(
-        names.SERVICE, [thing(1, "same"), thing(8, "changed"), thing(9, "new")], listed_at=10
-    )
-    assert sorted(surprises) == [("ml", "changed"), ("ml", "new"), ("ml", "vanished")]
+    changed, new = thing(8, "changed"), thing(9, "new")
+    unreported = cache.replace(names.SERVICE, [thing(1, "same"), changed, new], listed_at=10)
+    assert unreported == [
+        Unreported(("ml", "vanished"), ("ml", "vanished"), None),
+        Unreported(("ml", "changed"), ("ml", "changed"), changed),
+        Unreported(("ml", "new"), ("ml", "new"), new),
+    ]
     assert cache.get(names.SERVICE, ("ml", "vanished")) is None
 
 
@@ -76,7 +79,42 @@ def test_pods_are_found_by_their_model() -> None:
     assert cache.pods(KEY) == []
 
 
+def child(version: int, name: str, model: str = "a") -> Object:
+    return thing(
+        version,
+        name,
+        ownerReferences=[{"kind": "PaddleModel", "name": model, "uid": "1", "controller": True}],
+    )
+
+
+def test_a_model_may_have_several_children_of_a_kind() -> None:
+    cache = Cache()
+    for body in (child(1, "a"), child(2, "a-canary"), child(3, "b", "b")):
+        cache.put(names.DEPLOYMENT, body)
+    cache.put(names.SERVICE, child(4, "a"))
+    assert cache.children(KEY) == {
+        names.ChildKey(names.SERVICE, "a"): child(4, "a"),
+        names.ChildKey(names.DEPLOYMENT, "a"): child(1, "a"),
+        names.ChildKey(names.DEPLOYMENT, "a-canary"): child(2, "a-canary"),
+    }
+    cache.remove(names.DEPLOYMENT, child(5, "a-canary"))
+    assert names.ChildKey(names.DEPLOYMENT, "a-canary") not in cache.children(KEY)
+
+
+def test_a_child_that_changes_its_owner_changes_its_model() -> None:
+    cache = Cache()
+    cache.put(names.SERVICE, child(1, "a"))
+    cache.put(names.SERVICE, child(2, "a", "b"))
+    assert cache.children(KEY) == {}
+    assert list(cache.children(("ml", "b"))) == [names.ChildKey(names.SERVICE, "a")]
+
+
 def test_to_which_model_an_object_belongs() -> None:
+    assert model_of(names.DEPLOYMENT, child(1, "a-canary")) == KEY
+    assert model_of(names.SERVICE, thing(1, "a-canary", labels={contract.MODEL_LABEL: "a"})) == KEY
+    keda = [{"kind": "ScaledObject", "name": "a", "controller": True}]
+    theirs = thing(1, "keda-hpa-a", labels={contract.MODEL_LABEL: "a"}, ownerReferences=keda)
+    assert model_of(names.AUTOSCALER, theirs) == KEY
     assert model_of(names.MODEL, thing(1)) == KEY
     assert model_of(names.DEPLOYMENT, thing(1)) == KEY
     assert model_of(names.POD, pod(1, "a-1")) == KEY

@@ -41,7 +41,7 @@ def test_work_that_does_not_end_is_a_complaint() -> None:
 
 def test_a_watch_that_is_late_is_forgiven() -> None:
     beat, clock = heartbeat()
-    beat.surprise(names.POD, 7)
+    beat.missed(names.POD, 7)
     clock.now = 30
     beat.event(names.POD, 7)
     clock.now = 100
@@ -49,18 +49,18 @@ def test_a_watch_that_is_late_is_forgiven() -> None:
 
 
 def test_a_watch_that_is_dead_is_found_by_the_next_list() -> None:
-    """The other kinds are told of as ever: an age of the last event alone would not show it."""
+    """The other kinds are reported as ever: the age of the last event alone would not show it."""
     beat, clock = heartbeat()
     beat.event(names.POD, 5)
-    beat.surprise(names.POD, 7)
+    beat.missed(names.POD, 7)
     clock.now = 61
     beat.event(names.SERVICE, 9)
     assert beat.complaints(0) == ["the watch of pods has missed an object for 61 s"]
 
 
-def test_what_the_watch_has_told_is_no_surprise() -> None:
+def test_what_the_watch_has_reported_is_not_missed() -> None:
     beat, clock = heartbeat()
     beat.event(names.POD, 9)
-    beat.surprise(names.POD, 7)
+    beat.missed(names.POD, 7)
     clock.now = 100
     assert beat.complaints(0) == []

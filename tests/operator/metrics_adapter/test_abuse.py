@@ -11,7 +11,7 @@ import pytest
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster import scrape
-from paddlemodel_operator.metrics_adapter import connections
+from paddlemodel_operator.metrics_adapter.connections import DEFAULT_LIMITS as LIMITS
 
 from tests.operator.support.adapters import ROOT, Adapter, adapter_process, front_proxy, over
 from tests.operator.support.cluster import Cluster, eventually
@@ -127,7 +127,7 @@ def test_who_floods_the_port_does_not_keep_others_out(adapter: Adapter) -> None:
     before = adapter.log.stat().st_size
     silent = [
         socket.create_connection(("127.0.0.1", adapter.port), source_address=("127.66.255.1", 0))
-        for _ in range(connections.MOST_PER_ADDRESS + 20)
+        for _ in range(LIMITS.per_address + 20)
     ]
     try:
         eventually(lambda: b"Too many connections" in adapter.log.read_bytes()[before:])
@@ -139,15 +139,15 @@ def test_who_floods_the_port_does_not_keep_others_out(adapter: Adapter) -> None:
     assert adapter.is_ready()
 
 
-def test_strangers_who_take_all_places_keep_nobody_out(adapter: Adapter) -> None:
+def test_unverified_clients_that_take_all_places_keep_nobody_out(adapter: Adapter) -> None:
     """From several pods, not even with a handshake: the API server is let in, and memory has an end."""
     before = adapter.log.stat().st_size
     silent: list[socket.socket] = []
     try:
-        for number in range(connections.MOST + 20):
+        for number in range(LIMITS.connections + 20):
             address = f"127.66.254.{number % 4 + 1}"
             silent.append(socket.create_connection(("127.0.0.1", adapter.port), source_address=(address, 0)))
-        eventually(lambda: b"the oldest of an unknown client ends" in adapter.log.read_bytes()[before:])
+        eventually(lambda: b"closing the oldest of an unverified client" in adapter.log.read_bytes()[before:])
         assert adapter.ask(f"{ROOT}/v1beta2").status == 200
         limit = one(render(), "Deployment", ADAPTER)["spec"]["template"]["spec"]["containers"][0]["resources"]
         assert limit["limits"]["memory"] == "192Mi"

@@ -20,7 +20,7 @@ Object = dict[str, Any]
 
 
 def pod(**changes: object) -> Object:
-    metadata = {"name": "a", "namespace": "shop", "uid": "1", "labels": names.child_labels("resnet50")}
+    metadata = {"name": "a", "namespace": "shop", "uid": "1", "labels": names.pod_labels("resnet50")}
     status = {"phase": "Running", "podIP": "10.0.0.1"}
     return {"metadata": {**metadata, **changes}, "status": {**status, **changes}}
 

@@ -14,7 +14,15 @@ import yaml
 from paddlemodel_api import contract
 from paddlemodel_operator.registration.certificates import LIFE
 
-from tests.operator.support.adapters import ACCOUNT, ROOT, Adapter, adapter_process, free_port
+from tests.operator.support.adapters import (
+    ACCOUNT,
+    ROOT,
+    Adapter,
+    adapter_process,
+    free_port,
+    front_proxy,
+    over,
+)
 from tests.operator.support.cluster import Cluster, eventually, token_kubeconfig
 from tests.operator.support.simulated_pods import announce, pods
 from tests.repository import charts
@@ -52,6 +60,16 @@ def test_it_waits_for_its_key_pair(adapter: Adapter) -> None:
         (adapter.tls / name).unlink()
     eventually(lambda: b"The key pair has gone" in adapter.log.read_bytes())
     assert adapter.is_ready()
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this kernel has no IPv6")
+def test_it_answers_on_both_address_families(adapter: Adapter) -> None:
+    adapter.new_pair()
+    adapter.start()
+    for host in ("127.0.0.1", "::1"):
+        connection = adapter.connect(front_proxy(adapter.cluster), host=host)
+        assert over(connection, f"{ROOT}/v1beta2").status == 200
+        connection.close()
 
 
 def test_an_expired_key_pair_is_said(adapter: Adapter) -> None:

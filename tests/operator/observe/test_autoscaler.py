@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from paddlemodel_operator.base.quantity import amount
 from paddlemodel_operator.observe.autoscaler import read_autoscaler
-from paddlemodel_operator.observe.pod_samples import Look, Occasion, PodLook, addresses, gpus_held, occasion
+from paddlemodel_operator.observe.pod_samples import (
+    PodSample,
+    PodSamples,
+    ProbeTrigger,
+    addresses,
+    gpus_held,
+    probe_trigger,
+)
 
 Object = dict[str, Any]
 
@@ -45,7 +52,7 @@ def test_what_an_autoscaler_has_read(metric: Object, readings: dict[str, float])
 
 
 @pytest.mark.parametrize("body", [{}, {"status": {}}, {"status": {"currentMetrics": None}}])
-def test_an_autoscaler_that_has_not_looked(body: Object) -> None:
+def test_an_autoscaler_that_has_not_evaluated_yet(body: Object) -> None:
     found = read_autoscaler(body)
     assert found is not None
     assert (found.readings, found.active) == ({}, ("", "", ""))
@@ -69,15 +76,15 @@ def test_only_ready_pods_are_asked_and_only_where_the_api_server_says() -> None:
     assert addresses(pods) == {"b": "fd00::2", "a": "10.0.0.1"}
 
 
-def test_while_an_autoscaler_works_new_pods_are_no_occasion() -> None:
-    """Else every scale-up would be looked at pod by pod."""
+def test_while_an_autoscaler_works_new_pods_are_no_trigger() -> None:
+    """Else every scale-up would be probed pod by pod."""
     works = autoscaler(status="True", reason="ValidMetricFound")
-    assert occasion(works, [pod("a")]) == occasion(works, [pod("a"), pod("b")])
+    assert probe_trigger(works, [pod("a")]) == probe_trigger(works, [pod("a"), pod("b")])
     broken = autoscaler(status="False", reason="FailedGetPodsMetric")
-    assert occasion(broken, [pod("a")]) != occasion(broken, [pod("a"), pod("b")])
-    assert occasion(broken, [pod("b"), pod("a")]) == occasion(broken, [pod("a"), pod("b")])
-    assert occasion(broken, []) != occasion(works, [])
-    assert occasion(None, []) == Occasion()
+    assert probe_trigger(broken, [pod("a")]) != probe_trigger(broken, [pod("a"), pod("b")])
+    assert probe_trigger(broken, [pod("b"), pod("a")]) == probe_trigger(broken, [pod("a"), pod("b")])
+    assert probe_trigger(broken, []) != probe_trigger(works, [])
+    assert probe_trigger(None, []) == ProbeTrigger()
 
 
 def limited(count: str, **fields: Any) -> Object:
@@ -101,12 +108,12 @@ def test_a_pod_holds_its_gpus_from_its_node_to_its_end() -> None:
 
 def test_the_mean_is_over_those_who_tell() -> None:
     pods = (
-        PodLook(name="a", values={"x": 100.0}),
-        PodLook(name="b", error="e"),
-        PodLook(name="c", values={"x": 20.0}),
+        PodSample(name="a", values={"x": 100.0}),
+        PodSample(name="b", error="e"),
+        PodSample(name="c", values={"x": 20.0}),
     )
-    assert Look(pods=pods).mean("x") == 60
-    assert Look(pods=pods).mean("y") is None
+    assert PodSamples(pods=pods).mean("x") == 60
+    assert PodSamples(pods=pods).mean("y") is None
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from typing import Any
 
 from paddlemodel_api import contract
-from paddlemodel_operator.observe.children import Container, Seen, observe
+from paddlemodel_operator.observe.children import Container, LiveObjects, observe
 
 Object = dict[str, Any]
 
@@ -34,12 +34,25 @@ def test_only_living_pods_of_the_newest_version_count_in_order_of_age() -> None:
         raw_pod("leaving", metadata={"deletionTimestamp": "2026-01-01T00:00:00Z"}),
         raw_pod("evicted", phase="Failed"),
     ]
-    seen = observe(Seen(deployment=deployment(), pods=pods))
+    seen = observe(LiveObjects(deployment=deployment(), pods=pods))
     assert [pod.name for pod in seen.pods] == ["old", "young"]
 
 
+def test_pods_of_another_deployment_of_the_model_do_not_count() -> None:
+    """Of the same revision even: a pool on other hardware, say."""
+    main = {contract.TRACK_LABEL: "stable"}
+    found = deployment()
+    found["spec"]["selector"] = {"matchLabels": main}
+    labels = {contract.REVISION_LABEL: "new"}
+    pods = [
+        raw_pod("stable", metadata={"labels": {**labels, **main}}),
+        raw_pod("canary", metadata={"labels": {**labels, contract.TRACK_LABEL: "canary"}}),
+    ]
+    assert [pod.name for pod in observe(LiveObjects(deployment=found, pods=pods)).pods] == ["stable"]
+
+
 def test_a_deployment_of_the_past_is_not_current() -> None:
-    seen = observe(Seen(deployment=deployment(observedGeneration=2)))
+    seen = observe(LiveObjects(deployment=deployment(observedGeneration=2)))
     assert seen.workload is not None
     assert not seen.workload.current
 
@@ -51,7 +64,7 @@ def test_a_deployment_tells_its_counts_and_faults() -> None:
     ]
     counts = {"replicas": 3, "updatedReplicas": 2, "readyReplicas": 1}
     found = deployment(observedGeneration=3, conditions=conditions, **counts)
-    seen = observe(Seen(deployment=found)).workload
+    seen = observe(LiveObjects(deployment=found)).workload
     assert seen is not None
     assert (seen.current, seen.desired, seen.replicas, seen.updated, seen.ready) == (True, 2, 3, 2, 1)
     assert (seen.replica_failure, seen.stuck) == ("exceeded quota", True)
@@ -65,7 +78,7 @@ def test_a_container_tells_its_last_end_while_it_runs_again() -> None:
         "state": {"running": {}},
         "lastState": {"terminated": {"exitCode": 137, "reason": "OOMKilled", "message": "bye"}},
     }
-    (pod,) = observe(Seen(deployment=deployment(), pods=[raw_pod(containerStatuses=[status])])).pods
+    (pod,) = observe(LiveObjects(deployment=deployment(), pods=[raw_pod(containerStatuses=[status])])).pods
     assert pod.server == Container(
         running=True, restarts=3, exit_code=137, exit_reason="OOMKilled", exit_message="bye"
     )
@@ -73,11 +86,11 @@ def test_a_container_tells_its_last_end_while_it_runs_again() -> None:
 
 def test_other_containers_are_none_of_our_business() -> None:
     status = {"name": "istio-proxy", "state": {"waiting": {"reason": "CrashLoopBackOff"}}}
-    (pod,) = observe(Seen(deployment=deployment(), pods=[raw_pod(containerStatuses=[status])])).pods
+    (pod,) = observe(LiveObjects(deployment=deployment(), pods=[raw_pod(containerStatuses=[status])])).pods
     assert pod.server == Container()
 
 
 def test_nothing_is_seen_as_nothing() -> None:
-    seen = observe(Seen())
+    seen = observe(LiveObjects())
     assert (seen.workload, seen.autoscaler, seen.pods) == (None, None, ())
-    assert observe(Seen(deployment=deployment(), autoscaler={"metadata": {}})).autoscaler is not None
+    assert observe(LiveObjects(deployment=deployment(), autoscaler={"metadata": {}})).autoscaler is not None

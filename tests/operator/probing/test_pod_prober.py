@@ -1,4 +1,4 @@
-"""The operator looks at pods itself: real HTTP to sockets that simulate to be pods, the clock is a number."""
+"""The operator scrapes pods itself: real HTTP to sockets that act as pods; the clock is a number."""
 
 import asyncio
 import socket
@@ -12,25 +12,25 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster.cache import Cache
 from paddlemodel_operator.cluster.scrape import Scraper
 from paddlemodel_operator.observe.autoscaler import read_autoscaler
-from paddlemodel_operator.observe.pod_samples import SETTLE_SECONDS, Look, Occasion, occasion
-from paddlemodel_operator.probing.gpu_accounting import Ledger
-from paddlemodel_operator.probing.pod_prober import PACE_SECONDS, SOONEST_SECONDS, Insight, Subject
+from paddlemodel_operator.observe.pod_samples import SETTLE_SECONDS, PodSamples, ProbeTrigger, probe_trigger
+from paddlemodel_operator.probing.model_records import ModelRecords
+from paddlemodel_operator.probing.pod_prober import PACE_SECONDS, SOONEST_SECONDS, PodProber, ProbeTarget
 
 from tests.operator.support.simulated_pods import SimulatedPod, hang, pods, respond
 
 KEY = ("ml", "resnet50")
-GPU = Subject(autoscaler="resnet50", gpu_resource="nvidia.com/gpu", asks_pods=True)
+GPU = ProbeTarget(autoscaler="resnet50", gpu_resource="nvidia.com/gpu", asks_pods=True)
 
 Object = dict[str, Any]
 
 
-class World:
-    """A cache, an insight, and a clock that the test moves."""
+class Harness:
+    """A cache, a prober, and a clock that the test moves."""
 
     def __init__(self, scraper: Scraper) -> None:
         self.now = 1000.0
-        self.cache, self.ledger, self.woken = Cache(), Ledger(), list[tuple[str, str]]()
-        self.insight = Insight(self.cache, self.ledger, self.woken.append, lambda: self.now)
+        self.cache, self.records, self.woken = Cache(), ModelRecords(), list[tuple[str, str]]()
+        self.prober = PodProber(self.cache, self.records, self.woken.append, lambda: self.now)
         self._scraper = scraper
         self._version = 0
 
@@ -42,7 +42,7 @@ class World:
     def pod(self, name: str, address: str, *, ready: bool = True) -> None:
         server = {"name": "server", "resources": {"limits": {"nvidia.com/gpu": "1"}}}
         status = {"podIP": address, "conditions": [{"type": "Ready", "status": str(ready)}]}
-        metadata = {"labels": names.child_labels("resnet50")}
+        metadata = {"labels": names.pod_labels("resnet50")}
         spec = {"nodeName": "n", "containers": [server]}
         self.put(names.POD, name, {"metadata": metadata, "spec": spec, "status": status})
 
@@ -54,35 +54,35 @@ class World:
             names.AUTOSCALER, "resnet50", {"status": {"conditions": conditions, "currentMetrics": metrics}}
         )
 
-    def consider(self, subject: Subject = GPU) -> Look | None:
+    def latest(self, target: ProbeTarget = GPU) -> PodSamples | None:
         autoscaler = read_autoscaler(self.cache.get(names.AUTOSCALER, KEY))
-        return self.insight.consider(KEY, subject, occasion(autoscaler, self.cache.pods(KEY)))
+        return self.prober.latest(KEY, target, probe_trigger(autoscaler, self.cache.pods(KEY)))
 
     def is_due(self) -> bool:
-        """Whether a worker would look now."""
-        if (key := self.insight._queue.take()) is None:
+        """Whether a worker would probe now."""
+        if (key := self.prober._queue.take()) is None:
             return False
-        self.insight._queue.done(key)
-        self.insight._queue.add(key)
+        self.prober._queue.done(key)
+        self.prober._queue.add(key)
         return True
 
-    async def look(self) -> Look:
+    async def probe(self) -> PodSamples:
         """What a worker does."""
-        key = self.insight._queue.take()
+        key = self.prober._queue.take()
         assert key == KEY
         try:
-            await self.insight.look(key, self._scraper)
+            await self.prober.probe(key, self._scraper)
         finally:
-            self.insight._queue.done(key)
-        found = self.consider()
+            self.prober._queue.done(key)
+        found = self.latest()
         assert found is not None
         return found
 
 
 @pytest.fixture
-async def world() -> AsyncIterator[World]:
+async def harness() -> AsyncIterator[Harness]:
     async with Scraper() as scraper:
-        yield World(scraper)
+        yield Harness(scraper)
 
 
 @pytest.fixture
@@ -93,181 +93,184 @@ def servers() -> Iterator[list[SimulatedPod]]:
         yield started
 
 
-def announced(world: World, servers: list[SimulatedPod]) -> None:
+def announced(harness: Harness, servers: list[SimulatedPod]) -> None:
     for name, server in zip("ab", servers, strict=True):
-        world.pod(name, server.address)
+        harness.pod(name, server.address)
 
 
-async def test_a_new_model_is_looked_at_at_once_and_then_once_a_minute(
-    world: World, servers: list[SimulatedPod]
+async def test_a_new_model_is_probed_at_once_and_then_once_a_minute(
+    harness: Harness, servers: list[SimulatedPod]
 ) -> None:
-    announced(world, servers)
-    world.autoscaler("True", "60")
-    assert world.consider() is None
-    look = await world.look()
-    assert [(pod.name, pod.values["paddle_gpu_utilization"]) for pod in look.pods] == [("a", 90), ("b", 30)]
-    assert look.readings == {"paddle_gpu_utilization": 60}
-    assert world.woken == [KEY]
-    assert not world.is_due()
-    world.now += PACE_SECONDS * 0.89
-    assert not world.is_due()
-    world.now += PACE_SECONDS * 0.22
-    assert world.is_due()
+    announced(harness, servers)
+    harness.autoscaler("True", "60")
+    assert harness.latest() is None
+    samples = await harness.probe()
+    assert [(pod.name, pod.values["paddle_gpu_utilization"]) for pod in samples.pods] == [
+        ("a", 90),
+        ("b", 30),
+    ]
+    assert samples.readings == {"paddle_gpu_utilization": 60}
+    assert harness.woken == [KEY]
+    assert not harness.is_due()
+    harness.now += PACE_SECONDS * 0.89
+    assert not harness.is_due()
+    harness.now += PACE_SECONDS * 0.22
+    assert harness.is_due()
 
 
-async def test_an_autoscaler_that_turns_is_an_occasion_but_not_sooner_than_that(
-    world: World, servers: list[SimulatedPod]
+async def test_a_change_of_the_autoscaler_triggers_a_probe_but_not_sooner_than_five_seconds(
+    harness: Harness, servers: list[SimulatedPod]
 ) -> None:
-    announced(world, servers)
-    world.autoscaler("True")
-    world.consider()
-    await world.look()
-    world.autoscaler("False")
-    world.now += 1
-    assert world.consider() is not None
-    assert not world.is_due()
-    world.now += SOONEST_SECONDS
-    assert world.is_due()
-    assert (await world.look()).occasion.active == "False"
+    announced(harness, servers)
+    harness.autoscaler("True")
+    harness.latest()
+    await harness.probe()
+    harness.autoscaler("False")
+    harness.now += 1
+    assert harness.latest() is not None
+    assert not harness.is_due()
+    harness.now += SOONEST_SECONDS
+    assert harness.is_due()
+    assert (await harness.probe()).trigger.active == "False"
 
 
 async def test_what_is_broken_settles_when_the_autoscaler_has_asked_again(
-    world: World, servers: list[SimulatedPod]
+    harness: Harness, servers: list[SimulatedPod]
 ) -> None:
-    announced(world, servers)
-    world.autoscaler("False")
-    world.consider()
-    assert not (await world.look()).settled
-    world.now += SETTLE_SECONDS + 2
-    assert (await world.look()).settled
+    announced(harness, servers)
+    harness.autoscaler("False")
+    harness.latest()
+    assert not (await harness.probe()).settled
+    harness.now += SETTLE_SECONDS + 2
+    assert (await harness.probe()).settled
     servers[0].tell()
-    world.pod("b", servers[1].address, ready=False)
-    world.now += SOONEST_SECONDS
-    world.consider()
-    assert not (await world.look()).settled
+    harness.pod("b", servers[1].address, ready=False)
+    harness.now += SOONEST_SECONDS
+    harness.latest()
+    assert not (await harness.probe()).settled
 
 
 async def test_what_an_autoscaler_reads_is_taken_over_once_a_minute(
-    world: World, servers: list[SimulatedPod]
+    harness: Harness, servers: list[SimulatedPod]
 ) -> None:
     """Its status changes every 15 s; nobody is woken for it, and the status of the model does not follow."""
-    announced(world, servers)
-    world.autoscaler("True", "60")
-    world.consider()
-    await world.look()
-    world.autoscaler("True", "95")
-    again = world.consider()
+    announced(harness, servers)
+    harness.autoscaler("True", "60")
+    harness.latest()
+    await harness.probe()
+    harness.autoscaler("True", "95")
+    again = harness.latest()
     assert again is not None
     assert again.readings == {"paddle_gpu_utilization": 60}
-    assert not world.is_due()
-    world.now += 2 * PACE_SECONDS
-    assert (await world.look()).readings == {"paddle_gpu_utilization": 95}
+    assert not harness.is_due()
+    harness.now += 2 * PACE_SECONDS
+    assert (await harness.probe()).readings == {"paddle_gpu_utilization": 95}
 
 
-async def test_pods_that_fail_are_told_apart(world: World, servers: list[SimulatedPod]) -> None:
-    announced(world, servers)
+async def test_pods_that_fail_are_told_apart(harness: Harness, servers: list[SimulatedPod]) -> None:
+    announced(harness, servers)
     servers[0].behave = respond(b"", "HTTP/1.1 500 Oops")
     servers[1].behave = respond(b'x 1\npaddle_nvml_state{state="mig"} 1.0\npaddle_busy_ratio 0.5\n')
-    world.consider()
-    failed, mig = (await world.look()).pods
+    harness.latest()
+    failed, mig = (await harness.probe()).pods
     assert failed.error == "answers /metrics with 500"
     assert (mig.nvml, mig.values) == ("mig", {"paddle_busy_ratio": 0.5})
 
 
-async def test_a_pod_that_hangs_holds_up_nobody_else(world: World, servers: list[SimulatedPod]) -> None:
-    announced(world, servers)
+async def test_a_pod_that_hangs_holds_up_nobody_else(harness: Harness, servers: list[SimulatedPod]) -> None:
+    announced(harness, servers)
     servers[0].behave = hang
-    world.consider()
-    hung, fine = (await world.look()).pods
+    harness.latest()
+    hung, fine = (await harness.probe()).pods
     assert "within 2 s" in hung.error
     assert fine.values["paddle_gpu_utilization"] == 30
 
 
 async def test_pods_that_tell_nothing_of_processor_use_are_not_asked(
-    world: World, servers: list[SimulatedPod]
+    harness: Harness, servers: list[SimulatedPod]
 ) -> None:
-    announced(world, servers)
-    subject = Subject(autoscaler="resnet50", gpu_resource="", asks_pods=False)
-    world.consider(subject)
-    await world.insight.look(KEY, world._scraper)
-    look = world.consider(subject)
-    assert look is not None
-    assert [pod.name for pod in look.pods] == ["a", "b"]
+    announced(harness, servers)
+    target = ProbeTarget(autoscaler="resnet50", gpu_resource="", asks_pods=False)
+    harness.latest(target)
+    await harness.prober.probe(KEY, harness._scraper)
+    samples = harness.latest(target)
+    assert samples is not None
+    assert [pod.name for pod in samples.pods] == ["a", "b"]
     assert servers[0].requests == servers[1].requests == 0
 
 
 async def test_gpu_seconds_are_counted_over_the_life_of_pods(
-    world: World, servers: list[SimulatedPod]
+    harness: Harness, servers: list[SimulatedPod]
 ) -> None:
-    announced(world, servers)
-    world.consider()
-    await world.look()
+    announced(harness, servers)
+    harness.latest()
+    await harness.probe()
     servers[0].tell(paddle_gpu_utilization=50, paddle_gpu_busy_seconds_total=100)
     servers[1].tell(paddle_gpu_utilization=50, paddle_gpu_busy_seconds_total=70)
-    world.now += 100
-    await world.look()
-    record = world.ledger.of(KEY)
+    harness.now += 100
+    await harness.probe()
+    record = harness.records.of(KEY)
     assert (record.gpus, record.held_seconds, record.used_seconds, record.utilization) == (2, 200, 50, 50)
 
 
-async def test_a_model_that_is_gone_is_not_looked_at_any_more(
-    world: World, servers: list[SimulatedPod]
+async def test_a_model_that_is_gone_is_not_probed_any_more(
+    harness: Harness, servers: list[SimulatedPod]
 ) -> None:
-    announced(world, servers)
-    world.consider()
-    world.insight.forget(KEY)
-    await world.insight.look(KEY, world._scraper)
+    announced(harness, servers)
+    harness.latest()
+    harness.prober.forget(KEY)
+    await harness.prober.probe(KEY, harness._scraper)
     assert servers[0].requests == 0
-    assert world.woken == []
+    assert harness.woken == []
 
 
-async def test_a_model_that_goes_while_it_is_looked_at_leaves_no_record(
-    world: World, servers: list[SimulatedPod]
+async def test_a_model_that_goes_while_it_is_probed_leaves_no_record(
+    harness: Harness, servers: list[SimulatedPod]
 ) -> None:
     """Else its series would stay for as long as the operator runs."""
-    announced(world, servers)
-    world.consider()
+    announced(harness, servers)
+    harness.latest()
 
     def deleted_meanwhile(client: socket.socket, over: threading.Event) -> None:
-        world.insight.forget(KEY)
-        world.ledger.forget(KEY)
+        harness.prober.forget(KEY)
+        harness.records.forget(KEY)
         respond(b"")(client, over)
 
     servers[0].behave = deleted_meanwhile
-    await world.insight.look(KEY, world._scraper)
+    await harness.prober.probe(KEY, harness._scraper)
     assert servers[0].requests == 1
-    assert world.ledger.records() == {}
-    assert world.woken == []
+    assert harness.records.all() == {}
+    assert harness.woken == []
 
 
-async def test_an_autoscaler_of_somebody_else_is_none(world: World, servers: list[SimulatedPod]) -> None:
-    """With its occasion, which no reconcile has, a model would be looked at without end."""
-    announced(world, servers)
-    world.autoscaler("True", "60")
-    subject = replace(GPU, owner="uid-of-the-model")
-    present = occasion(None, world.cache.pods(KEY))
-    world.insight.consider(KEY, subject, present)
-    await world.insight.look(KEY, world._scraper)
-    look = world.insight.consider(KEY, subject, present)
-    assert look is not None
-    assert (look.occasion, look.readings) == (present, {})
+async def test_an_autoscaler_of_somebody_else_is_none(harness: Harness, servers: list[SimulatedPod]) -> None:
+    """With its trigger, which no reconcile sees, a model would be probed without end."""
+    announced(harness, servers)
+    harness.autoscaler("True", "60")
+    target = replace(GPU, owner="uid-of-the-model")
+    present = probe_trigger(None, harness.cache.pods(KEY))
+    harness.prober.latest(KEY, target, present)
+    await harness.prober.probe(KEY, harness._scraper)
+    samples = harness.prober.latest(KEY, target, present)
+    assert samples is not None
+    assert (samples.trigger, samples.readings) == (present, {})
 
 
-async def test_a_fault_of_ours_stops_no_other_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_of_ours_stops_no_probe(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
     """The workers go on, and come back to what failed."""
-    failed, looked = asyncio.Event(), asyncio.Event()
+    failed, probed = asyncio.Event(), asyncio.Event()
 
-    async def look(key: tuple[str, str], _: Scraper) -> None:
+    async def probe(key: tuple[str, str], _: Scraper) -> None:
         if key == KEY:
             failed.set()
             raise ValueError("ours")
-        looked.set()
+        probed.set()
 
-    monkeypatch.setattr(world.insight, "look", look)
-    running = asyncio.create_task(world.insight.run())
-    world.consider()
+    monkeypatch.setattr(harness.prober, "probe", probe)
+    running = asyncio.create_task(harness.prober.run())
+    harness.latest()
     await asyncio.wait_for(failed.wait(), 30)
-    world.insight.consider(("ml", "other"), GPU, Occasion())
-    await asyncio.wait_for(looked.wait(), 30)
+    harness.prober.latest(("ml", "other"), GPU, ProbeTrigger())
+    await asyncio.wait_for(probed.wait(), 30)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator.probing.gpu_accounting import Ledger, Record
+from paddlemodel_operator.probing.model_records import ModelRecord, ModelRecords
 from paddlemodel_operator.probing.telemetry import Telemetry
 from paddlemodel_operator.registration.ownership import Registration, State
 from prometheus_client.parser import text_string_to_metric_families
@@ -11,9 +11,9 @@ from prometheus_client.parser import text_string_to_metric_families
 KEY = ("ml", "resnet50")
 
 
-def ticked(*ticks: tuple[float, int, dict[str, float | None]]) -> Record:
+def ticked(*ticks: tuple[float, int, dict[str, float | None]]) -> ModelRecord:
     """Looks at a time, with so many GPUs and the busy seconds of each pod; None: it could not be reached."""
-    record = Record()
+    record = ModelRecord()
     for now, gpus, pods in ticks:
         busy = {name: seconds for name, seconds in pods.items() if seconds is not None}
         record.tick(now, gpus, pods.keys(), busy)
@@ -52,9 +52,9 @@ def test_gpu_seconds_survive_pods(ticks: list[Any], held: float, used: float) ->
     assert (record.held_seconds, record.used_seconds) == (held, used)
 
 
-def samples(ledger: Ledger) -> dict[tuple[str, str], float]:
+def samples(records: ModelRecords) -> dict[tuple[str, str], float]:
     """By name and model; the process's own numbers left out."""
-    page, media_type = Telemetry(ledger.records, lambda: None).page()
+    page, media_type = Telemetry(records.all, lambda: None).page()
     assert media_type.startswith("text/plain")
     return {
         (one.name, one.labels["model"] + one.labels.get("reason", "")): one.value
@@ -65,14 +65,14 @@ def samples(ledger: Ledger) -> dict[tuple[str, str], float]:
 
 
 def test_the_page_tells_each_model() -> None:
-    ledger = Ledger()
-    gpu = ledger.of(KEY)
+    records = ModelRecords()
+    gpu = records.of(KEY)
     gpu.tick(0, 2, {"a"}, {"a": 5})
     gpu.tick(10, 2, {"a"}, {"a": 8})
     gpu.utilization, gpu.scaling = 31.5, ("False", "GPUMetricsOnMIG")
-    cpu = ledger.of(("ml", "cpu"))
+    cpu = records.of(("ml", "cpu"))
     cpu.ready, cpu.desired_pods, cpu.ready_pods, cpu.errors = ("True", "Serving"), 4, 3, 3
-    assert samples(ledger) == {
+    assert samples(records) == {
         ("paddlemodel_gpus_requested", "resnet50"): 2,
         ("paddlemodel_gpu_utilization", "resnet50"): 31.5,
         ("paddlemodel_gpu_requested_seconds_total", "resnet50"): 20,
@@ -97,7 +97,7 @@ def test_the_page_tells_each_model() -> None:
     ],
 )
 def test_who_answers_for_the_metrics_api(registration: Registration | None, states: list[str]) -> None:
-    page, _ = Telemetry(Ledger().records, lambda: registration).page()
+    page, _ = Telemetry(ModelRecords().all, lambda: registration).page()
     families = {one.name: one for one in text_string_to_metric_families(page.decode())}
     found = families["paddlemodel_metrics_api_state"].samples
     assert [one.labels["state"] for one in found if one.value == 1] == states
@@ -105,10 +105,10 @@ def test_who_answers_for_the_metrics_api(registration: Registration | None, stat
 
 def test_a_model_has_one_reason_at_a_time_and_goes_with_its_series() -> None:
     """Labels stay bounded however long the operator runs."""
-    ledger = Ledger()
+    records = ModelRecords()
     for reason, status in [("Pending", "Unknown"), ("SeriesMissing", "False"), ("Active", "True")]:
-        ledger.of(KEY).scaling = (status, reason)
-    found = {name: value for name, value in samples(ledger).items() if "autoscaling" in name[0]}
+        records.of(KEY).scaling = (status, reason)
+    found = {name: value for name, value in samples(records).items() if "autoscaling" in name[0]}
     assert found == {("paddlemodel_autoscaling_active", "resnet50Active"): 1}
-    ledger.forget(KEY)
-    assert samples(ledger) == {}
+    records.forget(KEY)
+    assert samples(records) == {}

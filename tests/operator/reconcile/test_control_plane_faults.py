@@ -66,8 +66,8 @@ def test_a_lost_right_is_told_and_its_return_heals(
     assert operator.health()["complaints"] == []
 
 
-def test_every_right_of_the_chart_is_needed(cluster: Cluster) -> None:
-    """And none of another namespace's Secrets, or anything with a star."""
+def test_the_rights_of_the_chart_have_no_star_and_no_secret_of_another_namespace(cluster: Cluster) -> None:
+    """That each of them is used is asserted in tests/repository/test_rbac.py."""
     rules = charts.one(charts.render(), "ClusterRole")["rules"]
     assert not {"*"} & {
         word for rule in rules for word in (*rule["resources"], *rule["verbs"], *rule["apiGroups"])

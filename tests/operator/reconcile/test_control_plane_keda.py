@@ -136,7 +136,7 @@ def test_without_keda_models_are_served_and_the_condition_names_the_cure(
         cluster.apply(DEFINITION)
         eventually(lambda: cluster.get(names.SCALED_OBJECT, namespace, NAME))
         eventually(lambda: reason(cluster, namespace) == "Pending")
-        assert "whether KEDA's operator runs" in scaling(cluster, namespace)["message"]
+        assert "check that KEDA's operator runs" in scaling(cluster, namespace)["message"]
         cluster.kubectl("delete", "crd", "scaledobjects.keda.sh", "--timeout=180s")
         eventually(lambda: reason(cluster, namespace) == "KEDAMissing", 120)
     finally:

@@ -9,6 +9,7 @@ import pytest
 from paddlemodel_operator.base import names
 
 from tests.operator.support.cluster import CHILDREN, Cluster, eventually
+from tests.operator.support.expected import SELECTOR
 from tests.operator.support.manifests import everything, manifest, settled
 from tests.operator.support.process import USER, Operator
 
@@ -61,7 +62,8 @@ def test_kubectl_scale_works(cluster: Cluster, operator: Operator, namespace: st
     eventually(lambda: cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"]["replicas"] == 3)
     eventually(lambda: cluster.need(names.MODEL, namespace, "resnet50")["status"]["replicas"] == 3)
     scale = cluster.kubectl("get", "--raw", f"{names.MODEL.item(namespace, 'resnet50')}/scale")
-    assert '"selector":"app.kubernetes.io/name=paddlemodel-server,paddlemodel.dev/model=resnet50"' in scale
+    selector = ",".join(f"{key}={value}" for key, value in SELECTOR.items())
+    assert f'"selector":"{selector}"' in scale
 
 
 def test_a_scaled_model_is_told_how_to_choose_autoscaling(

@@ -1,44 +1,84 @@
 """What the controller makes of complete lists; the API is a table, no request leaves the process."""
 
+import asyncio
 import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+import pytest
 from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.cluster.api import Api, Listing
 from paddlemodel_operator.controller import SETTLE_SECONDS, Controller, pauses
 
 from tests.operator.support.builders import SETTINGS, body
 
-KEY = ("ml", "resnet50")
-
 
 @dataclass
 class Lists:
-    """An API that only lists."""
+    """An API server that lists what there is, and fails at everything else."""
 
     objects: dict[names.Kind, list[dict[str, Any]]] = field(default_factory=dict)
     version: int = 10
 
-    async def list_all(self, kind: names.Kind, _selector: str) -> Listing:
+    async def list_all(self, kind: names.Kind, _selector: str = "") -> Listing:
         self.version += 1
         return Listing(items=list(self.objects.get(kind, [])), resource_version=self.version)
 
+    async def serves(self, _: names.Kind) -> bool:
+        return True
 
-async def test_a_model_that_vanished_unseen_is_looked_at_once_more_and_forgotten() -> None:
+    async def get(self, *_: object) -> Mapping[str, Any] | None:
+        raise ApiError(0, "Unreachable", "the test's server does nothing but list")
+
+    async def patch_status(self, *_: object) -> Mapping[str, Any] | None:
+        raise ApiError(0, "Unreachable", "the test's server does nothing but list")
+
+    async def __aexit__(self, *_: object) -> None:
+        return None
+
+
+@pytest.fixture
+def lists() -> Lists:
+    return Lists({names.MODEL: [body()]})
+
+
+@pytest.fixture
+async def controller(lists: Lists) -> AsyncIterator[Controller]:
+    """At work, from its first complete list on."""
+    result = Controller(cast("Api", lists), SETTINGS, "here")
+    await result.start()
+    yield result
+    await result.stop()
+
+
+async def until(check: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not check():  # noqa: ASYNC110 - what it waits for has no event
+            await asyncio.sleep(0.01)
+
+
+async def test_a_model_that_vanished_unseen_is_reconciled_once_more_and_forgotten(
+    controller: Controller, lists: Lists
+) -> None:
     """Deleted between our list and the watch's: no event tells, and its retries would go on for long."""
-    api = Lists({names.MODEL: [body()]})
-    controller = Controller(cast("Api", api), SETTINGS, "here")
-    await controller._resync()
-    assert controller._queue.take() == KEY
-    controller._queue.retry(KEY)
-    controller._queue.done(KEY)
-    api.objects.clear()
-    await controller._resync()
-    assert controller._cache.get(names.MODEL, KEY) is None
-    await controller._attempt(cast("tuple[str, str]", controller._queue.take()))
-    controller._queue.done(KEY)
-    assert len(controller._queue) == 0
+    await until(lambda: b'paddlemodel_reconcile_errors_total{model="resnet50"' in controller.metrics()[0])
+    assert controller.health()[1]["queued"] == 1
+    lists.objects.clear()
+    assert await controller.resync()
+    await until(lambda: controller.health()[1]["queued"] == 0)
+    assert b"resnet50" not in controller.metrics()[0]
+
+
+async def test_a_watch_that_reports_a_deletion_ends_the_retries_as_well(
+    controller: Controller, lists: Lists
+) -> None:
+    await until(lambda: b'paddlemodel_reconcile_errors_total{model="resnet50"' in controller.metrics()[0])
+    lists.objects.clear()
+    controller.on_event(names.MODEL, "DELETED", body())
+    await until(lambda: controller.health()[1]["queued"] == 0)
+    assert b"resnet50" not in controller.metrics()[0]
 
 
 def test_the_second_list_follows_soon_after_the_first() -> None:

@@ -4,14 +4,9 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.base import names
-from paddlemodel_operator.render import render
 
-from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.builders import rendered
 from tests.operator.support.expected import METADATA
-
-
-def rendered(kind: names.Kind, **fields: Any) -> Any:
-    return render(model(**fields), SETTINGS)[kind]
 
 
 def test_the_gpu_autoscaler() -> None:

@@ -4,14 +4,9 @@ from typing import Any
 
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
-from paddlemodel_operator.render import render
 
-from tests.operator.support.builders import DIGEST, SETTINGS, URI, model
-from tests.operator.support.expected import LABELS, METADATA, POD_SPEC, SELECTOR
-
-
-def rendered(kind: names.Kind, **fields: Any) -> Any:
-    return render(model(**fields), SETTINGS)[kind]
+from tests.operator.support.builders import DIGEST, URI, rendered
+from tests.operator.support.expected import METADATA, POD_LABELS, POD_SPEC, SELECTOR, SERVICE_SELECTOR
 
 
 def pod_spec(**fields: Any) -> Any:
@@ -25,8 +20,10 @@ def server_env(**fields: Any) -> dict[str, str]:
 
 def test_the_simplest_deployment() -> None:
     deployment = rendered(names.DEPLOYMENT)
-    revision = deployment["spec"]["template"]["metadata"]["labels"].pop("paddlemodel.dev/revision")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    revision = labels.pop("paddlemodel.dev/revision")
     assert len(revision) == 10
+    assert labels.pop("service.istio.io/canonical-revision") == revision
     assert deployment == {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -37,7 +34,7 @@ def test_the_simplest_deployment() -> None:
             "progressDeadlineSeconds": 1800,
             "selector": {"matchLabels": SELECTOR},
             "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-            "template": {"metadata": {"labels": LABELS}, "spec": POD_SPEC},
+            "template": {"metadata": {"labels": POD_LABELS}, "spec": POD_SPEC},
         },
     }
 
@@ -49,7 +46,7 @@ def test_the_simplest_service() -> None:
         "metadata": METADATA,
         "spec": {
             "type": "ClusterIP",
-            "selector": SELECTOR,
+            "selector": SERVICE_SELECTOR,
             "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
         },
     }

@@ -4,14 +4,13 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.base import names
-from paddlemodel_operator.render import render
 
-from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.builders import rendered
 from tests.operator.support.expected import METADATA, SELECTOR
 
 
 def budget(**fields: Any) -> Any:
-    return render(model(**fields), SETTINGS)[names.DISRUPTION_BUDGET]
+    return rendered(names.DISRUPTION_BUDGET, **fields)
 
 
 def test_the_budget() -> None:

@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.base import names
-from paddlemodel_operator.render import render
 
-from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.builders import rendered as child
 from tests.operator.support.expected import METADATA
 
 HOST = "a.example.com"
@@ -25,7 +24,7 @@ ANNOTATIONS = {
 
 def rendered(server: Any = None, **ingress: Any) -> Any:
     fields = {"server": server} if server else {}
-    return render(model(ingress={"host": HOST, **ingress}, **fields), SETTINGS)[names.INGRESS]
+    return child(names.INGRESS, ingress={"host": HOST, **ingress}, **fields)
 
 
 def test_the_whole_ingress() -> None:

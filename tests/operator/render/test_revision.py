@@ -6,12 +6,7 @@ import pytest
 from paddlemodel_operator.base import names
 from paddlemodel_operator.render import render
 
-from tests.operator.support.builders import DIGEST, SETTINGS, URI, model
-
-
-def rendered(kind: names.Kind, **fields: Any) -> Any:
-    return render(model(**fields), SETTINGS)[kind]
-
+from tests.operator.support.builders import DIGEST, SETTINGS, URI, model, rendered
 
 REPLACEMENT = {
     "another model": {"model": {"uri": "https://models.example.com/other.tar"}},
@@ -44,9 +39,9 @@ def test_pods_stay_for(change: Any) -> None:
 def test_objects_share_nothing() -> None:
     """A change to one child must not reach into another one."""
     children = render(model(ingress={"host": "a.example.com"}, pod={"labels": {"a": "b"}}), SETTINGS)
-    service, deployment = children[names.SERVICE], children[names.DEPLOYMENT]
-    assert service is not None
-    assert deployment is not None
+    service, deployment = (
+        children[names.ChildKey(kind, "resnet50")] for kind in (names.SERVICE, names.DEPLOYMENT)
+    )
     service["metadata"]["labels"]["x"] = "y"
     service["spec"]["selector"]["x"] = "y"
     assert "x" not in deployment["metadata"]["labels"]

@@ -5,18 +5,16 @@ from typing import Any
 import pytest
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import SpecError
-from paddlemodel_operator.base.model import from_body
-from paddlemodel_operator.render import render
 from paddlemodel_operator.settings import Settings
 
-from tests.operator.support.builders import SETTINGS, body, model
+from tests.operator.support.builders import SETTINGS, rendered
 from tests.operator.support.expected import METADATA
 
 KEDA = {"metricsSource": "keda"}
 
 
-def rendered(settings: Settings = SETTINGS, **fields: Any) -> Any:
-    return render(model(**fields), settings)[names.SCALED_OBJECT]
+def scaled_object(settings: Settings = SETTINGS, **fields: Any) -> Any:
+    return rendered(names.SCALED_OBJECT, settings, **fields)
 
 
 def with_settings(**fields: Any) -> Settings:
@@ -25,9 +23,9 @@ def with_settings(**fields: Any) -> Settings:
 
 def test_the_whole_object() -> None:
     scaling = {"minReplicas": 2, "maxReplicas": 6, "gpuUtilization": 60, **KEDA}
-    behavior = render(model(autoscaling={"maxReplicas": 6}), SETTINGS)[names.AUTOSCALER]
+    behavior = rendered(names.AUTOSCALER, autoscaling={"maxReplicas": 6})
     assert behavior is not None
-    assert rendered(device="GPU", autoscaling=scaling) == {
+    assert scaled_object(device="GPU", autoscaling=scaling) == {
         "apiVersion": "keda.sh/v1alpha1",
         "kind": "ScaledObject",
         "metadata": METADATA,
@@ -57,7 +55,7 @@ def test_the_whole_object() -> None:
 
 def test_the_port_is_the_pods_whatever_the_service_s_is() -> None:
     """KEDA looks it up in the EndpointSlice, so the Service has it."""
-    (trigger,) = rendered(
+    (trigger,) = scaled_object(
         service={"port": 9000}, autoscaling={"maxReplicas": 2, "queueSeconds": 0.5, **KEDA}
     )["spec"]["triggers"]
     assert trigger["metadata"]["url"] == "http://resnet50.ml.svc:8081/metrics"
@@ -97,7 +95,7 @@ BUSY = {"maxReplicas": 2, "busyRatio": 70}
 def test_the_service_has_the_admin_port_only_where_keda_finds_the_pods_by_it(
     settings: dict[str, Any], fields: dict[str, Any], ports: list[dict[str, Any]]
 ) -> None:
-    service: Any = render(model(**fields), with_settings(**settings))[names.SERVICE]
+    service = rendered(names.SERVICE, with_settings(**settings), **fields)
     assert service["spec"]["ports"] == ports
 
 
@@ -110,8 +108,11 @@ def test_the_service_has_the_admin_port_only_where_keda_finds_the_pods_by_it(
     ],
 )
 def test_a_prometheus_is_asked_for_the_pods_of_this_model(name: str, pods: str) -> None:
-    desired = from_body(body(name=name, autoscaling={"maxReplicas": 2, "busyRatio": 70, **KEDA}))
-    found: Any = render(desired, with_settings(keda_prometheus="http://p:9090"))[names.SCALED_OBJECT]
+    found = scaled_object(
+        with_settings(keda_prometheus="http://p:9090"),
+        name=name,
+        autoscaling={"maxReplicas": 2, "busyRatio": 70, **KEDA},
+    )
     assert found["spec"]["triggers"] == [
         {
             "type": "prometheus",
@@ -128,7 +129,7 @@ def test_a_prometheus_is_asked_for_the_pods_of_this_model(name: str, pods: str) 
 
 def test_processor_use_is_a_trigger_of_its_own() -> None:
     scaling = {"maxReplicas": 2, "inflightPerReplica": 4, "cpuUtilization": 80, **KEDA}
-    first, second = rendered(autoscaling=scaling)["spec"]["triggers"]
+    first, second = scaled_object(autoscaling=scaling)["spec"]["triggers"]
     assert first["metadata"]["targetValue"] == "4"
     assert second == {"type": "cpu", "metricType": "Utilization", "metadata": {"value": "80"}}
 
@@ -142,16 +143,13 @@ def test_keda_and_an_autoscaler_of_ours_exclude_each_other() -> None:
         (chart, scaling, True),
         (chart, {**scaling, "metricsSource": "builtin"}, False),
     ]:
-        children = render(model(autoscaling=desired), settings)
-        assert (children[names.SCALED_OBJECT] is not None) is keda
-        assert (children[names.AUTOSCALER] is None) is keda
-        deployment = children[names.DEPLOYMENT]
-        assert deployment is not None
-        assert "replicas" not in deployment["spec"]
+        assert (rendered(names.SCALED_OBJECT, settings, autoscaling=desired) is not None) is keda
+        assert (rendered(names.AUTOSCALER, settings, autoscaling=desired) is None) is keda
+        assert "replicas" not in rendered(names.DEPLOYMENT, settings, autoscaling=desired)["spec"]
 
 
 def test_without_autoscaling_there_is_none() -> None:
-    assert rendered(with_settings(metrics_source="keda")) is None
+    assert scaled_object(with_settings(metrics_source="keda")) is None
 
 
 def test_raw_metrics_are_refused_where_the_chart_chose_keda() -> None:
@@ -159,7 +157,7 @@ def test_raw_metrics_are_refused_where_the_chart_chose_keda() -> None:
     with pytest.raises(
         SpecError, match=r"the chart's autoscaling\.metricsSource asks for: remove them, or set"
     ):
-        rendered(
+        scaled_object(
             with_settings(metrics_source="keda"),
             autoscaling={"maxReplicas": 2, "queueSeconds": 1, "metrics": [{"type": "Resource"}]},
         )

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.base.names import DEPLOYMENT, SERVICE, ChildKey
 from paddlemodel_operator.observe.children import Container, Observed
 from paddlemodel_operator.status.events import transition
 from paddlemodel_operator.status.judge import judge, judge_invalid, merge_patch
@@ -28,7 +29,7 @@ Status = dict[str, Any]
 
 
 def judged(seen: Observed, before: Status | None = None, fault: Fault | None = None, **fields: Any) -> Status:
-    return judge(model(**fields), seen, fault, before or {}, NOW)
+    return judge(model(**fields), seen, fault=fault, before=before or {}, now=NOW)
 
 
 def condition(status: Status, kind: str = "Ready") -> Status:
@@ -60,7 +61,7 @@ def test_a_pod_that_answers_makes_it_ready() -> None:
 def test_scaling_does_not_interrupt_readiness() -> None:
     """The Deployment's controller has not seen the new number yet; the pods of this version still answer."""
     before = judged(observed(ready_pod()))
-    after = judge(model(), observed(ready_pod(), current=False, desired=2), None, before, LATER)
+    after = judge(model(), observed(ready_pod(), current=False, desired=2), before=before, now=LATER)
     ready = condition(after)
     assert (ready["status"], ready["reason"], ready["lastTransitionTime"]) == ("True", "Serving", NOW)
     assert condition(after, "Progressing")["reason"] == "Applying"
@@ -74,13 +75,14 @@ def test_the_whole_status_of_a_ready_model() -> None:
         "url": "http://resnet50.ml.svc",
         "replicas": 3,
         "readyReplicas": 2,
-        "selector": "app.kubernetes.io/name=paddlemodel-server,paddlemodel.dev/model=resnet50",
+        "selector": "app.kubernetes.io/name=paddlemodel-server,paddlemodel.dev/model=resnet50,"
+        "paddlemodel.dev/pool=main,paddlemodel.dev/track=stable",
         "model": {"uri": URI, "digest": DIGEST, "format": "PIR"},
         "columns": {"replicas": "2/3", "digest": "sha256:aaaaaaaaaaaa"},
     }
 
 
-def test_one_pod_of_several_is_enough_and_the_rest_is_told_as_progress() -> None:
+def test_one_pod_of_several_is_enough_and_the_rest_is_progress() -> None:
     waiting = pod(name="pod-b", scheduled=False, unschedulable=NO_GPU)
     status = judged(
         observed(ready_pod(), waiting, desired=2, replicas=2, updated=2), device="GPU", replicas=2
@@ -93,7 +95,7 @@ def test_one_pod_of_several_is_enough_and_the_rest_is_told_as_progress() -> None
     )
 
 
-def test_while_the_previous_version_serves_a_bad_new_one_is_told() -> None:
+def test_while_the_previous_version_serves_a_bad_new_one_is_reported() -> None:
     """`kubectl wait` must not take an update for done that never worked."""
     seen = observed(failed_fetch(told(reason="NotFound", message="No such archive.")), ready=1, replicas=2)
     ready = condition(judged(seen))
@@ -151,7 +153,7 @@ def test_the_fetched_model_is_forgotten_when_another_is_desired(source: dict[str
     assert condition(after, "ModelFetched")["status"] == "Unknown"
 
 
-def test_the_youngest_pod_tells_what_is_served() -> None:
+def test_the_youngest_pod_says_what_is_served() -> None:
     older = ready_pod("pod-a")
     younger = ready_pod("pod-b", fetch=fetched("sha256:" + "c" * 64))
     assert judged(observed(older, younger))["model"]["digest"] == "sha256:" + "c" * 64
@@ -159,16 +161,16 @@ def test_the_youngest_pod_tells_what_is_served() -> None:
 
 def test_a_condition_keeps_its_time_as_long_as_its_status() -> None:
     first = judged(observed())
-    later = judge(model(), observed(pod(fetch=Container(running=True))), None, first, LATER)
+    later = judge(model(), observed(pod(fetch=Container(running=True))), before=first, now=LATER)
     assert condition(later)["message"] != condition(first)["message"]
     assert condition(later)["lastTransitionTime"] == NOW
-    ready = judge(model(), observed(ready_pod()), None, later, LATER)
+    ready = judge(model(), observed(ready_pod()), before=later, now=LATER)
     assert condition(ready)["lastTransitionTime"] == LATER
 
 
-def test_the_same_world_makes_the_same_status() -> None:
+def test_the_same_observation_makes_the_same_status() -> None:
     before = judged(observed(ready_pod()))
-    assert merge_patch(before, judge(model(), observed(ready_pod()), None, before, LATER)) == {}
+    assert merge_patch(before, judge(model(), observed(ready_pod()), before=before, now=LATER)) == {}
 
 
 def test_a_spec_that_cannot_be_read_keeps_what_is_known() -> None:
@@ -180,7 +182,7 @@ def test_a_spec_that_cannot_be_read_keeps_what_is_known() -> None:
     assert condition(after, "Progressing") == condition(before, "Progressing")
 
 
-def test_endless_words_are_cut() -> None:
+def test_endless_messages_are_cut() -> None:
     seen = observed(failed_fetch(told(reason="NotFound", message="x" * 100_000)))
     assert len(condition(judged(seen))["message"]) <= 2048
     assert len(condition(judged(Observed(), fault=Fault("A", "x" * 5000)))["message"]) == 2048
@@ -231,10 +233,21 @@ REJECTIONS: dict[str, tuple[ApiError, str]] = {
 
 @pytest.mark.parametrize(("error", "reason"), REJECTIONS.values(), ids=REJECTIONS)
 def test_what_a_rejection_means(error: ApiError, reason: str) -> None:
-    assert rejection(error, "Service").reason == reason
+    assert rejection(error, ChildKey(SERVICE, "resnet50"), "ml").reason == reason
 
 
-def test_an_event_tells_of_a_turn_and_only_of_a_turn() -> None:
+def test_a_deployment_with_another_selector_is_told_how_to_be_replaced() -> None:
+    """A cluster that was upgraded from a version whose pods had other labels."""
+    said = (
+        'Deployment.apps "resnet50" is invalid: spec.selector: Invalid value: '
+        '{"matchLabels":{"paddlemodel.dev/model":"resnet50"}}: field is immutable'
+    )
+    fault = rejection(ApiError(422, "Invalid", said), ChildKey(DEPLOYMENT, "resnet50"), "ml")
+    assert fault.reason == "SelectorImmutable"
+    assert "run kubectl delete deployment resnet50 --namespace ml;" in fault.message
+
+
+def test_an_event_reports_a_turn_and_only_a_turn() -> None:
     before, after = judged(observed()), judged(observed(ready_pod()))
     event = transition(body(), before, after, "pod-1", LATER)
     assert event is not None

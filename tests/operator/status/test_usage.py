@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.observe.children import Observed
-from paddlemodel_operator.observe.pod_samples import Look, PodLook
+from paddlemodel_operator.observe.pod_samples import PodSample, PodSamples
 from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status, settled
 
 from tests.operator.support.builders import model
@@ -36,15 +36,15 @@ def test_a_flapping_number_comes_to_rest() -> None:
         assert changes <= 1
 
 
-def status(look: Look | None, before: Any = None, **scaling: Any) -> Any:
+def status(samples: PodSamples | None, before: Any = None, **scaling: Any) -> Any:
     manifest = model(device="GPU", autoscaling={"maxReplicas": 3, **scaling})
-    found = scaling_status(manifest, "builtin", look, before or {})
+    found = scaling_status(manifest, "builtin", samples, before or {})
     assert found is not None
     return found.model_dump(by_alias=True, exclude_none=True, mode="json")
 
 
-def seen(**readings: float) -> Look:
-    return Look(readings=readings)
+def seen(**readings: float) -> PodSamples:
+    return PodSamples(readings=readings)
 
 
 RAW = {
@@ -58,8 +58,8 @@ MEMORY = {
 
 
 def test_every_target_has_its_metric_its_aim_and_what_was_read() -> None:
-    look = seen(paddle_gpu_utilization=63.25, paddle_busy_ratio=0.5, queue=2.0, memory=41.0)
-    assert status(look, gpuUtilization=70, busyRatio=60, queueSeconds=0.25, metrics=[RAW, MEMORY]) == {
+    samples = seen(paddle_gpu_utilization=63.25, paddle_busy_ratio=0.5, queue=2.0, memory=41.0)
+    assert status(samples, gpuUtilization=70, busyRatio=60, queueSeconds=0.25, metrics=[RAW, MEMORY]) == {
         "source": "builtin",
         "targets": [
             {
@@ -77,8 +77,8 @@ def test_every_target_has_its_metric_its_aim_and_what_was_read() -> None:
 
 
 def test_the_metrics_of_keda_are_told_apart_by_their_triggers() -> None:
-    look = Look(readings={"s1-prometheus": 0.25, "s0-prometheus": 44.0, "cpu": 12.0})
-    found = status(look, gpuUtilization=70, busyRatio=60, cpuUtilization=50)
+    samples = PodSamples(readings={"s1-prometheus": 0.25, "s0-prometheus": 44.0, "cpu": 12.0})
+    found = status(samples, gpuUtilization=70, busyRatio=60, cpuUtilization=50)
     assert [one["current"] for one in found["targets"]] == ["44", "25", "12"]
 
 
@@ -96,7 +96,7 @@ def test_a_small_move_of_a_target_s_metric_changes_nothing() -> None:
     assert moved["targets"][0]["current"] == "67"
 
 
-def test_what_was_shown_stays_until_the_first_look_after_a_restart() -> None:
+def test_what_was_shown_stays_until_the_first_probe_after_a_restart() -> None:
     first = status(seen(paddle_gpu_utilization=60))
     assert status(None, {"autoscaling": first}) == first
 
@@ -111,28 +111,30 @@ def test_a_metric_that_cannot_be_read_any_more_is_left_out() -> None:
     assert "current" not in status(seen(), {"autoscaling": first})["targets"][0]
 
 
-def pods(*utilizations: float) -> Look:
-    return Look(
+def pods(*utilizations: float) -> PodSamples:
+    return PodSamples(
         pods=tuple(
-            PodLook(name=f"pod-{index}", values={"paddle_gpu_utilization": value})
+            PodSample(name=f"pod-{index}", values={"paddle_gpu_utilization": value})
             for index, value in enumerate(utilizations)
         )
     )
 
 
 @pytest.mark.parametrize(
-    ("look", "before", "utilization", "column"),
+    ("samples", "before", "utilization", "column"),
     [
         pytest.param(pods(100, 20), {}, 60, "4 at 60 %", id="the mean over the pods"),
         pytest.param(pods(0.4), {}, 0, "4 at 0 %", id="idle GPUs"),
         pytest.param(pods(), {}, None, "4", id="no pod tells it"),
         pytest.param(pods(66), {"gpu": {"utilization": 60}}, 60, "4 at 60 %", id="a small step"),
-        pytest.param(None, {"gpu": {"utilization": 60}}, 60, "4 at 60 %", id="no look yet"),
+        pytest.param(None, {"gpu": {"utilization": 60}}, 60, "4 at 60 %", id="no samples yet"),
     ],
 )
-def test_gpus_and_their_use(look: Look | None, before: Any, utilization: int | None, column: str) -> None:
+def test_gpus_and_their_use(
+    samples: PodSamples | None, before: Any, utilization: int | None, column: str
+) -> None:
     """Also for a model that states its replicas."""
-    found = gpu_status(model(device="GPU"), Observed(gpus=4, look=look), before)
+    found = gpu_status(model(device="GPU"), Observed(gpus=4, samples=samples), before)
     assert found is not None
     assert (found.requested, found.utilization) == (4, utilization)
     assert gpu_column(found) == column

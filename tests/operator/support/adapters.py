@@ -89,7 +89,7 @@ class Adapter:
             token_kubeconfig(self.cluster, token, kubeconfig)
         self.port = self.port or free_port()
         variables = {
-            "bind": f"127.0.0.1:{self.port}",
+            "bind": f"[::]:{self.port}",
             "tls_dir": str(self.tls),
             "log_format": "text",
             "drain_seconds": "0",
@@ -136,15 +136,17 @@ class Adapter:
         assert self._process is not None
         return psutil.Process(self._process.pid)
 
-    def connect(self, pair: Pair | None = None, *, verify: bool = True) -> http.client.HTTPSConnection:
+    def connect(
+        self, pair: Pair | None = None, *, verify: bool = True, host: str = "127.0.0.1"
+    ) -> http.client.HTTPSConnection:
         """A connection that is open; with the adapter's own authority, or with any if it has none yet."""
         context = ssl.create_default_context(cadata=self.authorities or None)
         if not verify:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if pair is not None:
             context.load_cert_chain(*pair)
-        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
-        plain = socket.create_connection(("127.0.0.1", self.port), timeout=30)
+        connection = http.client.HTTPSConnection(host, self.port, context=context, timeout=30)
+        plain = socket.create_connection((host, self.port), timeout=30)
         connection.sock = context.wrap_socket(plain, server_hostname=HOST)
         return connection
 

@@ -1,13 +1,15 @@
 """Small worlds for the operator's tests: a test states only what differs from the default."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from paddlemodel_api import contract
+from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel, from_body
 from paddlemodel_operator.observe.autoscaler import Autoscaler
 from paddlemodel_operator.observe.children import Container, Observed, Pod, Workload
+from paddlemodel_operator.observe.conditions import Conditions
+from paddlemodel_operator.render import render
 from paddlemodel_operator.settings import Settings
 
 Object = dict[str, Any]
@@ -44,6 +46,12 @@ def model(**fields: Any) -> PaddleModel:
     return from_body(body(**fields))
 
 
+def rendered(kind: names.Kind, settings: Settings = SETTINGS, **fields: Any) -> Any:
+    """The child of a kind that has the model's name, or None."""
+    found = model(**fields)
+    return render(found, settings).get(names.ChildKey(kind, found.name))
+
+
 def workload(**fields: Any) -> Workload:
     return Workload(**{"current": True, "desired": 1, "replicas": 1, "updated": 1, **fields})
 
@@ -69,9 +77,7 @@ def pod(**fields: Any) -> Pod:
     return Pod(**{"name": "pod-a", "scheduled": True, **fields})
 
 
-def observed(
-    *pods: Pod, autoscaler: Mapping[str, tuple[str, str, str]] | None = None, **fields: Any
-) -> Observed:
+def observed(*pods: Pod, autoscaler: Conditions | None = None, **fields: Any) -> Observed:
     """A Deployment of one replica with these pods."""
     ready = sum(one.ready for one in pods)
     return Observed(

@@ -6,7 +6,8 @@ from paddlemodel_api.scaling import Autoscaling
 from paddlemodel_api.targets import targets
 from paddlemodel_operator.observe.autoscaler import Autoscaler
 from paddlemodel_operator.observe.children import Observed
-from paddlemodel_operator.observe.pod_samples import Look, Occasion, PodLook
+from paddlemodel_operator.observe.conditions import Condition
+from paddlemodel_operator.observe.pod_samples import PodSample, PodSamples, ProbeTrigger
 from paddlemodel_operator.registration.ownership import Registration, Service, State
 from paddlemodel_operator.status.autoscaling_checks import Case
 
@@ -27,28 +28,34 @@ def registered(state: State = State.OURS, *services: Service, owner: str = OWN, 
     )
 
 
-BUSY = PodLook(name="pod-a", values={"paddle_gpu_utilization": 80.0, "paddle_busy_ratio": 0.8}, nvml="ok")
+BUSY = PodSample(name="pod-a", values={"paddle_gpu_utilization": 80.0, "paddle_busy_ratio": 0.8}, nvml="ok")
 MUTE = {"paddle_busy_ratio": 0.8}
 
 
-def gpu_pod(nvml: str | None) -> PodLook:
+def gpu_pod(nvml: str | None) -> PodSample:
     """A ready pod without a GPU metric."""
-    return PodLook(name="pod-a", values=MUTE, nvml=nvml)
+    return PodSample(name="pod-a", values=MUTE, nvml=nvml)
 
 
-def looked(*pods: PodLook, settled: bool = True) -> Look:
-    return Look(pods=pods, settled=settled, occasion=Occasion(active="False", reason="FailedGetPodsMetric"))
+UNREAD = ProbeTrigger(active="False", reason="FailedGetPodsMetric")
+
+
+def sampled(*pods: PodSample, settled: bool = True) -> PodSamples:
+    return PodSamples(pods=pods, settled=settled, trigger=UNREAD)
 
 
 def inactive(reason: str = "FailedGetPodsMetric", message: str = "unable to get metric") -> Autoscaler:
     return Autoscaler(
-        conditions={"AbleToScale": ("True", "x", ""), "ScalingActive": ("False", reason, message)}
+        conditions={
+            "AbleToScale": Condition("True", "x", ""),
+            "ScalingActive": Condition("False", reason, message),
+        }
     )
 
 
 def case(
     autoscaler: Autoscaler | None = None,
-    look: Look | None = None,
+    samples: PodSamples | None = None,
     *,
     device: str = "GPU",
     scaling: Any = None,
@@ -59,20 +66,23 @@ def case(
     manifest = Autoscaling.model_validate({"maxReplicas": 3, **(scaling or {})})
     seen = Observed(
         autoscaler=autoscaler or inactive(),
-        occasion=Occasion(active="False", reason="FailedGetPodsMetric"),
-        look=look,
+        trigger=UNREAD,
+        samples=samples,
     )
-    changed = {name: getattr(seen, name) for name in ("autoscaler", "occasion", "look")} | (observed or {})
+    changed = {name: getattr(seen, name) for name in ("autoscaler", "trigger", "samples")} | (observed or {})
     defaults: dict[str, Any] = {"source": "builtin", "adapter": OWN, "registration": registered()}
     return Case(
         **{**defaults, "targets": targets(manifest, device), "observed": Observed(**changed), **fields},
     )
 
 
-def keda(autoscaler: Autoscaler | None = None, look: Look | None = None, **fields: Any) -> Case:
-    seen = {"scaled_object": {"Ready": ("True", "ScaledObjectReady", "ok")}, **fields.pop("observed", {})}
+def keda(autoscaler: Autoscaler | None = None, samples: PodSamples | None = None, **fields: Any) -> Case:
+    seen = {
+        "scaled_object": {"Ready": Condition("True", "ScaledObjectReady", "ok")},
+        **fields.pop("observed", {}),
+    }
     fields.setdefault("registration", registered(State.ABSENT, service(EXTERNAL)))
-    return case(autoscaler, look, source="keda", observed=seen, **fields)
+    return case(autoscaler, samples, source="keda", observed=seen, **fields)
 
 
 class Chain(NamedTuple):
@@ -87,6 +97,6 @@ class Chain(NamedTuple):
 CPU = {"cpuUtilization": 60}
 NO_CPU = inactive("FailedGetResourceMetric", "no resource metrics API")
 WORKS = Autoscaler(
-    conditions={"ScalingActive": ("True", "ValidMetricFound", "ok")},
+    conditions={"ScalingActive": Condition("True", "ValidMetricFound", "ok")},
     readings={"paddle_gpu_utilization": 63.0},
 )

@@ -2,7 +2,8 @@
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.observe.autoscaler import Autoscaler
-from paddlemodel_operator.observe.pod_samples import Look, Occasion, PodLook
+from paddlemodel_operator.observe.conditions import Condition
+from paddlemodel_operator.observe.pod_samples import PodSample, PodSamples, ProbeTrigger
 from paddlemodel_operator.registration.ownership import State
 from paddlemodel_operator.status.readiness_checks import Fault
 
@@ -20,8 +21,8 @@ from tests.operator.support.cases import (
     gpu_pod,
     inactive,
     keda,
-    looked,
     registered,
+    sampled,
     service,
 )
 
@@ -39,11 +40,11 @@ CHAINS: dict[str, Chain] = {
         "AutoscalerMissing",
         ("The HorizontalPodAutoscaler could not be written", "spec.metrics[0]: x"),
     ),
-    "it has not looked": Chain(
-        case(Autoscaler(conditions={})), "Unknown", "Pending", ("has not looked at the model yet",)
+    "no evaluation yet": Chain(
+        case(Autoscaler(conditions={})), "Unknown", "Pending", ("has not evaluated its metrics yet",)
     ),
     "no target to scale": Chain(
-        case(Autoscaler(conditions={"AbleToScale": ("False", "FailedGetScale", "not found")})),
+        case(Autoscaler(conditions={"AbleToScale": Condition("False", "FailedGetScale", "not found")})),
         "False",
         "FailedGetScale",
         ("not found",),
@@ -82,56 +83,64 @@ CHAINS: dict[str, Chain] = {
         case(registration=registered(State.FOREIGN, owner=THEIR_NAME)),
         "False",
         "MetricsAPIOwnedByOther",
-        (THEIR_NAME, "remove theirs, or set autoscaling.metricsSource to prometheusAdapter, keda or none"),
+        (
+            THEIR_NAME,
+            "remove the other one, or set autoscaling.metricsSource to prometheusAdapter, keda or none",
+        ),
     ),
-    "no pod that is ready": Chain(case(look=looked()), "Unknown", "NoReadyPods", ("condition Ready says",)),
+    "no pod that is ready": Chain(
+        case(samples=sampled()), "Unknown", "NoReadyPods", ("condition Ready says",)
+    ),
     "pods behind a policy": Chain(
-        case(look=looked(PodLook(name="pod-a", error="does not answer /metrics within 2 s"))),
+        case(samples=sampled(PodSample(name="pod-a", error="does not answer /metrics within 2 s"))),
         "False",
         "PodsUnreachable",
         ("Pod pod-a does not answer", "port 8081", "NetworkPolicy"),
     ),
     "one pod of two behind a policy": Chain(
-        case(look=looked(PodLook(name="pod-b", error="x"), gpu_pod("failed"))),
+        case(samples=sampled(PodSample(name="pod-b", error="x"), gpu_pod("failed"))),
         "False",
         "GPUMetricsFailed",
         (),
     ),
     "a MIG slice": Chain(
-        case(look=looked(gpu_pod("mig"))), "False", "GPUMetricsOnMIG", ("gpuUtilization", "busyRatio")
+        case(samples=sampled(gpu_pod("mig"))), "False", "GPUMetricsOnMIG", ("gpuUtilization", "busyRatio")
     ),
     "no driver in the container": Chain(
-        case(look=looked(gpu_pod("library_missing"))),
+        case(samples=sampled(gpu_pod("library_missing"))),
         "False",
         "GPUMetricsFailed",
         ("libnvidia-ml.so.1", "capability utility"),
     ),
     "no GPU in the container": Chain(
-        case(look=looked(gpu_pod("no_device"))), "False", "GPUMetricsFailed", ("device plugin",)
+        case(samples=sampled(gpu_pod("no_device"))), "False", "GPUMetricsFailed", ("device plugin",)
     ),
     "a GPU that fell off the bus": Chain(
-        case(look=looked(gpu_pod("failed"))), "False", "GPUMetricsFailed", ("driver may need a restart",)
+        case(samples=sampled(gpu_pod("failed"))),
+        "False",
+        "GPUMetricsFailed",
+        ("driver may need a restart",),
     ),
     "a GPU that is not measured yet": Chain(
-        case(look=looked(gpu_pod("loading"))), "Unknown", "Pending", ("has not measured",)
+        case(samples=sampled(gpu_pod("loading"))), "Unknown", "Pending", ("has not measured",)
     ),
     "a server that does not know the metric": Chain(
-        case(look=looked(gpu_pod("ok"))), "False", "SeriesMissing", ("server image may be older",)
+        case(samples=sampled(gpu_pod("ok"))), "False", "SeriesMissing", ("server image may be older",)
     ),
     "a server from before all this": Chain(
-        case(look=looked(gpu_pod(None))), "False", "SeriesMissing", ("serverImages",)
+        case(samples=sampled(gpu_pod(None))), "False", "SeriesMissing", ("serverImages",)
     ),
     "a pod that is ready and was not measured yet": Chain(
-        case(look=looked(gpu_pod("ok"), settled=False)),
+        case(samples=sampled(gpu_pod("ok"), settled=False)),
         "Unknown",
         "Pending",
-        ("has not told paddle_gpu_utilization yet",),
+        ("has not reported paddle_gpu_utilization yet",),
     ),
     "pods that have just begun to tell": Chain(
-        case(look=looked(BUSY, settled=False)), "Unknown", "Pending", ("asks again within 15 s",)
+        case(samples=sampled(BUSY, settled=False)), "Unknown", "Pending", ("asks again within 15 s",)
     ),
     "an adapter behind a policy": Chain(
-        case(look=looked(BUSY)),
+        case(samples=sampled(BUSY)),
         "False",
         "SeriesMissing",
         ("The pods export paddle_gpu_utilization", "allow it to reach", "unable to get metric"),
@@ -139,8 +148,8 @@ CHAINS: dict[str, Chain] = {
     "nobody has read the registration yet": Chain(
         case(registration=None), "False", "FailedGetPodsMetric", ("unable to get metric",)
     ),
-    "a look for another occasion proves nothing": Chain(
-        case(look=Look(pods=(gpu_pod("mig"),), occasion=Occasion(active="True"))),
+    "samples for another trigger prove nothing": Chain(
+        case(samples=PodSamples(pods=(gpu_pod("mig"),), trigger=ProbeTrigger(active="True"))),
         "False",
         "FailedGetPodsMetric",
         (),
@@ -149,7 +158,7 @@ CHAINS: dict[str, Chain] = {
         case(source="prometheusAdapter", registration=registered(State.ABSENT)),
         "False",
         "MetricsAPIMissing",
-        ("Nobody serves custom.metrics.k8s.io", "metricsSource to builtin"),
+        ("No server is registered for custom.metrics.k8s.io", "metricsSource to builtin"),
     ),
     "prometheus-adapter is down": Chain(
         case(
@@ -164,7 +173,7 @@ CHAINS: dict[str, Chain] = {
         case(
             source="prometheusAdapter",
             registration=registered(State.FOREIGN, service(CUSTOM)),
-            look=looked(BUSY),
+            samples=sampled(BUSY),
         ),
         "False",
         "SeriesMissing",
@@ -174,14 +183,14 @@ CHAINS: dict[str, Chain] = {
         case(
             source="prometheusAdapter",
             registration=registered(State.FOREIGN, service(CUSTOM)),
-            look=looked(gpu_pod("mig")),
+            samples=sampled(gpu_pod("mig")),
         ),
         "False",
         "GPUMetricsOnMIG",
         (),
     ),
     "somebody's own adapter without our metric": Chain(
-        case(source="none", registration=registered(State.FOREIGN, service(CUSTOM)), look=looked(BUSY)),
+        case(source="none", registration=registered(State.FOREIGN, service(CUSTOM)), samples=sampled(BUSY)),
         "False",
         "SeriesMissing",
         ("what serves custom.metrics.k8s.io has no series",),
@@ -190,7 +199,7 @@ CHAINS: dict[str, Chain] = {
         case(NO_CPU, device="CPU", registration=registered(State.OURS)),
         "False",
         "MetricsServerMissing",
-        ("nobody serves it", "busyRatio"),
+        ("it is not installed", "busyRatio"),
     ),
     "a metrics-server that is down": Chain(
         case(NO_CPU, scaling=CPU, registration=registered(State.OURS, service(RESOURCES, available=False))),
@@ -199,7 +208,7 @@ CHAINS: dict[str, Chain] = {
         (RESOURCES, "no endpoints"),
     ),
     "a metrics-server that has not measured the pods yet": Chain(
-        case(NO_CPU, looked(BUSY), scaling=CPU, registration=registered(State.OURS, service(RESOURCES))),
+        case(NO_CPU, sampled(BUSY), scaling=CPU, registration=registered(State.OURS, service(RESOURCES))),
         "False",
         "FailedGetResourceMetric",
         ("no resource metrics API",),
@@ -213,7 +222,9 @@ CHAINS: dict[str, Chain] = {
     "one of two targets cannot be read": Chain(
         case(
             Autoscaler(conditions=WORKS.conditions, readings={"paddle_busy_ratio": 0.5}),
-            Look(pods=(gpu_pod("mig"),), occasion=Occasion(active="False", reason="FailedGetPodsMetric")),
+            PodSamples(
+                pods=(gpu_pod("mig"),), trigger=ProbeTrigger(active="False", reason="FailedGetPodsMetric")
+            ),
             scaling={"gpuUtilization": 70, "busyRatio": 60},
         ),
         "True",
@@ -226,14 +237,18 @@ CHAINS: dict[str, Chain] = {
         "KEDAMissing",
         ("install KEDA, or set autoscaling.metricsSource to builtin",),
     ),
-    "KEDA has not looked": Chain(
+    "KEDA has not started": Chain(
         keda(observed={"scaled_object": {}, "autoscaler": None}),
         "Unknown",
         "Pending",
         ("KEDA's operator runs",),
     ),
     "KEDA refuses": Chain(
-        keda(observed={"scaled_object": {"Ready": ("False", "ScaledObjectCheckFailed", "bad trigger")}}),
+        keda(
+            observed={
+                "scaled_object": {"Ready": Condition("False", "ScaledObjectCheckFailed", "bad trigger")}
+            }
+        ),
         "False",
         "ScaledObjectCheckFailed",
         ("bad trigger",),
@@ -245,8 +260,8 @@ CHAINS: dict[str, Chain] = {
         keda(
             observed={
                 "scaled_object": {
-                    "Ready": ("True", "ScaledObjectReady", "ok"),
-                    "Paused": ("True", "ScaledObjectPaused", "paused"),
+                    "Ready": Condition("True", "ScaledObjectReady", "ok"),
+                    "Paused": Condition("True", "ScaledObjectPaused", "paused"),
                 },
                 "autoscaler": None,
             }
@@ -268,7 +283,7 @@ CHAINS: dict[str, Chain] = {
         (EXTERNAL, "repair KEDA"),
     ),
     "KEDA behind a policy": Chain(
-        keda(inactive("FailedGetExternalMetric", "unable"), looked(BUSY)),
+        keda(inactive("FailedGetExternalMetric", "unable"), sampled(BUSY)),
         "False",
         "SeriesMissing",
         ("KEDA cannot read them", "NetworkPolicy"),

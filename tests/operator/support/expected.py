@@ -10,8 +10,13 @@ OWNER = {
     "controller": True,
     "blockOwnerDeletion": False,
 }
-SELECTOR = {"app.kubernetes.io/name": "paddlemodel-server", "paddlemodel.dev/model": "resnet50"}
-LABELS = {**SELECTOR, "app.kubernetes.io/managed-by": "paddlemodel-operator"}
+NAME = {"app.kubernetes.io/name": "paddlemodel-server", "paddlemodel.dev/model": "resnet50"}
+LABELS = {**NAME, "app.kubernetes.io/managed-by": "paddlemodel-operator"}
+SERVICE_SELECTOR = {**NAME, "paddlemodel.dev/pool": "main"}
+SELECTOR = {**SERVICE_SELECTOR, "paddlemodel.dev/track": "stable"}
+POD_LABELS = {**LABELS, **SELECTOR, "service.istio.io/canonical-name": "resnet50"}
+"""But for the revision, of which there are two labels."""
+
 METADATA = {"name": "resnet50", "namespace": "ml", "labels": LABELS, "ownerReferences": [OWNER]}
 
 HARDENED = {

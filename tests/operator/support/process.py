@@ -34,7 +34,7 @@ class Operator:
         self.log = folder / "operator.log"
 
     def start(self, *, wait: bool = True, **settings: str) -> None:
-        """Return when it has listed everything and looked at every model, or at once."""
+        """Return when it has listed everything and reconciled every model, or at once."""
         token = self._cluster.kubectl(
             "create", "token", "paddlemodel-operator", "-n", charts.NAMESPACE
         ).strip()

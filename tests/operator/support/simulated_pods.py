@@ -115,7 +115,7 @@ def pods(count: int, behave: Behaviour | None = None) -> Iterator[list[Simulated
 def announce(cluster: Cluster, namespace: str, name: str, at: str, **labels: str) -> Object:
     """A running, ready pod of the model `labels["model"]` (by default `demo`) with this address."""
     model = labels.pop("model", "demo")
-    metadata = {"name": name, "namespace": namespace, "labels": {**names.child_labels(model), **labels}}
+    metadata = {"name": name, "namespace": namespace, "labels": {**names.pod_labels(model), **labels}}
     pod = {
         "apiVersion": "v1",
         "kind": "Pod",

@@ -1,9 +1,8 @@
-"""What is counted for the operator's own metrics, per model, from the start of the process; pure.
+"""What the operator's own metrics say of each model, counted from the start of the process; pure.
 
-`insight` and `reconcile` write it, `telemetry` renders it. A counter of GPU-seconds has to survive the pods
-that it is about, and pods' own counters die with them: their sum falls whenever one goes, and every rate over
-it is wrong. So the increases of the pods' counters are added up here; a restart of the operator starts at 0,
-which Prometheus knows to handle.
+A counter of GPU-seconds has to survive the pods that it is about, and pods' own counters die with them: their
+sum falls whenever one goes, and every rate over it is wrong. So the increases of the pods' counters are added
+up here; a restart of the operator starts at 0, which Prometheus knows to handle.
 """
 
 from collections.abc import Mapping, Set
@@ -14,19 +13,19 @@ Key = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Record:
-    """Of one model."""
+class ModelRecord:
+    """The numbers of one model."""
 
     gpus: int = 0
-    """Held by its pods now."""
+    """GPUs that its pods hold now."""
     utilization: float | None = None
-    """Percent, mean over the pods that tell it."""
+    """Percent, mean over the pods that report it; None while none does."""
     held_seconds: float = 0.0
     """GPU-seconds for which pods kept a GPU from others, also while they fetched and loaded."""
     used_seconds: float = 0.0
     """GPU-seconds in which it computed, by the pods' own count."""
     ready: tuple[str, str] | None = None
-    """Status and reason of Ready; None until the first look."""
+    """Status and reason of Ready; None before the first reconcile."""
     desired_pods: int = 0
     ready_pods: int = 0
     scaling: tuple[str, str] | None = None
@@ -36,10 +35,10 @@ class Record:
     _at: float | None = None
     _busy: dict[str, float] = field(default_factory=dict)
     _older: Set[str] = frozenset()
-    """Pods that were there before our first look, and have not been reached since."""
+    """Pods that existed before our first probe, and have not been reached since."""
 
     def tick(self, now: float, gpus: int, pods: Set[str], busy: Mapping[str, float]) -> None:
-        """A look at the pods.
+        """Account for one probe of the pods.
 
         Args:
             now: seconds of a clock that never goes back.
@@ -50,7 +49,7 @@ class Record:
         if self._at is None:
             self._older = pods
         else:
-            # Pods came and went somewhere between the two looks: in the middle, on average.
+            # Pods came and went somewhere between the two probes: in the middle, on average.
             self.held_seconds += (now - self._at) * (self.gpus + gpus) / 2
         for pod, seconds in busy.items():
             before = self._busy.get(pod, seconds if pod in self._older else 0.0)
@@ -62,24 +61,24 @@ class Record:
         self.gpus, self._at = gpus, now
 
     def release(self) -> None:
-        """The model has no GPUs (any more)."""
+        """The model has no GPUs, or none any more."""
         self.gpus, self.utilization, self._at = 0, None, None
 
 
-class Ledger:
+class ModelRecords:
     """One record per model; a model that is gone takes its own along, so labels stay bounded."""
 
     def __init__(self) -> None:
-        self._records: dict[Key, Record] = {}
+        self._records: dict[Key, ModelRecord] = {}
 
-    def of(self, key: Key) -> Record:
-        """The record of a model, opened at its first mention."""
-        return self._records.setdefault(key, Record())
+    def of(self, key: Key) -> ModelRecord:
+        """The record of a model, made when it is first asked for."""
+        return self._records.setdefault(key, ModelRecord())
 
     def forget(self, key: Key) -> None:
         """The model is gone."""
         self._records.pop(key, None)
 
-    def records(self) -> dict[Key, Record]:
-        """All of them, in the order of their names."""
+    def all(self) -> dict[Key, ModelRecord]:
+        """The records of all models, in the order of their names."""
         return dict(sorted(self._records.items()))

@@ -1,0 +1,167 @@
+"""Children by kind and name: objects in, objects out; the API is a table that behaves as the server does."""
+
+import itertools
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry
+from paddlemodel_operator.base.names import ChildKey
+from paddlemodel_operator.cluster.api import Api
+from paddlemodel_operator.cluster.cache import Cache
+from paddlemodel_operator.probing.model_records import ModelRecords
+from paddlemodel_operator.probing.pod_prober import PodProber
+from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children
+from paddlemodel_operator.reconcile.context import Context
+from paddlemodel_operator.render import Children, render
+from paddlemodel_operator.render.metadata import owner_reference
+
+from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.toys import with_a_second
+
+Object = dict[str, Any]
+Place = tuple[names.Kind, str, str]
+
+MODEL = model()
+MAIN = ChildKey(names.DEPLOYMENT, "resnet50")
+SERVICE = ChildKey(names.SERVICE, "resnet50")
+CANARY = ChildKey(names.DEPLOYMENT, "resnet50-canary")
+SECOND_SERVICE = ChildKey(names.SERVICE, "resnet50-canary")
+
+
+class Table:
+    """The objects of an API server, and what was done to them."""
+
+    def __init__(self) -> None:
+        self.objects: dict[Place, Object] = {}
+        self.refused: dict[ChildKey, ApiError] = {}
+        self.done: list[str] = []
+        self._numbers = itertools.count(1)
+
+    async def apply(self, kind: names.Kind, desired: Mapping[str, Any]) -> Object:
+        metadata = desired["metadata"]
+        if error := self.refused.get(ChildKey(kind, metadata["name"])):
+            raise error
+        self.done.append(f"apply {kind.kind} {metadata['name']}")
+        number = str(next(self._numbers))
+        found = {**desired, "metadata": {"uid": number, **metadata, "resourceVersion": number}}
+        self.objects[kind, metadata["namespace"], metadata["name"]] = found
+        return found
+
+    async def get(self, kind: names.Kind, namespace: str, name: str) -> Object | None:
+        return self.objects.get((kind, namespace, name))
+
+    async def delete(self, kind: names.Kind, live: Mapping[str, Any]) -> None:
+        metadata = live["metadata"]
+        self.done.append(f"delete {kind.kind} {metadata['name']}")
+        del self.objects[kind, metadata["namespace"], metadata["name"]]
+
+    async def serves(self, _: names.Kind) -> bool:
+        return False
+
+    @property
+    def keys(self) -> set[ChildKey]:
+        return {ChildKey(kind, name) for kind, _, name in self.objects}
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+@pytest.fixture
+def context(table: Table) -> Context:
+    cache, records = Cache(), ModelRecords()
+    return Context(
+        api=cast("Api", table),
+        cache=cache,
+        settings=SETTINGS,
+        instance="here",
+        prober=cast("PodProber", None),
+        records=records,
+        registration=lambda: None,
+    )
+
+
+def desired(*second: names.Kind) -> Children:
+    """What is rendered, and a second child of these kinds."""
+    return with_a_second(render(MODEL, SETTINGS), *second)
+
+
+async def test_several_children_of_a_kind_are_applied_each_under_its_name(
+    context: Context, table: Table
+) -> None:
+    outcome = await apply_children(context, MODEL, desired(names.DEPLOYMENT, names.SERVICE))
+    assert outcome == Outcome()
+    assert table.keys == {MAIN, SERVICE, CANARY, SECOND_SERVICE}
+    assert set(context.cache.children(("ml", "resnet50"))) == table.keys
+
+
+async def test_a_child_that_is_no_longer_desired_goes_and_its_sibling_stays(
+    context: Context, table: Table
+) -> None:
+    await apply_children(context, MODEL, desired(names.DEPLOYMENT, names.SERVICE))
+    table.done.clear()
+    await apply_children(context, MODEL, desired(names.SERVICE))
+    assert table.keys == {MAIN, SERVICE, SECOND_SERVICE}
+    assert table.done[0] == "delete Deployment resnet50-canary"
+    assert set(context.cache.children(("ml", "resnet50"))) == table.keys
+
+
+async def test_a_child_of_a_name_that_no_version_of_ours_knows_goes_as_well(
+    context: Context, table: Table
+) -> None:
+    """One that a newer operator has made, before it was rolled back: only the owner counts."""
+    metadata = {"namespace": "ml", "name": "resnet50-later", "ownerReferences": [owner_reference(MODEL)]}
+    context.cache.put(names.INGRESS, await table.apply(names.INGRESS, {"metadata": metadata}))
+    await apply_children(context, MODEL, desired())
+    assert table.keys == {MAIN, SERVICE}
+
+
+async def test_what_is_labelled_as_the_model_s_but_not_owned_by_it_stays(
+    context: Context, table: Table
+) -> None:
+    metadata = {"namespace": "ml", "name": "theirs", "labels": names.child_labels("resnet50")}
+    context.cache.put(names.SERVICE, await table.apply(names.SERVICE, {"metadata": metadata}))
+    await apply_children(context, MODEL, desired())
+    assert table.keys == {MAIN, SERVICE, ChildKey(names.SERVICE, "theirs")}
+
+
+async def test_a_refused_child_is_named_and_stops_no_other(context: Context, table: Table) -> None:
+    error = ApiError(422, "Invalid", "spec: no")
+    table.refused[CANARY] = error
+    outcome = await apply_children(context, MODEL, desired(names.DEPLOYMENT))
+    assert outcome == Outcome(trouble=Trouble(CANARY, error))
+    assert table.keys == {MAIN, SERVICE}
+
+
+async def test_the_second_child_s_name_may_be_somebody_else_s(context: Context, table: Table) -> None:
+    foreign = {"metadata": {"namespace": "ml", "name": "resnet50-canary"}}
+    await table.apply(names.DEPLOYMENT, foreign)
+    outcome = await apply_children(context, MODEL, desired(names.DEPLOYMENT))
+    assert outcome.trouble is not None
+    assert outcome.trouble.child == CANARY
+    assert str(outcome.trouble.error) == "Deployment resnet50-canary exists and belongs to somebody else"
+    assert isinstance(outcome.trouble.error, NameConflict)
+
+
+async def test_replicas_wait_for_the_autoscaler_that_keda_made(context: Context, table: Table) -> None:
+    """It goes after its ScaledObject, and writes replicas until then."""
+    keda = [{"kind": "ScaledObject", "name": "resnet50", "controller": True, "uid": "so"}]
+    metadata = {
+        "namespace": "ml",
+        "name": names.keda_autoscaler("resnet50"),
+        "labels": names.child_labels("resnet50"),
+        "ownerReferences": keda,
+    }
+    theirs = await table.apply(names.AUTOSCALER, {"metadata": metadata})
+    context.cache.put(names.AUTOSCALER, theirs)
+    table.done.clear()
+    outcome = await apply_children(context, MODEL, desired())
+    assert outcome.trouble is not None
+    assert isinstance(outcome.trouble.error, Retry)
+    assert table.done == []
+    await table.delete(names.AUTOSCALER, theirs)
+    assert await apply_children(context, MODEL, desired()) == Outcome()
+    assert MAIN in table.keys
