@@ -22,6 +22,8 @@ INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
 """What a pod tells without labels, one number each, once its model is loaded: all that may scale it."""
+DEFAULT_TASK: Final = '{"tensors":{}}'
+"""What PADDLEMODEL_TASK says of a spec without a task."""
 SERVER_VARIABLES: Final = (
     "PADDLEMODEL_NAME",
     "PADDLEMODEL_DEVICE",

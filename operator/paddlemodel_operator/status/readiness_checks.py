@@ -65,8 +65,7 @@ def image_cannot_be_pulled(_: PaddleModel, pod: Pod) -> Fault | None:
             return Fault(
                 "ImagePull",
                 f"The node cannot pull the server image of pod {pod.name}: check the chart's image values "
-                f"and "
-                f"spec.pod.imagePullSecrets. {container.waiting}: {container.waiting_message}",
+                f"and spec.pod.imagePullSecrets. {container.waiting}: {container.waiting_message}",
             )
     return None
 

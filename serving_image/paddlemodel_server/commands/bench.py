@@ -18,6 +18,7 @@ from paddlemodel_server.commands.client import Client, address
 from paddlemodel_server.commands.load import Plan, Result, Shot
 from paddlemodel_server.commands.predict import add_made_up
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.tasks import registry
 
 BUSY_CLIENT = 0.9  # of a core: above, the client may have been slower than the server
 
@@ -158,7 +159,7 @@ def _raw_shots(arguments: argparse.Namespace) -> dict[str, Shot]:
         content = arguments.body.read_bytes()
     except OSError as error:
         raise StartError("UnreadableInput", f"{arguments.body} cannot be read ({error.strerror}).") from error
-    kinds = inputs.PICTURES | {".json": "application/json", ".npy": "application/x-npy"}
+    kinds = registry.files() | {".json": "application/json", ".npy": "application/x-npy"}
     kind = arguments.content_type or kinds.get(arguments.body.suffix.lower(), "application/octet-stream")
     arguments.form = kind
     return {

@@ -13,15 +13,17 @@ from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.tasks import registry
 
-DESCRIPTION = """Send one request to a model and show the answer.
+NEWLINE = "\n  "
+DESCRIPTION = f"""Send one request to a model and show the answer.
 
 MODEL is a folder, which is served for this one request exactly as in a pod (PADDLEMODEL_ variables count), or
 the URL of a running server: ours, or any that speaks the Open Inference Protocol V2 (http://host:port, or
 http://host:port/v2/models/NAME where it has several models).
 
 INPUT is one of
-  cat.jpg         a picture (.jpg .png .webp .bmp), for a server of ours whose task is ImageClassification
+  {NEWLINE.join(registry.usages())}
   x.npy           the array of the only input; NAME=x.npy for one of several
   inputs.npz      arrays by the inputs' names
   request.json    a V2 inference request; - reads it from standard input
@@ -30,7 +32,7 @@ Without INPUT the inputs are made up: random numbers, or zeros with --zeros."""
 EXAMPLES = """examples:
   paddlemodel-server predict my-model
   paddlemodel-server predict my-model x.npy --json
-  PADDLEMODEL_TASK='{"type":"ImageClassification"}' paddlemodel-server predict my-model cat.jpg
+  PADDLEMODEL_TASK='{"imageClassification":{}}' paddlemodel-server predict my-model cat.jpg
   paddlemodel-server predict http://localhost:8080 --rows 4 --shape x=4,3,48,192 --save answer.npz
 
 Exit codes: 0 answered; 1 not, and one sentence says why; 2 the command line is wrong."""
@@ -40,9 +42,7 @@ def main(argv: Sequence[str]) -> int:
     """Predict as the command line says; returns the exit code."""
     parser = console.parser("predict", DESCRIPTION, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a folder or a URL")
-    parser.add_argument(
-        "inputs", metavar="INPUT", nargs="*", help="a picture, .npy, .npz or .json; see above"
-    )
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="a file, as listed above")
     add_made_up(parser)
     parser.add_argument("--zeros", action="store_true", help="make up zeros instead of random numbers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, all of it")
@@ -50,14 +50,16 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_intermixed_args(argv)
     if arguments.inputs and (arguments.zeros or arguments.shape or arguments.rows is not None):
         parser.error("--zeros, --rows and --shape are for inputs that are made up; leave out INPUT or them")
-    pictures = [name for name in arguments.inputs if Path(name).suffix.lower() in samples.PICTURES]
-    if pictures and len(arguments.inputs) > 1:
-        parser.error("a picture is the only INPUT of its request")
-    if pictures and arguments.save:
-        parser.error("--save is for tensors; the answer to a picture is JSON")
+    taken = registry.files()
+    bodies = [name for name in arguments.inputs if Path(name).suffix.lower() in taken]
+    if bodies and len(arguments.inputs) > 1:
+        parser.error(f"{bodies[0]} is a request of its own; leave out the other INPUT")
+    if bodies and arguments.save:
+        parser.error(f"--save is for tensors; the answer to {bodies[0]} is JSON")
     with target(arguments.model) as client:
-        if pictures:
-            return _picture(client, Path(pictures[0]))
+        if bodies:
+            path = Path(bodies[0])
+            return _body(client, path, taken[path.suffix.lower()])
         return _tensors(client, arguments)
 
 
@@ -76,12 +78,13 @@ def add_made_up(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _picture(client: Client, path: Path) -> int:
+def _body(client: Client, path: Path, media: str) -> int:
+    """Send a file as it is to the task that takes it."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
-    answer = client.send("/predict", content, {"Content-Type": samples.PICTURES[path.suffix.lower()]})
+    answer = client.send("/predict", content, {"Content-Type": media})
     try:
         console.print_json(orjson.loads(answer.data))
     except orjson.JSONDecodeError as error:
