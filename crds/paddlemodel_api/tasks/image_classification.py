@@ -7,12 +7,13 @@ from pydantic import Field
 from paddlemodel_api.base import Block, Rule, matches
 
 Label = Annotated[str, Field(max_length=128)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
+# Strict: the server reads JSON that no API server has looked at, where true is no 1 and "5" no 5.
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+Divisor = Annotated[Number, Field(gt=0)]
 Channels = Annotated[tuple[Number, ...], Field(min_length=3, max_length=3)]
-Divisors = Annotated[
-    tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...], Field(min_length=3, max_length=3)
-]
-Side = Annotated[int, Field(ge=1, le=8192)]
+Divisors = Annotated[tuple[Divisor, ...], Field(min_length=3, max_length=3)]
+Count = Annotated[int, Field(strict=True, ge=1, le=1000)]
+Side = Annotated[int, Field(strict=True, ge=1, le=8192)]
 
 
 class ImageClassification(Block):
@@ -28,9 +29,7 @@ class ImageClassification(Block):
         description="File inside the model folder with one class name per line, one for each class. "
         "Default: none.",
     )
-    top_k: Annotated[int, Field(ge=1, le=1000)] = Field(
-        default=5, description="How many best classes an answer lists."
-    )
+    top_k: Count = Field(default=5, description="How many best classes an answer lists.")
     resize: Literal["Crop", "Stretch", "Pad"] = Field(
         default="Crop",
         description="How a picture gets the size of the model's input. Crop: shorter side to size/0.875, "

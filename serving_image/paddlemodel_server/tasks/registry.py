@@ -31,7 +31,7 @@ def read(text: str) -> tuple[str, Any]:
     from pydantic import ValidationError  # noqa: PLC0415
 
     try:
-        return tasks.Task.model_validate_json(text, strict=True).chosen
+        return tasks.Task.model_validate_json(text).chosen
     except ValidationError as error:
         message = (
             f"PADDLEMODEL_TASK cannot be used: {faults.sentence(error, 'spec.task')}; "

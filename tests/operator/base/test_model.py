@@ -56,7 +56,9 @@ def test_null_is_as_good_as_nothing() -> None:
 def test_a_task_too_large_for_one_variable_points_to_the_file() -> None:
     """Within the schema's limits, but over 128 KiB as UTF-8: Linux would refuse to start the server."""
     labels = ["犬" * 128] * 1000
-    with pytest.raises(SpecError, match=rf"larger than {TASK_BYTES_MAX} bytes.*spec\.task\.imageClassification\.labelsFile"):
+    with pytest.raises(
+        SpecError, match=rf"larger than {TASK_BYTES_MAX} bytes.*spec\.task\.imageClassification\.labelsFile"
+    ):
         model(task={"imageClassification": {"labels": labels}})
 
 

@@ -152,9 +152,7 @@ def test_a_restart_writes_nothing(cluster: Cluster, operator: Operator, namespac
     for name, model in [("a", everything(namespace, "a")), ("b", manifest(namespace, "b", replicas=2))]:
         cluster.apply(model)
         settled(cluster, operator, namespace, name)
-    cluster.apply(
-        manifest(namespace, "c", task={"imageClassification": {"labels": ["犬" * 128] * 1000}})
-    )
+    cluster.apply(manifest(namespace, "c", task={"imageClassification": {"labels": ["犬" * 128] * 1000}}))
     eventually(lambda: cluster.ready_reason(namespace, "c") == "InvalidSpec")
     eventually(
         lambda: cluster.conditions(namespace, "a")["AutoscalingActive"]["reason"] == "MetricsAPIMissing"
