@@ -79,6 +79,39 @@ class Block(BaseModel):
         return schema
 
 
+class OneOf(Block):
+    """A block with exactly one member set, as in a pod's volumes; the rule follows from the fields."""
+
+    place: ClassVar[str]  # where the block stands, for messages
+
+    @classmethod
+    def members(cls) -> tuple[str, ...]:
+        """The names of the members, as users write them."""
+        return tuple(to_camel(name) for name in cls.model_fields)
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: Any) -> None:
+        """Make the rule, once the fields are known."""
+        fields, members = tuple(cls.model_fields), cls.members()
+        listed = ", ".join(f"has(self.{member})" for member in members)
+        exactly_one = Rule(
+            cel=f"[{listed}].filter(present, present).size() == 1",
+            holds=lambda block: sum(getattr(block, name) is not None for name in fields) == 1,
+            message=f"{cls.place} has exactly one member: keep one of {', '.join(members)}",
+        )
+        cls.rules = (exactly_one,)
+
+    @property
+    def chosen(self) -> tuple[str, Block]:
+        """The name and the content of the member that is set."""
+        (found,) = (
+            (to_camel(name), getattr(self, name))
+            for name in type(self).model_fields
+            if getattr(self, name) is not None
+        )
+        return found
+
+
 QUANTITY_PATTERN = r"[+-]?([0-9]+|[0-9]+\.[0-9]*|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?"
 
 Quantity = Annotated[

@@ -22,8 +22,8 @@ class Gpu(Block):
         matches(
             "resource_name",
             r"[a-z0-9][-a-z0-9.]*/[A-Za-z0-9][-A-Za-z0-9_.]*",
-            "spec.gpu.resourceName must be DOMAIN/NAME as a device plugin announces it, such as "
-            "nvidia.com/gpu",
+            "spec.gpu.resourceName must be DOMAIN/NAME as a device plugin announces it, "
+            "such as nvidia.com/gpu",
         ),
     )
 
@@ -50,8 +50,7 @@ class Batching(Block):
     max_delay_ms: Annotated[int, Field(ge=0, le=10_000)] | None = Field(
         default=None,
         description="Milliseconds that a run waits for more requests; 0 takes what queued up during the "
-        "previous run. "
-        "Default: 0.",
+        "previous run. Default: 0.",
     )
 
 

@@ -9,7 +9,8 @@ from paddlemodel_api.network import Ingress, Service
 from paddlemodel_api.pod import Pod
 from paddlemodel_api.scaling import Autoscaling, scaling_rules
 from paddlemodel_api.serving import Gpu, Resources, Server, device_rules
-from paddlemodel_api.source import ModelSource, Task
+from paddlemodel_api.source import ModelSource
+from paddlemodel_api.tasks import Task
 
 NAME_PATTERN: Final = r"[a-z](?:[-a-z0-9]{0,50}[a-z0-9])?"
 NAME_MESSAGE: Final = (
@@ -25,9 +26,8 @@ class Spec(Block):
 
     model: ModelSource = Field(description="The model files.")
     task: Task = Field(
-        default_factory=Task,
-        description="How the body of POST /predict becomes tensors, and outputs an answer. Default: type "
-        "Tensors.",
+        default_factory=Task.default,
+        description="What POST /predict takes and answers; exactly one of the following. Default: tensors.",
     )
     device: Literal["GPU", "CPU"] = Field(default="GPU", description="What the model runs on.")
     gpu: Gpu | None = Field(
@@ -36,8 +36,7 @@ class Spec(Block):
     resources: Resources | None = Field(
         default=None,
         description="Processor and memory per pod; replaces the defaults as a whole. Default on CPU: "
-        "requests 500m and "
-        "1Gi, limits 2 and 4Gi; on GPU: requests 1 and 4Gi, limits 4 and 16Gi.",
+        "requests 500m and 1Gi, limits 2 and 4Gi; on GPU: requests 1 and 4Gi, limits 4 and 16Gi.",
     )
     server: Server = Field(
         default_factory=Server, description="How the server in each pod runs the model, and its limits."

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from paddlemodel_api.contract import DEFAULT_TASK
+
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.tasks import spec as tasks
 
 PREFIX = "PADDLEMODEL_"
 Precision = Literal["FP32", "FP16", "BF16", "INT8"]
@@ -88,13 +89,6 @@ def _optional_bytes(text: str) -> int | None:
     return None if text == "auto" else _integer(1024**2, 1 << 44)(text)
 
 
-def _task(text: str) -> tasks.Task:
-    try:
-        return tasks.parse(text)
-    except tasks.TaskError as error:
-        raise StartError("InvalidSettings", f"{PREFIX}TASK {error}.") from None
-
-
 def _setting(default: Any, read: Callable[[str], Any]) -> Any:
     return field(default=default, metadata={"read": read})
 
@@ -113,7 +107,7 @@ class Settings:
     cache_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; TensorRT's engines
     load_timeout_seconds: float = _setting(1800.0, _number(1, 86_400))  # of a worker, until it is ready
     warmup_seconds: float = _setting(2.0, _number(0, 600))  # for all that is probed at the start
-    task: tasks.Task = _setting(tasks.Tensors(), _task)  # noqa: RUF009 - a field and a frozen value
+    task: str = _setting(DEFAULT_TASK, _text)
     max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run
     max_delay_ms: float = _setting(0.0, _number(0, 10_000))  # extra wait for a fuller batch
     queue_size: int = _setting(256, _integer(1, 65_536))  # waiting requests of the whole pod

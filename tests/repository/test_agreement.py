@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from paddlemodel_api import contract
 from paddlemodel_api.schema.crd import root_schema
+from paddlemodel_api.tasks import Task
 from paddlemodel_operator.base import model
 from paddlemodel_operator.render import container
 from paddlemodel_server.settings import Settings
+from paddlemodel_server.tasks import registry
 
 Schema = dict[str, Any]
 
@@ -58,12 +60,14 @@ def serve(server: dict[str, Any], task: dict[str, Any] | None = None, device: st
             "model": {"uri": "file:///models/m"},
             "device": device,
             "server": server,
-            "task": task or {},
+            **({"task": task} if task else {}),
         },
     }
     manifest = model.from_body(body)
     environment = container.server(manifest, "image")["env"]
-    return Settings.from_env({entry["name"]: entry["value"] for entry in environment})
+    settings = Settings.from_env({entry["name"]: entry["value"] for entry in environment})
+    registry.read(settings.task)
+    return settings
 
 
 def test_every_field_of_the_server_block_has_a_setting_of_the_server() -> None:
@@ -115,10 +119,18 @@ def test_the_names_that_a_spec_may_not_set_are_settings_of_the_server() -> None:
     ],
 )
 def test_every_field_of_a_task_reaches_the_server(manifest: dict[str, Any]) -> None:
-    task = {"type": "ImageClassification", **manifest}
-    direct = Settings.from_env({contract.variable("task"): json.dumps(task)})
-    assert serve({}, task).task == direct.task
-    assert direct.task != serve({}, {"type": "ImageClassification"}).task
+    task = {"imageClassification": manifest}
+    assert registry.read(serve({}, task).task) == registry.read(json.dumps(task))
+    assert registry.read(serve({}, task).task) != registry.read('{"imageClassification":{}}')
+
+
+def test_server_and_definition_have_the_same_tasks() -> None:
+    assert tuple(registry.TASKS) == Task.members()
+
+
+def test_a_spec_without_a_task_is_a_server_of_tensors_without_pydantic() -> None:
+    """The text of the default is compared, not parsed."""
+    assert serve({}).task == contract.DEFAULT_TASK == Settings().task
 
 
 @pytest.mark.parametrize("field", [field for field in FIELDS if FIELDS[field]["type"] != "boolean"])

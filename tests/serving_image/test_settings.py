@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import pytest
+from paddlemodel_api import contract
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks.spec import ImageClassification, Tensors
 
 
 def test_without_variables_everything_has_its_default() -> None:
     assert Settings.from_env({"PATH": "/bin"}) == Settings()
-    assert Settings().task == Tensors()
+    assert Settings().task == contract.DEFAULT_TASK
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_values_are_read() -> None:
             "PADDLEMODEL_NAME": "resnet50",
             "PADDLEMODEL_MODEL_DIR": "/m",
             "PADDLEMODEL_DEVICE": "gpu",
-            "PADDLEMODEL_TASK": '{"type":"ImageClassification","labels":["cat"],"topK":1}',
+            "PADDLEMODEL_TASK": '{"imageClassification":{"topK":1}}',
             "PADDLEMODEL_MAX_DELAY_MS": "1.5",
             "PADDLEMODEL_WORKERS": "2",
             "PADDLEMODEL_HTTP_WORKERS": "auto",
@@ -37,7 +37,7 @@ def test_values_are_read() -> None:
         name="resnet50",
         model_dir=Path("/m"),
         device="gpu",
-        task=ImageClassification(labels=("cat",), top_k=1),
+        task='{"imageClassification":{"topK":1}}',
         max_delay_ms=1.5,
         workers=2,
     )
@@ -66,10 +66,7 @@ def test_values_are_read() -> None:
         ("PADDLEMODEL_ADMIN_PORT", "0", "PADDLEMODEL_ADMIN_PORT is '0'; set it to a whole number from 1 to"),
         ("PADDLEMODEL_ADMIN_PORT", "8080", "PADDLEMODEL_PORT and PADDLEMODEL_ADMIN_PORT are both 8080; set"),
         ("PADDLEMODEL_PORT", "8081", "PADDLEMODEL_PORT and PADDLEMODEL_ADMIN_PORT are both 8081; set one of"),
-        ("PADDLEMODEL_TASK", "x", "PADDLEMODEL_TASK is not JSON"),
-        ("PADDLEMODEL_TASK", "[]", "PADDLEMODEL_TASK must be an object"),
-        ("PADDLEMODEL_TASK", '{"type":"Sing"}', "PADDLEMODEL_TASK has type 'Sing'; use Tensors or"),
-        ("PADDLEMODEL_TASK", '{"type":"Tensors","topK":1}', "unknown field 'topK'; this type has no fields."),
+        ("PADDLEMODEL_TASK", "", "PADDLEMODEL_TASK is ''; set it to a value"),
     ],
 )
 def test_a_refusal_names_the_variable_the_value_and_the_cure(variable: str, value: str, message: str) -> None:
@@ -77,29 +74,3 @@ def test_a_refusal_names_the_variable_the_value_and_the_cure(variable: str, valu
         Settings.from_env({variable: value})
     assert message in refusal.value.message
     assert refusal.value.reason == "InvalidSettings"
-
-
-@pytest.mark.parametrize(
-    ("fields", "message"),
-    [
-        ('"top_k":1', "unknown field 'top_k'; it knows labels, labelsFile, topK"),
-        ('"topK":0', "field topK must be a whole number from 1 to 1000, not 0"),
-        ('"topK":true', "field topK must be a whole number"),
-        ('"labels":[1]', "field labels must be a list of strings"),
-        ('"labels":["a"],"labelsFile":"b"', "has both labels and labelsFile; keep one of them"),
-        (
-            '"labelsFile":"../b"',
-            "field labelsFile must be the name of a file in the model's folder, not '../b'",
-        ),
-        ('"labelsFile":"/b"', "field labelsFile must be the name of a file"),
-        ('"resize":"crop"', "field resize must be one of Crop, Stretch, Pad, not 'crop'"),
-        ('"mean":[0,0]', "field mean must be three numbers"),
-        ('"mean":[0,0,NaN]', "field mean must be three numbers"),
-        ('"std":[1,1,0]', "field std must be three positive numbers"),
-        ('"width":9000', "field width must be a whole number from 1 to 8192"),
-    ],
-)
-def test_a_wrong_task_names_the_field(fields: str, message: str) -> None:
-    with pytest.raises(StartError) as refusal:
-        Settings.from_env({"PADDLEMODEL_TASK": '{"type":"ImageClassification",' + fields + "}"})
-    assert message in refusal.value.message

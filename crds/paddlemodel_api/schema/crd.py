@@ -117,6 +117,8 @@ def _structural(schema: Schema, definitions: dict[str, Schema]) -> Schema:
     result |= {key: value for key, value in schema.items() if key.startswith("x-kubernetes-")}
     if "exclusiveMinimum" in schema:
         result |= {"minimum": schema["exclusiveMinimum"], "exclusiveMinimum": True}
+    if not result.get("properties", True):  # a block without fields
+        del result["properties"]
     if "properties" in result:
         result["properties"] = {
             name: _structural(child, definitions) for name, child in schema["properties"].items()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from paddlemodel_api.faults import sentence
 from paddlemodel_api.serving import Gpu
 from paddlemodel_api.spec import NAME_MESSAGE, NAME_PATTERN, TASK_BYTES_MAX, Spec
 from pydantic import ValidationError
@@ -37,7 +38,7 @@ class PaddleModel:
     @property
     def task_json(self) -> str:
         """The task as the server reads it: only what the user set."""
-        return self.spec.task.model_dump_json(by_alias=True, exclude_none=True)
+        return self.spec.task.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 def from_body(body: Mapping[str, Any]) -> PaddleModel:
@@ -48,7 +49,7 @@ def from_body(body: Mapping[str, Any]) -> PaddleModel:
     try:
         spec = Spec.model_validate(body.get("spec", {}))
     except ValidationError as error:
-        raise SpecError(_sentence(error)) from error
+        raise SpecError(sentence(error, "spec")) from error
     model = PaddleModel(
         name=metadata["name"],
         namespace=metadata["namespace"],
@@ -59,18 +60,6 @@ def from_body(body: Mapping[str, Any]) -> PaddleModel:
     if len(model.task_json.encode()) > TASK_BYTES_MAX:
         raise SpecError(
             f"spec.task is larger than {TASK_BYTES_MAX} bytes: put the class names into a file of the model "
-            "folder and name it in spec.task.labelsFile"
+            "folder and name it in spec.task.imageClassification.labelsFile"
         )
     return model
-
-
-def _sentence(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_input=False)[0]
-    if first["type"] == "rule":
-        return first["msg"]
-    path = ".".join(str(part) for part in ("spec", *first["loc"]))
-    if first["type"] == "extra_forbidden":
-        return f"{path} is not a field: remove it (kubectl explain pdm.spec lists the fields)"
-    if first["type"] == "missing":
-        return f"{path} is missing: set it (kubectl explain pdm.{path} describes it)"
-    return f"{path} is wrong: {first['msg']}"

@@ -18,6 +18,7 @@ from paddlemodel_server.commands.client import Client, address
 from paddlemodel_server.commands.load import Plan, Result, Shot
 from paddlemodel_server.commands.predict import add_made_up
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.tasks import registry
 
 BUSY_CLIENT = 0.9  # of a core: above, the client may have been slower than the server
 
@@ -177,7 +178,7 @@ def _raw_shots(options: Options, path: Path) -> tuple[str, dict[str, Shot]]:
         content = path.read_bytes()
     except OSError as error:
         raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
-    kinds = inputs.PICTURES | {".json": "application/json", ".npy": "application/x-npy"}
+    kinds = registry.files() | {".json": "application/json", ".npy": "application/x-npy"}
     kind = options.content_type or kinds.get(path.suffix.lower(), "application/octet-stream")
     return kind, {
         url: Shot.at(

@@ -17,13 +17,6 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
 
 Shapes = Mapping[str, tuple[int, ...]]
-PICTURES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".bmp": "image/bmp",
-}
 # What numpy and zipfile raise of files that are cut off, packed in unknown ways, or hold Python objects.
 _DAMAGES = (
     EOFError,
@@ -131,7 +124,7 @@ def _from_file(inputs: Sequence[Tensor], argument: str) -> v2_client.Arrays:
     except _DAMAGES as error:
         raise StartError(
             "UnreadableInput",
-            f"{path} is no picture, no whole .npy or .npz file of numbers, and no V2 request in JSON.",
+            f"{path} is no whole .npy or .npz file of numbers, no V2 request in JSON, and of no task's kind.",
         ) from error
     if isinstance(loaded, dict):
         return loaded

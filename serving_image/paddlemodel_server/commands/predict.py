@@ -16,15 +16,17 @@ from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
+from paddlemodel_server.tasks import registry
 
-DESCRIPTION = """Send one request to a model and show the answer.
+NEWLINE = "\n  "
+DESCRIPTION = f"""Send one request to a model and show the answer.
 
 MODEL is a folder, which is served for this one request exactly as in a pod (PADDLEMODEL_ variables count), or
 the URL of a running server: ours, or any that speaks the Open Inference Protocol V2 (http://host:port, or
 http://host:port/v2/models/NAME where it has several models).
 
 INPUT is one of
-  cat.jpg         a picture (.jpg .png .webp .bmp), for a server of ours whose task is ImageClassification
+  {NEWLINE.join(registry.usages())}
   x.npy           the array of the only input; NAME=x.npy for one of several
   inputs.npz      arrays by the inputs' names
   request.json    a V2 inference request; - reads it from standard input
@@ -33,7 +35,7 @@ Without INPUT the inputs are made up: random numbers, or zeros with --zeros."""
 EXAMPLES = """examples:
   paddlemodel-server predict my-model
   paddlemodel-server predict my-model x.npy --json
-  PADDLEMODEL_TASK='{"type":"ImageClassification"}' paddlemodel-server predict my-model cat.jpg
+  PADDLEMODEL_TASK='{"imageClassification":{}}' paddlemodel-server predict my-model cat.jpg
   paddlemodel-server predict http://localhost:8080 --rows 4 --shape x=4,3,48,192 --save answer.npz
 
 Exit codes: 0 answered; 1 not, and one sentence says why; 2 the command line is wrong."""
@@ -52,10 +54,10 @@ class Options:
     save: Path | None = None
 
     @property
-    def picture(self) -> Path | None:
-        """The first picture of the inputs."""
-        paths = map(Path, self.inputs)
-        return next((path for path in paths if path.suffix.lower() in samples.PICTURES), None)
+    def body(self) -> Path | None:
+        """The first input that is a request of its own, as a task takes it."""
+        taken = registry.files()
+        return next((path for path in map(Path, self.inputs) if path.suffix.lower() in taken), None)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -64,15 +66,15 @@ def main(argv: Sequence[str]) -> int:
     if options.save:
         output_files.check_file(options.save, _is_answer)
     with target(options.model) as client:
-        return _picture(client, options.picture) if options.picture else _tensors(client, options)
+        if options.body:
+            return _body(client, options.body, registry.files()[options.body.suffix.lower()])
+        return _tensors(client, options)
 
 
 def _parse(argv: Sequence[str]) -> Options:
     parser = console.parser("predict", DESCRIPTION, EXAMPLES)
     parser.add_argument("model", metavar="MODEL", help="a folder or a URL")
-    parser.add_argument(
-        "inputs", metavar="INPUT", nargs="*", help="a picture, .npy, .npz or .json; see above"
-    )
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="a file, as listed above")
     add_made_up(parser)
     parser.add_argument("--zeros", action="store_true", help="make up zeros instead of random numbers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, all of it")
@@ -81,10 +83,10 @@ def _parse(argv: Sequence[str]) -> Options:
     options = Options(**vars(found) | {"inputs": tuple(found.inputs), "shapes": dict(found.shapes)})
     if options.inputs and (options.zeros or options.shapes or options.rows is not None):
         parser.error("--zeros, --rows and --shape are for inputs that are made up; leave out INPUT or them")
-    if options.picture and len(options.inputs) > 1:
-        parser.error("a picture is the only INPUT of its request")
-    if options.picture and options.save:
-        parser.error("--save is for tensors; the answer to a picture is JSON")
+    if options.body and len(options.inputs) > 1:
+        parser.error(f"{options.body} is a request of its own; leave out the other INPUT")
+    if options.body and options.save:
+        parser.error(f"--save is for tensors; the answer to {options.body} is JSON")
     return options
 
 
@@ -104,12 +106,13 @@ def add_made_up(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _picture(client: Client, path: Path) -> int:
+def _body(client: Client, path: Path, media: str) -> int:
+    """Send a file as it is to the task that takes it."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
-    answer = client.send("/predict", content, {"Content-Type": samples.PICTURES[path.suffix.lower()]})
+    answer = client.send("/predict", content, {"Content-Type": media})
     try:
         console.print_json(orjson.loads(answer.data))
     except orjson.JSONDecodeError as error:

@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from paddlemodel_server.model.signature import Tensor
 from paddlemodel_server.protocol import Served
-from paddlemodel_server.tasks.spec import ImageClassification
 
 State = Literal["loading", "ready", "draining"]
 
@@ -33,7 +32,7 @@ def facts(served: Served, device: str, now: Now) -> dict[str, Any]:
         "version": version("paddlemodel-server"),
         "name": served.name,
         "state": now.state,
-        "task": "ImageClassification" if isinstance(served.task, ImageClassification) else "Tensors",
+        "task": served.task.name,
         "digest": now.digest,
         "format": served.model.format,
         "paddle_version": now.paddle_version,

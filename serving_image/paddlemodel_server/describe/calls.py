@@ -2,16 +2,15 @@
 
 from typing import Any
 
+import orjson
+
 from paddlemodel_server.describe import answers, examples
-from paddlemodel_server.describe.answers import JSON
-from paddlemodel_server.describe.schemas import ref
-from paddlemodel_server.protocol import INFER, PREDICT, V1, Served
+from paddlemodel_server.describe.schemas import BINARY, ref
+from paddlemodel_server.protocol import INFER, JSON, NPY, OCTETS, PREDICT, V1, Served
+from paddlemodel_server.protocol.served import Call, Shapes
 
 Schema = dict[str, Any]
 
-OCTETS, NPY = "application/octet-stream", "application/x-npy"
-IMAGES = ("image/jpeg", "image/png", "image/webp", "image/bmp")
-_BINARY: Schema = {"type": "string", "format": "binary"}
 _JSON_SIZE = "Inference-Header-Content-Length"
 _SIZE: Schema = {"type": "integer", "minimum": 0}
 _SIZED = {_JSON_SIZE: {"description": "bytes of the JSON, where binary outputs follow it", "schema": _SIZE}}
@@ -22,12 +21,16 @@ _TENSOR_HEADERS = {
 }
 
 
-def operation(label: str, served: Served, proven: examples.Shapes | None) -> Schema:
+def operation(label: str, served: Served, proven: Shapes | None) -> Schema:
     """One operation, without its id."""
-    made = {PREDICT: _predict, INFER: _infer, V1: _v1}[label](served, proven)
-    made["parameters"] = [*_everywhere(served), *made.get("parameters", ())]
-    made["responses"] |= answers.errors(*answers.RUN)
-    return made
+    if label == PREDICT:
+        made = dict(served.task.describe(served, proven).operation)
+    else:
+        made = {INFER: _infer, V1: _v1}[label](served, proven)
+    return made | {
+        "parameters": [*_everywhere(served), *made.get("parameters", ())],
+        "responses": made["responses"] | answers.errors(*answers.RUN),
+    }
 
 
 def _everywhere(served: Served) -> list[Schema]:
@@ -45,18 +48,11 @@ def _everywhere(served: Served) -> list[Schema]:
     ]
 
 
-def _predict(served: Served, proven: examples.Shapes | None) -> Schema:
-    if served.image is not None:
-        return {
-            "summary": "Classify one image",
-            "description": "The body is the file as it is: `curl --data-binary @image.jpg`. "
-            "Without a Content-Type, or with another one, the bytes decide.",
-            "requestBody": _body({media: {"schema": _BINARY} for media in (*IMAGES, OCTETS)}),
-            "responses": answers.ok("The most probable classes.", answers.json_of("Classes")),
-        }
-    binary = {OCTETS: {"schema": _BINARY}}
+def tensors(served: Served, proven: Shapes | None) -> Schema:
+    """`POST /predict` of a model whose task are tensors."""
+    binary = {OCTETS: {"schema": BINARY}}
     if served.only_input and not served.only_input.bits:  # a .npy file has no BF16
-        binary[NPY] = {"schema": _BINARY}
+        binary[NPY] = {"schema": BINARY}
     return {
         "summary": "Run the model",
         "description": "JSON as in the Open Inference Protocol V2, with binary tensors behind it where "
@@ -66,23 +62,23 @@ def _predict(served: Served, proven: examples.Shapes | None) -> Schema:
         "requestBody": _body({JSON: _v2_json(served, proven), **binary}),
         "responses": answers.ok(
             "The outputs.",
-            {**answers.json_of("InferResponse"), OCTETS: {"schema": _BINARY}, NPY: {"schema": _BINARY}},
+            {**answers.json_of("InferResponse"), OCTETS: {"schema": BINARY}, NPY: {"schema": BINARY}},
             _TENSOR_HEADERS | _SIZED,
         ),
     }
 
 
-def _infer(served: Served, proven: examples.Shapes | None) -> Schema:
+def _infer(served: Served, proven: Shapes | None) -> Schema:
     return {
         "summary": "Run the model (Open Inference Protocol V2)",
         "description": "Tensors are numbers in the JSON, or bytes behind it: an input with the parameter "
         f"`binary_data_size`, the Content-Type {OCTETS} and the header {_JSON_SIZE}. "
         f"With {_JSON_SIZE}: 0 the body is the little-endian bytes of the model's only input.",
         "parameters": [_json_size(), *_tensor_shape(served)],
-        "requestBody": _body({JSON: _v2_json(served, proven), OCTETS: {"schema": _BINARY}}),
+        "requestBody": _body({JSON: _v2_json(served, proven), OCTETS: {"schema": BINARY}}),
         "responses": answers.ok(
             "The outputs.",
-            {**answers.json_of("InferResponse"), OCTETS: {"schema": _BINARY}},
+            {**answers.json_of("InferResponse"), OCTETS: {"schema": BINARY}},
             _SIZED,
         ),
     }
@@ -105,7 +101,7 @@ def _tensor_shape(served: Served) -> list[Schema]:
     ]
 
 
-def _v1(served: Served, proven: examples.Shapes | None) -> Schema:
+def _v1(served: Served, proven: Shapes | None) -> Schema:
     content: Schema = {"schema": ref("PredictRequest")}
     if example := examples.v1(served, proven):
         content["examples"] = {"zeros": {"summary": "One row of zeros", "value": example}}
@@ -119,7 +115,7 @@ def _v1(served: Served, proven: examples.Shapes | None) -> Schema:
     }
 
 
-def _v2_json(served: Served, proven: examples.Shapes | None) -> Schema:
+def _v2_json(served: Served, proven: Shapes | None) -> Schema:
     content: Schema = {"schema": ref("InferRequest")}
     example = examples.infer(served, proven)
     if examples.complete(example):
@@ -133,3 +129,16 @@ def _body(content: Schema) -> Schema:
 
 def _header(name: str, description: str, schema: Schema) -> Schema:
     return {"name": name, "in": "header", "description": description, "schema": schema}
+
+
+def curl(served: Served, proven: Shapes | None) -> Call:
+    """A V2 request, for the page; inline where it is short."""
+    example = examples.infer(served, proven)
+    inline = examples.complete(example)
+    body = orjson.dumps(example).decode() if inline else "@request.json"
+    return Call(
+        route=f"v2/models/{served.name}/infer",
+        arguments=("-H", f"Content-Type: {JSON}", "--data-binary", body),
+        file="" if inline else "request.json",
+        stands_for="" if inline else "a file with the JSON of the form above",
+    )

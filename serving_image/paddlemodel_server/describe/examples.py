@@ -1,24 +1,23 @@
 """Requests that this model accepts, for the page and the OpenAPI document; pure."""
 
-from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
 from paddlemodel_server.model.signature import Tensor
 from paddlemodel_server.protocol import Served
+from paddlemodel_server.protocol.served import Shapes
 
 SIDE = 8  # for dimensions that the model leaves open, where nobody knows better
 MOST_VALUES = 1024  # an example with more numbers teaches nobody
 
 Json = dict[str, Any]
-Shapes = Mapping[str, Sequence[int]]
 
 
 def shapes(served: Served, proven: Shapes | None = None) -> dict[str, list[int]]:
     """A shape of one row for each input.
 
     Args:
-        served: the model; with an image task, the sides are those of the task.
+        served: the model; where the task decides open dimensions, it has a say.
         proven: the shapes with which the model has run, by input, where that is known.
     """
     known = proven or {}
@@ -47,12 +46,9 @@ def _entry(tensor: Tensor, shape: list[int]) -> Json:
 
 
 def _closed(tensor: Tensor, served: Served) -> list[int]:
-    sides: dict[int, int] = {}
-    if (image := served.image) is not None:
-        rows, columns = (1, 2) if image.channels_last else (2, 3)
-        channels = 3 if image.channels_last else 1
-        sides = {rows: image.height, columns: image.width, channels: image.channels}
-    return [n if n != -1 else (1 if at == 0 else sides.get(at, SIDE)) for at, n in enumerate(tensor.shape)]
+    if found := served.task.warm_up.shapes.get(tensor.name):
+        return list(found)
+    return [n if n != -1 else (1 if at == 0 else SIDE) for at, n in enumerate(tensor.shape)]
 
 
 def v1(served: Served, proven: Shapes | None = None) -> Json | None:

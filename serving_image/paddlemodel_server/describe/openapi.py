@@ -9,8 +9,9 @@ from typing import Any
 
 import orjson
 
-from paddlemodel_server.describe import answers, calls, examples, schemas
+from paddlemodel_server.describe import answers, calls, schemas
 from paddlemodel_server.protocol import CLIENT_ROUTES, Kind, Route, Served
+from paddlemodel_server.protocol.served import Shapes
 
 Schema = dict[str, Any]
 
@@ -25,7 +26,7 @@ not 2.0.
 """
 
 
-def document(served: Served, timeout_seconds: float, proven: examples.Shapes | None = None) -> bytes:
+def document(served: Served, timeout_seconds: float, proven: Shapes | None = None) -> bytes:
     """The document.
 
     Args:
@@ -50,7 +51,7 @@ def document(served: Served, timeout_seconds: float, proven: examples.Shapes | N
             "tags": [{"name": name} for name in ("inference", "model", "health", "documents")],
             "paths": paths,
             "components": {
-                "schemas": schemas.components(served),
+                "schemas": schemas.components(served) | served.task.describe(served, proven).schemas,
                 "responses": answers.components(
                     max_request_bytes=served.max_request_bytes, timeout_seconds=timeout_seconds
                 ),
@@ -59,7 +60,7 @@ def document(served: Served, timeout_seconds: float, proven: examples.Shapes | N
     )
 
 
-def _operation(route: Route, served: Served, proven: examples.Shapes | None) -> Schema:
+def _operation(route: Route, served: Served, proven: Shapes | None) -> Schema:
     words = route.path("model").strip("/") or "home"
     identity = {"operationId": f"{route.method.lower()}_{re.sub(r'[/:.]', '_', words)}"}
     if route.kind is Kind.INFERENCE:

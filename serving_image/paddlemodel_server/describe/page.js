@@ -1,9 +1,8 @@
 "use strict";
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
-const images = data.task === "ImageClassification";
 const SHOWN = 20000; // characters of an answer
-let picture = null;
+let chosen = null; // the file that is sent
 
 /* JSON for the eye: lists of plain values, and short objects of them, on one line. */
 function pretty(value, indent = "") {
@@ -33,16 +32,17 @@ function example() {
   return pretty({ ...data.example, inputs });
 }
 
-function wantsImage() {
-  return images && document.querySelector("[name=mode]:checked").value === "image";
+function sendsFile() {
+  return data.what !== null && document.querySelector("[name=mode]:checked").value === "file";
 }
 
 function choose(file) {
-  picture = file;
+  chosen = file;
   $("chosen").textContent = `${file.name} (${Math.ceil(file.size / 1024)} KiB)`;
+  $("preview").hidden = !data.preview;
+  if (!data.preview) return;
   URL.revokeObjectURL($("preview").src);
   $("preview").src = URL.createObjectURL(file);
-  $("preview").hidden = false;
 }
 
 function show(status, good, time, text) {
@@ -72,16 +72,16 @@ function bars(classes) {
 }
 
 async function send() {
-  const image = wantsImage();
-  if (image && !picture) { show("No picture yet", false, "", JSON.stringify({ error: "Choose a picture first." })); $("file").focus(); return; }
+  const file = sendsFile();
+  if (file && !chosen) { show("No file yet", false, "", JSON.stringify({ error: `Choose ${data.what} first.` })); $("file").focus(); return; }
   const button = document.querySelector("#form button");
   button.disabled = true;
   const began = performance.now();
   try {
-    const answer = await fetch(image ? "predict" : `v2/models/${data.name}/infer`, {
+    const answer = await fetch(file ? "predict" : `v2/models/${data.name}/infer`, {
       method: "POST",
-      body: image ? picture : $("body").value,
-      headers: { "Content-Type": image ? picture.type || "application/octet-stream" : "application/json" },
+      body: file ? chosen : $("body").value,
+      headers: { "Content-Type": file ? chosen.type || "application/octet-stream" : "application/json" },
     });
     const text = await answer.text();
     show(`${answer.status} ${answer.statusText}`, answer.ok, `${(performance.now() - began).toFixed(1)} ms, seen from this browser`, text);
@@ -125,11 +125,11 @@ $("form").addEventListener("submit", (event) => { event.preventDefault(); send()
 $("body").addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); send(); }
 });
-if (images) {
+if (data.what !== null) {
   for (const mode of document.querySelectorAll("[name=mode]")) {
     mode.addEventListener("change", () => {
-      $("image-part").hidden = !wantsImage();
-      $("json-part").hidden = wantsImage();
+      $("file-part").hidden = !sendsFile();
+      $("json-part").hidden = sendsFile();
     });
   }
   $("file").addEventListener("change", () => { if ($("file").files[0]) choose($("file").files[0]); });

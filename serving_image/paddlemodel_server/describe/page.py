@@ -8,45 +8,58 @@ import base64
 import hashlib
 import re
 import shlex
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import orjson
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from paddlemodel_server.describe import examples
+from paddlemodel_server.protocol.served import Description
 
 HTML = "text/html; charset=utf-8"
 _FOLDER = Path(__file__).parent
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
-_PREDICT = "predict"
 
 
-def render(about: dict[str, Any], example: dict[str, Any], host: str) -> bytes:
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What the page is made of.
+
+    Attributes:
+        facts: those of `GET /`.
+        example: a V2 request that the model accepts.
+        task: how to call `POST /predict`, and what the form sends there.
+    """
+
+    facts: dict[str, Any]
+    example: dict[str, Any]
+    task: Description
+
+
+def render(shown: Shown, host: str) -> bytes:
     """The page.
 
     Args:
-        about: the facts of `GET /`.
-        example: a V2 request that the model accepts.
+        shown: all that depends on the model.
         host: the request's Host header; where it is no host, the page says localhost.
     """
     base = f"http://{host if _HOST.fullmatch(host) else 'localhost'}/"
-    inline = examples.complete(example)
-    route = _PREDICT if about["task"] == "ImageClassification" else f"v2/models/{about['name']}/infer"
-    if route == _PREDICT:
-        command = ["curl", "--data-binary", "@cat.jpg", base + route]
-    else:
-        body = orjson.dumps(example).decode() if inline else "@request.json"
-        command = ["curl", base + route, "-H", "Content-Type: application/json", "--data-binary", body]
+    call, upload, name = shown.task.call, shown.task.upload, shown.facts["name"]
     page = _environment().get_template("page.html")
     return page.render(
-        about=about,
-        data={"name": about["name"], "task": about["task"], "base": base, "example": example},
-        route=f"/{route}",
-        curl=shlex.join(command),
-        inline=inline,
+        about=shown.facts,
+        data={
+            "name": name,
+            "base": base,
+            "example": shown.example,
+            "what": upload.what if upload else None,
+            "preview": bool(upload and upload.preview),
+        },
+        call=call,
+        upload=upload,
+        curl=shlex.join(["curl", base + call.route, *call.arguments]),
         style=Markup(_style()),  # noqa: S704 - our own file
         script=Markup(_script()),  # noqa: S704 - our own file
     ).encode()

@@ -13,6 +13,7 @@ from paddlemodel_server.protocol import Served
 
 Schema = dict[str, Any]
 NAME: Schema = {"type": "string"}
+BINARY: Schema = {"type": "string", "format": "binary"}
 _MOST = (1 << 31) - 1  # of one dimension: Paddle's are signed 32-bit numbers
 
 
@@ -29,7 +30,7 @@ def ref(name: str) -> Schema:
 
 
 def components(served: Served) -> Schema:
-    """Every schema that the document refers to."""
+    """Every schema that the document refers to, but for the task's own."""
     inputs, outputs = served.model.inputs, served.model.outputs
     return {
         "Error": obj(
@@ -69,7 +70,6 @@ def components(served: Served) -> Schema:
         "InferResponse": _infer_response(outputs, served),
         "PredictRequest": _v1_request(inputs, served),
         "PredictResponse": obj({"predictions": _predictions(served)}),
-        **({"Classes": _classes(served)} if served.image is not None else {}),
     }
 
 
@@ -82,7 +82,7 @@ def _about(served: Served) -> Schema:
             "version": NAME,
             "name": {"const": served.name},
             "state": {"enum": ["loading", "ready", "draining"]},
-            "task": {"enum": ["Tensors", "ImageClassification"]},
+            "task": {"const": served.task.name},
             "digest": unknown | {"description": "null while it is computed"},
             "format": {"enum": ["PIR", "Legacy"]},
             "paddle_version": unknown | {"description": "null until the model is loaded"},
@@ -251,16 +251,6 @@ def _columns(inputs: tuple[Tensor, ...], first: int) -> Schema:
         forms = [nested(tensor.shape[first:], kind) for kind in _values(tensor)]
         found[tensor.name] = forms[0] if len(forms) == 1 else {"anyOf": forms}
     return found
-
-
-def _classes(served: Served) -> Schema:
-    entry = {
-        "class_id": {"type": "integer", "minimum": 0},
-        "label": {"type": ["string", "null"]},
-        "score": {"type": "number"},
-    }
-    top = {"type": "array", "items": obj(entry), "minItems": 1}
-    return obj({**entry, "top_k": top, "model": {"const": served.name}})
 
 
 def _tuple(items: list[Schema]) -> Schema:

@@ -12,13 +12,14 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from paddlemodel_server.engine import autotune, paddle_errors
+from paddlemodel_server.engine import autotune, paddle_errors, scores
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
 from paddlemodel_server.engine.made_up import made_up
 from paddlemodel_server.engine.paddle_errors import explain, said
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model
+from paddlemodel_server.protocol.served import ScoreKind, WarmUp
 from paddlemodel_server.worker.batching import warm_sizes
 
 OPEN_SIDES = (64, 224, 320, 32, 48, 16, 8, 1)  # tried in turn for dimensions that the model leaves open
@@ -43,7 +44,7 @@ class Options:
     cap: int  # rows of one run at most
     seconds: float = 2.0  # for all probing, beyond the first run
     known: Known | None = None  # None: find out
-    sides: tuple[int, int] | None = None  # height and width, from the task
+    task: WarmUp = field(default_factory=WarmUp)  # shapes that it decides, scores that it wants judged
     samples: tuple[list[Array], ...] = ()  # requests that lie beside the model
     shapes_known: bool = False  # whether TensorRT's shapes were collected before
     memory: autotune.Memory = field(default_factory=autotune.Memory)
@@ -57,7 +58,7 @@ class Prepared:
     engine: Engine
     sizes: dict[int, float] = field(default_factory=dict)  # rows -> seconds; empty: requests run one by one
     run_seconds: float | None = None  # of the example
-    probabilities: bool = False  # whether the first output already sums to one
+    scores: ScoreKind | None = None  # of the output that the task wants judged
     difference: float = 0.0  # of a lower precision from FP32, as a part of the largest value
     fitted: int = 0  # bytes of a row that has run
     shapes: dict[str, list[int]] = field(default_factory=dict)  # of the inputs of that row, by name
@@ -122,25 +123,29 @@ def prepare(
         engine=chosen.engine,
         sizes=sizes,
         run_seconds=chosen.seconds,
-        probabilities=sums_to_one(_scores(model, answer)),
+        scores=_scores(model, chosen.predictor, example, answer, options),
         difference=chosen.difference,
         fitted=sum(array.nbytes for array in example),
         shapes={t.name: list(a.shape) for t, a in zip(model.inputs, example, strict=True)},
     )
 
 
-def sums_to_one(scores: Array) -> bool:
-    """Whether these are probabilities, so that a softmax would be wrong."""
-    if scores.ndim < 2 or not np.issubdtype(scores.dtype, np.floating) or not np.isfinite(scores).all():
-        return False
-    sums = scores.reshape(scores.shape[0], -1).sum(axis=1, dtype=np.float64)
-    return bool((scores >= 0).all() and np.abs(sums - 1).max(initial=0) < 1e-2)
-
-
-def _scores(model: Model, answer: list[Array]) -> Array:
-    """The first output as numbers; of bfloat16 Paddle hands out the bits."""
-    bits = model.outputs[0].dtype == "bfloat16" and answer[0].dtype == np.uint16
-    return bfloat16.numbers(answer[0]) if bits else answer[0]
+def _scores(
+    model: Model, predictor: Runs, example: list[Array], answer: list[Array], options: Options
+) -> ScoreKind | None:
+    """Judge the output that the task asks about, and say what may surprise."""
+    output = options.task.scores
+    if output is None:
+        return None
+    kind = scores.kind(model, predictor, example, answer, output)
+    if kind == "Independent":
+        log.warning(
+            "the model's scores lie from 0 to 1 and do not sum to one, as sigmoids do: they are answered as "
+            "they are, without a softmax; set %s to None to say so, or to Softmax if they are logits",
+            options.task.setting,
+            extra={"output": model.outputs[output].name},
+        )
+    return kind
 
 
 def _first(opened: Open, asked: Engine) -> tuple[Runs, Engine]:
@@ -189,7 +194,7 @@ def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Pre
         raise
     if found is None:
         return Prepared(predictor=predictor, engine=engine)
-    example, answer = found
+    example, _ = found
     for rows in known.sizes:
         try:
             predictor.run(autotune.repeated(example, rows))
@@ -200,7 +205,6 @@ def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Pre
         predictor=predictor,
         engine=engine,
         sizes=dict(known.sizes),
-        probabilities=sums_to_one(_scores(model, answer)),
         fitted=sum(array.nbytes for array in example),
     )
 
@@ -223,7 +227,7 @@ def _example(model: Model, predictor: Runs, options: Options) -> tuple[list[Arra
                     f"The model fails on the first sample beside it, of shapes {shapes}: {said(error)}.",
                 ) from error
             log.debug("the model refuses a warm-up shape", extra={"shapes": shapes})
-    if any(-1 in tensor.shape[1:] for tensor in model.inputs):
+    if _has_open_sides(model, options):
         return None
     raise StartError("ModelDoesNotRun", f"The model fails on its first run: {said(error)}.") from error
 
@@ -238,19 +242,14 @@ def _examples(model: Model, options: Options) -> Iterator[list[Array]]:
 
 
 def _shapes(model: Model, options: Options) -> Iterator[list[tuple[int, ...]]]:
-    if options.sides:
-        height, width = options.sides
-        yield [_closed(_with_sides(tensor.shape, height, width), 1) for tensor in model.inputs]
-    elif any(-1 in tensor.shape[1:] for tensor in model.inputs):
-        for side in OPEN_SIDES:
-            yield [_closed(tensor.shape, side) for tensor in model.inputs]
-    else:
-        yield [_closed(tensor.shape, 1) for tensor in model.inputs]
+    given = options.task.shapes
+    for side in OPEN_SIDES if _has_open_sides(model, options) else (1,):
+        yield [tuple(given.get(tensor.name) or _closed(tensor.shape, side)) for tensor in model.inputs]
 
 
-def _with_sides(shape: tuple[int, ...], height: int, width: int) -> tuple[int, ...]:
-    open_sides = iter((height, width))
-    return tuple(next(open_sides, 1) if n == -1 and at else n for at, n in enumerate(shape))
+def _has_open_sides(model: Model, options: Options) -> bool:
+    """Whether it is a guess which sizes the model takes."""
+    return any(-1 in t.shape[1:] and t.name not in options.task.shapes for t in model.inputs)
 
 
 def _closed(shape: tuple[int, ...], side: int) -> tuple[int, ...]:

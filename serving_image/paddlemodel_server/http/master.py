@@ -26,6 +26,7 @@ from paddlemodel_server.http.worker import HttpWorker, guard
 from paddlemodel_server.ipc.process_context import ProcessContext, die_with_parent
 from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
+from paddlemodel_server.tasks import fitting
 
 KEEP_ALIVE_SECONDS = (
     75  # longer than the 60 s for which ingress-nginx keeps a connection: it must close first
@@ -131,6 +132,7 @@ def main() -> None:
     settings = Settings.from_env(os.environ)
     log.configure(settings.log_level, settings.log_format, "http-worker")
     scoreboard = Scoreboard(runtime.board_fd)
+    fitting.served(settings).task.load()  # what it imports is shared by all that are forked
     lane = AsgiApp(settings, runtime)
     guard(lane, scoreboard, settings)
     try:

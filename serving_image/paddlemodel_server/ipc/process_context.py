@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from paddlemodel_server.protocol.served import ScoreKind, WarmUp
 from paddlemodel_server.supervisor.sizing import Sizes
 
 _PR_SET_PDEATHSIG = 1
@@ -29,6 +30,7 @@ class ProcessContext:
     sizes: Sizes
     gpus: tuple[str, ...] = ()  # as CUDA_VISIBLE_DEVICES names them; none: a server on the CPU
     dials_fd: int | None = None  # what the GPUs show
+    warm_up: WarmUp = field(default_factory=WarmUp)  # what the task asks of it
 
     def to_json(self) -> str:
         """As a command-line argument."""
@@ -39,7 +41,8 @@ class ProcessContext:
         """The inverse."""
         body = json.loads(text)
         folder, sizes = Path(body.pop("folder")), Sizes(**body.pop("sizes"))
-        return cls(folder=folder, sizes=sizes, gpus=tuple(body.pop("gpus")), **body)
+        warm_up = WarmUp(**body.pop("warm_up"))
+        return cls(folder=folder, sizes=sizes, gpus=tuple(body.pop("gpus")), warm_up=warm_up, **body)
 
     @contextmanager
     def socket(self, worker: int) -> Iterator[str]:
@@ -68,10 +71,10 @@ class Learned:
     """What the first worker measured; later workers and the HTTP workers go by it."""
 
     onednn: bool
-    probabilities: bool
     sizes: dict[int, float]
     load_seconds: float  # from the worker's start to a loaded model
     paddle: str
+    scores: ScoreKind | None = None  # of the output that ProcessContext.warm_up names
     warmup_seconds: float = 0.0  # from then to ready
     run_seconds: float | None = None  # of a single request; None where no run was timed
     keep_tensors: bool = False  # see engine.Engine

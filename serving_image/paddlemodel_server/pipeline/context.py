@@ -10,43 +10,29 @@ import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from paddlemodel_server import protocol
-from paddlemodel_server.describe import Documents
+from paddlemodel_server.describe.documents import Documents
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.metrics import catalog, exposition
-from paddlemodel_server.model import files, signature
 from paddlemodel_server.pipeline.dispatcher import Dispatcher
 from paddlemodel_server.pipeline.inference import Inference
 from paddlemodel_server.pipeline.request_log import RequestLog, RequestRecord
+from paddlemodel_server.protocol.served import ScoreKind
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks import decode, encode
-from paddlemodel_server.tasks.spec import ImageClassification
+from paddlemodel_server.tasks import fitting
 
 
-def describe(settings: Settings, runtime: ProcessContext | None = None) -> protocol.Served:
-    """Read the model's files and fit the task to them; a StartError says what does not fit."""
-    described = signature.read(files.locate(settings.model_dir))
-    task = settings.task
-    image, labels = None, tuple[str, ...]()
-    if isinstance(task, ImageClassification):
-        image = decode.plan(task, described, runtime.sizes.body_bytes if runtime else None)
-        labels = encode.labels(task, settings.model_dir)
+def serve(settings: Settings, runtime: ProcessContext) -> protocol.Served:
+    """The model with its task, as an HTTP worker serves it; a StartError says what does not fit."""
     learned: list[Learned] = []
 
-    def probabilities() -> bool:
-        if not learned and runtime is not None and (found := Learned.load(runtime.folder)):
+    def scores() -> ScoreKind | None:
+        """What the first worker found out; it is asked for with every answer."""
+        if not learned and (found := Learned.load(runtime.folder)):
             learned.append(found)
-        return bool(learned and learned[0].probabilities)
+        return learned[0].scores if learned else None
 
-    return protocol.Served(
-        name=settings.name,
-        model=described,
-        task=task,
-        max_request_bytes=settings.max_request_bytes,
-        image=image,
-        labels=labels,
-        probabilities=probabilities,
-    )
+    return fitting.served(settings, runtime.sizes.body_bytes, scores)
 
 
 class Service:
@@ -56,7 +42,7 @@ class Service:
         self, settings: Settings, runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, row: int
     ) -> None:
         self.settings = settings
-        self.served = describe(settings, runtime)
+        self.served = serve(settings, runtime)
         routes = tuple(dict.fromkeys(route.label for route in protocol.TABLE))
         self.metrics = catalog.HttpWorker(runtime.counters_fd, row, routes)
         self.page = exposition.Page(settings, runtime, scoreboard, self.served.model, routes)

@@ -1,13 +1,12 @@
 """The HTTP protocol as pure functions: (route, headers, body) -> validated request; result -> answer.
 
-Both doors use it: `app` for every route, `lane` for the hot ones. It knows no framework, no socket and no
-clock. This file is its interface: the other files of the package are imported by nobody else.
+Both doors use it: the Flask application for every route, the event loop for the hot ones. It knows no
+framework, no socket and no clock. This file is the interface for the doors; `served` has what a task looks
+like, and tasks build on `forms`, `content` and `tensors`.
 """
 
 from paddlemodel_server.protocol.answers import (
-    Response,
     alive,
-    as_json,
     fault,
     model_metadata,
     model_readiness,
@@ -25,8 +24,9 @@ from paddlemodel_server.protocol.request import (
     Head,
     Headers,
     Request,
-    Served,
+    Response,
     Wanted,
+    as_json,
 )
 from paddlemodel_server.protocol.routes import (
     ADMIN_ROUTES,
@@ -42,6 +42,7 @@ from paddlemodel_server.protocol.routes import (
     check_name,
     hot,
 )
+from paddlemodel_server.protocol.served import Served
 
 __all__ = [
     "ADMIN_ROUTES",

@@ -1,37 +1,14 @@
-"""An HTTP answer, and those answers that need no model run."""
+"""The answers that need no model run."""
 
-from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
-
-import orjson
 
 from paddlemodel_server.errors import INTERNAL_ERROR, ServingError
 from paddlemodel_server.protocol import v2
-from paddlemodel_server.protocol.request import JSON, Served
+from paddlemodel_server.protocol.request import Response, as_json
 from paddlemodel_server.protocol.routes import check_name
+from paddlemodel_server.protocol.served import Served
 
 SERVER = "paddlemodel-server"
-
-
-@dataclass(slots=True, kw_only=True)
-class Response:
-    """An HTTP answer; the doors add nothing but the date. Not frozen: it is made for every request."""
-
-    status: int = 200
-    body: bytes = b""
-    content_type: str = JSON
-    extra: tuple[tuple[str, str], ...] = ()
-
-    @property
-    def headers(self) -> list[tuple[str, str]]:
-        """All headers."""
-        return [("Content-Type", self.content_type), ("Content-Length", str(len(self.body))), *self.extra]
-
-
-def as_json(content: Any, status: int = 200, extra: tuple[tuple[str, str], ...] = ()) -> Response:
-    """A JSON answer."""
-    return Response(status=status, body=orjson.dumps(content), extra=extra)
 
 
 def fault(error: Exception) -> Response:

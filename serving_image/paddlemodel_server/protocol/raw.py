@@ -7,7 +7,8 @@ import numpy as np
 
 from paddlemodel_server.errors import BadRequestError, UnsupportedMediaTypeError
 from paddlemodel_server.protocol import tensors
-from paddlemodel_server.protocol.request import NPY, OCTETS, Array, Expected, Served
+from paddlemodel_server.protocol.request import NPY, OCTETS, Array, Expected
+from paddlemodel_server.protocol.served import Served
 
 SHAPE_HEADER = "x-tensor-shape"
 _MOST_DIMENSIONS = 32

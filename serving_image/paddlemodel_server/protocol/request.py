@@ -1,17 +1,14 @@
-"""What an inference request is, and what the answer to it can depend on."""
+"""What an inference request and an HTTP answer are, as plain objects."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from math import prod
 from typing import Any
 
 import numpy as np
 import orjson
 
-from paddlemodel_server.model.signature import Model, Tensor
-from paddlemodel_server.tasks.decode import ImagePlan
-from paddlemodel_server.tasks.spec import Task
+from paddlemodel_server.model.signature import Tensor
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Headers = Mapping[str, str]  # names in lower case
@@ -90,46 +87,21 @@ class Expected:
         self.shown_shape = f"{list(tensor.shape)}{note}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Served:
-    """Everything about the served model that an answer can depend on."""
+@dataclass(slots=True, kw_only=True)
+class Response:
+    """An HTTP answer; the doors add nothing but the date. Not frozen: it is made for every request."""
 
-    name: str
-    model: Model
-    task: Task
-    max_request_bytes: int
-    image: ImagePlan | None = None
-    labels: tuple[str, ...] = ()
-    probabilities: Callable[[], bool] = (
-        bool  # whether the scores need no softmax; known once a worker is ready
-    )
+    status: int = 200
+    body: bytes = b""
+    content_type: str = JSON
+    extra: tuple[tuple[str, str], ...] = ()
 
-    @cached_property
-    def inputs(self) -> dict[str, Expected]:
-        """The model's inputs by name, in its order."""
-        return {tensor.name: Expected(tensor) for tensor in self.model.inputs}
+    @property
+    def headers(self) -> list[tuple[str, str]]:
+        """All headers."""
+        return [("Content-Type", self.content_type), ("Content-Length", str(len(self.body))), *self.extra]
 
-    @cached_property
-    def outputs(self) -> dict[str, Expected]:
-        """The model's outputs by name, in its order."""
-        return {tensor.name: Expected(tensor) for tensor in self.model.outputs}
 
-    @cached_property
-    def in_order(self) -> tuple[Expected, ...]:
-        """The outputs as Paddle gives them."""
-        return tuple(self.outputs.values())
-
-    @cached_property
-    def only_input(self) -> Expected | None:
-        """The model's input, if it has just one."""
-        return next(iter(self.inputs.values())) if len(self.inputs) == 1 else None
-
-    @cached_property
-    def all_binary(self) -> tuple[Wanted, ...]:
-        """Every output as bytes."""
-        return tuple(Wanted(name=name, binary=True) for name in self.outputs)
-
-    @cached_property
-    def opening(self) -> bytes:
-        """How the JSON of a V2 answer begins."""
-        return b'{"model_name":' + orjson.dumps(self.name)
+def as_json(content: Any, status: int = 200, extra: tuple[tuple[str, str], ...] = ()) -> Response:
+    """A JSON answer."""
+    return Response(status=status, body=orjson.dumps(content), extra=extra)

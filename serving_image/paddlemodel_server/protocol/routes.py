@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from paddlemodel_server.errors import NotFoundError
-from paddlemodel_server.protocol.request import Served
+from paddlemodel_server.protocol.served import Served
 
 PREDICT, INFER, V1 = "predict", "infer", "v1"  # labels of the routes that run the model
 INFERENCE = frozenset({PREDICT, INFER, V1})

@@ -13,7 +13,8 @@ import orjson
 
 from paddlemodel_server.errors import BadRequestError, ServingError
 from paddlemodel_server.protocol import tensors, text
-from paddlemodel_server.protocol.request import Array, Expected, Request, Served
+from paddlemodel_server.protocol.request import Array, Expected, Request
+from paddlemodel_server.protocol.served import Served
 from paddlemodel_server.protocol.text import shown
 
 _KEYS = frozenset({"instances", "inputs"})

@@ -15,8 +15,9 @@ import orjson
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model.signature import DATATYPES, Model, Tensor
 from paddlemodel_server.protocol import tensors, text
-from paddlemodel_server.protocol.request import Array, Expected, Request, Served, Wanted
+from paddlemodel_server.protocol.request import Array, Expected, Request, Wanted
 from paddlemodel_server.protocol.routes import VERSION
+from paddlemodel_server.protocol.served import Served
 from paddlemodel_server.protocol.text import shown
 
 EXTENSIONS = ["binary_tensor_data"]
@@ -34,7 +35,7 @@ _REFUSED = {
     "sequence_start": "this server keeps no state between requests",
     "sequence_end": "this server keeps no state between requests",
     "priority": "all requests are equal here",
-    "classification": "use POST /predict with the task ImageClassification, or compare the scores yourself",
+    "classification": "use POST /predict with the task imageClassification, or compare the scores yourself",
     "shared_memory_region": "this server shares no memory with its clients; send the tensor",
     "shared_memory_offset": "this server shares no memory with its clients; send the tensor",
     "shared_memory_byte_size": "this server shares no memory with its clients; send the tensor",

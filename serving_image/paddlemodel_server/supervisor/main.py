@@ -26,6 +26,7 @@ from paddlemodel_server.metrics.utilization import Seen, Utilization
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.supervisor import processes, restart_policy, shutdown, sizing
 from paddlemodel_server.supervisor.pool import WorkerPool
+from paddlemodel_server.tasks import fitting
 
 if TYPE_CHECKING:
     from paddlemodel_server.gpu.sampler import Sampler
@@ -199,9 +200,7 @@ def run(environ: dict[str, str]) -> int:
 
 
 def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
-    from paddlemodel_server.pipeline.context import describe  # noqa: PLC0415 - brings OpenCV in
-
-    served = describe(settings)
+    served = fitting.served(settings)
     groups = cgroup.membership()
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
     gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()
@@ -214,6 +213,7 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
         sizes=sizes,
         gpus=gpus,
         dials_fd=gpu_page.create() if gpus else None,
+        warm_up=served.task.warm_up,
     )
     logger.info(
         "starting",

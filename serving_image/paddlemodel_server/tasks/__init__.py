@@ -1,1 +1,4 @@
-"""How a body becomes tensors, and outputs an answer (`spec.task`)."""
+"""The members of `spec.task`: what each takes and answers at `POST /predict`, in a file or folder of its own.
+
+`registry` lists them; `protocol.served.Task` says what each of them does.
+"""

@@ -27,7 +27,6 @@ from paddlemodel_server.ipc.process_context import Learned, ProcessContext, die_
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.model import files, formats, signature
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks.spec import ImageClassification
 from paddlemodel_server.worker import warmup_requests
 from paddlemodel_server.worker.batching import best_size
 from paddlemodel_server.worker.loop import Loop
@@ -87,18 +86,15 @@ def _options(
     settings: Settings, runtime: ProcessContext, engine: Engine, requests: tuple[list[paddle.Array], ...]
 ) -> warmup.Options:
     learned = Learned.load(runtime.folder)
-    task = settings.task
-    sides = known = None
+    known = None
     if learned:
         known = warmup.Known(onednn=learned.onednn, sizes=learned.sizes, keep_tensors=learned.keep_tensors)
-    if isinstance(task, ImageClassification) and task.width and task.height:
-        sides = task.height, task.width
     return warmup.Options(
         engine=engine,
         cap=settings.max_batch_size,
         seconds=settings.warmup_seconds,
         known=known,
-        sides=sides,
+        task=runtime.warm_up,
         samples=requests,
         memory=_memory(),
     )
@@ -124,7 +120,7 @@ def _with_cache(options: warmup.Options, located: files.ModelFiles) -> warmup.Op
     key = validate.cache_key(
         engine,
         [[array.shape for array in request] for request in options.samples],
-        options.sides,
+        sorted(options.task.shapes.items()),
         files.digest(located.program),
         files.digest(located.params),
         *paddle.device_facts(),
@@ -214,7 +210,7 @@ def _publish(
         Learned(
             onednn=engine.onednn,
             keep_tensors=engine.keep_tensors,
-            probabilities=prepared.probabilities,
+            scores=prepared.scores,
             sizes=prepared.sizes,
             run_seconds=prepared.run_seconds,
             load_seconds=loaded.load_seconds,

@@ -12,7 +12,7 @@ from paddlemodel_server.engine.interface import Array
 from paddlemodel_server.errors import BadRequestError, StartError
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol import Served, v2
-from paddlemodel_server.tasks.spec import Tensors
+from paddlemodel_server.tasks.tensors import Tensors
 
 
 def read(folder: Path, model: Model) -> tuple[list[Array], ...]:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paddlemodel_api import contract
 from paddlemodel_api.spec import TASK_BYTES_MAX
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import SpecError
@@ -37,7 +38,16 @@ def test_defaults_are_applied_by_the_types() -> None:
     assert (manifest.spec.device, manifest.fixed_replicas, manifest.spec.service.port) == ("GPU", 1, 80)
     assert manifest.gpu is not None
     assert (manifest.gpu.count, manifest.gpu.resource_name) == (1, "nvidia.com/gpu")
-    assert manifest.task_json == '{"type":"Tensors"}'
+    assert manifest.task_json == contract.DEFAULT_TASK
+
+
+def test_who_writes_a_type_is_told_of_members() -> None:
+    with pytest.raises(SpecError) as refusal:
+        model(task={"type": "ImageClassification", "topK": 1})
+    assert str(refusal.value) == (
+        "spec.task.type is not a field: name the task by its member, such as {imageClassification: {}} "
+        "(one of tensors, imageClassification)"
+    )
 
 
 def test_null_is_as_good_as_nothing() -> None:
@@ -47,8 +57,10 @@ def test_null_is_as_good_as_nothing() -> None:
 def test_a_task_too_large_for_one_variable_points_to_the_file() -> None:
     """Within the schema's limits, but over 128 KiB as UTF-8: Linux would refuse to start the server."""
     labels = ["犬" * 128] * 1000
-    with pytest.raises(SpecError, match=rf"larger than {TASK_BYTES_MAX} bytes.*spec\.task\.labelsFile"):
-        model(task={"type": "ImageClassification", "labels": labels})
+    with pytest.raises(
+        SpecError, match=rf"larger than {TASK_BYTES_MAX} bytes.*spec\.task\.imageClassification\.labelsFile"
+    ):
+        model(task={"imageClassification": {"labels": labels}})
 
 
 def test_the_message_of_a_nested_fault_leads_to_its_place() -> None:
@@ -80,7 +92,7 @@ hostile = st.sampled_from(HOSTILE) | st.text()
 PLACES = [
     ("model", "uri"),
     ("model", "digest"),
-    ("task", "labelsFile"),
+    ("task", "imageClassification", "labelsFile"),
     ("gpu", "resourceName"),
     ("ingress", "host"),
     ("ingress", "path"),
@@ -99,20 +111,22 @@ def test_no_text_in_any_field_gets_past_as_something_else(place: tuple[str, ...]
     manifest: dict[str, Any] = {
         "model": {"uri": URI},
         "device": "GPU",
-        "task": {"type": "ImageClassification"},
+        "task": {"imageClassification": {}},
     }
-    if len(place) == 2:
-        manifest[place[0]] = {**manifest.get(place[0], {}), place[1]: text}
-        if place[0] == "ingress":
-            manifest["ingress"].setdefault("host", "a.example.com")
-    else:
-        manifest[place[0]] = text
+    block = manifest
+    for name in place[:-1]:
+        block = block.setdefault(name, {})
+    block[place[-1]] = text
+    if place[0] == "ingress":
+        block.setdefault("host", "a.example.com")
     try:
         understood = from_body({**body(), "spec": manifest})
     except SpecError:
         return
-    shown = json.loads(understood.spec.model_dump_json(by_alias=True))[place[0]]
-    assert text == (shown[place[1]] if len(place) == 2 else shown)
+    shown = json.loads(understood.spec.model_dump_json(by_alias=True))
+    for name in place:
+        shown = shown[name]
+    assert text == shown
     assert render(understood, SETTINGS)
 
 
@@ -131,7 +145,7 @@ def test_no_shape_of_spec_raises_anything_else(manifest: dict[str, Any]) -> None
 @settings(max_examples=200)
 def test_labels_reach_the_server_unchanged(labels: list[str]) -> None:
     """After the kubelet has replaced what it replaces: $$ by $, and nothing else."""
-    task = {"type": "ImageClassification", "labels": labels}
+    task = {"imageClassification": {"labels": labels}}
     deployment = rendered(names.DEPLOYMENT, task=task)
     env = {
         one["name"]: one["value"] for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]

@@ -46,7 +46,7 @@ def test_the_largest_spec_is_within_the_cost_budget(cluster: Cluster) -> None:
     spec = {
         "model": {"uri": "https://a.example.com/" + "x" * 996 + ".tar", "digest": "sha256:" + "a" * 64},
         "device": "CPU",
-        "task": {"type": "ImageClassification", "labels": ["x" * 128] * 1000},
+        "task": {"imageClassification": {"labels": ["x" * 128] * 1000}},
         "ingress": {"host": ".".join(["a" * 50] * 4), "path": "/" + "a" * 511},
         "pod": {
             "env": [{"name": f"{index:02}".rjust(200, "A"), "value": "x" * 1000} for index in range(32)],

@@ -154,9 +154,7 @@ def test_a_restart_writes_nothing(cluster: Cluster, operator: Operator, namespac
     for name, model in [("a", everything(namespace, "a")), ("b", manifest(namespace, "b", replicas=2))]:
         cluster.apply(model)
         settled(cluster, operator, namespace, name)
-    cluster.apply(
-        manifest(namespace, "c", task={"type": "ImageClassification", "labels": ["犬" * 128] * 1000})
-    )
+    cluster.apply(manifest(namespace, "c", task={"imageClassification": {"labels": ["犬" * 128] * 1000}}))
     eventually(lambda: cluster.ready_reason(namespace, "c") == "InvalidSpec")
     eventually(
         lambda: cluster.conditions(namespace, "a")["AutoscalingActive"]["reason"] == "MetricsAPIMissing"
@@ -217,7 +215,7 @@ def test_a_spec_that_cannot_be_read_is_told(cluster: Cluster, operator: Operator
     cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)
     before = cluster.need(names.DEPLOYMENT, namespace, "resnet50")
-    cluster.apply(manifest(namespace, task={"type": "ImageClassification", "labels": ["犬" * 128] * 1000}))
+    cluster.apply(manifest(namespace, task={"imageClassification": {"labels": ["犬" * 128] * 1000}}))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "InvalidSpec")
     assert "spec.task.labelsFile" in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
     assert cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"] == before["spec"]

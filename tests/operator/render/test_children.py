@@ -112,12 +112,12 @@ def test_the_server_hears_what_the_user_set_and_nothing_else() -> None:
         "precision": "BF16",
         "maxRequestBytes": 2048,
     }
-    env = server_env(server=server, task={"type": "ImageClassification", "topK": 3, "mean": [0, 0.5, 1]})
+    env = server_env(server=server, task={"imageClassification": {"topK": 3, "mean": [0, 0.5, 1]}})
     assert env == {
         "PADDLEMODEL_NAME": "resnet50",
         "PADDLEMODEL_DEVICE": "cpu",
         "PADDLEMODEL_PRECISION": "BF16",
-        "PADDLEMODEL_TASK": '{"type":"ImageClassification","topK":3,"mean":[0.0,0.5,1.0]}',
+        "PADDLEMODEL_TASK": '{"imageClassification":{"topK":3,"mean":[0.0,0.5,1.0]}}',
         "PADDLEMODEL_MAX_BATCH_SIZE": "8",
         "PADDLEMODEL_MAX_DELAY_MS": "0",
         "PADDLEMODEL_QUEUE_SIZE": "9",
@@ -172,11 +172,11 @@ def test_kubernetes_expands_nothing_in_the_user_s_words() -> None:
     """$(NAME) in arguments and values would be replaced by the kubelet; doubled dollars are not."""
     fields = {
         "model": {"uri": "https://a.example.com/$(PADDLEMODEL_NAME).tar"},
-        "task": {"type": "ImageClassification", "labels": ["$(HOME)", "$$(HOME)", "5$"]},
+        "task": {"imageClassification": {"labels": ["$(HOME)", "$$(HOME)", "5$"]}},
     }
     (fetch,) = pod_spec(**fields)["initContainers"]
     assert fetch["args"][2] == "https://a.example.com/$$(PADDLEMODEL_NAME).tar"
-    expected = '{"type":"ImageClassification","labels":["$$(HOME)","$$$$(HOME)","5$$"]}'
+    expected = '{"imageClassification":{"labels":["$$(HOME)","$$$$(HOME)","5$$"]}}'
     assert server_env(**fields)["PADDLEMODEL_TASK"] == expected
 
 

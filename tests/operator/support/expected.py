@@ -46,7 +46,7 @@ SERVER = {
     "env": [
         {"name": "PADDLEMODEL_NAME", "value": "resnet50"},
         {"name": "PADDLEMODEL_DEVICE", "value": "cpu"},
-        {"name": "PADDLEMODEL_TASK", "value": '{"type":"Tensors"}'},
+        {"name": "PADDLEMODEL_TASK", "value": '{"tensors":{}}'},
     ],
     "ports": [
         {"name": "http", "containerPort": 8080, "protocol": "TCP"},

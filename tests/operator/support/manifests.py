@@ -22,7 +22,7 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
         name,
         device="GPU",
         gpu={"count": 2},
-        task={"type": "ImageClassification", "labels": ["$(HOME)", "猫"]},
+        task={"imageClassification": {"labels": ["$(HOME)", "猫"]}},
         resources={"requests": {"cpu": "1000m", "memory": "1024Mi"}, "limits": {"cpu": 2, "memory": "2.5Gi"}},
         autoscaling={
             "maxReplicas": 4,

@@ -18,7 +18,7 @@ class Refused(NamedTuple):
 
 
 def _task(**fields: Any) -> dict[str, Any]:
-    return spec(task={"type": "ImageClassification", **fields})
+    return spec(task={"imageClassification": fields})
 
 
 def _uri(uri: str) -> dict[str, Any]:
@@ -88,13 +88,11 @@ RULES = (
     Refused("a GPU without a domain", spec(device="GPU", gpu={"resourceName": "gpu"}), "must be DOMAIN/NAME"),
     Refused("labels twice", _task(labels=["a"], labelsFile="l.txt"), "exclude each other: keep one"),
     Refused(
-        "labels for tensors",
-        spec(task={"type": "Tensors", "labels": ["a"]}),
-        "set spec.task.type to ImageClassification",
+        "two tasks",
+        spec(task={"tensors": {}, "imageClassification": {}}),
+        "spec.task has exactly one member: keep one of tensors, imageClassification",
     ),
-    Refused(
-        "labels without a type", spec(task={"labels": ["a"]}), "set spec.task.type to ImageClassification"
-    ),
+    Refused("a task without a member", spec(task={}), "spec.task has exactly one member"),
     Refused("a labels file outside", _task(labelsFile="../../etc/passwd"), "must be a plain relative path"),
     Refused("an absolute labels file", _task(labelsFile="/etc/passwd"), "must be a plain relative path"),
     Refused("an unknown scheme", _uri("s3://bucket/model"), "other schemes are not supported yet"),
@@ -167,17 +165,19 @@ TYPES = (
         spec(resources={"limits": {"memory": "4GB"}}),
         "spec.resources.limits",
     ),
-    Refused("two channels", _task(mean=[1, 2]), "spec.task.mean"),
-    Refused("a division by nothing", _task(std=[1, 0, 1]), "spec.task.std"),
-    Refused("no best class", _task(topK=0), "spec.task.topK"),
+    Refused("two channels", _task(mean=[1, 2]), "spec.task.imageClassification.mean"),
+    Refused("a division by nothing", _task(std=[1, 0, 1]), "spec.task.imageClassification.std"),
+    Refused("no best class", _task(topK=0), "spec.task.imageClassification.topK"),
     Refused("an endless address", _uri("https://a.example.com/" + "x" * 2000 + ".tar"), "spec.model.uri"),
-    Refused("a label without an end", _task(labels=["x" * 129]), "spec.task.labels"),
-    Refused("too many labels", _task(labels=["x"] * 1001), "spec.task.labels"),
+    Refused("a label without an end", _task(labels=["x" * 129]), "spec.task.imageClassification.labels"),
+    Refused("too many labels", _task(labels=["x"] * 1001), "spec.task.imageClassification.labels"),
 )
 
 UNKNOWN = (
     Refused("a field that is not there", spec(modle={}), "modle"),
     Refused("a field of a block that is not there", spec(server={"timeout": 3}), "timeout"),
+    Refused("labels for tensors", spec(task={"tensors": {"labels": ["a"]}}), "labels"),
+    Refused("labels beside the task", spec(task={"imageClassification": {}, "labels": ["a"]}), "labels"),
 )
 
 ACCEPTED: dict[str, dict[str, Any]] = {
@@ -188,6 +188,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "a claim": _uri("pvc://store/models/3"),
     "a whole claim": _uri("pvc://store"),
     "a file": _uri("file:///models/resnet50"),
+    "tensors by name": spec(task={"tensors": {}}),
     "labels in another script": _task(labels=["猫", "狗", "a, b", "$(x)", ""]),
     "a labels file in a folder": _task(labelsFile="meta/labels.v2.txt"),
     "every field of a picture": _task(
@@ -198,6 +199,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         mean=[0, 0.5, 1],
         std=[1, 1, 0.5],
         activation="None",
+        output="scores",
         width=224,
         height=224,
     ),

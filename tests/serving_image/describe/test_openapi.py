@@ -25,13 +25,14 @@ from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.pipeline.context import Service
 from paddlemodel_server.protocol import v1
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks.spec import Tensors
+from paddlemodel_server.tasks.tensors import Tensors
 
 from tests.serving_image.support import bodies
 from tests.serving_image.support.bodies import IDS, ON, X, body, echo, parsed
 from tests.serving_image.support.servers import Server, serving
 
-PICTURE = '{"type":"ImageClassification","labels":["zero","one"],"mean":[0,0,0],"std":[1,1,1]}'
+LABELS = ["zero", "one", *[""] * 8]
+PICTURE = json.dumps({"imageClassification": {"labels": LABELS, "mean": [0, 0, 0], "std": [1, 1, 1]}})
 SECONDS = 800  # of a schemathesis run, at most: usually it takes 20
 
 

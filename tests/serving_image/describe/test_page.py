@@ -22,7 +22,6 @@ from tests.serving_image.support.servers import Server, serving
 
 HOSTILE = "<script>document.title='owned'</script>"
 TASK = {
-    "type": "ImageClassification",
     "labels": ["upright", "upside down"],
     "resize": "Pad",
     "width": 192,
@@ -52,7 +51,9 @@ def chromium() -> Iterator[Browser]:
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A trained model that says whether a line of text stands on its head."""
     folder, model = tmp_path_factory.mktemp("page"), trained_model("textline-orientation")
-    with serving(model, folder, name="textline-orientation", task=json.dumps(TASK)) as running:
+    with serving(
+        model, folder, name="textline-orientation", task=json.dumps({"imageClassification": TASK})
+    ) as running:
         yield running
 
 
@@ -163,7 +164,7 @@ def test_names_never_become_markup(
 ) -> None:
     """Hostile labels, and a tensor whose name is a script: both are shown as the text that they are."""
     folder = exported("pir", "hostile")
-    task = json.dumps({"type": "ImageClassification", "labels": [HOSTILE] * 10, "topK": 3})
+    task = json.dumps({"imageClassification": {"labels": [HOSTILE] * 10, "topK": 3}})
     with (
         serving(folder, tmp_path, name="hostile", task=task) as server,
         visit(chromium, f"{server.url}/") as page,

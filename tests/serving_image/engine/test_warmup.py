@@ -9,10 +9,10 @@ import pytest
 from paddlemodel_server.engine.autotune import Memory
 from paddlemodel_server.engine.interface import Array, Engine
 from paddlemodel_server.engine.paddle_errors import said
-from paddlemodel_server.engine.warmup import Known, prepare, sums_to_one
+from paddlemodel_server.engine.warmup import Known, prepare
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.model import bfloat16
-from paddlemodel_server.model.signature import Model, Tensor
+from paddlemodel_server.model.signature import Model
+from paddlemodel_server.protocol.served import WarmUp
 
 from tests.serving_image.support.models.fake_predictor import Clock, Fake, asked, fails, model, run
 
@@ -132,7 +132,11 @@ def test_a_task_names_the_size_of_open_dimensions() -> None:
         seen.append(x.shape)
         return x.reshape(len(x), -1)
 
-    run(note, described=model((-1, 3, -1, -1), (-1, -1)), options=asked(cap=1, sides=(48, 192)))
+    run(
+        note,
+        described=model((-1, 3, -1, -1), (-1, -1)),
+        options=asked(cap=1, task=WarmUp(shapes={"x": [1, 3, 48, 192]})),
+    )
     assert set(seen) == {(1, 3, 48, 192)}
 
 
@@ -157,28 +161,40 @@ def test_a_model_that_does_not_load_is_one_sentence() -> None:
     assert refusal.value.message == "Paddle cannot load the model: NotFoundError: [Hint: no op]."
 
 
+SIGMOIDS = "the model's scores lie from 0 to 1 and do not sum to one"
+
+
 @pytest.mark.parametrize(
-    ("scores", "expected"),
+    ("answer", "kind"),
     [
-        ([[0.25, 0.75], [1, 0]], True),
-        ([[0.25, 0.25]], False),
-        ([[2, -1]], False),
-        ([[np.nan, 1]], False),
-        ([0.5, 0.5], False),
+        (lambda x: x * 0 + np.float32(1 / 3), "Probabilities"),
+        (lambda x: 1 / (1 + np.exp(-x)), "Independent"),
+        (lambda x: x * 0.5, "Logits"),
     ],
+    ids=["softmax", "sigmoid", "logits"],
 )
-def test_probabilities_are_recognised(scores: list[Any], expected: bool) -> None:
-    assert sums_to_one(np.array(scores, np.float32)) is expected
+def test_only_the_scores_that_a_task_asks_about_are_judged(
+    answer: Callable[[Array], Array], kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = WarmUp(scores=0, setting="spec.task.some.activation")
+    assert run(answer, options=asked(task=task)).scores == kind
+    warned = [record.getMessage() for record in caplog.records if record.getMessage().startswith(SIGMOIDS)]
+    if kind == "Independent":
+        (warning,) = warned
+        assert warning.endswith(
+            "set spec.task.some.activation to None to say so, or to Softmax if they are logits"
+        )
+    else:
+        assert warned == []
+    assert run(answer).scores is None
 
 
-@pytest.mark.parametrize("known", [None, Known(onednn=False, sizes={})], ids=["first", "later"])
-def test_probabilities_in_bfloat16_are_known_by_the_numbers_that_their_bits_mean(known: Known | None) -> None:
-    output = Tensor(name="y", dtype="bfloat16", shape=(-1, 2))
-    described = replace(model(), outputs=(output,))
-    for scores, expected in (([0.25, 0.75], True), ([0.25, 0.25], False)):
-        row = bfloat16.bits(np.array([scores]))
-        answer = lambda x, row=row: np.repeat(row, len(x), 0)  # noqa: E731 - shorter than a function
-        assert run(answer, described=described, options=asked(known=known)).probabilities is expected
+def test_a_task_s_own_size_that_fails_is_no_guess() -> None:
+    """Where the task decides the open dimensions, a failing run means that the two do not fit."""
+    described, task = model((-1, -1), (-1, -1)), WarmUp(shapes={"x": [1, 7]})
+    with pytest.raises(StartError) as refusal:
+        run(fails(), described=described, options=asked(task=task))
+    assert refusal.value.reason == "ModelDoesNotRun"
 
 
 def test_an_error_without_text_is_named() -> None:

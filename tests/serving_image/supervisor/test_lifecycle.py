@@ -126,7 +126,8 @@ def httpx_or_none(server: Server, path: str) -> int | None:
     [
         ({"port": "x"}, "PADDLEMODEL_PORT is 'x'; set it to a whole number from 1 to 65535."),
         ({"model_dir": "/nowhere"}, "There is no folder /nowhere; the model's files belong there."),
-        ({"task": '{"type":"ImageClassification"}'}, "The task ImageClassification takes an FP32 input of 4"),
+        ({"task": '{"imageClassification":{}}'}, "The task imageClassification takes an FP32 input of 4"),
+        ({"task": "{"}, "PADDLEMODEL_TASK cannot be used: spec.task is not JSON: EOF"),
     ],
 )
 def test_a_start_that_must_fail_is_one_clear_line(

@@ -100,7 +100,7 @@ def test_the_others_start_when_the_first_is_measured(tmp_path: Path, monkeypatch
     kept.pool.tick(now)
     assert len(kept.pids) == 1
     kept.ready(0)
-    Learned(onednn=False, probabilities=False, sizes={}, load_seconds=1, paddle="3").save(tmp_path)
+    Learned(onednn=False, sizes={}, load_seconds=1, paddle="3").save(tmp_path)
     kept.pool.tick(now)
     assert kept.pool.sized
     assert len(kept.pids) == 2

@@ -120,7 +120,5 @@ def test_gpus_are_counted_by_their_device_files(tmp_path: Path) -> None:
 def test_what_a_row_takes(
     sizes: dict[int, float], run_seconds: float | None, row_seconds: float | None
 ) -> None:
-    learned = Learned(
-        onednn=False, probabilities=False, sizes=sizes, run_seconds=run_seconds, load_seconds=1, paddle="3"
-    )
+    learned = Learned(onednn=False, sizes=sizes, run_seconds=run_seconds, load_seconds=1, paddle="3")
     assert learned.row_seconds == row_seconds

@@ -11,7 +11,7 @@ from paddlemodel_server import protocol
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import DATATYPES, Model, Tensor
 from paddlemodel_server.protocol import Served
-from paddlemodel_server.tasks.spec import Tensors
+from paddlemodel_server.tasks.tensors import Tensors
 
 MODEL = Model(
     format="PIR",

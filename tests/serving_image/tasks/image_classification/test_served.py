@@ -42,7 +42,8 @@ def test_a_picture_is_classified_as_the_bare_predictor_does(
     folder = exported(model_format, name)
     (logits,) = bare_predictor.predict(folder, {"image": pixels()}).values()
     wanted = np.exp(logits[0]) / np.exp(logits[0]).sum()
-    task = '{"type":"ImageClassification","labels":["zero","one"],"topK":10,"resize":"Stretch",' + PLAIN + "}"
+    labels = json.dumps(["zero", "one", *[""] * 8])
+    task = f'{{"imageClassification":{{"labels":{labels},"topK":10,"resize":"Stretch",{PLAIN}}}}}'
     with serving(folder, tmp_path, name="pictures", task=task) as server:
         answer = httpx.post(f"{server.url}/predict", content=picture())
         assert answer.status_code == 200
@@ -104,8 +105,8 @@ def check_flask_door(server: Server) -> None:
 def test_a_trained_classifier_reads_which_way_up(tmp_path: Path) -> None:
     folder = trained_model("textline-orientation")
     task = (
-        '{"type":"ImageClassification","labels":["0","180"],"topK":2,"resize":"Pad","channelOrder":"BGR",'
-        '"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5],"height":48,"width":192}'
+        '{"imageClassification":{"labels":["0","180"],"topK":2,"resize":"Pad","channelOrder":"BGR",'
+        '"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5],"height":48,"width":192}}'
     )
     with serving(folder, tmp_path, name="textline", task=task) as server:
         for upside_down, label in ((False, "0"), (True, "180")):

@@ -13,7 +13,7 @@ from tests.serving_image.support import servers
 from tests.serving_image.support.load import GROWTH, asked, footprint
 from tests.serving_image.support.servers import Server
 
-IMAGES = '{"type":"ImageClassification"}'
+IMAGES = '{"imageClassification":{}}'
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,51 @@
+"""What a model is served for (`spec.task`): exactly one member, as each volume of a pod has one source.
+
+Each member's fields stand in a file of their own beside this one. To add a task, write its file and add one
+member here: the rules for the API server and for Python follow from the members.
+"""
+
+import json
+from typing import Any, ClassVar, Self
+
+from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from paddlemodel_api.base import OneOf
+from paddlemodel_api.tasks.image_classification import ImageClassification
+from paddlemodel_api.tasks.tensors import Tensors
+
+__all__ = ["ImageClassification", "Task", "Tensors"]
+
+
+class Task(OneOf):
+    """What POST /predict takes and answers; the routes of the protocols take tensors whatever stands here."""
+
+    place: ClassVar[str] = "spec.task"
+    tensors: Tensors | None = Field(
+        default=None,
+        description="Tensors in and out: JSON of the Open Inference Protocol, or one raw or .npy tensor. "
+        "Default: this, where there is no spec.task.",
+    )
+    image_classification: ImageClassification | None = Field(
+        default=None,
+        description="The bytes of a picture in; class, label and score out. The model has one input for "
+        "pictures and one output with a score for each class.",
+    )
+
+    @classmethod
+    def default(cls) -> Self:
+        """The task of a spec that names none."""
+        return cls(tensors=Tensors())
+
+    @model_validator(mode="before")
+    @classmethod
+    def _has_no_type(cls, given: Any) -> Any:
+        """Say how a task is written to who knows it from resources that have a type."""
+        if isinstance(given, dict) and "type" in given:
+            example = json.dumps({cls.members()[-1]: {}}).replace('"', "")
+            message = (
+                f"{cls.place}.type is not a field: name the task by its member, such as {example} "
+                f"(one of {', '.join(cls.members())})"
+            )
+            raise PydanticCustomError("rule", "{message}", {"message": message})
+        return given

@@ -1,0 +1,1 @@
+"""`spec.task.imageClassification`: one picture in, the most probable classes out."""

@@ -1,0 +1,47 @@
+"""The task for people and machines: its part of OpenAPI document, page and `predict --help`; pure."""
+
+from paddlemodel_server.describe import answers
+from paddlemodel_server.describe.schemas import BINARY, obj
+from paddlemodel_server.protocol import OCTETS
+from paddlemodel_server.protocol.served import Call, Description, Upload
+
+FILES = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".bmp": "image/bmp",
+}
+USAGE = "cat.jpg         a picture (.jpg .png .webp .bmp), for the task imageClassification"
+_MEDIA = tuple(dict.fromkeys(FILES.values()))
+
+
+def describe(model: str) -> Description:
+    """The documents of `POST /predict`."""
+    return Description(
+        operation={
+            "summary": "Classify one image",
+            "description": "The body is the file as it is: `curl --data-binary @image.jpg`. "
+            "Without a Content-Type, or with another one, the bytes decide.",
+            "requestBody": {
+                "required": True,
+                "content": {media: {"schema": BINARY} for media in (*_MEDIA, OCTETS)},
+            },
+            "responses": answers.ok("The most probable classes.", answers.json_of("Classes")),
+        },
+        schemas={"Classes": _classes(model)},
+        call=Call(
+            route="predict", arguments=("--data-binary", "@cat.jpg"), file="cat.jpg", stands_for="your file"
+        ),
+        upload=Upload(what="a picture", media=_MEDIA, preview=True),
+    )
+
+
+def _classes(model: str) -> dict[str, object]:
+    entry = {
+        "class_id": {"type": "integer", "minimum": 0},
+        "label": {"type": ["string", "null"]},
+        "score": {"type": "number"},
+    }
+    top = {"type": "array", "items": obj(entry), "minItems": 1}
+    return obj({**entry, "top_k": top, "model": {"const": model}})

@@ -1,0 +1,90 @@
+"""What the head of a JPEG, PNG, WebP or BMP file promises, read before OpenCV sees the file; pure.
+
+A small file may promise, and take, gigabytes. Sources: PNG (https://www.w3.org/TR/png-3/), JPEG (ITU-T T.81),
+WebP (RFC 9649), BMP (BITMAPINFOHEADER).
+"""
+
+import re
+
+from paddlemodel_server.errors import BadRequestError, UnsupportedMediaTypeError
+
+MAX_SCANS = 100  # of a JPEG, which has ten or so; each of a few bytes costs as much time as the whole image
+_MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # of a JPEG; what is left out stands among the pixels
+
+
+def check_header(body: bytes, most_pixels: int) -> int:
+    """Refuse what is no image, and what would explode, before OpenCV sees it; returns its pixels."""
+    size = header_size(body)
+    if size is None:
+        raise UnsupportedMediaTypeError("The body is not a JPEG, PNG, WebP or BMP image.")
+    width, height = size
+    if width <= 0 or height <= 0:
+        raise BadRequestError("The image's header is damaged: it names no size.")
+    if width * height > most_pixels:
+        raise BadRequestError(f"The image has {width} x {height} pixels; at most {most_pixels} are allowed.")
+    if body[:2] == b"\xff\xd8" and body.count(b"\xff\xda") > MAX_SCANS and _scans(body) > MAX_SCANS:
+        raise BadRequestError(f"The JPEG has more than {MAX_SCANS} scans; save it anew.")
+    return width * height
+
+
+def header_size(body: bytes) -> tuple[int, int] | None:
+    """Width and height as the header says; (0, 0) where it is damaged, None where it is no known image."""
+    if body[:8] == b"\x89PNG\r\n\x1a\n":
+        return _big(body, 16, 4), _big(body, 20, 4)
+    if body[:3] == b"\xff\xd8\xff":
+        return _jpeg_size(body)
+    if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
+        return _webp_size(body)
+    if body[:2] == b"BM":
+        return _little(body, 18, 4), abs(int.from_bytes(body[22:26], "little", signed=True))
+    return None
+
+
+def _jpeg_size(body: bytes) -> tuple[int, int]:
+    position = 2
+    while position + 9 < len(body):
+        if body[position] != 0xFF:
+            return 0, 0
+        marker = body[position + 1]
+        if marker == 0xFF:  # padding
+            position += 1
+        elif 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
+            return _big(body, position + 7, 2), _big(body, position + 5, 2)
+        elif marker == 0x01 or 0xD0 <= marker <= 0xD8:
+            position += 2
+        else:
+            position += 2 + max(2, _big(body, position + 2, 2))
+    return 0, 0
+
+
+def _scans(body: bytes) -> int:
+    """How often a JPEG goes over its pixels; what follows its end (a phone's film) may look like more."""
+    scans, position = 0, 2
+    while scans <= MAX_SCANS and (found := _MARKER.search(body, position)):
+        position, marker = found.end(), body[found.end() - 1]
+        if marker == 0xD9:  # the end
+            break
+        scans += marker == 0xDA
+        if marker not in {0x01, 0xD8}:  # all others have a length
+            position += max(2, _big(body, position, 2))
+    return scans
+
+
+def _webp_size(body: bytes) -> tuple[int, int]:
+    kind = body[12:16]
+    if kind == b"VP8X":
+        return 1 + _little(body, 24, 3), 1 + _little(body, 27, 3)
+    if kind == b"VP8 ":
+        return _little(body, 26, 2) & 0x3FFF, _little(body, 28, 2) & 0x3FFF
+    if kind == b"VP8L":
+        bits = _little(body, 21, 4)
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    return 0, 0
+
+
+def _big(body: bytes, at: int, size: int) -> int:
+    return int.from_bytes(body[at : at + size], "big") if at + size <= len(body) else 0
+
+
+def _little(body: bytes, at: int, size: int) -> int:
+    return int.from_bytes(body[at : at + size], "little") if at + size <= len(body) else 0

@@ -1,0 +1,90 @@
+"""The task itself: fits the model, takes a picture, names classes. OpenCV comes in with `load`."""
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from paddlemodel_server.protocol import Array, tensors
+from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
+from paddlemodel_server.tasks.body import BodyTask
+from paddlemodel_server.tasks.image_classification import documents, plan
+from paddlemodel_server.tasks.image_classification.classes import classes
+
+if TYPE_CHECKING:
+    from paddlemodel_api.tasks import ImageClassification as Spec
+
+
+class ImageClassification(BodyTask):
+    """One picture in, the most probable classes out."""
+
+    name: ClassVar[str] = "imageClassification"
+    files: ClassVar[Mapping[str, str]] = documents.FILES
+    usage: ClassVar[str] = documents.USAGE
+
+    def __init__(self, spec: "Spec", place: Place) -> None:
+        self.spec = spec
+        self.plan = plan.plan(spec, place.model, place.body_bytes)
+        self.output = plan.scores_output(spec, place.model.outputs)
+        self.labels = plan.labels(spec, place.folder, place.model.outputs[self.output])
+        self._input = place.model.inputs[0].name
+        self._scores = place.scores
+
+    @classmethod
+    def fit(cls, spec: "Spec", place: Place) -> "ImageClassification":
+        """Compare input, output and labels with the model's; see `plan`."""
+        return cls(spec, place)
+
+    @property
+    def warm_up(self) -> WarmUp:
+        """The size of pictures; and whether the outputs are scores already, where the user leaves it open."""
+        auto = self.spec.activation == "Auto"
+        return WarmUp(
+            shapes={self._input: self.plan.shape},
+            scores=self.output if auto else None,
+            setting=f"{plan.PATH}.activation" if auto else "",
+        )
+
+    def load(self) -> None:
+        """Import OpenCV."""
+        _pixels()
+
+    def takes(self, kind: str) -> bool:
+        """Anything but what clearly is no picture: the bytes decide, as curl names no type of its own."""
+        return kind != "application/json" and not kind.startswith("multipart/")
+
+    @property
+    def taken(self) -> str:
+        """The refusal of a body that is no picture."""
+        return (
+            "This model takes the bytes of one image; send the file as it is: curl --data-binary @image.jpg."
+        )
+
+    def arrays(self, body: bytes) -> list[Array]:
+        """Decode one picture: float32 of the input's shape, with one row."""
+        return [_pixels().image(body, self.plan)]
+
+    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
+        """The best classes; the scores are floats of shape [1, classes]."""
+        scores = tensors.meant(outputs[self.output], served.in_order[self.output])
+        return classes(scores, self.spec.top_k, self.labels, softmax=self.softmax(self._scores()))
+
+    def softmax(self, found: ScoreKind | None) -> bool:
+        """Whether the outputs must become probabilities.
+
+        Args:
+            found: what the warm-up saw.
+        """
+        if self.spec.activation == "Auto":
+            return found not in {"Probabilities", "Independent"}
+        return self.spec.activation == "Softmax"
+
+    def describe(self, served: Served, proven: Shapes | None) -> Description:
+        """The documents of `POST /predict`; they do not depend on shapes."""
+        del proven
+        return documents.describe(served.name)
+
+
+def _pixels() -> ModuleType:
+    from paddlemodel_server.tasks.image_classification import pixels  # noqa: PLC0415 - OpenCV: not for the supervisor
+
+    return pixels

@@ -1,0 +1,89 @@
+"""What kind of scores a classifier gives, judged by its answers."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from paddlemodel_server.engine.interface import Array
+from paddlemodel_server.engine.scores import kind, sums_to_one
+from paddlemodel_server.model import bfloat16
+from paddlemodel_server.model.signature import Tensor
+
+from tests.serving_image.support.models.fake_predictor import Clock, Fake, model
+
+NOISE = np.random.default_rng(0).random((1, 3), np.float32)
+
+
+def judged(answer: Callable[[Array], Array], dtype: str = "float32") -> str:
+    output = Tensor(name="y", dtype=dtype, shape=(-1, 3))
+    fake = Fake(answer, lambda _: 0, Clock())
+    return kind(replace(model(), outputs=(output,)), fake, [NOISE], fake.run([NOISE]), 0)
+
+
+def softmax(x: Array) -> Array:
+    found: Array = np.exp(x) / np.exp(x).sum(axis=1, keepdims=True)
+    return found
+
+
+def sigmoid(x: Array) -> Array:
+    found: Array = 1 / (1 + np.exp(-x))
+    return found
+
+
+def small_logits(x: Array) -> Array:
+    """In 0..1 for pictures, by chance."""
+    return np.abs(x) / 2
+
+
+def fragile(x: Array) -> Array:
+    """Refuses whatever is no picture."""
+    if x.min() < 0 or x.max() > 1:
+        raise RuntimeError("no")
+    return x
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        (softmax, "Probabilities"),
+        (sigmoid, "Independent"),
+        (lambda x: np.clip(x / 6 + 0.5, 0, 1), "Independent"),  # a hard sigmoid
+        (lambda x: x * 10, "Logits"),
+        (lambda x: -x, "Logits"),
+        (lambda x: x * np.nan, "Logits"),
+        (small_logits, "Logits"),
+        (fragile, "Independent"),
+    ],
+    ids=["softmax", "sigmoid", "hard sigmoid", "large", "negative", "nan", "small logits", "fragile"],
+)
+def test_scores_are_what_they_are_for_every_input(answer: Callable[[Array], Array], found: str) -> None:
+    assert judged(answer) == found
+
+
+def test_the_model_runs_again_only_where_its_first_answer_leaves_it_open() -> None:
+    for answer, runs in ((softmax, 1), (lambda x: x * 10, 1), (sigmoid, 4)):
+        fake = Fake(answer, lambda _: 0, Clock())
+        kind(model(), fake, [NOISE], fake.run([NOISE]), 0)
+        assert len(fake.rows) == runs
+
+
+@pytest.mark.parametrize(("row", "found"), [([0.25, 0.75], "Probabilities"), ([0.25, 0.25], "Independent")])
+def test_bfloat16_is_judged_by_the_numbers_that_its_bits_mean(row: list[float], found: str) -> None:
+    bits = bfloat16.bits(np.array([row]))
+    assert judged(lambda _: bits, dtype="bfloat16") == found
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([[0.25, 0.75], [1, 0]], True),
+        ([[0.25, 0.25]], False),
+        ([[2, -1]], False),
+        ([[np.nan, 1]], False),
+        ([0.5, 0.5], False),
+    ],
+)
+def test_probabilities_are_recognised(scores: list[Any], expected: bool) -> None:
+    assert sums_to_one(np.array(scores, np.float32)) is expected

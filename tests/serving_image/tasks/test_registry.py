@@ -1,0 +1,86 @@
+"""PADDLEMODEL_TASK: what is understood, by the types of the contract, and what each refusal says."""
+
+import subprocess
+import sys
+
+import pytest
+from paddlemodel_api import contract
+from paddlemodel_api.tasks import ImageClassification, Tensors
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.tasks import registry
+
+
+def test_a_task_is_read_with_its_defaults() -> None:
+    name, spec = registry.read('{"imageClassification":{"labels":["cat"],"topK":1}}')
+    assert (name, spec) == ("imageClassification", ImageClassification(labels=("cat",), top_k=1))
+    assert (spec.resize, spec.channel_order, spec.mean, spec.activation) == (
+        "Crop",
+        "RGB",
+        (0.485, 0.456, 0.406),
+        "Auto",
+    )
+    assert registry.read('{ "tensors": {} }') == ("tensors", Tensors())
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x", "spec.task is not JSON: expected value at line 1 column 1"),
+        ("[]", "spec.task is wrong: "),
+        ("{}", "spec.task has exactly one member: keep one of tensors, imageClassification"),
+        ('{"tensors":{},"imageClassification":{}}', "spec.task has exactly one member: keep one of tensors"),
+        ('{"sing":{}}', "spec.task.sing is not a field: remove it (kubectl explain pdm.spec.task lists"),
+        ('{"type":"Tensors"}', "spec.task.type is not a field: name the task by its member, such as {image"),
+        ('{"tensors":{"topK":1}}', "spec.task.tensors.topK is not a field: remove it"),
+        ('{"imageClassification":null}', "spec.task has exactly one member"),
+    ],
+)
+def test_a_refusal_names_the_variable_the_field_and_the_cure(text: str, message: str) -> None:
+    with pytest.raises(StartError) as refusal:
+        registry.read(text)
+    assert refusal.value.message.startswith(f"PADDLEMODEL_TASK cannot be used: {message}")
+    assert refusal.value.message.endswith(f"; it is JSON such as {contract.DEFAULT_TASK}.")
+    assert refusal.value.reason == "InvalidSettings"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ('"topK":0', "topK is wrong: Input should be greater than or equal to 1"),
+        ('"topK":1001', "topK is wrong: Input should be less than or equal to 1000"),
+        ('"topK":true', "topK is wrong: Input should be a valid integer"),
+        ('"topK":"5"', "topK is wrong: Input should be a valid integer"),
+        ('"labels":[1]', "labels.0 is wrong: Input should be a valid string"),
+        ('"labels":["a"],"labelsFile":"b"', "labels and labelsFile exclude each other: keep one"),
+        ('"labelsFile":"../b"', "labelsFile must be a plain relative path inside the model folder"),
+        ('"labelsFile":"/b"', "labelsFile must be a plain relative path inside the model folder"),
+        ('"labelsFile":"a\\u0000"', "labelsFile must be a plain relative path inside the model folder"),
+        ('"resize":"crop"', "resize is wrong: Input should be 'Crop', 'Stretch' or 'Pad'"),
+        ('"mean":[0,0]', "mean is wrong: Tuple should have at least 3 items"),
+        ('"mean":[0,0,NaN]', "mean.2 is wrong: Input should be a finite number"),
+        ('"mean":[0,0,true]', "mean.2 is wrong: Input should be a valid number"),
+        ('"std":[1,1,0]', "std.2 is wrong: Input should be greater than 0"),
+        ('"width":9000', "width is wrong: Input should be less than or equal to 8192"),
+        ('"output":""', "output is wrong: String should have at least 1 character"),
+    ],
+)
+def test_a_wrong_field_is_named(fields: str, message: str) -> None:
+    with pytest.raises(StartError) as refusal:
+        registry.read('{"imageClassification":{' + fields + "}}")
+    assert f"spec.task.imageClassification.{message}" in refusal.value.message
+
+
+def test_nobody_imports_what_he_does_not_need() -> None:
+    """pydantic costs a tenth of a second: neither a server of tensors nor any worker pays it."""
+    program = """
+import sys
+import paddlemodel_server.supervisor.main, paddlemodel_server.worker.warmup_requests
+from paddlemodel_server.tasks import registry
+from paddlemodel_server.settings import Settings
+registry.read(Settings().task)
+print([name for name in ("cv2", "jinja2", "opentelemetry.sdk", "pydantic") if name in sys.modules])
+registry.read('{"imageClassification":{}}')
+print([name for name in ("cv2", "pydantic") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == ["[]", "['pydantic']"]
