@@ -9,13 +9,13 @@ prometheus-client's own counters across processes were measured at nine times th
 """
 
 import mmap
-import os
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from paddlemodel_server.ipc import pages
 from paddlemodel_server.ipc.scoreboard import MAX_HTTP_WORKERS, MAX_WORKERS
 
 Row: TypeAlias = "memoryview[float]"
@@ -37,10 +37,7 @@ _CELLS: Final = _WORKERS + MAX_WORKERS * WORKER_CELLS
 
 def create() -> int:
     """Make the page; the descriptor is inherited by every child."""
-    fd = os.memfd_create("paddlemodel-counters")
-    os.ftruncate(fd, _CELLS * CELL_BYTES)
-    os.set_inheritable(fd, True)
-    return fd
+    return pages.create("counters", _CELLS * CELL_BYTES)
 
 
 class Counters:

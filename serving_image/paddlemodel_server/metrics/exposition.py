@@ -183,7 +183,7 @@ class _State(Collector):
 
     def _load(self) -> Iterable[Metric]:
         """What autoscalers go by: a pod that still loads has none of it, or it would count as an idle one."""
-        scoreboard, admitted = self._scoreboard, self._scoreboard.admitted(scoreboards.MAX_HTTP_WORKERS)
+        scoreboard, admitted = self._scoreboard, self._scoreboard.admitted()
         waiting = scoreboard.waiting(self._runtime.sizes.workers)
         yield _gauge(
             "paddle_busy_ratio", "Share of time in which the workers ran the model.", scoreboard.busy_ratio

@@ -60,12 +60,13 @@ class Service:
         routes = tuple(dict.fromkeys(route.label for route in protocol.TABLE))
         self.metrics = catalog.HttpWorker(runtime.counters_fd, row, routes)
         self.page = exposition.Page(settings, runtime, scoreboard, self.served.model, routes)
-        self.dispatcher = Dispatcher(settings, runtime, scoreboard, row)
         paths: dict[str, str] = {}
         for route in protocol.TABLE:
             paths.setdefault(route.label, route.rule.replace("<", "{").replace(">", "}"))
         self.request_log = RequestLog(settings, self.metrics, paths, os.environ)
-        self.dispatcher.curious_after = self.request_log.curious_after
+        self.dispatcher = Dispatcher(
+            settings, runtime, scoreboard, row, run_times_after=self.request_log.run_times_after
+        )
         self.documents = Documents(
             settings,
             self.served,

@@ -97,8 +97,8 @@ class RequestLog:
         self._slowness = Limiter()
 
     @property
-    def curious_after(self) -> float:
-        """Seconds from which on a run's times may be asked for: before a warning is due."""
+    def run_times_after(self) -> float:
+        """Seconds from which on a run's times may be wanted: before a warning is due."""
         return 0.0 if self._tracer or self._debug else self._slow / 2
 
     def end(self, record: RequestRecord, status: int) -> None:

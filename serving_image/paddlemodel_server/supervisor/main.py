@@ -141,7 +141,7 @@ class Supervisor:
         if self._stop_at is not None:
             self._stop_at = now  # asked a second time
             return
-        self._pool.stopping = True
+        self._pool.stop()
         self._scoreboard.drain()
         if self._works():
             self._worked_at = now
@@ -154,7 +154,7 @@ class Supervisor:
 
     def _works(self) -> bool:
         """Whether a request is here, or was since the last measurement, up to a second ago."""
-        return bool(self._scoreboard.admitted(scoreboards.MAX_HTTP_WORKERS)) or self._ran() != self._ran_ns
+        return bool(self._scoreboard.admitted()) or self._ran() != self._ran_ns
 
     def _end(self) -> bool:
         clean = shutdown.end_http_workers(self._http_workers_pid, self._settings.timeout_seconds)

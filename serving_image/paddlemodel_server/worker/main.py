@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from paddlemodel_server.engine import autotune, paddle, validate, warmup
 from paddlemodel_server.engine.interface import Engine
-from paddlemodel_server.engine.oom_guard import Guarded
+from paddlemodel_server.engine.oom_guard import Guarded, Hooks
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import cgroup, log
 from paddlemodel_server.ipc import scoreboard as scoreboards
@@ -155,7 +155,7 @@ def _lost(reason: str) -> NoReturn:
 def _guarded(
     prepared: warmup.Prepared, block: scoreboards.WorkerBlock, metered: catalog.Worker
 ) -> warmup.Prepared:
-    def learned(cap: int) -> None:
+    def capped(cap: int) -> None:
         block.cap = cap
 
     guarded = Guarded(
@@ -163,10 +163,8 @@ def _guarded(
         most=max(prepared.sizes, default=0),
         fitted=prepared.fitted,
         clock=time.monotonic,
-        lost=_lost,
-        learned=learned,
+        hooks=Hooks(lost=_lost, capped=capped, ran_out=metered.out_of_memory),
     )
-    guarded.ran_out = metered.out_of_memory
     return replace(prepared, predictor=guarded)
 
 

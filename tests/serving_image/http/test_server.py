@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_server.ipc.scoreboard import MAX_HTTP_WORKERS, MAX_WORKERS, READY
+from paddlemodel_server.ipc.scoreboard import MAX_WORKERS, READY
 
 from tests.serving_image.support import load
 from tests.serving_image.support.servers import Server, eventually, shared_board, stopped, tensor, whole
@@ -98,7 +98,7 @@ def test_requests_go_to_the_worker_with_the_fewest_and_share_runs(
         workers = [worker for worker in range(MAX_WORKERS) if scoreboard.worker(worker).state == READY]
 
         def held() -> list[int]:
-            return [scoreboard.in_flight(MAX_HTTP_WORKERS, worker) for worker in workers]
+            return [scoreboard.in_flight(worker) for worker in workers]
 
         eventually(lambda: sum(held()) == 0, "nobody else is there")
         with stopped(server):

@@ -77,7 +77,7 @@ def in_a_pod(runtime: ProcessContext, test: Callable[[Pod], Any]) -> None:
             await test(pod)
             await pod.dispatcher.close()
         assert faults == []
-        assert pod.scoreboard.in_flight(1, 0) == 0
+        assert pod.scoreboard.in_flight(0) == 0
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
@@ -116,7 +116,7 @@ def test_late_requests_are_told_whatever_became_of_the_others(runtime: ProcessCo
         for _, numbers in worker.announced():
             worker.reply(numbers, slots.EXPIRED)
         worker.flush()
-        await pod.until(lambda: pod.scoreboard.in_flight(1, 0) == 0)
+        await pod.until(lambda: pod.scoreboard.in_flight(0) == 0)
 
     in_a_pod(runtime, test)
 
