@@ -11,19 +11,13 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server.errors import BadRequestError, ServingError
+from paddlemodel_server.errors import BadRequestError, NoRowsError
 from paddlemodel_server.protocol import tensors, text
 from paddlemodel_server.protocol.request import Array, Expected, Request, Served
 from paddlemodel_server.protocol.text import shown
 
 _KEYS = frozenset({"instances", "inputs"})
 Json = dict[str, Any]
-
-
-class NoRowsError(ServingError):
-    """The model's outputs have no row for each instance."""
-
-    status = 400
 
 
 def parse(served: Served, body: bytes) -> Request:

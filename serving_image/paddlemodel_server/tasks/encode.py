@@ -6,16 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from paddlemodel_server.errors import ServingError, StartError
+from paddlemodel_server.errors import NotFiniteError, StartError
 from paddlemodel_server.tasks.spec import ImageClassification
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class NotFiniteError(ServingError):
-    """The model computed NaN: there is no honest class to name."""
-
-    status = 500
 
 
 def labels(task: ImageClassification, folder: Path) -> tuple[str, ...]:
@@ -48,7 +42,7 @@ def classes(
     """
     values = scores.reshape(-1).astype(np.float64)
     if not np.isfinite(values).all():
-        raise NotFiniteError("The model's scores for this image are not finite numbers.")
+        raise NotFiniteError
     if softmax:
         values = np.exp(values - values.max())
         values /= values.sum()

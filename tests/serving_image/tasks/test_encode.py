@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from paddlemodel_server import protocol
-from paddlemodel_server.errors import StartError
+from paddlemodel_server.errors import NotFiniteError, StartError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.tasks import encode
@@ -38,7 +38,7 @@ def test_equal_scores_are_ordered_by_class() -> None:
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_what_is_no_number_is_no_class(value: float) -> None:
-    with pytest.raises(encode.NotFiniteError):
+    with pytest.raises(NotFiniteError):
         encode.classes(np.array([[0.5, value]]), ImageClassification(), (), softmax=True)
 
 
