@@ -1,7 +1,7 @@
 """What an HTTP worker tells about each inference request once it is over: counters, log lines, a trace.
 
-The doors make a Passage of its head and call `end` with the status; `call` notes the times in between. All of
-it happens on the event loop's thread, but for what says otherwise.
+The doors make a RequestRecord of its head and call `end` with the status; `inference` notes the times in
+between. All of it happens on the event loop's thread, but for what says otherwise.
 """
 
 import asyncio
