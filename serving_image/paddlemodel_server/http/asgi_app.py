@@ -75,7 +75,7 @@ class AsgiApp:
 
         uvicorn listens after it, so that an HTTP worker that joins a ready pod refuses nothing.
         """
-        scoreboard = scoreboards.Scoreboard(self._runtime.board_fd)
+        scoreboard = scoreboards.Scoreboard(self._runtime.scoreboard_fd)
         row, self._row_lock = scoreboards.claim_row(scoreboard, folder or self._runtime.folder)
         self.service = Service(self._settings, self._runtime, scoreboard, row)
         self._flask = WSGIMiddleware(_ending_input(create_app(self.service).wsgi_app), workers=FLASK_THREADS)

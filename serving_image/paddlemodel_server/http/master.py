@@ -128,7 +128,7 @@ def main() -> None:
     die_with_parent(parent)
     settings = Settings.from_env(os.environ)
     log.configure(settings.log_level, settings.log_format, "http-worker")
-    both = ports(settings, runtime, AsgiApp(settings, runtime), Scoreboard(runtime.board_fd))
+    both = ports(settings, runtime, AsgiApp(settings, runtime), Scoreboard(runtime.scoreboard_fd))
     try:
         descriptors = [listener.detach() for listener in sockets.listen(settings)]
     except StartError as error:

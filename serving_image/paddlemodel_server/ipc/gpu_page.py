@@ -1,4 +1,4 @@
-"""What the pod's GPUs show, in shared memory: `sampler` writes it once a second, `scrape_gpus` reads it.
+"""What the pod's GPUs show, in shared memory: `sampler` writes it once a second, `gpu_exposition` reads it.
 
 There are two sheets; the writer fills the one that is not read and then turns, so a reader never sees half a
 sample. A writer whose call of NVML does not return stops telling that it lives, and what it wrote is worth

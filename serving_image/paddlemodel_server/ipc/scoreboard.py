@@ -246,5 +246,5 @@ def claim_row(scoreboard: Scoreboard, folder: Path) -> tuple[int, int]:
         else:
             os.close(fd)
     if held is None:
-        raise RuntimeError(f"all {MAX_HTTP_WORKERS} rows of the board are taken")
+        raise RuntimeError(f"all {MAX_HTTP_WORKERS} rows of the scoreboard are taken")
     return held

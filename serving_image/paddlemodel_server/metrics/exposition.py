@@ -53,9 +53,9 @@ class Page:
             _Memory(counters),
         ):
             self._registry.register(collector)
-        if runtime.dials_fd is not None:
+        if runtime.gpu_page_fd is not None:
             workers = runtime.sizes.workers
-            self._registry.register(Gpus(runtime.dials_fd, ready=lambda: bool(scoreboard.ready(workers))))
+            self._registry.register(Gpus(runtime.gpu_page_fd, ready=lambda: bool(scoreboard.ready(workers))))
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Collect from every process of the pod.

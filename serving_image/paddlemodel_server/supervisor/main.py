@@ -206,14 +206,14 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
     gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()
     sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), len(gpus), memory)
-    board_fd = scoreboards.create()
+    scoreboard_fd = scoreboards.create()
     runtime = ProcessContext(
         folder=folder,
-        board_fd=board_fd,
+        scoreboard_fd=scoreboard_fd,
         counters_fd=counters.create(),
         sizes=sizes,
         gpus=gpus,
-        dials_fd=gpu_page.create() if gpus else None,
+        gpu_page_fd=gpu_page.create() if gpus else None,
     )
     logger.info(
         "starting",
@@ -228,7 +228,7 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
             "gpus": gpus,
         },
     )
-    scoreboard = scoreboards.Scoreboard(board_fd)
+    scoreboard = scoreboards.Scoreboard(scoreboard_fd)
     pool = WorkerPool(settings, runtime, scoreboard, memory)
     in_pod = "KUBERNETES_SERVICE_HOST" in environ
     return Supervisor(settings, runtime, scoreboard, pool, in_pod=in_pod).run()
@@ -238,7 +238,7 @@ def _sampler(
     runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, pool: WorkerPool
 ) -> "Sampler | None":
     """What looks at the GPUs, if there are any."""
-    if runtime.dials_fd is None:
+    if runtime.gpu_page_fd is None:
         return None
     from paddlemodel_server.gpu import readings, sampler  # noqa: PLC0415 - brings NVML in
 
@@ -246,7 +246,7 @@ def _sampler(
     return sampler.Sampler(
         runtime.gpus,
         workers,
-        runtime.dials_fd,
+        runtime.gpu_page_fd,
         workers=lambda: readings.Workers(alive=pool.alive(), ready=scoreboard.ready(workers)),
         environ=os.environ,
     )

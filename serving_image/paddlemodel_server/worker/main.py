@@ -179,7 +179,7 @@ def main() -> None:
     settings = Settings.from_env(os.environ)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle prints to it, in the midst of the log's lines
     log.configure(settings.log_level, settings.log_format, f"worker-{index}")
-    block = scoreboards.Scoreboard(runtime.board_fd).worker(index)
+    block = scoreboards.Scoreboard(runtime.scoreboard_fd).worker(index)
     block.clear()
     block.state = scoreboards.LOADING
     try:

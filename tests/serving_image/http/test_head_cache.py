@@ -42,10 +42,10 @@ KNOWN = read(content_length="4")
 
 
 def test_a_request_with_a_known_head_is_found_with_its_own_body() -> None:
-    repeats = HeadCache()
-    assert repeats.find(HEAD + b"abcd") is None
-    repeats.learn(HEAD + b"abcd", KNOWN)
-    assert repeats.find(HEAD + b"efgh") == (KNOWN, b"efgh")
+    cache = HeadCache()
+    assert cache.find(HEAD + b"abcd") is None
+    cache.learn(HEAD + b"abcd", KNOWN)
+    assert cache.find(HEAD + b"efgh") == (KNOWN, b"efgh")
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,9 @@ def test_a_request_with_a_known_head_is_found_with_its_own_body() -> None:
     ],
 )
 def test_whatever_differs_is_the_parsers(data: bytes) -> None:
-    repeats = HeadCache()
-    repeats.learn(HEAD + b"abcd", KNOWN)
-    assert repeats.find(data) is None
+    cache = HeadCache()
+    cache.learn(HEAD + b"abcd", KNOWN)
+    assert cache.find(data) is None
 
 
 @pytest.mark.parametrize(
@@ -81,17 +81,17 @@ def test_whatever_differs_is_the_parsers(data: bytes) -> None:
     ],
 )
 def test_what_does_not_hold_one_whole_request_teaches_nothing(data: bytes, head: protocol.Head) -> None:
-    repeats = HeadCache()
-    repeats.learn(data, head)
-    assert repeats.find(data) is None
+    cache = HeadCache()
+    cache.learn(data, head)
+    assert cache.find(data) is None
 
 
 def test_heads_that_always_differ_take_no_more_than_their_share() -> None:
-    repeats = HeadCache()
+    cache = HeadCache()
     heads = [HEAD.replace(b"x", b"%d" % number) for number in range(MOST + 1)]
     for head in heads:
-        repeats.learn(head + b"abcd", KNOWN)
-    assert [head for head in heads if repeats.find(head + b"abcd")] == heads[-1:]
+        cache.learn(head + b"abcd", KNOWN)
+    assert [head for head in heads if cache.find(head + b"abcd")] == heads[-1:]
 
 
 class Worker:
@@ -100,13 +100,15 @@ class Worker:
     def __init__(self, model: Path, folder: Path) -> None:
         sizes = Sizes(http_workers=1, workers=1, threads=1)
         self._fds = scoreboards.create(), counters.create()
-        runtime = ProcessContext(folder=folder, board_fd=self._fds[0], counters_fd=self._fds[1], sizes=sizes)
+        runtime = ProcessContext(
+            folder=folder, scoreboard_fd=self._fds[0], counters_fd=self._fds[1], sizes=sizes
+        )
         self.app = AsgiApp(Settings(name="mixed", model_dir=model), runtime)
         self.shared = Shared(
             asgi_app=self.app,
             app=self.app,
             inference=self.app.inference,
-            scoreboard=scoreboards.Scoreboard(runtime.board_fd),
+            scoreboard=scoreboards.Scoreboard(runtime.scoreboard_fd),
             limits=timeouts.Limits(head_seconds=10, body_seconds=10),
             connection_limit=timeouts.ConnectionLimit(10),
             bodies=BodyBudget(1 << 20),
