@@ -1,13 +1,12 @@
-"""Every fault a client may see, with its own HTTP status and public sentence.
+"""Every fault a client may see, with its own HTTP status and public sentence, in one table: `REFUSALS`.
 
-The two doors turn a ServingError into an answer; anything else becomes 500 with a fixed text, and its trace
-goes to the log. A StartError is the other kind of fault: the process cannot serve at all, and the supervisor
-writes it to the log and to the container's termination message.
+The connection and the two doors turn a ServingError into an answer; anything else becomes an InternalError,
+and its trace goes to the log. The OpenAPI document and the table in docs/serving.md are made of the same
+table. A StartError is the other kind of fault: the process cannot serve at all, and the supervisor writes it
+to the log and to the container's termination message.
 """
 
-from typing import ClassVar
-
-INTERNAL_ERROR = "The server failed to answer; the cause is in its log."
+from typing import ClassVar, Final
 
 
 class StartError(Exception):
@@ -22,101 +21,38 @@ class StartError(Exception):
 class ServingError(Exception):
     """A fault that the client is told about; the message is public."""
 
-    status: ClassVar[int] = 500
-    headers: tuple[tuple[str, str], ...] = ()
+    status: ClassVar[int]
+    reason: ClassVar[str]  # when it happens: a part of a sentence, for the documents
+    retry_after: ClassVar[int | None] = None  # seconds after which the client may try again
+    sentence: ClassVar[str] = ""  # the message, where it is always the same
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, message: str = "", headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """Make one.
+
+        Args:
+            message: what the client reads; `sentence` where it is left out.
+            headers: of the answer, beside Retry-After.
+        """
+        self.message = message or self.sentence
+        super().__init__(self.message)
+        wait = (("Retry-After", str(self.retry_after)),) if self.retry_after else ()
+        self.headers = (*headers, *wait)
 
 
 class BadRequestError(ServingError):
     """The request is malformed or does not fit the model."""
 
     status = 400
-
-
-class NotFoundError(ServingError):
-    """No such route or model."""
-
-    status = 404
-
-
-class MethodNotAllowedError(ServingError):
-    """The route exists, but not for this method."""
-
-    status = 405
-
-    def __init__(self, method: str, allowed: str) -> None:
-        super().__init__(f"{method} is not possible here; use {allowed}.")
-        self.headers = (("Allow", allowed),)
-
-
-class RequestTooLargeError(ServingError):
-    """The body exceeds PADDLEMODEL_MAX_REQUEST_BYTES, or does not fit a slot once decoded."""
-
-    status = 413
-
-
-class NotAcceptableError(ServingError):
-    """The header Accept wants only what this route cannot answer."""
-
-    status = 406
-
-
-class UnsupportedMediaTypeError(ServingError):
-    """The body is of a kind, or compressed in a way, that is not taken here."""
-
-    status = 415
-
-    def __init__(self, message: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
-        super().__init__(message)
-        self.headers = headers
-
-
-class QueueFullError(ServingError):
-    """As many requests wait as may wait; the client should come back."""
-
-    status = 429
-    headers = (("Retry-After", "1"),)
-
-    def __init__(self) -> None:
-        super().__init__("The queue is full; try again in a second.")
-
-
-class MemoryTakenError(ServingError):
-    """A row of a size that used to fit finds no memory now: another process holds it; try later."""
-
-    status = 429
-    headers = (("Retry-After", "5"),)
-
-    def __init__(self) -> None:
-        super().__init__("The device has no memory for this request now; try again in five seconds.")
-
-
-class InputTooLargeError(ServingError):
-    """A single row needs more memory than there is."""
-
-    status = 413
-
-    def __init__(self) -> None:
-        super().__init__(
-            "A single row of this request needs more memory than the device has; send a smaller input."
-        )
-
-
-class BodiesFullError(ServingError):
-    """The bodies at hand take as much memory as they may; the client should come back."""
-
-    status = 429
-    headers = (("Retry-After", "1"),)
-
-    def __init__(self) -> None:
-        super().__init__("The server holds as many large requests as it can; try again in a second.")
+    reason = (
+        "malformed or unfitting: HTTP, JSON, name, datatype, shape, number of values, damaged image, "
+        "too many pixels"
+    )
 
 
 class InputRefusedError(BadRequestError):
     """The model cannot run with sizes or values that its description allows; Paddle found out."""
+
+    reason = "sizes or values with which the model cannot run"
 
     def __init__(self, found: str = "the inputs") -> None:
         super().__init__(
@@ -125,45 +61,229 @@ class InputRefusedError(BadRequestError):
         )
 
 
+class NoRowsError(ServingError):
+    """The model's outputs have no row for each instance."""
+
+    status = 400
+    reason = "instances (V1), and the model answers without a row for each"
+
+
+class NotFoundError(ServingError):
+    """No such route or model."""
+
+    status = 404
+    reason = "no such route or model"
+
+
+class MethodNotAllowedError(ServingError):
+    """The route exists, but not for this method."""
+
+    status = 405
+    reason = "wrong method; `Allow` says which are possible"
+
+    def __init__(self, method: str, allowed: str) -> None:
+        super().__init__(f"{method} is not possible here; use {allowed}.", (("Allow", allowed),))
+
+
+class NotAcceptableError(ServingError):
+    """The header Accept wants only what this route cannot answer."""
+
+    status = 406
+    reason = "`Accept` wants only what this route cannot answer"
+
+
+class RequestTimeoutError(ServingError):
+    """The client began a request and did not send the rest of it."""
+
+    status = 408
+    reason = "the head or body did not arrive in time"
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"The request's {part} did not arrive in time.")
+
+
+class RequestTooLargeError(ServingError):
+    """The body exceeds PADDLEMODEL_MAX_REQUEST_BYTES, or does not fit a slot once decoded."""
+
+    status = 413
+    reason = "the body is larger than {body_limit}: declared, in chunks or decompressed"
+
+
+class InputTooLargeError(ServingError):
+    """A single row needs more memory than there is."""
+
+    status = 413
+    reason = "a single row needs more memory than the device has"
+    sentence = "A single row of this request needs more memory than the device has; send a smaller input."
+
+
+class UnsupportedMediaTypeError(ServingError):
+    """The body is of a kind, or compressed in a way, that is not taken here."""
+
+    status = 415
+    reason = "a `Content-Type` or `Content-Encoding` that this route does not take"
+
+
+class QueueFullError(ServingError):
+    """As many requests wait as may wait; the client should come back."""
+
+    status = 429
+    reason = "the queue is full"
+    retry_after = 1
+    sentence = "The queue is full; try again in a second."
+
+
+class BodiesFullError(ServingError):
+    """The bodies at hand take as much memory as they may; the client should come back."""
+
+    status = 429
+    reason = "large bodies take all the memory that they may"
+    retry_after = 1
+    sentence = "The server holds as many large requests as it can; try again in a second."
+
+
+class MemoryTakenError(ServingError):
+    """A row of a size that used to fit finds no memory now: another process holds it; try later."""
+
+    status = 429
+    reason = "the device has no memory for the request now"
+    retry_after = 5
+    sentence = "The device has no memory for this request now; try again in five seconds."
+
+
+class PipelineFullError(ServingError):
+    """A client sends requests on one connection faster than it can get their answers."""
+
+    status = 429
+    reason = "too many requests wait on one connection"
+    retry_after = 1
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"More than {most} requests wait on one connection.")
+
+
+class HeadTooLargeError(ServingError):
+    """The head of a request, or the trailer of a chunked body, is larger than it may be."""
+
+    status = 431
+    reason = "the head, or a chunked body's trailer, is larger than 64 KiB"
+
+    def __init__(self, part: str) -> None:
+        super().__init__(f"The request's {part} is too large.")
+
+
+class InternalError(ServingError):
+    """A fault that nobody has foreseen; what it was is in the log."""
+
+    status = 500
+    reason = "the server failed; the cause is in its log"
+    sentence = "The server failed to answer; the cause is in its log."
+
+
 class ModelFailedError(ServingError):
     """Paddle refused the run; what it said is in the log."""
 
     status = 500
+    reason = "the model failed"
+    sentence = "The model failed on this request; the cause is in the server's log."
 
-    def __init__(self) -> None:
-        super().__init__("The model failed on this request; the cause is in the server's log.")
+
+class NotFiniteError(ServingError):
+    """The model computed NaN: there is no honest class to name."""
+
+    status = 500
+    reason = "an image's scores are not finite numbers"
+    sentence = "The model's scores for this image are not finite numbers."
 
 
 class AnswerTooLargeError(ServingError):
     """The model's outputs do not fit the shared memory of one request."""
 
     status = 500
-
-    def __init__(self) -> None:
-        super().__init__("The model's answer is larger than this server can carry; send a smaller input.")
+    reason = "the answer is larger than this server can carry"
+    sentence = "The model's answer is larger than this server can carry; send a smaller input."
 
 
 class NotReadyError(ServingError):
     """No worker can take the request now."""
 
     status = 503
-    headers = (("Retry-After", "1"),)
-
-    def __init__(self, message: str = "The model is still loading; try again in a second.") -> None:
-        super().__init__(message)
+    reason = "still loading, or shutting down"
+    retry_after = 1
+    sentence = "The model is still loading; try again in a second."
 
 
 class WorkerLostError(NotReadyError):
     """The process that held the request died."""
 
-    def __init__(self) -> None:
-        super().__init__("The process that ran the model for this request ended; try again in a second.")
+    reason = "the process that ran the model for the request ended"
+    sentence = "The process that ran the model for this request ended; try again in a second."
+
+
+class TooManyConnectionsError(ServingError):
+    """An HTTP worker has as many connections as it may have, and owes an answer on each of them."""
+
+    status = 503
+    reason = "too many connections"
+    retry_after = 1
+    sentence = "This server has as many connections as it can have."
 
 
 class DeadlineExceededError(ServingError):
     """The request waited longer than PADDLEMODEL_TIMEOUT_SECONDS."""
 
     status = 504
+    reason = (
+        "not answered within {deadline}, or within the client's own deadline; "
+        "if it still waited, the model never runs it"
+    )
 
     def __init__(self, seconds: float) -> None:
         super().__init__(f"The request was not answered within {seconds:g} seconds.")
+
+
+REFUSALS: Final[tuple[type[ServingError], ...]] = (
+    BadRequestError,
+    InputRefusedError,
+    NoRowsError,
+    NotFoundError,
+    MethodNotAllowedError,
+    NotAcceptableError,
+    RequestTimeoutError,
+    RequestTooLargeError,
+    InputTooLargeError,
+    UnsupportedMediaTypeError,
+    QueueFullError,
+    BodiesFullError,
+    MemoryTakenError,
+    PipelineFullError,
+    HeadTooLargeError,
+    ModelFailedError,
+    NotFiniteError,
+    AnswerTooLargeError,
+    InternalError,
+    NotReadyError,
+    WorkerLostError,
+    TooManyConnectionsError,
+    DeadlineExceededError,
+)
+STATUSES: Final = tuple(dict.fromkeys(kind.status for kind in REFUSALS))
+
+
+def reasons(status: int, body_limit: str = "the limit", deadline: str = "the deadline") -> str:
+    """When a status is answered, for a document.
+
+    Args:
+        status: one of STATUSES.
+        body_limit: what a body may have, in words.
+        deadline: how long a request may take, in words.
+    """
+    found = [kind.reason for kind in REFUSALS if kind.status == status]
+    return "; ".join(found).format(body_limit=body_limit, deadline=deadline)
+
+
+def waits(status: int) -> tuple[int, ...]:
+    """The seconds that Retry-After may say with a status; none where there is no such header."""
+    return tuple(
+        sorted({kind.retry_after for kind in REFUSALS if kind.status == status and kind.retry_after})
+    )

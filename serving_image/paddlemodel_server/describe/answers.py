@@ -3,30 +3,11 @@
 from typing import Any
 
 from paddlemodel_server.describe.schemas import ref
+from paddlemodel_server.errors import STATUSES, reasons, waits
 
 Schema = dict[str, Any]
 JSON = "application/json"
 
-_RETRY = {
-    "Retry-After": {
-        "description": "seconds to wait",
-        "required": True,
-        "schema": {"type": "integer", "minimum": 1},
-    }
-}
-_ERRORS: dict[int, str] = {
-    400: "Malformed or unfitting; the sentence names the field, what was expected and what was found.",
-    406: "The header Accept wants only what this route cannot answer.",
-    408: "The head or body did not arrive in time.",
-    413: "The body is larger than {max_request_bytes} bytes, as it is sent or once it is decompressed.",
-    415: "The body is of a kind, or compressed in a way, that is not taken here.",
-    429: "The queue is full, or too many requests wait on this connection; come back later.",
-    431: "The head of the request is too large.",
-    500: "The model failed, or the server did; the cause is in its log.",
-    503: "Still loading, shutting down, the process that held the request died, or too many connections.",
-    504: "Not answered within {timeout_seconds:g} seconds, or within the client's own deadline.",
-}
-_RETRIED = {429, 503}
 ANY = (400, 408, 429, 431, 500, 503)  # what every route can answer, some of it before it is known which
 RUN = (400, 406, 408, 413, 415, 429, 431, 500, 503, 504)  # what a route that runs the model can answer
 
@@ -36,16 +17,33 @@ def name(status: int) -> str:
     return f"Error{status}"
 
 
-def components(**limits: float) -> Schema:
+def components(*, max_request_bytes: int, timeout_seconds: float) -> Schema:
     """The shared error answers."""
     return {
         name(status): {
-            "description": text.format(**limits),
+            "description": _sentence(
+                reasons(status, f"{max_request_bytes} bytes", f"{timeout_seconds:g} seconds")
+            ),
             "content": {JSON: {"schema": ref("Error")}},
-            **({"headers": _RETRY} if status in _RETRIED else {}),
+            **_headers(status),
         }
-        for status, text in _ERRORS.items()
+        for status in STATUSES
     }
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:]}."
+
+
+def _headers(status: int) -> Schema:
+    if not (seconds := waits(status)):
+        return {}
+    wait = {
+        "description": "seconds to wait",
+        "required": True,
+        "schema": {"type": "integer", "enum": list(seconds)},
+    }
+    return {"headers": {"Retry-After": wait}}
 
 
 def errors(*statuses: int) -> Schema:
@@ -56,7 +54,7 @@ def errors(*statuses: int) -> Schema:
 def unready(schema: str) -> Schema:
     """The 503 of a route that tells whether there is anything to answer with."""
     told = {"oneOf": [ref(schema), ref("Error")]}
-    return {"503": {"description": f"Not ready. {_ERRORS[503]}", "content": {JSON: {"schema": told}}}}
+    return {"503": {"description": f"Not ready: {reasons(503)}.", "content": {JSON: {"schema": told}}}}
 
 
 def ok(description: str, content: Schema, headers: Schema | None = None) -> Schema:

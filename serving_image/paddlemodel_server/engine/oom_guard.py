@@ -8,6 +8,7 @@ and the client is told which.
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 import numpy as np
@@ -55,6 +56,15 @@ class Capacity:
         return True
 
 
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """What a guard calls when it has something to tell."""
+
+    lost: Callable[[str], NoReturn]  # ends this process, for a reason: only a new one can help
+    capped: Callable[[int], None]  # gets the cap in rows whenever it changes
+    ran_out: Callable[[], None]  # for each run that had not enough memory
+
+
 class Guarded:
     """A predictor that survives running out of memory; itself something to run."""
 
@@ -65,8 +75,7 @@ class Guarded:
         most: int,
         fitted: int,
         clock: Clock,
-        lost: Callable[[str], NoReturn],
-        learned: Callable[[int], None],
+        hooks: Hooks,
     ) -> None:
         """Guard a predictor.
 
@@ -75,16 +84,13 @@ class Guarded:
             most: rows of one run at most; 0 where rows must not be parted: they change each other's answers.
             fitted: bytes of the inputs of a row that has run before.
             clock: seconds.
-            lost: ends this process, for a reason: only a new one can help.
-            learned: gets the cap whenever it changes.
+            hooks: who is told what.
         """
         self._predictor = predictor
         self._parts = most > 0
         self._capacity = Capacity(max(1, most))
         self._clock = clock
-        self._lost = lost
-        self._learned = learned
-        self.ran_out: Callable[[], None] = lambda: None  # called for each run that had not enough memory
+        self._hooks = hooks
         self._limited = False  # whether the cap is less than it might be
         self._fitted = fitted  # bytes of the largest row (or request that cannot be parted) that has run
         self._in_vain = 0
@@ -131,10 +137,10 @@ class Guarded:
         except Exception as error:
             kind = paddle_errors.kind(error)
             if kind == "device":
-                self._lost(f"the device is lost: {paddle_errors.said(error)}")
+                self._hooks.lost(f"the device is lost: {paddle_errors.said(error)}")
             if kind != "memory":
                 raise
-            self.ran_out()
+            self._hooks.ran_out()
             log.warning(
                 "memory ran out", extra={"cause": paddle_errors.said(error), "shape": list(arrays[0].shape)}
             )
@@ -148,7 +154,7 @@ class Guarded:
             raise InputTooLargeError
         self._in_vain += 1
         if self._in_vain >= EXHAUSTED:
-            self._lost(f"memory ran out {EXHAUSTED} times in a row for rows that used to fit")
+            self._hooks.lost(f"memory ran out {EXHAUSTED} times in a row for rows that used to fit")
         raise MemoryTakenError
 
     def _bytes(self, arrays: Sequence[Array]) -> int:
@@ -163,7 +169,7 @@ class Guarded:
         cap = self._capacity.cap
         self._limited = not self._capacity.full
         log.warning(what, extra={"cap_rows": cap} | ({"rows": rows} if rows else {}))
-        self._learned(cap)
+        self._hooks.capped(cap)
 
 
 def _joined(parts: Sequence[Sequence[Array]]) -> list[Array]:

@@ -41,7 +41,7 @@ class Sampler:
         self,
         names: Sequence[str],
         used: int,
-        dials_fd: int,
+        gpu_page_fd: int,
         workers: Callable[[], Workers],
         environ: Mapping[str, str],
     ) -> None:
@@ -50,13 +50,13 @@ class Sampler:
         Args:
             names: the pod's devices, from `devices.assigned`.
             used: how many of them, from the first, workers use.
-            dials_fd: where to write.
+            gpu_page_fd: where to write.
             workers: who is there; called from the thread.
             environ: of the container.
         """
         self._names = names
         self._used = used
-        self._gpu_page = GpuPage(dials_fd)
+        self._gpu_page = GpuPage(gpu_page_fd)
         self._workers = workers
         self._gpus = Gpus(time_sliced=devices.time_sliced(environ))
         self._devices: list[Device] = []  # none: not connected

@@ -5,13 +5,11 @@ its threads, and has a limit of connections of its own: nothing that clients do 
 """
 
 import time
-from collections.abc import Mapping
-from typing import Any, ClassVar, Final
+from typing import Final
 
 from paddlemodel_server import protocol
 from paddlemodel_server.errors import MethodNotAllowedError, NotFoundError
 from paddlemodel_server.http.asgi_app import AsgiApp, Receive, Scope, Send, reply
-from paddlemodel_server.http.connection import GuardedProtocol
 from paddlemodel_server.metrics.catalog import OTHER
 
 METHODS: Final = ("GET", "HEAD")
@@ -20,8 +18,8 @@ METHODS: Final = ("GET", "HEAD")
 class AdminApp:
     """The ASGI application of the admin port."""
 
-    def __init__(self, lane: AsgiApp, client_port: int) -> None:
-        self._lane = lane
+    def __init__(self, asgi_app: AsgiApp, client_port: int) -> None:
+        self._asgi_app = asgi_app
         self._routes = {route.rule: route for route in protocol.ADMIN_ROUTES}
         *most, last = self._routes
         self._elsewhere = (
@@ -38,17 +36,6 @@ class AdminApp:
         elif method not in METHODS:
             response = protocol.fault(MethodNotAllowedError(method, ", ".join(METHODS)))
         else:
-            label, response = route.label, self._lane.answer(route.kind, scope)
-        self._lane.service.metrics.answered(label, response.status, time.perf_counter() - began)
+            label, response = route.label, self._asgi_app.answer(route.kind, scope)
+        self._asgi_app.service.metrics.answered(label, response.status, time.perf_counter() - began)
         await reply(send, response, scope)
-
-
-class AdminProtocol(GuardedProtocol):
-    """A connection to the admin port."""
-
-    admin: ClassVar[AdminApp]
-    inference: ClassVar[Mapping[bytes, str]] = {}
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.app = self.admin

@@ -1,9 +1,8 @@
 """The event loop's door: inference and health without a thread or a framework, everything else through Flask.
 
-`AsgiApp` is the ASGI application of the clients' port, which `worker` runs under gunicorn (`admin` has the
-other port's); the routes that run the model do not even
-go through ASGI, but straight from the connection to an `InferenceCycle` (in `ask`). Same pure functions, same
-answers.
+`AsgiApp` is the ASGI application of the clients' port (`admin` has the other port's); the routes that run the
+model do not even go through ASGI, but straight from the connection to an `InferenceCycle`. Same pure
+functions, same answers.
 """
 
 import os
@@ -72,11 +71,11 @@ class AsgiApp:
         return protocol.Response(body=body, content_type=content_type)
 
     async def start(self, folder: Path | None = None) -> Service:
-        """Join the pod: take a row of the board and connect to the workers.
+        """Join the pod: take a row of the scoreboard and connect to the workers.
 
         uvicorn listens after it, so that an HTTP worker that joins a ready pod refuses nothing.
         """
-        scoreboard = scoreboards.Scoreboard(self._runtime.board_fd)
+        scoreboard = scoreboards.Scoreboard(self._runtime.scoreboard_fd)
         row, self._row_lock = scoreboards.claim_row(scoreboard, folder or self._runtime.folder)
         self.service = Service(self._settings, self._runtime, scoreboard, row)
         self._flask = WSGIMiddleware(_ending_input(create_app(self.service).wsgi_app), workers=FLASK_THREADS)
@@ -121,6 +120,26 @@ async def reply(send: Send, response: protocol.Response, scope: Scope) -> None:
     headers = [(name.lower().encode("latin1"), value.encode("latin1")) for name, value in response.headers]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
+
+
+def ending(app: Any, cycle: Any, ends: Callable[[], bool]) -> Any:
+    """The application, whose answer in uvicorn's `cycle` closes the connection where it shall be the last."""
+
+    async def wrapped(scope: Scope, receive: Receive, send: Send) -> None:
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start" and ends():
+                cycle.keep_alive = False
+            await send(message)
+
+        await app(scope, receive, answer)
+
+    return wrapped
+
+
+def abandon(cycle: Any) -> None:
+    """Let uvicorn's cycle end: nobody reads what it would answer."""
+    cycle.disconnected = True
+    cycle.message_event.set()
 
 
 def _ending_input(app: Callable[..., Any]) -> Callable[..., Any]:

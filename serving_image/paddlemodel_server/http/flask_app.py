@@ -1,6 +1,6 @@
 """The Flask application: a view for each route of clients. The only file that imports Flask.
 
-In production `lane` stands in front of it and answers the hot routes itself;
+In production `asgi_app` stands in front of it and answers the hot routes itself;
 `tests/serving_image/http/test_parity.py` sends one table of requests through both.
 """
 
@@ -16,7 +16,7 @@ from paddlemodel_server import protocol
 from paddlemodel_server.errors import MethodNotAllowedError, NotFoundError, ServingError
 from paddlemodel_server.metrics.catalog import OTHER
 from paddlemodel_server.pipeline.context import Service
-from paddlemodel_server.pipeline.inference import failure
+from paddlemodel_server.pipeline.inference import answer_from_thread, failure
 from paddlemodel_server.pipeline.request_log import RequestRecord, named
 
 logger = logging.getLogger(__name__)
@@ -66,7 +66,7 @@ def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
             protocol.check_name(served, name, version)
             record: RequestRecord = g.record
             head = protocol.read_head(served, label, record.headers)
-            return service.answer_from_thread(record, head, _body(service))
+            return answer_from_thread(service, record, head, _body(service))
 
         return view
 

@@ -1,7 +1,8 @@
 """Requests whose head has come before, byte for byte: it need not be parsed and checked again.
 
-Nearly all clients that keep a connection send one head with every request. `connection` asks, and tells what
-it has learned. Equal bytes mean the same to the HTTP parser, which stands between two requests meanwhile.
+Nearly all clients that keep a connection send one head with every request. Equal bytes mean the same to the
+HTTP parser, which stands between two requests meanwhile. They pass by every check of heads but those that are
+made for each request: see `head_checks`.
 """
 
 from typing import Final, NamedTuple

@@ -1,10 +1,18 @@
-"""The head of a request as it came: what must be true of it whatever it asks for. `connection` asks; pure."""
+"""The head of a request as it came: what must be true of it whatever it asks for; pure.
+
+What is checked here and in `protocol.read_head` depends on nothing but the head's bytes, so it is checked
+once for each different head: `head_cache` remembers those that passed. A check that depends on anything else
+(an API key that may be revoked, a rate) belongs into `pipeline.inference.Inference.start`, beside the queue's
+admission: every request passes there, whether its head was parsed or remembered, and through either door.
+"""
 
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import unquote
 
 import httptools
+
+from paddlemodel_server.errors import BadRequestError
 
 MOST_BYTES: Final = 64 * 1024
 Lines = Sequence[tuple[bytes, bytes]]
@@ -22,12 +30,12 @@ def path(url: bytes) -> bytes:
     return unquote(found.decode("ascii")).encode()
 
 
-def fault(version: str, lines: Lines) -> str:
-    """Why it is not acceptable; empty where it is."""
+def fault(version: str, lines: Lines) -> BadRequestError | None:
+    """Why it is not acceptable; None where it is."""
     hosts = [name.lower() for name, _ in lines].count(b"host")
     if hosts > 1 or (version == "1.1" and not hosts):
-        return f"A request has one header Host; this one has {hosts or 'none'}."
-    return ""
+        return BadRequestError(f"A request has one header Host; this one has {hosts or 'none'}.")
+    return None
 
 
 def unexpecting(lines: Lines) -> list[tuple[bytes, bytes]]:

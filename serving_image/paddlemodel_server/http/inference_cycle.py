@@ -1,29 +1,90 @@
 """A request that runs the model, on its connection: from its head to the bytes of its answer.
 
-`connection` makes one where uvicorn would make a request-response cycle and an ASGI task. It has those
+A connection makes one where uvicorn would make a request-response cycle and an ASGI task. It has those
 attributes of a cycle that uvicorn's protocol looks at, so that both kinds can follow each other on a
 connection.
 """
 
+import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, ClassVar, Final
-
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from typing import ClassVar, Final, Protocol
 
 from paddlemodel_server import protocol
 from paddlemodel_server.errors import BodiesFullError, ServingError
-from paddlemodel_server.pipeline.inference import Inference, failure
+from paddlemodel_server.http.responses import Writer
+from paddlemodel_server.pipeline.inference import Context, Inference, failure
 from paddlemodel_server.pipeline.request_log import CLIENT_GONE, RequestRecord
 
-if TYPE_CHECKING:
-    from paddlemodel_server.http.connection import GuardedProtocol
-    from paddlemodel_server.pipeline.context import Service
-
 UNCOUNTED_BYTES: Final = 16 * 1024
-MOST_PREFIXES: Final = 256  # answers that carry an id of their request make a new one each
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 logger = logging.getLogger(__name__)
+
+
+class Log(Protocol):
+    """What hears of every request that is over; `RequestLog` is it."""
+
+    def end(self, record: RequestRecord, status: int) -> None:
+        """Count it, and say what is worth saying."""
+
+
+class Service(Context, Protocol):
+    """What a cycle needs of its HTTP worker."""
+
+    @property
+    def request_log(self) -> Log:
+        """What hears of it."""
+        ...
+
+
+class Connection(Protocol):
+    """What a cycle needs of its connection."""
+
+    @property
+    def service(self) -> Service:
+        """The HTTP worker's."""
+        ...
+
+    @property
+    def bodies(self) -> "BodyBudget":
+        """The HTTP worker's."""
+        ...
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """To know whether the client still is there."""
+        ...
+
+    @property
+    def writer(self) -> Writer:
+        """For the answer."""
+        ...
+
+    @property
+    def ends(self) -> bool:
+        """Whether the next answer shall be the last."""
+        ...
+
+    def on_response_complete(self) -> None:
+        """Go on with the next request."""
+
+
+class BodyBudget:
+    """The memory of all bodies that arrive at an HTTP worker, but for small ones that came in one read."""
+
+    def __init__(self, most: int) -> None:
+        """`most`: bytes."""
+        self._most = most
+        self.held = 0  # bytes
+
+    def take(self, size: int) -> bool:
+        """Count bytes that have come; False where they are too many, but they count all the same."""
+        self.held += size
+        return self.held <= self._most
+
+    def give_back(self, size: int) -> None:
+        """Count bytes that are needed no longer."""
+        self.held -= size
 
 
 class _Nothing:
@@ -37,22 +98,19 @@ class InferenceCycle:
     """One request; `begin` is called when all earlier ones of its connection are answered."""
 
     message_event: ClassVar = _Nothing()
-    held: ClassVar[int] = (
-        0  # bytes of all bodies of this HTTP worker, but for small ones that came in one read
-    )
 
     # What most requests never change is set once, here.
     disconnected = response_complete = False
     _head: protocol.Head
     _received = 0.0
-    _call: Inference | None = None
+    _inference: Inference | None = None
     _body: bytes | bytearray = b""
     _held = 0  # how much of it is counted
     _refusal: protocol.Response | None = None
     _expects = _turn = _whole = False
 
     def __init__(
-        self, connection: "GuardedProtocol", label: str, headers: protocol.Headers, *, keep_alive: bool
+        self, connection: Connection, label: str, headers: protocol.Headers, *, keep_alive: bool
     ) -> None:
         self._connection = connection
         self._record = RequestRecord(label, headers)
@@ -64,19 +122,27 @@ class InferenceCycle:
         ordinary = self.keep_alive and self._whole and self._refusal is None and not self._expects
         return self._head if ordinary and self._record.named is None else None
 
-    def read_head(self, service: "Service") -> None:
+    def read_head(self) -> None:
         """Refuse what can be refused before the body is read."""
         record = self._record
         try:
-            self._head = protocol.read_head(service.served, record.route, record.headers)
+            self._head = protocol.read_head(self._connection.service.served, record.route, record.headers)
             self._expects = record.headers.get("expect", "").lower() == "100-continue"
         except Exception as error:  # noqa: BLE001 - the outermost layer: everything becomes an answer
             if "expect" in record.headers:
                 self.keep_alive = False  # nobody can know whether its body still comes
             self.refuse(failure(record, error))
 
-    def refuse(self, response: protocol.Response) -> None:
-        """Answer without running the model, as soon as it is this request's turn."""
+    def refuse(self, response: protocol.Response, *, last: bool = False) -> None:
+        """Answer without running the model, as soon as it is this request's turn; too late, it does nothing.
+
+        Args:
+            response: the answer.
+            last: whether the connection ends with it.
+        """
+        if self.response_complete:
+            return
+        self.keep_alive = self.keep_alive and not last
         self._refusal = response
         self.release()
         if self._turn:
@@ -90,17 +156,16 @@ class InferenceCycle:
         elif self._whole:
             self._start()
         elif self._expects:
-            self._connection.send(CONTINUE)
+            self._connection.writer.send(CONTINUE)
 
-    def on_body(self, service: "Service", chunk: bytes) -> None:
+    def on_body(self, chunk: bytes) -> None:
         """Take a part of the body."""
         if self._refusal or self.response_complete:
             return
         size = len(self._body) + len(chunk)
         if self._body or size > UNCOUNTED_BYTES:
-            InferenceCycle.held += size - self._held
-            self._held = size
-            if InferenceCycle.held > service.most_body_bytes:
+            more, self._held = size - self._held, size
+            if not self._connection.bodies.take(more):
                 self.refuse(protocol.fault(BodiesFullError()))
                 return
         if not self._body:
@@ -109,9 +174,10 @@ class InferenceCycle:
             self._body += chunk
         else:
             self._body = bytearray(self._body + chunk)
-        if size > service.served.max_request_bytes:
+        served = self._connection.service.served
+        if size > served.max_request_bytes:
             try:
-                protocol.check_size(service.served, size)
+                protocol.check_size(served, size)
             except ServingError as error:
                 self.refuse(protocol.fault(error))
 
@@ -130,14 +196,14 @@ class InferenceCycle:
 
     def _start(self) -> None:
         body, self._body = bytes(self._body), b""
-        self._call = call = Inference(self._connection.lane.service, self._record, self._answer)
-        call.start(self._head, body, self._received)
+        self._inference = inference = Inference(self._connection.service, self._record, self._answer)
+        inference.start(self._head, body, self._received)
 
     def release(self) -> None:
         """The body is needed no longer."""
         self._body = b""
         if self._held:
-            InferenceCycle.held -= self._held
+            self._connection.bodies.give_back(self._held)
             self._held = 0
 
     def abandon(self) -> None:
@@ -145,16 +211,16 @@ class InferenceCycle:
         self.disconnected = True
         if not self.response_complete:
             self._end(CLIENT_GONE)
-            if self._call:
-                self._call.withdraw()
+            if self._inference:
+                self._inference.withdraw()
 
     def _end(self, status: int) -> None:
         self.release()
-        self._connection.lane.service.request_log.end(self._record, status)
+        self._connection.service.request_log.end(self._record, status)
 
     def _answer(self, response: protocol.Response) -> None:
         connection = self._connection
-        self._call = None  # no circle of objects stays behind
+        self._inference = None  # no circle of objects stays behind
         self._end(response.status)
         self.response_complete = True
         if connection.transport.is_closing():
@@ -162,51 +228,9 @@ class InferenceCycle:
         if connection.ends:
             self.keep_alive = False
         try:
-            connection.write(self._record.signed(response), keep_alive=self.keep_alive)
+            connection.writer.write(self._record.signed(response), keep_alive=self.keep_alive)
         except Exception:
             logger.exception("an answer could not be written")
             connection.transport.abort()
             return
         connection.on_response_complete()
-
-
-class Heads:
-    """Heads of answers; what does not change within a second is put together once."""
-
-    def __init__(self) -> None:
-        self._prefixes: dict[tuple[object, ...], bytes] = {}
-        self._defaults: list[tuple[bytes, bytes]] = []
-
-    def head(
-        self, response: protocol.Response, defaults: list[tuple[bytes, bytes]], keep_alive: bool
-    ) -> bytes:
-        """Everything before the body.
-
-        Args:
-            response: the answer.
-            defaults: uvicorn's headers (the date); a new list every second.
-            keep_alive: whether the connection stays open.
-        """
-        if defaults is not self._defaults or len(self._prefixes) > MOST_PREFIXES:
-            self._prefixes.clear()
-            self._defaults = defaults
-        key = response.status, response.content_type, response.extra, keep_alive
-        prefix = self._prefixes.get(key)
-        if prefix is None:
-            prefix = self._prefixes[key] = self._prefix(response, keep_alive)
-        return prefix + b"content-length: %d\r\n\r\n" % len(response.body)
-
-    def _prefix(self, response: protocol.Response, keep_alive: bool) -> bytes:
-        lines = [STATUS_LINE[response.status]]
-        lines += [name + b": " + value + b"\r\n" for name, value in self._defaults]
-        lines.append(_line("content-type", response.content_type))
-        lines += [_line(name, value) for name, value in response.extra]
-        if not keep_alive:
-            lines.append(b"connection: close\r\n")
-        return b"".join(lines)
-
-
-def _line(name: str, value: str) -> bytes:
-    if "\r" in value or "\n" in value:
-        raise ValueError(f"a line end in the header {name}")
-    return f"{name.lower()}: {value}\r\n".encode("latin1")

@@ -1,7 +1,7 @@
 """The gunicorn master of the HTTP workers, configured in code. It and its workers never import Paddle.
 
 The supervisor starts `python -m paddlemodel_server.http.master`. The application is imported
-before the fork, so that the fronts share its memory.
+before the fork, so that the workers share its memory.
 """
 
 import gc
@@ -22,7 +22,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import log
 from paddlemodel_server.http import sockets
 from paddlemodel_server.http.asgi_app import AsgiApp
-from paddlemodel_server.http.worker import HttpWorker, guard
+from paddlemodel_server.http.worker import Ports, ports, worker_class
 from paddlemodel_server.ipc.process_context import ProcessContext, die_with_parent
 from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
@@ -85,14 +85,12 @@ class HttpWorkers(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         self,
         settings: Settings,
         runtime: ProcessContext,
-        scoreboard: Scoreboard,
-        lane: AsgiApp,
+        both: Ports,
         descriptors: Sequence[int],
     ) -> None:
         self._settings = settings
         self._runtime = runtime
-        self._scoreboard = scoreboard
-        self._lane = lane
+        self._ports = both
         self._descriptors = descriptors  # of the clients' socket and the admin port's
         super().__init__()
 
@@ -101,8 +99,8 @@ class HttpWorkers(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
         settings = self._settings
         options = {
             "bind": [f"fd://{fd}" for fd in self._descriptors],
-            "workers": self._scoreboard.http_workers_desired,
-            "worker_class": HttpWorker,
+            "workers": self._ports.clients.scoreboard.http_workers_desired,
+            "worker_class": worker_class(self._ports),
             "preload_app": True,
             "backlog": sockets.BACKLOG,
             "keepalive": KEEP_ALIVE_SECONDS,
@@ -111,18 +109,18 @@ class HttpWorkers(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
             "worker_tmp_dir": str(self._runtime.folder),
             "control_socket_disable": True,  # its default path is not writable in the container
             "logger_class": QuietLogger,
-            "proc_name": "paddlemodel-http_worker",
+            "proc_name": "paddlemodel-http-worker",
         }
         for name, value in options.items():
             self.cfg.set(name, value)
 
     def load(self) -> AsgiApp:
         """The ASGI application."""
-        return self._lane
+        return self._ports.clients.asgi_app
 
     def run(self) -> None:
         """Serve until SIGTERM."""
-        Master(self, self._scoreboard, self._runtime).run()
+        Master(self, self._ports.clients.scoreboard, self._runtime).run()
 
 
 def main() -> None:
@@ -131,10 +129,8 @@ def main() -> None:
     die_with_parent(parent)
     settings = Settings.from_env(os.environ)
     log.configure(settings.log_level, settings.log_format, "http-worker")
-    scoreboard = Scoreboard(runtime.board_fd)
     fitting.served(settings).task.load()  # what it imports is shared by all that are forked
-    lane = AsgiApp(settings, runtime)
-    guard(lane, scoreboard, settings)
+    both = ports(settings, runtime, AsgiApp(settings, runtime), Scoreboard(runtime.scoreboard_fd))
     try:
         descriptors = [listener.detach() for listener in sockets.listen(settings)]
     except StartError as error:
@@ -142,7 +138,7 @@ def main() -> None:
         raise SystemExit(1) from None
     gc.collect()
     gc.freeze()  # Flask's and numpy's objects stay: looking through them would hold requests up
-    HttpWorkers(settings, runtime, scoreboard, lane, descriptors).run()
+    HttpWorkers(settings, runtime, both, descriptors).run()
 
 
 if __name__ == "__main__":

@@ -1,37 +1,106 @@
-"""How a connection's answers are written: together with others, and so that the client gets them.
+"""How answers are written: their heads, together with others', and so that the client gets the last one.
 
-`connection` builds on it and decides what is answered when.
+`inference_cycle` writes through a connection's Writer. Requests that do not run the model are answered by
+uvicorn's cycle.
 """
 
-from typing import Any, ClassVar
+import asyncio
+from typing import Final, Protocol
+
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
+from uvicorn.server import ServerState
 
 from paddlemodel_server import protocol
 from paddlemodel_server.http import timeouts
-from paddlemodel_server.http.asgi_app import AsgiApp
-from paddlemodel_server.http.inference_cycle import Heads, InferenceCycle
-from paddlemodel_server.http.uvicorn_protocol import AsgiProtocol
+from paddlemodel_server.http.timeouts import REST
+from paddlemodel_server.pipeline.write_batch import WriteBatch
 
-_JOIN_BYTES = 64 * 1024  # up to here an answer's head and body are copied into one write
+MOST_PREFIXES: Final = 256  # answers that carry an id of their request make a new one each
+JOIN_BYTES: Final = 64 * 1024  # up to here an answer's head and body are copied into one write
 
 
-class WritingProtocol(AsgiProtocol):
-    """One connection, as far as answers go."""
+class Heads:
+    """Heads of answers; what does not change within a second is put together once."""
 
-    lane: ClassVar[AsgiApp]
-    limits: ClassVar[timeouts.Limits]
-    heads: ClassVar[Heads]
-    owed: timeouts.Deadline
+    def __init__(self) -> None:
+        self._prefixes: dict[tuple[object, ...], bytes] = {}
+        self._defaults: list[tuple[bytes, bytes]] = []
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._awaits = "head"  # what the parser is in: "head", "body" or "" for neither
-        self._deaf = False  # refused: what still comes is not looked at
-        self._closing = False  # the last answer is given
+    def head(
+        self, response: protocol.Response, defaults: list[tuple[bytes, bytes]], keep_alive: bool
+    ) -> bytes:
+        """Everything before the body.
+
+        Args:
+            response: the answer.
+            defaults: uvicorn's headers (the date); a new list every second.
+            keep_alive: whether the connection stays open.
+        """
+        if defaults is not self._defaults or len(self._prefixes) > MOST_PREFIXES:
+            self._prefixes.clear()
+            self._defaults = defaults
+        key = response.status, response.content_type, response.extra, keep_alive
+        prefix = self._prefixes.get(key)
+        if prefix is None:
+            prefix = self._prefixes[key] = self._prefix(response, keep_alive)
+        return prefix + b"content-length: %d\r\n\r\n" % len(response.body)
+
+    def _prefix(self, response: protocol.Response, keep_alive: bool) -> bytes:
+        lines = [STATUS_LINE[response.status]]
+        lines += [name + b": " + value + b"\r\n" for name, value in self._defaults]
+        lines.append(_line("content-type", response.content_type))
+        lines += [_line(name, value) for name, value in response.extra]
+        if not keep_alive:
+            lines.append(b"connection: close\r\n")
+        return b"".join(lines)
+
+
+class Written(Protocol):
+    """What a Writer needs of its connection."""
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """Where to write."""
+        ...
+
+    @property
+    def flow(self) -> FlowControl:
+        """To read on what is thrown away."""
+        ...
+
+    @property
+    def server_state(self) -> ServerState:
+        """With the headers that every answer has."""
+        ...
+
+    @property
+    def deadline(self) -> timeouts.Deadline:
+        """For how long that may take."""
+        ...
+
+    def stop_listening(self) -> bool:
+        """Ignore what still comes; whether the client is in the midst of a request."""
+        ...
+
+
+class Writer:
+    """Writes one connection's answers, in order; the last one closes it."""
+
+    __slots__ = ("_batch", "_connection", "_heads", "_state", "_transport", "closing")
+
+    def __init__(self, connection: Written, heads: Heads, batch: WriteBatch) -> None:
+        self._connection = connection
+        self._transport = connection.transport
+        self._state = connection.server_state
+        self._heads = heads
+        self._batch = batch
+        self.closing = False  # the last answer is given
 
     def write(self, response: protocol.Response, *, keep_alive: bool) -> None:
         """Write an answer, and close the connection where it is the last one."""
-        top = self.heads.head(response, self.server_state.default_headers, keep_alive)
-        if len(response.body) <= _JOIN_BYTES:
+        top = self._heads.head(response, self._state.default_headers, keep_alive)
+        if len(response.body) <= JOIN_BYTES:
             self.send(top + response.body, last=not keep_alive)
         else:
             self.send(top, response.body, last=not keep_alive)
@@ -40,29 +109,18 @@ class WritingProtocol(AsgiProtocol):
         """Write bytes, in order with all others of this connection."""
         then = None
         if last:
-            self._deaf = self._closing = True
-            self._drop_pipeline()
-            midway = self._awaits == "body" or (self._awaits == "head" and self.headers is not None)
-            then = self._linger if midway else self.transport.close
-        self.lane.service.dispatcher.write_batch.write(self.transport, parts, then)
-
-    def _drop_pipeline(self) -> None:
-        for cycle, _ in self.pipeline:
-            if isinstance(cycle, InferenceCycle):
-                cycle.release()
-        self.pipeline.clear()
+            self.closing = True
+            then = self._linger if self._connection.stop_listening() else self._transport.close
+        self._batch.write(self._transport, parts, then)
 
     def _linger(self) -> None:
         """Let a client send the rest: closing the socket on it could cost it the answer."""
-        self.transport.write_eof()
-        self.flow.resume_reading()
-        self.owed.wait("rest", timeouts.LINGER_SECONDS)
+        self._transport.write_eof()
+        self._connection.flow.resume_reading()
+        self._connection.deadline.wait(REST, timeouts.LINGER_SECONDS)
 
-    def _flush(self) -> None:
-        """A closed connection is gone once the client has read what is left; for how long is limited."""
-        self.owed.wait("reading", self.limits.body_seconds)
 
-    def pause_writing(self) -> None:
-        """The client reads more slowly than it is answered: for how long is limited."""
-        super().pause_writing()
-        self._flush()
+def _line(name: str, value: str) -> bytes:
+    if "\r" in value or "\n" in value:
+        raise ValueError(f"a line end in the header {name}")
+    return f"{name.lower()}: {value}\r\n".encode("latin1")

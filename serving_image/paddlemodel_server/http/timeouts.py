@@ -1,13 +1,14 @@
-"""How long an HTTP worker waits for its clients, and how many it lets in.
+"""How long an HTTP worker waits for its clients, and how many of them it lets in.
 
-`connection` asks: each connection has one Deadline; all to one port of a process share a ConnectionLimit.
+Each connection has one Deadline; all to one port of a process share a ConnectionLimit.
 """
 
 import asyncio
 import resource
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from enum import Enum
+from typing import Final, Protocol
 
 LINGER_SECONDS: Final = 5.0  # how long a client may go on sending a body that was refused
 LEAVE_SECONDS: Final = 0.1  # how long the end of the server waits for requests that are on their way
@@ -15,33 +16,68 @@ SPARE_DESCRIPTORS: Final = 256  # for everything that is no connection
 _EARLY: Final = 0.01  # a timer may be so early: uvloop counts in milliseconds
 
 
+class Awaited(Enum):
+    """What a client is to do next; the value is the word for it."""
+
+    REQUEST = "request"  # begin the next one: the connection is idle
+    HEAD = "head"  # complete the head of a request; also begin with the very first
+    BODY = "body"  # complete its body
+    REST = "rest"  # get rid of a body that nobody wants, so that it can read its answer
+    READING = "reading"  # read what has been written
+    LEAVING = "leaving"  # as REQUEST, for a last moment: the server ends
+
+
+# Requests ask ten times where they are: a name is looked up in a tenth of the time of an Enum's member.
+REQUEST, HEAD, BODY, REST, READING, LEAVING = Awaited
+
+
 @dataclass(frozen=True)
 class Limits:
-    """Seconds."""
+    """How long clients may take."""
 
     head_seconds: float
     body_seconds: float  # for a body to arrive, and for an answer to be read
 
 
+class Timer(Protocol):
+    """A callback that is going to be called."""
+
+    def cancel(self) -> None:
+        """It is not."""
+
+
+class Clock(Protocol):
+    """An event loop, as far as time goes."""
+
+    def time(self) -> float:
+        """Seconds."""
+        ...
+
+    def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
+        """Call back then."""
+        ...
+
+
 class Deadline:
-    """What one client owes us, and by when; at most one thing at a time.
+    """What one client is waited for, and until when; at most one thing at a time.
 
     A timer is not moved with every request: it rings and looks whether it is late.
     """
 
     __slots__ = ("_due", "_late", "_loop", "_timer", "_timer_at", "since", "what")
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, late: Callable[[str], None]) -> None:
+    def __init__(self, loop: Clock, late: Callable[[Awaited], None]) -> None:
+        """`late` is called with what has not come in time, and nothing is waited for then."""
         self._loop = loop
         self._late = late
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self._timer_at = self._due = 0.0
-        self.what = ""  # nothing
-        self.since = 0.0
+        self.what: Awaited | None = None
+        self.since = 0.0  # in the loop's seconds
 
-    def wait(self, what: str, seconds: float) -> None:
+    def wait(self, what: Awaited, seconds: float) -> None:
         """Wait for something, from now on; if we do already, nothing changes, so drips win no time."""
-        if what == self.what:
+        if what is self.what:
             return
         self.what = what
         self.since = self._loop.time()
@@ -52,13 +88,13 @@ class Deadline:
             self._timer.cancel()
             self._set()
 
-    def nothing(self) -> None:
-        """The client owes nothing now."""
-        self.what = ""
+    def clear(self) -> None:
+        """Wait for nothing."""
+        self.what = None
 
     def end(self) -> None:
-        """The connection is gone."""
-        self.what = ""
+        """Wait for nothing any more: the connection is gone."""
+        self.what = None
         if self._timer:
             self._timer.cancel()
             self._timer = None
@@ -69,29 +105,43 @@ class Deadline:
 
     def _ring(self) -> None:
         self._timer = None
-        if not self.what:
+        if self.what is None:
             return
         if self._loop.time() < self._due - _EARLY:
             self._set()
             return
-        what, self.what = self.what, ""
+        what, self.what = self.what, None
         self._late(what)
 
 
+class Limited(Protocol):
+    """A connection, as far as their number goes."""
+
+    @property
+    def transport(self) -> asyncio.Transport:
+        """To close it."""
+        ...
+
+    @property
+    def deadline(self) -> Deadline:
+        """To know whether its client is waited for, and since when."""
+        ...
+
+
 class ConnectionLimit:
-    """All connections to one port of an HTTP worker: of too many, those go that keep us waiting longest."""
+    """All connections to one port of an HTTP worker: of too many, those that are idle longest go."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._members: set[Any] = set()
+        self._members: set[Limited] = set()
         self._going = 0  # told to go, and not counted against newcomers again
 
-    def leave(self, member: Any) -> None:
+    def leave(self, member: Limited) -> None:
         """A connection is gone."""
         self._members.discard(member)
 
-    def enter(self, newcomer: Any) -> bool:
-        """Make room for a newcomer; False where everybody waits for an answer of ours."""
+    def enter(self, newcomer: Limited) -> bool:
+        """Make room for a newcomer; False where every client waits for an answer of ours."""
         self._members.add(newcomer)
         if len(self._members) <= self._most:
             self._going = 0
@@ -100,17 +150,16 @@ class ConnectionLimit:
             self._going -= 1
             return True
         others = (c for c in self._members if c is not newcomer and not c.transport.is_closing())
-        waiting = [connection for connection in others if connection.owed.what]
-        waiting.sort(key=lambda connection: connection.owed.since)
+        idle = sorted((c for c in others if c.deadline.what), key=lambda one: one.deadline.since)
         # Several at a time: looking through all of them is not for every newcomer.
-        for connection in waiting[: 1 + self._most // 100]:
+        for connection in idle[: 1 + self._most // 100]:
             if connection.transport.get_write_buffer_size():
                 connection.transport.abort()  # closing would wait until it has read its answer
             else:
                 connection.transport.close()
             self._going += 1
         self._going -= 1
-        return bool(waiting)
+        return bool(idle)
 
 
 def most_connections(desired: int) -> int:

@@ -1,33 +1,65 @@
-"""gunicorn's uvicorn worker, on two ports, with connections of our own: see `connection` and `admin`.
-
-`master` names its class.
-"""
+"""gunicorn's uvicorn worker, on two ports, with connections of our own: see `connection` and `admin`."""
 
 import asyncio
 import logging
 import sys
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Final
 
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has no types
+from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]  # it has no types
 
 from paddlemodel_server.http import timeouts
-from paddlemodel_server.http.admin import AdminApp, AdminProtocol
+from paddlemodel_server.http.admin import AdminApp
 from paddlemodel_server.http.asgi_app import AsgiApp
-from paddlemodel_server.http.connection import GuardedProtocol
+from paddlemodel_server.http.connection import ClientConnection, Shared
 from paddlemodel_server.http.head_cache import HeadCache
-from paddlemodel_server.http.inference_cycle import Heads
-from paddlemodel_server.ipc.process_context import die_with_parent
+from paddlemodel_server.http.inference_cycle import BodyBudget
+from paddlemodel_server.ipc.process_context import ProcessContext, die_with_parent
 from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
 
 ADMIN_CONNECTIONS: Final = 64  # of each HTTP worker; they are among timeouts.SPARE_DESCRIPTORS
 
 
+@dataclass(frozen=True)
+class Ports:
+    """What the connections to each port go by."""
+
+    clients: Shared
+    admin: Shared
+
+
+def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreboard: Scoreboard) -> Ports:
+    """What the connections of every HTTP worker go by, made before the fork."""
+    clients = Shared(
+        asgi_app=asgi_app,
+        app=asgi_app,
+        inference=asgi_app.inference,
+        scoreboard=scoreboard,
+        limits=timeouts.Limits(settings.head_timeout_seconds, settings.body_timeout_seconds),
+        connection_limit=timeouts.ConnectionLimit(timeouts.most_connections(settings.max_connections)),
+        bodies=BodyBudget(runtime.sizes.body_bytes),
+    )
+    admin = replace(
+        clients,
+        app=AdminApp(asgi_app, settings.port),
+        inference={},
+        connection_limit=timeouts.ConnectionLimit(ADMIN_CONNECTIONS),
+        head_cache=HeadCache(),
+    )
+    return Ports(clients, admin)
+
+
 class TwoPorts(Server):
     """uvicorn's server, which speaks with clients on the first socket and with the cluster on the second."""
+
+    def __init__(self, config: Config, admin: Shared) -> None:
+        super().__init__(config)
+        self._admin = admin
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Listen on the admin port last: whom it calls ready has the other one open."""
@@ -35,7 +67,8 @@ class TwoPorts(Server):
         clients, admin = sockets
         await super().startup(sockets=[clients])
         made = partial(
-            AdminProtocol,
+            ClientConnection,
+            self._admin,
             config=self.config,
             server_state=self.server_state,
             app_state=self.lifespan.state,
@@ -45,11 +78,11 @@ class TwoPorts(Server):
 
 
 class HttpWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
-    """An HTTP worker: ends with its parent, speaks through GuardedProtocol."""
+    """An HTTP worker that ends with its parent; `worker_class` tells it what its connections go by."""
 
+    admin: ClassVar[Shared]
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
-        "http": GuardedProtocol,
         "ws": "none",
         "lifespan": "on",
         "access_log": False,
@@ -71,22 +104,14 @@ class HttpWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
     async def _serve(self) -> None:
         """As uvicorn's worker does, with our server."""
         self.config.app = self.wsgi
-        server = TwoPorts(config=self.config)
+        server = TwoPorts(self.config, self.admin)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:
             sys.exit(Arbiter.WORKER_BOOT_ERROR)
 
 
-def guard(lane: AsgiApp, scoreboard: Scoreboard, settings: Settings) -> None:
-    """Set what every connection of this process goes by."""
-    GuardedProtocol.lane = lane
-    GuardedProtocol.scoreboard = scoreboard
-    GuardedProtocol.limits = timeouts.Limits(settings.head_timeout_seconds, settings.body_timeout_seconds)
-    GuardedProtocol.crowd = timeouts.ConnectionLimit(timeouts.most_connections(settings.max_connections))
-    GuardedProtocol.heads = Heads()
-    GuardedProtocol.repeats = HeadCache()
-    GuardedProtocol.inference = lane.inference
-    AdminProtocol.crowd = timeouts.ConnectionLimit(ADMIN_CONNECTIONS)
-    AdminProtocol.repeats = HeadCache()
-    AdminProtocol.admin = AdminApp(lane, settings.port)
+def worker_class(ports: Ports) -> type[HttpWorker]:
+    """The class for gunicorn, which makes its workers itself and tells them nothing of ours."""
+    options = HttpWorker.CONFIG_KWARGS | {"http": partial(ClientConnection, ports.clients)}
+    return type(HttpWorker.__name__, (HttpWorker,), {"CONFIG_KWARGS": options, "admin": ports.admin})

@@ -1,21 +1,22 @@
 """Counters that outlive the processes that count: one page of shared memory, a row per process.
 
-`metrics` writes rows, `scrape` adds them up. Every cell has one writer, so no lock is needed: an HTTP
-worker's row is the one it holds on the board, a worker's that of its index. A row is never cleared: a process
-that was killed leaves its counts, and its successor goes on from them, so restarts neither lose nor double
-anything. The supervisor makes the page (an anonymous memory file) and hands its descriptor to its children.
+`catalog` writes rows, `exposition` adds them up. Every cell has one writer, so no lock is needed: an HTTP
+worker's row is the one it holds on the scoreboard, a worker's that of its index. A row is never cleared: a
+process that was killed leaves its counts, and its successor goes on from them, so restarts neither lose nor
+double anything. The supervisor makes the page (an anonymous memory file) and hands its descriptor to its
+children.
 
 prometheus-client's own counters across processes were measured at nine times the cost (decision 0008).
 """
 
 import mmap
-import os
 from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from paddlemodel_server.ipc import pages
 from paddlemodel_server.ipc.scoreboard import MAX_HTTP_WORKERS, MAX_WORKERS
 
 Row: TypeAlias = "memoryview[float]"
@@ -37,10 +38,7 @@ _CELLS: Final = _WORKERS + MAX_WORKERS * WORKER_CELLS
 
 def create() -> int:
     """Make the page; the descriptor is inherited by every child."""
-    fd = os.memfd_create("paddlemodel-counters")
-    os.ftruncate(fd, _CELLS * CELL_BYTES)
-    os.set_inheritable(fd, True)
-    return fd
+    return pages.create("counters", _CELLS * CELL_BYTES)
 
 
 class Counters:

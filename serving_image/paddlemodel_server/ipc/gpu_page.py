@@ -1,4 +1,4 @@
-"""What the pod's GPUs show, in shared memory: `sampler` writes it once a second, `scrape_gpus` reads it.
+"""What the pod's GPUs show, in shared memory: `sampler` writes it once a second, `gpu_exposition` reads it.
 
 There are two sheets; the writer fills the one that is not read and then turns, so a reader never sees half a
 sample. A writer whose call of NVML does not return stops telling that it lives, and what it wrote is worth
@@ -6,7 +6,6 @@ nothing after a few seconds. The supervisor makes the page (an anonymous memory 
 """
 
 import mmap
-import os
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from enum import IntEnum
@@ -14,6 +13,8 @@ from math import isnan, nan
 from typing import Any, Final
 
 import numpy as np
+
+from paddlemodel_server.ipc import pages
 
 MAX_DEVICES: Final = 64
 STALE_SECONDS: Final = 5.0  # without a sign of life a call of NVML hangs
@@ -70,9 +71,7 @@ _PAGE = np.dtype([("beat", "f8"), ("turn", "i8"), ("sheets", _SHEET, (2,))])
 
 def create() -> int:
     """Make the page; the descriptor is inherited by every child."""
-    fd = os.memfd_create("paddlemodel-dials")
-    os.ftruncate(fd, _PAGE.itemsize)
-    os.set_inheritable(fd, True)
+    fd = pages.create("gpu-page", _PAGE.itemsize)
     GpuPage(fd).write(Sheet())  # an untouched page would say 0, which is a value
     return fd
 

@@ -1,7 +1,8 @@
 """What the supervisor hands to the processes it starts, and how they stay tied to it.
 
-`supervisor` writes it, `HTTP worker` and `worker` read it from their command line. The folder holds the
-workers' sockets and what the first worker measured; the board and the counters are inherited descriptors.
+The supervisor writes it, HTTP workers and workers read it from their command line. The folder holds the
+workers' sockets and what the first worker measured; the scoreboard and the counters are inherited
+descriptors.
 """
 
 import ctypes
@@ -25,11 +26,11 @@ class ProcessContext:
     """Where the processes of one server meet."""
 
     folder: Path
-    board_fd: int
+    scoreboard_fd: int
     counters_fd: int
     sizes: Sizes
     gpus: tuple[str, ...] = ()  # as CUDA_VISIBLE_DEVICES names them; none: a server on the CPU
-    dials_fd: int | None = None  # what the GPUs show
+    gpu_page_fd: int | None = None  # what the GPUs show
     warm_up: WarmUp = field(default_factory=WarmUp)  # what the task asks of it
 
     def to_json(self) -> str:

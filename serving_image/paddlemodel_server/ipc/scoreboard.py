@@ -8,8 +8,11 @@ descriptor to its children.
 import fcntl
 import mmap
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
+
+from paddlemodel_server.ipc import pages
 
 DOWN, LOADING, READY, RETIRING = range(4)  # a retiring worker answers what it has and gets nothing new
 ABSENT, UNLINKED, LINKED = range(
@@ -24,6 +27,7 @@ _CELL_BYTES = 8
 _HEAD_CELLS = 16
 _WORKER_CELLS = 16
 _RUNNING = 1
+_IN_FLIGHT = 1  # of an HTTP worker's row: the first worker's cell
 _ROW_CELLS = 2 + MAX_WORKERS  # requests admitted, then those in flight at each worker, then `link`
 _ROWS = _HEAD_CELLS + MAX_WORKERS * _WORKER_CELLS
 _CELLS = _ROWS + MAX_HTTP_WORKERS * _ROW_CELLS
@@ -31,10 +35,7 @@ _CELLS = _ROWS + MAX_HTTP_WORKERS * _ROW_CELLS
 
 def create() -> int:
     """Make the page; the descriptor is inherited by every child."""
-    fd = os.memfd_create("paddlemodel-board")
-    os.ftruncate(fd, _CELLS * _CELL_BYTES)
-    os.set_inheritable(fd, True)
-    return fd
+    return pages.create("scoreboard", _CELLS * _CELL_BYTES)
 
 
 class _Cell:
@@ -85,11 +86,11 @@ class HttpWorkerRow(_Block):
     """What one HTTP worker counts."""
 
     admitted = _Cell(0)
-    link = _Cell(1 + MAX_WORKERS)  # ABSENT, UNLINKED or LINKED
+    link = _Cell(_IN_FLIGHT + MAX_WORKERS)  # ABSENT, UNLINKED or LINKED
 
     def add_in_flight(self, worker: int, change: int) -> None:
         """Count requests sent to a worker, or answered by it."""
-        self.cells[self.base + 1 + worker] += change
+        self.cells[self.base + _IN_FLIGHT + worker] += change
 
     def clear(self) -> None:
         """Start from nothing."""
@@ -114,18 +115,6 @@ class Scoreboard(_Block):
     def worker_indexes(self, workers: int) -> range:
         """Where workers may be found, the spare place included."""
         return range(min(workers + 1, MAX_WORKERS))
-
-    def cell_running(self, worker: int) -> int:
-        """The cell that is `running` of a worker, for those who ask at every request."""
-        return self.worker(worker).base + _RUNNING
-
-    def cells_in_flight(self, http_workers: int, worker: int) -> list[int]:
-        """The cells whose sum is `in_flight`, for those who ask at every request."""
-        return list(range(_ROWS + 1 + worker, _ROWS + http_workers * _ROW_CELLS, _ROW_CELLS))
-
-    def cells_admitted(self, http_workers: int) -> list[int]:
-        """The cells whose sum is `admitted`, for those who ask at every request."""
-        return list(range(_ROWS, _ROWS + http_workers * _ROW_CELLS, _ROW_CELLS))
 
     @property
     def draining(self) -> bool:
@@ -165,7 +154,7 @@ class Scoreboard(_Block):
     def waiting(self, workers: int) -> int:
         """Requests that are here and not in a run."""
         running = sum(self.worker(index).running for index in self.worker_indexes(workers))
-        return max(0, self.admitted(MAX_HTTP_WORKERS) - running)
+        return max(0, self.admitted() - running)
 
     def worker(self, index: int) -> WorkerBlock:
         """The block of one worker."""
@@ -180,13 +169,56 @@ class Scoreboard(_Block):
         """Whether an HTTP worker would refuse requests because it has no worker yet, or none any more."""
         return any(self.http_worker(row).link == UNLINKED for row in range(MAX_HTTP_WORKERS))
 
-    def admitted(self, http_workers: int) -> int:
-        """Requests that the first `HTTP workers` HTTP workers have taken in and not answered yet."""
-        return sum(self.cells[cell] for cell in self.cells_admitted(http_workers))
+    def admitted(self, http_workers: int = MAX_HTTP_WORKERS) -> int:
+        """Requests that the first `http_workers` HTTP workers have taken in and not answered yet."""
+        return sum(self.column(http_workers, 0))
 
-    def in_flight(self, http_workers: int, worker: int) -> int:
-        """Requests of the first `HTTP workers` HTTP workers that one worker holds."""
-        return sum(self.cells[cell] for cell in self.cells_in_flight(http_workers, worker))
+    def in_flight(self, worker: int, http_workers: int = MAX_HTTP_WORKERS) -> int:
+        """Requests of the first `http_workers` HTTP workers that one worker holds."""
+        return sum(self.column(http_workers, _IN_FLIGHT + worker))
+
+    def column(self, http_workers: int, cell: int) -> memoryview:
+        """The same cell of the first `http_workers` rows; its sum is up to date whenever it is taken."""
+        return self.cells[_ROWS + cell : _ROWS + http_workers * _ROW_CELLS : _ROW_CELLS]
+
+
+class Queue:
+    """The pod's queue and its workers' load, as one HTTP worker adds to them and reads them at every request.
+
+    Claiming a place is not atomic between HTTP workers: each may take one too many at the same moment.
+    """
+
+    def __init__(self, scoreboard: Scoreboard, row: HttpWorkerRow, http_workers: int, size: int) -> None:
+        """Look at the first `http_workers` rows; `size` requests may wait beside those that run."""
+        self._cells = scoreboard.cells
+        self._admitted_here = row.base
+        self._size = size
+        self._admitted = scoreboard.column(http_workers, 0)
+        self._in_flight = [scoreboard.column(http_workers, _IN_FLIGHT + n) for n in range(MAX_WORKERS)]
+        self._worker = scoreboard.worker
+        self._running: list[int] = []  # the cells that say how many requests each linked worker runs
+
+    def link(self, workers: Iterable[int]) -> None:
+        """Go by these workers: each runs at least one request beside those that wait."""
+        self._running = [self._worker(worker).base + _RUNNING for worker in workers]
+
+    def claim(self) -> bool:
+        """Count a request in, if there is room; `leave` must follow."""
+        cells, capacity = self._cells, self._size
+        for cell in self._running:
+            capacity += cells[cell] or 1
+        if sum(self._admitted) >= capacity:
+            return False
+        cells[self._admitted_here] += 1
+        return True
+
+    def leave(self) -> None:
+        """Count a request out."""
+        self._cells[self._admitted_here] -= 1
+
+    def in_flight(self, worker: int) -> int:
+        """Requests that a worker holds, of all HTTP workers."""
+        return sum(self._in_flight[worker])
 
 
 def claim_row(scoreboard: Scoreboard, folder: Path) -> tuple[int, int]:
@@ -214,5 +246,5 @@ def claim_row(scoreboard: Scoreboard, folder: Path) -> tuple[int, int]:
         else:
             os.close(fd)
     if held is None:
-        raise RuntimeError(f"all {MAX_HTTP_WORKERS} rows of the board are taken")
+        raise RuntimeError(f"all {MAX_HTTP_WORKERS} rows of the scoreboard are taken")
     return held

@@ -15,14 +15,15 @@ Both sides name layouts by numbers (`Numbers`, `Known`); a signature is parsed o
 """
 
 import mmap
-import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
+
+from paddlemodel_server.ipc import pages
 
 CONTROL = struct.Struct("<QIIQ65p7x")
 _TIMES = struct.Struct("<QIIQ")  # its beginning: a worker needs no id for most requests
@@ -129,10 +130,26 @@ class Known:
         """The layout of a slot."""
         found = self._layouts.get(number)
         if found is None:
-            found = slots.look(slot)[2]
+            found = slots.look(slot).layout
             if number:
                 self._layouts[number] = found
         return found
+
+
+class Announced(NamedTuple):
+    """What a slot says of itself."""
+
+    deadline_ns: int  # monotonic
+    cancelled: bool  # the HTTP worker gave up
+    layout: Layout
+
+
+class RunTimes(NamedTuple):
+    """Of an answer: when its run began, in monotonic seconds, and what it took."""
+
+    began: float
+    batch_seconds: float  # joining the requests, parting the answers
+    run_seconds: float  # the model
 
 
 class DoesNotFitError(Exception):
@@ -171,11 +188,12 @@ class Slots:
             self._bytes[start : start + elements * dtype.itemsize] = _raw(array)
         return layout
 
-    def look(self, slot: int) -> tuple[int, int, Layout]:
-        """The deadline, whether the HTTP worker gave up, and the layout."""
+    def look(self, slot: int) -> Announced:
+        """Read a slot's control and signature; the layout is parsed anew."""
         base = slot * self.size
         deadline_ns, cancelled, length, _, _ = CONTROL.unpack_from(self._map, base)
-        return deadline_ns, cancelled, parse(self._map[base + CONTROL.size : base + CONTROL.size + length])
+        signature = self._map[base + CONTROL.size : base + CONTROL.size + length]
+        return Announced(deadline_ns, bool(cancelled), parse(signature))
 
     def waited(self, slot: int, now_ns: int) -> float:
         """Seconds since a request was submitted; -1 where nobody waits for its answer any more."""
@@ -187,10 +205,10 @@ class Slots:
         identity: bytes = CONTROL.unpack_from(self._map, slot * self.size)[4]
         return identity.decode()
 
-    def ran(self, slot: int) -> tuple[float, float, float]:
-        """Of an answer: when its run began (monotonic seconds), seconds of joining, seconds of the model."""
+    def ran(self, slot: int) -> RunTimes:
+        """The times of the run that made a slot's answer."""
         began_ns, _, _, times, _ = CONTROL.unpack_from(self._map, slot * self.size)
-        return began_ns / 1e9, (times >> 32) / 1e6, (times & 0xFFFF_FFFF) / 1e6
+        return RunTimes(began_ns / 1e9, (times >> 32) / 1e6, (times & 0xFFFF_FFFF) / 1e6)
 
     def cancel(self, slot: int, used: int = 0) -> None:
         """Tell the worker that nobody waits for this slot any more, and return the pages of a large one.
@@ -260,9 +278,7 @@ def run_times(began_ns: int, join_ns: int, model_ns: int) -> tuple[int, int]:
 
 def create(count: int, size: int) -> int:
     """Make a memory file for slots; /dev/shm is not involved, so its size does not matter."""
-    fd = os.memfd_create("paddlemodel-slots", os.MFD_CLOEXEC)
-    os.ftruncate(fd, count * size)
-    return fd
+    return pages.create("slots", count * size, inherited=False)
 
 
 def _raw(array: Array) -> bytes | memoryview:

@@ -53,9 +53,9 @@ class Page:
             _Memory(counters),
         ):
             self._registry.register(collector)
-        if runtime.dials_fd is not None:
+        if runtime.gpu_page_fd is not None:
             workers = runtime.sizes.workers
-            self._registry.register(Gpus(runtime.dials_fd, ready=lambda: bool(scoreboard.ready(workers))))
+            self._registry.register(Gpus(runtime.gpu_page_fd, ready=lambda: bool(scoreboard.ready(workers))))
 
     def render(self, accept: str = "") -> tuple[bytes, str]:
         """Collect from every process of the pod.
@@ -183,7 +183,7 @@ class _State(Collector):
 
     def _load(self) -> Iterable[Metric]:
         """What autoscalers go by: a pod that still loads has none of it, or it would count as an idle one."""
-        scoreboard, admitted = self._scoreboard, self._scoreboard.admitted(scoreboards.MAX_HTTP_WORKERS)
+        scoreboard, admitted = self._scoreboard, self._scoreboard.admitted()
         waiting = scoreboard.waiting(self._runtime.sizes.workers)
         yield _gauge(
             "paddle_busy_ratio", "Share of time in which the workers ran the model.", scoreboard.busy_ratio

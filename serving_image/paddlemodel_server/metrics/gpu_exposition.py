@@ -23,9 +23,9 @@ _DEVICES: Final = {  # by the name of the Dial's field
 class Gpus(Collector):
     """What the sampler wrote last."""
 
-    def __init__(self, dials_fd: int, ready: Callable[[], bool]) -> None:
+    def __init__(self, gpu_page_fd: int, ready: Callable[[], bool]) -> None:
         """Read the page; `ready` tells whether the model is loaded."""
-        self._gpu_page = GpuPage(dials_fd)
+        self._gpu_page = GpuPage(gpu_page_fd)
         self._ready = ready
 
     def collect(self) -> Iterable[Metric]:

@@ -1,13 +1,11 @@
 """What one HTTP worker has for its requests: the model, the way to the workers, threads, counters.
 
-It is made once per HTTP worker, on its event loop. Both doors start a `Inference` for a request that runs the
-model; the Flask door, which runs in threads, goes through `answer_from_thread`.
+It is made once per HTTP worker, on its event loop; `inference` and `http` use it.
 """
 
 import asyncio
 import os
-import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 
 from paddlemodel_server import protocol
 from paddlemodel_server.describe.documents import Documents
@@ -15,8 +13,7 @@ from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.metrics import catalog, exposition
 from paddlemodel_server.pipeline.dispatcher import Dispatcher
-from paddlemodel_server.pipeline.inference import Inference
-from paddlemodel_server.pipeline.request_log import RequestLog, RequestRecord
+from paddlemodel_server.pipeline.request_log import RequestLog
 from paddlemodel_server.protocol.served import ScoreKind
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import fitting
@@ -46,12 +43,13 @@ class Service:
         routes = tuple(dict.fromkeys(route.label for route in protocol.TABLE))
         self.metrics = catalog.HttpWorker(runtime.counters_fd, row, routes)
         self.page = exposition.Page(settings, runtime, scoreboard, self.served.model, routes)
-        self.dispatcher = Dispatcher(settings, runtime, scoreboard, row)
         paths: dict[str, str] = {}
         for route in protocol.TABLE:
             paths.setdefault(route.label, route.rule.replace("<", "{").replace(">", "}"))
         self.request_log = RequestLog(settings, self.metrics, paths, os.environ)
-        self.dispatcher.curious_after = self.request_log.curious_after
+        self.dispatcher = Dispatcher(
+            settings, runtime, scoreboard, row, run_times_after=self.request_log.run_times_after
+        )
         self.documents = Documents(
             settings,
             self.served,
@@ -60,7 +58,6 @@ class Service:
             draining=lambda: scoreboard.draining,
         )
         self.loop = asyncio.get_running_loop()
-        self.most_body_bytes = runtime.sizes.body_bytes
         self.threads = ThreadPoolExecutor(max(2, runtime.sizes.workers), thread_name_prefix="codec")
 
     @property
@@ -77,12 +74,3 @@ class Service:
         await self.dispatcher.close()
         self.threads.shutdown(wait=False, cancel_futures=True)
         await self.request_log.close()
-
-    def answer_from_thread(
-        self, record: RequestRecord, head: protocol.Head, body: bytes
-    ) -> protocol.Response:
-        """Answer one inference request, whose head and size have been checked, for a door in a thread."""
-        answer: Future[protocol.Response] = Future()
-        call = Inference(self, record, answer.set_result)
-        self.loop.call_soon_threadsafe(call.start, head, body, time.monotonic())
-        return answer.result()

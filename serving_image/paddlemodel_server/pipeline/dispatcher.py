@@ -1,7 +1,8 @@
 """The queue between an HTTP worker and the workers: admission, slots, deadlines, the least busy worker.
 
-`service` calls it, on the HTTP worker's event loop; what the pod's other HTTP workers do is read from the
-board. It makes one small object per request and no future: who submits says what to call with the outcome.
+Everything happens on the HTTP worker's event loop; what the pod's other HTTP workers do is read from the
+scoreboard. It makes one small object per request and no future: who submits says what to call with the
+outcome.
 """
 
 import asyncio
@@ -54,7 +55,7 @@ logger = logging.getLogger(__name__)
 class Pending:
     """One request at a worker; its slot is free again once the worker has replied, not before."""
 
-    ran: tuple[float, float, float] | None = None  # see Slots.ran; only where somebody may ask
+    ran: slots.RunTimes | None = None  # only where somebody may want to know
 
     def __init__(self, worker: int, slot: int, deadline: float, seconds: float, used: int) -> None:
         self.worker = worker
@@ -69,21 +70,32 @@ class Dispatcher:
     """Sends requests to workers and hands out their answers."""
 
     def __init__(
-        self, settings: Settings, runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, row: int
+        self,
+        settings: Settings,
+        runtime: ProcessContext,
+        scoreboard: scoreboards.Scoreboard,
+        row: int,
+        run_times_after: float = math.inf,
     ) -> None:
+        """Begin to look for workers.
+
+        Args:
+            settings: the server's.
+            runtime: where the processes meet.
+            scoreboard: what they share.
+            row: this HTTP worker's.
+            run_times_after: seconds; of requests that take longer, the times of the run are kept.
+        """
         self.loop = asyncio.get_running_loop()
-        self.curious_after = math.inf  # seconds; of requests that take longer, the times of the run are kept
-        self._queue_size = settings.queue_size
+        self._run_times_after = run_times_after
         self._runtime = runtime
         self._scoreboard = scoreboard
         self._row = scoreboard.http_worker(row)
-        rows = max(runtime.sizes.http_workers, row + 1) + 1  # how much of the board is worth reading
-        self._admitted = scoreboard.cells_admitted(rows)
+        rows = max(runtime.sizes.http_workers, row + 1) + 1  # as many of the scoreboard are worth reading
+        self._queue = scoreboards.Queue(scoreboard, self._row, rows, settings.queue_size)
         indexes = scoreboard.worker_indexes(runtime.sizes.workers)
-        self._in_flight = [scoreboard.cells_in_flight(rows, worker) for worker in indexes]
         self._blocks = [scoreboard.worker(worker) for worker in indexes]
         self._links: dict[int, WorkerLink] = {}
-        self._running: list[int] = []  # the cells that say how many requests each linked worker runs
         self._changed = asyncio.Event()  # there is a link more or less
         size = slots.slot_bytes(settings.max_request_bytes)
         # More than may wait: a client that leaves is out of the queue at once, but its slot is its worker's
@@ -119,7 +131,7 @@ class Dispatcher:
 
     def _tell(self) -> None:
         self._changed.set()
-        self._running = [self._scoreboard.cell_running(worker) for worker in self._links]
+        self._queue.link(self._links)
         self._row.link = scoreboards.LINKED if self._links else scoreboards.UNLINKED
 
     async def close(self) -> None:
@@ -135,20 +147,14 @@ class Dispatcher:
 
     def admit(self) -> None:
         """Count a request in, or refuse it; `leave` must follow."""
-        cells, capacity, waiting = self._scoreboard.cells, self._queue_size, 0
         if not self._links:
             raise NotReadyError
-        for cell in self._running:
-            capacity += cells[cell] or 1
-        for cell in self._admitted:
-            waiting += cells[cell]
-        if waiting >= capacity or not self._free:
+        if not self._free or not self._queue.claim():
             raise QueueFullError
-        cells[self._row.base] += 1
 
     def leave(self) -> None:
         """Count a request out."""
-        self._scoreboard.cells[self._row.base] -= 1
+        self._queue.leave()
 
     def submit(
         self,
@@ -184,7 +190,7 @@ class Dispatcher:
             raise
         pending = self._pending[slot] = Pending(worker, slot, deadline, seconds, layout.end)
         pending.settled = settled
-        self._scoreboard.cells[self._row.base + 1 + worker] += 1
+        self._row.add_in_flight(worker, 1)
         self._links[worker].announce(slot, layout)
         if not self._sweeping:
             self._sweeping = True
@@ -200,7 +206,7 @@ class Dispatcher:
     def _settle(self, slot: int, status: int, layout: slots.Layout | None) -> None:
         """Take a worker's reply."""
         pending = self._pending.pop(slot)
-        self._scoreboard.cells[self._row.base + 1 + pending.worker] -= 1
+        self._row.add_in_flight(pending.worker, -1)
         try:
             outcome = self._outcome(pending, status, layout)
         except Exception:
@@ -215,7 +221,7 @@ class Dispatcher:
     def _outcome(self, pending: Pending, status: int, layout: slots.Layout | None) -> Outcome:
         if layout:
             pending.used = max(pending.used, layout.end)
-            if time.monotonic() - pending.deadline + pending.seconds >= self.curious_after:
+            if time.monotonic() - pending.deadline + pending.seconds >= self._run_times_after:
                 pending.ran = self._slots.ran(pending.slot)
             return self._slots.copies(pending.slot, layout) if pending.settled else []
         if status == slots.EXPIRED:
@@ -223,7 +229,7 @@ class Dispatcher:
         return _FAULTS.get(status, ModelFailedError)()
 
     def _least_busy(self) -> int:
-        cells, best, fewest, retiring = self._scoreboard.cells, -1, 0, -1
+        best, fewest, retiring = -1, 0, -1
         for worker in self._links:
             state = self._blocks[worker].state
             if state != scoreboards.READY:
@@ -232,9 +238,7 @@ class Dispatcher:
                 continue
             if len(self._links) == 1:
                 return worker
-            count = 0
-            for cell in self._in_flight[worker]:
-                count += cells[cell]
+            count = self._queue.in_flight(worker)
             if best < 0 or count < fewest:
                 best, fewest = worker, count
         if best < 0 and retiring < 0:
@@ -275,7 +279,7 @@ class Dispatcher:
         lost = [pending for pending in self._pending.values() if pending.worker == worker]
         for pending in lost:
             del self._pending[pending.slot]
-            self._scoreboard.cells[self._row.base + 1 + worker] -= 1
+            self._row.add_in_flight(worker, -1)
             self._slots.give_back(pending.slot, pending.used)
             self._free.append(pending.slot)
         logger.warning("a worker is gone", extra={"worker": worker, "requests": len(lost)})

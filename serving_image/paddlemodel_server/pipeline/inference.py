@@ -1,24 +1,83 @@
 """One inference request's way through an HTTP worker: admit, decode, queue, encode. Both doors start it.
 
 Everything happens on the HTTP worker's event loop, in callbacks: a task and a future per request would cost
-as much as the rest of a small request. What takes long is done in `Service.threads`.
+as much as the rest of a small request. What takes long is done in the context's threads. Every request passes
+`Inference.start`, whatever door it came through and whether its head was parsed or remembered.
 """
 
 import asyncio
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Protocol
 
 from paddlemodel_server import protocol
 from paddlemodel_server.errors import DeadlineExceededError, InputRefusedError, ServingError
+from paddlemodel_server.metrics import catalog
 from paddlemodel_server.pipeline.dispatcher import Outcome, Pending
 from paddlemodel_server.pipeline.request_log import RequestRecord
-
-if TYPE_CHECKING:
-    from paddlemodel_server.pipeline.context import Service
+from paddlemodel_server.settings import Settings
 
 LARGE_ANSWER_BYTES = 64 * 1024  # encoding less than this takes well under a millisecond
 Done = Callable[[protocol.Response], None]
+
+
+class Queue(Protocol):
+    """The way to the workers; `Dispatcher` is it, and says what its methods do."""
+
+    def admit(self) -> None:
+        """Count a request in, or raise why not."""
+
+    def leave(self) -> None:
+        """Count it out."""
+
+    def submit(
+        self,
+        arrays: Sequence[protocol.Array],
+        began: float,
+        seconds: float,
+        request_id: str,
+        settled: Callable[[Outcome], None],
+    ) -> Pending:
+        """Hand it to a worker."""
+        ...
+
+    def abandon(self, pending: Pending) -> None:
+        """Nobody waits for it any more."""
+
+
+class Context(Protocol):
+    """What a request needs of its HTTP worker; `Service` has it."""
+
+    @property
+    def settings(self) -> Settings:
+        """With the deadline."""
+        ...
+
+    @property
+    def served(self) -> protocol.Served:
+        """The model."""
+        ...
+
+    @property
+    def dispatcher(self) -> Queue:
+        """The way to the workers."""
+        ...
+
+    @property
+    def metrics(self) -> catalog.HttpWorker:
+        """What counts."""
+        ...
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Where everything happens."""
+        ...
+
+    @property
+    def threads(self) -> ThreadPoolExecutor:
+        """For what takes long."""
+        ...
 
 
 class Inference:
@@ -30,31 +89,31 @@ class Inference:
     _request: protocol.Request
     _thread: asyncio.Future[Any] | None = None
 
-    def __init__(self, service: "Service", record: RequestRecord, done: Done) -> None:
+    def __init__(self, context: Context, record: RequestRecord, done: Done) -> None:
         """Prepare; `start` begins.
 
         Args:
-            service: the HTTP worker's.
+            context: the HTTP worker's.
             record: with the head of the request.
             done: called once, on the event loop, with the answer; never after `withdraw`.
         """
-        self._service = service
+        self._context = context
         self._record = record
         self._done: Done | None = done
-        self._seconds = service.settings.timeout_seconds  # from the end of the body
+        self._seconds = context.settings.timeout_seconds  # from the end of the body
 
     def start(self, head: protocol.Head, body: bytes, received: float) -> None:
         """Begin with the whole body; the deadline counts from `received` (monotonic seconds)."""
-        service = self._service
+        context = self._context
         self._record.received = received
         try:
-            service.dispatcher.admit()
+            context.dispatcher.admit()
             self._admitted = True
             if protocol.is_heavy(head, len(body)):
                 self._shorten(head.timeout_seconds)
-                self._in_thread(self._decoded, protocol.parse, service.served, head, body)
+                self._in_thread(self._decoded, protocol.parse, context.served, head, body)
             else:
-                self._submit(protocol.parse(service.served, head, body))
+                self._submit(protocol.parse(context.served, head, body))
         except Exception as error:  # noqa: BLE001 - the outermost layer: everything becomes an answer
             self._fail(error)
 
@@ -62,7 +121,7 @@ class Inference:
         """The client is gone: what has not begun will not be done."""
         self._done = None
         if self._pending:
-            self._service.dispatcher.abandon(self._pending)
+            self._context.dispatcher.abandon(self._pending)
         if self._thread:
             self._thread.cancel()
         self._leave()
@@ -76,17 +135,17 @@ class Inference:
             self._fail(error)
 
     def _submit(self, request: protocol.Request) -> None:
-        service, record = self._service, self._record
+        context, record = self._context, self._record
         record.decoded = time.monotonic()
         self._shorten(request.timeout_seconds)
-        service.metrics.decode.observe(record.decoded - record.received)
+        context.metrics.decode.observe(record.decoded - record.received)
         self._request = request
-        self._pending = service.dispatcher.submit(
+        self._pending = context.dispatcher.submit(
             request.arrays, record.received, self._seconds, record.request_id, self._settled
         )
 
     def _settled(self, outcome: Outcome) -> None:
-        service, record, pending = self._service, self._record, self._pending
+        context, record, pending = self._context, self._record, self._pending
         if pending:
             record.worker = pending.worker
             if pending.ran:
@@ -95,10 +154,10 @@ class Inference:
         self._leave()
         if isinstance(outcome, ServingError):
             refused = isinstance(outcome, InputRefusedError)
-            self._fail(protocol.refusal(service.served, self._request) if refused else outcome)
+            self._fail(protocol.refusal(context.served, self._request) if refused else outcome)
             return
         record.settled = time.monotonic()
-        arguments = service.served, record.route, self._request, outcome
+        arguments = context.served, record.route, self._request, outcome
         try:
             if sum([output.nbytes for output in outcome]) > LARGE_ANSWER_BYTES:
                 self._in_thread(self._rendered, protocol.render, *arguments)
@@ -118,7 +177,7 @@ class Inference:
     def _encoded(self, response: protocol.Response) -> None:
         record = self._record
         record.encoded = time.monotonic()
-        self._service.metrics.encode.observe(record.encoded - record.settled)
+        self._context.metrics.encode.observe(record.encoded - record.settled)
         self._finish(response)
 
     def _shorten(self, seconds: float | None) -> None:
@@ -127,7 +186,7 @@ class Inference:
             self._seconds = seconds
 
     def _in_thread(self, then: Callable[[Any], None], function: Callable[..., Any], *arguments: Any) -> None:
-        service, seconds = self._service, self._seconds
+        context, seconds = self._context, self._seconds
         until = self._record.received + seconds
 
         def work() -> Any:
@@ -135,9 +194,9 @@ class Inference:
                 raise DeadlineExceededError(seconds)
             return function(*arguments)
 
-        self._thread = service.loop.run_in_executor(service.threads, work)
+        self._thread = context.loop.run_in_executor(context.threads, work)
         self._thread.add_done_callback(then)
-        timer = service.loop.call_later(until - time.monotonic(), self._late)
+        timer = context.loop.call_later(until - time.monotonic(), self._late)
         self._thread.add_done_callback(lambda _: timer.cancel())
 
     def _late(self) -> None:
@@ -159,10 +218,20 @@ class Inference:
     def _leave(self) -> None:
         if self._admitted:
             self._admitted = False
-            self._service.dispatcher.leave()
+            self._context.dispatcher.leave()
+
+
+def answer_from_thread(
+    context: Context, record: RequestRecord, head: protocol.Head, body: bytes
+) -> protocol.Response:
+    """Answer one request whose head and size have been checked, for a door in a thread."""
+    answer: Future[protocol.Response] = Future()
+    inference = Inference(context, record, answer.set_result)
+    context.loop.call_soon_threadsafe(inference.start, head, body, time.monotonic())
+    return answer.result()
 
 
 def failure(record: RequestRecord, error: Exception) -> protocol.Response:
-    """The answer to an error; the journal will log it where it is ours."""
+    """The answer to an error; the request's record keeps the error for the log."""
     record.error = error
     return protocol.fault(error)

@@ -1,7 +1,7 @@
 """What an HTTP worker tells about each inference request once it is over: counters, log lines, a trace.
 
-The doors make a Passage of its head and call `end` with the status; `call` notes the times in between. All of
-it happens on the event loop's thread, but for what says otherwise.
+The doors make a RequestRecord of its head and call `end` with the status; `inference` notes the times in
+between. All of it happens on the event loop's thread, but for what says otherwise.
 """
 
 import asyncio
@@ -97,8 +97,8 @@ class RequestLog:
         self._slowness = Limiter()
 
     @property
-    def curious_after(self) -> float:
-        """Seconds from which on a run's times may be asked for: before a warning is due."""
+    def run_times_after(self) -> float:
+        """Seconds from which on a run's times may be wanted: before a warning is due."""
         return 0.0 if self._tracer or self._debug else self._slow / 2
 
     def end(self, record: RequestRecord, status: int) -> None:

@@ -1,6 +1,6 @@
 """An HTTP worker's connection to one worker: slot numbers out, replies in, coalesced per turn of the loop.
 
-`dispatch` makes one for each worker and keeps it connected.
+`dispatcher` makes one for each worker and keeps it connected.
 """
 
 import asyncio
@@ -58,7 +58,7 @@ class WorkerLink(asyncio.Protocol):
     def _flush(self) -> None:
         if (
             not self._transport.is_closing()
-        ):  # else the worker died in this turn: `dispatch` fails what it had
+        ):  # else the worker died in this turn: `dispatcher` fails what it had
             self._transport.write(b"".join(self._out))
         self._out.clear()
 
@@ -83,6 +83,6 @@ class WorkerLink(asyncio.Protocol):
             self._write_batch.release()
 
     def connection_lost(self, exc: Any) -> None:  # noqa: ARG002 - the protocol's signature
-        """Let `dispatch` know."""
+        """Let `dispatcher` know."""
         if not self.lost.done():
             self.lost.set_result(None)

@@ -2,7 +2,7 @@
 
 from importlib import metadata
 
-from paddlemodel_server.errors import INTERNAL_ERROR, ServingError
+from paddlemodel_server.errors import InternalError, ServingError
 from paddlemodel_server.protocol import v2
 from paddlemodel_server.protocol.request import Response, as_json
 from paddlemodel_server.protocol.routes import check_name
@@ -13,9 +13,8 @@ SERVER = "paddlemodel-server"
 
 def fault(error: Exception) -> Response:
     """The answer to any error; whoever catches it logs what is not a ServingError."""
-    if isinstance(error, ServingError):
-        return as_json({"error": error.message}, error.status, error.headers)
-    return as_json({"error": INTERNAL_ERROR}, 500)
+    told = error if isinstance(error, ServingError) else InternalError()
+    return as_json({"error": told.message}, told.status, told.headers)
 
 
 def alive() -> Response:

@@ -19,7 +19,7 @@ class Kind(Enum):
 
     INFERENCE = "inference"  # runs the model; hot
     LIVE = "live"  # needs nothing; hot
-    READY = "ready"  # looks at the board; hot
+    READY = "ready"  # looks at the scoreboard; hot
     METRICS = "metrics"  # takes two milliseconds, and more in a thread; hot, and the admin port's only
     DOCUMENT = "document"  # only the Flask application
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server.errors import BadRequestError, ServingError
+from paddlemodel_server.errors import BadRequestError, NoRowsError
 from paddlemodel_server.protocol import tensors, text
 from paddlemodel_server.protocol.request import Array, Expected, Request
 from paddlemodel_server.protocol.served import Served
@@ -19,12 +19,6 @@ from paddlemodel_server.protocol.text import shown
 
 _KEYS = frozenset({"instances", "inputs"})
 Json = dict[str, Any]
-
-
-class NoRowsError(ServingError):
-    """The model's outputs have no row for each instance."""
-
-    status = 400
 
 
 def parse(served: Served, body: bytes) -> Request:

@@ -142,7 +142,7 @@ class Supervisor:
         if self._stop_at is not None:
             self._stop_at = now  # asked a second time
             return
-        self._pool.stopping = True
+        self._pool.stop()
         self._scoreboard.drain()
         if self._works():
             self._worked_at = now
@@ -155,7 +155,7 @@ class Supervisor:
 
     def _works(self) -> bool:
         """Whether a request is here, or was since the last measurement, up to a second ago."""
-        return bool(self._scoreboard.admitted(scoreboards.MAX_HTTP_WORKERS)) or self._ran() != self._ran_ns
+        return bool(self._scoreboard.admitted()) or self._ran() != self._ran_ns
 
     def _end(self) -> bool:
         clean = shutdown.end_http_workers(self._http_workers_pid, self._settings.timeout_seconds)
@@ -205,14 +205,14 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
     gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()
     sizes = sizing.plan(settings, cpus, len(os.sched_getaffinity(0)), len(gpus), memory)
-    board_fd = scoreboards.create()
+    scoreboard_fd = scoreboards.create()
     runtime = ProcessContext(
         folder=folder,
-        board_fd=board_fd,
+        scoreboard_fd=scoreboard_fd,
         counters_fd=counters.create(),
         sizes=sizes,
         gpus=gpus,
-        dials_fd=gpu_page.create() if gpus else None,
+        gpu_page_fd=gpu_page.create() if gpus else None,
         warm_up=served.task.warm_up,
     )
     logger.info(
@@ -228,7 +228,7 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
             "gpus": gpus,
         },
     )
-    scoreboard = scoreboards.Scoreboard(board_fd)
+    scoreboard = scoreboards.Scoreboard(scoreboard_fd)
     pool = WorkerPool(settings, runtime, scoreboard, memory)
     in_pod = "KUBERNETES_SERVICE_HOST" in environ
     return Supervisor(settings, runtime, scoreboard, pool, in_pod=in_pod).run()
@@ -238,7 +238,7 @@ def _sampler(
     runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, pool: WorkerPool
 ) -> "Sampler | None":
     """What looks at the GPUs, if there are any."""
-    if runtime.dials_fd is None:
+    if runtime.gpu_page_fd is None:
         return None
     from paddlemodel_server.gpu import readings, sampler  # noqa: PLC0415 - brings NVML in
 
@@ -246,7 +246,7 @@ def _sampler(
     return sampler.Sampler(
         runtime.gpus,
         workers,
-        runtime.dials_fd,
+        runtime.gpu_page_fd,
         workers=lambda: readings.Workers(alive=pool.alive(), ready=scoreboard.ready(workers)),
         environ=os.environ,
     )

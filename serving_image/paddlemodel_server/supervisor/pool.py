@@ -27,6 +27,14 @@ RETIRE_SECONDS = 1.0  # an HTTP worker may have chosen the worker just before it
 logger = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Pause:
+    """The pod is unready, so that its only worker can be replaced."""
+
+    until: float  # monotonic seconds: when that worker retires
+    index: int
+
+
 @dataclass
 class Place:
     """Where a worker is, or will be, or was."""
@@ -60,9 +68,9 @@ class WorkerPool:
         self._choice = sizing.at_first(settings, runtime.sizes)
         self._limit: recycling.Limit | None = None  # once the first worker was measured
         self._recycler = recycling.Recycler()
-        self._pause: tuple[float, int] | None = None  # when the only worker retires, the pod being unready
+        self._pause: Pause | None = None
         self._resume: int | None = None  # the place whose worker must be ready before the pod is again
-        self.stopping = False
+        self._stopping = False
         self._places = [Place(index) for index in scoreboard.worker_indexes(runtime.sizes.workers)]
         self._want(self._choice)
 
@@ -82,6 +90,10 @@ class WorkerPool:
     def next_start(self) -> float | None:
         """When the next worker is to be started, in monotonic seconds."""
         return min((p.start_at for p in self._places if p.wanted and not p.pid), default=None)
+
+    def stop(self) -> None:
+        """Replace no grown worker any more, and leave the pod unready: the server ends."""
+        self._stopping = True
 
     def tick(self, now: float) -> None:
         """Do what is due."""
@@ -116,7 +128,7 @@ class WorkerPool:
         for place in self._places:
             if place.ready_at is None and self._scoreboard.worker(place.index).state == scoreboards.READY:
                 place.ready_at = now
-                if place.index == self._resume and not self.stopping:
+                if place.index == self._resume and not self._stopping:
                     self._resume = None
                     self._scoreboard.resume()
 
@@ -174,10 +186,10 @@ class WorkerPool:
         processes.send(place.pid, signal.SIGKILL)
 
     def _recycle(self, now: float) -> None:
-        if self._limit is None or self.stopping:
+        if self._limit is None or self._stopping:
             return
-        if self._pause is not None and now >= self._pause[0]:
-            self._retire(self._places[self._pause[1]], now, scoreboards.DOWN)
+        if self._pause is not None and now >= self._pause.until:
+            self._retire(self._places[self._pause.index], now, scoreboards.DOWN)
             self._pause = None
         ready = [
             recycling.Seen(index=place.index, bytes=cgroup.private_bytes(place.pid))
@@ -207,7 +219,7 @@ class WorkerPool:
         self._scoreboard.restarts += 1
         if step.alone:  # nobody else answers: let the Service take the pod out first
             self._scoreboard.drain()
-            self._pause = (now + self._settings.drain_seconds, step.index)
+            self._pause = Pause(now + self._settings.drain_seconds, step.index)
             self._resume = step.index
         else:
             self._retire(place, now)
@@ -222,7 +234,7 @@ class WorkerPool:
         for place in self._places:
             if not place.pid or place.leave_at is None:
                 continue
-            if self._scoreboard.in_flight(scoreboards.MAX_HTTP_WORKERS, place.index):
+            if self._scoreboard.in_flight(place.index):
                 place.idle_since = None
             elif place.idle_since is None:
                 place.idle_since = now
@@ -243,7 +255,7 @@ class WorkerPool:
         ready_seconds = None if place.ready_at is None else now - place.ready_at
         self._scoreboard.worker(place.index).clear()
         place.pid, place.start_at = 0, 0.0
-        if self._pause is not None and self._pause[1] == place.index:
+        if self._pause is not None and self._pause.index == place.index:
             self._pause = None
         needed = self._recycler.ended(place.index)
         if place.told:

@@ -19,7 +19,7 @@ from typing import NoReturn
 
 from paddlemodel_server.engine import autotune, paddle, validate, warmup
 from paddlemodel_server.engine.interface import Engine
-from paddlemodel_server.engine.oom_guard import Guarded
+from paddlemodel_server.engine.oom_guard import Guarded, Hooks
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import cgroup, log
 from paddlemodel_server.ipc import scoreboard as scoreboards
@@ -151,7 +151,7 @@ def _lost(reason: str) -> NoReturn:
 def _guarded(
     prepared: warmup.Prepared, block: scoreboards.WorkerBlock, metered: catalog.Worker
 ) -> warmup.Prepared:
-    def learned(cap: int) -> None:
+    def capped(cap: int) -> None:
         block.cap = cap
 
     guarded = Guarded(
@@ -159,10 +159,8 @@ def _guarded(
         most=max(prepared.sizes, default=0),
         fitted=prepared.fitted,
         clock=time.monotonic,
-        lost=_lost,
-        learned=learned,
+        hooks=Hooks(lost=_lost, capped=capped, ran_out=metered.out_of_memory),
     )
-    guarded.ran_out = metered.out_of_memory
     return replace(prepared, predictor=guarded)
 
 
@@ -177,7 +175,7 @@ def main() -> None:
     settings = Settings.from_env(os.environ)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle prints to it, in the midst of the log's lines
     log.configure(settings.log_level, settings.log_format, f"worker-{index}")
-    block = scoreboards.Scoreboard(runtime.board_fd).worker(index)
+    block = scoreboards.Scoreboard(runtime.scoreboard_fd).worker(index)
     block.clear()
     block.state = scoreboards.LOADING
     try:

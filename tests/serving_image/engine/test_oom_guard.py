@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from paddlemodel_server.engine import paddle_errors
 from paddlemodel_server.engine.interface import Array
-from paddlemodel_server.engine.oom_guard import EXHAUSTED, GROW_SECONDS, Guarded
+from paddlemodel_server.engine.oom_guard import EXHAUSTED, GROW_SECONDS, Guarded, Hooks
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
 
 # As Paddle words it: paddle/fluid/memory/allocation/cuda_allocator.cc.
@@ -50,16 +50,8 @@ class Device:
         def lost(reason: str) -> NoReturn:
             raise WorkerEndsError(reason)
 
-        guarded = Guarded(
-            self,
-            most=most,
-            fitted=fitted,
-            clock=lambda: self.now,
-            lost=lost,
-            learned=self.told.append,
-        )
-        guarded.ran_out = lambda: self.ran_out.append(self.rows[-1])
-        return guarded
+        hooks = Hooks(lost=lost, capped=self.told.append, ran_out=lambda: self.ran_out.append(self.rows[-1]))
+        return Guarded(self, most=most, fitted=fitted, clock=lambda: self.now, hooks=hooks)
 
 
 def rows(count: int, width: int = 4) -> list[Array]:

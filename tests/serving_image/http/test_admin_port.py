@@ -99,11 +99,11 @@ def test_a_head_request_has_the_headers_of_the_answer_and_no_body(server: Server
 
 
 def test_health_is_answered_while_clients_have_all_their_connections(small: Server) -> None:
-    with ExitStack() as crowd, stopped(small):
+    with ExitStack() as clients, stopped(small):
 
         def refused() -> bool:
             for _ in range(MOST):
-                crowd.enter_context(opened(small.port)).sendall(post(INFER, BODY))
+                clients.enter_context(opened(small.port)).sendall(post(INFER, BODY))
             return httpx.get(f"{small.url}/v2/health/live").status_code == 503
 
         eventually(refused, "the client port is full")
@@ -114,9 +114,9 @@ def test_health_is_answered_while_clients_have_all_their_connections(small: Serv
 
 @pytest.mark.parametrize("sent", [b"", b"POST /pre", post("/predict", BODY)[:-1]], ids=["", "head", "body"])
 def test_health_is_answered_while_slow_clients_sit_on_the_client_port(small: Server, sent: bytes) -> None:
-    with ExitStack() as crowd:
+    with ExitStack() as clients:
         for _ in range(3 * MOST):
-            crowd.enter_context(opened(small.port)).sendall(sent)
+            clients.enter_context(opened(small.port)).sendall(sent)
         assert answered(small) == ALL_WELL
 
 
@@ -128,9 +128,9 @@ def test_the_admin_port_has_room_for_the_next_one_whoever_sits_on_it(small: Serv
         found = http_worker.net_connections("tcp")
         return len([c for c in found if c.status == "ESTABLISHED" and c.laddr.port == small.admin_port])
 
-    with ExitStack() as crowd:
+    with ExitStack() as clients:
         for _ in range(2 * ADMIN_CONNECTIONS):
-            crowd.enter_context(opened(small.admin_port)).sendall(sent)
+            clients.enter_context(opened(small.admin_port)).sendall(sent)
         assert answered(small) == ALL_WELL
         assert httpx.post(f"{small.url}{INFER}", content=BODY).status_code == 200
         eventually(lambda: held() <= ADMIN_CONNECTIONS, "those that sit longest are let go of")

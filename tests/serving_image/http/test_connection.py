@@ -240,8 +240,8 @@ def test_the_work_of_clients_that_leave_is_dropped(slow: Server) -> None:
 
 
 def test_a_crowd_of_idle_connections_gives_way(slow: Server) -> None:
-    with ExitStack() as crowd:
-        held = [crowd.enter_context(opened(slow)) for _ in range(3 * MOST)]
+    with ExitStack() as clients:
+        held = [clients.enter_context(opened(slow)) for _ in range(3 * MOST)]
         assert httpx.get(f"{slow.admin_url}/healthz").status_code == 200
         assert post(slow).status_code == 200
         for connection in held:
@@ -251,10 +251,10 @@ def test_a_crowd_of_idle_connections_gives_way(slow: Server) -> None:
 
 def test_where_all_wait_for_us_a_newcomer_is_told_to_come_back(slow: Server) -> None:
     body = json.dumps(SLOW).encode()
-    with ExitStack() as crowd, stopped(slow):
+    with ExitStack() as clients, stopped(slow):
 
         def refused() -> tuple[int, dict[str, str], bytes] | None:
-            crowd.enter_context(opened(slow)).sendall(head("/predict", body) + body)
+            clients.enter_context(opened(slow)).sendall(head("/predict", body) + body)
             with opened(slow) as newcomer:
                 newcomer.settimeout(0.1)
                 with contextlib.suppress(TimeoutError):

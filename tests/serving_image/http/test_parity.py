@@ -1,7 +1,7 @@
-"""One table of requests through both doors: the lane over HTTP, the Flask application over HTTP.
+"""One table of requests through both doors: the event loop over HTTP, the Flask application over HTTP.
 
-The Flask application stands behind the lane in every HTTP worker; here it also gets a door of its own, as one
-more HTTP worker of the running server: same workers, same board.
+The Flask application stands behind the event loop in every HTTP worker; here it also gets a door of its
+own, as one more HTTP worker of the running server: same workers, same scoreboard.
 """
 
 import gzip

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_server.ipc.scoreboard import MAX_HTTP_WORKERS, MAX_WORKERS, READY
+from paddlemodel_server.ipc.scoreboard import MAX_WORKERS, READY
 
 from tests.serving_image.support import load
-from tests.serving_image.support.servers import Server, eventually, shared_board, stopped, tensor, whole
+from tests.serving_image.support.servers import Server, eventually, shared_scoreboard, stopped, tensor, whole
 
 INFER = "/v2/models/mixed/infer"
 
@@ -94,11 +94,11 @@ def test_requests_go_to_the_worker_with_the_fewest_and_share_runs(
     whole(server, 2)
     before = metrics(server)
     array = np.ones((1, 3), np.float32)
-    with shared_board(server) as scoreboard, ThreadPoolExecutor(8) as pool:
+    with shared_scoreboard(server) as scoreboard, ThreadPoolExecutor(8) as pool:
         workers = [worker for worker in range(MAX_WORKERS) if scoreboard.worker(worker).state == READY]
 
         def held() -> list[int]:
-            return [scoreboard.in_flight(MAX_HTTP_WORKERS, worker) for worker in workers]
+            return [scoreboard.in_flight(worker) for worker in workers]
 
         eventually(lambda: sum(held()) == 0, "nobody else is there")
         with stopped(server):

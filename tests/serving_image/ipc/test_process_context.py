@@ -11,7 +11,7 @@ def test_a_folder_longer_than_a_socket_address_is_no_obstacle(tmp_path: Path) ->
     folder = tmp_path / ("long" * 40)
     folder.mkdir()
     runtime = ProcessContext(
-        folder=folder, board_fd=0, counters_fd=0, sizes=Sizes(http_workers=1, workers=1, threads=1)
+        folder=folder, scoreboard_fd=0, counters_fd=0, sizes=Sizes(http_workers=1, workers=1, threads=1)
     )
     with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as http_worker:
         with runtime.socket(0) as address:

@@ -34,7 +34,7 @@ ONE = [np.ones((1, 2), np.float32)]
 def runtime(tmp_path: Path) -> Iterator[ProcessContext]:
     sizes = Sizes(http_workers=1, workers=1, threads=1)
     fds = scoreboards.create(), counters.create()
-    yield ProcessContext(folder=tmp_path, board_fd=fds[0], counters_fd=fds[1], sizes=sizes)
+    yield ProcessContext(folder=tmp_path, scoreboard_fd=fds[0], counters_fd=fds[1], sizes=sizes)
     for fd in fds:
         os.close(fd)
 
@@ -43,7 +43,7 @@ class Pod:
     """An HTTP worker's dispatcher, and a worker that does what the test says."""
 
     def __init__(self, runtime: ProcessContext) -> None:
-        self.scoreboard = scoreboards.Scoreboard(runtime.board_fd)
+        self.scoreboard = scoreboards.Scoreboard(runtime.scoreboard_fd)
         self.open = ExitStack()
         self.listener = self.open.enter_context(socket.socket(socket.AF_UNIX))
         with runtime.socket(0) as address:
@@ -77,7 +77,7 @@ def in_a_pod(runtime: ProcessContext, test: Callable[[Pod], Any]) -> None:
             await test(pod)
             await pod.dispatcher.close()
         assert faults == []
-        assert pod.scoreboard.in_flight(1, 0) == 0
+        assert pod.scoreboard.in_flight(0) == 0
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(run())
@@ -116,7 +116,7 @@ def test_late_requests_are_told_whatever_became_of_the_others(runtime: ProcessCo
         for _, numbers in worker.announced():
             worker.reply(numbers, slots.EXPIRED)
         worker.flush()
-        await pod.until(lambda: pod.scoreboard.in_flight(1, 0) == 0)
+        await pod.until(lambda: pod.scoreboard.in_flight(0) == 0)
 
     in_a_pod(runtime, test)
 
@@ -171,11 +171,11 @@ def test_an_http_worker_without_a_worker_makes_the_pod_unready(runtime: ProcessC
         await pod.until(lambda: pod.scoreboard.http_worker(0).link == scoreboards.UNLINKED)
 
     in_a_pod(runtime, test)
-    assert scoreboards.Scoreboard(runtime.board_fd).http_worker(0).link == scoreboards.ABSENT
+    assert scoreboards.Scoreboard(runtime.scoreboard_fd).http_worker(0).link == scoreboards.ABSENT
 
 
 def test_rows_that_nobody_holds_are_cleared_also_beyond_a_gap(runtime: ProcessContext) -> None:
-    scoreboard = scoreboards.Scoreboard(runtime.board_fd)
+    scoreboard = scoreboards.Scoreboard(runtime.scoreboard_fd)
     locks = [scoreboards.claim_row(scoreboard, runtime.folder) for _ in range(4)]
     assert [row for row, _ in locks] == [0, 1, 2, 3]
     for row, fd in locks:

@@ -19,7 +19,9 @@ GONE = 'paddle_requests_total{route="infer",status="499"}'
 
 
 @pytest.fixture(scope="module")
-def lane(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def started(
+    exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
     """A server whose queue has room for all requests that can be there at once: whoever left may still be."""
     with serving(
         exported("pir", "mixed"),
@@ -29,24 +31,24 @@ def lane(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
         workers=2,
         queue_size=CLIENTS + VANISHING * VANISHES,
         timeout_seconds=60,  # as long as the clients wait
-    ) as running:
-        yield running
+    ) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
-def flask(lane: Server) -> Iterator[Server]:
+def flask(started: Server) -> Iterator[Server]:
     """The same server by its other door."""
-    with flask_door(lane) as port:
-        yield Server(lane.process, port, lane.admin_port, lane.log)
+    with flask_door(started) as port:
+        yield Server(started.process, port, started.admin_port, started.log)
 
 
-def test_every_answer_is_its_own_request_s(lane: Server, flask: Server) -> None:
+def test_every_answer_is_its_own_request_s(started: Server, flask: Server) -> None:
     """The model's first output is compared bit for bit, its mean to a millionth: see `load.own`."""
     with (
-        Load(lane, CLIENTS - AT_FLASK - VANISHING, own) as quick,
+        Load(started, CLIENTS - AT_FLASK - VANISHING, own) as quick,
         Load(flask, AT_FLASK, own) as other,
     ):
-        vanishing = [threading.Thread(target=come_and_go, args=(lane, n)) for n in range(VANISHING)]
+        vanishing = [threading.Thread(target=come_and_go, args=(started, n)) for n in range(VANISHING)]
         for thread in vanishing:
             thread.start()
         for thread in vanishing:
@@ -60,10 +62,10 @@ def test_every_answer_is_its_own_request_s(lane: Server, flask: Server) -> None:
         assert outcomes.wrong == []
         assert outcomes.lost == []
         assert set(outcomes.statuses) == {200}
-    eventually(lambda: metric(lane, "paddle_inflight_requests") == 0, "no request is left over")
-    assert metric(lane, GONE) > 0
-    assert metric(lane, "paddle_batch_rows_sum") > metric(lane, "paddle_batch_rows_count")
-    assert httpx.get(f"{lane.admin_url}/readyz").status_code == 200
+    eventually(lambda: metric(started, "paddle_inflight_requests") == 0, "no request is left over")
+    assert metric(started, GONE) > 0
+    assert metric(started, "paddle_batch_rows_sum") > metric(started, "paddle_batch_rows_count")
+    assert httpx.get(f"{started.admin_url}/readyz").status_code == 200
 
 
 def come_and_go(server: Server, seed: int) -> None:

@@ -1,67 +1,185 @@
-"""A request's way through an HTTP worker, where its threads are busy."""
+"""A request's way through an HTTP worker: into the queue and out of it, in threads and in time."""
 
 import asyncio
 import gzip
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
-from types import SimpleNamespace
-from typing import Any, cast
+from collections.abc import Awaitable, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 
-import pytest
+import numpy as np
 from paddlemodel_server import protocol
-from paddlemodel_server.pipeline.context import Service
-from paddlemodel_server.pipeline.inference import Inference
+from paddlemodel_server.errors import QueueFullError, WorkerLostError
+from paddlemodel_server.pipeline.inference import Inference, answer_from_thread
 from paddlemodel_server.pipeline.request_log import RequestRecord
 
-from tests.serving_image.support.bodies import body, echo
+from tests.serving_image.support.bodies import body
+from tests.serving_image.support.cycles import HttpWorker, http_worker
+
+T = {"name": "t", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}
+LATE = b'{"error":"The request was not answered within 0.05 seconds."}'
 
 
-@pytest.mark.parametrize("begun", [False, True], ids=["waits-for-a-thread", "is-decoded"])
-def test_the_deadline_holds_for_work_in_threads(monkeypatch: pytest.MonkeyPatch, *, begun: bool) -> None:
-    """The only thread is busy, with something else or with this request: 504 all the same."""
-    gate, parsed = threading.Event(), list[bytes]()
-    counted = {"admitted": 0, "submitted": 0}
+class Request:
+    """One request, and its answer once there is one."""
 
-    def parse(*arguments: Any) -> protocol.Request:
-        parsed.append(arguments[-1])
-        gate.wait(60)
-        return protocol.Request(arrays=[])
+    def __init__(self, worker: HttpWorker, **headers: str) -> None:
+        self.answers: list[protocol.Response] = []
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.record = RequestRecord(protocol.INFER, self.headers)
+        self.inference = Inference(worker, self.record, self.answers.append)
+        self.head = protocol.read_head(worker.served, protocol.INFER, self.headers)
 
-    def count(what: str, number: int = 1) -> None:
-        counted[what] += number
+    def start(self, content: bytes) -> "Request":
+        self.inference.start(self.head, content, time.monotonic())
+        return self
 
-    async def asked() -> protocol.Response:
-        with ThreadPoolExecutor(1) as threads:
-            if not begun:
-                threads.submit(gate.wait, 60)
-            service = SimpleNamespace(
-                served=echo("float32"),
-                settings=SimpleNamespace(timeout_seconds=60),
-                dispatcher=SimpleNamespace(
-                    admit=lambda: count("admitted"),
-                    leave=lambda: count("admitted", -1),
-                    submit=lambda *_: count("submitted"),
-                ),
-                metrics=SimpleNamespace(decode=SimpleNamespace(observe=lambda _: None)),
-                loop=asyncio.get_running_loop(),
-                threads=threads,
-            )
-            answer: asyncio.Future[protocol.Response] = service.loop.create_future()
-            headers = {"content-encoding": "gzip", "x-request-timeout": "0.05"}
-            call = Inference(
-                cast("Service", service), RequestRecord(protocol.INFER, headers), answer.set_result
-            )
-            head = protocol.read_head(service.served, protocol.INFER, headers)
-            call.start(head, gzip.compress(body()), time.monotonic())
-            response = await asyncio.wait_for(answer, 60)
-            gate.set()  # only now: the answer came before the work was done
-        await asyncio.sleep(0)  # what the thread has said is heard now
-        return response
+    async def answer(self) -> protocol.Response:
+        async with asyncio.timeout(60):
+            while not self.answers:  # noqa: ASYNC110 - whose answer it is must not matter
+                await asyncio.sleep(0.001)
+        return self.answers[0]
 
-    monkeypatch.setattr(protocol, "parse", parse)
-    response = asyncio.run(asked())
-    assert response.status == 504
-    assert response.body == b'{"error":"The request was not answered within 0.05 seconds."}'
-    assert counted == {"admitted": 0, "submitted": 0}
-    assert len(parsed) <= begun
+
+class Held(ThreadPoolExecutor):
+    """One thread, whose work is not over before the gate opens."""
+
+    def __init__(self) -> None:
+        super().__init__(1)
+        self.gate = threading.Event()
+        self.futures: list[Future[Any]] = []
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
+        def held() -> Any:
+            try:
+                return fn(*args, **kwargs)
+            finally:
+                self.gate.wait(60)
+
+        future = super().submit(held)
+        self.futures.append(future)
+        return future
+
+
+def run(test: Callable[[HttpWorker], Awaitable[None]], threads: Held | None = None) -> None:
+    async def with_a_worker() -> None:
+        with http_worker(threads) as worker:
+            try:
+                await test(worker)
+            finally:
+                if threads:
+                    threads.gate.set()
+
+    asyncio.run(with_a_worker())
+
+
+def test_a_small_request_is_admitted_decoded_and_submitted_at_once() -> None:
+    async def test(worker: HttpWorker) -> None:
+        Request(worker).start(body(T))
+        ((array,),) = worker.dispatcher.submitted
+        assert array.tolist() == [[1, 2]]
+        assert worker.dispatcher.admitted == 1
+
+    run(test)
+
+
+def test_an_outcome_becomes_the_answer_and_leaves_the_queue() -> None:
+    async def test(worker: HttpWorker) -> None:
+        request = Request(worker).start(body(T))
+        worker.dispatcher.settled([np.array([[3, 4]], np.float32)])
+        (answer,) = request.answers
+        assert (answer.status, b"[3.0,4.0]" in answer.body) == (200, True)
+        assert worker.dispatcher.admitted == 0
+        assert request.record.worker == 3
+
+    run(test)
+
+
+def test_a_full_queue_is_left_alone() -> None:
+    async def test(worker: HttpWorker) -> None:
+        worker.dispatcher.refusal = QueueFullError()
+        request = Request(worker).start(body(T))
+        assert [answer.status for answer in request.answers] == [429]
+        assert (worker.dispatcher.submitted, worker.dispatcher.admitted) == ([], 0)
+
+    run(test)
+
+
+def test_what_went_wrong_at_the_worker_is_the_answer() -> None:
+    async def test(worker: HttpWorker) -> None:
+        request = Request(worker).start(body(T))
+        worker.dispatcher.settled(WorkerLostError())
+        assert [answer.status for answer in request.answers] == [503]
+        assert worker.dispatcher.admitted == 0
+
+    run(test)
+
+
+def test_a_request_whose_client_left_is_given_up_and_never_answered() -> None:
+    async def test(worker: HttpWorker) -> None:
+        request = Request(worker).start(body(T))
+        request.inference.withdraw()
+        assert len(worker.dispatcher.abandoned) == 1
+        assert worker.dispatcher.admitted == 0
+        worker.dispatcher.settled([np.array([[3, 4]], np.float32)])
+        assert request.answers == []
+
+    run(test)
+
+
+def test_a_thread_gets_its_answer_from_the_loop() -> None:
+    async def test(worker: HttpWorker) -> None:
+        worker.dispatcher.refusal = QueueFullError()
+        request = Request(worker)
+        answer = await asyncio.to_thread(answer_from_thread, worker, request.record, request.head, body(T))
+        assert answer.status == 429
+
+    run(test)
+
+
+def compressed(worker: HttpWorker) -> Request:
+    """A request that a thread decodes, and whose client does not wait long."""
+    return Request(worker, content_encoding="gzip", x_request_timeout="0.05").start(gzip.compress(body(T)))
+
+
+def test_the_deadline_holds_while_a_request_is_decoded() -> None:
+    async def test(worker: HttpWorker) -> None:
+        answer = await compressed(worker).answer()
+        assert (answer.status, answer.body) == (504, LATE)
+
+    run(test, Held())
+
+
+def test_the_deadline_holds_while_a_request_waits_for_a_thread() -> None:
+    async def test(worker: HttpWorker) -> None:
+        worker.threads.submit(int)
+        answer = await compressed(worker).answer()
+        assert (answer.status, answer.body) == (504, LATE)
+
+    run(test, Held())
+
+
+def test_a_request_that_was_decoded_too_late_has_left_the_queue_and_is_not_submitted() -> None:
+    async def test(worker: HttpWorker) -> None:
+        request = compressed(worker)
+        await request.answer()
+        assert worker.dispatcher.admitted == 0
+        threads.gate.set()
+        await asyncio.wait([asyncio.wrap_future(future) for future in threads.futures])
+        assert worker.dispatcher.submitted == []
+        assert len(request.answers) == 1
+
+    threads = Held()
+    run(test, threads)
+
+
+def test_a_request_that_waited_in_vain_for_a_thread_is_not_decoded() -> None:
+    async def test(worker: HttpWorker) -> None:
+        worker.threads.submit(int)
+        await compressed(worker).answer()
+        busy, waiting = threads.futures
+        assert (busy.cancelled(), waiting.cancelled()) == (False, True)
+
+    threads = Held()
+    run(test, threads)

@@ -9,7 +9,7 @@ import pytest
 from paddlemodel_server.http import head_checks
 
 from tests.serving_image.support.load import BODY, INFER, post
-from tests.serving_image.support.servers import Server, shared_board
+from tests.serving_image.support.servers import Server, shared_scoreboard
 
 HALF = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n".encode()
 LARGE = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 1000) for number in range(1000))
@@ -125,7 +125,7 @@ def test_what_was_taken_in_together_is_answered_before_the_end(
 ) -> None:
     """Of pipelined requests only the last answer ends the connection, whoever gives it."""
     health = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
-    with shared_board(server) as scoreboard:
+    with shared_scoreboard(server) as scoreboard:
         scoreboard.drain()
         try:
             answer = told(connection, post(INFER, BODY) + health + post(INFER, BODY) + health)

@@ -35,7 +35,9 @@ class Kept:
         monkeypatch.setattr(processes, "send", lambda pid, number: self.sent.append((pid, number)))
         self.scoreboard = scoreboards.Scoreboard(scoreboards.create())
         sizes = Sizes(http_workers=1, workers=workers, threads=1)
-        self.runtime = ProcessContext(folder=folder, board_fd=0, counters_fd=counters.create(), sizes=sizes)
+        self.runtime = ProcessContext(
+            folder=folder, scoreboard_fd=0, counters_fd=counters.create(), sizes=sizes
+        )
         self.pool = WorkerPool(Settings(workers=workers), self.runtime, self.scoreboard, 8 << 30)
 
     def started(self) -> float:

@@ -1,6 +1,6 @@
-"""The Flask application alone, as one more HTTP worker of a running server: same workers, same board.
+"""The Flask application alone, as one more HTTP worker of a running server: same workers, same scoreboard.
 
-In production it stands behind the lane, which answers inference itself; so its own door needs one here.
+In production it stands behind the event loop, which answers inference itself; so its own door needs one here.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ def flask_door(server: Server) -> Iterator[int]:
     found = server.runtime()
     shared = {
         name: os.open(f"/proc/{server.process.pid}/fd/{found[name]}", os.O_RDWR)
-        for name in ("board_fd", "counters_fd")
+        for name in ("scoreboard_fd", "counters_fd")
     }
     runtime = ProcessContext.from_json(json.dumps(found | shared))
-    scoreboard = scoreboards.Scoreboard(runtime.board_fd)
+    scoreboard = scoreboards.Scoreboard(runtime.scoreboard_fd)
     settings = Settings.from_env(_environment(server))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)

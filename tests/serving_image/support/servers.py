@@ -204,9 +204,9 @@ def metric(server: Server, series: str) -> float:
 
 
 @contextmanager
-def shared_board(server: Server) -> Iterator[Scoreboard]:
+def shared_scoreboard(server: Server) -> Iterator[Scoreboard]:
     """The page that the server's processes share."""
-    found = os.open(f"/proc/{server.process.pid}/fd/{server.runtime()['board_fd']}", os.O_RDWR)
+    found = os.open(f"/proc/{server.process.pid}/fd/{server.runtime()['scoreboard_fd']}", os.O_RDWR)
     try:
         yield Scoreboard(found)
     finally:

@@ -5,14 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from paddlemodel_server.errors import ServingError
+from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.protocol import Array
-
-
-class NotFiniteError(ServingError):
-    """The model computed NaN: there is no honest class to name."""
-
-    status = 500
 
 
 def classes(scores: Array, top_k: int, names: Sequence[str], *, softmax: bool) -> dict[str, Any]:
@@ -29,7 +23,7 @@ def classes(scores: Array, top_k: int, names: Sequence[str], *, softmax: bool) -
     """
     values = scores.reshape(-1).astype(np.float64)
     if not np.isfinite(values).all():
-        raise NotFiniteError("The model's scores for this image are not finite numbers.")
+        raise NotFiniteError
     if softmax:
         values = np.exp(values - values.max())
         values /= values.sum()
