@@ -45,25 +45,37 @@ def textline_tensor(picture: bytes) -> NDArray[np.float32]:
     return tensor
 
 
-def _main(folder: str, onednn: str) -> None:
-    # imported here: only the child process may load Paddle
+def run(
+    folder: Path, inputs: Mapping[str, NDArray[np.generic]], *, onednn: bool = True, plain: bool = False
+) -> Arrays:
+    """As `predict`, in this process: it loads Paddle, so only a child process may call it.
+
+    Plain: without oneDNN and without any optimisation of the program.
+    """
     from paddle import inference  # type: ignore[import-untyped,unused-ignore]  # noqa: PLC0415
 
-    output = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # Paddle's oneDNN passes print to standard output
-
-    model = files.locate(Path(folder))
+    model = files.locate(folder)
     config = inference.Config(str(model.program), str(model.params))
     config.disable_glog_info()
-    if onednn == "0":
+    if plain or not onednn:
         config.disable_onednn()
+    if plain:
+        config.switch_ir_optim(False)
     predictor = inference.create_predictor(config)
-    for name, array in np.load(io.BytesIO(sys.stdin.buffer.read())).items():
+    for name, array in inputs.items():
         predictor.get_input_handle(name).copy_from_cpu(array)
     predictor.run()
     names = predictor.get_output_names()
+    return {name: predictor.get_output_handle(name).copy_to_cpu() for name in names}
+
+
+def _main(folder: str, onednn: str) -> None:
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # Paddle's oneDNN passes print to standard output
+    inputs = dict(np.load(io.BytesIO(sys.stdin.buffer.read())))
+    answer = run(Path(folder), inputs, onednn=onednn == "1")
     with output:
-        np.savez(output, **{name: predictor.get_output_handle(name).copy_to_cpu() for name in names})
+        np.savez(output, **answer)  # type: ignore[arg-type]  # numpy's stub forgets that these are arrays
 
 
 if __name__ == "__main__":
