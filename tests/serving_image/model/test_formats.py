@@ -52,7 +52,7 @@ def test_the_parameters_of_trained_models_fit_their_programs() -> None:
 
 
 def test_a_parameter_that_is_not_persistable_is_in_no_file(tmp_path: Path) -> None:
-    """Paddle writes one for the dropout state of every GRU and LSTM in a PIR program, and does not save it."""
+    """Paddle writes one for the dropout state of every PIR program with a GRU or LSTM, and saves none."""
     program = json.loads(pir_of(w=[2, 3]))
     operations = program["program"]["regions"][0]["blocks"][0]["ops"]
     state = copy.deepcopy(operations[0])

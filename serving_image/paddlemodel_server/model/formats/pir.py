@@ -1,8 +1,8 @@
 """Reads a PIR program: JSON.
 
 {"base_code": {"version": 4}, "program": {"regions": [{"blocks": [{"ops": [...]}]}]}}; an operation has its
-name in "#", attributes in "A", outputs in "O"; "p" is a parameter, whose fourth attribute is its name. "OA" are
-attributes of its output, of which the first says whether it is persistable: the others are in no file.
+name in "#", attributes in "A", outputs in "O"; "p" is a parameter, whose fourth attribute is its name. "OA"
+are attributes of its output, of which the first says whether it is persistable: the others are in no file.
 """
 
 import json
