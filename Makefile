@@ -29,6 +29,7 @@ test: $(READY)  ## every test but the slow ones, on real Kubernetes (PYTEST="-k 
 	@$(RUN)/pytest -n $(if $(PYTEST),2,4) --dist loadscope $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 test-slow: $(READY)  ## what takes long: before a release, and after a change to what it tests (PYTEST=… as above)
+	@$(RUN)/python -m devcluster build
 	@$(RUN)/python -m tests.peers
 	@$(RUN)/pytest -n 2 --dist loadscope --slow $(PYTEST)
 	@$(if $(PYTEST),,$(MAKE) fuzz)

@@ -11,6 +11,8 @@ TOGETHER = {
     "port 443": ("tests/autoscaling", "tests/operator/registration"),
     "operator": ("tests/operator/reconcile", "tests/operator/metrics_adapter"),
 }
+# These have clusters of their own, so that they need not wait for the others of their folder.
+ALONE = ("tests/cluster/test_control_plane.py", "tests/repository/test_benchmarks.py")
 # The groups that take minutes, longest first: begun last, they would run alone.
 LONG = ("tests/cluster", "port 443", "operator", "tests/repository")
 
@@ -25,7 +27,7 @@ def group_of(nodeid: str) -> str:
     for group, folders in TOGETHER.items():
         if folder in folders:
             return group
-    return path if "/serving_image/" in path else folder
+    return path if "/serving_image/" in path or path in ALONE else folder
 
 
 def begins(nodeid: str) -> int:
