@@ -8,10 +8,13 @@ VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Some machines forbid Python to keep its byte code: then every process of every test compiles all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Only a cluster named on make's own command line is touched, never the one a shell happens to point at.
 named_cluster = $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(KUBECONFIG))
 
-.PHONY: help demo test test-neighbours check bench bench-adapter clean
+.PHONY: help demo test test-slow test-neighbours fuzz check bench bench-adapter clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -19,11 +22,21 @@ help:  ## list the targets
 demo: $(READY)  ## one YAML becomes a served model on a real node, and scales (KEEP=1 keeps it, KUBECONFIG=… uses your cluster)
 	@$(RUN)/python -m devcluster demo $(if $(KEEP),--keep) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
-test: $(READY)  ## every test, on real Kubernetes (PYTEST="-k word" narrows, KUBECONFIG=… as above)
-	@$(RUN)/python -m devcluster build
+# Narrowed, the images are built by the first test that needs them: a change to a source makes them anew, which takes minutes.
+test: $(READY)  ## every test but the slow ones, on real Kubernetes (PYTEST="-k word" narrows, KUBECONFIG=… as above)
+	@$(RUN)/python -m devcluster build $(if $(PYTEST),--programs)
 	@$(RUN)/python -m tests.browser
+	@$(RUN)/pytest -n $(if $(PYTEST),2,4) --dist loadscope $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
+
+test-slow: $(READY)  ## what takes long: before a release, and after a change to what it tests (PYTEST=… as above)
+	@$(RUN)/python -m devcluster build
 	@$(RUN)/python -m tests.peers
-	@$(RUN)/pytest -n 2 --dist loadscope $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
+	@$(RUN)/pytest -n 2 --dist loadscope --slow $(PYTEST)
+	@$(if $(PYTEST),,$(MAKE) fuzz)
+	@$(if $(PYTEST),,$(MAKE) test-neighbours)
+
+fuzz: $(READY)  ## 300 random programs, every answer compared with bare Paddle's (SEED=… repeats one, COUNT=…)
+	@$(RUN)/python -m tests.fuzz $(if $(SEED),--seed=$(SEED)) $(if $(COUNT),--count=$(COUNT))
 
 test-neighbours: $(READY)  ## beside the real prometheus-adapter, KEDA, metrics-server (compiles 11 min more once)
 	@$(RUN)/python -m devcluster build --neighbours

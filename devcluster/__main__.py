@@ -69,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="also prometheus-adapter, KEDA, metrics-server (about 11 minutes more), and fetch Prometheus",
     )
+    builds.add_argument("--programs", action="store_true", help="only the programs: no images")
     command(
         "images", _images, "build the operator's and the server's images, and import them if the node is up"
     )
@@ -143,7 +144,7 @@ def _build(arguments: argparse.Namespace) -> int:
     build.build((*build.NODE, *(build.NEIGHBOURS if arguments.neighbours else ())))
     if arguments.neighbours:
         prometheus.program("prometheus")
-    if os.geteuid() == 0:
+    if os.geteuid() == 0 and not arguments.programs:
         images.build_pause()
         images.build_all()
     return 0

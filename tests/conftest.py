@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]  # as it says
 
 from devcluster import build, cluster, debian, images
 from devcluster.errors import DevclusterError
 from devcluster.paths import State
 from devcluster.target import Target, named_by_reader
+from tests import scheduling
 
 # The same examples in every run, and no clock: what is green stays green, on a busy machine too.
 settings.register_profile(
@@ -29,25 +29,26 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Tests touch no cluster but their own and the one named here."""
     parser.addoption("--kubeconfig", type=Path, help="run the end-to-end tests on this cluster")
     parser.addoption("--images", default="", help="with --kubeconfig: where our images were pushed")
+    parser.addoption("--slow", action="store_true", help="the tests marked as slow, and no others")
     parser.addoption("--screenshot", action="store_true", help="renew docs/page.png from a real browser")
     parser.addoption("--plot", action="store_true", help="renew docs/autoscaling.svg from a real run")
 
 
-class ByFolder(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """A folder whose tests share a cluster stays in one process: some files are stories, and names meet.
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the slow tests, or all others; the groups that take minutes come first."""
+    slow = bool(config.getoption("--slow"))
+    left_out = [item for item in items if (item.get_closest_marker("slow") is not None) != slow]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if (item.get_closest_marker("slow") is not None) == slow]
+    if hasattr(config, "workerinput"):  # in one process of several
+        items.sort(key=lambda item: scheduling.begins(item.nodeid))
 
-    Not by xdist's own marks: pytest 9.2 gives an item's id no suffix any more, and they do nothing.
-    """
 
-    def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        return path if "/serving_image/" in path else path.rpartition("/")[0]
-
-
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> ByFolder:
-    """`make test` runs two groups at a time, by name: the long ones, which wait for clusters, come first."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.ByGroup:
+    """`make test` runs groups in several processes; see scheduling.py."""
     config.option.loadscopereorder = False
-    return ByFolder(config, log)
+    return scheduling.ByGroup(config, log)
 
 
 @pytest.fixture(scope="session")

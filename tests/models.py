@@ -5,6 +5,7 @@ hash; they are downloaded once into the user's cache and unpacked, never install
 runtimes).
 """
 
+import importlib.metadata
 import io
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -132,9 +134,34 @@ def text_line(
     return encoded.getvalue()
 
 
+def made_once(name: str, made_of: str, make: Callable[[Path], None]) -> Path:
+    """A folder that is expensive to make, from the user's cache; nobody may write into it.
+
+    Args:
+        name: what it is, for people who look into the cache.
+        made_of: all that decides about its content, beside the versions of Paddle and Python.
+        make: fills a new folder.
+    """
+    version = f"{importlib.metadata.version('paddlepaddle')} {sys.version}"
+    key = sha256(f"{made_of}\n{version}".encode()).hexdigest()[:12]
+    kept = _cache_root() / "made" / f"{name}-{key}"
+    if not kept.is_dir():
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=kept.parent) as temporary:
+            made = Path(temporary, "made")
+            made.mkdir()
+            make(made)
+            _publish(made, kept)
+    return kept
+
+
+def _cache_root() -> Path:
+    """Beside devcluster's programs; safe to delete."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paddlemodel"
+
+
 def _cache() -> Path:
-    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    cache = base / "paddlemodel" / "models" / sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+    cache = _cache_root() / "models" / sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
     cache.mkdir(parents=True, exist_ok=True)
     return cache
 

@@ -162,6 +162,7 @@ def scene(request: pytest.FixtureRequest, operator: Target, model_url: str, node
     operator.kubectl("delete", f"pdm/{NAME}", HERE)
 
 
+@pytest.mark.slow  # minutes; what it shows, the tests below see in detail
 def test_the_demo_shows_it(
     operator: Target, node: State, model_url: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -253,6 +253,7 @@ def test_contenders_that_disagree_are_not_compared() -> None:
         workloads.check_same_answer(classes)
 
 
+@pytest.mark.slow
 def test_a_whole_run_of_the_benchmark_works(tmp_path: Path) -> None:
     """One short round by the built-in client, beside mosec where somebody has made the peers' environment."""
     rivals = ["naive", *(["mosec"] if peers.made() else [])]

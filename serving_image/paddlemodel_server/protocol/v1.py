@@ -25,8 +25,9 @@ def parse(served: Served, body: bytes) -> Request:
     """Read and validate a prediction request."""
     content = text.read(body)
     text.check_keys("The request", content, _KEYS)
-    if len(content) != 1:
-        found = "both are there" if content else "both are missing"
+    given = _KEYS & content.keys()  # beside them there may be unknown fields that are null
+    if len(given) != 1:
+        found = "both are there" if given else "both are missing"
         raise BadRequestError(f"The request needs instances (rows) or inputs (columns); {found}.")
     if "inputs" in content:
         return Request(arrays=_columns(content["inputs"], served))

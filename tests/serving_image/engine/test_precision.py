@@ -17,11 +17,9 @@ Export = Callable[[str, str], Path]
 
 
 @pytest.fixture(scope="module")
-def quantised(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def quantised() -> Path:
     """A trained model in whole numbers of eight bits."""
-    folder = tmp_path_factory.mktemp("int8") / "model"
-    quantiser.quantise(trained_model("textline-orientation"), folder, "x", "1,3,48,192")
-    return folder
+    return quantiser.quantised(trained_model("textline-orientation"), "x", "1,3,48,192")
 
 
 def scores(server: Server, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -51,6 +51,21 @@ def test_the_parameters_of_trained_models_fit_their_programs() -> None:
     assert [t.shape for t in held] == [t.shape for t in program.parameters]
 
 
+def test_a_parameter_that_is_not_persistable_is_in_no_file(tmp_path: Path) -> None:
+    """Paddle writes one for the dropout state of every PIR program with a GRU or LSTM, and saves none."""
+    program = json.loads(pir_of(w=[2, 3]))
+    operations = program["program"]["regions"][0]["blocks"][0]["ops"]
+    state = copy.deepcopy(operations[0])
+    operations[0]["OA"], state["OA"] = [1, 0, 1], [0, 1, 0]
+    state["A"][3] = "gru_0.dropout_state__non_persistable"
+    operations.insert(0, state)
+    folder = folder_of(
+        tmp_path / "gru",
+        {"inference.json": json.dumps(program).encode(), "inference.pdiparams": params_of([2, 3])},
+    )
+    assert [t.name for t in formats.checked(files.locate(folder)).parameters] == ["w"]
+
+
 @pytest.mark.parametrize("model_format", ["pir", "legacy"])
 def test_the_parameters_of_another_model_are_refused(
     exported: Callable[[str, str], Path], tmp_path: Path, model_format: str

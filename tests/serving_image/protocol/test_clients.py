@@ -185,16 +185,19 @@ def in_the_peers_environment(program: Any, server: Server) -> tuple[Any, list[st
     return json.loads(told), [output["name"] for output in outputs]
 
 
+@pytest.mark.slow  # needs the peers' environment
 def test_kserve_s_client_speaks_v1_and_v2(pair: Server) -> None:
     told, names = in_the_peers_environment(kserve_client, pair)
     assert told == kserve_client.expected(names)
 
 
+@pytest.mark.slow  # needs the peers' environment
 def test_mlserver_s_codecs_speak_v2(pair: Server) -> None:
     told, names = in_the_peers_environment(mlserver_client, pair)
     assert told == mlserver_client.expected(names)
 
 
+@pytest.mark.slow  # needs the peers' environment
 def test_mlserver_s_command_infers_line_by_line(pair: Server, tmp_path: Path) -> None:
     """`mlserver infer` sends a file of requests, and writes one of answers."""
     lines = [

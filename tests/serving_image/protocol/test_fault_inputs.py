@@ -5,6 +5,7 @@ import json
 import socket
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from tests.serving_image.support.load import BODY, GROWTH, INFER, asked, footprint, post, vanish
+from tests.serving_image.support.load import BODY, GROWTH, INFER, Footprint, asked, footprint, post, vanish
 from tests.serving_image.support.servers import Server, eventually, metric
 
 ROUTES = (INFER, "/predict", "/v1/models/mixed:predict")
@@ -38,24 +39,42 @@ def raw(server: Server, sent: bytes) -> bytes:
     return received
 
 
+@dataclass(frozen=True)
+class Before:
+    """A warm server, before the first test of this file."""
+
+    footprint: Footprint
+    workers: frozenset[int]  # their process numbers
+
+
 @pytest.fixture(scope="module")
-def unharmed(server: Server) -> Iterator[Server]:
-    """The server, which must be as it was when all tests of this file are over."""
+def before(server: Server) -> Before:
     for route in ROUTES:  # what is made once: threads, parsers, the first connection
         for body in (BODY, b"{", gzip.compress(BODY)):
             asked(server, route, body)
-    workers = {process.pid for process in server.processes("worker")}
-    before, log = footprint(server), len(server.logged())
+    return Before(footprint(server), worker_numbers(server))
+
+
+def worker_numbers(server: Server) -> frozenset[int]:
+    return frozenset(process.pid for process in server.processes("worker"))
+
+
+@pytest.fixture
+def unharmed(server: Server, before: Before) -> Iterator[Server]:
+    """The server, which must be as it was after every test: what leaks is known by the test that leaked."""
+    log = len(server.logged())
     yield server
     eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "no request is left over")
     eventually(
-        lambda: footprint(server).descriptors <= before.descriptors + 2, "no descriptor is left over", 20
+        lambda: footprint(server).descriptors <= before.footprint.descriptors + 2,
+        "no descriptor is left over",
+        20,
     )
     after = footprint(server)
-    assert after.memory < before.memory + GROWTH
-    assert after.processes == before.processes
-    assert after.threads <= before.threads + 8  # pools fill up to their size
-    assert {process.pid for process in server.processes("worker")} == workers
+    assert after.memory < before.footprint.memory + GROWTH
+    assert after.processes == before.footprint.processes
+    assert after.threads <= before.footprint.threads + 8  # pools fill up to their size
+    assert worker_numbers(server) == before.workers
     assert '"trace"' not in server.logged()[log:]
     status, answer = asked(server, INFER, BODY)
     assert (status, answer["outputs"][0]["data"]) == (200, [3, 5])

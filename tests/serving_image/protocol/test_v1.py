@@ -58,6 +58,7 @@ def test_a_single_input_needs_no_name(content: Any) -> None:
     [
         ([], "The body must be a JSON object, not a list."),
         ({}, "The request needs instances (rows) or inputs (columns); both are missing."),
+        ({"shape": None}, "The request needs instances (rows) or inputs (columns); both are missing."),
         (
             {"instances": ROWS, "inputs": COLUMNS},
             "The request needs instances (rows) or inputs (columns); both are",

@@ -153,6 +153,7 @@ def end(server: Server) -> None:
     """Leave nothing behind, whatever the test did."""
     if server.process.poll() is None:
         server.process.terminate()
+        server.process.terminate()  # nobody is told to go elsewhere: a second signal ends the wait of a drain
         try:
             server.process.wait(60)
         except subprocess.TimeoutExpired:

@@ -1,7 +1,8 @@
 """Reads a PIR program: JSON.
 
 {"base_code": {"version": 4}, "program": {"regions": [{"blocks": [{"ops": [...]}]}]}}; an operation has its
-name in "#", attributes in "A", outputs in "O"; "p" is a parameter, whose fourth attribute is its name.
+name in "#", attributes in "A", outputs in "O"; "p" is a parameter, whose fourth attribute is its name. "OA"
+are attributes of its output, of which the first says whether it is persistable: the others are in no file.
 """
 
 import json
@@ -13,6 +14,7 @@ from typing import Any
 from paddlemodel_server.model.files import NEWEST_PIR_VERSION
 from paddlemodel_server.model.formats.program import Program, Tensor, as_saved
 
+_PERSISTABLE = (1,)
 _DTYPES = {
     "t_bool": "bool",
     "t_ui8": "uint8",
@@ -39,7 +41,7 @@ def read(path: Path) -> Program:
     parameters: list[Tensor] = []
     for op in body["program"]["regions"][0]["blocks"][0]["ops"]:
         kind = op["#"].rpartition(".")[2]
-        if kind == "p":
+        if kind == "p" and op.get("OA", _PERSISTABLE)[0]:
             parameters.append(_tensor(op["A"][3], op["O"]))
         elif kind in {"data", "fetch"}:
             attributes = {a["N"]: a["AT"].get("D") for a in op["A"]}

@@ -7,14 +7,23 @@ calibrate it.
 import os
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 SAMPLES = 8
 
 
-def quantise(model: Path, goal: Path, name: str, shape: str) -> None:
-    """Quantise in a child process: only a child may load Paddle."""
+def quantised(model: Path, name: str, shape: str) -> Path:
+    """The model in a folder of the user's cache, made in a child process: only a child may load Paddle."""
+    from tests.models import made_once  # noqa: PLC0415 - the child process cannot import it
+
+    digests = "".join(sha256(file.read_bytes()).hexdigest() for file in sorted(model.iterdir()))
+    made_of = f"{Path(__file__).read_text()} {digests} {name} {shape}"
+    return made_once("int8", made_of, lambda folder: _quantise(model, folder, name, shape))
+
+
+def _quantise(model: Path, goal: Path, name: str, shape: str) -> None:
     command = [sys.executable, "-W", "ignore", __file__, str(model), str(goal), name, shape]
     environment = os.environ | {"FLAGS_enable_pir_api": "0"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=240, check=False)

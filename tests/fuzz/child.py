@@ -1,0 +1,145 @@
+"""The program that asks the bare predictor and a real worker: python -m tests.fuzz.child FOLDER SEED…
+
+It loads Paddle once and then forks for every step: that costs milliseconds where a new interpreter with
+Paddle costs two seconds, and a child takes nothing along but its seed: not the flags of the last model, not
+its memory, not its crash. For each seed a line of JSON is printed: `{"seed": …, "result": "same" | "wrong" |
+"skipped", "why": …}`. Two children each, beside the model that `exporting` has written:
+
+- one asks the bare predictor: without oneDNN, without optimisation, a new predictor for each request;
+- one becomes a real worker (`paddlemodel_server.worker.main`), which is asked through shared memory.
+"""
+
+import json
+import os
+import random
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from paddlemodel_server.ipc import counters
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.supervisor.sizing import Sizes
+
+from tests.fuzz import compare, forks, generator
+from tests.fuzz.slots_client import SlotsClient
+
+Array = np.ndarray[Any, np.dtype[Any]]
+ROUNDS = 4  # in which all requests arrive at once
+
+
+def ask_bare(program: generator.Program, folder: Path) -> None:
+    """Answer every request alone with a predictor of its own, into FOLDER/bare-N.npz."""
+    from tests import bare_predictor  # noqa: PLC0415 - it is what loads OpenCV
+
+    for at, request in enumerate(generator.requests(program)):
+        answer = bare_predictor.run(folder, request, plain=True)
+        np.savez(folder / f"bare-{at}.npz", *answer.values())
+
+
+def become_worker(folder: Path) -> None:
+    """Serve the model as the supervisor's child does; never returns."""
+    from paddlemodel_server.worker import main  # noqa: PLC0415
+
+    context = ProcessContext(
+        folder=folder,
+        board_fd=scoreboards.create(),
+        counters_fd=counters.create(),
+        sizes=Sizes(http_workers=2, workers=1, threads=1),
+    )
+    os.environ["PADDLEMODEL_MODEL_DIR"] = str(folder)
+    os.environ["PADDLEMODEL_WARMUP_SECONDS"] = "60"  # a busy machine must not change what is tried
+    sys.argv = ["worker", "0", str(time.monotonic()), str(os.getppid()), context.to_json()]
+    main.main()
+
+
+def ask_worker(program: generator.Program, folder: Path, expected: Sequence[list[Array]]) -> str:
+    """Compare a real worker's answers with the expected ones; what is wrong, or nothing."""
+    requests = [[request[one.name] for one in program.inputs] for request in generator.requests(program)]
+    address, log = folder / "worker-0.sock", folder / "worker.log"
+    pid = forks.forked(lambda: become_worker(folder), log)
+    try:
+        while not _listens(address):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                pid = 0
+                left = folder / "worker-0.failed"
+                return (
+                    f"the worker does not start: {left.read_text() if left.exists() else forks.why(1, log)}"
+                )
+            time.sleep(0.002)
+        return _wrong(program, address, requests, expected)
+    except (ConnectionError, TimeoutError) as error:
+        return f"the worker died: {error!r} {log.read_text(errors='replace')[-300:]}"
+    finally:
+        if pid:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _listens(address: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(address)) == 0
+
+
+def _wrong(
+    program: generator.Program,
+    address: Path,
+    requests: Sequence[Sequence[Array]],
+    expected: Sequence[list[Array]],
+) -> str:
+    """Each request alone, then all at once in several orders, shared out to two connections."""
+    chance = random.Random(program.seed)
+    alone = [[at] for at in range(len(requests))]
+    shuffled = [chance.sample(range(len(requests)), len(requests)) for _ in range(ROUNDS)]
+    clients = [SlotsClient(address, len(requests)) for _ in range(2)]
+    for numbers in alone + shuffled:
+        parts = [numbers[::2], numbers[1::2]]
+        for client, part in zip(clients, parts, strict=True):
+            if part:
+                client.send([requests[at] for at in part])
+        for client, part in zip(clients, parts, strict=True):
+            for at, found in zip(part, client.answers(len(part)), strict=True):
+                fault = f"status {found}" if isinstance(found, int) else compare.fault(expected[at], found)
+                if fault:
+                    company = "alone" if len(numbers) == 1 else "in company"
+                    return f"request {at} ({len(requests[at][0])} rows) {company}: {fault}"
+    for client in clients:
+        client.close()
+    return ""
+
+
+def examine(seed: int, root: Path) -> dict[str, Any]:
+    """Everything about one seed."""
+    program, folder = generator.program(seed), root / str(seed)
+    found = {"seed": seed, "format": "pir" if program.pir else "legacy", "blocks": program.blocks}
+    if (folder / "failed").exists():
+        return found | {"result": "skipped", "why": f"export: {(folder / 'failed').read_text()}"}
+    try:
+        forks.whole(lambda: ask_bare(program, folder), folder / "bare.log")
+    except forks.StepError as error:
+        return found | {"result": "skipped", "why": f"bare: {error}"}
+    why = ask_worker(program, folder, answers(folder))
+    return found | {"result": "wrong" if why else "same", "why": why}
+
+
+def answers(folder: Path) -> list[list[Array]]:
+    """The bare predictor's, by request."""
+    return [list(np.load(folder / f"bare-{at}.npz").values()) for at in range(generator.REQUESTS)]
+
+
+def main() -> None:
+    """Examine every seed."""
+    # Loaded once, for the children; never used in this process.
+    from paddlemodel_server.worker import main as _worker  # noqa: F401, PLC0415
+
+    for seed in sys.argv[2:]:
+        print(json.dumps(examine(int(seed), Path(sys.argv[1]))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

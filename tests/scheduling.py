@@ -1,0 +1,46 @@
+"""Which tests run in one process, and which begin first: `make test` shares groups out to its processes.
+
+conftest.py gives it to xdist, in the process that shares out and in those that run.
+"""
+
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
+
+# The folders that stay together. What listens on port 443, as the Service behind an APIService does, is one
+# group, so never at once; and a control plane takes ten seconds of CPU to start, so that these two share one.
+TOGETHER = {
+    "port 443": ("tests/autoscaling", "tests/operator/registration"),
+    "operator": ("tests/operator/reconcile", "tests/operator/metrics_adapter"),
+}
+# These have clusters of their own, so that they need not wait for the others of their folder.
+ALONE = ("tests/cluster/test_control_plane.py", "tests/repository/test_benchmarks.py")
+# The groups that take minutes, longest first: begun last, they would run alone.
+LONG = ("tests/cluster", "port 443", "operator", "tests/repository")
+
+
+def group_of(nodeid: str) -> str:
+    """The group of a test: its folder, whose tests share a cluster, and some of whose files are stories.
+
+    The servers' tests share no cluster, so that each file is a group.
+    """
+    path = nodeid.partition("::")[0]
+    folder = path.rpartition("/")[0]
+    for group, folders in TOGETHER.items():
+        if folder in folders:
+            return group
+    return path if "/serving_image/" in path or path in ALONE else folder
+
+
+def begins(nodeid: str) -> int:
+    """The place of a test's group among the others; those of a place keep their order."""
+    group = group_of(nodeid)
+    return LONG.index(group) if group in LONG else len(LONG)
+
+
+class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives whole groups to processes, in the order of the collection.
+
+    Not by xdist's own marks: pytest 9.2 gives an item's id no suffix any more, and they do nothing.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return group_of(nodeid)
