@@ -48,7 +48,7 @@ def become_worker(folder: Path) -> None:
 
     context = ProcessContext(
         folder=folder,
-        board_fd=scoreboards.create(),
+        scoreboard_fd=scoreboards.create(),
         counters_fd=counters.create(),
         sizes=Sizes(http_workers=2, workers=1, threads=1),
     )
