@@ -16,7 +16,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.render import render
 
 from benchmarks.adapter.pods import address
-from tests.autoscaling.kubelet import running
+from tests.autoscaling.support.kubelet import running
 from tests.operator.support.builders import SETTINGS, model
 from tests.operator.support.cluster import Cluster, eventually
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster import prometheus
-from tests.repository import monitoring
+from devcluster.neighbours import prometheus
+from tests.repository.helm import monitoring
 
 MODEL = {"namespace": "ml", "model": "resnet50"}
 POD = {**MODEL, "pod": "resnet50-5d8f-x2x9p"}

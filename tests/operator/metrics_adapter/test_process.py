@@ -17,7 +17,7 @@ from paddlemodel_operator.registration.certificates import LIFE
 from tests.operator.support.adapters import ACCOUNT, ROOT, Adapter, adapter_process, free_port
 from tests.operator.support.cluster import Cluster, eventually, token_kubeconfig
 from tests.operator.support.simulated_pods import announce, pods
-from tests.repository import charts
+from tests.repository.helm import charts
 
 pytestmark = pytest.mark.control_plane
 
