@@ -73,19 +73,6 @@ def devcluster_commands() -> set[str]:
     return set(listed[1].split(","))
 
 
-def test_architecture_names_every_module() -> None:
-    """And only modules that exist."""
-    page = text(ROOT / "ARCHITECTURE.md")
-    told = set(re.findall(r"`(\w+\.py)`", page))
-    modules = {
-        path.name
-        for folder in ("operator/paddlemodel_operator", "serving_image/paddlemodel_server")
-        for path in (ROOT / folder).glob("*.py")
-    } - {"__init__.py"}
-    assert modules - told == set()
-    assert told - modules == set()
-
-
 def test_the_index_of_decisions_is_complete() -> None:
     """Numbered one after another, each with a line in the index."""
     folder = ROOT / "docs/decisions"
