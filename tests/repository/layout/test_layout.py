@@ -1,7 +1,9 @@
 """The layout that keeps Python's imports sane, and the limits that keep files readable."""
 
+import ast
 import re
 import tomllib
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,53 @@ import pytest
 from tests.repository.sources import ROOT, files, shown, text
 
 LINES_MAX = 300
+CODE_MAX = 30  # of a function, without its signature, docstring, comments and blank lines
+MODULES_MAX = 14
+
+LONG = {
+    "one value, written out: cut in pieces it could not be compared by eye": {
+        "benchmarks/serving/workloads.py::convnet",
+        "devcluster/demo/model_store.py::objects",
+        "devcluster/nodes/control_plane.py::api_server",
+        "devcluster/nodes/node.py::_kubelet",
+        "serving_image/paddlemodel_server/describe/openapi.py::_plain",
+        "serving_image/paddlemodel_server/describe/schemas.py::_infer_request",
+        "serving_image/paddlemodel_server/describe/schemas.py::components",
+        "tests/cluster/load.py::objects",
+        "tests/neighbours/test_monitoring.py::scene",
+        "tests/operator/render/test_autoscaling.py::test_the_gpu_autoscaler",
+        "tests/operator/render/test_children.py::test_the_ingress_for_nginx",
+        "tests/operator/support/manifests.py::everything",
+    },
+    "one table of options or metrics, a few lines for each": {
+        "devcluster/__main__.py::_parser",
+        "operator/paddlemodel_operator/probing/telemetry.py::collect",
+        "serving_image/paddlemodel_server/commands/export.py::_parser",
+        "serving_image/paddlemodel_server/fetch/command.py::_parse",
+        "serving_image/paddlemodel_server/metrics/exposition.py::collect",
+        "serving_image/paddlemodel_server/worker/main.py::_publish",
+    },
+    "one story, told in order": {
+        "devcluster/builders/programs.py::_compile",
+        "devcluster/demo/play.py::_play",
+        "serving_image/paddlemodel_server/engine/warmup.py::prepare",
+        "serving_image/paddlemodel_server/fetch/command.py::fetch",
+        "serving_image/paddlemodel_server/supervisor/main.py::_serve",
+        "tests/autoscaling/test_conflict.py::__init__",
+        "tests/cluster/test_models.py::test_a_model_on_a_volume_is_served",
+        "tests/operator/reconcile/test_control_plane_keda.py::act_as_keda",
+        "tests/repository/helm/test_rbac.py::test_the_role_suffices_for_everything_the_operator_does",
+        "tests/serving_image/pipeline/test_inference.py::test_the_deadline_holds_for_work_in_threads",
+        "tests/serving_image/support/flask_door.py::flask_door",
+        "tests/serving_image/support/kserve_client.py::ask",
+    },
+    "one decision or format, whose cases are read together": {
+        "serving_image/paddlemodel_server/engine/autotune.py::lower_precision",
+        "serving_image/paddlemodel_server/engine/autotune.py::timed_sizes",
+        "serving_image/paddlemodel_server/model/formats/legacy.py::read",
+        "serving_image/paddlemodel_server/supervisor/pool.py::_choose",
+    },
+}
 
 
 def test_project_folders_are_no_packages() -> None:
@@ -29,6 +78,66 @@ def test_test_folders_are_no_packages() -> None:
 def test_files_stay_short() -> None:
     long = {shown(path): len(text(path).splitlines()) for path in files() if path.suffix in {".py", ".sh"}}
     assert {name: lines for name, lines in long.items() if lines >= LINES_MAX} == {}
+
+
+def test_functions_stay_short_or_are_named_with_a_reason() -> None:
+    """A name that is here and short again has to go, too."""
+    long = {
+        f"{shown(path)}::{function.name}"
+        for path in named_python()
+        for function in ast.walk(ast.parse(text(path)))
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        and lines_of_code(function, text(path).splitlines()) >= CODE_MAX
+    }
+    assert long == set().union(*LONG.values())
+
+
+def lines_of_code(function: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str]) -> int:
+    body = function.body[1:] if ast.get_docstring(function) is not None else function.body
+    if not body or function.end_lineno is None:
+        return 0
+    inside = lines[body[0].lineno - 1 : function.end_lineno]
+    return sum(1 for line in inside if line.strip() and not line.lstrip().startswith("#"))
+
+
+def test_folders_stay_small() -> None:
+    """So that a folder is read in one look: more modules want rooms."""
+    modules = Counter(path.parent for path in named_python())
+    assert {shown(folder): count for folder, count in modules.items() if count > MODULES_MAX} == {}
+
+
+PROGRAMS = {
+    "operator": "operator/paddlemodel_operator",
+    "serving_image": "serving_image/paddlemodel_server",
+    "crds": "crds/paddlemodel_api",
+}
+
+
+@pytest.mark.parametrize(("tests", "program"), PROGRAMS.items(), ids=PROGRAMS)
+def test_tests_stand_in_the_rooms_of_their_program(tests: str, program: str) -> None:
+    """`tests/operator/render/` tests `render/`; what serves several rooms is in `support/`."""
+    folder = ROOT / "tests" / tests
+    rooms = {
+        path.relative_to(folder).parts[0]
+        for path in named_python()
+        if path.is_relative_to(folder) and path.parent != folder
+    } - {"support"}
+    there = {path.name for path in (ROOT / program).iterdir() if (path / "__init__.py").exists()}
+    assert rooms - there == set()
+
+
+@pytest.mark.parametrize(("tests", "program"), PROGRAMS.items(), ids=PROGRAMS)
+def test_every_room_has_tests(tests: str, program: str) -> None:
+    rooms = {path.name for path in (ROOT / program).iterdir() if (path / "__init__.py").exists()}
+    tested = {path.parent.name for path in (ROOT / "tests" / tests).glob("*/test_*.py")}
+    assert rooms - tested == TESTED_ELSEWHERE[tests]
+
+
+TESTED_ELSEWHERE = {
+    "operator": set(),
+    "serving_image": set(),
+    "crds": {"schema"},  # the printed files are compared in tests/crds and tests/repository
+}
 
 
 def test_modules_say_why_they_exist() -> None:
