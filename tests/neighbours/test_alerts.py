@@ -127,7 +127,7 @@ CASES = {
         fires=exits("memory", 1),
         rests=exits("signal", 1),
         says=(
-            "ml/resnet50 was killed for want of memory",
+            "ml/resnet50 ran out of memory: the kernel killed a process",
             "The kernel ended processes of the model in the last 15 minutes; their requests got 503.",
         ),
     ),

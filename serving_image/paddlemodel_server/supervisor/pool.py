@@ -247,7 +247,7 @@ class WorkerPool:
             self._pause = None
         needed = self._recycler.ended(place.index)
         if place.told:
-            logger.info("a worker has left", extra={"worker": place.index})
+            logger.info("worker exited", extra={"worker": place.index})
             return True
         place.wanted = place.wanted and needed
         self._judge(place, status, ready_seconds, needed=needed)

@@ -84,7 +84,7 @@ class Loop:
         try:
             http_worker = gather.HttpWorker(connection)
         except (OSError, ValueError, OverflowError) as error:
-            logger.warning("an HTTP worker did not hand over its slots", extra={"error": str(error)})
+            logger.warning("HTTP worker sent no shared-memory descriptor", extra={"error": str(error)})
             connection.close()
             return
         self._http_workers[connection.fileno()] = http_worker
