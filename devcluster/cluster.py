@@ -1,7 +1,4 @@
-"""Brings a cluster up and down, and finds the ones that are up.
-
-Called by the command line, the demo and the tests' fixtures.
-"""
+"""Brings a cluster up and down, and finds the ones that are up."""
 
 import json
 import os

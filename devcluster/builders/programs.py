@@ -1,7 +1,6 @@
 """Compiles the programs of a cluster from the pinned Go modules, once, into the cache.
 
-Called by everything that starts a cluster. `go build` keeps finished packages in Go's own cache, so
-an interrupted build goes on where it stopped.
+`go build` keeps finished packages in Go's own cache, so an interrupted build goes on where it stopped.
 """
 
 import hashlib

@@ -1,7 +1,4 @@
-"""A real Prometheus for tests: Debian's package, unpacked into the cache, not installed: no service starts.
-
-Called by the tests of the chart's dashboard and alerts, and by those of whoever reads from a Prometheus.
-"""
+"""A real Prometheus for tests: Debian's package, unpacked into the cache; no service starts."""
 
 import json
 import socket

@@ -1,6 +1,6 @@
 """Renders docs/api.md: every field, from the same schema as the definition, and the reasons of conditions.
 
-`crd` calls it for `--write`; a test compares the page with the types and the reasons with the code.
+With `crd --write`; a test compares the page with the types and the reasons with the code.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 """The one small interface to the model: an Engine says how to run it, Runs is something that runs it. Pure.
 
-`specs` makes the Engine that the settings ask for, `predict` turns it into Paddle's own calls, `warmup`
+`validate` makes the Engine that the settings ask for, `paddle` turns it into Paddle's own calls, `warmup`
 tries several; `capacity` guards a Runs and is one itself. Tests put a predictor in its place that fails as
 Paddle does.
 """

@@ -1,9 +1,9 @@
 """Counters that outlive the processes that count: one page of shared memory, a row per process.
 
-`metrics` writes rows, `scrape` adds them up. Every cell has one writer, so no lock is needed: an HTTP
-worker's row is the one it holds on the board, a worker's that of its index. A row is never cleared: a process
-that was killed leaves its counts, and its successor goes on from them, so restarts neither lose nor double
-anything. The supervisor makes the page (an anonymous memory file) and hands its descriptor to its children.
+Every cell has one writer, so no lock is needed: an HTTP worker's row is the one it holds on the scoreboard, a
+worker's that of its index. A row is never cleared: a process that was killed leaves its counts, and its
+successor goes on from them, so restarts neither lose nor double anything. The supervisor makes the page (an
+anonymous memory file) and hands its descriptor to its children.
 
 prometheus-client's own counters across processes were measured at nine times the cost (decision 0008).
 """

@@ -1,8 +1,8 @@
-"""What the pod's GPUs show, in shared memory: `sampler` writes it once a second, `scrape_gpus` reads it.
+"""What the pod's GPUs show, in shared memory: written once a second, read by each scrape.
 
 There are two sheets; the writer fills the one that is not read and then turns, so a reader never sees half a
-sample. A writer whose call of NVML does not return stops telling that it lives, and what it wrote is worth
-nothing after a few seconds. The supervisor makes the page (an anonymous memory file) on a GPU only.
+sample. A writer whose call of NVML does not return shows no more that it lives, and what it wrote is invalid
+after a few seconds. The supervisor makes the page (an anonymous memory file) on a GPU only.
 """
 
 import mmap

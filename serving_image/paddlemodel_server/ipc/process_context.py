@@ -1,7 +1,7 @@
 """What the supervisor hands to the processes it starts, and how they stay tied to it.
 
-`supervisor` writes it, `HTTP worker` and `worker` read it from their command line. The folder holds the
-workers' sockets and what the first worker measured; the board and the counters are inherited descriptors.
+It travels on their command line. The folder holds the workers' sockets and what the first worker measured;
+the scoreboard and the counters are inherited descriptors.
 """
 
 import ctypes

@@ -1,7 +1,6 @@
-"""The /metrics page: adds up `counters`, reads the board and the processes, lets prometheus-client render.
+"""The /metrics page: adds up counters, reads scoreboard and processes, lets prometheus-client render.
 
-A door calls `Page.render` for each scrape. Nothing is kept between scrapes: any HTTP worker gives the same
-page.
+Nothing is kept between scrapes: any HTTP worker gives the same page.
 """
 
 import os

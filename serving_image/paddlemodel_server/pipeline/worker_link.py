@@ -1,7 +1,4 @@
-"""An HTTP worker's connection to one worker: slot numbers out, replies in, coalesced per turn of the loop.
-
-`dispatch` makes one for each worker and keeps it connected.
-"""
+"""An HTTP worker's connection to one worker: slot numbers out, replies in, coalesced per turn of the loop."""
 
 import asyncio
 import socket

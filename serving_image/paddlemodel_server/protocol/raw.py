@@ -1,4 +1,4 @@
-"""A tensor as the whole body: its little-endian bytes, or a numpy .npy file. `inference` calls it."""
+"""A tensor as the whole body: its little-endian bytes, or a numpy .npy file."""
 
 import io
 from math import prod

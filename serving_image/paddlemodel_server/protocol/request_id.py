@@ -1,7 +1,6 @@
 """Which request this is: an id for its log lines, from the client's headers or made. Pure but for chance.
 
-`journal` calls it for every request that runs the model, the doors for all others. W3C Trace Context, level 1
-and 2: https://www.w3.org/TR/trace-context/
+W3C Trace Context, level 1 and 2: https://www.w3.org/TR/trace-context/
 """
 
 import random

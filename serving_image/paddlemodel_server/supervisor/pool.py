@@ -1,7 +1,7 @@
 """The workers as the supervisor keeps them: started, watched, retired, buried, replaced.
 
-`supervisor` calls `tick` every second and `died` when a child that is a worker has ended. What follows from a
-death is decided in `crashes`, from growth in `recycle`, from the first measurements in `sizing`.
+`tick` is for every second, `died` for a worker that has ended. What follows from a death is decided in
+`restart_policy`, from growth in `recycling`, from the first measurements in `sizing`.
 """
 
 import json

@@ -1,6 +1,6 @@
 """What follows from a worker's death: when to start it again, when to give up, and what to tell people. Pure.
 
-`supervisor` asks when a child that nobody had asked to end has ended.
+It is about workers that nobody had asked to end.
 """
 
 import signal

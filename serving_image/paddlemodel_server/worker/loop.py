@@ -1,7 +1,7 @@
 """A worker's loop: takes whatever has queued up during the previous run, runs it as one batch, replies.
 
-`worker` makes it around a warm predictor. HTTP workers connect to the unix socket, hand over their slots, and
-then send slot numbers.
+It needs a warm predictor. HTTP workers connect to the unix socket, hand over their slots, and then send slot
+numbers.
 """
 
 import logging
