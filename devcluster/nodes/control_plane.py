@@ -116,7 +116,7 @@ def controller_manager(state: State, ends: Endpoints) -> Component:
 
 
 def scheduler(state: State, ends: Endpoints) -> Component:
-    """The default scheduler."""
+    """kube-scheduler with its default profile, for clusters with a node."""
     kubeconfig = state.pki / "scheduler.kubeconfig"
     argv = [
         program("kubernetes", "kube-scheduler"),

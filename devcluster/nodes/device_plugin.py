@@ -100,7 +100,7 @@ class Plan:
     environment: dict[str, str]
 
     def write(self, path: Path) -> None:
-        """Save as JSON."""
+        """Save as JSON, for `read` in the plugin's process."""
         path.write_text(json.dumps(asdict(self), indent=1))
 
     @classmethod

@@ -48,7 +48,7 @@ class Plan:
     components: list[Component]
 
     def write(self, path: Path) -> None:
-        """Save as JSON."""
+        """Save as JSON, for `read` in the init process."""
         path.write_text(json.dumps(asdict(self), indent=1))
 
     @classmethod

@@ -110,7 +110,7 @@ that two of them select.
 
 
 def page(root: Schema) -> str:
-    """The whole page."""
+    """docs/api.md as text, made from the schema of the whole resource."""
     spec, status = root["properties"]["spec"], root["properties"]["status"]
     conditions = [f"| {kind} | {' | '.join(texts)} |" for kind, texts in MEANING_OF.items()]
     reasons = [f"| {reason} | {text} |" for reason, text in REASONS.items()]

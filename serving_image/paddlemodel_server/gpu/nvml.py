@@ -28,7 +28,7 @@ _CURES: Final = {
 
 
 class NvmlError(Exception):
-    """A call failed."""
+    """A call of NVML failed; the text is NVML's own."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)

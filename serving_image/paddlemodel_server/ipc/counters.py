@@ -98,7 +98,7 @@ class Histogram:
         row[self._sum] += value * times
 
     def observe_each(self, values: Sequence[float]) -> None:
-        """Count several values."""
+        """Count several values, each in the unit of the histogram: seconds or rows."""
         row, at, bounds, total = self._row, self._at, self._bounds, 0.0
         for value in values:
             row[at + bisect_left(bounds, value)] += 1

@@ -70,7 +70,7 @@ _PAGE = np.dtype([("beat", "f8"), ("turn", "i8"), ("sheets", _SHEET, (2,))])
 
 def create() -> int:
     """Make the page; the descriptor is inherited by every child."""
-    fd = os.memfd_create("paddlemodel-dials")
+    fd = os.memfd_create("paddlemodel-gpu-page")
     os.ftruncate(fd, _PAGE.itemsize)
     os.set_inheritable(fd, True)
     GpuPage(fd).write(Sheet())  # an untouched page would say 0, which is a value
@@ -78,7 +78,7 @@ def create() -> int:
 
 
 class GpuPage:
-    """The page."""
+    """The shared page: one process writes it, all others read it."""
 
     def __init__(self, fd: int) -> None:
         self._page: Any = np.frombuffer(mmap.mmap(fd, _PAGE.itemsize), _PAGE)[0:1]

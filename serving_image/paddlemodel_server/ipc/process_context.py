@@ -36,7 +36,7 @@ class ProcessContext:
 
     @classmethod
     def from_json(cls, text: str) -> "ProcessContext":
-        """The inverse."""
+        """The context from the text that `to_json` made."""
         body = json.loads(text)
         folder, sizes = Path(body.pop("folder")), Sizes(**body.pop("sizes"))
         return cls(folder=folder, sizes=sizes, gpus=tuple(body.pop("gpus")), **body)

@@ -50,7 +50,7 @@ class HttpWorker:
 
         Args:
             fd: the page (`ProcessContext.counters_fd`).
-            row: the HTTP worker's row of the board.
+            row: the HTTP worker's row of the scoreboard.
             routes: the labels of all routes, the same ones in every HTTP worker and for the page.
         """
         self._row = cells = Counters(fd).http_worker(row)

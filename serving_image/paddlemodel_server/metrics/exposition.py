@@ -144,7 +144,7 @@ class _Runs(Collector):
 
 
 class _State(Collector):
-    """What is the case now, from the board, and what was learned at the start."""
+    """What is the case now, from the scoreboard, and what was learned at the start."""
 
     def __init__(
         self, settings: Settings, runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, model: Model
@@ -155,7 +155,7 @@ class _State(Collector):
         self._model = model
 
     def collect(self) -> Iterable[Metric]:
-        """Read the board."""
+        """What the scoreboard shows now, as gauges."""
         scoreboard = self._scoreboard
         workers = [
             scoreboard.worker(index) for index in scoreboard.worker_indexes(self._runtime.sizes.workers)

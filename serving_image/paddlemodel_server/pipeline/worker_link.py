@@ -43,7 +43,7 @@ class WorkerLink(asyncio.Protocol):
             raise
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Keep the way to the worker, which is connected now."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
 
     def announce(self, slot: int, layout: slots.Layout) -> None:
@@ -55,7 +55,7 @@ class WorkerLink(asyncio.Protocol):
     def _flush(self) -> None:
         if (
             not self._transport.is_closing()
-        ):  # else the worker died in this turn: `dispatch` fails what it had
+        ):  # else the worker died in this turn: `dispatcher` fails what it had
             self._transport.write(b"".join(self._out))
         self._out.clear()
 
@@ -80,6 +80,6 @@ class WorkerLink(asyncio.Protocol):
             self._write_batch.release()
 
     def connection_lost(self, exc: Any) -> None:  # noqa: ARG002 - the protocol's signature
-        """Let `dispatch` know."""
+        """Let `dispatcher` fail the requests that this worker had."""
         if not self.lost.done():
             self.lost.set_result(None)

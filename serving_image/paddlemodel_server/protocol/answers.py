@@ -25,12 +25,12 @@ class Response:
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """All headers."""
+        """Content-Type and Content-Length, then the headers of this answer."""
         return [("Content-Type", self.content_type), ("Content-Length", str(len(self.body))), *self.extra]
 
 
 def as_json(content: Any, status: int = 200, extra: tuple[tuple[str, str], ...] = ()) -> Response:
-    """A JSON answer."""
+    """An answer whose body is `content` as compact JSON."""
     return Response(status=status, body=orjson.dumps(content), extra=extra)
 
 

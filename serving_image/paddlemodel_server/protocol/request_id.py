@@ -16,7 +16,7 @@ _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
 class Parent(NamedTuple):
-    """A valid traceparent."""
+    """The parts of a valid `traceparent` header, hexadecimal digits as they came."""
 
     trace_id: str  # 32 hexadecimal digits
     span_id: str  # 16 hexadecimal digits

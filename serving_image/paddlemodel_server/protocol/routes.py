@@ -1,6 +1,6 @@
 """Every route of the server in one table; both doors are built from it.
 
-The label of a route is also the metrics' label and the name of the view in `app`.
+The label of a route is also the metrics' label and the name of the view in `flask_app`.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class Kind(Enum):
 
     INFERENCE = "inference"  # runs the model; hot
     LIVE = "live"  # needs nothing; hot
-    READY = "ready"  # looks at the board; hot
+    READY = "ready"  # reads the scoreboard; hot
     METRICS = "metrics"  # takes two milliseconds, and more in a thread; hot
     DOCUMENT = "document"  # only the Flask application
 

@@ -28,7 +28,7 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """One ready worker."""
+    """One ready worker as the supervisor sees it; memory in bytes."""
 
     index: int
     bytes: int

@@ -32,7 +32,7 @@ class Death:
         return "signal" if self.exit_code < 0 else "exit"
 
     def __str__(self) -> str:
-        """In words."""
+        """As the log says it, for example `signal SIGKILL, out of memory`."""
         if self.exit_code >= 0:
             return f"exit code {self.exit_code}"
         name = signal.Signals(-self.exit_code).name
