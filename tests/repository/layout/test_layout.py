@@ -26,7 +26,6 @@ LONG = {
         "tests/cluster/load.py::objects",
         "tests/neighbours/test_monitoring.py::scene",
         "tests/operator/render/test_autoscaling.py::test_the_gpu_autoscaler",
-        "tests/operator/render/test_children.py::test_the_ingress_for_nginx",
         "tests/operator/support/manifests.py::everything",
     },
     "one table of options or metrics, a few lines for each": {
@@ -50,6 +49,7 @@ LONG = {
         "tests/serving_image/pipeline/test_inference.py::test_the_deadline_holds_for_work_in_threads",
         "tests/serving_image/support/flask_door.py::flask_door",
         "tests/serving_image/support/kserve_client.py::ask",
+        "tests/serving_image/support/mlserver_client.py::ask",
     },
     "one decision or format, whose cases are read together": {
         "serving_image/paddlemodel_server/engine/autotune.py::lower_precision",
