@@ -1,6 +1,6 @@
 """Renders docs/api.md: every field, from the same schema as the definition, and the reasons of conditions.
 
-With `crd --write`; a test compares the page with the types and the reasons with the code.
+`crd` calls it for `--write`; a test compares the page with the types and the reasons with the code.
 """
 
 from collections.abc import Iterator
@@ -110,7 +110,7 @@ that two of them select.
 
 
 def page(root: Schema) -> str:
-    """docs/api.md as text, made from the schema of the whole resource."""
+    """The whole page."""
     spec, status = root["properties"]["spec"], root["properties"]["status"]
     conditions = [f"| {kind} | {' | '.join(texts)} |" for kind, texts in MEANING_OF.items()]
     reasons = [f"| {reason} | {text} |" for reason, text in REASONS.items()]

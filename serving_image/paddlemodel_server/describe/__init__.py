@@ -1,7 +1,7 @@
 """What the server says of itself, for people and machines: a page, its facts as JSON, the OpenAPI document.
 
-There is one `Documents` per HTTP worker. Everything that changes is asked for here; the files beside this one
-are pure, but for `digest`.
+`service` makes one `Documents` per HTTP worker, and `app` has the routes. Everything that changes is asked
+for here; the files beside this one are pure, but for `digest`.
 """
 
 from collections.abc import Callable

@@ -1,8 +1,8 @@
 """What Paddle says when it cannot load or run a model, as one sentence with the cure; pure.
 
-The text of Paddle's own exception is a C++ stack trace. What can be seen in the files was found before
-(files.py, formats/): here is what only Paddle knows. The texts are those of PaddlePaddle 3.3;
-tests/serving_image/engine/test_paddle_errors.py provokes most of them.
+warmup.py calls it with the text of Paddle's exception, which is otherwise a C++ stack trace. What can be seen
+in the files was found before (files.py, formats/): here is what only Paddle knows. The texts are those of
+PaddlePaddle 3.3; tests/serving_image/engine/test_paddle_errors.py provokes most of them.
 """
 
 import re

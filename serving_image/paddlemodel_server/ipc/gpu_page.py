@@ -1,8 +1,8 @@
-"""What the pod's GPUs show, in shared memory: written once a second, read by each scrape.
+"""What the pod's GPUs show, in shared memory: `sampler` writes it once a second, `scrape_gpus` reads it.
 
 There are two sheets; the writer fills the one that is not read and then turns, so a reader never sees half a
-sample. A writer whose call of NVML does not return shows no more that it lives, and what it wrote is invalid
-after a few seconds. The supervisor makes the page (an anonymous memory file) on a GPU only.
+sample. A writer whose call of NVML does not return stops telling that it lives, and what it wrote is worth
+nothing after a few seconds. The supervisor makes the page (an anonymous memory file) on a GPU only.
 """
 
 import mmap
@@ -70,7 +70,7 @@ _PAGE = np.dtype([("beat", "f8"), ("turn", "i8"), ("sheets", _SHEET, (2,))])
 
 def create() -> int:
     """Make the page; the descriptor is inherited by every child."""
-    fd = os.memfd_create("paddlemodel-gpu-page")
+    fd = os.memfd_create("paddlemodel-dials")
     os.ftruncate(fd, _PAGE.itemsize)
     os.set_inheritable(fd, True)
     GpuPage(fd).write(Sheet())  # an untouched page would say 0, which is a value
@@ -78,7 +78,7 @@ def create() -> int:
 
 
 class GpuPage:
-    """The shared page: one process writes it, all others read it."""
+    """The page."""
 
     def __init__(self, fd: int) -> None:
         self._page: Any = np.frombuffer(mmap.mmap(fd, _PAGE.itemsize), _PAGE)[0:1]

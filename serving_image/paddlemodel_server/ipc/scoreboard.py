@@ -31,7 +31,7 @@ _CELLS = _ROWS + MAX_HTTP_WORKERS * _ROW_CELLS
 
 def create() -> int:
     """Make the page; the descriptor is inherited by every child."""
-    fd = os.memfd_create("paddlemodel-scoreboard")
+    fd = os.memfd_create("paddlemodel-board")
     os.ftruncate(fd, _CELLS * _CELL_BYTES)
     os.set_inheritable(fd, True)
     return fd
@@ -92,7 +92,7 @@ class HttpWorkerRow(_Block):
         self.cells[self.base + 1 + worker] += change
 
     def clear(self) -> None:
-        """Set all numbers of the row to 0: a new process starts in it."""
+        """Start from nothing."""
         for cell in range(self.base, self.base + _ROW_CELLS):
             self.cells[cell] = 0
 
@@ -214,5 +214,5 @@ def claim_row(scoreboard: Scoreboard, folder: Path) -> tuple[int, int]:
         else:
             os.close(fd)
     if held is None:
-        raise RuntimeError(f"all {MAX_HTTP_WORKERS} rows of the scoreboard are taken")
+        raise RuntimeError(f"all {MAX_HTTP_WORKERS} rows of the board are taken")
     return held

@@ -1,6 +1,6 @@
 """The queue between an HTTP worker and the workers: admission, slots, deadlines, the least busy worker.
 
-Everything happens on the HTTP worker's event loop; what the pod's other HTTP workers do is read from the
+`service` calls it, on the HTTP worker's event loop; what the pod's other HTTP workers do is read from the
 board. It makes one small object per request and no future: who submits says what to call with the outcome.
 """
 

@@ -1,4 +1,7 @@
-"""An HTTP worker's connection to one worker: slot numbers out, replies in, coalesced per turn of the loop."""
+"""An HTTP worker's connection to one worker: slot numbers out, replies in, coalesced per turn of the loop.
+
+`dispatch` makes one for each worker and keeps it connected.
+"""
 
 import asyncio
 import socket
@@ -43,7 +46,7 @@ class WorkerLink(asyncio.Protocol):
             raise
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the way to the worker, which is connected now."""
+        """Begin."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
 
     def announce(self, slot: int, layout: slots.Layout) -> None:
@@ -55,7 +58,7 @@ class WorkerLink(asyncio.Protocol):
     def _flush(self) -> None:
         if (
             not self._transport.is_closing()
-        ):  # else the worker died in this turn: `dispatcher` fails what it had
+        ):  # else the worker died in this turn: `dispatch` fails what it had
             self._transport.write(b"".join(self._out))
         self._out.clear()
 
@@ -80,6 +83,6 @@ class WorkerLink(asyncio.Protocol):
             self._write_batch.release()
 
     def connection_lost(self, exc: Any) -> None:  # noqa: ARG002 - the protocol's signature
-        """Let `dispatcher` fail the requests that this worker had."""
+        """Let `dispatch` know."""
         if not self.lost.done():
             self.lost.set_result(None)

@@ -2,7 +2,7 @@
 
 Writing to a socket wakes its reader where that sleeps, which is the dearest part of a small request. Between
 two answers lie some 20 microseconds of ours: time enough for a client to read one and to fall asleep again.
-`worker_link` holds the burst while it works off a batch of replies; `connection` writes through it.
+`link` holds the burst while it works off a batch of replies; `connection` writes through it.
 """
 
 import asyncio

@@ -1,7 +1,7 @@
 """The HTTP protocol as pure functions: (route, headers, body) -> validated request; result -> answer.
 
-Both ways in use it: Flask for every route, the event loop for the hot ones. It knows no framework, no socket
-and no clock. This file is its interface.
+Both doors use it: `app` for every route, `lane` for the hot ones. It knows no framework, no socket and no
+clock. This file is its interface: the other files of the package are imported by nobody else.
 """
 
 from paddlemodel_server.protocol.answers import (

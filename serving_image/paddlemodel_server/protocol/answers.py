@@ -25,12 +25,12 @@ class Response:
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """Content-Type and Content-Length, then the headers of this answer."""
+        """All headers."""
         return [("Content-Type", self.content_type), ("Content-Length", str(len(self.body))), *self.extra]
 
 
 def as_json(content: Any, status: int = 200, extra: tuple[tuple[str, str], ...] = ()) -> Response:
-    """An answer whose body is `content` as compact JSON."""
+    """A JSON answer."""
     return Response(status=status, body=orjson.dumps(content), extra=extra)
 
 
