@@ -12,6 +12,7 @@ from tests.repository.sources import ROOT, files, shown, text
 
 LINES_MAX = 300
 CODE_MAX = 30  # of a function, without its signature, docstring, comments and blank lines
+STORY_MAX = 45  # of a test or a helper of tests, which tells a story in order
 MODULES_MAX = 14
 
 LONG = {
@@ -23,9 +24,6 @@ LONG = {
         "serving_image/paddlemodel_server/describe/openapi.py::_plain",
         "serving_image/paddlemodel_server/describe/schemas.py::_infer_request",
         "serving_image/paddlemodel_server/describe/schemas.py::components",
-        "tests/cluster/load.py::objects",
-        "tests/neighbours/test_monitoring.py::scene",
-        "tests/operator/render/test_autoscaling.py::test_the_gpu_autoscaler",
         "tests/operator/support/manifests.py::everything",
     },
     "one table of options or metrics, a few lines for each": {
@@ -36,20 +34,12 @@ LONG = {
         "serving_image/paddlemodel_server/metrics/exposition.py::collect",
         "serving_image/paddlemodel_server/worker/main.py::_publish",
     },
-    "one story, told in order": {
+    "steps in order, of which none is used elsewhere": {
         "devcluster/builders/programs.py::_compile",
         "devcluster/demo/play.py::_play",
         "serving_image/paddlemodel_server/engine/warmup.py::prepare",
         "serving_image/paddlemodel_server/fetch/command.py::fetch",
         "serving_image/paddlemodel_server/supervisor/main.py::_serve",
-        "tests/autoscaling/test_conflict.py::__init__",
-        "tests/cluster/test_models.py::test_a_model_on_a_volume_is_served",
-        "tests/operator/reconcile/test_control_plane_keda.py::act_as_keda",
-        "tests/repository/helm/test_rbac.py::test_the_role_suffices_for_everything_the_operator_does",
-        "tests/serving_image/pipeline/test_inference.py::test_the_deadline_holds_for_work_in_threads",
-        "tests/serving_image/support/flask_door.py::flask_door",
-        "tests/serving_image/support/kserve_client.py::ask",
-        "tests/serving_image/support/mlserver_client.py::ask",
     },
     "one decision or format, whose cases are read together": {
         "serving_image/paddlemodel_server/engine/autotune.py::lower_precision",
@@ -87,7 +77,8 @@ def test_functions_stay_short_or_are_named_with_a_reason() -> None:
         for path in named_python()
         for function in ast.walk(ast.parse(text(path)))
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
-        and lines_of_code(function, text(path).splitlines()) >= CODE_MAX
+        and lines_of_code(function, text(path).splitlines())
+        >= (STORY_MAX if shown(path).startswith("tests/") else CODE_MAX)
     }
     assert long == set().union(*LONG.values())
 
@@ -130,13 +121,13 @@ def test_tests_stand_in_the_rooms_of_their_program(tests: str, program: str) -> 
 def test_every_room_has_tests(tests: str, program: str) -> None:
     rooms = {path.name for path in (ROOT / program).iterdir() if (path / "__init__.py").exists()}
     tested = {path.parent.name for path in (ROOT / "tests" / tests).glob("*/test_*.py")}
-    assert rooms - tested == TESTED_ELSEWHERE[tests]
+    assert rooms - tested <= TESTED_ELSEWHERE[tests]
 
 
 TESTED_ELSEWHERE = {
     "operator": set(),
     "serving_image": set(),
-    "crds": {"schema"},  # the printed files are compared in tests/crds and tests/repository
+    "crds": {"schema", "tasks"},  # what they print and accept is in tests/crds and tests/operator
 }
 
 

@@ -1,6 +1,6 @@
 """A program for the peers' environment: asks a server through MLServer's codecs, prints what they understood.
 
-.venv-peers/bin/python tests/serving_image/support/mlserver_client.py http://127.0.0.1:8080 pair
+.venv-peers/bin/python tests/serving_image/support/clients/mlserver_client.py http://127.0.0.1:8080 pair
 """
 
 import json

@@ -1,6 +1,6 @@
 """A program for the peers' environment: asks a server of `pair` through KServe's SDK, prints what it got.
 
-.venv-peers/bin/python tests/serving_image/support/kserve_client.py http://127.0.0.1:8080 pair
+.venv-peers/bin/python tests/serving_image/support/clients/kserve_client.py http://127.0.0.1:8080 pair
 """
 
 import asyncio
