@@ -163,7 +163,7 @@ CASES = {
         labels={**POD, "state": "failed"},
         says=(
             f"ml/{POD['pod']} cannot read its GPUs",
-            "NVML says: failed. Autoscaling on gpuUtilization and gpuMemory holds what there is.",
+            "NVML says: failed. Autoscaling on gpuUtilization and gpuMemory keeps the number of pods.",
         ),
     ),
     "PaddleModelNoReadyPod": Case(
