@@ -38,7 +38,6 @@ LONG = {
         "devcluster/builders/programs.py::_compile",
         "devcluster/demo/play.py::_play",
         "serving_image/paddlemodel_server/engine/warmup.py::prepare",
-        "serving_image/paddlemodel_server/fetch/command.py::fetch",
         "serving_image/paddlemodel_server/supervisor/main.py::_serve",
     },
     "one decision or format, whose cases are read together": {
@@ -46,6 +45,7 @@ LONG = {
         "serving_image/paddlemodel_server/engine/autotune.py::timed_sizes",
         "serving_image/paddlemodel_server/model/formats/legacy.py::read",
         "serving_image/paddlemodel_server/supervisor/pool.py::_choose",
+        "serving_image/paddlemodel_server/tasks/image_classification/plan.py::plan",
     },
 }
 
