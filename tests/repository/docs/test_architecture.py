@@ -48,6 +48,22 @@ def test_rooms_stand_in_the_order_of_their_imports(program: str) -> None:
     assert [level[top] for top in tops] == sorted(level.values())
 
 
+@pytest.mark.parametrize("program", PROGRAMS[:2])
+def test_a_room_that_is_called_pure_is_held_to_it(program: str) -> None:
+    """By the contracts about purity, as a whole."""
+    linted = configparser.ConfigParser()
+    linted.read(ROOT / ".importlinter")
+    held = {
+        name
+        for one in linted.values()
+        if one.get("type") == "forbidden"
+        for name in one["source_modules"].split()
+    }
+    called = re.findall(r"^\| `([^`]+)/` \| .*\bpure\b", SECTIONS[program], re.MULTILINE)
+    assert called
+    assert {f"{Path(program).name}.{room}" for room in called} <= held
+
+
 def test_twenty_questions_have_an_answer() -> None:
     assert len(QUESTIONS) == len({question for question, _ in QUESTIONS}) == 20
 
