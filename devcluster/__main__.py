@@ -8,8 +8,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from devcluster import build, cluster, demo, gpus, images, node, paths, prometheus
+from devcluster import cluster, paths
+from devcluster.builders import images, programs
+from devcluster.demo import play as demo
 from devcluster.errors import DevclusterError
+from devcluster.neighbours import prometheus
+from devcluster.nodes import gpus, node
 from devcluster.paths import State
 from devcluster.progress import say
 
@@ -94,7 +98,7 @@ def _up(arguments: argparse.Namespace) -> int:
             raise DevclusterError("--nodes and --gpus go with a node: leave out --control-plane")
         state = cluster.up_control_plane(arguments.name)
     else:
-        build.build(build.NODE)
+        programs.build(programs.NODE)
         archives = images.build_pause()
         started = time.monotonic()
         state = cluster.up_node(arguments.name, arguments.nodes)
@@ -131,17 +135,19 @@ def _run_with_kubeconfig(state: State, program: str, words: list[str]) -> int:
 
 def _kubectl(arguments: argparse.Namespace) -> int:
     return _run_with_kubeconfig(
-        cluster.find(arguments.name), build.program("kubernetes", "kubectl"), arguments.words
+        cluster.find(arguments.name), programs.program("kubernetes", "kubectl"), arguments.words
     )
 
 
 def _helm(arguments: argparse.Namespace) -> int:
-    build.build(("helm",))
-    return _run_with_kubeconfig(cluster.find(arguments.name), build.program("helm", "helm"), arguments.words)
+    programs.build(("helm",))
+    return _run_with_kubeconfig(
+        cluster.find(arguments.name), programs.program("helm", "helm"), arguments.words
+    )
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    build.build((*build.NODE, *(build.NEIGHBOURS if arguments.neighbours else ())))
+    programs.build((*programs.NODE, *(programs.NEIGHBOURS if arguments.neighbours else ())))
     if arguments.neighbours:
         prometheus.program("prometheus")
     if os.geteuid() == 0 and not arguments.programs:
@@ -172,7 +178,9 @@ def _logs(arguments: argparse.Namespace) -> int:
 def _forward(arguments: argparse.Namespace) -> int:
     namespace, _, name = arguments.service.rpartition("/")
     words = ["port-forward", f"--namespace={namespace or 'default'}", f"service/{name}", arguments.port]
-    return _run_with_kubeconfig(cluster.find(arguments.name), build.program("kubernetes", "kubectl"), words)
+    return _run_with_kubeconfig(
+        cluster.find(arguments.name), programs.program("kubernetes", "kubectl"), words
+    )
 
 
 def _demo(arguments: argparse.Namespace) -> int:

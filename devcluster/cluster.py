@@ -1,7 +1,4 @@
-"""Brings a cluster up and down, and finds the ones that are up.
-
-Called by the command line, the demo and the tests' fixtures.
-"""
+"""Brings a cluster up and down, and finds the ones that are up."""
 
 import json
 import os
@@ -15,12 +12,14 @@ from pathlib import Path
 
 import psutil
 
-from devcluster import build, cgroups, control_plane, credentials, debian, node, waiting
-from devcluster.control_plane import Endpoints
+from devcluster import waiting
+from devcluster.builders import debian, programs
 from devcluster.errors import DevclusterError
-from devcluster.node import Node
+from devcluster.nodes import cgroups, control_plane, credentials, node
+from devcluster.nodes.control_plane import Endpoints
+from devcluster.nodes.node import Node
+from devcluster.nodes.plan import Component, Plan
 from devcluster.paths import State, for_our_modules, states
-from devcluster.plan import Component, Plan
 from devcluster.process import Process, spawn
 
 _NODE_ENDPOINTS = Endpoints(
@@ -38,7 +37,7 @@ def up_control_plane(name: str) -> State:
     Raises:
         DevclusterError: The cluster exists, or a component did not become ready.
     """
-    build.build(build.CONTROL_PLANE)
+    programs.build(programs.CONTROL_PLANE)
     state = _new_state(name)
     api, etcd, peer, manager = free_ports(4)
     ends = Endpoints(
@@ -75,7 +74,7 @@ def up_node(name: str, count: int = 1) -> State:
     """
     debian.require_root()
     debian.install_missing()
-    build.build(build.NODE)
+    programs.build(programs.NODE)
     state = _new_state(name)
     ends, nodes = _NODE_ENDPOINTS, node.of(count)
     first, *further = nodes
@@ -229,7 +228,7 @@ def _plan(state: State, components: list[Component]) -> Plan:
 
 def _start(state: State, *, prefix: list[str]) -> None:
     """Start init in a session of its own; it outlives this process."""
-    argv = [*prefix, sys.executable, "-m", "devcluster.init", str(state.plan)]
+    argv = [*prefix, sys.executable, "-m", "devcluster.nodes.init", str(state.plan)]
     pid = spawn(argv, state.logs / "init.log", environment=for_our_modules(), session=True)
     Process.of(pid).write(state.pid)
 

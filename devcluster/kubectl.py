@@ -2,7 +2,7 @@
 
 import subprocess
 
-from devcluster import build
+from devcluster.builders import programs
 from devcluster.errors import DevclusterError
 from devcluster.paths import State
 
@@ -13,7 +13,7 @@ def kubectl(state: State, *words: str, stdin: str | None = None) -> str:
     Raises:
         DevclusterError: With what kubectl said, when it failed.
     """
-    command = [build.program("kubernetes", "kubectl"), f"--kubeconfig={state.kubeconfig}", *words]
+    command = [programs.program("kubernetes", "kubectl"), f"--kubeconfig={state.kubeconfig}", *words]
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise DevclusterError(f"kubectl {' '.join(words)} failed: {done.stderr.strip()}")

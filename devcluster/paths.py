@@ -46,7 +46,7 @@ class State:
 
     @property
     def name(self) -> str:
-        """The cluster's name."""
+        """The cluster's name, which is its folder's."""
         return self.root.name
 
     @property
@@ -66,7 +66,7 @@ class State:
 
     @property
     def pki(self) -> Path:
-        """Certificates and keys."""
+        """The folder of certificates and keys."""
         return self.root / "pki"
 
     @property

@@ -34,7 +34,7 @@ class Process:
         return cls(int(pid), float(started))
 
     def write(self, path: Path) -> None:
-        """Save for `read`."""
+        """Save pid and start time as JSON, for `read` in another process."""
         path.write_text(f"{self.pid} {self.started}")
 
     def alive(self) -> bool:

@@ -33,7 +33,7 @@ class Counter:
         self._last = time.monotonic()
 
     def advance(self, name: str) -> None:
-        """Count one more."""
+        """Count one more, and show its name beside the count."""
         self.count += 1
         width = len(str(self.total))
         line = f"    [{self.count:{width}}/{self.total}] {name}"

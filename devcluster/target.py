@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from devcluster import build
+from devcluster.builders import programs
 from devcluster.errors import DevclusterError
 
 CHART = "helm/paddlemodel-operator"
@@ -105,12 +105,12 @@ class Target:
 
 def program_for(module: str, name: str) -> str:
     """The compiled program, or on a machine without it the one that is installed."""
-    compiled = build.program(module, name)
+    compiled = programs.program(module, name)
     if Path(compiled).exists():
         return compiled
     if installed := shutil.which(name):
         return installed
-    build.build((module,))
+    programs.build((module,))
     return compiled
 
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from devcluster import debian
+from devcluster.builders import debian
 from devcluster.errors import DevclusterError
 
 _PACKAGE = {"chromium": "chromium"}  # it brings a font with it

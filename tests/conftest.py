@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from devcluster import build, cluster, debian, images
+from devcluster import cluster
+from devcluster.builders import debian, images, programs
 from devcluster.errors import DevclusterError
 from devcluster.paths import State
 from devcluster.target import Target, named_by_reader
@@ -72,7 +73,7 @@ def node(request: pytest.FixtureRequest) -> Iterator[State]:
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
-    build.build(build.NODE)
+    programs.build(programs.NODE)
     archives = [*images.build_pause(), *images.build_all()]
     name = f"test-node-{os.getpid()}"
     try:

@@ -15,7 +15,7 @@ from pathlib import Path
 from paddlemodel_operator.base import names
 
 from benchmarks.adapter.pods import address
-from tests.autoscaling.kubelet import running
+from tests.autoscaling.support.kubelet import running
 from tests.operator.support.builders import rendered
 from tests.operator.support.cluster import Cluster, eventually
 

@@ -98,13 +98,13 @@ def started(name: str, workload: Workload, folder: Path, form: str = "") -> "_St
         return _Starting(name, our_command(), settings, port, "/v2/health/ready", log)
     if name == "naive":
         command = [sys.executable, "-m", "gunicorn", "-w", str(NAIVE_WORKERS), "-b", f"127.0.0.1:{port}"]
-        command += ["--no-control-socket", "benchmarks.serving.naive_app:app"]
+        command += ["--no-control-socket", "benchmarks.serving.apps.naive_app:app"]
         return _Starting(name, command, common, port, "/", log)
     options = {
         "mosec": ["--address", "127.0.0.1", "--port", str(port), "--timeout", "60000"],
         "KServe": [f"--http_port={port}", "--enable_grpc=false"],
     }
-    command = [str(peers.python()), "-m", f"benchmarks.serving.{name.lower()}_app", *options[name]]
+    command = [str(peers.python()), "-m", f"benchmarks.serving.apps.{name.lower()}_app", *options[name]]
     path = {"mosec": "/metrics", "KServe": "/v2/models/bench/ready"}[name]
     return _Starting(name, command, common | {"OMP_NUM_THREADS": "1"}, port, path, log)
 

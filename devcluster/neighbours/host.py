@@ -14,10 +14,10 @@ from typing import Any
 import yaml
 
 from devcluster import cluster, waiting
-from devcluster.build import build, program
+from devcluster.builders.programs import build, program
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import kubectl
-from devcluster.node import ADDRESS
+from devcluster.nodes.node import ADDRESS
 from devcluster.paths import GO_MODULES, State
 
 Object = dict[str, Any]

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from devcluster import pki
 from devcluster.cluster import free_ports
 from devcluster.neighbours.host import (
     Host,
@@ -24,6 +23,7 @@ from devcluster.neighbours.host import (
     only,
     outside,
 )
+from devcluster.nodes import pki
 
 MODULE = "keda"
 NAMESPACE = "keda"

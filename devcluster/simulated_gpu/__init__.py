@@ -8,7 +8,7 @@ and lets Paddle's CPU build pose as one that computes on such a device.
 import subprocess
 from pathlib import Path
 
-from devcluster import debian
+from devcluster.builders import debian
 from devcluster.errors import DevclusterError
 
 LIBRARY = "libnvidia-ml.so.1"

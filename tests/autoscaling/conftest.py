@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 import devcluster.cluster
-from tests.autoscaling.kubelet import Kubelet
-from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.world import World
+from tests.autoscaling.support.kubelet import Kubelet
+from tests.autoscaling.support.metrics_api import MetricsApi
+from tests.autoscaling.support.world import World
 from tests.operator.support.cluster import Cluster
 from tests.operator.support.process import install
 

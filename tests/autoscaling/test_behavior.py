@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.autoscaling.kubelet import Kubelet
-from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.side_by_side import Running, Story, told
-from tests.autoscaling.stories import STORIES
+from tests.autoscaling.support.kubelet import Kubelet
+from tests.autoscaling.support.metrics_api import MetricsApi
+from tests.autoscaling.support.side_by_side import Running, Story, told
+from tests.autoscaling.support.stories import STORIES
 from tests.operator.support.cluster import Cluster
 
 pytestmark = [pytest.mark.control_plane]

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.foreign import METRIC, Foreign
-from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.simulated import page
-from tests.autoscaling.world import NAME, World
+from tests.autoscaling.support.foreign import METRIC, Foreign
+from tests.autoscaling.support.metrics_api import MetricsApi
+from tests.autoscaling.support.simulated import page
+from tests.autoscaling.support.world import NAME, World
 from tests.operator.support.cluster import Cluster, eventually
 
 pytestmark = [pytest.mark.control_plane]

@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.complaints import COMPLAINTS, autoscaled, finds, works
-from tests.autoscaling.foreign import Foreign
-from tests.autoscaling.kubelet import Kubelet
-from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.production import Production, require_port
-from tests.autoscaling.side_by_side import Running, Story, told
-from tests.autoscaling.simulated import page
-from tests.autoscaling.world import World
+from tests.autoscaling.support.complaints import COMPLAINTS, autoscaled, finds, works
+from tests.autoscaling.support.foreign import Foreign
+from tests.autoscaling.support.kubelet import Kubelet
+from tests.autoscaling.support.metrics_api import MetricsApi
+from tests.autoscaling.support.production import Production, require_port
+from tests.autoscaling.support.side_by_side import Running, Story, told
+from tests.autoscaling.support.simulated import page
+from tests.autoscaling.support.world import World
 from tests.operator.support.cluster import Cluster, eventually
-from tests.repository import charts
+from tests.repository.helm import charts
 
 pytestmark = [pytest.mark.control_plane]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.world import AT_ONCE, NAME, World
+from tests.autoscaling.support.world import AT_ONCE, NAME, World
 
 pytestmark = [pytest.mark.control_plane]
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.simulated import page
-from tests.autoscaling.world import AT_ONCE, NAME, World
+from tests.autoscaling.support.simulated import page
+from tests.autoscaling.support.world import AT_ONCE, NAME, World
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator

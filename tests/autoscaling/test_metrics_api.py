@@ -4,9 +4,9 @@ import httpx
 import pytest
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.simulated import page
-from tests.autoscaling.world import World
+from tests.autoscaling.support.metrics_api import MetricsApi
+from tests.autoscaling.support.simulated import page
+from tests.autoscaling.support.world import World
 from tests.operator.support.cluster import Cluster, eventually
 
 pytestmark = [pytest.mark.control_plane]

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import pytest
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.complaints import autoscaled, read_targets, works
-from tests.autoscaling.simulated import page
-from tests.autoscaling.world import NAME, World
+from tests.autoscaling.support.complaints import autoscaled, read_targets, works
+from tests.autoscaling.support.simulated import page
+from tests.autoscaling.support.world import NAME, World
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import USER, Operator
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import model_store
-from devcluster.demo import server_image
+from devcluster.demo import model_store
+from devcluster.demo.play import server_image
 from devcluster.target import Target
 from tests.cluster.manifests import NAMESPACE
 from tests.models import archive_of

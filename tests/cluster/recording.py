@@ -21,7 +21,7 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
 from devcluster import cluster
-from devcluster.demo_autoscaling import number
+from devcluster.demo.autoscaling import number
 from devcluster.paths import State
 from tests.cluster.load import NAME as LOAD
 from tests.operator.support.cluster import Cluster

@@ -19,10 +19,13 @@ import httpx
 import pytest
 from paddlemodel_api import contract
 
-from devcluster import cluster, demo_autoscaling, gpus, images
-from devcluster.demo import server_image
-from devcluster.node import NAME as FIRST_NODE
-from devcluster.paddlemodels import condition, is_ready, wait_for
+from devcluster import cluster
+from devcluster.builders import images
+from devcluster.demo import autoscaling
+from devcluster.demo.paddlemodels import condition, is_ready, wait_for
+from devcluster.demo.play import server_image
+from devcluster.nodes import gpus
+from devcluster.nodes.node import NAME as FIRST_NODE
 from devcluster.paths import REPOSITORY, State
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests.cluster.load import Load
@@ -168,7 +171,7 @@ def test_the_demo_shows_it(
 ) -> None:
     namespace = "shown"
     operator.kubectl("create", "namespace", namespace)
-    demo_autoscaling.play(node, operator, namespace, server_image(operator), cpu_model(model_url))
+    autoscaling.play(node, operator, namespace, server_image(operator), cpu_model(model_url))
     assert " were answered, 0 lost" in capsys.readouterr().out
     operator.kubectl("delete", "namespace", namespace, "--wait=false")
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devcluster import cluster, debian
+from devcluster import cluster
+from devcluster.builders import debian
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import kubectl
 from devcluster.paths import State

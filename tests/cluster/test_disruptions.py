@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from devcluster.demo import server_image
-from devcluster.paddlemodels import condition, is_ready, wait_for
+from devcluster.demo.paddlemodels import condition, is_ready, wait_for
+from devcluster.demo.play import server_image
 from devcluster.paths import State
 from devcluster.target import Target
 from tests.cluster.load import Load

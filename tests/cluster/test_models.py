@@ -9,9 +9,9 @@ import httpx
 import numpy as np
 import pytest
 
-from devcluster import gpus
+from devcluster.demo.paddlemodels import condition, is_ready, wait_for
 from devcluster.errors import DevclusterError
-from devcluster.paddlemodels import condition, is_ready, wait_for
+from devcluster.nodes import gpus
 from devcluster.paths import State
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests import bare_predictor

@@ -10,10 +10,12 @@ from pathlib import Path
 import psutil
 import pytest
 
-from devcluster import cgroups, cluster, gpus, images
+from devcluster import cluster
+from devcluster.builders import images
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import kubectl
-from devcluster.node import BRIDGE, PAUSE_IMAGE, Node
+from devcluster.nodes import cgroups, gpus
+from devcluster.nodes.node import BRIDGE, PAUSE_IMAGE, Node
 from devcluster.paths import State, cache
 from devcluster.process import Process
 

@@ -12,7 +12,7 @@ from paddlemodel_operator.base import names
 
 from devcluster.neighbours.host import Host
 from devcluster.paths import State
-from tests.autoscaling.kubelet import Kubelet
+from tests.autoscaling.support.kubelet import Kubelet
 from tests.neighbours.desired import Desired
 from tests.operator.support.cluster import Cluster
 from tests.operator.support.process import Operator, install

@@ -5,7 +5,7 @@ from typing import Any
 
 from paddlemodel_operator.base import names
 
-from tests.autoscaling.world import AT_ONCE, NAME, World
+from tests.autoscaling.support.world import AT_ONCE, NAME, World
 from tests.operator.support.cluster import eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.simulated_pods import Behaviour

@@ -25,7 +25,7 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
 from devcluster import simulated_gpu
-from tests.autoscaling.kubelet import running
+from tests.autoscaling.support.kubelet import running
 from tests.operator.support.cluster import Cluster, eventually
 from tests.serving_image.support import servers
 from tests.serving_image.support.memory_group import Group
@@ -81,7 +81,7 @@ def as_pod(cluster: Cluster, namespace: str, model: str, server: Server, on: str
         words = [
             sys.executable,
             "-m",
-            "devcluster.gateway",
+            "devcluster.nodes.gateway",
             str(listener.fileno()),
             "127.0.0.1",
             str(server.admin_port),

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from devcluster import prometheus
-from tests.repository import monitoring
+from devcluster.neighbours import prometheus
+from tests.repository.helm import monitoring
 
 MODEL = {"namespace": "ml", "model": "resnet50"}
 POD = {**MODEL, "pod": "resnet50-5d8f-x2x9p"}
@@ -127,7 +127,7 @@ CASES = {
         fires=exits("memory", 1),
         rests=exits("signal", 1),
         says=(
-            "ml/resnet50 was OOM-killed",
+            "ml/resnet50 ran out of memory: the kernel killed a process",
             "The kernel ended processes of the model in the last 15 minutes; their requests got 503.",
         ),
     ),
@@ -163,7 +163,7 @@ CASES = {
         labels={**POD, "state": "failed"},
         says=(
             f"ml/{POD['pod']} cannot read its GPUs",
-            "NVML says: failed. Autoscaling on gpuUtilization and gpuMemory holds what there is.",
+            "NVML says: failed. Autoscaling on gpuUtilization and gpuMemory keeps the number of pods.",
         ),
     ),
     "PaddleModelNoReadyPod": Case(

@@ -12,18 +12,17 @@ import yaml
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
-from devcluster import prometheus
-from devcluster.neighbours import keda
+from devcluster.neighbours import keda, prometheus
 from devcluster.neighbours.host import Host
-from tests.autoscaling.metrics_api import MetricsApi
-from tests.autoscaling.simulated import page
-from tests.autoscaling.world import NAME
+from tests.autoscaling.support.metrics_api import MetricsApi
+from tests.autoscaling.support.simulated import page
+from tests.autoscaling.support.world import NAME
 from tests.neighbours import monitors
 from tests.neighbours.desired import MOST, Desired
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import Operator
 from tests.operator.support.simulated_pods import Behaviour
-from tests.repository import charts
+from tests.repository.helm import charts
 
 Object = dict[str, Any]
 

@@ -13,16 +13,15 @@ import pytest
 import yaml
 from paddlemodel_operator.base import names
 
-from devcluster import prometheus
-from devcluster.neighbours import prometheus_adapter
+from devcluster.neighbours import prometheus, prometheus_adapter
 from devcluster.neighbours.host import Host
-from tests.autoscaling.kubelet import running
-from tests.autoscaling.simulated import page
+from tests.autoscaling.support.kubelet import running
+from tests.autoscaling.support.simulated import page
 from tests.neighbours import dcgm
 from tests.neighbours.desired import Desired
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import Operator
-from tests.repository import charts
+from tests.repository.helm import charts
 
 Object = dict[str, Any]
 

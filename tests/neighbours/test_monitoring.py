@@ -17,14 +17,14 @@ import pytest
 import yaml
 from paddlemodel_operator.base import names
 
-from devcluster import prometheus
-from devcluster.prometheus import Prometheus
+from devcluster.neighbours import prometheus
+from devcluster.neighbours.prometheus import Prometheus
 from tests.neighbours import monitors, served
 from tests.neighbours.pages import Page
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
-from tests.repository import charts, monitoring
+from tests.repository.helm import charts, monitoring
 from tests.serving_image.support import servers
 from tests.serving_image.support.memory_group import memory_group
 from tests.serving_image.support.models import exporter

@@ -9,7 +9,7 @@ import pytest
 from devcluster.errors import DevclusterError
 from devcluster.neighbours.host import Host, manifests
 from tests.operator.support.cluster import Cluster, eventually
-from tests.repository import charts, monitoring
+from tests.repository.helm import charts, monitoring
 
 MODULE = "github.com/prometheus-operator/prometheus-operator"
 KINDS = {"PodMonitor": "podmonitors", "PrometheusRule": "prometheusrules"}

@@ -13,17 +13,16 @@ import pytest
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
-from devcluster import prometheus
-from devcluster.neighbours import prometheus_adapter
+from devcluster.neighbours import prometheus, prometheus_adapter
 from devcluster.neighbours.host import Host
-from devcluster.prometheus import Prometheus
-from tests.autoscaling.simulated import page
+from devcluster.neighbours.prometheus import Prometheus
+from tests.autoscaling.support.simulated import page
 from tests.neighbours import dcgm, monitors
 from tests.neighbours.desired import MOST, Desired
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import Operator
 from tests.operator.support.simulated_pods import Behaviour
-from tests.repository import charts
+from tests.repository.helm import charts
 
 Object = dict[str, Any]
 Metrics = Callable[..., Any]

@@ -10,7 +10,7 @@ from paddlemodel_operator.cluster.api import Api
 from tests.operator.support.cluster import Cluster
 from tests.operator.support.process import Operator, install
 from tests.operator.support.registration import API_SERVICES, Chart, connected
-from tests.repository import charts
+from tests.repository.helm import charts
 
 _numbers = itertools.count()
 

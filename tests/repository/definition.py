@@ -6,7 +6,7 @@ from pathlib import Path
 
 from paddlemodel_operator.base import names
 
-from devcluster import build
+from devcluster.builders import programs
 from tests.operator.support.cluster import eventually
 
 
@@ -25,5 +25,5 @@ def until_served(kubeconfig: Path, cache: Path | None = None) -> None:
 def _asked(kubeconfig: Path, cache: Path | None, *words: str) -> str:
     environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
     folder = [f"--cache-dir={cache}"] if cache else []
-    command = [build.program("kubernetes", "kubectl"), *folder, *words]
+    command = [programs.program("kubernetes", "kubectl"), *folder, *words]
     return subprocess.run(command, env=environment, capture_output=True, text=True, check=False).stdout

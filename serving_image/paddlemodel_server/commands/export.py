@@ -230,7 +230,7 @@ def _made(folder: Path) -> Path:
 
 
 def _input(text: str) -> Tensor:
-    """Parse `x:float32[-1,3,224,224]`."""
+    """A tensor from the command line's `x:float32[-1,3,224,224]`."""
     found = re.fullmatch(r"([^:\[\]]+):(\w+)\[(-?\d+(?:,-?\d+)*)\]", text.replace(" ", ""))
     if not found or found[2] not in DATATYPES:
         raise ValueError(text)

@@ -58,7 +58,7 @@ def unready(schema: str) -> Schema:
 
 
 def ok(description: str, content: Schema, headers: Schema | None = None) -> Schema:
-    """The good answer."""
+    """The answer of status 200 of one operation, with its content and headers."""
     return {
         "200": {"description": description, "content": content, **({"headers": headers} if headers else {})}
     }

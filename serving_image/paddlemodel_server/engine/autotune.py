@@ -1,7 +1,7 @@
 """The experiments of the warm-up: which way to run the model is right, and which is fast. Pure.
 
-`warmup` calls them with the predictor that is open already. All share one budget of time: the server should
-be ready little later than the bare model would be.
+They get the predictor that is open already. All share one budget of time: the server should be ready little
+later than the bare model would be.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """The one small interface to the model: an Engine says how to run it, Runs is something that runs it. Pure.
 
-`specs` makes the Engine that the settings ask for, `predict` turns it into Paddle's own calls, `warmup`
-tries several; `capacity` guards a Runs and is one itself. Tests put a predictor in its place that fails as
+`validate` makes the Engine that the settings ask for, `paddle` turns it into Paddle's own calls, `warmup`
+tries several; `oom_guard` guards a Runs and is one itself. Tests put a predictor in its place that fails as
 Paddle does.
 """
 
@@ -43,7 +43,7 @@ class Engine:
 
 
 class Runs(Protocol):
-    """A loaded model."""
+    """A loaded model: arrays by input name in, arrays in the order of the outputs out."""
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
         """Run the model once; the arrays are in the order of `Model.inputs`."""

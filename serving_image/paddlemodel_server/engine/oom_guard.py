@@ -112,7 +112,7 @@ class Guarded:
         return _joined([self._run([a[at : at + cap] for a in arrays]) for at in range(0, rows, cap)])
 
     def shrink(self) -> None:
-        """Give memory back."""
+        """Give memory that is held but unused back to the system."""
         self._predictor.shrink()
 
     def _run(self, arrays: Sequence[Array]) -> list[Array]:

@@ -1,6 +1,6 @@
 """What the settings ask of the model's run, and which settings cannot be met. Pure.
 
-`worker` asks once, before Paddle loads anything, so that such a setting is one sentence with its cure.
+It comes before Paddle loads anything, so that such a setting is one sentence with its cure.
 """
 
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,7 @@
 """Which GPUs are this pod's, in CUDA's terms and in NVML's, and whether others use them, too. Pure.
 
-`supervisor` deals the names out to workers; `sampler` finds the same devices among those that NVML knows,
-which are all that the container can reach, whatever CUDA_VISIBLE_DEVICES says.
+Workers get the names; the same devices are found among those that NVML knows, which are all that the
+container can reach, whatever CUDA_VISIBLE_DEVICES says.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,6 +1,6 @@
 """The only file that imports NVIDIA's library NVML (pynvml): what GPUs there are, and how each of them is.
 
-`sampler` calls it, from its own thread: a call can take long, or never return. Only calls about devices are
+A call can take long, or never return, so it belongs into a thread of its own. Only calls about devices are
 used: those about processes answer with the host's numbers, which mean nothing in a container.
 """
 
@@ -28,7 +28,7 @@ _CURES: Final = {
 
 
 class NvmlError(Exception):
-    """A call failed."""
+    """A call of NVML failed; the text is NVML's own."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)

@@ -1,6 +1,6 @@
 """What readings of the pod's GPUs come to: means, counters, whether others use them. Pure.
 
-`sampler` hands in a reading of each device every second and publishes the sheet it gets.
+In comes a reading of each device every second, out goes a sheet of numbers to publish.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
 """Samples the pod's GPUs once a second, in a thread of the supervisor, which serves no requests.
 
 Whatever NVML does, requests are answered: where it fails, its numbers are absent, the log says once why and
-what helps, and it is tried again, ever more rarely. `supervisor` starts it, and looks whether it still lives:
-a call of NVML may never return.
+what helps, and it is tried again, ever more rarely. Its thread shows that it lives: a call of NVML may never
+return.
 """
 
 import logging

@@ -1,6 +1,6 @@
 """What the container may use, and what its processes do use, as the kernel tells it: cgroup v1 or v2, /proc.
 
-`supervisor` asks. The host's CPU count and memory say nothing about a container.
+The host's CPU count and memory say nothing about a container.
 """
 
 import contextlib

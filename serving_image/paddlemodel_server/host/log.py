@@ -29,7 +29,7 @@ class JsonFormatter(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render one event."""
+        """One event as one line."""
         event: dict[str, object] = {
             "time": _timestamp(record),
             "level": record.levelname,
@@ -51,7 +51,7 @@ class TextFormatter(logging.Formatter):
         self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
-        """Render one event."""
+        """One event as one line."""
         extra = "".join(f" {name}={_shown(value)}" for name, value in _extra(record).items())
         line = f"{_timestamp(record)} {record.levelname} {self._process}[{record.process}] "
         line += escaped(record.getMessage()) + extra

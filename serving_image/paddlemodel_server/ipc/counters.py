@@ -1,10 +1,9 @@
 """Counters that outlive the processes that count: one page of shared memory, a row per process.
 
-`catalog` writes rows, `exposition` adds them up. Every cell has one writer, so no lock is needed: an HTTP
-worker's row is the one it holds on the scoreboard, a worker's that of its index. A row is never cleared: a
-process that was killed leaves its counts, and its successor goes on from them, so restarts neither lose nor
-double anything. The supervisor makes the page (an anonymous memory file) and hands its descriptor to its
-children.
+Every cell has one writer, so no lock is needed: an HTTP worker's row is the one it holds on the scoreboard, a
+worker's that of its index. A row is never cleared: a process that was killed leaves its counts, and its
+successor goes on from them, so restarts neither lose nor double anything. The supervisor makes the page (an
+anonymous memory file) and hands its descriptor to its children.
 
 prometheus-client's own counters across processes were measured at nine times the cost (decision 0008).
 """
@@ -96,7 +95,7 @@ class Histogram:
         row[self._sum] += value * times
 
     def observe_each(self, values: Sequence[float]) -> None:
-        """Count several values."""
+        """Count several values, each in the unit of the histogram: seconds or rows."""
         row, at, bounds, total = self._row, self._at, self._bounds, 0.0
         for value in values:
             row[at + bisect_left(bounds, value)] += 1

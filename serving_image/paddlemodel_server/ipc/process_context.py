@@ -1,8 +1,7 @@
 """What the supervisor hands to the processes it starts, and how they stay tied to it.
 
-The supervisor writes it, HTTP workers and workers read it from their command line. The folder holds the
-workers' sockets and what the first worker measured; the scoreboard and the counters are inherited
-descriptors.
+It travels on their command line. The folder holds the workers' sockets and what the first worker measured;
+the scoreboard and the counters are inherited descriptors.
 """
 
 import ctypes
@@ -39,7 +38,7 @@ class ProcessContext:
 
     @classmethod
     def from_json(cls, text: str) -> "ProcessContext":
-        """The inverse."""
+        """The context from the text that `to_json` made."""
         body = json.loads(text)
         folder, sizes = Path(body.pop("folder")), Sizes(**body.pop("sizes"))
         warm_up = WarmUp(**body.pop("warm_up"))

@@ -1,7 +1,7 @@
-"""What the processes of a pod count, each into its own row of `counters`; `scrape` makes the page of it.
+"""What the processes of a pod count, each into its own row of `ipc.counters`.
 
 Labels are bounded: a route that was not announced or a status that is not in the table counts as "other", so
-no client can make series. A small request costs an HTTP worker and its worker about 1.5 microseconds
+no client can create series. A small request costs an HTTP worker and its worker about 1.5 microseconds
 together.
 """
 
@@ -50,7 +50,7 @@ class HttpWorker:
 
         Args:
             fd: the page (`ProcessContext.counters_fd`).
-            row: the HTTP worker's row of the board.
+            row: the HTTP worker's row of the scoreboard.
             routes: the labels of all routes, the same ones in every HTTP worker and for the page.
         """
         self._row = cells = Counters(fd).http_worker(row)

@@ -1,7 +1,6 @@
-"""The /metrics page: adds up `counters`, reads the board and the processes, lets prometheus-client render.
+"""The /metrics page: adds up counters, reads scoreboard and processes, lets prometheus-client render.
 
-A door calls `Page.render` for each scrape. Nothing is kept between scrapes: any HTTP worker gives the same
-page.
+Nothing is kept between scrapes: any HTTP worker gives the same page.
 """
 
 import os
@@ -145,7 +144,7 @@ class _Runs(Collector):
 
 
 class _State(Collector):
-    """What is the case now, from the board, and what was learned at the start."""
+    """What is the case now, from the scoreboard, and what was learned at the start."""
 
     def __init__(
         self, settings: Settings, runtime: ProcessContext, scoreboard: scoreboards.Scoreboard, model: Model
@@ -156,7 +155,7 @@ class _State(Collector):
         self._model = model
 
     def collect(self) -> Iterable[Metric]:
-        """Read the board."""
+        """What the scoreboard shows now, as gauges."""
         scoreboard = self._scoreboard
         workers = [
             scoreboard.worker(index) for index in scoreboard.worker_indexes(self._runtime.sizes.workers)

@@ -1,4 +1,4 @@
-"""The part of the /metrics page that is about GPUs; `scrape` registers it where there are some."""
+"""The part of the /metrics page about GPUs, for pods that have some."""
 
 import time
 from collections.abc import Callable, Iterable

@@ -1,6 +1,6 @@
 """A mean over the last half minute: what an autoscaler acts on should not follow every second. Pure.
 
-`sampler` and `pressure` add what they see, once a second, and give the time.
+Values are added once a second, with the time.
 """
 
 from collections import deque

@@ -1,9 +1,9 @@
 """OpenTelemetry traces, where an OTLP endpoint is configured. The only file that imports opentelemetry.
 
-`journal` makes a Tracer once per HTTP worker; without an endpoint there is none and nothing is imported. A
-span is made after its answer, from times that were measured anyway, and handed to a bounded queue that a
-thread empties: a collector that is slow or down costs spans, never a request. The OTEL_ variables are
-OpenTelemetry's own; what we cannot do is refused at the start.
+There is one Tracer per HTTP worker; without an endpoint there is none and nothing is imported. A span is made
+after its answer, from times that were measured anyway, and handed to a bounded queue that a thread empties: a
+collector that is slow or down costs spans, never a request. The OTEL_ variables are OpenTelemetry's own; what
+we cannot do is refused at the start.
 """
 
 import logging

@@ -1,7 +1,6 @@
 """How busy the workers were and how long requests waited, over the last half minute. Pure.
 
-`supervisor` calls `step` once a second with what the shared counters say, and publishes both numbers on the
-board, for autoscalers.
+`step` takes what the shared counters say once a second; both numbers are for autoscalers.
 """
 
 from collections import deque

@@ -1,6 +1,6 @@
 """bfloat16, which numpy does not have: its bits travel as uint16, as Paddle hands them out. Pure.
 
-`protocol` calls it for JSON, where people write numbers; binary bodies carry the bits as they are.
+It is needed for JSON, where people write numbers; binary bodies carry the bits as they are.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """What a folder must hold to be a model: the one place that knows Paddle's file names.
 
-The fetcher calls it on what it unpacked, the workers before they let Paddle load anything. Paddle itself is
-no help here: a `.json` program without its `.pdiparams` loads silently and answers NaN.
+It is checked when a model was unpacked, and again before Paddle loads anything. Paddle itself is no help
+here: a `.json` program without its `.pdiparams` loads silently and answers NaN.
 """
 
 import errno

@@ -282,7 +282,7 @@ class Dispatcher:
             self._row.add_in_flight(worker, -1)
             self._slots.give_back(pending.slot, pending.used)
             self._free.append(pending.slot)
-        logger.warning("a worker is gone", extra={"worker": worker, "requests": len(lost)})
+        logger.warning("worker connection lost", extra={"worker": worker, "requests": len(lost)})
         for pending in lost:
             if pending.settled:
                 _call(pending.settled, WorkerLostError())

@@ -1,4 +1,4 @@
-"""A tensor as the whole body: its little-endian bytes, or a numpy .npy file. `inference` calls it."""
+"""A tensor as the whole body: its little-endian bytes, or a numpy .npy file."""
 
 import io
 from math import prod
@@ -86,7 +86,7 @@ def _reordered(data: memoryview, shape: tuple[int, ...], dtype: np.dtype, *, for
 
 
 def to_npy(array: Array) -> bytes:
-    """A .npy file."""
+    """The array as the bytes of a .npy file; its shape and dtype are kept."""
     file = io.BytesIO()
     np.lib.format.write_array(file, np.ascontiguousarray(array).reshape(array.shape), allow_pickle=False)
     return file.getvalue()

@@ -1,7 +1,6 @@
 """Which request this is: an id for its log lines, from the client's headers or made. Pure but for chance.
 
-`request_log` calls it for every request that runs the model, the doors for all others. W3C Trace Context,
-level 1 and 2: https://www.w3.org/TR/trace-context/
+W3C Trace Context, level 1 and 2: https://www.w3.org/TR/trace-context/
 """
 
 import random
@@ -17,7 +16,7 @@ _NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
 
 
 class Parent(NamedTuple):
-    """A valid traceparent."""
+    """The parts of a valid `traceparent` header, hexadecimal digits as they came."""
 
     trace_id: str  # 32 hexadecimal digits
     span_id: str  # 16 hexadecimal digits

@@ -1,6 +1,6 @@
 """Every route of the server in two tables, one for each port; the doors are built from them.
 
-The label of a route is also the metrics' label and the name of the view in `app`.
+The label of a route is also the metrics' label and the name of the view in `flask_app`.
 """
 
 from dataclasses import dataclass
@@ -19,8 +19,8 @@ class Kind(Enum):
 
     INFERENCE = "inference"  # runs the model; hot
     LIVE = "live"  # needs nothing; hot
-    READY = "ready"  # looks at the scoreboard; hot
-    METRICS = "metrics"  # takes two milliseconds, and more in a thread; hot, and the admin port's only
+    READY = "ready"  # reads the scoreboard; hot
+    METRICS = "metrics"  # takes two milliseconds, and more in a thread; hot, on the admin port only
     DOCUMENT = "document"  # only the Flask application
 
 

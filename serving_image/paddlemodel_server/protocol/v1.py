@@ -1,7 +1,6 @@
 """KServe's V1 protocol, which is TensorFlow Serving's: rows or columns in, predictions out.
 
-`inference` calls it. Rows are `instances`, columns are `inputs`. V1 names neither dtypes nor
-shapes: both come from the model.
+Rows are `instances`, columns are `inputs`. V1 names neither dtypes nor shapes: both come from the model.
 https://kserve.github.io/website/docs/concepts/architecture/data-plane/v1-protocol
 """
 

@@ -1,7 +1,7 @@
 """PID 1 of the container: starts workers and HTTP workers, forwards signals, replaces dead workers.
 
-`cli` calls `run`. It is small, imports neither Paddle nor the web, and does one thing at a time: wait for a
-signal, a dead child or the next second, then act.
+It is small, imports neither Paddle nor the web, and does one thing at a time: wait for a signal, a dead child
+or the next second, then act.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """The workers as the supervisor keeps them: started, watched, retired, buried, replaced.
 
-`supervisor` calls `tick` every second and `died` when a child that is a worker has ended. What follows from a
-death is decided in `crashes`, from growth in `recycle`, from the first measurements in `sizing`.
+`tick` is for every second, `died` for a worker that has ended. What follows from a death is decided in
+`restart_policy`, from growth in `recycling`, from the first measurements in `sizing`.
 """
 
 import json
@@ -259,7 +259,7 @@ class WorkerPool:
             self._pause = None
         needed = self._recycler.ended(place.index)
         if place.told:
-            logger.info("a worker has left", extra={"worker": place.index})
+            logger.info("worker exited", extra={"worker": place.index})
             return True
         place.wanted = place.wanted and needed
         self._judge(place, status, ready_seconds, needed=needed)

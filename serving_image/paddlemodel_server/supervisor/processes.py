@@ -1,7 +1,4 @@
-"""Starts, signals and buries the supervisor's children; the system calls, and no decisions.
-
-`supervisor` and `drain` call it.
-"""
+"""Starts, signals and buries the supervisor's children; the system calls, and no decisions."""
 
 import os
 import signal

@@ -1,7 +1,7 @@
 """When a worker that has grown is replaced, and in which order: numbers in, at most one step out. Pure.
 
-`supervisor` asks every second. Paddle keeps memory for shapes it has seen, and a model may leak; a worker at
-its limit is replaced before the kernel kills it. Its successor is warm before it goes, where memory allows.
+Paddle keeps memory for shapes it has seen, and a model may leak; a worker at its limit is replaced before the
+kernel kills it. Its successor is warm before it goes, where memory allows.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ class Limit:
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
-    """One ready worker."""
+    """One ready worker as the supervisor sees it; memory in bytes."""
 
     index: int
     bytes: int

@@ -1,6 +1,6 @@
 """What follows from a worker's death: when to start it again, when to give up, and what to tell people. Pure.
 
-`supervisor` asks when a child that nobody had asked to end has ended.
+It is about workers that nobody had asked to end.
 """
 
 import signal
@@ -32,7 +32,7 @@ class Death:
         return "signal" if self.exit_code < 0 else "exit"
 
     def __str__(self) -> str:
-        """In words."""
+        """As the log says it, for example `signal SIGKILL, out of memory`."""
         if self.exit_code >= 0:
             return f"exit code {self.exit_code}"
         name = signal.Signals(-self.exit_code).name

@@ -1,6 +1,6 @@
 """The server's end, in order: HTTP workers finish what they have, then the workers go.
 
-`supervisor` calls it once, on a signal or when it gives up.
+It happens once, on a signal or when the supervisor gives up.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """How many processes this container should run: bounds at the start, a choice once a run was measured. Pure.
 
-`supervisor` asks twice. `plan` knows the CPU limit and the GPUs; `choose` also knows what the first worker
-measured: how long a row takes, and how much memory a copy of the model.
+`plan` knows the CPU limit and the GPUs; `choose` also knows what the first worker measured: how long a row
+takes, and how much memory a copy of the model.
 """
 
 import math

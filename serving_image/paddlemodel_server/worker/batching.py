@@ -1,7 +1,7 @@
 """Which waiting requests run together: pure decisions, without a clock or a socket.
 
-The worker calls `take` whenever it is free. A run may have any of the sizes that were warmed up, and each
-size's time is known, so the choice is arithmetic: the size that answers most rows per second.
+`take` is for a worker that is free. A run may have any of the sizes that were warmed up, and each size's time
+is known, so the choice is arithmetic: the size that answers most rows per second.
 """
 
 from collections import deque

@@ -1,7 +1,7 @@
 """A worker's side of shared memory: a connected HTTP worker, and requests joined into a run and parted again.
 
-`loop` calls it. Most work is per job, that is per group of requests of the same shape that an HTTP worker
-announced together, and the rest is a few copies per request.
+Most work is per job, that is per group of requests of the same shape that an HTTP worker announced together,
+and the rest is a few copies per request.
 """
 
 import contextlib

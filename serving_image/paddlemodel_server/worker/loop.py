@@ -1,7 +1,7 @@
 """A worker's loop: takes whatever has queued up during the previous run, runs it as one batch, replies.
 
-`worker` makes it around a warm predictor. HTTP workers connect to the unix socket, hand over their slots, and
-then send slot numbers.
+It needs a warm predictor. HTTP workers connect to the unix socket, hand over their slots, and then send slot
+numbers.
 """
 
 import logging
@@ -84,7 +84,7 @@ class Loop:
         try:
             http_worker = gather.HttpWorker(connection)
         except (OSError, ValueError, OverflowError) as error:
-            logger.warning("an HTTP worker did not hand over its slots", extra={"error": str(error)})
+            logger.warning("HTTP worker sent no shared-memory descriptor", extra={"error": str(error)})
             connection.close()
             return
         self._http_workers[connection.fileno()] = http_worker

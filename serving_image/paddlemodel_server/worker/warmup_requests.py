@@ -1,7 +1,7 @@
 """Requests that lie beside the model, to warm it up with: warmup.json (as a V2 request) or warmup.npz.
 
-`worker` reads them. A model whose open dimensions take only certain sizes needs one; random numbers are no
-fair test of a lower precision; and TensorRT builds its engines for the range of shapes that they show.
+A model whose open dimensions take only certain sizes needs one; random numbers are no fair test of a lower
+precision; and TensorRT builds its engines for the range of shapes that they show.
 """
 
 from pathlib import Path

@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from devcluster import cluster, gpus, images, model_store
-from devcluster.demo import server_image
+from devcluster import cluster
+from devcluster.builders import images
+from devcluster.demo import model_store
+from devcluster.demo.play import server_image
 from devcluster.neighbours.host import Host
+from devcluster.nodes import gpus
 from devcluster.paths import State
 from devcluster.target import Target
 from tests.cluster.manifests import NAMESPACE

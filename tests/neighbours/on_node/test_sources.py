@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from devcluster.demo import server_image
+from devcluster.demo.paddlemodels import condition, is_ready, wait_for
+from devcluster.demo.play import server_image
 from devcluster.neighbours import keda, metrics_server
 from devcluster.neighbours.host import Host
-from devcluster.node import NAME as FIRST_NODE
-from devcluster.paddlemodels import condition, is_ready, wait_for
+from devcluster.nodes.node import NAME as FIRST_NODE
 from devcluster.target import Target
 from tests.cluster.load import Load
 from tests.cluster.manifests import NAMESPACE, cpu_model

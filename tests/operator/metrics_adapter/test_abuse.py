@@ -16,7 +16,7 @@ from paddlemodel_operator.metrics_adapter.connections import DEFAULT_LIMITS as L
 from tests.operator.support.adapters import ROOT, Adapter, adapter_process, front_proxy, over
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.simulated_pods import Behaviour, SimulatedPod, announce, hang, page, respond
-from tests.repository.charts import ADAPTER, one, render
+from tests.repository.helm.charts import ADAPTER, one, render
 
 pytestmark = pytest.mark.control_plane
 

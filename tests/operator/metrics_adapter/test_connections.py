@@ -12,7 +12,7 @@ from aiohttp import web
 from paddlemodel_operator.metrics_adapter import access
 from paddlemodel_operator.metrics_adapter.connections import Connections, Limits
 
-from devcluster.pki import Authority, Identity
+from devcluster.nodes.pki import Authority, Identity
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 

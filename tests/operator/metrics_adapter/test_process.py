@@ -25,7 +25,7 @@ from tests.operator.support.adapters import (
 )
 from tests.operator.support.cluster import Cluster, eventually, token_kubeconfig
 from tests.operator.support.simulated_pods import announce, pods
-from tests.repository import charts
+from tests.repository.helm import charts
 
 pytestmark = pytest.mark.control_plane
 

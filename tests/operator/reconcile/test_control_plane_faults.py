@@ -10,8 +10,8 @@ from paddlemodel_operator.base import names
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import USER, Operator
-from tests.repository import charts
 from tests.repository.definition import until_served
+from tests.repository.helm import charts
 
 pytestmark = pytest.mark.control_plane
 

@@ -10,7 +10,7 @@ from paddlemodel_operator.registration.ownership import State
 
 from tests.operator.support.cluster import eventually
 from tests.operator.support.registration import HOST, PATH, START, Chart, is_trusted, settle
-from tests.repository.charts import ADAPTER, NAMESPACE
+from tests.repository.helm.charts import ADAPTER, NAMESPACE
 
 pytestmark = pytest.mark.control_plane
 

@@ -20,8 +20,8 @@ from paddlemodel_operator.registration.ownership import State
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import USER
 from tests.operator.support.registration import PATH, Chart, settle, stranger
-from tests.repository import charts
-from tests.repository.charts import ADAPTER, NAMESPACE
+from tests.repository.helm import charts
+from tests.repository.helm.charts import ADAPTER, NAMESPACE
 
 pytestmark = pytest.mark.control_plane
 

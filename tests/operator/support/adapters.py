@@ -22,7 +22,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.registration import certificates
 
 from tests.operator.support.cluster import Cluster, environment, eventually, token_kubeconfig
-from tests.repository import charts
+from tests.repository.helm import charts
 
 Object = dict[str, Any]
 Pair = tuple[Path, Path]

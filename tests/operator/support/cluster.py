@@ -18,7 +18,7 @@ import httpx
 import yaml
 from paddlemodel_operator.base import names
 
-from devcluster import build
+from devcluster.builders import programs
 
 Object = dict[str, Any]
 
@@ -51,7 +51,7 @@ class Cluster:
 
     def kubectl(self, *words: str, stdin: str | None = None, check: bool = True) -> str:
         """What a person would type; returns what it prints."""
-        program = build.program("kubernetes", "kubectl")
+        program = programs.program("kubernetes", "kubectl")
         command = [program, f"--kubeconfig={self.kubeconfig}", f"--cache-dir={self.cache}", *words]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
         assert not check or done.returncode == 0, done.stderr

@@ -10,8 +10,8 @@ import httpx
 import psutil
 
 from tests.operator.support.cluster import Cluster, environment, eventually, token_kubeconfig
-from tests.repository import charts
 from tests.repository.definition import until_served
+from tests.repository.helm import charts
 
 USER = f"system:serviceaccount:{charts.NAMESPACE}:paddlemodel-operator"
 

@@ -22,8 +22,8 @@ from paddlemodel_operator.settings import Settings
 
 from tests.operator.support.cluster import WRITES, Cluster
 from tests.operator.support.process import USER
-from tests.repository import charts
-from tests.repository.charts import ADAPTER, NAMESPACE
+from tests.repository.helm import charts
+from tests.repository.helm.charts import ADAPTER, NAMESPACE
 
 Object = dict[str, Any]
 START = dt.datetime(2026, 11, 26, 12, tzinfo=dt.UTC)

@@ -15,7 +15,7 @@ import tritonclient.http.aio as triton_aio  # type: ignore[import-untyped]  # it
 from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]  # it has no types
 
 from tests import peers
-from tests.serving_image.support import kserve_client, mlserver_client
+from tests.serving_image.support.clients import kserve_client, mlserver_client
 from tests.serving_image.support.servers import Server, serving
 
 X = np.array([[1, 2, 3], [4, 5, 6.5]], np.float32)

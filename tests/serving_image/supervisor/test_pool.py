@@ -1,4 +1,4 @@
-"""The workers as the supervisor keeps them, by what the board says of them; no process is started."""
+"""The workers as the supervisor keeps them, by what the scoreboard says of them; no process is started."""
 
 import itertools
 import signal

@@ -59,7 +59,7 @@ def test_a_worker_that_has_grown_is_replaced_without_a_failed_request(
         (before,) = (process.pid for process in grown.processes("worker"))
         with Load(grown, 8) as clients, growing(grown):
             eventually(lambda: metric(grown, RECYCLED) == 1, "the worker is replaced", 180)
-            eventually(lambda: "a worker has left" in grown.logged(), "the old one is gone", 180)
+            eventually(lambda: "worker exited" in grown.logged(), "the old one is gone", 180)
             more = clients.answered()
             eventually(lambda: clients.answered() > more + 100, "the new one answers")
         assert (clients.outcomes.lost, clients.outcomes.wrong) == ([], [])

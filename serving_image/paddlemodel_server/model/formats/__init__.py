@@ -1,6 +1,6 @@
 """The two formats of exported models, read without Paddle.
 
-model.py takes a program's inputs and outputs, `weights` checks its parameters, the command
+signature.py takes a program's inputs and outputs, `weights` checks its parameters, the command
 `inspect` shows all of it.
 """
 

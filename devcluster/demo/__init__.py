@@ -1,0 +1,1 @@
+"""`make demo`: its scenes, the archive server they fetch from, and waiting for a PaddleModel."""

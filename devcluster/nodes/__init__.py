@@ -1,0 +1,1 @@
+"""One node: its init process, components, certificates, control groups and simulated GPUs."""

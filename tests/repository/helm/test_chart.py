@@ -1,0 +1,191 @@
+"""The chart as Helm renders it: complete by default, hardened, and closed to values that it does not know."""
+
+import copy
+import re
+from typing import Any
+
+import pytest
+import yaml
+from paddlemodel_operator import settings
+
+from tests.repository.helm.charts import (
+    ADAPTER,
+    CHART,
+    NAMESPACE,
+    RELEASE,
+    RefusedError,
+    helm,
+    identities,
+    one,
+    render,
+    variables,
+)
+from tests.repository.sources import ROOT, text
+
+VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+
+
+def pod(*values: str) -> dict[str, Any]:
+    spec: dict[str, Any] = one(render(*values), "Deployment")["spec"]["template"]["spec"]
+    return spec
+
+
+def test_the_defaults_are_enough() -> None:
+    """And what is the adapter's is in test_chart_adapter.py."""
+    assert {found for found in identities(render()) if found[2] != ADAPTER} == {
+        ("ClusterRole", "", RELEASE),
+        ("ClusterRoleBinding", "", RELEASE),
+        ("CustomResourceDefinition", "", "paddlemodels.paddlemodel.dev"),
+        ("Deployment", NAMESPACE, RELEASE),
+        ("ServiceAccount", NAMESPACE, RELEASE),
+    }
+
+
+def test_lint_finds_nothing_wrong() -> None:
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
+
+
+def test_the_operator_is_hardened() -> None:
+    """Pod Security level restricted, and no write anywhere but /tmp."""
+    spec = pod()
+    (container,) = spec["containers"]
+    assert spec["securityContext"] == {
+        "runAsNonRoot": True,
+        "runAsUser": 65532,
+        "runAsGroup": 65532,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    }
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+
+
+def test_never_two_operators_at_once() -> None:
+    spec = one(render(), "Deployment")["spec"]
+    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+
+
+def test_the_environment_is_what_the_operator_reads() -> None:
+    environment = variables(render())
+    # Its defaults are the chart's: an operator that is run by hand does the same, but has no adapter.
+    theirs = {name: environment.pop(f"{settings.PREFIX}{name}") for name in ("NAMESPACE", "ADAPTER")}
+    assert theirs == {"NAMESPACE": NAMESPACE, "ADAPTER": ADAPTER}
+    assert settings.from_environment(environment) == settings.from_environment({})
+
+
+def test_images_follow_the_chart_unless_told_otherwise() -> None:
+    (container,) = pod('image={"repository":"registry.example:5000/ops/operator","tag":"1.2.3"}')[
+        "containers"
+    ]
+    assert container["image"] == "registry.example:5000/ops/operator:1.2.3"
+    (container,) = pod('serverImages.cpu={"repository":"registry.example/server","tag":"7"}')["containers"]
+    images = {entry["name"]: entry["value"] for entry in container["env"] if "IMAGE" in entry["name"]}
+    assert images["PADDLEMODEL_OPERATOR_SERVER_IMAGE_CPU"] == "registry.example/server:7"
+    assert images["PADDLEMODEL_OPERATOR_SERVER_IMAGE_GPU"].startswith("paddlemodel/server:")
+
+
+def test_pod_labels_cannot_break_the_selector() -> None:
+    deployment = one(render('podLabels={"app.kubernetes.io/name":"other","team":"ml"}'), "Deployment")
+    labels = deployment["spec"]["template"]["metadata"]["labels"]
+    assert labels["team"] == "ml"
+    assert labels.items() >= deployment["spec"]["selector"]["matchLabels"].items()
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_the_definition_is_the_generated_one(keep: bool) -> None:
+    rendered = one(render(f"crds.keep={str(keep).lower()}"), "CustomResourceDefinition")
+    annotations = rendered["metadata"].pop("annotations")
+    assert rendered == yaml.safe_load(text(ROOT / "crds/paddlemodels.yaml"))
+    assert annotations.pop("helm.sh/resource-policy", None) == ("keep" if keep else None)
+    # Argo CD: before the models, whole, and not pruned with the application.
+    assert annotations == {
+        "argocd.argoproj.io/sync-wave": "-5",
+        "argocd.argoproj.io/sync-options": "ServerSideApply=true,Prune=false",
+    }
+
+
+def test_large_numbers_of_the_definition_stay_integers() -> None:
+    """A round trip through Helm's YAML would write 1.073741824e+09."""
+    rendered = helm("template", "x", str(CHART), "--show-only", "templates/crd.yaml")
+    assert not re.search(r": \d\.\d+e\+\d+$", rendered, re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("switch", "absent"),
+    [
+        ("crds.enabled=false", {"CustomResourceDefinition"}),
+        ("rbac.create=false", {"ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"}),
+        ('serviceAccount={"create":false,"name":"theirs"}', {"ServiceAccount"}),
+    ],
+)
+def test_what_exists_already_is_left_out(switch: str, absent: set[str]) -> None:
+    left_out = identities(render()) - identities(render(switch))
+    assert {kind for kind, _, _ in left_out} == absent
+
+
+def test_a_service_account_of_others_is_used() -> None:
+    objects = render('serviceAccount={"create":false,"name":"theirs"}')
+    assert one(objects, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "theirs"
+    assert one(objects, "ClusterRoleBinding")["subjects"] == [
+        {"kind": "ServiceAccount", "name": "theirs", "namespace": NAMESPACE}
+    ]
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        pytest.param("replicas=2", id="unknown-name"),
+        pytest.param('operator={"loglevel":"INFO"}', id="misspelt-name"),
+        pytest.param('operator.logLevel="LOUD"', id="unknown-level"),
+        pytest.param("operator.concurrency=0", id="too-small"),
+        pytest.param('operator.resyncSeconds="often"', id="wrong-type"),
+        pytest.param('image.tag="latest"', id="moving-tag"),
+        pytest.param('image.repository="paddlemodel/operator:0.1.0"', id="tag-in-repository"),
+        pytest.param('resources={"limit":{"memory":"1Gi"}}', id="misspelt-resources"),
+        pytest.param('serviceAccount={"create":false,"name":""}', id="nobody-s-account"),
+    ],
+)
+def test_a_bad_value_is_refused(setting: str) -> None:
+    name = re.split(r"[.=]", setting)[0]
+    with pytest.raises(RefusedError, match=name):
+        render(setting)
+
+
+def leaves(values: Any, path: str = "") -> set[str]:
+    if not isinstance(values, dict) or not values:
+        return {path}
+    return {leaf for key, value in values.items() for leaf in leaves(value, f"{path}.{key}")}
+
+
+def test_every_value_is_used_by_a_template() -> None:
+    templates = "".join(text(path) for path in sorted((CHART / "templates").iterdir()))
+    # Inside `with .Values.serverImages` the names are relative.
+    templates = templates.replace(".cpu.", ".Values.serverImages.cpu.").replace(
+        ".gpu.", ".Values.serverImages.gpu."
+    )
+    values = copy.deepcopy(VALUES) | {"resources": {}}  # passed on as a whole
+    values["autoscaling"]["builtin"]["resources"] = {}
+    values["monitoring"]["dashboard"]["labels"] = {}
+    values["monitoring"]["alerts"]["thresholds"] = {}  # test_monitoring.py looks at each
+    assert {leaf for leaf in leaves(values) if f".Values{leaf}" not in templates} == set()
+
+
+def test_every_value_is_explained() -> None:
+    """A comment stands above each value, or above the block that it ends."""
+    lines = text(CHART / "values.yaml").splitlines()
+    silent = [
+        line
+        for before, line in zip(["", *lines], lines, strict=False)
+        if re.match(r"[a-zA-Z]+:", line) and not before.startswith("#") and line not in GROUPS
+    ]
+    assert silent == []
+
+
+# Their members are explained one by one, or together by the comment above the group.
+GROUPS = {
+    "operator:", "rbac:", "serviceAccount:",
+    "tolerations: []", "affinity: {}", 'priorityClassName: ""', "podLabels: {}", "podAnnotations: {}",
+}  # fmt: skip

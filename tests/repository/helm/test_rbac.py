@@ -1,0 +1,302 @@
+"""The ClusterRole is what the operator's source needs: no more (a table), no less (a real API server)."""
+
+import inspect
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster import api
+
+from devcluster.builders import programs
+from tests.repository.definition import until_served
+from tests.repository.helm.charts import ADAPTER, NAMESPACE, RELEASE, Object, one, render, variables
+from tests.repository.sources import ROOT, named, shown
+
+Right = tuple[str, str, str, str]
+"""Group, resource, the one name it is for, verb."""
+
+# What each method of the one door to the API asks of RBAC. A server-side apply of a new object needs create.
+VERBS = {
+    "serves": (),  # discovery, which every authenticated user may read
+    "list_all": ("list",),
+    "get": ("get",),
+    "apply": ("create", "patch"),
+    "replace_lists": ("patch",),
+    "merge": ("patch",),
+    "delete": ("delete",),
+    "patch_status": ("patch",),
+    "create_event": ("create",),
+}
+
+
+def rights(kind: names.Kind, *methods: str, name: str = "") -> set[Right]:
+    return {(kind.group, kind.plural, name, verb) for method in methods for verb in VERBS[method]}
+
+
+def needed() -> set[Right]:
+    """From the operator's own tables of kinds; and for the adapter, two objects by name."""
+    found = {(names.MODEL.group, f"{names.MODEL.plural}/status", "", "patch")}
+    for kind in names.WATCHED_KINDS:
+        found |= rights(kind, "list_all") | {(kind.group, kind.plural, "", "watch")}
+    for kind in (*names.CHILD_KINDS, *names.OPTIONAL_KINDS):
+        found |= rights(kind, "list_all", "get", "apply", "replace_lists", "delete")
+    return (
+        found
+        | rights(names.EVENT, "create_event")
+        | rights(names.API_SERVICE, "list_all")
+        | rights(names.API_SERVICE, "apply", "merge", "delete", name=names.METRICS_API_SERVICE)
+        | rights(names.CLUSTER_ROLE, "get", name=ADAPTER)
+    )
+
+
+def granted(role: Object) -> set[Right]:
+    return {
+        (group, resource, name, verb)
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for name in rule.get("resourceNames", [""])
+        for verb in rule["verbs"]
+    }
+
+
+def test_the_role_is_exactly_what_the_source_needs() -> None:
+    assert granted(one(render(), "ClusterRole")) == needed()
+
+
+def test_in_its_own_namespace_the_operator_fills_one_secret() -> None:
+    """Both roles and bindings are of the release's namespace: no Secret of another one is within reach."""
+    objects = [item for item in render() if item["metadata"].get("namespace") == NAMESPACE]
+    role, binding = one(objects, "Role"), one(objects, "RoleBinding")
+    assert granted(role) == rights(names.SECRET, "get", "apply", name=ADAPTER)
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE}]
+
+
+def test_the_adapter_may_list_pods_and_read_who_may_ask_it() -> None:
+    objects = render()
+    account = {"kind": "ServiceAccount", "name": ADAPTER, "namespace": NAMESPACE}
+    assert granted(one(objects, "ClusterRole", ADAPTER)) == rights(names.POD, "list_all")
+    bindings = {
+        (item["kind"], item["metadata"].get("namespace"), item["roleRef"]["kind"], item["roleRef"]["name"])
+        for item in objects
+        if account in item.get("subjects", ())
+    }
+    assert bindings == {
+        ("ClusterRoleBinding", None, "ClusterRole", ADAPTER),
+        ("RoleBinding", "kube-system", "Role", "extension-apiserver-authentication-reader"),
+    }
+
+
+@pytest.mark.parametrize("source", ["prometheusAdapter", "keda", "none"])
+def test_without_the_adapter_no_right_is_for_it(source: str) -> None:
+    objects = render(f'autoscaling.metricsSource="{source}"')
+    role = one(objects, "ClusterRole")
+    assert granted(role) == {right for right in needed() if right[2] == ""}
+    assert {item["kind"] for item in objects} & {"Role", "RoleBinding", "Secret"} == set()
+
+
+def test_the_door_to_the_api_has_no_other_method() -> None:
+    """A new method of Api needs a line in VERBS, and perhaps a right."""
+    methods = {
+        name
+        for name, member in inspect.getmembers(api.Api, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    }
+    assert methods == set(VERBS)
+
+
+def test_nothing_dangerous_is_granted() -> None:
+    """Cluster-wide no Secret at all, of RBAC only to see that one role is there, of APIs only our own."""
+    for group, resource, name, verb in granted(one(render(), "ClusterRole")):
+        assert "*" not in {group, resource, verb}
+        assert resource not in {"secrets", "configmaps", "pods/exec", "serviceaccounts/token", "nodes/proxy"}
+        assert verb not in {"escalate", "bind", "impersonate", "deletecollection"}
+        if group == names.CLUSTER_ROLE.group:
+            assert (resource, name, verb) == ("clusterroles", ADAPTER, "get")
+        if group == names.API_SERVICE.group:
+            assert (name, verb) == ("", "list") or name == names.METRICS_API_SERVICE
+
+
+def kubectl(kubeconfig: Path, *words: str, given: str | None = None) -> str:
+    command = [programs.program("kubernetes", "kubectl"), "--kubeconfig", str(kubeconfig), *words]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, input=given)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def install_rights(admin: Path, folder: Path) -> Path:
+    """The chart without its Deployments; returns a kubeconfig of its ServiceAccount."""
+    objects = [item for item in render() if item["kind"] != "Deployment"]
+    namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
+    kubectl(admin, "apply", "--server-side", "-f", "-", given=yaml.safe_dump_all([namespace, *objects]))
+    until_served(admin)
+    account = one(objects, "ServiceAccount")["metadata"]["name"]
+    config = yaml.safe_load(admin.read_text())
+    token = kubectl(admin, "create", "token", account, "--namespace", NAMESPACE).strip()
+    config["users"] = [{"name": user["name"], "user": {"token": token}} for user in config["users"]]
+    limited = folder / "kubeconfig"
+    limited.write_text(yaml.safe_dump(config))
+    return limited
+
+
+@contextmanager
+def operator(kubeconfig: Path, log: Path) -> Iterator[None]:
+    """The operator's process, as the image starts it."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    settings = variables(render()) | {
+        "KUBECONFIG": str(kubeconfig),
+        "PADDLEMODEL_OPERATOR_HEALTH_BIND": f"127.0.0.1:{port}",
+    }
+    command = [sys.executable, "-m", "paddlemodel_operator"]
+    with (
+        log.open("w") as output,
+        subprocess.Popen(
+            command, stdout=output, stderr=output, env=os.environ | settings, cwd=log.parent
+        ) as process,
+    ):
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+STRANGER: Object = {
+    "apiVersion": "apiregistration.k8s.io/v1",
+    "kind": "APIService",
+    "metadata": {"name": f"v1beta1.{names.CUSTOM_METRICS_GROUP}"},
+    "spec": {
+        "group": names.CUSTOM_METRICS_GROUP,
+        "version": "v1beta1",
+        "groupPriorityMinimum": 100,
+        "versionPriority": 100,
+        "insecureSkipTLSVerify": True,
+        "service": {"namespace": "default", "name": "theirs"},
+    },
+}
+
+
+def registered(admin: Path) -> list[str]:
+    """The Services behind the group of the pods' metrics."""
+    listed = json.loads(kubectl(admin, "get", "apiservices", "--output", "json"))["items"]
+    specs = [item["spec"] for item in listed]
+    return [spec["service"]["name"] for spec in specs if spec.get("group") == names.CUSTOM_METRICS_GROUP]
+
+
+def secret(admin: Path) -> str:
+    flags = ("--namespace", NAMESPACE, "--ignore-not-found", "--output", "json")
+    return kubectl(admin, "get", "secret", ADAPTER, *flags)
+
+
+def until(seen: Callable[[], bool], what: str, log: Path) -> None:
+    deadline = time.monotonic() + 180
+    while not seen():
+        assert time.monotonic() < deadline, (
+            f"waited 180 s for {what}; the operator said:\n{log.read_text()[-3000:]}"
+        )
+        time.sleep(0.2)
+
+
+WRITES = ("create", "patch", "delete")
+"""What the control plane's audit log records, of verbs that the chart grants."""
+
+UNUSED = rights(names.SCALED_OBJECT, "apply", "replace_lists", "delete")
+"""The scenario below has no KEDA; tests/operator/reconcile/test_control_plane_keda.py uses these."""
+
+
+def used(control_plane: Path, given: set[Right]) -> set[Right]:
+    """The rights behind the writes of the operator's account that the API server let pass."""
+    user = f"system:serviceaccount:{NAMESPACE}:{RELEASE}"
+    found = set()
+    for line in (control_plane.parent / "logs/audit.log").read_text().splitlines():
+        entry = json.loads(line)
+        if entry["user"]["username"] != user or entry["responseStatus"]["code"] >= 400:
+            continue
+        what = entry["objectRef"]
+        resource = "/".join(filter(None, (what["resource"], what.get("subresource"))))
+        kind = what.get("apiGroup", ""), resource
+        name = what.get("name", "")
+        name = name if any(right[:3] == (*kind, name) for right in given) else ""
+        # An apply that makes an object is a patch that needs the right to create.
+        verbs = {entry["verb"]} | ({"create"} if entry["responseStatus"]["code"] == 201 else set())
+        found |= {(*kind, name, verb) for verb in verbs}
+    return found
+
+
+def leftovers(admin: Path, name: str) -> list[Object]:
+    """A Service and a Deployment of a model that this version of the operator does not render."""
+    result = []
+    for kind in ("service", "deployment"):
+        live = json.loads(kubectl(admin, "get", kind, name, "--output", "json"))
+        kept = {key: live["metadata"][key] for key in ("namespace", "labels", "ownerReferences")}
+        spec = {key: live["spec"][key] for key in ("ports", "selector", "template") if key in live["spec"]}
+        result.append({**live, "metadata": {**kept, "name": f"{name}-leftover"}, "spec": spec})
+        del result[-1]["status"]
+    return result
+
+
+@pytest.mark.control_plane
+def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_write_is_used(
+    control_plane: Path, tmp_path: Path
+) -> None:
+    """Both examples come, change so that children are pruned, and go, under the chart's own rights."""
+    log = tmp_path / "operator.log"
+
+    def there(kinds: str) -> list[str]:
+        listed: dict[str, Any] = json.loads(kubectl(control_plane, "get", kinds, "--output", "json"))
+        return sorted(f"{item['kind']}/{item['metadata']['name']}" for item in listed["items"])
+
+    with operator(install_rights(control_plane, tmp_path), log):
+        for example in named("examples/*.yaml"):
+            kubectl(control_plane, "apply", "-f", shown(example))
+        children = "deployments,horizontalpodautoscalers,ingresses,poddisruptionbudgets"
+        both = ["Deployment/resnet50", "Deployment/textline-orientation"]
+        more = ["HorizontalPodAutoscaler/resnet50", "Ingress/resnet50", "PodDisruptionBudget/resnet50"]
+        until(lambda: there(children) == both + more, "the children", log)
+        change = '{"spec": {"autoscaling": null, "ingress": null, "replicas": 1}}'
+        kubectl(control_plane, "patch", "pdm", "resnet50", "--type", "merge", "--patch", change)
+        until(lambda: there(children) == both, "the undesired children to go", log)
+        for leftover in leftovers(control_plane, "resnet50"):
+            kubectl(control_plane, "apply", "-f", "-", given=json.dumps(leftover))
+        gone = {"Deployment/resnet50-leftover", "Service/resnet50-leftover"}
+        until(lambda: not gone & {*there("deployments,services")}, "the leftovers to go", log)
+        until(lambda: there("events.events.k8s.io") != [], "an Event", log)
+        kubectl(
+            control_plane,
+            "wait",
+            "pdm",
+            "--all",
+            "--for=jsonpath={.status.observedGeneration}",
+            "--timeout=180s",
+        )
+        kubectl(control_plane, "delete", "pdm", "--all")
+        until(lambda: there(children) == [], "garbage collection", log)
+        until(lambda: registered(control_plane) == [ADAPTER], "the registration", log)
+        kubectl(control_plane, "delete", "secret", ADAPTER, "--namespace", NAMESPACE)
+        until(lambda: "tls.key" in secret(control_plane), "a new certificate", log)
+        kubectl(control_plane, "apply", "-f", "-", given=json.dumps(STRANGER))
+        until(lambda: registered(control_plane) == ["theirs"], "the operator to stand down", log)
+        kubectl(control_plane, "delete", "apiservice", STRANGER["metadata"]["name"])
+        until(lambda: registered(control_plane) == [ADAPTER], "the registration to return", log)
+        kubectl(control_plane, "delete", "clusterrole", ADAPTER)
+        until(lambda: registered(control_plane) == [], "the registration to go with its role", log)
+    assert "forbidden" not in log.read_text().lower()
+    given = granted(one(render(), "ClusterRole")) | granted(one(render(), "Role"))
+    assert used(control_plane, given) == {right for right in given if right[3] in WRITES} - UNUSED
