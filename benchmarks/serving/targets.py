@@ -20,8 +20,7 @@ _LEVEL = (
 )
 _PYTHON = (
     "The HTTP worker is Python, 20 us of it a request on an idle core and twice that on a busy one; "
-    "mosec's HTTP "
-    "half is compiled."
+    "mosec's HTTP half is compiled."
 )
 REASONS: dict[str, str] = {
     "mobilenet raw, 32 at once, against mosec": _LEVEL,

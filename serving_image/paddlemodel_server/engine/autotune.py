@@ -164,9 +164,8 @@ def lower_precision(opened: Open, engine: Engine, plain: Runs, example: Example,
         raise StartError(
             "PrecisionDiffers",
             f"With {desired} the answer to the warm-up request differs from FP32 by {part:.2g} of its "
-            "largest "
-            f"value; at most {MOST_DIFFERENT:g} is served. Set FP32, or add a real request as warmup.json if "
-            "random numbers are no fair test of this model.",
+            f"largest value; at most {MOST_DIFFERENT:g} is served. Set FP32, or add a real request as "
+            "warmup.json if random numbers are no fair test of this model.",
         )
     seconds, lower_seconds = timed(plain, inputs, budget.clock), timed(found, inputs, budget.clock)
     told = {"difference": float(f"{part:.3g}")}

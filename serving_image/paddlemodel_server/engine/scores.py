@@ -15,13 +15,13 @@ from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import ScoreKind
 
 # The example times these: what stays in 0..1 for inputs of any size and sign is bounded by design.
-FACTORS = (0.0, -8.0, 8.0)
+FACTORS = (-8.0, 8.0)
 
 log = logging.getLogger(__name__)
 
 
 def kind(model: Model, predictor: Runs, example: list[Array], answer: list[Array], output: int) -> ScoreKind:
-    """Judge one output; runs the model again only where its first answer leaves the kind open.
+    """Judge one output; runs the model again where its first answer lies in 0..1, which may be chance.
 
     Args:
         model: the signature.
@@ -31,20 +31,23 @@ def kind(model: Model, predictor: Runs, example: list[Array], answer: list[Array
         output: which one to look at.
     """
     scores = _numbers(model, answer, output)
-    if sums_to_one(scores):
-        return "Probabilities"
     if not within(scores):
         return "Logits"
+    found: ScoreKind = "Probabilities" if sums_to_one(scores) else "Independent"
     for factor in FACTORS:
         inputs = [array * array.dtype.type(factor) if array.dtype.kind == "f" else array for array in example]
         try:
-            found = predictor.run(inputs)
+            scores = _numbers(model, predictor.run(inputs), output)
         except Exception as error:  # noqa: BLE001 - Paddle raises whatever its C++ threw
             log.debug("the model refuses an input", extra={"factor": factor, "cause": said(error)})
             continue
-        if not within(_numbers(model, found, output)):
+        if not within(scores):
             return "Logits"
-    return "Independent"
+        if found == "Probabilities":
+            if sums_to_one(scores):
+                break  # twice is no chance
+            found = "Independent"
+    return found
 
 
 def sums_to_one(scores: Array) -> bool:

@@ -162,8 +162,7 @@ class WorkerPool:
         if self._limit.useless:
             logger.warning(
                 "growing workers are not replaced: the warm model alone takes (nearly) all that one may "
-                "take; "
-                "raise the memory limit, or set PADDLEMODEL_WORKERS lower"
+                "take; raise the memory limit, or set PADDLEMODEL_WORKERS lower"
             )
 
     # --- watching
