@@ -1,5 +1,6 @@
 """The admin port: the cluster's questions are answered there whatever clients do, and clients' are not."""
 
+import json
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from paddlemodel_server.http.worker import ADMIN_CONNECTIONS
 
+from tests.serving_image.support.command_line import command
 from tests.serving_image.support.load import BODY, INFER, post
 from tests.serving_image.support.servers import Server, eventually, metric, serving, stopped
 
@@ -170,6 +172,12 @@ def test_all_addresses_are_those_of_both_families(
     with serving(exported("legacy", "mixed"), tmp_path, name="mixed", bind=bind) as server:
         both = {server.port: 200, server.admin_port: 200}
         assert (families(server, "127.0.0.1"), families(server, "[::1]")) == (both, both)
+        url = f"http://[::1]:{server.port}"
+        assert json.loads(command("predict", url, "--zeros", "--json"))["model_name"] == "mixed"
+        (measured,) = json.loads(
+            command("bench", url, "--concurrency", 1, "--duration", 0.2, "--rounds", 1, "--json")
+        )
+        assert measured["errors"] == {}
 
 
 def test_an_address_of_one_family_is_that_address_alone(server: Server) -> None:
