@@ -6,15 +6,16 @@ conftest.py gives it to xdist, in the process that shares out and in those that 
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # The folders that stay together. What listens on port 443, as the Service behind an APIService does, is one
-# group, so never at once; and a control plane takes ten seconds of CPU to start, so that these two share one.
+# group, so never at once; and a control plane takes ten seconds of CPU to start, so that each two share one.
 TOGETHER = {
     "port 443": ("tests/autoscaling", "tests/operator/registration"),
     "operator": ("tests/operator/reconcile", "tests/operator/metrics_adapter"),
+    "repository": ("tests/repository/docs", "tests/repository/helm"),
 }
 # These have clusters of their own, so that they need not wait for the others of their folder.
-ALONE = ("tests/cluster/test_control_plane.py", "tests/repository/test_benchmarks.py")
+ALONE = ("tests/cluster/test_control_plane.py", "tests/repository/benchmarks/test_benchmarks.py")
 # The groups that take minutes, longest first: begun last, they would run alone.
-LONG = ("tests/cluster", "port 443", "operator", "tests/repository")
+LONG = ("tests/cluster", "port 443", "operator", "repository")
 
 
 def group_of(nodeid: str) -> str:

@@ -58,7 +58,7 @@ log and, in a container, its termination message: `kubectl describe pod` shows i
 # Imported only when asked for: `serve` and `fetch` must not pay for the others.
 _COMMANDS = {
     "bench": "paddlemodel_server.commands.bench",
-    "export": "paddlemodel_server.commands.export",
+    "export": "paddlemodel_server.commands.export.command",
     "fetch": "paddlemodel_server.fetch.command",
     "inspect": "paddlemodel_server.commands.inspect",
     "predict": "paddlemodel_server.commands.predict",

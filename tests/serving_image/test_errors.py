@@ -17,7 +17,7 @@ from tests.repository.sources import ROOT
 from tests.serving_image.support import bodies
 
 PAGE = (ROOT / "docs" / "serving.md").read_text()
-NEEDS_PADDLE = ("engine.paddle", "commands.export", "commands.export_child")
+NEEDS_PADDLE = ("engine.paddle", "commands.export.command", "commands.export.child")
 ARGUMENTS: dict[type[ServingError], tuple[Any, ...]] = {
     errors.MethodNotAllowedError: ("PUT", "GET"),
     errors.RequestTimeoutError: ("body",),

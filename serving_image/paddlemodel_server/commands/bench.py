@@ -282,9 +282,7 @@ def _parser() -> argparse.ArgumentParser:
     add("urls", metavar="URL", nargs="+", help="a server; the others are compared with the first")
     add("--concurrency", type=_counts, default=(1, 8, 32), metavar="1,8,32", help="connections, in turn")
     add("--duration", type=_positive, default=3.0, metavar="SECONDS", help="of a measurement (default 3)")
-    add(
-        "--warmup", type=_seconds, default=0.5, metavar="SECONDS", help="before it, not counted (default 0.5)"
-    )
+    add("--warmup", type=_seconds, default=0.5, metavar="SECONDS", help="not counted before it (default 0.5)")
     add("--rounds", type=int, choices=range(1, 101), default=3, metavar="N", help="turns of all (default 3)")
     add("--rate", type=_positive, metavar="N", help="open load: N requests a second")
     add(

@@ -278,14 +278,8 @@ def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_w
         gone = {"Deployment/resnet50-leftover", "Service/resnet50-leftover"}
         until(lambda: not gone & {*there("deployments,services")}, "the leftovers to go", log)
         until(lambda: there("events.events.k8s.io") != [], "an Event", log)
-        kubectl(
-            control_plane,
-            "wait",
-            "pdm",
-            "--all",
-            "--for=jsonpath={.status.observedGeneration}",
-            "--timeout=180s",
-        )
+        judged = "--for=jsonpath={.status.observedGeneration}"
+        kubectl(control_plane, "wait", "pdm", "--all", judged, "--timeout=180s")
         kubectl(control_plane, "delete", "pdm", "--all")
         until(lambda: there(children) == [], "garbage collection", log)
         until(lambda: registered(control_plane) == [ADAPTER], "the registration", log)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from paddlemodel_server.commands.export_options import Job, Quantise, Save
+from paddlemodel_server.commands.export.options import Job, Quantise, Save
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

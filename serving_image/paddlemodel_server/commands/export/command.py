@@ -18,7 +18,7 @@ import numpy as np
 from paddlemodel_server.commands import console, recording, served, v2_client
 from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
-from paddlemodel_server.commands.export_options import Input, Job, Options, Quantise, Save
+from paddlemodel_server.commands.export.options import Input, Job, Options, Quantise, Save
 from paddlemodel_server.commands.recording import Exchange
 from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.errors import StartError
@@ -142,7 +142,7 @@ def _run(job: Job, scratch: Path, *, pir: bool) -> None:
     answer, described = Path(job.answer), scratch / "job.json"
     job.write(described)
     child = subprocess.run(
-        [sys.executable, "-m", "paddlemodel_server.commands.export_child", str(described)],
+        [sys.executable, "-m", "paddlemodel_server.commands.export.child", str(described)],
         env=os.environ | {"FLAGS_enable_pir_api": "1" if pir else "0", "GLOG_minloglevel": "2"},
         capture_output=True,  # Paddle prints progress and advice
         check=False,
