@@ -34,12 +34,13 @@ spec = paddle.static.InputSpec([None, 3, 224, 224], "float32", name="x")
 paddle.jit.save(model, sys.argv[1], input_spec=[spec])
 """
 _IMAGE_TASK = {
-    "type": "ImageClassification",
-    "resize": "Stretch",
-    "mean": [0.5, 0.5, 0.5],
-    "std": [0.5, 0.5, 0.5],
-    "activation": "None",
-    "topK": 1,
+    "imageClassification": {
+        "resize": "Stretch",
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "activation": "None",
+        "topK": 1,
+    }
 }
 OCTETS = "application/octet-stream"
 TITLES = {

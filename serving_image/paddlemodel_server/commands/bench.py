@@ -18,7 +18,6 @@ from paddlemodel_server.commands.client import Client, address
 from paddlemodel_server.commands.load import Plan, Result, Shot
 from paddlemodel_server.commands.predict import add_made_up
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.tasks import registry
 
 BUSY_CLIENT = 0.9  # of a core: above, the client may have been slower than the server
 
@@ -178,8 +177,7 @@ def _raw_shots(options: Options, path: Path) -> tuple[str, dict[str, Shot]]:
         content = path.read_bytes()
     except OSError as error:
         raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
-    kinds = registry.files() | {".json": "application/json", ".npy": "application/x-npy"}
-    kind = options.content_type or kinds.get(path.suffix.lower(), "application/octet-stream")
+    kind = options.content_type or inputs.content_type(path)
     return kind, {
         url: Shot.at(
             url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/predict",

@@ -15,6 +15,8 @@ from paddlemodel_server.commands import v2_client
 from paddlemodel_server.engine import made_up as maker
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
+from paddlemodel_server.protocol import JSON, NPY, OCTETS
+from paddlemodel_server.tasks import registry
 
 Shapes = Mapping[str, tuple[int, ...]]
 # What numpy and zipfile raise of files that are cut off, packed in unknown ways, or hold Python objects.
@@ -147,6 +149,12 @@ def _loaded(path: str) -> v2_client.Array | v2_client.Arrays:
 
 def _from_json(content: bytes) -> v2_client.Arrays:
     return {tensor["name"]: v2_client.array_of(tensor) for tensor in orjson.loads(content)["inputs"]}
+
+
+def content_type(path: Path) -> str:
+    """What a file is posted as, by its suffix."""
+    known = registry.files() | {".json": JSON, ".npy": NPY}
+    return known.get(path.suffix.lower(), OCTETS)
 
 
 def shape(text: str) -> tuple[str, tuple[int, ...]]:

@@ -40,7 +40,6 @@ LONG = {
         "serving_image/paddlemodel_server/supervisor/main.py::_serve",
     },
     "one decision or format, whose cases are read together": {
-        "serving_image/paddlemodel_server/engine/autotune.py::lower_precision",
         "serving_image/paddlemodel_server/engine/autotune.py::timed_sizes",
         "serving_image/paddlemodel_server/model/formats/legacy.py::read",
         "serving_image/paddlemodel_server/supervisor/pool.py::_choose",

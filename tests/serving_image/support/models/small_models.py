@@ -106,6 +106,43 @@ class Picture(paddle.nn.Layer):
         return self.linear(features) * 3
 
 
+class Colour(Known):
+    """Says how red, green and blue a picture is: three numbers from 0 to 1, before what a subclass does."""
+
+    def colours(self, image: Any) -> Any:
+        return image.mean(axis=[2, 3]) * self.two / 2
+
+
+class ColourClass(Colour):
+    """Answers the class itself, as exports do that end in argmax (which Paddle cannot write as legacy)."""
+
+    def forward(self, image: Any) -> Any:
+        return paddle.topk(self.colours(image), 1, axis=1)[1].flatten()
+
+
+class ColourMap(Colour):
+    """A score for each pixel."""
+
+    def forward(self, image: Any) -> Any:
+        return image * self.two
+
+
+class ColourFeatures(Colour):
+    """Features first, then the scores, as PaddleClas exports for retrieval."""
+
+    def forward(self, image: Any) -> Any:
+        return paddle.nn.functional.adaptive_avg_pool2d(image, 4) * self.two, self.colours(image) * 10
+
+
+class ColourAttributes(Colour):
+    """Each attribute for itself, by a hard sigmoid: several may be right, or none."""
+
+    def forward(self, image: Any) -> Any:
+        rising = (self.colours(image) - 0.5) * 20
+        # Paddle writes neither sigmoid nor clip as legacy.
+        return paddle.nn.functional.relu(rising) - paddle.nn.functional.relu(rising - 1)
+
+
 class Every(Known):
     """An input of every dtype, in the order of DTYPES, and an output of each: all columns, then all again."""
 
@@ -169,6 +206,10 @@ def main(folder: str) -> None:
         "thumbnail": (Picture(), [InputSpec([None, 3, 4, 4], "float32", "image")]),
         "picture-one": (Picture(), [InputSpec([1, 3, 32, 32], "float32", "image")]),
         "hostile": (Picture(), [InputSpec([None, 3, 32, 32], "float32", HOSTILE)]),
+        "colour-class": (ColourClass(), [InputSpec([None, 3, 8, 8], "float32", "image")]),
+        "colour-map": (ColourMap(), [InputSpec([None, 3, 8, 8], "float32", "image")]),
+        "colour-features": (ColourFeatures(), [InputSpec([None, 3, 8, 8], "float32", "image")]),
+        "colour-attributes": (ColourAttributes(), [InputSpec([None, 3, 8, 8], "float32", "image")]),
         "slow": (Slow(), [InputSpec([1, 4], "float32", "x")]),
         "every": (Every(), [InputSpec([None, 3], dtype, f"x_{dtype}") for dtype in DTYPES]),
         "complex": (Complex(), [InputSpec([None, 3], "float32", "x")]),
