@@ -107,7 +107,8 @@ def scaling_rules() -> tuple[Rule, ...]:
             cel="!(has(self.replicas) && has(self.autoscaling))",
             holds=lambda spec: spec.replicas is None or spec.autoscaling is None,
             message="spec.replicas and spec.autoscaling exclude each other: remove one (a value that kubectl "
-            'scale wrote goes away with: kubectl patch pdm NAME --type merge -p \'{"spec":{"replicas":null}}\')',
+            "scale wrote goes away with: kubectl patch pdm NAME --type merge "
+            """-p '{"spec":{"replicas":null}}')""",
         ),
         _only_on_gpu("gpu_utilization", "gpuUtilization"),
         _only_on_gpu("gpu_memory", "gpuMemory"),

@@ -14,7 +14,7 @@ BETWEEN = {tokenize.NL, tokenize.COMMENT}
 
 
 def concatenations(source: str) -> Iterator[list[tuple[int, str]]]:
-    """Literals that stand behind each other, with their lines; from Python 3.12 an f-string is some tokens."""
+    """Literals that stand behind each other, with their lines; since Python 3.12 an f-string is several."""
     row: list[tuple[int, str]] = []
     depth, begun = 0, (0, 0)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):

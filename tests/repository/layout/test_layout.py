@@ -28,7 +28,6 @@ LONG = {
     },
     "one table of options or metrics, a few lines for each": {
         "devcluster/__main__.py::_parser",
-        "operator/paddlemodel_operator/probing/telemetry.py::collect",
         "serving_image/paddlemodel_server/commands/export.py::_parser",
         "serving_image/paddlemodel_server/fetch/command.py::_parse",
         "serving_image/paddlemodel_server/metrics/exposition.py::collect",
