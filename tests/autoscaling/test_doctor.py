@@ -81,7 +81,7 @@ def test_somebody_else_serves_the_metrics_api(production: Production, model: Wor
         foreign.register()
         path = names.API_SERVICE.item(None, names.METRICS_API_SERVICE)
         eventually(lambda: cluster.http.get(path).status_code == 404)
-        cures = ("remove theirs", "prometheusAdapter, keda or none")
+        cures = ("remove the other one", "prometheusAdapter, keda or none")
         finds(model, "MetricsAPIOwnedByOther", "default/foreign-adapter", *cures)
         assert model.autoscaler()["metadata"]["uid"] == uid
         assert model.replicas() == 2

@@ -79,7 +79,7 @@ def test_stands_down_while_somebody_else_serves_and_returns(
         eventually(lambda: registered(desired.cluster) == theirs)
         desired.is_told("False", "MetricsAPIOwnedByOther")
         assert "monitoring/prometheus-adapter" in desired.told()
-        assert "remove theirs" in desired.told()
+        assert "remove the other one" in desired.told()
         assert "autoscaling.metricsSource to prometheusAdapter" in desired.told()
         eventually(lambda: desired.condition("ScalingActive", THEIRS) == ("True", "ValidMetricFound"))
         (read,) = desired.autoscaler(THEIRS)["status"]["currentMetrics"]

@@ -114,6 +114,11 @@ def test_turning_autoscaling_off_goes_straight_to_the_spec(
     assert seen <= {5, 4}
 
 
+def ready_message(cluster: Cluster, namespace: str) -> str:
+    """Empty before the first status."""
+    return str(cluster.conditions(namespace, "resnet50").get("Ready", {}).get("message", ""))
+
+
 def test_an_autoscaler_that_lingers_is_waited_for(cluster: Cluster, namespace: str) -> None:
     """Somebody's finalizer keeps it: until it is gone the replicas are its own, and the status says so."""
     cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 6}))
@@ -122,7 +127,7 @@ def test_an_autoscaler_that_lingers_is_waited_for(cluster: Cluster, namespace: s
     cluster.patch(item, {"metadata": {"finalizers": ["example.com/hold"]}})
     scale_as_the_autoscaler_does(cluster, namespace, 5)
     cluster.apply(manifest(namespace, replicas=2))
-    eventually(lambda: "being deleted" in cluster.conditions(namespace, "resnet50")["Ready"]["message"])
+    eventually(lambda: "being deleted" in ready_message(cluster, namespace))
     assert replicas(cluster, namespace) == 5
     cluster.patch(item, {"metadata": {"finalizers": None}})
     eventually(lambda: replicas(cluster, namespace) == 2)

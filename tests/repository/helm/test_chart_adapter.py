@@ -135,7 +135,7 @@ def test_probes_and_service_meet_the_adapter_where_it_listens() -> None:
     (container,) = pod()["containers"]
     settings = adapter_settings.from_environment(variables(render(), ADAPTER))
     (port,) = container["ports"]
-    assert settings.bind == f"0.0.0.0:{port['containerPort']}"
+    assert settings.bind == f"[::]:{port['containerPort']}"
     assert str(settings.tls_dir) == "/tls"
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         asked = container[probe]["httpGet"]
