@@ -16,11 +16,11 @@ from paddlemodel_server.engine import autotune, paddle_errors, scores
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
 from paddlemodel_server.engine.made_up import made_up
 from paddlemodel_server.engine.paddle_errors import explain, said
+from paddlemodel_server.engine.run_sizes import warm_sizes
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import ScoreKind, WarmUp
-from paddlemodel_server.worker.batching import warm_sizes
 
 OPEN_SIDES = (64, 224, 320, 32, 48, 16, 8, 1)  # tried in turn for dimensions that the model leaves open
 

@@ -15,9 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from paddlemodel_server.protocol.served import ScoreKind, WarmUp
-from paddlemodel_server.supervisor.sizing import Sizes
 
 _PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """The most processes there will be, and the Paddle threads of each worker."""
+
+    http_workers: int
+    workers: int
+    threads: int
+    body_bytes: int = 1 << 30  # of all bodies that one HTTP worker may hold; what is beyond gets 429
 
 
 @dataclass(frozen=True, kw_only=True)

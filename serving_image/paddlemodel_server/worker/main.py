@@ -20,6 +20,7 @@ from typing import NoReturn
 from paddlemodel_server.engine import autotune, paddle, validate, warmup
 from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.engine.oom_guard import Guarded, Hooks
+from paddlemodel_server.engine.run_sizes import best_size
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import cgroup, log
 from paddlemodel_server.ipc import scoreboard as scoreboards
@@ -28,7 +29,6 @@ from paddlemodel_server.metrics import catalog
 from paddlemodel_server.model import files, formats, signature
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.worker import warmup_requests
-from paddlemodel_server.worker.batching import best_size
 from paddlemodel_server.worker.loop import Loop
 
 CANNOT_START = 3  # exit code: trying again would not help
