@@ -57,6 +57,10 @@ def _one_of(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def _flag(text: str) -> bool:
+    return _one_of("true", "false")(text) == "true"
+
+
 def _model_name(text: str) -> str:
     if not _NAME.fullmatch(text):
         raise _ValueError("a name of lower-case letters, digits, '-' and '.'")
@@ -101,11 +105,14 @@ class Settings:
     model_dir: Path = _setting(Path("/models/model"), lambda text: Path(_text(text)))  # noqa: RUF009 - a field
     device: Literal["cpu", "gpu"] = _setting("cpu", _one_of("cpu", "gpu"))
     precision: Precision = _setting("FP32", _one_of("FP32", "FP16", "BF16", "INT8"))  # noqa: RUF009 - a field
-    tensorrt: bool = _setting(False, lambda text: _one_of("true", "false")(text) == "true")
+    tensorrt: bool = _setting(False, _flag)
     tensorrt_workspace_mb: int | None = _setting(None, _integer(1, 1_048_576))
     gpu_pool_mb: int | None = _setting(None, _integer(1, 1_048_576))  # what Paddle reserves at first
     cache_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; TensorRT's engines
     load_timeout_seconds: float = _setting(1800.0, _number(1, 86_400))  # of a worker, until it is ready
+    onednn: bool = _setting(True, _flag)  # whether it may be tried; on CPU, in FP32
+    keep_tensors: bool = _setting(True, _flag)  # whether tiny models may keep theirs from run to run
+    reuse_memory: bool = _setting(True, _flag)  # whether tensors of a run may share memory
     warmup_seconds: float = _setting(2.0, _number(0, 600))  # for all that is probed at the start
     task: str = _setting(DEFAULT_TASK, _text)
     max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run

@@ -23,8 +23,7 @@ from typing import Any
 import numpy as np
 from paddlemodel_server.ipc import counters
 from paddlemodel_server.ipc import scoreboard as scoreboards
-from paddlemodel_server.ipc.process_context import ProcessContext
-from paddlemodel_server.supervisor.sizing import Sizes
+from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
 
 from tests.fuzz import compare, forks, generator
 from tests.fuzz.slots_client import SlotsClient

@@ -31,6 +31,7 @@ class Engine:
     tensorrt: Literal["off", "collect", "on"] = "off"  # collect: only note the shapes of its runs
     threads: int = 1  # of one run, on CPU
     keep_tensors: bool = False  # from run to run: memory for time
+    reuse_memory: bool = False  # of tensors that are done with, within a run
     max_rows: int = 1
     pool_mb: int = GPU_POOL_MB
     workspace_mb: int = TENSORRT_WORKSPACE_MB

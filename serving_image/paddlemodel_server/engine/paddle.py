@@ -92,11 +92,8 @@ class Predictor:
 def _config(files: ModelFiles, engine: Engine) -> inference.Config:
     config = inference.Config(str(files.program), str(files.params))
     config.disable_glog_info()
-    if files.format == "PIR":
-        # Without the new executor enable_memory_optim() makes create_predictor fail on these programs.
-        config.enable_new_ir(True)
-        config.enable_new_executor(True)
-    config.enable_memory_optim()
+    if engine.reuse_memory:
+        config.enable_memory_optim()
     if engine.device == "gpu":
         _gpu(config, engine)
     else:

@@ -31,7 +31,7 @@ def wanted(
     Raises:
         StartError: `InvalidSettings` where a setting cannot be met; it names the variable and the cure.
     """
-    checks = (_cpu_cannot, _unused, _tensorrt_cannot, _int8_cannot)
+    checks = (_cpu_cannot, _unused, _tensorrt_cannot, _int8_cannot, _onednn_needed)
     for check in checks:
         if fault := check(settings, program):
             raise StartError("InvalidSettings", fault)
@@ -98,6 +98,15 @@ def _unused(settings: Settings, _: Program) -> str | None:
         if value is not None:
             cure = "leave it out, or set PADDLEMODEL_TENSORRT to true"
             return f"{variable} is of use with TensorRT only; {cure}."
+    return None
+
+
+def _onednn_needed(settings: Settings, _: Program) -> str | None:
+    if settings.device == "cpu" and settings.precision != "FP32" and not settings.onednn:
+        return (
+            f"PADDLEMODEL_ONEDNN is false, but on a CPU only oneDNN computes in {settings.precision}; "
+            "leave it out, or set PADDLEMODEL_PRECISION to FP32."
+        )
     return None
 
 

@@ -1,4 +1,4 @@
-"""What only a run can tell about a model, measured before it takes traffic.
+"""What only a run can tell about a model, found out before it takes traffic.
 
 The worker calls `prepare` once. It finds out whether oneDNN works, agrees and is faster (3-4 times on
 convolutional networks, slower on tiny ones, a failure on some PIR programs), how far a lower precision is
@@ -7,22 +7,21 @@ takes. It never touches Paddle: the predictor comes from outside, so a fake one 
 """
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-import numpy as np
-
-from paddlemodel_server.engine import autotune, paddle_errors, scores
+from paddlemodel_server.engine import autotune, inputs, paddle_errors, scores
+from paddlemodel_server.engine.autotune import Allowed, Bench, Chosen
+from paddlemodel_server.engine.budget import Budget, Memory
+from paddlemodel_server.engine.hazards import Hazards
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
-from paddlemodel_server.engine.made_up import made_up
 from paddlemodel_server.engine.paddle_errors import explain, said
+from paddlemodel_server.engine.run_sizes import warm_sizes
+from paddlemodel_server.engine.trials import Trials
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import ScoreKind, WarmUp
-from paddlemodel_server.worker.batching import warm_sizes
-
-OPEN_SIDES = (64, 224, 320, 32, 48, 16, 8, 1)  # tried in turn for dimensions that the model leaves open
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +33,8 @@ class Known:
     onednn: bool
     sizes: dict[int, float]
     keep_tensors: bool = False
+    reuse_memory: bool = False
+    notes: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,10 @@ class Options:
     task: WarmUp = field(default_factory=WarmUp)  # shapes that it decides, scores that it wants judged
     samples: tuple[list[Array], ...] = ()  # requests that lie beside the model
     shapes_known: bool = False  # whether TensorRT's shapes were collected before
-    memory: autotune.Memory = field(default_factory=autotune.Memory)
+    memory: Memory = field(default_factory=Memory)
+    hazards: Hazards = field(default_factory=Hazards)  # what the program rules out
+    allowed: Allowed = field(default_factory=Allowed)  # what the settings leave on
+    trying: Callable[[str], None] = lambda _: None  # told what is tried next; "" when all is done
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +66,15 @@ class Prepared:
     difference: float = 0.0  # of a lower precision from FP32, as a part of the largest value
     fitted: int = 0  # bytes of a row that has run
     shapes: dict[str, list[int]] = field(default_factory=dict)  # of the inputs of that row, by name
+    notes: dict[str, str] = field(default_factory=dict)  # by optimisation: whether it is on, and why
+
+
+class Example(NamedTuple):
+    """A request of one row that the model takes."""
+
+    inputs: list[Array]
+    answer: list[Array]
+    seconds: float  # of its run
 
 
 def prepare(
@@ -80,64 +93,40 @@ def prepare(
     Raises:
         StartError: the model does not load or run, or not as the settings ask.
     """
-    asked = options.engine
     if options.known:
         return _as_known(model, opened, options, options.known)
-    budget = autotune.Budget(clock, worked or clock, options.seconds)
-    plain, plain_engine = _first(opened, asked)
-    found = _example(model, plain, options)
+    budget = Budget(clock, worked or clock, options.seconds)
+    plain, plain_engine = _first(opened, options.engine)
+    example = _example(model, plain, options, clock)
     budget.begin()
-    if found is None:
-        if asked.precision != "FP32" or asked.tensorrt != "off":
-            raise StartError(
-                "NoWarmUp",
-                f"{_asked_for(asked)} was asked for, but the model ran with none of the sizes that were "
-                "tried for its open dimensions; add a request that it can take as warmup.json or warmup.npz.",
-            )
-        log.warning(
-            "no warm-up: the model ran with none of the sizes that were tried for its open dimensions; "
-            "add a request that it can take as warmup.json or warmup.npz",
-            extra={"tried": OPEN_SIDES},
-        )
-        return Prepared(predictor=plain, engine=asked)
-    example, answer = found
-    if (asked.device, asked.precision) == ("cpu", "FP32"):
-        chosen = autotune.onednn(opened, asked, plain, (example, answer), budget)
-        if model.format == "PIR":  # legacy programs gain nothing
-            chosen = autotune.kept_tensors(opened, chosen, example, budget)
-    elif asked == plain_engine:
-        chosen = autotune.Chosen(predictor=plain, engine=asked, answer=answer)
-    else:
-        if asked.tensorrt == "on" and not options.shapes_known:
-            _collect_shapes(model, opened, options, example)
-        chosen = autotune.lower_precision(opened, asked, plain, (example, answer), budget)
+    if example is None:
+        return _unprepared(plain, options.engine)
+    bench = _bench(model, opened, options, Trials(*example), budget)
+    bench.trials.collect(plain, model, options.samples, budget, gentle=options.hazards.gentle)
+    chosen = _choose_engine(model, bench, options, Chosen(predictor=plain, engine=plain_engine))
     del plain  # the one that was not chosen gives its memory back before the sizes are warmed up
-    chosen = autotune.measured(chosen, example, budget)
-    sizes: dict[int, float] = {}
-    if model.batched and options.cap > 1:
-        other = [_filled(t.dtype, a.shape, seed=1) for t, a in zip(model.inputs, example, strict=True)]
-        if autotune.rows_are_independent(chosen, example, other, budget):
-            sizes = autotune.timed_sizes(chosen.predictor, example, options.cap, budget, options.memory)
+    chosen = bench.measured(chosen)
+    sizes = _measure_batching(model, bench, options, chosen)
+    options.trying("")
     return Prepared(
         predictor=chosen.predictor,
         engine=chosen.engine,
         sizes=sizes,
         run_seconds=chosen.seconds,
-        scores=_scores(model, chosen.predictor, example, answer, options),
+        scores=_scores(model, chosen.predictor, example, options),
         difference=chosen.difference,
-        fitted=sum(array.nbytes for array in example),
-        shapes={t.name: list(a.shape) for t, a in zip(model.inputs, example, strict=True)},
+        fitted=sum(array.nbytes for array in example.inputs),
+        shapes={t.name: list(a.shape) for t, a in zip(model.inputs, example.inputs, strict=True)},
+        notes=bench.notes,
     )
 
 
-def _scores(
-    model: Model, predictor: Runs, example: list[Array], answer: list[Array], options: Options
-) -> ScoreKind | None:
+def _scores(model: Model, predictor: Runs, example: Example, options: Options) -> ScoreKind | None:
     """Judge the output that the task asks about, and say what may surprise."""
     output = options.task.scores
     if output is None:
         return None
-    kind = scores.kind(model, predictor, example, answer, output)
+    kind = scores.kind(model, predictor, example.inputs, example.answer, output)
     if kind == "Independent":
         log.warning(
             "the model's scores lie from 0 to 1 and do not sum to one, as sigmoids do: they are answered as "
@@ -146,6 +135,60 @@ def _scores(
             extra={"output": model.outputs[output].name},
         )
     return kind
+
+
+def _bench(model: Model, opened: Open, options: Options, trials: Trials, budget: Budget) -> Bench:
+    return Bench(
+        opened=opened,
+        trials=trials,
+        budget=budget,
+        hazards=options.hazards,
+        allowed=options.allowed,
+        trying=options.trying,
+        legacy=model.format == "Legacy",
+    )
+
+
+def _choose_engine(model: Model, bench: Bench, options: Options, plain: Chosen) -> Chosen:
+    """The fastest way to run the model that answers as `plain` does, or the one that was asked for."""
+    asked, reuse = options.engine, bench.may_reuse_memory
+    if (asked.device, asked.precision) == ("cpu", "FP32"):
+        chosen = bench.onednn(plain, replace(plain.engine, onednn=True, reuse_memory=reuse))
+        if chosen is plain or not chosen.engine.onednn:
+            chosen = bench.reuse_memory(chosen) if bench.legacy else chosen
+        return chosen if bench.legacy else bench.kept_tensors(chosen)  # legacy programs gain nothing
+    if asked == plain.engine:
+        return bench.reuse_memory(plain) if bench.legacy else plain
+    if asked.tensorrt == "on" and not options.shapes_known:
+        _collect_shapes(model, bench, options)
+    return bench.lower_precision(replace(asked, reuse_memory=reuse), plain.predictor)
+
+
+def _measure_batching(model: Model, bench: Bench, options: Options, chosen: Chosen) -> dict[int, float]:
+    """The sizes of runs that requests may share; empty where each must run alone."""
+    if not model.batched:
+        bench.note(autotune.BATCHING, "a tensor of the model has a fixed first dimension", on=False)
+    elif options.cap == 1:
+        bench.note(autotune.BATCHING, "it is switched off by a setting", on=False)
+    else:
+        return bench.sizes(chosen, options.cap, options.memory)
+    return {}
+
+
+def _unprepared(plain: Runs, asked: Engine) -> Prepared:
+    """A model that ran with nothing that was made up is served as it is, if that is what was asked for."""
+    if asked.precision != "FP32" or asked.tensorrt != "off":
+        raise StartError(
+            "NoWarmUp",
+            f"{_asked_for(asked)} was asked for, but the model ran with none of the sizes that were "
+            "tried for its open dimensions; add a request that it can take as warmup.json or warmup.npz.",
+        )
+    log.warning(
+        "no warm-up: the model ran with none of the sizes that were tried for its open dimensions; "
+        "add a request that it can take as warmup.json or warmup.npz",
+        extra={"tried": inputs.OPEN_SIDES},
+    )
+    return Prepared(predictor=plain, engine=asked)
 
 
 def _first(opened: Open, asked: Engine) -> tuple[Runs, Engine]:
@@ -174,30 +217,34 @@ def _opened(opened: Open, engine: Engine) -> Runs:
         raise explain(str(error)) from error
 
 
-def _collect_shapes(model: Model, opened: Open, options: Options, example: list[Array]) -> None:
+def _collect_shapes(model: Model, bench: Bench, options: Options) -> None:
     """Show TensorRT every shape that it will be asked for; an engine is built for that range."""
-    collecting = _opened(opened, replace(options.engine, precision="FP32", tensorrt="collect"))
+    collecting = _opened(bench.opened, replace(options.engine, precision="FP32", tensorrt="collect"))
     sizes = warm_sizes(options.cap) if model.batched else [1]
-    for inputs in [*(autotune.repeated(example, rows) for rows in sizes), *options.samples]:
-        collecting.run(inputs)
+    for request in [*(inputs.repeated(bench.trials.example, rows) for rows in sizes), *options.samples]:
+        collecting.run(request)
 
 
 def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Prepared:
-    engine = replace(options.engine, onednn=known.onednn, keep_tensors=known.keep_tensors)
+    engine = replace(
+        options.engine,
+        onednn=known.onednn,
+        keep_tensors=known.keep_tensors,
+        reuse_memory=known.reuse_memory,
+    )
     try:
         predictor = _opened(opened, engine)
-        found = _example(model, predictor, options)
+        example = _example(model, predictor, options, lambda: 0.0)
     except StartError as error:
         if error.__cause__ and paddle_errors.kind(error.__cause__) == "memory":
             # It has run before, so others hold the memory now: this process ends, and the next tries again.
             raise MemoryError(error.message) from error
         raise
-    if found is None:
+    if example is None:
         return Prepared(predictor=predictor, engine=engine)
-    example, _ = found
     for rows in known.sizes:
         try:
-            predictor.run(autotune.repeated(example, rows))
+            predictor.run(inputs.repeated(example.inputs, rows))
         except Exception as error:  # noqa: BLE001 - Paddle raises whatever its C++ threw
             log.warning("a run of the warm-up failed", extra={"rows": rows, "cause": said(error)})
             predictor.shrink()
@@ -205,19 +252,21 @@ def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Pre
         predictor=predictor,
         engine=engine,
         sizes=dict(known.sizes),
-        fitted=sum(array.nbytes for array in example),
+        fitted=sum(array.nbytes for array in example.inputs),
+        notes=known.notes,
     )
 
 
 # --- a request to try
 
 
-def _example(model: Model, predictor: Runs, options: Options) -> tuple[list[Array], list[Array]] | None:
+def _example(model: Model, predictor: Runs, options: Options, clock: Clock) -> Example | None:
     """Inputs of one row that the model accepts, and its answer."""
     error: Exception | None = None
     for example in _examples(model, options):
+        began = clock()
         try:
-            return example, predictor.run(example)
+            return Example(example, predictor.run(example), clock() - began)
         except Exception as failure:  # noqa: BLE001 - Paddle raises whatever its C++ threw
             error = failure
             shapes = str([list(a.shape) for a in example])
@@ -227,7 +276,7 @@ def _example(model: Model, predictor: Runs, options: Options) -> tuple[list[Arra
                     f"The model fails on the first sample beside it, of shapes {shapes}: {said(error)}.",
                 ) from error
             log.debug("the model refuses a warm-up shape", extra={"shapes": shapes})
-    if _has_open_sides(model, options):
+    if inputs.has_open_sides(model, options.task.shapes):
         return None
     raise StartError("ModelDoesNotRun", f"The model fails on its first run: {said(error)}.") from error
 
@@ -237,29 +286,7 @@ def _examples(model: Model, options: Options) -> Iterator[list[Array]]:
         first = options.samples[0]
         yield [a[:1] for a in first] if model.batched else first
         return
-    for shapes in _shapes(model, options):
-        yield [_filled(t.dtype, shape) for t, shape in zip(model.inputs, shapes, strict=True)]
-
-
-def _shapes(model: Model, options: Options) -> Iterator[list[tuple[int, ...]]]:
-    given = options.task.shapes
-    for side in OPEN_SIDES if _has_open_sides(model, options) else (1,):
-        yield [tuple(given.get(tensor.name) or _closed(tensor.shape, side)) for tensor in model.inputs]
-
-
-def _has_open_sides(model: Model, options: Options) -> bool:
-    """Whether it is a guess which sizes the model takes."""
-    return any(-1 in t.shape[1:] and t.name not in options.task.shapes for t in model.inputs)
-
-
-def _closed(shape: tuple[int, ...], side: int) -> tuple[int, ...]:
-    return tuple((1 if at == 0 else side) if n == -1 else n for at, n in enumerate(shape))
-
-
-def _filled(dtype: str, shape: tuple[int, ...], seed: int = 0) -> Array:
-    """The same numbers every time, as Paddle takes them."""
-    array = made_up(dtype, shape, np.random.default_rng(seed))
-    return bfloat16.bits(array) if dtype == "bfloat16" else array
+    yield from inputs.examples(model, options.task.shapes)
 
 
 def _asked_for(engine: Engine) -> str:

@@ -15,9 +15,18 @@ from pathlib import Path
 from typing import Any
 
 from paddlemodel_server.protocol.served import ScoreKind, WarmUp
-from paddlemodel_server.supervisor.sizing import Sizes
 
 _PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sizes:
+    """The most processes there will be, and the Paddle threads of each worker."""
+
+    http_workers: int
+    workers: int
+    threads: int
+    body_bytes: int = 1 << 30  # of all bodies that one HTTP worker may hold; what is beyond gets 429
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +70,11 @@ class ProcessContext:
         return self.folder / f"worker-{worker}.failed"
 
     @property
+    def experiment(self) -> Path:
+        """Where a worker notes what it tries at its start, in case that it ends the process."""
+        return self.folder / "experiment"
+
+    @property
     def http_workers_failure(self) -> Path:
         """Where the HTTP workers' master leaves the reason why it gives up."""
         return self.folder / "http_workers.failed"
@@ -78,6 +92,8 @@ class Learned:
     warmup_seconds: float = 0.0  # from then to ready
     run_seconds: float | None = None  # of a single request; None where no run was timed
     keep_tensors: bool = False  # see engine.Engine
+    reuse_memory: bool = False
+    notes: dict[str, str] = field(default_factory=dict)  # by optimisation: whether it is on, and why
     precision: str = "FP32"
     tensorrt: bool = False
     difference: float = 0.0  # of that precision from FP32, as a part of the answer's largest value

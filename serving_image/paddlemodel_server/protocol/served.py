@@ -203,6 +203,12 @@ class Served:
         return next(iter(self.inputs.values())) if len(self.inputs) == 1 else None
 
     @cached_property
+    def ids(self) -> tuple[tuple[int, str, int], ...]:
+        """The inputs that are ids of an embedding: their place, their name, and how many ids there are."""
+        named = enumerate(self.model.inputs)
+        return tuple((at, t.name, t.id_limit) for at, t in named if t.id_limit is not None)
+
+    @cached_property
     def all_binary(self) -> tuple[Wanted, ...]:
         """Every output as bytes."""
         return tuple(Wanted(name=name, binary=True) for name in self.outputs)

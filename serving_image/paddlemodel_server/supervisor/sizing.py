@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from paddlemodel_server.ipc.process_context import Sizes
 from paddlemodel_server.settings import Settings
 
 UNLIMITED = 4  # CPUs: without a limit a big node would otherwise get one copy of the model per core
@@ -20,16 +21,6 @@ WORKER_SECONDS = 15e-6  # beside the run
 HTTP_WORKER_BYTES = 128 * 1024 * 1024  # an HTTP worker with some large bodies at hand; about 70 MB when idle
 SHARE_OF_BODIES = 0.125  # of memory; a JSON body can grow fourfold as tensors, so this may become half of it
 SHARE_OF_MEMORY = 0.9  # the rest is for slots, sockets and the page cache that a run needs
-
-
-@dataclass(frozen=True, kw_only=True)
-class Sizes:
-    """The most processes there will be, and the Paddle threads of each worker."""
-
-    http_workers: int
-    workers: int
-    threads: int
-    body_bytes: int = 1 << 30  # of all bodies that one HTTP worker may hold; what is beyond gets 429
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,6 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from paddlemodel_server.engine import paddle_errors, warmup
+from paddlemodel_server.engine.run_sizes import best_size, padded_size
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
 from paddlemodel_server.host.log import Limiter
 from paddlemodel_server.ipc import scoreboard as scoreboards
@@ -21,7 +22,7 @@ from paddlemodel_server.ipc import slots
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.worker import gather
-from paddlemodel_server.worker.batching import Job, Waiting, best_size, padded_size
+from paddlemodel_server.worker.batching import Job, Waiting
 
 Jobs = Sequence[Job[gather.Source]]
 _MEMORY_FAULTS: dict[type[Exception], int] = {

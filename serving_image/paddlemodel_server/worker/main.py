@@ -17,18 +17,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from paddlemodel_server.engine import autotune, paddle, validate, warmup
+from paddlemodel_server.engine import autotune, hazards, paddle, validate, warmup
+from paddlemodel_server.engine.budget import Memory
 from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.engine.oom_guard import Guarded, Hooks
+from paddlemodel_server.engine.run_sizes import best_size
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import cgroup, log
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import Learned, ProcessContext, die_with_parent
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.model import files, formats, signature
+from paddlemodel_server.model.formats.program import Program
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.worker import warmup_requests
-from paddlemodel_server.worker.batching import best_size
 from paddlemodel_server.worker.loop import Loop
 
 CANNOT_START = 3  # exit code: trying again would not help
@@ -65,6 +67,7 @@ def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
         cache=runtime.folder / "tensorrt",
     )
     options = _options(settings, runtime, engine, warmup_requests.read(settings.model_dir, described))
+    options = replace(options, hazards=_hazards(program, runtime))
     if engine.tensorrt == "on":
         options = _with_cache(options, located)
     loaded: list[float] = []
@@ -88,7 +91,13 @@ def _options(
     learned = Learned.load(runtime.folder)
     known = None
     if learned:
-        known = warmup.Known(onednn=learned.onednn, sizes=learned.sizes, keep_tensors=learned.keep_tensors)
+        known = warmup.Known(
+            onednn=learned.onednn,
+            sizes=learned.sizes,
+            keep_tensors=learned.keep_tensors,
+            reuse_memory=learned.reuse_memory,
+            notes=learned.notes,
+        )
     return warmup.Options(
         engine=engine,
         cap=settings.max_batch_size,
@@ -97,14 +106,33 @@ def _options(
         task=runtime.warm_up,
         samples=requests,
         memory=_memory(),
+        allowed=autotune.Allowed(
+            onednn=settings.onednn, keep_tensors=settings.keep_tensors, reuse_memory=settings.reuse_memory
+        ),
+        trying=lambda what: _note_experiment(runtime, what),
     )
 
 
-def _memory() -> autotune.Memory:
+def _hazards(program: Program, runtime: ProcessContext) -> hazards.Hazards:
+    """What the program rules out; all of it, where an experiment has ended this worker's predecessor."""
+    found = hazards.of(program)
+    if runtime.experiment.exists():
+        why = f"the process ended while {runtime.experiment.read_text()} was tried at the start"
+        logger.warning("nothing is optimised: %s", why)
+        return replace(found, optimising=why, batching=why)
+    return found
+
+
+def _note_experiment(runtime: ProcessContext, what: str) -> None:
+    if what:
+        runtime.experiment.write_text(what)
+    else:
+        runtime.experiment.unlink(missing_ok=True)
+
+
+def _memory() -> Memory:
     groups = cgroup.membership()
-    return autotune.Memory(
-        peak=cgroup.peak_bytes, most=lambda: cgroup.resident_bytes() + cgroup.memory_room(groups)
-    )
+    return Memory(peak=cgroup.peak_bytes, most=lambda: cgroup.resident_bytes() + cgroup.memory_room(groups))
 
 
 def _worked(engine: Engine) -> Callable[[], float]:
@@ -209,6 +237,8 @@ def _publish(
             onednn=engine.onednn,
             keep_tensors=engine.keep_tensors,
             scores=prepared.scores,
+            reuse_memory=engine.reuse_memory,
+            notes=prepared.notes,
             sizes=prepared.sizes,
             run_seconds=prepared.run_seconds,
             load_seconds=loaded.load_seconds,
@@ -231,6 +261,8 @@ def _publish(
             "precision": engine.precision,
             "onednn": engine.onednn,
             "keep_tensors": engine.keep_tensors,
+            "reuse_memory": engine.reuse_memory,
+            "optimisations": prepared.notes,
             "tensorrt": engine.tensorrt == "on",
             "cap_rows": block.cap,
             "run_ms_by_rows": {rows: round(s * 1e3, 3) for rows, s in prepared.sizes.items()},

@@ -18,7 +18,7 @@ import pytest
 import schemathesis
 from paddlemodel_server import errors, protocol
 from paddlemodel_server.describe import openapi
-from paddlemodel_server.engine import warmup
+from paddlemodel_server.engine import inputs
 from paddlemodel_server.errors import ServingError
 from paddlemodel_server.http import connection, head_checks, request_reader
 from paddlemodel_server.http.flask_app import create_app
@@ -185,7 +185,7 @@ def test_examples_have_shapes_with_which_the_model_ran(server: Server) -> None:
     document = httpx.get(f"{server.url}/openapi.json").json()
     content = document["paths"]["/v2/models/mixed/infer"]["post"]["requestBody"]["content"]
     (tensor,) = content["application/json"]["examples"]["zeros"]["value"]["inputs"]
-    assert (tensor["shape"], len(tensor["data"])) == ([1, warmup.OPEN_SIDES[0]], warmup.OPEN_SIDES[0])
+    assert (tensor["shape"], len(tensor["data"])) == ([1, inputs.OPEN_SIDES[0]], inputs.OPEN_SIDES[0])
 
 
 def test_schemathesis_finds_nothing(described: Server, tmp_path: Path) -> None:

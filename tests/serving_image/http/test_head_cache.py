@@ -19,9 +19,8 @@ from paddlemodel_server.http.inference_cycle import BodyBudget
 from paddlemodel_server.http.timeouts import Awaited
 from paddlemodel_server.ipc import counters
 from paddlemodel_server.ipc import scoreboard as scoreboards
-from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.supervisor.sizing import Sizes
 from uvicorn import Config
 from uvicorn.server import ServerState
 

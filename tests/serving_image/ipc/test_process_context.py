@@ -3,8 +3,7 @@
 import socket
 from pathlib import Path
 
-from paddlemodel_server.ipc.process_context import ProcessContext
-from paddlemodel_server.supervisor.sizing import Sizes
+from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
 
 
 def test_a_folder_longer_than_a_socket_address_is_no_obstacle(tmp_path: Path) -> None:

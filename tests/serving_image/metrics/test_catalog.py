@@ -10,11 +10,10 @@ import pytest
 from paddlemodel_server import errors, protocol
 from paddlemodel_server.ipc import counters
 from paddlemodel_server.ipc import scoreboard as scoreboards
-from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
 from paddlemodel_server.metrics import catalog, exposition
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.supervisor.sizing import Sizes
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_metrics
 from prometheus_client.parser import text_string_to_metric_families as plain
 

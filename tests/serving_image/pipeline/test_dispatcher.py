@@ -18,10 +18,9 @@ import uvloop
 from paddlemodel_server.errors import DeadlineExceededError, ModelFailedError, ServingError, WorkerLostError
 from paddlemodel_server.ipc import counters, slots
 from paddlemodel_server.ipc import scoreboard as scoreboards
-from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
 from paddlemodel_server.pipeline.dispatcher import Dispatcher, Outcome
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.supervisor.sizing import Sizes
 from paddlemodel_server.worker import gather
 
 from tests.serving_image.support.load import BODY, INFER, asked

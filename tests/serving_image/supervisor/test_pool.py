@@ -8,12 +8,11 @@ import pytest
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.ipc import counters
 from paddlemodel_server.ipc import scoreboard as scoreboards
-from paddlemodel_server.ipc.process_context import Learned, ProcessContext
+from paddlemodel_server.ipc.process_context import Learned, ProcessContext, Sizes
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.supervisor import processes
 from paddlemodel_server.supervisor.pool import STUCK_SECONDS, WorkerPool
 from paddlemodel_server.supervisor.restart_policy import CRASHES, SHORT_LIVES
-from paddlemodel_server.supervisor.sizing import Sizes
 
 KILLED = int(signal.SIGKILL)  # as a status of waitpid
 LOAD_SECONDS = Settings().load_timeout_seconds

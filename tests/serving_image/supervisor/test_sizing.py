@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from paddlemodel_server.ipc.process_context import Learned
+from paddlemodel_server.ipc.process_context import Learned, Sizes
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.supervisor.sizing import Choice, Measured, Sizes, at_first, choose, gpu_count, plan
+from paddlemodel_server.supervisor.sizing import Choice, Measured, at_first, choose, gpu_count, plan
 
 MIB = 1024 * 1024
 

@@ -3,7 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_server.worker.batching import Waiting, best_size, padded_size, warm_sizes
+from paddlemodel_server.engine.run_sizes import best_size, padded_size, warm_sizes
+from paddlemodel_server.worker.batching import Waiting
 
 CHEAP = {1: 1.0, 2: 1.0, 4: 1.0, 8: 1.0}  # a run costs the same whatever its size: a tiny model
 LINEAR = {1: 1.0, 2: 2.0, 4: 4.0, 8: 8.0}  # batching gains nothing: a convolutional network on a CPU

@@ -65,6 +65,7 @@ def checked(files: ModelFiles) -> Program:
             `NotParameters`.
     """
     program = read(files)
+    _check_names(files, program)
     for tensor in (*program.inputs, *program.outputs):
         if tensor.dtype not in DATATYPES:
             side = "Input" if tensor in program.inputs else "Output"

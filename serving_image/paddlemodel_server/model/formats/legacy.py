@@ -5,7 +5,7 @@ They are, in the words of Paddle's framework.proto:
 ProgramDesc {blocks=1, version=4} · Version {version=1} · BlockDesc {vars=3, ops=4}
 VarDesc {name=1, type=2, persistable=3} · VarType {type=1, dense=3} · LoDTensorDesc {tensor=1}
 TensorDesc {data_type=1, dims=2} · OpDesc {inputs=1, outputs=2, type=3, attrs=4}
-Var {parameter=1, arguments=2} · Attr {name=1, i=3}
+Var {parameter=1, arguments=2} · Attr {name=1, i=3, b=10, l=13}
 """
 
 from collections import Counter
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from paddlemodel_server.model.formats.lookups import LOOKUPS, Step, bounded
 from paddlemodel_server.model.formats.program import Program, Tensor, as_saved
 
 # VarType.Type of Paddle's framework.proto.
@@ -37,6 +38,7 @@ _DTYPES = {
     37: "uint32",
     38: "uint64",
 }
+_ENDS = {"feed", "fetch"}
 _NO_PARAMETERS = {9, 10, 17}  # VarType of the feed list, the fetch list, raw values: persistable, never saved
 
 
@@ -50,36 +52,46 @@ class _Variable:
 def read(path: Path) -> Program:
     """Read it; what is damaged raises whatever it happens to be."""
     parts = list(fields(path.read_bytes()))
-    blocks = [value for number, value in parts if number == 1]
+    blocks = [list(fields(value)) for number, value in parts if number == 1]
     versions = [_numbers(value).get(1, 0) for number, value in parts if number == 4]
-    variables: dict[str, _Variable] = {}
+    variables = dict(_variable(value) for number, value in blocks[0] if number == 3)
     feeds: dict[int, str] = {}
     fetches: dict[int, str] = {}
-    for number, value in fields(blocks[0]):
-        if number == 3:
-            name, variable = _variable(value)
-            variables[name] = variable
-        elif number == 4:
-            kind = _kind(value)
-            if kind == "feed":
-                feeds[_column(value)] = _argument(value, 2)
-            elif kind == "fetch":
-                fetches[_column(value)] = _argument(value, 1)
+    for op in _ops(blocks[0]):
+        kind = _kind(op)
+        if kind == "feed":
+            feeds[_column(op)] = _argument(op, 2)
+        elif kind == "fetch":
+            fetches[_column(op)] = _argument(op, 1)
+    inputs = [_tensor(variables[name]) for _, name in sorted(feeds.items())]
+    kept = [_tensor(v) for v in variables.values() if v.persistable and v.kind not in _NO_PARAMETERS]
+    found = [(kind, op) for block in blocks for op in _ops(block) if (kind := _kind(op)) not in _ENDS]
+    steps = [_step(op) for op in _ops(blocks[0]) if _kind(op) not in _ENDS]
     return Program(
         format="Legacy",
         writer=_writer(versions[0] if versions else 0),
-        inputs=tuple(_tensor(variables[name]) for _, name in sorted(feeds.items())),
+        inputs=bounded(inputs, {t.name: t.name for t in inputs}, steps, {t.name: t.shape for t in kept}),
         outputs=tuple(_tensor(variables[name]) for _, name in sorted(fetches.items())),
-        parameters=as_saved(
-            [_tensor(v) for v in variables.values() if v.persistable and v.kind not in _NO_PARAMETERS]
-        ),
-        operators=Counter(
-            kind
-            for block in blocks
-            for number, value in fields(block)
-            if number == 4 and (kind := _kind(value)) not in {"feed", "fetch"}
-        ),
+        parameters=as_saved(kept),
+        operators=Counter(kind for kind, _ in found),
+        training=frozenset(kind for kind, op in found if _attribute(op, "is_test").get(10) == 0),
     )
+
+
+def _ops(block: list[tuple[int, Any]]) -> list[bytes]:
+    return [value for number, value in block if number == 4]
+
+
+def _step(op: bytes) -> Step:
+    kind = _kind(op)
+    takes, makes = (dict(_arguments(op, side)) for side in (1, 2))
+    padding = _signed(_attribute(op, "padding_idx").get(13, -1 % (1 << 64)))
+    if kind in LOOKUPS:
+        table = [*takes.get("Ids", ()), *takes.get("W", ())]
+        return Step(kind=kind, takes=table, makes=makes.get("Out", []), padding=padding)
+    first = takes.get("X", [])
+    rest = [name for parameter, names in makes.items() if parameter != "Out" for name in names]
+    return Step(kind=kind, takes=first if len(first) == 1 else [], makes=[*makes.get("Out", []), *rest])
 
 
 def _writer(version: int) -> str:
@@ -125,12 +137,25 @@ def _argument(op: bytes, side: int) -> str:
     return next(_text(value) for number, value in fields(variable) if number == 2)
 
 
+def _arguments(op: bytes, side: int) -> Iterator[tuple[str, list[str]]]:
+    """The variables of each parameter of an operator; side 1 is what it takes, 2 what it makes."""
+    for variable in (value for number, value in fields(op) if number == side):
+        named = list(fields(variable))
+        parameter = next(_text(value) for number, value in named if number == 1)
+        yield parameter, [_text(value) for number, value in named if number == 2]
+
+
 def _column(op: bytes) -> int:
+    return int(_attribute(op, "col").get(3, 0))
+
+
+def _attribute(op: bytes, name: str) -> dict[int, Any]:
+    """The fields of one attribute of an operator; empty where it has none of that name."""
     for attribute in (value for number, value in fields(op) if number == 4):
         parts = dict(fields(attribute))
-        if _text(parts[1]) == "col":
-            return int(parts.get(3, 0))
-    return 0
+        if _text(parts[1]) == name:
+            return parts
+    return {}
 
 
 def _numbers(message: bytes) -> dict[int, int]:

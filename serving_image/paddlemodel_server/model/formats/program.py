@@ -31,6 +31,7 @@ class Tensor:
     name: str
     dtype: str  # as numpy names it
     shape: tuple[int, ...]
+    id_limit: int | None = None  # of an input that is an embedding's ids: they are from 0, and below this
 
     @property
     def datatype(self) -> str:
@@ -58,6 +59,7 @@ class Program:
     outputs: tuple[Tensor, ...]
     parameters: tuple[Tensor, ...]
     operators: Mapping[str, int]  # how often each is used; feed, fetch and parameters are none
+    training: frozenset[str] = frozenset()  # operators in training mode: their `is_test` is false
 
     @property
     def quantised(self) -> bool:

@@ -1,0 +1,68 @@
+"""Which optimisations a program's operators rule out, for no comparison could show them to be right. Pure.
+
+A comparison shows that answers are the same for the inputs that were tried. A program that branches or loops
+by values may take another way for the next one, and one that draws random numbers never answers twice alike.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from paddlemodel_server.model.formats.lookups import LOOKUPS
+from paddlemodel_server.model.formats.program import Program
+
+_COURSE = frozenset({"while", "if", "conditional_block", "conditional_block_infer", "recurrent", "py_func"})
+# In training mode only; in eval mode it passes its input on.
+_DROPS = frozenset({"dropout", "dropout_nd", "fused_dropout_add", "rrelu"})
+_RANDOM = frozenset(
+    {
+        *("bernoulli", "bernoulli_", "binomial", "class_center_sample", "dirichlet", "dpsgd", "exponential_"),
+        *("gaussian", "gaussian_inplace", "gaussian_inplace_", "gaussian_random", "multinomial", "poisson"),
+        *("gaussian_random_batch_size_like", "randint", "random_crop", "randperm", "sampling_id"),
+        *("shuffle_batch", "standard_gamma", "top_p_sampling", "truncated_gaussian_random", "uniform"),
+        *("uniform_inplace", "uniform_inplace_", "uniform_random", "uniform_random_batch_size_like"),
+    }
+)
+# How many rows they give is a matter of the values: a request's rows could be taken for its neighbour's.
+_COUNTING = frozenset(
+    {
+        *("bipartite_match", "collect_fpn_proposals", "detection_map", "distribute_fpn_proposals"),
+        *("generate_proposals", "generate_proposals_v2", "masked_select", "matrix_nms", "multiclass_nms"),
+        *("multiclass_nms2", "multiclass_nms3", "nms", "nonzero", "unique", "unique_consecutive"),
+        *(
+            "where_index",
+            "edit_distance",
+            "ctc_align",
+            "sequence_pool",
+            "sequence_unpad",
+            "repeat_interleave",
+        ),
+        *("repeat_interleave_with_tensor_index",),
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hazards:
+    """What must not be done to a program, each with why; None where a comparison decides."""
+
+    optimising: str | None = None  # anything at all
+    batching: str | None = None  # to run rows of several requests together, or to fill runs up
+    gentle: bool = False  # inputs that are made up must be harmless: they may become indices
+
+
+def of(program: Program) -> Hazards:
+    """Judge a program by its operators."""
+    used = set(program.operators)
+    optimising = _why("branches or loops by values", used & _COURSE) or _why(
+        "draws random numbers", (used & _RANDOM) | (program.training & _DROPS)
+    )
+    return Hazards(
+        optimising=optimising,
+        batching=optimising or _why("gives as many rows as its values say", used & _COUNTING),
+        gentle=bool(used & LOOKUPS) and not all(t.id_limit for t in program.inputs),
+    )
+
+
+def _why(what: str, operators: Iterable[str]) -> str | None:
+    named = ", ".join(sorted(operators)[:3])
+    return f"the program {what} ({named})" if named else None

@@ -1,0 +1,143 @@
+"""Requests made up for a model: one that it may take, others that show what an optimisation changes. Pure.
+
+Whole numbers stay 0 or 1, as they may be indices, but for ids whose table is known.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+from paddlemodel_server.engine.interface import Array
+from paddlemodel_server.model import bfloat16
+from paddlemodel_server.model.signature import Model, Tensor
+
+OPEN_SIDES = (64, 224, 320, 32, 48, 16, 8, 1)  # tried in turn for dimensions that the model leaves open
+LARGE = 255.0  # what a picture's numbers reach
+DEAFENING = 30_000.0  # float16 holds it, too
+_SMALLEST = 1e-3
+Make = Callable[[Tensor, "Shape"], Array]
+Shape = tuple[int, ...]
+Shapes = Mapping[str, Sequence[int]]
+
+
+def made_up(dtype: str, shape: tuple[int, ...], random: np.random.Generator) -> Array:
+    """Floats from 0 to 1; whole numbers and booleans 0 or 1, as they may be indices.
+
+    Args:
+        dtype: as `Tensor.dtype`; bfloat16 is made as float32, since numpy has none.
+        shape: any, without open dimensions.
+        random: the same seed gives the same numbers.
+    """
+    if dtype == "bfloat16":
+        return np.floor(random.random(shape, dtype=np.float32) * 256) / 256  # numbers that bfloat16 has
+    if dtype.startswith("float"):
+        return random.random(shape, dtype=np.float32).astype(dtype)
+    return random.integers(0, 2, shape).astype(dtype)
+
+
+def examples(model: Model, given: Shapes) -> Iterator[list[Array]]:
+    """Requests of one row, of one set of sizes after the other where the model leaves sizes open.
+
+    Args:
+        model: its inputs.
+        given: the shapes of inputs that the task decides, by name.
+    """
+    for shapes in _shapes(model, given):
+        yield filled(model, shapes)
+
+
+def has_open_sides(model: Model, given: Shapes) -> bool:
+    """Whether it is a guess which sizes the model takes."""
+    return any(-1 in tensor.shape[1:] and tensor.name not in given for tensor in model.inputs)
+
+
+def filled(model: Model, shapes: Sequence[Shape], seed: int = 0) -> list[Array]:
+    """Numbers from 0 to 1, the same every time."""
+    return [_plain(t, shape, seed) for t, shape in zip(model.inputs, shapes, strict=True)]
+
+
+def varied(model: Model, example: Sequence[Array], *, gentle: bool) -> Iterator[list[Array]]:
+    """Further requests of the example's shapes, the most telling first.
+
+    Extreme numbers of both signs, zeros, other random ones, one number throughout. A model in which rows
+    change each other (a mean, a sort or a maximum over all rows) answers the example otherwise beside them.
+
+    Args:
+        model: its inputs.
+        example: a request that the model takes.
+        gentle: stay within 0 to 1, for what is computed may serve as indices.
+    """
+    shapes = [array.shape for array in example]
+    yield filled(model, shapes, 1) if gentle else _by(_extreme, model, shapes)
+    yield _by(_zeros, model, shapes)
+    yield filled(model, shapes, 2)
+    yield _by(_highest, model, shapes)
+
+
+def repeated(example: Sequence[Array], rows: int) -> list[Array]:
+    """So many copies of one row."""
+    return [np.repeat(array, rows, axis=0) for array in example]
+
+
+def deafening(model: Model, example: Sequence[Array]) -> list[Array]:
+    """Numbers far beyond all others: rows that must not be heard by their neighbours."""
+    tensors = zip(model.inputs, example, strict=True)
+    return [_as(t, np.full(a.shape, DEAFENING)) if _is_float(t) else a for t, a in tensors]
+
+
+def nudged(example: Sequence[Array]) -> list[Array]:
+    """The same request but for rounding: what this changes in an answer, no comparison may call a fault."""
+    return [a * (1 + a.dtype.type(2**-20)) if a.dtype in {"float32", "float64"} else a for a in example]
+
+
+def _by(make: Make, model: Model, shapes: Sequence[Shape]) -> list[Array]:
+    return [make(tensor, shape) for tensor, shape in zip(model.inputs, shapes, strict=True)]
+
+
+def _plain(tensor: Tensor, shape: Shape, seed: int) -> Array:
+    random = np.random.default_rng(seed)
+    if tensor.id_limit is not None:
+        return random.integers(0, min(tensor.id_limit, _most(tensor)), shape).astype(tensor.dtype)
+    array = made_up(tensor.dtype, shape, random)
+    return bfloat16.bits(array) if tensor.dtype == "bfloat16" else array
+
+
+def _extreme(tensor: Tensor, shape: Shape) -> Array:
+    """Of both signs, and of every magnitude up to LARGE."""
+    random = np.random.default_rng(3)
+    if not _is_float(tensor):
+        return _plain(tensor, shape, 3)
+    magnitudes = np.exp(random.uniform(np.log(_SMALLEST), np.log(LARGE), shape))
+    return _as(tensor, magnitudes * random.choice([-1.0, 1.0], shape))
+
+
+def _zeros(tensor: Tensor, shape: Shape) -> Array:
+    return _as(tensor, np.zeros(shape))
+
+
+def _highest(tensor: Tensor, shape: Shape) -> Array:
+    """One number throughout: the table's last id, or one."""
+    return _as(tensor, np.full(shape, min(tensor.id_limit or 2, _most(tensor)) - 1))
+
+
+def _as(tensor: Tensor, numbers: Array) -> Array:
+    return bfloat16.bits(numbers) if tensor.dtype == "bfloat16" else numbers.astype(tensor.dtype)
+
+
+def _is_float(tensor: Tensor) -> bool:
+    return tensor.dtype == "bfloat16" or tensor.dtype.startswith("float")
+
+
+def _most(tensor: Tensor) -> int:
+    """One more than the largest number of the dtype, where that is a whole one."""
+    kind = tensor.numpy
+    return int(np.iinfo(kind).max) + 1 if kind.kind in "iu" else 2
+
+
+def _shapes(model: Model, given: Shapes) -> Iterator[list[Shape]]:
+    for side in OPEN_SIDES if has_open_sides(model, given) else (1,):
+        yield [tuple(given.get(tensor.name) or _closed(tensor.shape, side)) for tensor in model.inputs]
+
+
+def _closed(shape: Shape, side: int) -> Shape:
+    return tuple((1 if at == 0 else side) if n == -1 else n for at, n in enumerate(shape))

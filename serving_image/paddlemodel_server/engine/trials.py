@@ -1,0 +1,210 @@
+"""Requests whose right answers are known, since the plain predictor gave them: all else is held to these.
+
+The plain predictor is FP32 as Paddle loads it, without oneDNN, kept tensors, reused memory or company in a
+run. Its answers are collected first, as many as there is time for.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
+from typing import NamedTuple
+
+import numpy as np
+
+from paddlemodel_server.engine import inputs
+from paddlemodel_server.engine.budget import Budget
+from paddlemodel_server.engine.difference import difference
+from paddlemodel_server.engine.interface import Array, Clock, Runs
+from paddlemodel_server.engine.paddle_errors import said
+from paddlemodel_server.model.signature import Model
+
+TOLERANCE = 1e-3  # of the largest value of an output: what other kernels may round otherwise
+MOST_UNSTABLE = 0.1  # likewise, for a request to which the model answers otherwise when it is nudged
+MOST_ROWS = 3  # of one sample that are tried alone
+_ROUNDING = 10  # an answer may be so many times as far off as that to the nudged request
+
+log = logging.getLogger(__name__)
+
+
+class Trial(NamedTuple):
+    """A request and the right answer to it."""
+
+    inputs: list[Array]
+    answer: list[Array] | None  # None: too extreme to be compared; its rows are company for others
+    typical: bool = False  # the example, a sample, or random numbers: a lower precision must do well on it
+
+
+class Verdict(NamedTuple):
+    """What a comparison found."""
+
+    fault: str | None  # what is answered wrongly, in words
+    seconds: float  # of the first run of the example
+
+
+class Trials:
+    """All requests of the trial."""
+
+    def __init__(self, example: list[Array], answer: list[Array], seconds: float) -> None:
+        """Begin with the example.
+
+        Args:
+            example: a request of one row, where requests may share runs.
+            answer: the plain predictor's.
+            seconds: what that run took.
+        """
+        self.rows = [Trial(example, answer, typical=True)]  # of one row and of equal shapes: may be joined
+        self.wholes: list[Trial] = []  # of several rows, or of other shapes
+        self.seconds = seconds  # of the fastest run of one row so far
+        self._scales: list[float] = []
+        self._rescale()
+
+    @property
+    def example(self) -> list[Array]:
+        """The first request."""
+        return self.rows[0].inputs
+
+    @property
+    def compared(self) -> list[Trial]:
+        """Every request with an answer."""
+        return [trial for trial in (*self.rows, *self.wholes) if trial.answer is not None]
+
+    def collect(
+        self, plain: Runs, model: Model, samples: Sequence[list[Array]], budget: Budget, *, gentle: bool
+    ) -> None:
+        """Ask the plain predictor as much as there is time for, the user's samples first."""
+        due, first = 0.0, self.seconds
+        for request, typical, is_row in _candidates(model, self.example, samples, gentle=gentle):
+            cost = first * (_count(request) / _count(self.example))
+            if not budget.allows(2 * cost + due, loads=int(budget.allows_another())):
+                continue
+            began = budget.clock()
+            try:
+                answer = plain.run(request)
+            except Exception as error:  # noqa: BLE001 - Paddle raises whatever its C++ threw
+                log.debug("a request of the trial is not taken", extra={"cause": said(error)})
+                plain.shrink()
+                continue
+            if is_row:
+                self.seconds = min(self.seconds, budget.clock() - began)
+            (self.rows if is_row else self.wholes).append(Trial(request, answer, typical))
+            due += cost
+        if len(self.rows) > 1 and not gentle:
+            self.rows.append(Trial(inputs.deafening(model, self.example), None))
+        self._rescale()
+
+    def judge(self, other: Runs, clock: Clock, rounds: int = 1) -> Verdict:
+        """Compare another predictor's answers to all requests.
+
+        Args:
+            other: the predictor.
+            clock: seconds.
+            rounds: how often it is asked all of them. More than once, where it has the same kernels but keeps
+                something from run to run: then nothing may be rounded otherwise.
+        """
+        seconds = 0.0
+        for trial in self.compared * rounds:
+            began = clock()
+            found = other.run(trial.inputs)
+            seconds = seconds or clock() - began
+            if not self._same(trial, found) and (rounds > 1 or not self._unstable(other, trial, found)):
+                shapes = [list(array.shape) for array in trial.inputs]
+                return Verdict(f"it answers a request of shapes {shapes} otherwise", seconds)
+        return Verdict(None, seconds)
+
+    def parted(self, predictor: Runs, rows: int) -> bool:
+        """Whether each row is answered in runs of so many rows as it is alone; every row runs at least once.
+
+        Raises:
+            Exception: the model fails on so many rows.
+        """
+        for at in range(0, max(len(self.rows), rows), rows):
+            trials = list(islice(cycle(self.rows), at, at + rows))
+            found = predictor.run(joined([trial.inputs for trial in trials]))
+            if any(not output.ndim or len(output) != rows for output in found):
+                return False
+            for place, trial in enumerate(trials):
+                mine = [output[place : place + 1] for output in found]
+                if not self._same(trial, mine) and not self._unstable(predictor, trial, mine):
+                    return False
+        return True
+
+    def answered_by(self, predictor: Runs) -> None:
+        """Let another predictor's answers be the right ones: those of a lower precision that was chosen."""
+        self.rows = [t if t.answer is None else t._replace(answer=predictor.run(t.inputs)) for t in self.rows]
+        self.wholes = []
+        self._rescale()
+
+    def _rescale(self) -> None:
+        """The largest finite number of each output: what differences are measured by."""
+        answers = [trial.answer for trial in self.compared if trial.answer is not None]
+        self._scales = [max(map(_largest, column)) for column in zip(*answers, strict=False)]
+
+    def _same(self, trial: Trial, found: Sequence[Array]) -> bool:
+        if trial.answer is None:
+            return True
+        wanted = trial.answer
+        return len(wanted) == len(found) and all(
+            close(one, other, TOLERANCE * scale)
+            for one, other, scale in zip(wanted, found, self._scales, strict=True)
+        )
+
+    def _unstable(self, predictor: Runs, trial: Trial, found: Sequence[Array]) -> bool:
+        """Whether rounding explains a difference: the model itself magnifies that of its inputs as much."""
+        wanted = trial.answer or []
+        try:
+            nudged = predictor.run(inputs.nudged(trial.inputs))
+        except Exception:  # noqa: BLE001 - Paddle raises whatever its C++ threw
+            return False
+        if not len(wanted) == len(found) == len(nudged):
+            return False
+        own = predictor.run(trial.inputs)
+        return all(
+            close(a, b, min(MOST_UNSTABLE * scale, max(TOLERANCE * scale, _ROUNDING * _moved(c, d))))
+            for a, b, c, d, scale in zip(wanted, found, own, nudged, self._scales, strict=True)
+        )
+
+
+def joined(requests: Sequence[Sequence[Array]]) -> list[Array]:
+    """Several requests as one, their rows one below the other."""
+    return [np.concatenate(arrays) for arrays in zip(*requests, strict=True)]
+
+
+def close(one: Array, other: Array, allowed: float) -> bool:
+    """Whether outputs are the same: in shape and dtype, each number to `allowed`, whole ones exactly."""
+    apart = difference(one, other)
+    return not apart.fault and float(apart.absolute.max(initial=0)) <= (0 if apart.whole else allowed)
+
+
+def _candidates(
+    model: Model, example: list[Array], samples: Sequence[list[Array]], *, gentle: bool
+) -> Iterator[tuple[list[Array], bool, bool]]:
+    """Requests to try; of each whether it is typical, and whether the example may be joined with it."""
+    extreme, *others = inputs.varied(model, example, gentle=gentle)
+    kind = [array.shape for array in example]
+    yield extreme, False, True
+    for sample in samples:
+        yield sample, True, False
+        if model.batched:
+            rows = [[a[at : at + 1] for a in sample] for at in range(min(MOST_ROWS, len(sample[0])))]
+            yield from ((row, True, True) for row in rows if [array.shape for array in row] == kind)
+    if model.batched:
+        yield joined([example, extreme, others[0]]), False, False
+    for at, other in enumerate(others):
+        yield other, at == 1, True
+
+
+def _count(request: Sequence[Array]) -> int:
+    return max(1, sum(array.size for array in request))
+
+
+def _largest(output: Array) -> float:
+    if not np.issubdtype(output.dtype, np.inexact):
+        return 1.0
+    finite = np.abs(output[np.isfinite(output)])
+    return max(1e-6, float(finite.max(initial=0)))
+
+
+def _moved(one: Array, other: Array) -> float:
+    """The largest difference of two outputs of one shape; 0 where they cannot be subtracted."""
+    apart = difference(one, other)
+    return 0.0 if apart.fault or apart.whole else apart.largest
