@@ -11,13 +11,13 @@ from dataclasses import dataclass, field, replace
 from paddlemodel_server.engine import paddle_errors
 from paddlemodel_server.engine.budget import Budget, Memory
 from paddlemodel_server.engine.difference import largest_part
-from paddlemodel_server.engine.hazards import Hazards
 from paddlemodel_server.engine.inputs import repeated
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
 from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.engine.run_sizes import GAIN, warm_sizes
 from paddlemodel_server.engine.trials import Trials
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.model.hazards import Hazards
 
 TRIES = 3
 SHORT_SECONDS = 0.03  # runs shorter than this are repeated: a single timing of theirs says little

@@ -14,12 +14,12 @@ from typing import NamedTuple
 from paddlemodel_server.engine import autotune, inputs, paddle_errors, scores
 from paddlemodel_server.engine.autotune import Allowed, Bench, Chosen
 from paddlemodel_server.engine.budget import Budget, Memory
-from paddlemodel_server.engine.hazards import Hazards
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
 from paddlemodel_server.engine.paddle_errors import explain, said
 from paddlemodel_server.engine.run_sizes import warm_sizes
 from paddlemodel_server.engine.trials import Trials
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.model.hazards import Hazards
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import ScoreKind, WarmUp
 

@@ -6,7 +6,7 @@ V1 and V2 have the forms of tensors; what `POST /predict` takes and answers is t
 from collections.abc import Sequence
 
 from paddlemodel_server.errors import BadRequestError, InputRefusedError, RequestTooLargeError
-from paddlemodel_server.protocol import content, forms, ids, v1
+from paddlemodel_server.protocol import content, forms, tensors, v1
 from paddlemodel_server.protocol.request import JSON, Array, Head, Headers, Request, Response
 from paddlemodel_server.protocol.routes import PREDICT, V1
 from paddlemodel_server.protocol.served import Served
@@ -64,7 +64,7 @@ def parse(served: Served, head: Head, body: bytes) -> Request:
     parse = served.task.parse if head.route == PREDICT else forms.parse
     request = parse(served, head, body)
     if served.ids:
-        ids.check(served, request.arrays)
+        tensors.check_ids(served, request.arrays)
     seconds = head.timeout_seconds
     if seconds is not None:
         request.timeout_seconds = min(seconds, request.timeout_seconds or seconds)

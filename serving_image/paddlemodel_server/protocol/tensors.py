@@ -4,6 +4,7 @@ Nothing is changed silently: every number is checked here, so that Paddle never 
 would refuse, crash on or misread.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 from itertools import chain
 from math import prod
@@ -15,6 +16,7 @@ import orjson
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.protocol.request import Array, Expected
+from paddlemodel_server.protocol.served import Served
 from paddlemodel_server.protocol.text import shown
 
 Shape = tuple[int, ...]
@@ -188,3 +190,25 @@ def implied_shape(size: int, expected: Expected) -> Shape | None:
     if at is None:
         return None if -1 in shape else shape
     return (*shape[:at], max(1, size // expected.step) if expected.step else 1, *shape[at + 1 :])
+
+
+def check_ids(served: Served, arrays: Sequence[Array]) -> None:
+    """Refuse ids of an embedding that are not in its table, for Paddle reads past it.
+
+    Args:
+        served: the model; `served.ids` says which of its inputs are ids.
+        arrays: the inputs of a request, in the model's order.
+
+    Raises:
+        BadRequestError: it names the input, the first wrong id, where it stands, and the ids that exist.
+    """
+    for at, name, limit in served.ids:
+        array = arrays[at]
+        if not array.size or (array.min() >= 0 and array.max() < limit):
+            continue
+        values = array.reshape(-1)
+        place = int(np.argmax((values < 0) | (values >= limit)))
+        raise BadRequestError(
+            f"Input {name} has the id {int(values[place])} at position {place}; the model's table has the "
+            f"ids 0 to {limit - 1}."
+        )

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
-from paddlemodel_server.engine import autotune, hazards, paddle, validate, warmup
+from paddlemodel_server.engine import autotune, paddle, validate, warmup
 from paddlemodel_server.engine.budget import Memory
 from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.engine.oom_guard import Guarded, Hooks
@@ -27,7 +27,7 @@ from paddlemodel_server.host import cgroup, log
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import Learned, ProcessContext, die_with_parent
 from paddlemodel_server.metrics import catalog
-from paddlemodel_server.model import files, formats, signature
+from paddlemodel_server.model import files, formats, hazards, signature
 from paddlemodel_server.model.formats.program import Program
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.worker import warmup_requests

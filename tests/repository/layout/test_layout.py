@@ -36,12 +36,12 @@ LONG = {
     "steps in order, of which none is used elsewhere": {
         "devcluster/builders/programs.py::_compile",
         "devcluster/demo/play.py::_play",
-        "serving_image/paddlemodel_server/engine/warmup.py::prepare",
         "serving_image/paddlemodel_server/supervisor/main.py::_serve",
     },
     "one decision or format, whose cases are read together": {
-        "serving_image/paddlemodel_server/engine/autotune.py::timed_sizes",
-        "serving_image/paddlemodel_server/model/formats/legacy.py::read",
+        "serving_image/paddlemodel_server/engine/autotune.py::_timed_sizes",
+        "serving_image/paddlemodel_server/engine/autotune.py::lower_precision",
+        "serving_image/paddlemodel_server/model/formats/pir.py::read",
         "serving_image/paddlemodel_server/supervisor/pool.py::_choose",
         "serving_image/paddlemodel_server/tasks/image_classification/plan.py::plan",
     },
