@@ -44,6 +44,7 @@ FIELD_SETTINGS: Final = {
     "spec.server.precision": "precision",
     "spec.server.tensorRT.enabled": "tensorrt",
     "spec.task": "task",
+    "spec.ingress.path": "path_prefix",
     "spec.server.batching.maxBatchSize": "max_batch_size",
     "spec.server.batching.maxDelayMs": "max_delay_ms",
     "spec.server.queueSize": "queue_size",

@@ -35,7 +35,9 @@ class Ingress(Block):
         "nginx and HAProxy controllers whatever the class is called. Default: the cluster's default class.",
     )
     path: Annotated[str, Field(min_length=1, max_length=512)] = Field(
-        default="/", description="Requests whose path begins so go to the model; it is not cut off."
+        default="/",
+        description="Requests whose path begins with it go to the model, which answers below it as without "
+        "it: /resnet50/predict is /predict. So several models share one host. A change restarts the pods.",
     )
     tls_secret_name: Name | None = Field(
         default=None, description="Secret of type kubernetes.io/tls for the host. Default: no TLS."

@@ -85,6 +85,12 @@ def _path(text: str) -> Path:
     return Path(_text(text))
 
 
+def _prefix(text: str) -> str:
+    if not re.fullmatch(r"(?:/[A-Za-z0-9._~%/-]*)?", text):
+        raise _ValueError("a path of letters, digits and . _ ~ % -, such as /resnet50")
+    return text.rstrip("/")
+
+
 def _optional_count(text: str) -> int | None:
     return None if text == "auto" else _integer(1, 64)(text)
 
@@ -126,6 +132,7 @@ class Settings:
     port: int = _setting(8080, _integer(1, 65_535))  # the clients'
     admin_port: int = _setting(8081, _integer(1, 65_535))  # the cluster's: health and metrics
     bind: str = _setting("::", _address)  # all addresses of both families: a pod serves its whole network
+    path_prefix: str = _setting("", _prefix)  # clients' routes answer below it, too
     http_workers: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
     workers: int | None = _setting(None, _optional_count)
     worker_memory_limit_bytes: int | None = _setting(None, _optional_bytes)  # None: from the memory limit

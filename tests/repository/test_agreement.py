@@ -52,8 +52,10 @@ def nested(field: str, value: Any) -> dict[str, Any]:
     return result
 
 
-def serve(server: dict[str, Any], task: dict[str, Any] | None = None, device: str = "CPU") -> Settings:
-    """The server's settings as the operator would send them."""
+def serve(
+    server: dict[str, Any], task: dict[str, Any] | None = None, device: str = "CPU", **more: Any
+) -> Settings:
+    """The server's settings as the operator would send them, of a spec with these fields."""
     body = {
         "metadata": {"name": "m", "namespace": "default", "uid": "1"},
         "spec": {
@@ -61,6 +63,7 @@ def serve(server: dict[str, Any], task: dict[str, Any] | None = None, device: st
             "device": device,
             "server": server,
             **({"task": task} if task else {}),
+            **more,
         },
     }
     manifest = model.from_body(body)
@@ -92,10 +95,16 @@ def test_name_and_device_reach_the_server(device: str) -> None:
     assert (settings.name, settings.device) == ("m", device.lower())
 
 
-def test_the_fields_outside_the_server_block_are_these_three() -> None:
-    """Each has a test of its own here: a fourth one needs one, too."""
+@pytest.mark.parametrize("path", ["/", "/resnet50", "/a//b.c_d~e%20f-g/"])
+def test_the_path_of_the_ingress_reaches_the_server(path: str) -> None:
+    ingress = {"host": "a.example.com", "path": path}
+    assert serve({}, ingress=ingress).path_prefix == path.rstrip("/")
+
+
+def test_the_fields_outside_the_server_block_are_these_four() -> None:
+    """Each has a test of its own here: a fifth one needs one, too."""
     others = {field for field in contract.FIELD_SETTINGS if not field.startswith("spec.server.")}
-    assert others == {"metadata.name", "spec.device", "spec.task"}
+    assert others == {"metadata.name", "spec.device", "spec.task", "spec.ingress.path"}
 
 
 def test_tensorrt_gets_a_folder_for_its_engines() -> None:

@@ -43,7 +43,7 @@ class Documents:
 
         Args:
             html: whether the client prefers HTML.
-            host: its Host header.
+            host: its Host header, and the path before the page's.
         """
         facts = self._facts()
         if not html:

@@ -20,7 +20,7 @@ from paddlemodel_server.protocol.served import Description
 
 HTML = "text/html; charset=utf-8"
 _FOLDER = Path(__file__).parent
-_HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%/-]*)?")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ def render(shown: Shown, host: str) -> bytes:
 
     Args:
         shown: all that depends on the model.
-        host: the request's Host header; where it is no host, the page says localhost.
+        host: the request's Host header, and the path before the page's; where it is no host, the page says localhost.
     """
     base = f"http://{host if _HOST.fullmatch(host) else 'localhost'}/"
     call, upload, name = shown.task.call, shown.task.upload, shown.facts["name"]

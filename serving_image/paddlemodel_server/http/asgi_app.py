@@ -38,7 +38,7 @@ class AsgiApp:
         self._runtime = runtime
         self.service: Service
         self._flask: Any
-        self._hot = protocol.hot(settings.name)
+        self._hot = protocol.hot(settings.name, settings.path_prefix)
         self.inference = {
             path.encode(): route.label
             for path, route in self._hot.items()

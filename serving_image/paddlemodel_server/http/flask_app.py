@@ -6,9 +6,11 @@ In production `asgi_app` stands in front of it and answers the hot routes itself
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, redirect, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTooLarge
 from werkzeug.routing import BaseConverter
 
@@ -18,6 +20,9 @@ from paddlemodel_server.metrics.catalog import OTHER
 from paddlemodel_server.pipeline.context import Service
 from paddlemodel_server.pipeline.inference import answer_from_thread, failure
 from paddlemodel_server.pipeline.request_log import RequestRecord, named
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +38,8 @@ def create_app(service: Service) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.url_map.merge_slashes = False  # no redirects: a wrong path is a wrong path
     app.url_map.converters["default"] = _Name
+    if prefix := service.settings.path_prefix:
+        app.wsgi_app = _below(unquote(prefix), app.wsgi_app)  # type: ignore[assignment,method-assign]
     _add_routes(app, service)
     _add_errors(app, service.settings.admin_port)
 
@@ -57,6 +64,21 @@ def create_app(service: Service) -> Flask:
     return app
 
 
+def _below(prefix: str, app: "WSGIApplication") -> "WSGIApplication":
+    """The application, which answers below a prefix as well; the prefix alone leads to its page."""
+
+    def wrapped(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        below = path.removeprefix(prefix)
+        if path == prefix:
+            return redirect(f"{quote(prefix)}/", 308)(environ, start_response)
+        if path != below and below.startswith("/"):
+            environ["SCRIPT_NAME"], environ["PATH_INFO"] = prefix, below
+        return app(environ, start_response)
+
+    return wrapped
+
+
 def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
     """What answers each route of the table, by its label; called with the parts of the path."""
     served = service.served
@@ -74,7 +96,9 @@ def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
         protocol.PREDICT: infer(protocol.PREDICT),
         protocol.INFER: infer(protocol.INFER),
         protocol.V1: infer(protocol.V1),
-        "home": lambda: service.documents.home(html=_prefers_html(), host=request.headers.get("Host", "")),
+        "home": lambda: service.documents.home(
+            html=_prefers_html(), host=request.headers.get("Host", "") + request.root_path
+        ),
         "openapi": service.documents.openapi,
         "health": protocol.alive,
         "readiness": lambda: protocol.readiness(ready=service.ready),

@@ -5,6 +5,7 @@ The label of a route is also the metrics' label and the name of the view in `fla
 
 from dataclasses import dataclass
 from enum import Enum
+from urllib.parse import unquote
 
 from paddlemodel_server.errors import NotFoundError
 from paddlemodel_server.protocol.served import Served
@@ -64,9 +65,15 @@ ADMIN_ROUTES = (
 TABLE = (*CLIENT_ROUTES, *ADMIN_ROUTES)
 
 
-def hot(name: str) -> dict[str, Route]:
-    """Clients' routes that need no thread, by the path they have for the model of this name."""
-    return {route.path(name): route for route in CLIENT_ROUTES if route.kind is not Kind.DOCUMENT}
+def hot(name: str, prefix: str = "") -> dict[str, Route]:
+    """Clients' routes that need no thread, by the path they have for the model of this name.
+
+    Args:
+        name: the model's.
+        prefix: clients may put it before each path, percent-encoded; empty for none.
+    """
+    routes = [route for route in CLIENT_ROUTES if route.kind is not Kind.DOCUMENT]
+    return {before + route.path(name): route for before in {"", unquote(prefix)} for route in routes}
 
 
 def check_name(served: Served, name: str, version: str | None = None) -> None:

@@ -164,7 +164,7 @@ def test_every_variable_that_the_operator_sets_is_known_by_name() -> None:
         "drainSeconds": 1,
         "maxRequestBytes": 1024,
     }
-    found = set(server_env(device="GPU", server=everything))
+    found = set(server_env(device="GPU", server=everything, ingress={"host": "a.b", "path": "/m"}))
     assert found == {*contract.SERVER_VARIABLES, "PADDLEMODEL_CACHE_DIR"}
 
 

@@ -73,6 +73,16 @@ def test_the_body_limit_is_the_server_s() -> None:
     assert {value for key, value in found.items() if "body" in key} == {str(1 << 20)}
 
 
+@pytest.mark.parametrize(
+    ("path", "told"), [("/", None), ("/resnet50", "/resnet50"), ("/resnet50/", "/resnet50"), ("//", None)]
+)
+def test_the_server_knows_the_path_that_clients_put_before_its_own(path: str, told: str | None) -> None:
+    deployment = child(names.DEPLOYMENT, ingress={"host": HOST, "path": path})
+    (server,) = deployment["spec"]["template"]["spec"]["containers"]
+    found = {one["name"]: one["value"] for one in server["env"]}
+    assert found.get("PADDLEMODEL_PATH_PREFIX") == told
+
+
 def test_the_user_s_annotations_win() -> None:
     key = "nginx.ingress.kubernetes.io/proxy-body-size"
     found = rendered(annotations={key: "1g", "mine": "too"})["metadata"]["annotations"]
