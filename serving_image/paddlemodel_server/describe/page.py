@@ -43,7 +43,8 @@ def render(shown: Shown, host: str) -> bytes:
 
     Args:
         shown: all that depends on the model.
-        host: the request's Host header, and the path before the page's; where it is no host, the page says localhost.
+        host: the request's Host header and the path before the page's; where it is no host, the page says
+            localhost.
     """
     base = f"http://{host if _HOST.fullmatch(host) else 'localhost'}/"
     call, upload, name = shown.task.call, shown.task.upload, shown.facts["name"]
