@@ -25,8 +25,8 @@ from paddlemodel_server.http.asgi_app import AsgiApp
 from paddlemodel_server.http.worker import Ports, ports, worker_class
 from paddlemodel_server.ipc.process_context import ProcessContext, die_with_parent
 from paddlemodel_server.ipc.scoreboard import Scoreboard
+from paddlemodel_server.pipeline.context import serve
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks import fitting
 
 KEEP_ALIVE_SECONDS = (
     75  # longer than the 60 s for which ingress-nginx keeps a connection: it must close first
@@ -129,7 +129,7 @@ def main() -> None:
     die_with_parent(parent)
     settings = Settings.from_env(os.environ)
     log.configure(settings.log_level, settings.log_format, "http-worker")
-    fitting.served(settings).task.load()  # what it imports is shared by all that are forked
+    serve(settings, runtime).task.load()  # what it imports is shared by all that are forked
     both = ports(settings, runtime, AsgiApp(settings, runtime), Scoreboard(runtime.scoreboard_fd))
     try:
         descriptors = [listener.detach() for listener in sockets.listen(settings)]

@@ -16,12 +16,12 @@ from paddlemodel_server.pipeline.dispatcher import Dispatcher
 from paddlemodel_server.pipeline.request_log import RequestLog
 from paddlemodel_server.protocol.served import ScoreKind
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks import fitting
+from paddlemodel_server.tasks import fitting, registry
 
 
 def serve(settings: Settings, runtime: ProcessContext) -> protocol.Served:
     """The model with its task, as an HTTP worker serves it; a StartError says what does not fit."""
-    learned: list[Learned] = []
+    chosen, learned = registry.Chosen.load(runtime.folder), list[Learned]()
 
     def scores() -> ScoreKind | None:
         """What the first worker found out; it is asked for with every answer."""
@@ -29,7 +29,7 @@ def serve(settings: Settings, runtime: ProcessContext) -> protocol.Served:
             learned.append(found)
         return learned[0].scores if learned else None
 
-    return fitting.served(settings, runtime.sizes.body_bytes, scores)
+    return fitting.served(settings, chosen, runtime.sizes.body_bytes, scores)
 
 
 class Service:

@@ -130,7 +130,7 @@ class Task(Protocol):
         """Compare the member with the model's whole signature.
 
         Args:
-            spec: the member of paddlemodel_api.tasks.Task, validated.
+            spec: an object with the fields of the member of paddlemodel_api.tasks.Task, validated.
             place: what it must fit.
 
         Raises:

@@ -26,7 +26,7 @@ from paddlemodel_server.metrics.utilization import Seen, Utilization
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.supervisor import processes, restart_policy, shutdown, sizing
 from paddlemodel_server.supervisor.pool import WorkerPool
-from paddlemodel_server.tasks import fitting
+from paddlemodel_server.tasks import fitting, registry
 
 if TYPE_CHECKING:
     from paddlemodel_server.gpu.sampler import Sampler
@@ -200,7 +200,9 @@ def run(environ: dict[str, str]) -> int:
 
 
 def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
-    served = fitting.served(settings)
+    chosen = registry.read(settings.task)
+    served = fitting.served(settings, chosen)
+    chosen.save(folder)
     groups = cgroup.membership()
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
     gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()

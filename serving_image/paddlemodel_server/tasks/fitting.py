@@ -14,13 +14,15 @@ from paddlemodel_server.tasks import registry
 
 def served(
     settings: Settings,
+    chosen: registry.Chosen,
     body_bytes: int | None = None,
     scores: Callable[[], ScoreKind | None] = lambda: None,
 ) -> Served:
     """Read the model's files and fit the task to them.
 
     Args:
-        settings: which model, which task.
+        settings: which model.
+        chosen: which task.
         body_bytes: as in Place.
         scores: as in Place.
 
@@ -32,6 +34,6 @@ def served(
     return Served(
         name=settings.name,
         model=model,
-        task=registry.fit(settings.task, place),
+        task=registry.fit(chosen, place),
         max_request_bytes=settings.max_request_bytes,
     )

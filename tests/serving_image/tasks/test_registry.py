@@ -1,25 +1,42 @@
 """PADDLEMODEL_TASK: what is understood, by the types of the contract, and what each refusal says."""
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from paddlemodel_api import contract
-from paddlemodel_api.tasks import ImageClassification, Tensors
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.tasks import registry
 
 
 def test_a_task_is_read_with_its_defaults() -> None:
-    name, spec = registry.read('{"imageClassification":{"labels":["cat"],"topK":1}}')
-    assert (name, spec) == ("imageClassification", ImageClassification(labels=("cat",), top_k=1))
-    assert (spec.resize, spec.channel_order, spec.mean, spec.activation) == (
-        "Crop",
-        "RGB",
-        (0.485, 0.456, 0.406),
-        "Auto",
-    )
-    assert registry.read('{ "tensors": {} }') == ("tensors", Tensors())
+    chosen = registry.read('{"imageClassification":{"labels":["猫"],"topK":1}}')
+    assert chosen.name == "imageClassification"
+    assert vars(chosen.spec) == {
+        "labels": ["猫"],
+        "labels_file": None,
+        "top_k": 1,
+        "resize": "Crop",
+        "channel_order": "RGB",
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+        "activation": "Auto",
+        "output": None,
+        "width": None,
+        "height": None,
+    }
+    tensors = registry.Chosen(name="tensors")
+    assert registry.read('{ "tensors": {} }') == registry.read(contract.DEFAULT_TASK) == tensors
+
+
+def test_what_the_supervisor_has_read_reaches_the_http_workers(tmp_path: Path) -> None:
+    """By a file: a hundred kilobytes of labels are too many for an argument."""
+    labels = json.dumps(["犬" * 128] * 256)
+    chosen = registry.read(f'{{"imageClassification":{{"labels":{labels}}}}}')
+    chosen.save(tmp_path)
+    assert registry.Chosen.load(tmp_path) == chosen
 
 
 @pytest.mark.parametrize(

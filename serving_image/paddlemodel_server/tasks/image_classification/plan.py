@@ -11,7 +11,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Array
 
-if TYPE_CHECKING:  # pydantic, which took 0.1 s to import, has done its work by then
+if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers do without pydantic
     from paddlemodel_api.tasks import ImageClassification as Spec
 
 MAX_PIXELS = 1 << 26  # 64 million: 192 MiB once decoded
@@ -163,7 +163,7 @@ def labels(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
     """
     classes = scores.shape[1]
     if spec.labels_file is None:
-        found, where = spec.labels or (), "labels"
+        found, where = tuple(spec.labels or ()), "labels"
     else:
         found, where = _read(spec.labels_file, folder, classes), "labelsFile"
     if found and classes != -1 and len(found) != classes:
