@@ -1,4 +1,4 @@
-"""Requests that end the process of the model: only the sender suffers. Real servers, real crashes of Paddle."""
+"""Requests that end the process of the model: only the sender suffers. Real servers, real crashes."""
 
 import json
 import signal
