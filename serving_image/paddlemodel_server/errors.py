@@ -204,6 +204,22 @@ class AnswerTooLargeError(ServingError):
     sentence = "The model's answer is larger than this server can carry; send a smaller input."
 
 
+class CrashedError(ServingError):
+    """The process of the model ended while it ran this request, and no other one."""
+
+    status = 500
+    reason = "the process of the model ended while it ran the request, and no other one"
+    sentence = "The process that runs the model ended on this request; sending it again will not help."
+
+
+class KnownToCrashError(ServingError):
+    """This very request has ended the process of the model twice."""
+
+    status = 422
+    reason = "the same request has ended the process of the model twice in the last ten minutes"
+    sentence = "This request has ended the model's process twice; it is not run again."
+
+
 class NotReadyError(ServingError):
     """No worker can take the request now."""
 
@@ -258,7 +274,9 @@ REFUSALS: Final[tuple[type[ServingError], ...]] = (
     MemoryTakenError,
     PipelineFullError,
     HeadTooLargeError,
+    KnownToCrashError,
     ModelFailedError,
+    CrashedError,
     NotFiniteError,
     AnswerTooLargeError,
     InternalError,

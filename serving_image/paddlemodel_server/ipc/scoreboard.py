@@ -8,7 +8,7 @@ descriptor to its children.
 import fcntl
 import mmap
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ MAX_HTTP_WORKERS: Final = (
 _CELL_BYTES = 8
 _HEAD_CELLS = 16
 _WORKER_CELLS = 16
+_OWN_CELLS = 8  # those that a worker writes itself
 _RUNNING = 1
 _IN_FLIGHT = 1  # of an HTTP worker's row: the first worker's cell
 _ROW_CELLS = 2 + MAX_WORKERS  # requests admitted, then those in flight at each worker, then `link`
@@ -70,6 +71,8 @@ class WorkerBlock(_Block):
     cap = _Cell(6)  # rows of a run at most; it shrinks when the device runs out of memory
 
     warmup_ms = _Cell(7)  # from a loaded model to ready
+    deaths = _Cell(_OWN_CELLS)  # of workers at this place so far; from here on the supervisor's
+    request_killed = _Cell(_OWN_CELLS + 1)  # whether the last one died of what it ran
 
     def ran_ns(self, now_ns: int) -> int:
         """All time spent in runs, with the one under way."""
@@ -78,8 +81,13 @@ class WorkerBlock(_Block):
 
     def clear(self) -> None:
         """Forget a dead worker."""
-        for cell in range(self.base, self.base + _WORKER_CELLS):
+        for cell in range(self.base, self.base + _OWN_CELLS):
             self.cells[cell] = 0
+
+    def bury(self, *, request_killed: bool) -> None:
+        """Tell of what the worker died, once it is known."""
+        self.request_killed = int(request_killed)
+        self.deaths += 1
 
 
 class HttpWorkerRow(_Block):
@@ -195,12 +203,12 @@ class Queue:
         self._size = size
         self._admitted = scoreboard.column(http_workers, 0)
         self._in_flight = [scoreboard.column(http_workers, _IN_FLIGHT + n) for n in range(MAX_WORKERS)]
-        self._worker = scoreboard.worker
+        self._workers = [scoreboard.worker(index) for index in range(MAX_WORKERS)]
         self._running: list[int] = []  # the cells that say how many requests each linked worker runs
 
     def link(self, workers: Iterable[int]) -> None:
         """Go by these workers: each runs at least one request beside those that wait."""
-        self._running = [self._worker(worker).base + _RUNNING for worker in workers]
+        self._running = [self._workers[worker].base + _RUNNING for worker in workers]
 
     def claim(self) -> bool:
         """Count a request in, if there is room; `leave` must follow."""
@@ -219,6 +227,25 @@ class Queue:
     def in_flight(self, worker: int) -> int:
         """Requests that a worker holds, of all HTTP workers."""
         return sum(self._in_flight[worker])
+
+    def least_busy(self, workers: Collection[int]) -> int | None:
+        """The ready worker that holds the fewest requests; None where there is none.
+
+        One that retires is better than none: its successor may not have been found yet.
+        """
+        best, fewest, retiring = None, 0, None
+        for worker in workers:
+            state = self._workers[worker].state
+            if state != READY:
+                if state == RETIRING:
+                    retiring = worker
+                continue
+            if len(workers) == 1:
+                return worker
+            count = self.in_flight(worker)
+            if best is None or count < fewest:
+                best, fewest = worker, count
+        return retiring if best is None else best
 
 
 def claim_row(scoreboard: Scoreboard, folder: Path) -> tuple[int, int]:

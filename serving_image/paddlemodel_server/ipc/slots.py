@@ -8,7 +8,8 @@ ones are given back.
 Both sides name layouts by numbers (`Numbers`, `Known`); a signature is parsed once per connection.
 
     slot = control (96 bytes) · signature · tensors, each on a 64-byte boundary
-    control of a request = deadline · cancelled · length of the signature · when submitted · id, for the log
+    control of a request = deadline · cancelled · length of the signature · when submitted · id, for the log ·
+                           with how many others it is in the run that is under way, itself included
     control of an answer = when its run began · 0 · length of the signature · times of the run
     deadline and other moments are monotonic ns
     signature = per tensor: dtype, rank, dimensions (all int32)
@@ -37,6 +38,9 @@ ANSWERED, EXPIRED, FAILED, TOO_LARGE, MEMORY_TAKEN, INPUT_TOO_LARGE, REFUSED = r
 
 MAX_BYTES: Final = 1 << 43  # of address space for all slots of one HTTP worker; only touched pages are memory
 _CANCELLED_AT = 8
+_COMPANY = struct.Struct("<H")
+_COMPANY_AT = 90  # in the padding, which every write makes zero
+ALONE: Final = 1 << 31  # of a layout's number in a MESSAGE: this request shares no run
 _GIVE_BACK = 1024 * 1024  # a slot keeps this much; more is returned to the kernel after use
 _ALIGN = 64
 _SMALL = 4096  # bytes
@@ -199,6 +203,16 @@ class Slots:
         """Seconds since a request was submitted; -1 where nobody waits for its answer any more."""
         deadline_ns, cancelled, _, submitted_ns = _TIMES.unpack_from(self._map, slot * self.size)
         return -1.0 if cancelled or deadline_ns < now_ns else (now_ns - submitted_ns) / 1e9
+
+    def begin(self, slots: Sequence[int], company: int) -> None:
+        """Note that requests are in a run of so many; should the worker die in it, this says of what."""
+        for slot in slots:
+            _COMPANY.pack_into(self._map, slot * self.size + _COMPANY_AT, min(company, 0xFFFF))
+
+    def company(self, slot: int) -> int:
+        """How many requests the run has that a request is in; 0 where it is in none."""
+        found: int = _COMPANY.unpack_from(self._map, slot * self.size + _COMPANY_AT)[0]
+        return found
 
     def request_id(self, slot: int) -> str:
         """The id of the request in a slot."""

@@ -11,17 +11,11 @@ import logging
 import math
 import os
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Sequence
 
 from paddlemodel_server.errors import (
-    AnswerTooLargeError,
+    CrashedError,
     DeadlineExceededError,
-    InputRefusedError,
-    InputTooLargeError,
-    MemoryTakenError,
     ModelFailedError,
     NotReadyError,
     QueueFullError,
@@ -32,38 +26,17 @@ from paddlemodel_server.errors import (
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc import slots
 from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.pipeline.killers import Killers
+from paddlemodel_server.pipeline.pending import Array, Outcome, Pending, Settled, fault
 from paddlemodel_server.pipeline.worker_link import WorkerLink
 from paddlemodel_server.pipeline.write_batch import WriteBatch
 from paddlemodel_server.settings import Settings
 
-Array = np.ndarray[Any, np.dtype[Any]]
-Outcome = list[Array] | ServingError
 RECONNECT_SECONDS = 0.05
 SWEEP_SECONDS = 0.05
 SLOTS_PER_PLACE = 4  # in the queue; a slot that is not touched is address space only
 
-_FAULTS: dict[int, Callable[[], ServingError]] = {
-    slots.TOO_LARGE: AnswerTooLargeError,
-    slots.MEMORY_TAKEN: MemoryTakenError,
-    slots.INPUT_TOO_LARGE: InputTooLargeError,
-    slots.REFUSED: InputRefusedError,
-}
-
 logger = logging.getLogger(__name__)
-
-
-class Pending:
-    """One request at a worker; its slot is free again once the worker has replied, not before."""
-
-    ran: slots.RunTimes | None = None  # only where somebody may want to know
-
-    def __init__(self, worker: int, slot: int, deadline: float, seconds: float, used: int) -> None:
-        self.worker = worker
-        self.slot = slot
-        self.deadline = deadline
-        self.seconds = seconds
-        self.used = used  # bytes of the slot
-        self.settled: Callable[[Outcome], None] | None = None  # None: nobody waits for it any more
 
 
 class Dispatcher:
@@ -106,6 +79,8 @@ class Dispatcher:
         self._slots = slots.Slots(self._fd, count, size)
         self._free = list(range(count))
         self._pending: dict[int, Pending] = {}
+        self._killers = Killers()
+        self._was_linked = False
         self._sweeping = False
         self.write_batch = WriteBatch()
         self._tasks = [self.loop.create_task(self._keep_linked(worker)) for worker in indexes]
@@ -131,6 +106,7 @@ class Dispatcher:
 
     def _tell(self) -> None:
         self._changed.set()
+        self._was_linked = self._was_linked or bool(self._links)
         self._queue.link(self._links)
         self._row.link = scoreboards.LINKED if self._links else scoreboards.UNLINKED
 
@@ -147,7 +123,7 @@ class Dispatcher:
 
     def admit(self) -> None:
         """Count a request in, or refuse it; `leave` must follow."""
-        if not self._links:
+        if not self._links and not self._hopeful:
             raise NotReadyError
         if not self._free or not self._queue.claim():
             raise QueueFullError
@@ -162,12 +138,12 @@ class Dispatcher:
         began: float,
         seconds: float,
         request_id: str,
-        settled: Callable[[Outcome], None],
+        settled: Settled,
     ) -> Pending:
-        """Hand an admitted request to the worker with the fewest in flight.
+        """Hand an admitted request to the worker with the fewest in flight, or to the next that is ready.
 
         Args:
-            arrays: the model's inputs, in its order.
+            arrays: the model's inputs, in its order; not changed until the outcome.
             began: monotonic seconds; the deadline counts from here.
             seconds: how long the client waits. A worker does not run what is late.
             request_id: for the worker's log.
@@ -176,22 +152,25 @@ class Dispatcher:
         now = time.monotonic()
         if now > began + seconds:
             raise DeadlineExceededError(seconds)
-        worker = self._least_busy()
+        self._killers.check(arrays)
+        worker = self._queue.least_busy(self._links)
+        if worker is None and not self._hopeful:
+            raise NotReadyError
         if not self._free:
             raise QueueFullError
-        slot = self._free.pop()
-        deadline = began + seconds
+        pending = Pending(self._free.pop(), began + seconds, seconds, arrays)
+        pending.request_id = request_id
         try:
-            layout = self._slots.write(slot, arrays, (int(deadline * 1e9), int(now * 1e9)), request_id)
+            pending.write(self._slots, now)
         except BaseException as error:
-            self._free.append(slot)
+            self._free.append(pending.slot)
             if isinstance(error, slots.DoesNotFitError):
                 raise RequestTooLargeError("The tensors of this request are too large.") from None
             raise
-        pending = self._pending[slot] = Pending(worker, slot, deadline, seconds, layout.end)
+        self._pending[pending.slot] = pending
         pending.settled = settled
-        self._row.add_in_flight(worker, 1)
-        self._links[worker].announce(slot, layout)
+        if worker is not None:
+            self._send(pending, worker)
         if not self._sweeping:
             self._sweeping = True
             self.loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -201,7 +180,26 @@ class Dispatcher:
         """Nobody waits for this any more: a worker that has not begun it will not."""
         if pending.settled:
             pending.settled = None
-            self._slots.cancel(pending.slot, pending.used)
+            if pending.sent:
+                self._slots.cancel(pending.slot, pending.used)
+            else:
+                self._forget(pending)
+
+    @property
+    def _hopeful(self) -> bool:
+        """Whether a worker will come back: its place is being filled again, and the pod does not end."""
+        return self._was_linked and self._scoreboard.workers_desired > 0 and not self._scoreboard.draining
+
+    def _send(self, pending: Pending, worker: int) -> None:
+        pending.worker, pending.sent = worker, True
+        self._row.add_in_flight(worker, 1)
+        self._links[worker].announce(pending.slot, pending.layout, alone=pending.alone)
+
+    def _forget(self, pending: Pending) -> None:
+        """Free the slot of a request that no worker holds."""
+        del self._pending[pending.slot]
+        self._slots.give_back(pending.slot, pending.used)
+        self._free.append(pending.slot)
 
     def _settle(self, slot: int, status: int, layout: slots.Layout | None) -> None:
         """Take a worker's reply."""
@@ -215,8 +213,7 @@ class Dispatcher:
         finally:
             self._slots.give_back(slot, pending.used)
             self._free.append(slot)
-        if pending.settled:
-            _call(pending.settled, outcome)
+        pending.settle(outcome)
 
     def _outcome(self, pending: Pending, status: int, layout: slots.Layout | None) -> Outcome:
         if layout:
@@ -226,32 +223,14 @@ class Dispatcher:
             return self._slots.copies(pending.slot, layout) if pending.settled else []
         if status == slots.EXPIRED:
             return DeadlineExceededError(pending.seconds)
-        return _FAULTS.get(status, ModelFailedError)()
-
-    def _least_busy(self) -> int:
-        best, fewest, retiring = -1, 0, -1
-        for worker in self._links:
-            state = self._blocks[worker].state
-            if state != scoreboards.READY:
-                if state == scoreboards.RETIRING:
-                    retiring = worker
-                continue
-            if len(self._links) == 1:
-                return worker
-            count = self._queue.in_flight(worker)
-            if best < 0 or count < fewest:
-                best, fewest = worker, count
-        if best < 0 and retiring < 0:
-            raise NotReadyError
-        return best if best >= 0 else retiring  # this HTTP worker has not found its successor yet
+        return fault(status)
 
     def _sweep(self) -> None:
         """Answer 504 for what is late; one timer for all requests costs less than one each."""
         now = time.monotonic()
         for pending in [p for p in self._pending.values() if p.settled and p.deadline < now]:
-            if settled := pending.settled:
-                self.abandon(pending)
-                _call(settled, DeadlineExceededError(pending.seconds))
+            self._end(pending, DeadlineExceededError(pending.seconds))
+        self._resume()
         self._sweeping = bool(self._pending)
         if self._sweeping:
             self.loop.call_later(SWEEP_SECONDS, self._sweep)
@@ -267,30 +246,53 @@ class Dispatcher:
             except OSError:
                 await asyncio.sleep(RECONNECT_SECONDS)
                 continue
+            deaths = self._blocks[worker].deaths
             self._links[worker] = link
             self._tell()
+            self._resume()
             await asyncio.shield(link.lost)
             del self._links[worker]
             self._tell()
-            self._lose(worker)
+            self._lose(worker, deaths)
 
-    def _lose(self, worker: int) -> None:
-        """Fail what a worker held when it ended."""
-        lost = [pending for pending in self._pending.values() if pending.worker == worker]
-        for pending in lost:
-            del self._pending[pending.slot]
-            self._row.add_in_flight(worker, -1)
-            self._slots.give_back(pending.slot, pending.used)
-            self._free.append(pending.slot)
+    def _end(self, pending: Pending, error: ServingError) -> None:
+        """Answer a request while a worker may still hold it."""
+        settled = pending.settled
+        self.abandon(pending)
+        pending.settled = settled
+        pending.settle(error)
+
+    def _lose(self, worker: int, deaths: int) -> None:
+        """Take back what a worker held when it ended, to run it elsewhere.
+
+        Args:
+            worker: its place.
+            deaths: how many workers had died there when it was linked.
+        """
+        lost = [pending for pending in self._pending.values() if pending.sent and pending.worker == worker]
         logger.warning("worker connection lost", extra={"worker": worker, "requests": len(lost)})
+        now = time.monotonic()
         for pending in lost:
-            if pending.settled:
-                _call(pending.settled, WorkerLostError())
+            self._row.add_in_flight(worker, -1)
+            pending.sent = False
+            if not pending.settled:
+                self._forget(pending)
+                continue
+            company = self._slots.company(pending.slot)
+            pending.alone = pending.alone or company > 1
+            pending.suspected = deaths if company == 1 else -1
+            pending.write(self._slots, now)
+        self._resume()
 
-
-def _call(settled: Callable[[Outcome], None], outcome: Outcome) -> None:
-    """Hand out an outcome; what goes wrong with one request must not keep the others from theirs."""
-    try:
-        settled(outcome)
-    except Exception:
-        logger.exception("an outcome could not be handed out")
+    def _resume(self) -> None:
+        """Send what no worker holds; what ran alone as its worker died waits for the supervisor's verdict."""
+        for pending in [p for p in self._pending.values() if not p.sent]:
+            if pending.convicted(self._blocks[pending.worker]):
+                self._killers.blame(pending.arrays)
+                self._end(pending, CrashedError())
+                continue
+            worker = None if pending.suspected >= 0 else self._queue.least_busy(self._links)
+            if worker is not None:
+                self._send(pending, worker)
+            elif not self._hopeful:
+                self._end(pending, WorkerLostError())

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from paddlemodel_server import protocol
 from paddlemodel_server.errors import DeadlineExceededError, InputRefusedError, ServingError
 from paddlemodel_server.metrics import catalog
-from paddlemodel_server.pipeline.dispatcher import Outcome, Pending
+from paddlemodel_server.pipeline.pending import Outcome, Pending
 from paddlemodel_server.pipeline.request_log import RequestRecord
 from paddlemodel_server.settings import Settings
 

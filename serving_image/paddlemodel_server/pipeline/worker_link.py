@@ -49,11 +49,18 @@ class WorkerLink(asyncio.Protocol):
         """Begin."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
 
-    def announce(self, slot: int, layout: slots.Layout) -> None:
-        """Tell the worker about a slot, together with everything else of this turn."""
+    def announce(self, slot: int, layout: slots.Layout, *, alone: bool = False) -> None:
+        """Tell the worker about a slot, together with everything else of this turn.
+
+        Args:
+            slot: its number.
+            layout: of its tensors.
+            alone: whether it must share no run.
+        """
         if not self._out:
             self._loop.call_soon(self._flush)
-        self._out.append(slots.MESSAGE.pack(slot, self._numbers.of(layout)))
+        number = self._numbers.of(layout)
+        self._out.append(slots.MESSAGE.pack(slot, number | slots.ALONE if alone else number))
 
     def _flush(self) -> None:
         if (

@@ -158,6 +158,7 @@ class Supervisor:
         return bool(self._scoreboard.admitted()) or self._ran() != self._ran_ns
 
     def _end(self) -> bool:
+        self._scoreboard.drain()  # requests that wait for a worker wait in vain
         clean = shutdown.end_http_workers(self._http_workers_pid, self._settings.timeout_seconds)
         shutdown.end_workers(self._pool.pids(ready=True), self._pool.pids(ready=False))
         return clean

@@ -252,38 +252,47 @@ class WorkerPool:
         now = time.monotonic()
         self._notice_ready(now)  # it may have been for less than a second
         ready_seconds = None if place.ready_at is None else now - place.ready_at
-        self._scoreboard.worker(place.index).clear()
+        block = self._scoreboard.worker(place.index)
+        in_run = bool(block.started_ns)
+        block.clear()
         place.pid, place.start_at = 0, 0.0
         if self._pause is not None and self._pause.index == place.index:
             self._pause = None
         needed = self._recycler.ended(place.index)
         if place.told:
+            block.bury(request_killed=False)
             logger.info("worker exited", extra={"worker": place.index})
             return True
         place.wanted = place.wanted and needed
-        self._judge(place, status, ready_seconds, needed=needed)
-        return True
-
-    def _judge(self, place: Place, status: int, ready_seconds: float | None, *, needed: bool) -> None:
         oom_kills, self._oom_kills = self._oom_kills, cgroup.oom_kills(self._groups)
         death = restart_policy.Death(
             exit_code=os.waitstatus_to_exitcode(status),
             out_of_memory=self._oom_kills > oom_kills,
             stuck=place.stuck and ready_seconds is not None,
             loading=place.stuck and ready_seconds is None,
+            in_run=in_run,
         )
+        block.bury(request_killed=death.of_requests)
+        self._judge(place, death, ready_seconds, needed=needed)
+        return True
+
+    def _judge(
+        self, place: Place, death: restart_policy.Death, ready_seconds: float | None, *, needed: bool
+    ) -> None:
         self._counted.worker_ended(death.kind)
         failure = self._runtime.failure(place.index)
         if death.exit_code == CANNOT_START and failure.exists() and needed:
             said = json.loads(failure.read_text())
             raise StartError(said["reason"], said["message"])
-        place.history = place.history.after(ready_seconds)
+        if not death.of_requests:  # else any client could end the server
+            place.history = place.history.after(ready_seconds)
         if place.history.hopeless and needed:
             message = restart_policy.last_word(self._settings.name, place.history, death, self._memory)
             raise StartError("WorkerCrashes", message)
-        place.start_at = time.monotonic() + place.history.wait_seconds
+        wait = 0.0 if death.of_requests else place.history.wait_seconds
+        place.start_at = time.monotonic() + wait
         self._scoreboard.restarts += 1
         logger.error(
             "a worker ended; it is replaced" if needed else "a worker ended",
-            extra={"worker": place.index, "how": str(death), "wait": place.history.wait_seconds},
+            extra={"worker": place.index, "how": str(death), "wait": wait, "in_run": death.in_run},
         )

@@ -21,6 +21,7 @@ class Death:
     out_of_memory: bool = False  # the kernel killed for want of memory meanwhile
     stuck: bool = False  # we killed it, for its run did not end
     loading: bool = False  # likewise, for its load did not
+    in_run: bool = False  # whether it was running requests
 
     @property
     def kind(self) -> str:
@@ -30,6 +31,15 @@ class Death:
         if self.out_of_memory:
             return "memory"
         return "signal" if self.exit_code < 0 else "exit"
+
+    @property
+    def of_requests(self) -> bool:
+        """Whether it died of the requests that it ran: their senders are told, the server is not to blame.
+
+        A signal that people and nodes send is none of theirs, and where it ended by itself it has said why.
+        """
+        crashed = self.exit_code < 0 and -self.exit_code not in {signal.SIGKILL, signal.SIGTERM}
+        return self.in_run and (crashed or self.stuck or self.out_of_memory)
 
     def __str__(self) -> str:
         """As the log says it, for example `signal SIGKILL, out of memory`."""

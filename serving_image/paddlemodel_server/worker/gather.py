@@ -38,6 +38,7 @@ class HttpWorker:
                 os.close(fd)
         connection.settimeout(None)
         self.connection = connection
+        self.alone: set[int] = set()  # slots that were announced to share no run
         self._replies: list[bytes] = []
         self._partial = b""
         self._known = slots.Known()
@@ -61,6 +62,9 @@ class HttpWorker:
         layout: slots.Layout | None = None
         numbers: list[int] = []
         for slot, number in slots.MESSAGE.iter_unpack(messages):
+            if number & slots.ALONE:
+                self.alone.add(slot)
+                number ^= slots.ALONE  # noqa: PLW2901 - the flag is off
             found = self._known.layout(number, self.slots, slot)
             if found is not layout:
                 if layout:

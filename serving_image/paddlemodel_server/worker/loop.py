@@ -99,11 +99,18 @@ class Loop:
             return
         now = time.monotonic()
         for layout, numbers in announced:
-            if layout.rows:
-                self._waiting.add((http_worker, layout), numbers, layout.kind, layout.rows, now)
-            else:  # without a common number of rows each runs alone
-                for slot in numbers:
-                    self._waiting.add((http_worker, layout), [slot], slot, 0, now)
+            source = http_worker, layout
+            if layout.rows and not http_worker.alone:
+                self._waiting.add(source, numbers, layout.kind, layout.rows, now)
+                continue
+            for slot in numbers:
+                if slot in http_worker.alone:
+                    http_worker.alone.remove(slot)
+                    self._waiting.add(source, [slot], (id(http_worker), slot), layout.rows, now)
+                elif layout.rows:
+                    self._waiting.add(source, [slot], layout.kind, layout.rows, now)
+                else:  # without a common number of rows each runs alone
+                    self._waiting.add(source, [slot], slot, 0, now)
 
     def _part_from(self, http_worker: gather.HttpWorker) -> None:
         self._events.unregister(http_worker.connection)
@@ -145,6 +152,9 @@ class Loop:
     def _answer(self, jobs: Jobs) -> int:
         """Run requests together; where that fails, alone, so that one cannot spoil another's answer."""
         rows = sum(job.rows * len(job.slots) for job in jobs)
+        company = sum(len(job.slots) for job in jobs)
+        for job in jobs:
+            job.source[0].slots.begin(job.slots, company)
         batched = bool(self._prepared.sizes and rows)
         try:
             outputs = self._in_pieces(jobs, rows) if batched else self._model(gather.joined(jobs, 0))

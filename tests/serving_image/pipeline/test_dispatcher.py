@@ -19,7 +19,8 @@ from paddlemodel_server.errors import DeadlineExceededError, ModelFailedError, S
 from paddlemodel_server.ipc import counters, slots
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
-from paddlemodel_server.pipeline.dispatcher import Dispatcher, Outcome
+from paddlemodel_server.pipeline.dispatcher import Dispatcher
+from paddlemodel_server.pipeline.pending import Outcome
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.worker import gather
 

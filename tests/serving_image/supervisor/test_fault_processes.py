@@ -42,7 +42,10 @@ def recovered(server: Server, before: Footprint) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
-def test_a_dead_worker_is_replaced_and_its_requests_get_503(server: Server, how: signal.Signals) -> None:
+def test_a_dead_worker_is_replaced_and_its_requests_are_run_again(
+    server: Server, how: signal.Signals
+) -> None:
+    """No worker is left for seconds: all requests wait. One that ran alone as its worker crashed gets 500."""
     settled(server)
     held = footprint(server)
     before = {process.pid for process in server.processes("worker")}
@@ -51,15 +54,15 @@ def test_a_dead_worker_is_replaced_and_its_requests_get_503(server: Server, how:
         eventually(lambda: clients.answered() > 100, "requests are answered")
         for pid in before:
             os.kill(pid, how)
-        eventually(lambda: clients.answered(503), "the loss is told")
         eventually(lambda: server.get("/readyz")[0] == 503, "the pod is unready")
         assert httpx.get(f"{server.admin_url}/healthz").status_code == 200
         eventually(server.ready, "ready again", 120)
         more = clients.answered()
         eventually(lambda: clients.answered() > more + 100, "requests are answered again")
     assert clients.outcomes.lost == clients.outcomes.wrong == []
-    assert set(clients.outcomes.statuses) == {200, 503}
-    assert set(clients.outcomes.retry_after) == {"1"}
+    crashes = len(before) if how == signal.SIGSEGV else 0
+    assert clients.outcomes.statuses[500] <= crashes
+    assert set(clients.outcomes.statuses) <= {200, 500}
     recovered(server, held)
     assert not before & {process.pid for process in server.processes("worker")}
     assert f'"how": "signal {how.name}"' in server.logged()
@@ -115,7 +118,8 @@ def test_a_worker_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp
             settled(server)
             group.limit(group.held() + (16 << 20))
             answer = httpx.post(f"{server.url}{INFER}", content=load.row_of_ones(4000), timeout=60)
-            assert answer.status_code == 503
+            assert answer.status_code == 500  # it ran alone, so the memory was wanted by none but it
+            assert "Retry-After" not in answer.headers
             group.limit(1 << 40)
             told = '"how": "signal SIGKILL, out of memory"'
             eventually(lambda: told in server.logged(), "the reason is told")

@@ -14,7 +14,7 @@ from paddlemodel_server.http.responses import Heads, Writer
 from paddlemodel_server.http.timeouts import Awaited, Deadline
 from paddlemodel_server.ipc import counters
 from paddlemodel_server.metrics import catalog
-from paddlemodel_server.pipeline.dispatcher import Outcome, Pending
+from paddlemodel_server.pipeline.pending import Outcome, Pending
 from paddlemodel_server.pipeline.request_log import RequestRecord
 from paddlemodel_server.pipeline.write_batch import WriteBatch
 from paddlemodel_server.settings import Settings
@@ -52,7 +52,9 @@ class Queue:
     ) -> Pending:
         self.submitted.append(arrays)
         self.settled = settled
-        return Pending(3, 0, began + seconds, seconds, 0)
+        pending = Pending(0, began + seconds, seconds, arrays)
+        pending.worker = 3
+        return pending
 
     def abandon(self, pending: Pending) -> None:
         self.abandoned.append(pending)

@@ -93,6 +93,56 @@ class EchoCopy(Known):
         return paddle.assign(x), x * self.two
 
 
+class Mortal(Known):
+    """Twice its input and one more, as Mixed; where it is asked for a row far beyond a table, Paddle dies."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = paddle.nn.Embedding(50, 8, padding_idx=0)
+
+    def forward(self, x: Any) -> Any:
+        return x * self.two + 1 + self.table(x.astype("int64")).mean() * 0, x.mean(axis=1)
+
+
+class Tokens(paddle.nn.Layer):
+    """An embedding as every language model has one, fed by way of what only rearranges its ids."""
+
+    def __init__(self, padding_idx: int | None) -> None:
+        super().__init__()
+        self.table = paddle.nn.Embedding(50, 8, padding_idx=padding_idx)
+        self.linear = paddle.nn.Linear(8, 3)
+
+    def forward(self, ids: Any) -> Any:
+        looked_up = self.table(ids.astype("int32").unsqueeze(1).squeeze(1))
+        return self.linear(paddle.nn.functional.dropout(looked_up, 0.5, training=self.training).mean(axis=1))
+
+
+class Growing(Known):
+    """A cache that grows by one step in a loop, as in every decoder."""
+
+    def forward(self, x: Any) -> Any:
+        y, step = x.unsqueeze(2) * self.two, paddle.zeros([], "int32")
+        while step < paddle.full([], 6, "int32"):
+            y = paddle.concat([y, y[:, :, -1:] + 1.0], axis=2)
+            step = step + 1
+        return y
+
+
+class Finding(Known):
+    """A detector that finds nothing in noise: its first output has no rows then."""
+
+    def forward(self, x: Any) -> Any:
+        found = paddle.nonzero(x[:, 0] * self.two > 1000)[:, 0]
+        return paddle.index_select(x, found, axis=0), x * self.two
+
+
+class Loudest(Known):
+    """Asks one question about all rows, without a branch: whether the largest number is above ten."""
+
+    def forward(self, x: Any) -> Any:
+        return paddle.where(paddle.max(x) > 10, -x * self.two, x * self.two)
+
+
 class Picture(paddle.nn.Layer):
     """A tiny convolutional classifier of ten classes that answers logits."""
 
@@ -220,6 +270,12 @@ def main(folder: str) -> None:
         "rare": (Rare(), [InputSpec([None, 8], "float32", "x")]),
         "echo": (Echo(), [InputSpec([None, 4], "float32", "x")]),
         "echo-copy": (EchoCopy(), [InputSpec([None, 4], "float32", "x")]),
+        "mortal": (Mortal(), [InputSpec([None, None], "float32", "x")]),
+        "tokens": (Tokens(None), [InputSpec([None, None], "int64", "ids")]),
+        "padded-tokens": (Tokens(0), [InputSpec([None, None], "int64", "ids")]),
+        "growing": (Growing(), [InputSpec([None, 4], "float32", "x")]),
+        "finding": (Finding(), [InputSpec([None, 4], "float32", "x")]),
+        "loudest": (Loudest(), [InputSpec([None, 4], "float32", "x")]),
         "coupled": (Coupled(), [InputSpec([None, 4], "float32", "x")]),
     }
     for name, (layer, spec) in models.items():

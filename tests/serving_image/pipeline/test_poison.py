@@ -1,0 +1,71 @@
+"""Requests that end the process of the model: only the sender suffers. Real servers, real crashes."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.serving_image.support import servers
+from tests.serving_image.support.load import BODY, INFER, Load
+from tests.serving_image.support.servers import Server, eventually, metric
+
+NEIGHBOURS = 32
+KILLERS = 6
+EXITS = 'paddle_worker_exits_total{reason="signal"}'
+
+
+def deadly(value: float) -> bytes:
+    """A request whose number becomes an id far beyond a table: no check can know that, and Paddle dies."""
+    tensor = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, value]}
+    return json.dumps({"inputs": [tensor]}).encode()
+
+
+@pytest.fixture
+def mortal(exported: Callable[[str, str], Path], tmp_path: Path) -> Iterator[Server]:
+    with servers.serving(exported("pir", "mortal"), tmp_path, name="mixed", workers=2) as running:
+        servers.whole(running, workers=2)
+        yield running
+
+
+def test_a_killer_costs_its_neighbours_nothing(mortal: Server) -> None:
+    """Every killer is another one, so that none is known; thirty-two neighbours lose no request by them."""
+    answers = []
+    with Load(mortal, NEIGHBOURS) as clients:
+        eventually(lambda: clients.answered() > 200, "requests are answered")
+        for at in range(KILLERS):
+            more = clients.answered()
+            answers.append(httpx.post(f"{mortal.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=60))
+            eventually(lambda more=more: clients.answered() > more + 100, "neighbours are answered", 120)
+    assert clients.outcomes.lost == clients.outcomes.wrong == []
+    assert set(clients.outcomes.statuses) == {200}
+    assert {answer.status_code for answer in answers} == {500}
+    assert not any("Retry-After" in answer.headers for answer in answers)
+    assert metric(mortal, EXITS) >= KILLERS
+    assert mortal.process.poll() is None
+
+
+def test_a_killer_that_comes_again_is_known(mortal: Server) -> None:
+    """A client that repeats it as often as would have ended the container: two workers die of it, no more."""
+    statuses = []
+    for _ in range(12):
+        answer = httpx.post(f"{mortal.url}{INFER}", content=deadly(5e10), timeout=60)
+        statuses.append(answer.status_code)
+    assert statuses == [500, 500, *[422] * 10]
+    assert metric(mortal, EXITS) == 2
+    assert httpx.post(f"{mortal.url}{INFER}", content=BODY, timeout=60).status_code == 200
+    eventually(mortal.ready, "ready", 120)
+
+
+def test_what_an_outsider_kills_is_run_again(mortal: Server) -> None:
+    """Nobody can tell whose fault it is, but a person's signal is not the request's."""
+    with Load(mortal, NEIGHBOURS) as clients:
+        eventually(lambda: clients.answered() > 200, "requests are answered")
+        for worker in mortal.processes("worker"):
+            worker.send_signal(signal.SIGKILL)
+        more = clients.answered()
+        eventually(lambda: clients.answered() > more + 200, "requests are answered", 120)
+    assert clients.outcomes.lost == clients.outcomes.wrong == []
+    assert set(clients.outcomes.statuses) == {200}
