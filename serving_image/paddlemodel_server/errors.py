@@ -258,33 +258,13 @@ class DeadlineExceededError(ServingError):
         super().__init__(f"The request was not answered within {seconds:g} seconds.")
 
 
-REFUSALS: Final[tuple[type[ServingError], ...]] = (
-    BadRequestError,
-    InputRefusedError,
-    NoRowsError,
-    NotFoundError,
-    MethodNotAllowedError,
-    NotAcceptableError,
-    RequestTimeoutError,
-    RequestTooLargeError,
-    InputTooLargeError,
-    UnsupportedMediaTypeError,
-    QueueFullError,
-    BodiesFullError,
-    MemoryTakenError,
-    PipelineFullError,
-    HeadTooLargeError,
-    KnownToCrashError,
-    ModelFailedError,
-    CrashedError,
-    NotFiniteError,
-    AnswerTooLargeError,
-    InternalError,
-    NotReadyError,
-    WorkerLostError,
-    TooManyConnectionsError,
-    DeadlineExceededError,
-)
+def _kinds(of: type[ServingError]) -> tuple[type[ServingError], ...]:
+    return tuple(one for kind in of.__subclasses__() for one in (kind, *_kinds(kind)))
+
+
+REFUSALS: Final = _kinds(ServingError)
+"""All of them, as they stand above."""
+
 STATUSES: Final = tuple(dict.fromkeys(kind.status for kind in REFUSALS))
 
 

@@ -1,15 +1,13 @@
 """Tensors in shared memory: what a slot holds, written and read by an HTTP worker and a worker in turn.
 
 Each HTTP worker makes one anonymous memory file of equal slots and sends its descriptor to the workers. A
-slot belongs to the HTTP worker until its number is announced, then to the worker until the worker replies: no
-lock. Slots are as large as the largest request and answer may be, but only touched pages cost memory, and big
-ones are given back.
-
+slot belongs to the HTTP worker until its number is announced, then to the worker until it replies: no lock.
+Slots are as large as the largest request and answer, but only touched pages cost memory; big ones are freed.
 Both sides name layouts by numbers (`Numbers`, `Known`); a signature is parsed once per connection.
 
     slot = control (96 bytes) · signature · tensors, each on a 64-byte boundary
     control of a request = deadline · cancelled · length of the signature · when submitted · id, for the log ·
-                           with how many others it is in the run that is under way, itself included
+                           how many requests share its run
     control of an answer = when its run began · 0 · length of the signature · times of the run
     deadline and other moments are monotonic ns
     signature = per tensor: dtype, rank, dimensions (all int32)
@@ -30,19 +28,15 @@ CONTROL = struct.Struct("<QIIQ65p7x")
 _TIMES = struct.Struct("<QIIQ")  # its beginning: a worker needs no id for most requests
 ID_BYTES: Final = 64
 MESSAGE: Final = struct.Struct("<II")  # HTTP worker to worker: a slot and the number of its layout
-REPLY: Final = struct.Struct(
-    "<III"
-)  # worker to HTTP worker: a slot, what became of it, the number of its layout
+REPLY: Final = struct.Struct("<III")  # and back: a slot, what became of it, the number of its layout
 HELLO: Final = struct.Struct("<IQ")  # HTTP worker to worker, with the descriptor: slots, bytes of a slot
 ANSWERED, EXPIRED, FAILED, TOO_LARGE, MEMORY_TAKEN, INPUT_TOO_LARGE, REFUSED = range(7)
 
 MAX_BYTES: Final = 1 << 43  # of address space for all slots of one HTTP worker; only touched pages are memory
 _CANCELLED_AT = 8
-_COMPANY = struct.Struct("<H")
-_COMPANY_AT = 90  # in the padding, which every write makes zero
+_COMPANY, _COMPANY_AT = struct.Struct("<H"), 90  # in the padding, which every write makes zero
 ALONE: Final = 1 << 31  # of a layout's number in a MESSAGE: this request shares no run
 _GIVE_BACK = 1024 * 1024  # a slot keeps this much; more is returned to the kernel after use
-_ALIGN = 64
 _SMALL = 4096  # bytes
 _DTYPES = [np.dtype(name) for name in (
     "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
@@ -262,7 +256,7 @@ class Slots:
     def scatter(
         self, slots: Sequence[int], arrays: Sequence[Array], rows: int, control: tuple[int, int] = (0, 0)
     ) -> Layout:
-        """The inverse: give each slot its `rows` rows of every array; returns where they lie."""
+        """Give each slot its `rows` rows of every array; returns where they lie."""
         layout = layout_of(tuple([(array.dtype, (rows, *array.shape[1:])) for array in arrays]))
         if layout.end > self.size:
             raise DoesNotFitError
@@ -301,5 +295,5 @@ def _raw(array: Array) -> bytes | memoryview:
     return array.data.cast("B")
 
 
-def _aligned(number: int, boundary: int = _ALIGN) -> int:
+def _aligned(number: int, boundary: int = 64) -> int:
     return -(-number // boundary) * boundary

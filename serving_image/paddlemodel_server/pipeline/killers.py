@@ -1,4 +1,4 @@
-"""Requests that have ended a worker while they ran alone, remembered for a while. Pure but for the clock.
+"""Requests that have ended a worker while they ran alone, remembered for a while. The clock is handed in.
 
 A value that no check knows can crash Paddle. Whoever sends it again and again would cost the others a worker
 each time; the second time it is known, and not run any more.

@@ -161,28 +161,31 @@ class Loop:
         except _RowsMissingError:
             self._stop_batching()
             return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - Paddle raises whatever its C++ threw
             if len(jobs) > 1 or len(jobs[0].slots) > 1:
                 return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
-            http_worker = jobs[0].source[0]
-            if memory := _MEMORY_FAULTS.get(type(error)):
-                http_worker.reply(jobs[0].slots, memory)
-                return rows
-            refused = paddle_errors.kind(error) == "input"
-            if self._failures.allows(time.monotonic()):
-                extra = {"request_id": http_worker.slots.request_id(jobs[0].slots[0])} | self._failures.told()
-                if refused:
-                    logger.warning(
-                        "the model refused a request", extra=extra | {"cause": paddle_errors.said(error)}
-                    )
-                else:
-                    logger.exception("the model failed on a request", extra=extra)
-            http_worker.reply(jobs[0].slots, slots.REFUSED if refused else slots.FAILED)
+            self._refuse(jobs[0], error)
             return rows
         began_ns, run_ns = self._block.started_ns, self._run_ns
         times = slots.run_times(began_ns, time.monotonic_ns() - began_ns - run_ns, run_ns)
         gather.deliver(jobs, outputs, times, split=batched)
         return rows or 1
+
+    def _refuse(self, job: Job[gather.Source], error: Exception) -> None:
+        """Answer requests of one layout that the model did not answer, and log why."""
+        http_worker = job.source[0]
+        if memory := _MEMORY_FAULTS.get(type(error)):
+            http_worker.reply(job.slots, memory)
+            return
+        refused = paddle_errors.kind(error) == "input"
+        if self._failures.allows(time.monotonic()):
+            extra = {"request_id": http_worker.slots.request_id(job.slots[0])} | self._failures.told()
+            if refused:
+                cause = {"cause": paddle_errors.said(error)}
+                logger.warning("the model refused a request", extra=extra | cause)
+            else:
+                logger.error("the model failed on a request", extra=extra, exc_info=error)
+        http_worker.reply(job.slots, slots.REFUSED if refused else slots.FAILED)
 
     def _in_pieces(self, jobs: Jobs, rows: int) -> list[slots.Array]:
         """Run rows in the sizes that were warmed up; a request may be larger than any of them."""

@@ -217,7 +217,10 @@ def test_a_spec_that_cannot_be_read_is_told(cluster: Cluster, operator: Operator
     before = cluster.need(names.DEPLOYMENT, namespace, "resnet50")
     cluster.apply(manifest(namespace, task={"imageClassification": {"labels": ["犬" * 128] * 1000}}))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "InvalidSpec")
-    assert "spec.task.labelsFile" in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
+    assert (
+        "spec.task.imageClassification.labelsFile"
+        in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
+    )
     assert cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"] == before["spec"]
     cluster.apply(manifest(namespace))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Progressing")

@@ -175,9 +175,9 @@ TYPES = (
 
 UNKNOWN = (
     Refused("a field that is not there", spec(modle={}), "modle"),
-    Refused("a field of a block that is not there", spec(server={"timeout": 3}), "timeout"),
-    Refused("labels for tensors", spec(task={"tensors": {"labels": ["a"]}}), "labels"),
-    Refused("labels beside the task", spec(task={"imageClassification": {}, "labels": ["a"]}), "labels"),
+    Refused("a field of a block that is not there", spec(server={"timeout": 3}), "server.timeout"),
+    Refused("labels for tensors", spec(task={"tensors": {"labels": ["a"]}}), "task.tensors.labels"),
+    Refused("labels beside the task", spec(task={"imageClassification": {}, "labels": ["a"]}), "task.labels"),
 )
 
 ACCEPTED: dict[str, dict[str, Any]] = {

@@ -3,6 +3,7 @@
 import json
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -30,15 +31,19 @@ def mortal(exported: Callable[[str, str], Path], tmp_path: Path) -> Iterator[Ser
         yield running
 
 
+def further(clients: Load, goal: int) -> bool:
+    return clients.answered() > goal
+
+
 def test_a_killer_costs_its_neighbours_nothing(mortal: Server) -> None:
     """Every killer is another one, so that none is known; thirty-two neighbours lose no request by them."""
     answers = []
     with Load(mortal, NEIGHBOURS) as clients:
         eventually(lambda: clients.answered() > 200, "requests are answered")
         for at in range(KILLERS):
-            more = clients.answered()
+            goal = clients.answered() + 100
             answers.append(httpx.post(f"{mortal.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=60))
-            eventually(lambda more=more: clients.answered() > more + 100, "neighbours are answered", 120)
+            eventually(partial(further, clients, goal), "neighbours are answered", 120)
     assert clients.outcomes.lost == clients.outcomes.wrong == []
     assert set(clients.outcomes.statuses) == {200}
     assert {answer.status_code for answer in answers} == {500}
