@@ -23,6 +23,10 @@ def deadly(value: float) -> bytes:
     return json.dumps({"inputs": [tensor]}).encode()
 
 
+def answered_beyond(clients: Load, number: int) -> Callable[[], bool]:
+    return lambda: clients.answered() > number
+
+
 @pytest.fixture
 def mortal(exported: Callable[[str, str], Path], tmp_path: Path) -> Iterator[Server]:
     with servers.serving(exported("pir", "mortal"), tmp_path, name="mixed", workers=2) as running:
@@ -38,7 +42,7 @@ def test_a_killer_costs_its_neighbours_nothing(mortal: Server) -> None:
         for at in range(KILLERS):
             more = clients.answered()
             answers.append(httpx.post(f"{mortal.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=60))
-            eventually(lambda more=more: clients.answered() > more + 100, "neighbours are answered", 120)
+            eventually(answered_beyond(clients, more + 100), "neighbours are answered", 120)
     assert clients.outcomes.lost == clients.outcomes.wrong == []
     assert set(clients.outcomes.statuses) == {200}
     assert {answer.status_code for answer in answers} == {500}
