@@ -43,6 +43,9 @@ FIELD_SETTINGS: Final = {
     "spec.device": "device",
     "spec.server.precision": "precision",
     "spec.server.tensorRT.enabled": "tensorrt",
+    "spec.server.optimizations.oneDNN": "onednn",
+    "spec.server.optimizations.keepTensors": "keep_tensors",
+    "spec.server.optimizations.reuseMemory": "reuse_memory",
     "spec.task": "task",
     "spec.ingress.path": "path_prefix",
     "spec.server.batching.maxBatchSize": "max_batch_size",
@@ -53,6 +56,8 @@ FIELD_SETTINGS: Final = {
     "spec.server.maxRequestBytes": "max_request_bytes",
 }
 """The setting of the server that gets each field, in the order of the container's environment."""
+ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
+"""Settings that a spec can only switch off."""
 FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
 RESERVED_LABELS: Final = (

@@ -63,6 +63,25 @@ class TensorRT(Block):
     )
 
 
+class Optimizations(Block):
+    """What makes the model faster or smaller, where its answers stay the same; each can be switched off."""
+
+    one_dnn: bool | None = Field(
+        default=None,
+        alias="oneDNN",
+        description="On device CPU and in FP32: run the model by oneDNN, if that is faster. Default: true.",
+    )
+    keep_tensors: bool | None = Field(
+        default=None,
+        description="On device CPU: keep the tensors of a tiny model in PIR format from run to run, which "
+        "spares it their release. Default: true.",
+    )
+    reuse_memory: bool | None = Field(
+        default=None,
+        description="Let the tensors of a run of a model in legacy format share memory. Default: true.",
+    )
+
+
 class Server(Block):
     """How the server in each pod runs the model, and its limits."""
 
@@ -76,6 +95,12 @@ class Server(Block):
     )
     tensor_rt: TensorRT | None = Field(
         default=None, alias="tensorRT", description="Run the model by NVIDIA's TensorRT. Default: off."
+    )
+    optimizations: Optimizations | None = Field(
+        default=None,
+        description="What may be switched on at the start of a pod, once it was compared with the plain "
+        "model. Runs that requests share have a field of their own: batching.maxBatchSize 1 switches "
+        "them off.",
     )
     queue_size: Annotated[int, Field(ge=1, le=65_536)] | None = Field(
         default=None, description="Requests that may wait per pod; one more is answered 429. Default: 256."
@@ -133,11 +158,27 @@ def device_rules() -> tuple[Rule, ...]:
             "spec.server.tensorRT.enabled to true, or use another precision",
             field="server",
         ),
+        Rule(
+            cel=f"!({_CEL_NO_ONEDNN} && {_CEL_PRECISION} && self.server.precision != 'FP32') || "
+            "self.device == 'GPU'",
+            holds=lambda spec: _onednn(spec) or _precision(spec) in {None, "FP32"} or spec.device == "GPU",
+            message="spec.server.optimizations.oneDNN false needs precision FP32 on device CPU, where only "
+            "oneDNN computes in another one: remove either",
+            field="server",
+        ),
     )
 
 
+_CEL_NO_ONEDNN = (
+    "has(self.server) && has(self.server.optimizations) && has(self.server.optimizations.oneDNN) && "
+    "!self.server.optimizations.oneDNN"
+)
 _CEL_PRECISION = "has(self.server) && has(self.server.precision)"
 _CEL_TENSORRT = "has(self.server) && has(self.server.tensorRT) && self.server.tensorRT.enabled"
+
+
+def _onednn(spec: HasServer) -> bool:
+    return spec.server.optimizations is None or spec.server.optimizations.one_dnn is not False
 
 
 def _precision(spec: HasServer) -> str | None:

@@ -151,10 +151,14 @@ def _server_env(model: PaddleModel) -> list[Object]:
     body = {"metadata": {"name": model.name}, "spec": spec}
     values = {setting: _at(body, field) for field, setting in contract.FIELD_SETTINGS.items()}
     return [
-        {"name": contract.variable(setting), "value": "true" if value is True else str(value)}
+        {"name": contract.variable(setting), "value": _text(value)}
         for setting, value in values.items()
-        if value is not None and value is not False
+        if value is not None and (value is not False or setting in contract.ON_BY_DEFAULT)
     ]
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _at(body: Object, field: str) -> Any:

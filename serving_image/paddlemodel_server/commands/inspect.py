@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from paddlemodel_server.commands import console
+from paddlemodel_server.engine import hazards
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command
 from paddlemodel_server.host import log
@@ -131,6 +132,7 @@ def as_json(finding: Finding) -> dict[str, Any]:
         "quantised": program.quantised,
         "operators": dict(_by_count(program)),
         "files": {path.name: path.stat().st_size for path in _paths(finding.files)},
+        "optimizations": hazards.outlook(program),
         "remarks": list(remarks(program)),
     }
 
@@ -149,6 +151,7 @@ def _show(finding: Finding) -> None:
             "operators",
             f"{sum(program.operators.values())}: {most}" + (f" and {more} other kinds" if more > 0 else ""),
         ),
+        *(("optimising", f"{name}: {outlook}") for name, outlook in hazards.outlook(program).items()),
         *(("file", f"{path.name}, {path.stat().st_size:,} bytes") for path in _paths(finding.files)),
     ]
     for name, fact in facts:

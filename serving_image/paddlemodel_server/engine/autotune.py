@@ -17,7 +17,7 @@ from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.engine.run_sizes import GAIN, warm_sizes
 from paddlemodel_server.engine.trials import Trials
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.model.hazards import Hazards
+from paddlemodel_server.model.hazards import BATCHING, KEEP_TENSORS, ONEDNN, REUSE_MEMORY, Hazards
 
 TRIES = 3
 SHORT_SECONDS = 0.03  # runs shorter than this are repeated: a single timing of theirs says little
@@ -28,7 +28,6 @@ SPARE = 1.25  # a larger run is expected to take so much more of what rows have 
 MOST_DIFFERENT = 0.1  # a lower precision may move an answer by this part of the largest value
 ROUNDS = 3  # of all requests, for what is kept from run to run
 
-ONEDNN, KEEP_TENSORS, REUSE_MEMORY, BATCHING = "oneDNN", "keepTensors", "reuseMemory", "batching"
 _MORE = "PADDLEMODEL_WARMUP_SECONDS allows more"
 log = logging.getLogger(__name__)
 
@@ -76,10 +75,10 @@ class Bench:
             return plain
         if (fast := self._tried(ONEDNN, engine)) is None:
             return plain
-        predictor, first = fast
+        predictor, once = fast
         seconds = plain.seconds or self._timed(plain.predictor, self.trials.seconds)
-        # A first run is never the fastest: if it wins, no other is needed.
-        faster = first if first < seconds / GAIN else self._timed(predictor, first)
+        # If a run that was not repeated wins, no other is needed.
+        faster = once if once < seconds / GAIN else self._timed(predictor, once)
         told = {"without_ms": round(seconds * 1e3, 3), "with_ms": round(faster * 1e3, 3)}
         on = faster < seconds
         log.info("oneDNN is %s: it was measured", "on" if on else "off", extra=told)
@@ -137,7 +136,7 @@ class Bench:
         """Load the model another way; None where it fails or answers otherwise.
 
         Returns:
-            The predictor, and the seconds of its first run of the example.
+            The predictor, and the seconds of a run of one row.
         """
         try:
             other = self.opened(engine)

@@ -59,8 +59,9 @@ def filled(model: Model, shapes: Sequence[Shape], seed: int = 0) -> list[Array]:
 def varied(model: Model, example: Sequence[Array], *, gentle: bool) -> Iterator[list[Array]]:
     """Further requests of the example's shapes, the most telling first.
 
-    Extreme numbers of both signs, zeros, other random ones, one number throughout. A model in which rows
-    change each other (a mean, a sort or a maximum over all rows) answers the example otherwise beside them.
+    Extreme numbers of both signs, zeros, other random ones, one number throughout, small ones. A model in
+    which rows change each other (a mean, a sort or a maximum over all rows) answers the example otherwise
+    beside them.
 
     Args:
         model: its inputs.
@@ -72,6 +73,7 @@ def varied(model: Model, example: Sequence[Array], *, gentle: bool) -> Iterator[
     yield _by(_zeros, model, shapes)
     yield filled(model, shapes, 2)
     yield _by(_highest, model, shapes)
+    yield _by(_faint, model, shapes)
 
 
 def repeated(example: Sequence[Array], rows: int) -> list[Array]:
@@ -82,7 +84,7 @@ def repeated(example: Sequence[Array], rows: int) -> list[Array]:
 def deafening(model: Model, example: Sequence[Array]) -> list[Array]:
     """Numbers far beyond all others: rows that must not be heard by their neighbours."""
     tensors = zip(model.inputs, example, strict=True)
-    return [_as(t, np.full(a.shape, DEAFENING)) if _is_float(t) else a for t, a in tensors]
+    return [_as(t, _signed(np.full(a.shape, DEAFENING))) if _is_float(t) else a for t, a in tensors]
 
 
 def nudged(example: Sequence[Array]) -> list[Array]:
@@ -108,7 +110,15 @@ def _extreme(tensor: Tensor, shape: Shape) -> Array:
     if not _is_float(tensor):
         return _plain(tensor, shape, 3)
     magnitudes = np.exp(random.uniform(np.log(_SMALLEST), np.log(LARGE), shape))
-    return _as(tensor, magnitudes * random.choice([-1.0, 1.0], shape))
+    numbers = magnitudes * random.choice([-1.0, 1.0], shape)
+    numbers.reshape(-1)[:1], numbers.reshape(-1)[-1:] = -LARGE, LARGE
+    return _as(tensor, numbers)
+
+
+def _signed(numbers: Array) -> Array:
+    """The same, the first half of them below zero."""
+    numbers.reshape(-1)[: numbers.size // 2] *= -1
+    return numbers
 
 
 def _zeros(tensor: Tensor, shape: Shape) -> Array:
@@ -118,6 +128,15 @@ def _zeros(tensor: Tensor, shape: Shape) -> Array:
 def _highest(tensor: Tensor, shape: Shape) -> Array:
     """One number throughout: the table's last id, or one."""
     return _as(tensor, np.full(shape, min(tensor.id_limit or 2, _most(tensor)) - 1))
+
+
+def _faint(tensor: Tensor, shape: Shape) -> Array:
+    """Smaller than any number of a request as people send them, but not zero."""
+    return (
+        _as(tensor, np.random.default_rng(4).random(shape) / 100)
+        if _is_float(tensor)
+        else _zeros(tensor, shape)
+    )
 
 
 def _as(tensor: Tensor, numbers: Array) -> Array:

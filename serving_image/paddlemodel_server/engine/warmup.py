@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from paddlemodel_server.engine import autotune, inputs, paddle_errors, scores
+from paddlemodel_server.engine import inputs, paddle_errors, scores
 from paddlemodel_server.engine.autotune import Allowed, Bench, Chosen
 from paddlemodel_server.engine.budget import Budget, Memory
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
@@ -19,7 +19,7 @@ from paddlemodel_server.engine.paddle_errors import explain, said
 from paddlemodel_server.engine.run_sizes import warm_sizes
 from paddlemodel_server.engine.trials import Trials
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.model.hazards import Hazards
+from paddlemodel_server.model.hazards import BATCHING, Hazards
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import ScoreKind, WarmUp
 
@@ -167,9 +167,9 @@ def _choose_engine(model: Model, bench: Bench, options: Options, plain: Chosen) 
 def _measure_batching(model: Model, bench: Bench, options: Options, chosen: Chosen) -> dict[int, float]:
     """The sizes of runs that requests may share; empty where each must run alone."""
     if not model.batched:
-        bench.note(autotune.BATCHING, "a tensor of the model has a fixed first dimension", on=False)
+        bench.note(BATCHING, "a tensor of the model has a fixed first dimension", on=False)
     elif options.cap == 1:
-        bench.note(autotune.BATCHING, "it is switched off by a setting", on=False)
+        bench.note(BATCHING, "it is switched off by a setting", on=False)
     else:
         return bench.sizes(chosen, options.cap, options.memory)
     return {}

@@ -41,6 +41,9 @@ _COUNTING = frozenset(
 )
 
 
+ONEDNN, KEEP_TENSORS, REUSE_MEMORY, BATCHING = "oneDNN", "keepTensors", "reuseMemory", "batching"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Hazards:
     """What must not be done to a program, each with why; None where a comparison decides."""
@@ -61,6 +64,23 @@ def of(program: Program) -> Hazards:
         batching=optimising or _why("gives as many rows as its values say", used & _COUNTING),
         gentle=bool(used & LOOKUPS) and not all(t.id_limit for t in program.inputs),
     )
+
+
+def outlook(program: Program) -> dict[str, str]:
+    """What will become of each optimisation at the start of a server, as far as files can tell."""
+    found = of(program)
+    tried = "tried at the start, on if all answers are the same"
+    tensors = (*program.inputs, *program.outputs)
+    fixed = any(tensor.shape[:1] != (-1,) for tensor in tensors)
+    other = f"no use for a model in {program.format} format"
+    pir = program.format == "PIR"
+    said = {
+        ONEDNN: found.optimising,
+        KEEP_TENSORS: found.optimising if pir else other,
+        REUSE_MEMORY: other if pir else found.optimising,
+        BATCHING: "a tensor has a fixed first dimension" if fixed else found.batching,
+    }
+    return {name: f"off: {why}" if why else tried for name, why in said.items()}
 
 
 def _why(what: str, operators: Iterable[str]) -> str | None:

@@ -179,7 +179,7 @@ class Loop:
             return
         refused = paddle_errors.kind(error) == "input"
         if self._failures.allows(time.monotonic()):
-            extra: dict[str, object] = {"request_id": http_worker.slots.request_id(job.slots[0])} | self._failures.told()
+            extra = {"request_id": http_worker.slots.request_id(job.slots[0]), **self._failures.told()}
             if refused:
                 cause = {"cause": paddle_errors.said(error)}
                 logger.warning("the model refused a request", extra=extra | cause)

@@ -110,6 +110,7 @@ def test_the_server_hears_what_the_user_set_and_nothing_else() -> None:
         "timeoutSeconds": 60,
         "drainSeconds": 0,
         "precision": "BF16",
+        "optimizations": {"keepTensors": False, "reuseMemory": True},
         "maxRequestBytes": 2048,
     }
     env = server_env(server=server, task={"imageClassification": {"topK": 3, "mean": [0, 0.5, 1]}})
@@ -117,6 +118,8 @@ def test_the_server_hears_what_the_user_set_and_nothing_else() -> None:
         "PADDLEMODEL_NAME": "resnet50",
         "PADDLEMODEL_DEVICE": "cpu",
         "PADDLEMODEL_PRECISION": "BF16",
+        "PADDLEMODEL_KEEP_TENSORS": "false",
+        "PADDLEMODEL_REUSE_MEMORY": "true",
         "PADDLEMODEL_TASK": '{"imageClassification":{"topK":3,"mean":[0.0,0.5,1.0]}}',
         "PADDLEMODEL_MAX_BATCH_SIZE": "8",
         "PADDLEMODEL_MAX_DELAY_MS": "0",
@@ -158,6 +161,7 @@ def test_every_variable_that_the_operator_sets_is_known_by_name() -> None:
     everything = {
         "batching": {"maxBatchSize": 1, "maxDelayMs": 1},
         "precision": "FP16",
+        "optimizations": {"oneDNN": True, "keepTensors": False, "reuseMemory": False},
         "tensorRT": {"enabled": True},
         "queueSize": 1,
         "timeoutSeconds": 1,
