@@ -59,8 +59,8 @@ def filled(model: Model, shapes: Sequence[Shape], seed: int = 0) -> list[Array]:
 def varied(model: Model, example: Sequence[Array], *, gentle: bool) -> Iterator[list[Array]]:
     """Further requests of the example's shapes, the most telling first.
 
-    Extreme numbers of both signs, zeros, other random ones, one number throughout, small ones. A model in which rows
-    change each other (a mean, a sort or a maximum over all rows) answers the example otherwise beside them.
+    Extreme numbers of both signs, zeros, other random ones, one number throughout, small ones. A model in
+    which rows change each other (a mean, a sort, a maximum over all rows) answers otherwise beside them.
 
     Args:
         model: its inputs.
@@ -131,11 +131,9 @@ def _highest(tensor: Tensor, shape: Shape) -> Array:
 
 def _faint(tensor: Tensor, shape: Shape) -> Array:
     """Smaller than any number of a request as people send them, but not zero."""
-    return (
-        _as(tensor, np.random.default_rng(4).random(shape) / 100)
-        if _is_float(tensor)
-        else _zeros(tensor, shape)
-    )
+    if not _is_float(tensor):
+        return _zeros(tensor, shape)
+    return _as(tensor, np.random.default_rng(4).random(shape) / 100)
 
 
 def _as(tensor: Tensor, numbers: Array) -> Array:
