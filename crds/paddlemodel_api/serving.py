@@ -144,6 +144,12 @@ def device_rules() -> tuple[Rule, ...]:
             message="spec.server.tensorRT needs spec.device GPU: remove it, or set spec.device to GPU",
             field="server",
         ),
+        *_precision_rules(),
+    )
+
+
+def _precision_rules() -> tuple[Rule, ...]:
+    return (
         Rule(
             cel=f"!({_CEL_PRECISION} && self.server.precision == 'FP16') || self.device == 'GPU'",
             holds=lambda spec: _precision(spec) != "FP16" or spec.device == "GPU",

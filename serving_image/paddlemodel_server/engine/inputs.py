@@ -132,11 +132,9 @@ def _highest(tensor: Tensor, shape: Shape) -> Array:
 
 def _faint(tensor: Tensor, shape: Shape) -> Array:
     """Smaller than any number of a request as people send them, but not zero."""
-    return (
-        _as(tensor, np.random.default_rng(4).random(shape) / 100)
-        if _is_float(tensor)
-        else _zeros(tensor, shape)
-    )
+    if not _is_float(tensor):
+        return _zeros(tensor, shape)
+    return _as(tensor, np.random.default_rng(4).random(shape) / 100)
 
 
 def _as(tensor: Tensor, numbers: Array) -> Array:

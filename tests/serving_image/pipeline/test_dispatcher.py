@@ -6,81 +6,23 @@ What is lost when something goes wrong is one request, nothing else.
 import asyncio
 import os
 import socket
-import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import uvloop
-from paddlemodel_server.errors import DeadlineExceededError, ModelFailedError, ServingError, WorkerLostError
+from paddlemodel_server.errors import (
+    DeadlineExceededError,
+    ModelFailedError,
+    ServingError,
+    WorkerLostError,
+)
 from paddlemodel_server.ipc import counters, slots
 from paddlemodel_server.ipc import scoreboard as scoreboards
-from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
-from paddlemodel_server.pipeline.dispatcher import Dispatcher
+from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.pipeline.pending import Outcome
-from paddlemodel_server.settings import Settings
-from paddlemodel_server.worker import gather
 
+from tests.serving_image.support.dispatching import Pod, in_a_pod
 from tests.serving_image.support.load import BODY, INFER, asked
 from tests.serving_image.support.servers import Server
-
-ONE = [np.ones((1, 2), np.float32)]
-
-
-@pytest.fixture
-def runtime(tmp_path: Path) -> Iterator[ProcessContext]:
-    sizes = Sizes(http_workers=1, workers=1, threads=1)
-    fds = scoreboards.create(), counters.create()
-    yield ProcessContext(folder=tmp_path, scoreboard_fd=fds[0], counters_fd=fds[1], sizes=sizes)
-    for fd in fds:
-        os.close(fd)
-
-
-class Pod:
-    """An HTTP worker's dispatcher, and a worker that does what the test says."""
-
-    def __init__(self, runtime: ProcessContext) -> None:
-        self.scoreboard = scoreboards.Scoreboard(runtime.scoreboard_fd)
-        self.open = ExitStack()
-        self.listener = self.open.enter_context(socket.socket(socket.AF_UNIX))
-        with runtime.socket(0) as address:
-            self.listener.bind(address)
-        self.listener.listen(1)
-        self.dispatcher = Dispatcher(Settings(queue_size=1, max_batch_size=1), runtime, self.scoreboard, 0)
-        self.outcomes: list[Outcome] = []
-
-    async def join(self) -> gather.HttpWorker:
-        """Let the worker be ready and the HTTP worker find it."""
-        self.scoreboard.worker(0).state = scoreboards.READY
-        await self.dispatcher.linked(20)
-        connection = self.open.enter_context(self.listener.accept()[0])
-        return gather.HttpWorker(connection)
-
-    def submit(self, settled: Callable[[Outcome], None] | None = None, seconds: float = 60) -> None:
-        self.dispatcher.submit(ONE, time.monotonic(), seconds, "", settled or self.outcomes.append)
-
-    async def until(self, condition: Callable[[], Any]) -> None:
-        async with asyncio.timeout(20):
-            while not condition():  # noqa: ASYNC110 - it looks at what has no event
-                await asyncio.sleep(0.005)
-
-
-def in_a_pod(runtime: ProcessContext, test: Callable[[Pod], Any]) -> None:
-    async def run() -> None:
-        faults: list[Any] = []
-        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
-        pod = Pod(runtime)
-        with pod.open:
-            await test(pod)
-            await pod.dispatcher.close()
-        assert faults == []
-        assert pod.scoreboard.in_flight(0) == 0
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(run())
 
 
 def broken(_: Outcome) -> None:

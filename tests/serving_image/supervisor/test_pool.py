@@ -109,3 +109,20 @@ def test_the_others_start_when_the_first_is_measured(tmp_path: Path, monkeypatch
     assert kept.sent == []
     kept.pool.tick(now + LOAD_SECONDS + 1)
     assert kept.sent == [(kept.pids[1], signal.SIGKILL)]
+
+
+def test_no_number_of_deadly_requests_ends_the_server(kept: Kept) -> None:
+    """Each worker crashes in a run; the next one starts at once, and nothing is held against the model."""
+    for at in range(3 * SHORT_LIVES):
+        kept.started()
+        kept.ready(0)
+        block = kept.scoreboard.worker(0)
+        block.started_ns = 1
+        assert kept.pool.died(kept.pids[-1], int(signal.SIGSEGV))
+        assert (block.deaths, block.request_killed, block.started_ns) == (at + 1, 1, 0)
+        assert kept.pool.next_start() is not None
+    kept.started()
+    kept.ready(0)
+    kept.scoreboard.worker(0).started_ns = 1
+    assert kept.pool.died(kept.pids[-1], KILLED)  # by a person, or the node
+    assert kept.scoreboard.worker(0).request_killed == 0

@@ -83,3 +83,20 @@ def test_the_last_word_names_model_fault_and_cure(death: Death, cure: str) -> No
 def test_a_model_that_loads_and_then_dies_is_told_apart() -> None:
     word = last_word("resnet50", after(*[2.0] * SHORT_LIVES), SEGFAULT, 1 << 30)
     assert "The process that runs the model resnet50 ended 10 times, each soon after its start" in word
+
+
+@pytest.mark.parametrize(
+    ("death", "of_requests"),
+    [
+        (Death(exit_code=-signal.SIGSEGV, in_run=True), True),
+        (Death(exit_code=-signal.SIGABRT, in_run=True), True),
+        (Death(exit_code=-signal.SIGKILL, out_of_memory=True, in_run=True), True),
+        (Death(exit_code=-signal.SIGKILL, stuck=True, in_run=True), True),
+        (Death(exit_code=-signal.SIGSEGV), False),
+        (Death(exit_code=-signal.SIGKILL, in_run=True), False),
+        (Death(exit_code=-signal.SIGTERM, in_run=True), False),
+        (Death(exit_code=4, in_run=True), False),
+    ],
+)
+def test_requests_are_to_blame_only_for_crashes_in_their_run(death: Death, of_requests: bool) -> None:
+    assert death.of_requests is of_requests
