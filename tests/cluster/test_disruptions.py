@@ -37,7 +37,7 @@ SPREAD = {
 def load(operator: Target, model_url: str) -> Iterator[Load]:
     """One Ready pod, and clients that have begun."""
     content = cpu_model(model_url, NAME)
-    fronts = {"name": "PADDLEMODEL_FRONTS", "value": "2"}  # one would hide what goes wrong between two
+    fronts = {"name": "PADDLEMODEL_HTTP_WORKERS", "value": "2"}  # one would hide what goes wrong between two
     content["spec"] |= {"replicas": 1, "pod": {"topologySpreadConstraints": [SPREAD], "env": [fronts]}}
     operator.apply(content, namespace=NAMESPACE)
     settled(operator, 1)

@@ -7,11 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from paddlemodel_server.commands import console
-from paddlemodel_server.engine import hazards
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command
 from paddlemodel_server.host import log
-from paddlemodel_server.model import files, formats
+from paddlemodel_server.model import files, formats, hazards
 from paddlemodel_server.model.files import ModelFiles
 from paddlemodel_server.model.formats import weights
 from paddlemodel_server.model.formats.program import Program, Tensor

@@ -4,8 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from paddlemodel_server.engine import hazards
-from paddlemodel_server.model import files, formats
+from paddlemodel_server.model import files, formats, hazards
 from paddlemodel_server.model.formats.program import Program, Tensor
 
 Export = Callable[[str, str], Path]
