@@ -172,12 +172,12 @@ class HeadTooLargeError(ServingError):
         super().__init__(f"The request's {part} is too large.")
 
 
-class InternalError(ServingError):
-    """A fault that nobody has foreseen; what it was is in the log."""
+class KnownToCrashError(ServingError):
+    """This very request has ended the process of the model twice."""
 
-    status = 500
-    reason = "the server failed; the cause is in its log"
-    sentence = "The server failed to answer; the cause is in its log."
+    status = 422
+    reason = "the same request has ended the process of the model twice in the last ten minutes"
+    sentence = "This request has ended the model's process twice; it is not run again."
 
 
 class ModelFailedError(ServingError):
@@ -186,6 +186,14 @@ class ModelFailedError(ServingError):
     status = 500
     reason = "the model failed"
     sentence = "The model failed on this request; the cause is in the server's log."
+
+
+class CrashedError(ServingError):
+    """The process of the model ended while it ran this request, and no other one."""
+
+    status = 500
+    reason = "the process of the model ended while it ran the request, and no other one"
+    sentence = "The process that runs the model ended on this request; sending it again will not help."
 
 
 class NotFiniteError(ServingError):
@@ -204,20 +212,12 @@ class AnswerTooLargeError(ServingError):
     sentence = "The model's answer is larger than this server can carry; send a smaller input."
 
 
-class CrashedError(ServingError):
-    """The process of the model ended while it ran this request, and no other one."""
+class InternalError(ServingError):
+    """A fault that nobody has foreseen; what it was is in the log."""
 
     status = 500
-    reason = "the process of the model ended while it ran the request, and no other one"
-    sentence = "The process that runs the model ended on this request; sending it again will not help."
-
-
-class KnownToCrashError(ServingError):
-    """This very request has ended the process of the model twice."""
-
-    status = 422
-    reason = "the same request has ended the process of the model twice in the last ten minutes"
-    sentence = "This request has ended the model's process twice; it is not run again."
+    reason = "the server failed; the cause is in its log"
+    sentence = "The server failed to answer; the cause is in its log."
 
 
 class NotReadyError(ServingError):

@@ -11,8 +11,8 @@ import httpx
 import pytest
 from paddlemodel_server.tasks import registry
 
-from tests.serving_image.support import toy_task
 from tests.serving_image.support.command_line import command
+from tests.serving_image.support.models import toy_task
 from tests.serving_image.support.servers import Server, serving
 
 TASK = '{"reversedLine":{"separator":";"}}'
