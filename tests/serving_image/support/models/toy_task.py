@@ -103,8 +103,7 @@ def register() -> None:
 
 
 def site(folder: Path) -> dict[str, str]:
-    """Environment in which every Python process registers the task; needs `folder` for one file."""
-    root = Path(__file__).parents[3]
-    content = "from tests.serving_image.support import toy_task\ntoy_task.register()\n"
-    (folder / "sitecustomize.py").write_text(content)
-    return {"PYTHONPATH": f"{folder}:{root}"}
+    """Environment in which every Python process registers the task, from wherever this file lies."""
+    lines = ("import sys", f"sys.path.append({str(Path(__file__).parent)!r})", "import toy_task")
+    (folder / "sitecustomize.py").write_text("\n".join((*lines, "toy_task.register()", "")))
+    return {"PYTHONPATH": str(folder)}
