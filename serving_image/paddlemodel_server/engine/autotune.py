@@ -73,6 +73,7 @@ class Bench:
         """Whichever is faster: `engine`, which has oneDNN, or plain; plain, where the other one is wrong."""
         if not self._may_try(ONEDNN, allowed=self.allowed.onednn):
             return plain
+        plain.predictor.shrink()  # both are in memory now, and the container's limit may have room for one run
         if (fast := self._tried(ONEDNN, engine)) is None:
             return plain
         predictor, once = fast
@@ -98,6 +99,7 @@ class Bench:
         engine = replace(plain.engine, reuse_memory=True)
         if not self._may_try(REUSE_MEMORY, allowed=self.allowed.reuse_memory):
             return plain
+        plain.predictor.shrink()
         if (found := self._tried(REUSE_MEMORY, engine)) is None:
             return plain
         self.note(REUSE_MEMORY, "a run takes less memory", on=True)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from paddlemodel_server.engine import inputs
-from paddlemodel_server.engine.budget import Budget
+from paddlemodel_server.engine.budget import Budget, Memory
 from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.engine.interface import Array, Clock, Runs
 from paddlemodel_server.engine.paddle_errors import said
@@ -70,13 +70,26 @@ class Trials:
         return [trial for trial in (*self.rows, *self.wholes) if trial.answer is not None]
 
     def collect(
-        self, plain: Runs, model: Model, samples: Sequence[list[Array]], budget: Budget, *, gentle: bool
+        self,
+        plain: Runs,
+        model: Model,
+        samples: Sequence[list[Array]],
+        means: tuple[Budget, Memory],
+        *,
+        gentle: bool,
     ) -> None:
-        """Ask the plain predictor as much as there is time for, the user's samples first."""
+        """Ask the plain predictor as much as there is time and memory for, the user's samples first."""
+        budget, memory = means
         due, first = 0.0, self.seconds
+        plain.shrink()  # what earlier runs have left behind would hide what these take
+        memory.peak()
+        base, row_bytes = memory.peak(), 0
         for request, typical, is_row in _candidates(model, self.example, samples, gentle=gentle):
             cost = first * (_count(request) / _count(self.example))
             if not budget.allows(2 * cost + due, loads=int(budget.allows_another())):
+                continue
+            # The predictors that are compared with it run it while this one is still loaded.
+            if base + 2 * row_bytes * _count(request) / _count(self.example) > memory.most():
                 continue
             began = budget.clock()
             try:
@@ -86,6 +99,7 @@ class Trials:
                 plain.shrink()
                 continue
             if is_row:
+                row_bytes = max(row_bytes, memory.peak() - base)
                 self.seconds = min(self.seconds, budget.clock() - began)
             (self.rows if is_row else self.wholes).append(Trial(request, answer, typical))
             due += cost
