@@ -73,7 +73,7 @@ class Bench:
         """Whichever is faster: `engine`, which has oneDNN, or plain; plain, where the other one is wrong."""
         if not self._may_try(ONEDNN, allowed=self.allowed.onednn):
             return plain
-        plain.predictor.shrink()  # both are in memory now, and the container's limit may have room for one run
+        plain.predictor.shrink()  # both are in memory now, and the limit may have room for one run
         if (fast := self._tried(ONEDNN, engine)) is None:
             return plain
         predictor, once = fast

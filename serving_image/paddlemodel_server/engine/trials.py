@@ -89,7 +89,8 @@ class Trials:
             if not budget.allows(2 * cost + due, loads=int(budget.allows_another())):
                 continue
             # The predictors that are compared with it run it while this one is still loaded.
-            if base + 2 * row_bytes * _count(request) / _count(self.example) > memory.most():
+            more = _count(request) / _count(self.example)
+            if more > 1 and base + 2 * row_bytes * more > memory.most():
                 continue
             began = budget.clock()
             try:

@@ -73,8 +73,9 @@ def test_memory_that_runs_out_lowers_the_cap_not_the_server(
 
         worker.rlimit(psutil.RLIMIT_AS, (MIB, resource.RLIM_INFINITY))  # what used to fit does not any more
         taken = [predict(server, 1, WIDE) for _ in range(5)]
-        assert [answer.status_code for answer in taken] == [429] * 4 + [503]
-        assert all("Retry-After" in answer.headers for answer in taken)
+        # The last one ends the worker, which is no fault of it: the next worker, without the limit, runs it.
+        assert [answer.status_code for answer in taken] == [429] * 4 + [200]
+        assert all("Retry-After" in answer.headers for answer in taken[:4])
         eventually(lambda: server.processes("worker") not in ([], [worker]), "a new worker")
         eventually(server.ready, "ready again", 90)
         assert predict(server, 2, WIDE).status_code == 200
