@@ -85,6 +85,11 @@ RULES = (
         spec(device="GPU", server={"precision": "INT8", "tensorRT": {"enabled": False}}),
         "set spec.server.tensorRT.enabled to true",
     ),
+    Refused(
+        "bfloat16 on the processor without oneDNN",
+        spec(server={"precision": "BF16", "optimizations": {"oneDNN": False}}),
+        "spec.server.optimizations.oneDNN false needs precision FP32 on device CPU",
+    ),
     Refused("a GPU without a domain", spec(device="GPU", gpu={"resourceName": "gpu"}), "must be DOMAIN/NAME"),
     Refused("labels twice", _task(labels=["a"], labelsFile="l.txt"), "exclude each other: keep one"),
     Refused(
@@ -206,6 +211,10 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "GPUs of a slice": spec(device="GPU", gpu={"count": 2, "resourceName": "nvidia.com/mig-1g.10gb"}),
     "whole numbers by TensorRT": spec(
         device="GPU", server={"precision": "INT8", "tensorRT": {"enabled": True}}
+    ),
+    "plain arithmetic": spec(server={"precision": "FP32", "optimizations": {"oneDNN": False}}),
+    "half precision by the GPU itself": spec(
+        device="GPU", server={"precision": "FP16", "optimizations": {"oneDNN": False}}
     ),
     "whole numbers on the processor": spec(server={"precision": "INT8", "tensorRT": {"enabled": False}}),
     "quantities of both kinds": spec(

@@ -42,6 +42,11 @@ QUANTISED = program("quantize_linear", "conv2d")
         ({"gpu_pool_mb": 9}, program(), "PADDLEMODEL_GPU_POOL_MB .* leave it out"),
         ({"precision": "INT8"}, program(), "INT8, but the model is not quantised; .* export --int8"),
         ({"precision": "INT8", "device": "gpu"}, QUANTISED, "set PADDLEMODEL_TENSORRT to true"),
+        (
+            {"precision": "INT8", "onednn": "false"},
+            QUANTISED,
+            "only oneDNN computes in INT8; leave it out, or set PADDLEMODEL_PRECISION to FP32",
+        ),
         ({"cache_dir": "/x"}, program(), "PADDLEMODEL_CACHE_DIR .* set PADDLEMODEL_TENSORRT to true"),
         ({"tensorrt_workspace_mb": 9, "device": "gpu"}, program(), "PADDLEMODEL_TENSORRT_WORKSPACE_MB"),
         (
