@@ -102,8 +102,10 @@ def prepare(
     if example is None:
         return _unprepared(plain, options.engine)
     bench = _bench(model, opened, options, Trials(*example), budget)
-    means = budget, options.memory
-    bench.trials.collect(plain, model, options.samples, means, gentle=options.hazards.gentle)
+    if not options.hazards.optimising:
+        options.trying("a request of the trial")
+        means = budget, options.memory
+        bench.trials.collect(plain, model, options.samples, means, gentle=options.hazards.gentle)
     chosen = _choose_engine(model, bench, options, Chosen(predictor=plain, engine=plain_engine))
     del plain  # the one that was not chosen gives its memory back before the sizes are warmed up
     chosen = bench.measured(chosen)

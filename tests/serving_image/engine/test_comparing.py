@@ -145,7 +145,7 @@ def test_each_experiment_is_told_before_it_begins() -> None:
     """Should it end the process, the next one knows what not to try."""
     told: list[str] = []
     kept(stale=False, trying=told.append)
-    assert told == ["oneDNN", "keepTensors", "batching", ""]
+    assert told == ["a request of the trial", "oneDNN", "keepTensors", "batching", ""]
 
 
 def test_the_users_samples_take_part() -> None:

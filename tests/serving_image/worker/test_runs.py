@@ -75,6 +75,26 @@ def test_a_model_that_leaves_rows_out_answers_each_request_with_its_own(
         assert "no batching: the program gives as many rows as its values say" in server.logged()
 
 
+def test_a_number_of_rows_that_only_a_request_shows_ends_batching(exported: Export, tmp_path: Path) -> None:
+    """No number of the warm-up is so small, and no operator tells: the first run short of rows does."""
+    signs = np.random.default_rng(8).choice([-1, 1], (64, 3))
+    requests: list[Inputs] = [
+        {"x": (1e7 * (at + 1) * sign[: 1 + at % 3, None] * np.ones(4)).astype(np.float32)}
+        for at, sign in enumerate(signs)
+    ]
+    with serving(
+        exported("pir", "shortened"), tmp_path, name="shortened", max_batch_size=TOGETHER, max_delay_ms=DELAY
+    ) as server:
+        (worker,) = server.processes("worker")
+        assert metric(server, "paddle_batch_cap_rows") > 1
+        for request, (found,) in zip(requests, answers(server, requests), strict=True):
+            x = request["x"]
+            assert found.tolist() == (2 * x[x[:, 0] > 0]).tolist()
+        assert server.processes("worker") == [worker]
+        assert server.logged().count("no batching any more") == 1
+        assert metric(server, "paddle_batch_cap_rows") == 1
+
+
 def test_an_answer_that_cannot_be_handed_over_is_that_requests_failure() -> None:
     """Nobody can name its dtype: the worker goes on, and so does the HTTP worker's other request."""
     ours, theirs = socket.socketpair()
