@@ -84,7 +84,7 @@ def test_a_new_certificate_costs_no_answer(registered: Target) -> None:
 
     registered.kubectl("patch", "secret", ADAPTER, HERE, "--type=merge", '--patch={"data": null}')
     until(has_changed, "both pods to show the new certificate", asking)
-    assert asking.answers > 10
+    until(lambda: asking.answers > 10, "answers of the new pods, too", asking)
     assert asking.failures == []
 
 
