@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from devcluster import waiting
+from devcluster import ports, waiting
 from devcluster.builders import debian, programs
 from devcluster.errors import DevclusterError
 from devcluster.nodes import cgroups, control_plane, credentials, node
@@ -39,7 +39,7 @@ def up_control_plane(name: str) -> State:
     """
     programs.build(programs.CONTROL_PLANE)
     state = _new_state(name)
-    api, etcd, peer, manager = free_ports(4)
+    api, etcd, peer, manager = ports.free(4)
     ends = Endpoints(
         address="127.0.0.1", api=api, etcd=etcd, etcd_peer=peer, controller_manager=manager, scheduler=0
     )
@@ -239,12 +239,3 @@ def components(state: State) -> dict[str, dict[str, int | None]]:
     for report in sorted(state.root.glob("components*.json")):
         content |= json.loads(report.read_text())
     return content
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports of 127.0.0.1 that nobody listens on now."""
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [item.getsockname()[1] for item in sockets]
-    for item in sockets:
-        item.close()
-    return ports

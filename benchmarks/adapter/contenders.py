@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.operator.support.adapters import Adapter, free_port
+from devcluster import ports
+from tests.operator.support.adapters import Adapter
 from tests.operator.support.cluster import Cluster, environment, eventually
 
 
@@ -29,7 +30,7 @@ def ours(cluster: Cluster, folder: Path, core: int) -> Iterator[tuple[psutil.Pro
 @contextmanager
 def naive(folder: Path, core: int) -> Iterator[tuple[psutil.Process, int]]:
     """In the folder of ours: with the same rights and the same certificate."""
-    port = free_port()
+    port = ports.free(1)[0]
     command = [sys.executable, "-m", "benchmarks.adapter.naive", str(port), str(folder / "tls")]
     variables = environment(KUBECONFIG=str(folder / "adapter.kubeconfig"))
     with subprocess.Popen(command, env=variables) as process:

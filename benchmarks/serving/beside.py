@@ -23,6 +23,7 @@ from benchmarks.serving.contenders import Server
 from benchmarks.serving.load import Measured, Target
 from benchmarks.serving.results import Idle
 from benchmarks.serving.workloads import RequestSpec, Workload
+from devcluster import ports
 
 IDLE_CONNECTIONS = 10_000
 IDLE_BESIDE = 1, 32  # connections under load beside them
@@ -109,7 +110,7 @@ def _bare_start(workload: Workload, folder: Path) -> float:
 
 
 def _our_start(workload: Workload, form: str, folder: Path) -> float:
-    (port, admin_port), log = contenders.free_ports(2), folder / "start-up.log"
+    (port, admin_port), log = ports.free(2), folder / "start-up.log"
     settings = os.environ | contenders.our_settings(workload.model, port, admin_port)
     ask = workload.asks[form]["ours"]
     began = time.perf_counter()

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -19,6 +18,7 @@ import numpy as np
 import psutil
 
 from benchmarks.serving.workloads import Workload
+from devcluster import ports
 from tests import peers
 
 NAIVE_WORKERS = 4
@@ -86,7 +86,7 @@ class Server:
 def started(name: str, workload: Workload, folder: Path, form: str = "") -> "_Starting":
     """A contender for a workload, as a context manager; `folder` gets its log."""
     task = workload.tasks.get(form, "") if name == "ours" else ""
-    (port, admin_port), log = free_ports(2), folder / f"{workload.name}-{name}{'-task' * bool(task)}.log"
+    (port, admin_port), log = ports.free(2), folder / f"{workload.name}-{name}{'-task' * bool(task)}.log"
     tensor = folder / f"{workload.name}.npy"
     np.save(tensor, workload.tensor)
     site = sysconfig.get_paths()["purelib"]
@@ -257,10 +257,3 @@ def _until_ok(port: int, path: str, process: psutil.Process, log: Path) -> None:
             return
         time.sleep(0.1)
     raise RuntimeError(f"the server did not become ready:\n{log.read_text()[-3000:]}")
-
-
-def free_ports(count: int) -> list[int]:
-    """So many different ones."""
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [probe.getsockname()[1] for probe in probes]

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from devcluster.cluster import free_ports
+from devcluster import ports
 from devcluster.neighbours.host import (
     Host,
     Object,
@@ -86,7 +86,7 @@ def _place(host: Host) -> _Place:
     authority.sign("tls", pki.Identity("keda", addresses=("localhost", *names)))
     bundle = base64.b64encode(authority.certificate.read_bytes()).decode()
     kubeconfig = host.kubeconfig(NAMESPACE, "keda-operator")
-    return _Place(str(host.folder), str(kubeconfig), bundle, *free_ports(3))
+    return _Place(str(host.folder), str(kubeconfig), bundle, *ports.free(3))
 
 
 def _variables(place: _Place) -> dict[str, str]:
@@ -101,8 +101,8 @@ def _variables(place: _Place) -> dict[str, str]:
 def _commands(deployments: list[Object], place: _Place) -> dict[str, list[str]]:
     """By the names of their logs."""
     by_name = {item["metadata"]["name"]: item for item in deployments}
-    metrics, *probes = (f"127.0.0.1:{port}" for port in free_ports(3))
-    (port,) = free_ports(1)
+    metrics, *probes = (f"127.0.0.1:{port}" for port in ports.free(3))
+    (port,) = ports.free(1)
     folder, kubeconfig = place.folder, place.kubeconfig
     return {
         "keda-operator": command(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from devcluster.cluster import free_ports
+from devcluster import ports
 from devcluster.neighbours.host import Host, at_port, command, delegating, manifests, only, outside
 
 MODULE = "metrics-server"
@@ -19,7 +19,7 @@ def running(host: Host) -> Iterator[None]:
     rights, services = only(found, *_RIGHTS), [outside(item) for item in only(found, "Service")]
     (deployment,), (unregistered,) = only(found, "Deployment"), only(found, "APIService")
     host.apply(*rights, *services)
-    (port,) = free_ports(1)
+    (port,) = ports.free(1)
     kubeconfig = str(host.kubeconfig(NAMESPACE, "metrics-server"))
     argv = command(
         MODULE, "metrics-server", deployment,

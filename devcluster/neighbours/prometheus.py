@@ -1,7 +1,6 @@
 """A real Prometheus for tests: Debian's package, unpacked into the cache; no service starts."""
 
 import json
-import socket
 import subprocess
 import time
 import urllib.error
@@ -14,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from devcluster import ports
 from devcluster.builders import debian
 from devcluster.errors import DevclusterError
 
@@ -95,8 +95,7 @@ def running(folder: Path, config: Mapping[str, Any]) -> Iterator[Prometheus]:
     """
     file = folder / "prometheus.yml"
     file.write_text(yaml.safe_dump(dict(config)))
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+    (port,) = ports.free(1)
     with (folder / "prometheus.log").open("wb") as log:
         argv = command(file, folder / "data", f"127.0.0.1:{port}")
         process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=folder)

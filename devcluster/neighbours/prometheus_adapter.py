@@ -6,7 +6,7 @@ Its manifests install it for CPU and memory only; the APIService here is the one
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from devcluster.cluster import free_ports
+from devcluster import ports
 from devcluster.neighbours.host import (
     Host,
     Object,
@@ -34,7 +34,7 @@ def running(host: Host, prometheus: str, rules: str) -> Iterator[None]:
         rules: The file config.yaml of the ConfigMap that its Helm chart calls `rules.existing`.
     """
     found = manifests(MODULE, "sigs.k8s.io/prometheus-adapter", "deploy/manifests/*.yaml")
-    (port,) = free_ports(1)
+    (port,) = ports.free(1)
     rights = only(found, "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "RoleBinding")
     (service,), (deployment,) = only(found, "Service"), only(found, "Deployment")
     host.apply(namespace(NAMESPACE), *rights, outside(service))

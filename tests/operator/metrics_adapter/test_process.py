@@ -14,12 +14,12 @@ import yaml
 from paddlemodel_api import contract
 from paddlemodel_operator.registration.certificates import LIFE
 
+from devcluster import ports
 from tests.operator.support.adapters import (
     ACCOUNT,
     ROOT,
     Adapter,
     adapter_process,
-    free_port,
     front_proxy,
     over,
 )
@@ -85,7 +85,7 @@ class Relay:
 
     def __init__(self, server: str) -> None:
         self._to = urlsplit(server)
-        self.port = free_port()
+        self.port = ports.free(1)[0]
         self._sockets: list[socket.socket] = []
 
     def open(self) -> None:

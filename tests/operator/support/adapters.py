@@ -21,6 +21,7 @@ import psutil
 from paddlemodel_operator.base import names
 from paddlemodel_operator.registration import certificates
 
+from devcluster import ports
 from tests.operator.support.cluster import Cluster, environment, eventually, token_kubeconfig
 from tests.repository.helm import charts
 
@@ -87,7 +88,7 @@ class Adapter:
             kubeconfig = self.folder / "adapter.kubeconfig"
             token = self.cluster.kubectl("create", "token", ACCOUNT, "-n", charts.NAMESPACE).strip()
             token_kubeconfig(self.cluster, token, kubeconfig)
-        self.port = self.port or free_port()
+        self.port = self.port or ports.free(1)[0]
         variables = {
             "bind": f"[::]:{self.port}",
             "tls_dir": str(self.tls),
@@ -270,9 +271,3 @@ def is_available(cluster: Cluster, name: str) -> bool:
     answer = cluster.http.get(names.API_SERVICE.item(None, name))
     conditions = answer.raise_for_status().json().get("status", {}).get("conditions", [])
     return any(one["type"] == "Available" and one["status"] == "True" for one in conditions)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

@@ -1,6 +1,5 @@
 """The operator as it runs in production: its own process, its own ServiceAccount, the chart's rights."""
 
-import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import httpx
 import psutil
 
+from devcluster import ports
 from tests.operator.support.cluster import Cluster, environment, eventually, token_kubeconfig
 from tests.repository.definition import until_served
 from tests.repository.helm import charts
@@ -40,7 +40,7 @@ class Operator:
         ).strip()
         kubeconfig = self._folder / "operator.kubeconfig"
         token_kubeconfig(self._cluster, token, kubeconfig)
-        self.port = _free_port()
+        self.port = ports.free(1)[0]
         variables = environment(
             KUBECONFIG=str(kubeconfig),
             PADDLEMODEL_OPERATOR_HEALTH_BIND=f"127.0.0.1:{self.port}",
@@ -93,10 +93,3 @@ class Operator:
         """Resident bytes."""
         assert self._process is not None
         return int(psutil.Process(self._process.pid).memory_info().rss)
-
-
-def _free_port() -> int:
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-    return port

@@ -12,14 +12,14 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.http import sockets
 from paddlemodel_server.settings import Settings
 
-from tests.serving_image.support.servers import free_ports
+from devcluster import ports
 
 Listen = Callable[..., socket.socket]
 
 
 def listening(**fields: Any) -> list[tuple[int, str]]:
     """Family and address of what listens."""
-    port, admin_port = free_ports(2)
+    port, admin_port = ports.free(2)
     settings = Settings(**({"port": port, "admin_port": admin_port} | fields))
     with ExitStack() as held:
         found = [held.enter_context(one) for one in sockets.listen(settings)]

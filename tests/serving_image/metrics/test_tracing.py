@@ -13,8 +13,9 @@ import pytest
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.metrics import tracing
 
+from devcluster import ports
 from tests.serving_image.support.collector import SERVER, Collector, collecting
-from tests.serving_image.support.servers import Server, eventually, free_port, serving, tensor
+from tests.serving_image.support.servers import Server, eventually, serving, tensor
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 UP = {ENDPOINT: "http://collector:4318"}
@@ -180,7 +181,7 @@ def test_what_is_no_http_is_no_span(traced: Server, collector: Collector) -> Non
 def test_a_collector_that_is_down_costs_no_request_and_one_line(
     exported: Callable[[str, str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = free_port()
+    port = ports.free(1)[0]
     monkeypatch.setenv(ENDPOINT, f"http://127.0.0.1:{port}")
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "20")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")

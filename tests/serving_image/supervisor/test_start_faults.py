@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.serving_image.support.servers import free_ports
+from devcluster import ports
 
 # As in a pod, but for the place of the termination message, which Kubernetes mounts at /dev/termination-log.
 SERVE = (
@@ -115,7 +115,7 @@ def test_the_fault_is_the_termination_message(  # a table's row is its parameter
     change(folder, exported)
     last_word = tmp_path / "termination-log"
     last_word.touch()
-    port, admin_port = free_ports(2)
+    port, admin_port = ports.free(2)
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")} | {
         "PADDLEMODEL_MODEL_DIR": str(folder),
         "PADDLEMODEL_PORT": str(port),

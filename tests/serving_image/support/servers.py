@@ -4,18 +4,19 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 from paddlemodel_server.ipc.scoreboard import Scoreboard
+
+from devcluster import ports
 
 READY_SECONDS = 90
 MODULES = {"http_worker": "http.master", "worker": "worker.main"}
@@ -123,7 +124,7 @@ def serving(model: Path, folder: Path, before: Sequence[str] = (), **settings: o
 
 
 def start(model: Path, folder: Path, before: Sequence[str] = (), **settings: object) -> Server:
-    port, admin_port = free_ports(2)
+    port, admin_port = ports.free(2)
     manifests = {
         "model_dir": model,
         "port": port,
@@ -212,20 +213,6 @@ def shared_scoreboard(server: Server) -> Iterator[Scoreboard]:
         yield Scoreboard(found)
     finally:
         os.close(found)
-
-
-def free_port() -> int:
-    (port,) = free_ports(1)
-    return port
-
-
-def free_ports(count: int) -> list[int]:
-    """So many different ports that nobody listens on."""
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def tensor(name: str, datatype: str, array: Any) -> dict[str, Any]:
