@@ -71,7 +71,7 @@ class Bench:
 
     def onednn(self, plain: Chosen, engine: Engine) -> Chosen:
         """Whichever is faster: `engine`, which has oneDNN, or plain; plain, where the other one is wrong."""
-        if not self._may_try(ONEDNN, allowed=self.allowed.onednn):
+        if not self._may_try(ONEDNN, allowed=self.allowed.onednn, against=self.hazards.kernels):
             return plain
         plain.predictor.shrink()  # both are in memory now, and the limit may have room for one run
         if (fast := self._tried(ONEDNN, engine)) is None:
@@ -124,9 +124,10 @@ class Bench:
         self.note(KEEP_TENSORS, "a run takes less than 0.5 ms", on=True)
         return replace(chosen, predictor=kept[0], engine=engine)
 
-    def _may_try(self, name: str, *, allowed: bool) -> bool:
+    def _may_try(self, name: str, *, allowed: bool, against: str | None = None) -> bool:
         """Whether to load the model another way; the reason against it is noted."""
-        why = "it is switched off by a setting" if not allowed else self.hazards.optimising
+        against = against or self.hazards.optimising
+        why = "it is switched off by a setting" if not allowed else against
         if why is None and len(self.trials.compared) < 2:
             why = f"there was nothing to compare it with; {_MORE}, and so does a warmup.json"
         if why is None and not self.budget.allows_another():

@@ -49,6 +49,7 @@ class Hazards:
     """What must not be done to a program, each with why; None where a comparison decides."""
 
     optimising: str | None = None  # anything at all
+    kernels: str | None = None  # to let other kernels compute in the same precision, which round otherwise
     batching: str | None = None  # to run rows of several requests together, or to fill runs up
     gentle: bool = False  # inputs that are made up must be harmless: they may become indices
 
@@ -61,6 +62,7 @@ def of(program: Program) -> Hazards:
     )
     return Hazards(
         optimising=optimising,
+        kernels=optimising or _why("rounds to whole numbers", filter(_quantises, used)),
         batching=optimising or _why("gives as many rows as its values say", used & _COUNTING),
         gentle=bool(used & LOOKUPS) and not all(t.id_limit for t in program.inputs),
     )
@@ -75,12 +77,17 @@ def outlook(program: Program) -> dict[str, str]:
     other = f"no use for a model in {program.format} format"
     pir = program.format == "PIR"
     said = {
-        ONEDNN: found.optimising,
+        ONEDNN: found.kernels,
         KEEP_TENSORS: found.optimising if pir else other,
         REUSE_MEMORY: other if pir else found.optimising,
         BATCHING: "a tensor has a fixed first dimension" if fixed else found.batching,
     }
     return {name: f"off: {why}" if why else tried for name, why in said.items()}
+
+
+def _quantises(operator: str) -> bool:
+    """Whether it takes numbers to steps: what is near an edge may be taken to either side of it."""
+    return operator.startswith(("quantize", "fake_quantize", "fake_channel_wise_quantize"))
 
 
 def _why(what: str, operators: Iterable[str]) -> str | None:

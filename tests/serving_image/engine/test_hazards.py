@@ -50,6 +50,18 @@ def test_rows_that_are_counted_by_values_rule_out_batching_only(operator: str) -
     assert judged.batching == f"the program gives as many rows as its values say ({operator})"
 
 
+@pytest.mark.parametrize(
+    "operator",
+    ["quantize_linear", "fake_quantize_dequantize_moving_average_abs_max", "fake_quantize_abs_max"],
+)
+def test_steps_to_whole_numbers_rule_out_other_kernels_only(operator: str) -> None:
+    """A difference in the last bit becomes a whole step, for some inputs and not for others."""
+    judged = hazards.of(program(operator, "conv2d"))
+    assert (judged.optimising, judged.batching) == (None, None)
+    assert judged.kernels == f"the program rounds to whole numbers ({operator})"
+    assert hazards.outlook(program(operator))["oneDNN"] == f"off: {judged.kernels}"
+
+
 @pytest.mark.parametrize("model_format", ["pir", "legacy"])
 def test_a_dropout_in_eval_mode_is_no_chance(exported: Export, model_format: str) -> None:
     read = formats.read(files.locate(exported(model_format, "tokens")))
