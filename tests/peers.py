@@ -1,7 +1,7 @@
 """Others' software in an environment of its own: KServe's client for the tests, peers for the benchmarks.
 
 requirements/peers.txt pins it by hash. It cannot share our environment (kserve wants an older protobuf and
-psutil), so whoever needs it first makes `.venv-peers` beside `.venv`; `make clean` removes both.
+psutil), so the first who needs it makes `.venv-peers` beside `.venv`; `make clean` removes both.
 `make test-slow` runs `python -m tests.peers` before the tests, whose time is limited.
 """
 

@@ -32,7 +32,7 @@ TITLES = {
     "bare": f"{BARE_PROCESSES} bare predictors",
 }
 OURS = "ours", "before"  # they take the same settings and requests
-_PATIENCE = 180.0
+_START_SECONDS = 180.0
 _COUNTED = re.compile(
     r'^paddle_(?:stage_duration_seconds|batch_rows)_(sum|count)(?:\{stage="(\w+)"\})? (\S+)$', re.MULTILINE
 )
@@ -252,7 +252,7 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
 
 
 def _until_ok(port: int, path: str, process: psutil.Process, log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
             break

@@ -122,7 +122,7 @@ def rotated(cells: list[Cell], number: int) -> list[Cell]:
 
 
 def means(before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]) -> dict[str, float]:
-    """Milliseconds of a request in each stage between two looks, and rows of a run."""
+    """Milliseconds of a request in each stage between two scrapes, and rows of a run."""
     found = {}
     for stage, (total, count) in after.items():
         earlier, times = before.get(stage, (0.0, 0.0))

@@ -181,10 +181,10 @@ def test_a_spec_that_the_model_cannot_meet_is_told_by_ready_and_by_kubectl_descr
     content["spec"]["server"] = {"precision": "INT8", "drainSeconds": 7, "timeoutSeconds": 20}
     applied(content)
 
-    def told(item: dict[str, Any]) -> bool:
+    def explained(item: dict[str, Any]) -> bool:
         return "the model is not quantised" in condition(item, "Ready").get("message", "")
 
-    item = wait_for(operator, "not-quantised", NAMESPACE, told, "the server's own sentence")
+    item = wait_for(operator, "not-quantised", NAMESPACE, explained, "the server's own sentence")
     sentence = condition(item, "Ready")["message"]
     words = f"--namespace={NAMESPACE}", "-l", "paddlemodel.dev/model=not-quantised"
     assert sentence in operator.kubectl("describe", "pods", *words)

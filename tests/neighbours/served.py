@@ -195,7 +195,7 @@ def _wide(server: Server, rows: int) -> int:
 
 
 def lack_memory(server: Server, group: Group) -> None:
-    """The kernel kills its worker for want of memory."""
+    """The kernel kills its worker when memory runs out."""
     group.limit(group.held() + 16 * MIB)
     assert ask(server, body(1, 4000)) == 503
     group.limit(1 << 40)

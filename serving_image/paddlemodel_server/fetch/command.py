@@ -24,7 +24,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import archive, sources
 from paddlemodel_server.fetch.sources.source import Request
 from paddlemodel_server.fetch.target import Target
-from paddlemodel_server.fetch.transfer import Courier, Patience
+from paddlemodel_server.fetch.transfer import Courier, RetryPolicy
 from paddlemodel_server.host import log, termination
 from paddlemodel_server.model import files, formats
 
@@ -58,7 +58,7 @@ class Options:
     root: Path | None = None
     max_bytes: int = _MAX_BYTES
     timeout: float = 30.0
-    patience: Patience = field(default_factory=Patience)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +118,7 @@ def fetch(options: Options) -> Fetched:
 
 def _courier(options: Options, target: Target) -> Courier:
     request = Request(uri=options.uri, timeout=options.timeout, root=options.root, target=target.folder)
-    return Courier(source=sources.of(options.uri), request=request, patience=options.patience)
+    return Courier(source=sources.of(options.uri), request=request, retries=options.retries)
 
 
 def _archive(options: Options, courier: Courier, _: Sequence[str], scratch: Path) -> tuple[Path, str]:

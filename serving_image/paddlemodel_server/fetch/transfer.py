@@ -22,7 +22,7 @@ _PROGRESS_THAT_COUNTS = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How often to come back."""
 
     attempts: int = 6  # in a row without progress
@@ -56,7 +56,7 @@ class _Transfer:
     total: int | None = None
     validator: str | None = None  # proves that the rest belongs to what we have
     encoding: str = ""
-    told: float = field(default_factory=time.monotonic)
+    reported_at: float = field(default_factory=time.monotonic)
 
     def restart(self) -> None:
         self.file.seek(0)
@@ -78,7 +78,7 @@ class _Transfer:
         self.check_size(self.received)
         self.sha256.update(data)
         self.file.write(data)
-        if time.monotonic() - self.told >= _PROGRESS_SECONDS:
+        if time.monotonic() - self.reported_at >= _PROGRESS_SECONDS:
             self.tell("downloading")
 
     def check_size(self, size: int) -> None:
@@ -90,7 +90,7 @@ class _Transfer:
             )
 
     def tell(self, event: str) -> None:
-        self.told = time.monotonic()
+        self.reported_at = time.monotonic()
         percent = 100 * self.received // self.total if self.total else None
         level = logging.DEBUG if self.one_of_many else logging.INFO
         _LOG.log(level, event, extra={"received": self.received, "total": self.total, "percent": percent})
@@ -102,7 +102,7 @@ class Courier:
 
     source: Source
     request: Request
-    patience: Patience = field(default_factory=Patience)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
 
     def bring(self, path: str, into: Path, max_bytes: int) -> Brought:
         """Bring one of the source's files to the new file `into`.
@@ -143,12 +143,12 @@ class Courier:
             raise TryAgainError(f"the body ended after {transfer.received} of {transfer.total} bytes")
 
     def _rest(self, failures: int, error: TryAgainError) -> None:
-        if failures >= self.patience.attempts:
+        if failures >= self.retries.attempts:
             raise StartError(
                 "Unreachable",
                 f"The download failed {failures} times, at last because {error}; "
                 "check the URI and that the pod may reach it.",
             ) from error
-        pause = max(self.patience.pause(failures), min(error.pause, self.patience.longest_pause))
+        pause = max(self.retries.pause(failures), min(error.pause, self.retries.longest_pause))
         _LOG.warning("attempt failed: %s", error, extra={"attempt": failures, "pause": round(pause, 1)})
         time.sleep(pause)

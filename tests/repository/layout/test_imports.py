@@ -111,7 +111,7 @@ def test_a_contract_that_is_violated_breaks(
 
 
 def test_our_contracts_are_kept() -> None:
-    """Also for whoever runs only the tests."""
+    """Also for those who run only the tests."""
     done = subprocess.run([LINT, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 

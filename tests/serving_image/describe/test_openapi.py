@@ -128,10 +128,10 @@ def test_what_any_connection_can_be_told_is_in_the_document() -> None:
     """The connection refuses before it is known which route is meant."""
     sources = [inspect.getsource(module) for module in (connection, head_checks, request_reader)]
     made = re.findall(r"(\w+Error)\(", "".join(sources))
-    told = {str(getattr(errors, name).status) for name in made}
-    assert told == {"400", "408", "429", "431", "503"}
+    statuses = {str(getattr(errors, name).status) for name in made}
+    assert statuses == {"400", "408", "429", "431", "503"}
     for *_, operation in operations(json.loads(openapi.document(bodies.served(), 30))):
-        assert told <= operation["responses"].keys()
+        assert statuses <= operation["responses"].keys()
 
 
 def test_a_number_as_a_tensor_is_described() -> None:

@@ -49,7 +49,7 @@ def chromium() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A trained model that says whether a line of text stands on its head."""
+    """A trained model that detects whether a line of text is upside down."""
     folder, model = tmp_path_factory.mktemp("page"), trained_model("textline-orientation")
     with serving(
         model, folder, name="textline-orientation", task=json.dumps({"imageClassification": TASK})

@@ -188,9 +188,9 @@ def test_a_driver_that_fails_leaves_gaps_never_zeros_and_comes_back(
     found = samples(server)
     assert found["paddle_gpu_memory_utilization"] == 25
     assert found["paddle_gpu_seconds_total"] >= counted
-    told = [line for line in server.logged().splitlines() if "NVML" in line]
-    assert len(told) == 3, told  # it worked, it failed, it works
-    assert cure in told[1]
+    lines = [line for line in server.logged().splitlines() if "NVML" in line]
+    assert len(lines) == 3, lines  # it worked, it failed, it works
+    assert cure in lines[1]
 
 
 def test_a_call_that_hangs_holds_nothing_up(server: Server, gpus: Gpus) -> None:
@@ -285,5 +285,5 @@ def test_a_library_or_a_device_that_comes_later_is_found(
         assert not OF_GPUS & until(server, "no_device").keys()
         gpus.set("uuid=GPU-b", "uuid=GPU-a util=10")
         until(server, "ok")
-        for told in ("leave `utility` in NVIDIA_DRIVER_CAPABILITIES", "there is no device GPU-a"):
-            assert server.logged().count(told) == 1
+        for sentence in ("leave `utility` in NVIDIA_DRIVER_CAPABILITIES", "there is no device GPU-a"):
+            assert server.logged().count(sentence) == 1

@@ -21,7 +21,7 @@ METRICS = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def small(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One HTTP worker that lets few clients in and has patience with slow ones."""
+    """One HTTP worker that lets few clients in and waits for slow ones."""
     folder = tmp_path_factory.mktemp("small")
     with serving(
         exported("legacy", "mixed"),
@@ -123,7 +123,7 @@ def test_health_is_answered_while_slow_clients_sit_on_the_client_port(small: Ser
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /hea", METRICS], ids=["idle", "head", "never-reading"])
-def test_the_admin_port_has_room_for_the_next_one_whoever_sits_on_it(small: Server, sent: bytes) -> None:
+def test_the_admin_port_has_room_for_the_next_one_whatever_holds_it(small: Server, sent: bytes) -> None:
     (http_worker,) = small.http_workers()[1]
 
     def held() -> int:

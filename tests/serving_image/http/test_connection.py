@@ -1,4 +1,4 @@
-"""One client's connection: requests in order, whoever answers them; and clients that leave, or never read."""
+"""One client's connection: requests in order, on either way; and clients that leave, or never read."""
 
 import contextlib
 import json
@@ -60,7 +60,7 @@ class Answers:
         return int(first.split()[1]), headers, self._file.read(int(headers.get("content-length", 0)))
 
 
-def test_pipelined_requests_are_answered_in_order_whoever_answers(server: Server) -> None:
+def test_pipelined_requests_are_answered_in_order_on_either_way(server: Server) -> None:
     with opened(server) as connection:
         asked = b""
         for number in range(10):

@@ -22,7 +22,7 @@ GONE = 'paddle_requests_total{route="infer",status="499"}'
 def started(
     exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A server whose queue has room for all requests that can be there at once: whoever left may still be."""
+    """A server whose queue has room for all requests at once: those whose client left may still be there."""
     with serving(
         exported("pir", "mixed"),
         tmp_path_factory.mktemp("hammer"),

@@ -77,10 +77,10 @@ def test_a_failed_request_is_named_by_http_worker_and_worker(fussy: Server) -> N
     assert "fussy" not in answer.text
     assert answer.headers["x-request-id"] == "order-8"
 
-    def told() -> list[dict[str, Any]]:
+    def failures() -> list[dict[str, Any]]:
         return [e for m in ("the model failed on a request", "a request failed") for e in lines(fussy, m)]
 
-    by_worker, by_http_worker = eventually(lambda: told() if len(told()) == 2 else None, "both lines")
+    by_worker, by_http_worker = eventually(lambda: failures() if len(failures()) == 2 else None, "both lines")
     assert (by_worker["level"], by_worker["process"], by_worker["request_id"]) == (
         "ERROR",
         "worker-0",

@@ -1,6 +1,6 @@
 """Workers and HTTP workers that die.
 
-By signals, for want of memory, again and again. Real processes, real kills.
+By signals, out of memory, again and again. Real processes, real kills.
 """
 
 import os
@@ -108,7 +108,7 @@ def test_a_killed_http_worker_loses_its_connections_and_nothing_else(server: Ser
     assert {process.pid for process in server.processes("worker")} == workers
 
 
-def test_a_worker_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp_path: Path) -> None:
+def test_a_worker_that_the_kernel_kills_when_memory_runs_out(exported: Export, tmp_path: Path) -> None:
     with memory_group() as group:
         with group.entered():
             # Each number of a request takes a megabyte in the worker, and in the HTTP worker nearly nothing.
@@ -121,8 +121,8 @@ def test_a_worker_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp
             assert answer.status_code == 500  # it ran alone, so the memory was wanted by none but it
             assert "Retry-After" not in answer.headers
             group.limit(1 << 40)
-            told = '"how": "signal SIGKILL, out of memory"'
-            eventually(lambda: told in server.logged(), "the reason is told")
+            logged = '"how": "signal SIGKILL, out of memory"'
+            eventually(lambda: logged in server.logged(), "the reason is told")
             settled(server)
             assert metric(server, 'paddle_worker_exits_total{reason="memory"}') == 1
         finally:

@@ -108,7 +108,7 @@ class Server:
 
 
 def cannot(why: str) -> BaseException:
-    """What skips a test for want of something on this machine; where everything must be tested, it fails."""
+    """What skips a test where this machine lacks something; where everything must be tested, it fails."""
     return (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(why)
 
 
