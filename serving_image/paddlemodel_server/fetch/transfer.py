@@ -14,10 +14,19 @@ from pathlib import Path
 from typing import BinaryIO
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch.sources.source import Part, Reading, Request, Source, TryAgainError
+from paddlemodel_server.fetch.sources.source import (
+    File,
+    Listing,
+    Part,
+    Reading,
+    Request,
+    Source,
+    TryAgainError,
+)
+from paddlemodel_server.model.files import printable
 
 _LOG = logging.getLogger(__name__)
-_PROGRESS_SECONDS = 5.0
+_PROGRESS_SECONDS = 10.0
 _PROGRESS_THAT_COUNTS = 1 << 20
 
 
@@ -42,6 +51,7 @@ class Brought:
     digest: str  # sha256:…
     size: int  # bytes
     encoding: str = ""  # as Reading.encoding
+    validator: str | None = None  # as Reading.validator
 
 
 @dataclass(kw_only=True)
@@ -81,6 +91,19 @@ class _Transfer:
         if time.monotonic() - self.reported_at >= _PROGRESS_SECONDS:
             self.tell("downloading")
 
+    def finished(self, wanted: File) -> Brought:
+        """What was brought, if it is all of it."""
+        if self.total is not None and self.received != self.total:
+            raise TryAgainError(f"the body ended after {self.received} of {self.total} bytes")
+        found = self.sha256.hexdigest()
+        if wanted.sha256 is not None and found != wanted.sha256:
+            name = printable(wanted.path) or "the file"
+            raise TryAgainError(f"{name} came with another sha256 than the place promises", restart=True)
+        self.tell("downloaded")
+        return Brought(
+            digest=f"sha256:{found}", size=self.received, encoding=self.encoding, validator=self.validator
+        )
+
     def check_size(self, size: int) -> None:
         if size > self.max_bytes:
             raise StartError(
@@ -98,29 +121,45 @@ class _Transfer:
 
 @dataclass(frozen=True, kw_only=True)
 class Courier:
-    """Brings files of one URI."""
+    """Brings what one URI names."""
 
     source: Source
     request: Request
     retries: RetryPolicy = field(default_factory=RetryPolicy)
 
-    def bring(self, path: str, into: Path, max_bytes: int) -> Brought:
+    def listing(self) -> Listing:
+        """What there is.
+
+        Raises:
+            StartError: `Unreachable`, and whatever the source raises.
+        """
+        failures = 0
+        while True:
+            try:
+                return self.source.listing(self.request)
+            except TryAgainError as error:
+                failures += 1
+                self._rest(failures, error)
+
+    def bring(self, wanted: File, into: Path, max_bytes: int) -> Brought:
         """Bring one of the source's files to the new file `into`.
 
         Args:
-            path: as Source.files() names it.
+            wanted: as Listing.files has it.
             into: where it shall lie.
             max_bytes: what it may have.
 
         Raises:
             StartError: `TooLarge`, `Unreachable`, and whatever the source raises.
+            ChangedError: the listing is out of date.
         """
         failures, best = 0, 0
         with into.open("wb") as file:
-            transfer = _Transfer(file=file, max_bytes=max_bytes, one_of_many=bool(path))
+            transfer = _Transfer(file=file, max_bytes=max_bytes, one_of_many=bool(wanted.path))
+            transfer.check_size(wanted.size or 0)
             while True:
                 try:
-                    self._attempt(path, transfer)
+                    return self._attempt(wanted, transfer)
                 except TryAgainError as error:
                     if transfer.received >= best + _PROGRESS_THAT_COUNTS:
                         failures, best = 0, transfer.received
@@ -128,19 +167,15 @@ class Courier:
                     if error.restart or not transfer.validator:
                         transfer.restart()
                     self._rest(failures, error)
-                else:
-                    transfer.tell("downloaded")
-                    digest = f"sha256:{transfer.sha256.hexdigest()}"
-                    return Brought(digest=digest, size=transfer.received, encoding=transfer.encoding)
 
-    def _attempt(self, path: str, transfer: _Transfer) -> None:
-        part = Part(path=path, offset=transfer.received, validator=transfer.validator)
+    def _attempt(self, wanted: File, transfer: _Transfer) -> Brought:
+        validator = transfer.validator or wanted.validator
+        part = Part(path=wanted.path, offset=transfer.received, validator=validator)
         with self.source.read(self.request, part) as reading:
             transfer.follow(reading)
             for data in reading.chunks:
                 transfer.add(data)
-        if transfer.total is not None and transfer.received != transfer.total:
-            raise TryAgainError(f"the body ended after {transfer.received} of {transfer.total} bytes")
+        return transfer.finished(wanted)
 
     def _rest(self, failures: int, error: TryAgainError) -> None:
         if failures >= self.retries.attempts:

@@ -29,7 +29,6 @@ LONG = {
     "one table of options or metrics, a few lines for each": {
         "devcluster/__main__.py::_parser",
         "serving_image/paddlemodel_server/commands/export/command.py::_parser",
-        "serving_image/paddlemodel_server/fetch/command.py::_parse",
         "serving_image/paddlemodel_server/metrics/exposition.py::collect",
         "serving_image/paddlemodel_server/worker/main.py::_publish",
     },

@@ -209,7 +209,7 @@ def test_success_is_reported_to_kubernetes(goal: Path, tmp_path: Path) -> None:
     size = sum(map(len, MODEL.values()))
     assert (code, report) == (
         0,
-        {"digest": digest_of(TAR, tmp_path / "x"), "format": "Legacy", "bytes": size},
+        {"digest": digest_of(TAR, tmp_path / "x"), "format": "Legacy", "bytes": size, "revision": "v1"},
     )
 
 
