@@ -22,6 +22,7 @@ class Plan:
     against: frozenset[str]  # contenders, beside ours
     at: frozenset[int] | None  # connections; None for all of the workload's
     keep: Callable[[], None]  # what was measured so far
+    before: Path | None = None  # another checkout, whose server takes part, too
 
 
 def compare(results: Results, workload: Workload, folder: Path, plan: Plan) -> None:
@@ -40,6 +41,7 @@ class _Comparison:
         self._servers: dict[tuple[str, str], Server] = {}  # by contender and our task
         self._asks = {
             form: {name: ask for name, ask in asks.items() if name in plan.against | {"ours"}}
+            | ({"before": asks["ours"]} if plan.before else {})
             for form, asks in workload.asks.items()
         }
 
@@ -52,7 +54,8 @@ class _Comparison:
                 for name in asks:
                     if self._key(form, name) not in self._servers:
                         show(f"{workload.name}: starting {TITLES[name]}")
-                        server = stack.enter_context(contenders.started(name, workload, folder, form))
+                        starting = contenders.started(name, workload, folder, form, self._plan.before)
+                        server = stack.enter_context(starting)
                         self._servers[self._key(form, name)] = server
                 found = {
                     name: workloads.answer(ask.at(self._servers[self._key(form, name)].port), ask.read)
@@ -109,7 +112,7 @@ class _Comparison:
         return found
 
     def _key(self, form: str, name: str) -> tuple[str, str]:
-        return name, self._workload.tasks.get(form, "") if name == "ours" else ""
+        return name, self._workload.tasks.get(form, "") if name in contenders.OURS else ""
 
 
 def rotated(cells: list[Cell], number: int) -> list[Cell]:
