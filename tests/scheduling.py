@@ -14,8 +14,8 @@ TOGETHER = {
 }
 # These have clusters of their own, so that they need not wait for the others of their folder.
 ALONE = ("tests/cluster/test_control_plane.py", "tests/repository/benchmarks/test_benchmarks.py")
-# The groups that take minutes, longest first: begun last, they would run alone. Those of clusters wait most of the
-# time, and the servers' files fill the processors meanwhile.
+# The groups that take minutes, longest first: begun last, they would run alone. Those of clusters mostly
+# wait, and the servers' files fill the processors meanwhile.
 LONG = (
     "tests/cluster",
     "port 443",
