@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import httpx
 import pytest
 from paddlemodel_api import contract
 
@@ -28,6 +27,7 @@ from devcluster.nodes import gpus
 from devcluster.nodes.node import NAME as FIRST_NODE
 from devcluster.paths import REPOSITORY, State
 from devcluster.target import SYSTEM_NAMESPACE, Target
+from tests import cleartext
 from tests.cluster.load import Load
 from tests.cluster.manifests import NAMESPACE, cpu_model
 from tests.cluster.recording import Recorder, Sample, syncs
@@ -190,7 +190,7 @@ def test_the_server_believes_that_it_computes_on_the_gpu_it_was_given(scene: Sce
 
 
 def metrics_with(url: str, name: str) -> str:
-    text = httpx.get(f"{url}/metrics").text
+    text = cleartext.get(f"{url}/metrics").text
     return text if f"\n{name} " in text else ""
 
 

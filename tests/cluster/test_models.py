@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
@@ -14,7 +13,7 @@ from devcluster.errors import DevclusterError
 from devcluster.nodes import gpus
 from devcluster.paths import State
 from devcluster.target import SYSTEM_NAMESPACE, Target
-from tests import bare_predictor
+from tests import bare_predictor, cleartext
 from tests.cluster.manifests import NAMESPACE, cpu_model, example
 from tests.models import text_line, trained_model
 
@@ -32,7 +31,7 @@ def ready_with(replicas: int) -> Any:
 
 def predict(target: Target, name: str, picture: bytes) -> dict[str, Any]:
     with target.forward(NAMESPACE, f"service/{name}") as url:
-        response = httpx.post(
+        response = cleartext.post(
             f"{url}/predict", content=picture, headers={"Content-Type": "image/png"}, timeout=30
         )
     assert response.status_code == 200, response.text

@@ -27,6 +27,7 @@ LONG = {
         "tests/operator/support/manifests.py::everything",
     },
     "one table of options or metrics, a few lines for each": {
+        "benchmarks/serving/__main__.py::_arguments",
         "devcluster/__main__.py::_parser",
         "serving_image/paddlemodel_server/commands/export/command.py::_parser",
         "serving_image/paddlemodel_server/metrics/exposition.py::collect",

@@ -3,10 +3,10 @@
 import random
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
+from tests import cleartext
 from tests.models import ModelName, trained_model
 from tests.serving_image.support.servers import eventually, metric, serving
 
@@ -46,7 +46,7 @@ def test_no_tensor_ends_a_process(name: ModelName, heights: tuple[int, ...], tmp
     folder = trained_model(name)
     with serving(folder, tmp_path, max_request_bytes=LIMIT, timeout_seconds=120) as server:
         (worker,) = server.processes("worker")
-        with httpx.Client(timeout=120) as client:
+        with cleartext.Client(timeout=120) as client:
             for _ in range(REQUESTS):
                 width = chance.choice((1, 2, 7, 8, 31, 32, 33, 48, 160, 192))
                 sent = chance.choice((1, 1, 2, 3, 5)), 3, chance.choice(heights), width

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
-import httpx
 import pytest
 
 from devcluster.simulated_gpu import build_nvml
+from tests import cleartext
 from tests.serving_image.support import simulated
 from tests.serving_image.support.metric_rules import documented, faults, shown
 from tests.serving_image.support.servers import Server, eventually
@@ -65,7 +65,7 @@ def until(server: Server, wanted: str) -> dict[str, float]:
 
 
 def asked(server: Server) -> int:
-    return httpx.post(f"{server.url}/v2/models/mixed/infer", json=BODY, timeout=30).status_code
+    return cleartext.post(f"{server.url}/v2/models/mixed/infer", json=BODY, timeout=30).status_code
 
 
 def test_the_page_as_documented_and_by_prometheus_rules(server: Server) -> None:
@@ -148,7 +148,7 @@ def all_above(server: Server, least: dict[str, float]) -> dict[str, float] | Non
 
 
 def keep_asking(server: Server, over: Event) -> int:
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with cleartext.Client(base_url=server.url, timeout=30) as client:
         while not over.is_set():
             status = client.post("/v2/models/mixed/infer", json=BODY).status_code
             if status != 200:

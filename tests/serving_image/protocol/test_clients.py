@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton  # type: ignore[import-untyped]  # it has no types
 import tritonclient.http.aio as triton_aio  # type: ignore[import-untyped]  # it has no types
 from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]  # it has no types
 
-from tests import peers
+from tests import cleartext, peers
 from tests.serving_image.support.clients import kserve_client, mlserver_client
 from tests.serving_image.support.servers import Server, serving
 
@@ -179,7 +178,7 @@ def test_triton_is_told_what_is_wrong(
 
 def in_the_peers_environment(program: Any, server: Server) -> tuple[Any, list[str]]:
     """What a program of another library understood, and the names of the outputs of `pair`."""
-    outputs = httpx.get(f"{server.url}/v2/models/pair").json()["outputs"]
+    outputs = cleartext.get(f"{server.url}/v2/models/pair").json()["outputs"]
     command = [str(peers.python()), "-W", "ignore", str(program.__file__), server.url, "pair"]
     answers = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
     return json.loads(answers), [output["name"] for output in outputs]

@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from tests import cleartext
 from tests.serving_image.support import load, servers
 from tests.serving_image.support.load import BODY, GROWTH, INFER, Footprint, Load, footprint
 from tests.serving_image.support.memory_group import memory_group
@@ -29,7 +30,7 @@ def settled(server: Server) -> None:
     wanted = metric(server, "paddle_workers_desired")
     servers.whole(server, int(wanted))
     eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "no request is left over")
-    assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
+    assert cleartext.post(f"{server.url}{INFER}", content=BODY).status_code == 200
 
 
 def recovered(server: Server, before: Footprint) -> None:
@@ -55,7 +56,7 @@ def test_a_dead_worker_is_replaced_and_its_requests_are_run_again(
         for pid in before:
             os.kill(pid, how)
         eventually(lambda: server.get("/readyz")[0] == 503, "the pod is unready")
-        assert httpx.get(f"{server.admin_url}/healthz").status_code == 200
+        assert cleartext.get(f"{server.admin_url}/healthz").status_code == 200
         eventually(server.ready, "ready again", 120)
         more = clients.answered()
         eventually(lambda: clients.answered() > more + 100, "requests are answered again")
@@ -117,7 +118,7 @@ def test_a_worker_that_the_kernel_kills_when_memory_runs_out(exported: Export, t
             server.wait_ready()
             settled(server)
             group.limit(group.held() + (16 << 20))
-            answer = httpx.post(f"{server.url}{INFER}", content=load.row_of_ones(4000), timeout=60)
+            answer = cleartext.post(f"{server.url}{INFER}", content=load.row_of_ones(4000), timeout=60)
             assert answer.status_code == 500  # it ran alone, so the memory was wanted by none but it
             assert "Retry-After" not in answer.headers
             group.limit(1 << 40)
@@ -147,7 +148,7 @@ def test_a_worker_that_never_gets_ready_ends_the_server(exported: Export, tmp_pa
         assert "The process that loads the model mixed ended 5 times in a row" in server.logged()
         assert "signal SIGSEGV. Paddle crashes on this model: export it again" in server.logged()
         with pytest.raises(httpx.ConnectError):  # what Kubernetes' liveness probe would see
-            httpx.get(f"{server.admin_url}/healthz")
+            cleartext.get(f"{server.admin_url}/healthz")
     finally:
         servers.end(server)
 

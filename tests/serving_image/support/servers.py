@@ -59,7 +59,7 @@ class Server:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of the admin port.
 
-        Unlike httpx.get it makes no TLS context each time, which costs 30 ms.
+        Unlike cleartext.get it makes no TLS context each time, which costs 30 ms.
         """
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=20)
         try:
