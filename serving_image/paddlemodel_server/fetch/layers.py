@@ -27,6 +27,14 @@ class Layers:
     _members: int = field(default=Limits().max_members, init=False)  # that may still come
     _count: int = field(default=0, init=False)
 
+    def make_room(self, goal: Path) -> None:
+        """Let nothing that earlier layers brought be in the way of a file of the tree."""
+        if self._count:
+            for folder in goal.relative_to(self.tree).parents:
+                if not (self.tree / folder).is_dir():
+                    _drop(self.tree / folder)
+            _drop(goal)
+
     def add(self, packed: Path) -> None:
         """Lay a layer, a .tar or .tar.gz, over those before.
 

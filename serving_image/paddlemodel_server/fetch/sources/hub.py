@@ -14,7 +14,7 @@ from paddlemodel_server.model.files import printable
 
 T = TypeVar("T")
 
-MOST_ENTRIES = 10_000  # as in an archive; nobody's model has more
+MOST_ENTRIES = 20_000  # before it is given up, folders counted
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}"
 _FORM = re.compile(rf"[a-z]+://(?P<id>{_NAME}/{_NAME})(?:@(?P<revision>[^/?#]+))?(?:/(?P<path>[^?#]*))?")
 _PROGRAM = (".json", ".pdmodel")
@@ -131,10 +131,10 @@ def chosen(place: Place, look: Look) -> Sequence[File]:
 
 
 def too_many() -> StartError:
-    """Refuse an endless list."""
+    """Refuse a list that does not end."""
     return StartError(
-        "TooLarge",
-        f"There are more than {MOST_ENTRIES} files; name the model's folder in the URI, behind the name.",
+        "TooManyFiles",
+        f"There are more than {MOST_ENTRIES} files and folders; name the model's folder in the URI.",
     )
 
 

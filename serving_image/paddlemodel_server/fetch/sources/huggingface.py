@@ -13,6 +13,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch.sources import http_client, hub
 from paddlemodel_server.fetch.sources.hub import Entry, Place
+from paddlemodel_server.fetch.sources.providers import checked_endpoint
 from paddlemodel_server.fetch.sources.source import ChangedError, Keys, Listing, Part, Reading, Request, Takes
 from paddlemodel_server.model.files import printable
 
@@ -100,7 +101,7 @@ def _entries(page: Any) -> Sequence[Entry]:
 def _call(request: Request, path: str, headers: Mapping[str, str] | None = None) -> http_client.Call:
     token = request.credentials.get("token")
     return http_client.Call(
-        uri=f"{(request.endpoint or ENDPOINT).rstrip('/')}/{path}",
+        uri=f"{checked_endpoint(request.endpoint) or ENDPOINT}/{path}",
         timeout=request.timeout,
         headers=headers or {},
         secrets=http_client.bearer(token) if token else {},

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch.sources import http_client, hub
 from paddlemodel_server.fetch.sources.hub import Entry, Place
+from paddlemodel_server.fetch.sources.providers import checked_endpoint
 from paddlemodel_server.fetch.sources.source import Keys, Listing, Part, Reading, Request, Takes
 from paddlemodel_server.model.files import printable
 
@@ -108,7 +109,7 @@ def _call(
     # Its own client sends both: older routes know the cookie alone.
     secrets = {**http_client.bearer(token), "Cookie": f"m_session_id={token}"} if token else {}
     return http_client.Call(
-        uri=f"{(request.endpoint or ENDPOINT).rstrip('/')}/api/v1/models/{route}?{urlencode(query)}",
+        uri=f"{checked_endpoint(request.endpoint) or ENDPOINT}/api/v1/models/{route}?{urlencode(query)}",
         timeout=request.timeout,
         headers=headers or {},
         secrets=secrets,

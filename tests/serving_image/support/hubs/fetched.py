@@ -7,7 +7,7 @@ import pytest
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command
 from paddlemodel_server.fetch.command import Fetched, Options
-from paddlemodel_server.fetch.transfer import Patience
+from paddlemodel_server.fetch.patience import Patience
 
 QUICK = Patience(attempts=4, first_pause=0.01, longest_pause=0.05)
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.fetch.sources.providers import checked_endpoint
 
 _PART = r"[a-z0-9]+(?:(?:\.|__?|-+)[a-z0-9]+)*"  # of a repository's name, as the distribution-spec has it
 _FORM = re.compile(
@@ -51,7 +52,7 @@ def read(uri: str, endpoint: str | None = None) -> Reference:
         endpoint: a mirror's address, whose http:// is meant; without it only loopback is asked without TLS.
 
     Raises:
-        StartError: `InvalidUri`.
+        StartError: `InvalidUri`, `InvalidEndpoint`.
     """
     found = _FORM.fullmatch(uri)
     if not found:
@@ -65,8 +66,8 @@ def read(uri: str, endpoint: str | None = None) -> Reference:
     if registry in _DOCKER_HUB:
         registry, server = "docker.io", "https://registry-1.docker.io"
         repository = repository if "/" in repository else f"library/{repository}"
-    if endpoint:
-        server = endpoint.rstrip("/").removesuffix("/v2")
+    if mirror := checked_endpoint(endpoint):
+        server = mirror.removesuffix("/v2")
         registry = urlsplit(server).netloc.lower()
     return Reference(
         server=server, registry=registry, repository=repository, tag=found["tag"], digest=found["digest"]

@@ -48,7 +48,7 @@ class Registry:
                 raise StartError(
                     "UnsupportedImage", "The index names another index; push the image of one platform."
                 )
-        return Listing(files=manifests.files(manifest), revision=digest)
+        return Listing(files=manifests.files(manifest), revision=digest, everything=True)
 
     @contextmanager
     def read(self, request: Request, part: Part) -> Iterator[Reading]:
