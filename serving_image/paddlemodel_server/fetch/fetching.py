@@ -11,14 +11,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import archive, credentials, sources
+from paddlemodel_server.fetch import archive, credentials, selection, sources
+from paddlemodel_server.fetch.patience import Patience
 from paddlemodel_server.fetch.sources.source import ChangedError, Listing, Request
 from paddlemodel_server.fetch.target import Target
-from paddlemodel_server.fetch.transfer import Courier, Patience
+from paddlemodel_server.fetch.transfer import Courier, Progress
 from paddlemodel_server.model import files, formats
 
 _LOG = logging.getLogger(__name__)
 MAX_BYTES = 20 << 30
+_SHOWN = 10  # names in a line of the log
 _CHANGES = 3  # of the files, before it is given up
 _BY_ENCODING = {"DamagedArchive", "NotAnArchive", "DigestMismatch"}  # what a packed archive looks like
 
@@ -79,7 +81,7 @@ def fetch(options: Options) -> Fetched:
 
 
 def _fetched(options: Options, courier: Courier, target: Target) -> Fetched:
-    listing = courier.listing()
+    listing = _listing(courier)
     with target.staging() as scratch:
         made = (_archive if listing.is_file else _folder)(options, courier, listing, scratch)
         folder, found = files.find(made.tree)
@@ -89,6 +91,16 @@ def _fetched(options: Options, courier: Courier, target: Target) -> Fetched:
         )
         target.publish(folder, {"uri": _fingerprint(options), "fetched": asdict(fetched)})
     return fetched
+
+
+def _listing(courier: Courier) -> Listing:
+    """What will be brought."""
+    chosen = selection.chosen(courier.listing(), on_disk=courier.source.takes.root)
+    if chosen.skipped:
+        names = ", ".join(map(files.printable, chosen.skipped[:_SHOWN]))
+        more = f" and {len(chosen.skipped) - _SHOWN} more" if len(chosen.skipped) > _SHOWN else ""
+        _LOG.info("not fetched, no part of the model: %s%s", names, more)
+    return chosen.listing
 
 
 def _shown(revision: str | None) -> str | None:
@@ -106,7 +118,10 @@ def _archive(options: Options, courier: Courier, listing: Listing, scratch: Path
     """Bring an archive and unpack it."""
     packed, tree = scratch / "archive", scratch / "tree"
     # Brought first, so that the bytes that are unpacked are the bytes that were digested.
-    brought = courier.bring(listing.files[0], packed, options.max_bytes)
+    progress = Progress(total=listing.files[0].size)
+    progress.tell("downloading")
+    brought = courier.bring(listing.files[0], packed, options.max_bytes, progress)
+    progress.tell("downloaded")
     try:
         _check_digest(options, brought.digest)
         archive.unpack(packed, tree, archive.Limits(max_bytes=options.max_bytes))
@@ -127,12 +142,20 @@ def _folder(options: Options, courier: Courier, listing: Listing, scratch: Path)
     """Bring every file of a folder."""
     tree, left, digests = scratch / "tree", options.max_bytes, {}
     tree.mkdir()
+    total = (
+        sum(file.size or 0 for file in listing.files)
+        if all(f.size is not None for f in listing.files)
+        else None
+    )
+    progress = Progress(total=total, files=len(listing.files))
+    progress.tell("downloading")
     for file in listing.files:
         goal = _inside(tree, file.path)
         goal.parent.mkdir(parents=True, exist_ok=True)
-        brought = courier.bring(file, goal, left)
+        brought = courier.bring(file, goal, left, progress)
         left -= brought.size
         digests[file.path] = brought.digest.removeprefix("sha256:")
+    progress.tell("downloaded")
     digest = files.digest_of(digests)
     _check_digest(options, digest)
     return _Made(tree=tree, digest=digest, revision=listing.mark)

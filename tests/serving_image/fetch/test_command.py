@@ -13,7 +13,8 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import archive
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
-from paddlemodel_server.fetch.transfer import Courier, Patience
+from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.transfer import Courier
 from paddlemodel_server.model import files
 
 from tests import models
@@ -163,7 +164,7 @@ def test_an_archive_on_a_volume_is_unpacked(goal: Path, tmp_path: Path) -> None:
     [
         ("file:///nowhere/model", "NotFound"),
         ("file://otherhost/model", "UnsupportedScheme"),
-        ("s3://bucket/model", "UnsupportedScheme"),
+        ("ftp://host/model.tar", "UnsupportedScheme"),
         ("model.tar", "UnsupportedScheme"),
         ("http://[broken/model.tar", "InvalidUri"),
         ("http://user:pa/ss@host/model.tar", "InvalidUri"),

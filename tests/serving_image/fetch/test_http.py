@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import sources
+from paddlemodel_server.fetch.patience import Patience
 from paddlemodel_server.fetch.sources import http_faults
 from paddlemodel_server.fetch.sources.source import File, Request
-from paddlemodel_server.fetch.transfer import Courier, Patience
+from paddlemodel_server.fetch.transfer import Courier
 from paddlemodel_server.model import files
 
 from tests.serving_image.support.file_server import FileServer, Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture

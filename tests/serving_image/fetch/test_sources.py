@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
+from paddlemodel_server.fetch.patience import Patience
 from paddlemodel_server.fetch.sources import SOURCES
 from paddlemodel_server.fetch.sources.source import (
     File,
@@ -18,7 +19,7 @@ from paddlemodel_server.fetch.sources.source import (
     Takes,
     TryAgainError,
 )
-from paddlemodel_server.fetch.transfer import Courier, Patience
+from paddlemodel_server.fetch.transfer import Courier
 from paddlemodel_server.model import files
 
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, folder_of, tar_of, tree

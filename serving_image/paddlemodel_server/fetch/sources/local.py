@@ -32,9 +32,10 @@ class Local:
         if place.is_dir():
             files.find(place)  # before anything is copied
             return Listing(
+                everything=True,
                 files=[
                     _file(str(path.relative_to(place)), path) for path in files.listed(place, request.root)
-                ]
+                ],
             )
         if place.is_file():
             return Listing(files=[_file("", place)])

@@ -43,6 +43,7 @@ class Listing:
 
     files: Sequence[File]
     revision: str | None = None  # what the URI resolved to: a commit, a manifest's digest, an ETag
+    everything: bool = False  # whether all of it belongs to the model, whatever it is called
 
     @property
     def is_file(self) -> bool:
