@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import archive, credentials, selection, sources
+from paddlemodel_server.fetch.layers import Layers
 from paddlemodel_server.fetch.patience import Patience
 from paddlemodel_server.fetch.sources.source import ChangedError, Listing, Request
 from paddlemodel_server.fetch.target import Target
@@ -142,6 +143,7 @@ def _folder(options: Options, courier: Courier, listing: Listing, scratch: Path)
     """Bring every file of a folder."""
     tree, left, digests = scratch / "tree", options.max_bytes, {}
     tree.mkdir()
+    layers = Layers(tree=tree, scratch=scratch, max_bytes=options.max_bytes)
     total = (
         sum(file.size or 0 for file in listing.files)
         if all(f.size is not None for f in listing.files)
@@ -150,13 +152,19 @@ def _folder(options: Options, courier: Courier, listing: Listing, scratch: Path)
     progress = Progress(total=total, files=len(listing.files))
     progress.tell("downloading")
     for file in listing.files:
+        if file.unpack:
+            left -= courier.bring(file, scratch / "packed", left, progress).size
+            layers.add(scratch / "packed")
+            continue
         goal = _inside(tree, file.path)
+        layers.make_room(goal)
         goal.parent.mkdir(parents=True, exist_ok=True)
         brought = courier.bring(file, goal, left, progress)
         left -= brought.size
         digests[file.path] = brought.digest.removeprefix("sha256:")
     progress.tell("downloaded")
-    digest = files.digest_of(digests)
+    layered = any(file.unpack for file in listing.files)
+    digest = files.digest(tree) if layered else files.digest_of(digests)
     _check_digest(options, digest)
     return _Made(tree=tree, digest=digest, revision=listing.mark)
 

@@ -35,6 +35,7 @@ class File:
     size: int | None = None  # bytes, where the place tells
     sha256: str | None = None  # hexadecimal, where the place promises it: then checked as the bytes come
     validator: str | None = None  # as Part.validator, to begin with
+    unpack: bool = False  # whether it is a layer of an image, to be unpacked over the files before
 
 
 @dataclass(frozen=True, kw_only=True)
