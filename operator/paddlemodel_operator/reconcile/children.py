@@ -91,7 +91,7 @@ async def _ensure(context: Context, model: PaddleModel, child: ChildKey, desired
     try:
         _claim(live, model, child)
     except NameConflict:
-        context.strangers.add((kind, key))
+        context.foreign.add((kind, key))
         raise
     if is_applied(desired, live):
         context.cache.put(kind, live)
@@ -109,7 +109,7 @@ async def _create(context: Context, kind: names.Kind, key: Key, desired: Object)
 
     It belongs to somebody else, whose objects are in no watch of ours, or to us and comes a moment later.
     """
-    if (kind, key) not in context.strangers:
+    if (kind, key) not in context.foreign:
         made = await context.api.create(kind, desired)
         if made is not None:
             context.cache.put(kind, made)
@@ -117,7 +117,7 @@ async def _create(context: Context, kind: names.Kind, key: Key, desired: Object)
             return None
     found = await context.api.get(kind, *key)
     if found is None:
-        context.strangers.discard((kind, key))
+        context.foreign.discard((kind, key))
         raise Retry(SOON, f"the {kind.kind} of this name has just been deleted")
     return found
 

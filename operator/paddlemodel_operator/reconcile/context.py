@@ -52,7 +52,7 @@ class Context:
     """What the last reconcile of a model saw, where it left nothing to do: another one would do the same."""
     ending: dict[str, ApiError] = field(default_factory=dict)
     """Namespaces that are being deleted, and what the server said: nobody asks it a second time."""
-    strangers: set[tuple[names.Kind, Key]] = field(default_factory=set)
+    foreign: set[tuple[names.Kind, Key]] = field(default_factory=set)
     """Objects of a child's name that were somebody else's when last looked at; no watch reports them."""
     now: Callable[[], dt.datetime] = utc_now
 

@@ -163,7 +163,7 @@ def test_the_guard_of_a_creation_is_no_difference() -> None:
     assert is_applied(DESIRED, body)
 
 
-STRANGERS: dict[str, Any] = {
+FOREIGN: dict[str, Any] = {
     "an annotation of somebody else": lambda body: body["metadata"]["annotations"].update(note="x"),
     "a label of somebody else": lambda body: body["metadata"]["labels"].update(team="x"),
     "a container of somebody else": lambda body: body["spec"]["template"]["spec"]["containers"].append(
@@ -173,7 +173,7 @@ STRANGERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("change", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN)
 def test_what_others_own_is_theirs(change: Any) -> None:
     body = live()
     change(body)
