@@ -55,7 +55,7 @@ bench-adapter: $(READY)  ## the metrics adapter with 500 models of 4 pods on one
 	@$(RUN)/python -m benchmarks.adapter
 
 clean:  ## remove the virtual environment and tool caches of this checkout
-	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	rm -rf $(VENV) .venv-peers .venv-stores .mypy_cache .ruff_cache .pytest_cache .hypothesis build
 
 # The environment is rebuilt whenever the locked requirements or a distribution's metadata change.
 $(READY): requirements/dev.txt crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml

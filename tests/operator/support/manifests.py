@@ -65,6 +65,7 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
                     "labelSelector": {"matchLabels": {"a": "b"}},
                 }
             ],
+            "serviceAccountName": "default",
             "imagePullSecrets": [{"name": "registry"}],
             "labels": {"team": "vision"},
             "annotations": {"note": "x"},

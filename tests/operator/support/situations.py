@@ -67,6 +67,26 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
         "Unschedulable",
         "lower spec.resources.requests",
     ),
+    "a claim that is not there": (
+        observed(
+            pod(
+                scheduled=False,
+                unschedulable='0/1 nodes are available: persistentvolumeclaim "models" not found. not found',
+            )
+        ),
+        {},
+        "ClaimMissing",
+        "The PersistentVolumeClaim models that spec.model names does not exist in this namespace: create it",
+    ),
+    "an account that is not there": (
+        observed(
+            replica_failure='pods "x-" is forbidden: error looking up service account ml/reader: '
+            'serviceaccount "reader" not found'
+        ),
+        {},
+        "ServiceAccountMissing",
+        "The ServiceAccount reader that spec.pod.serviceAccountName names does not exist",
+    ),
     "no GPU for a model that wants none": (
         observed(pod(scheduled=False, unschedulable=NO_GPU)),
         {},

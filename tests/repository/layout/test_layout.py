@@ -30,7 +30,6 @@ LONG = {
         "benchmarks/serving/__main__.py::_arguments",
         "devcluster/__main__.py::_parser",
         "serving_image/paddlemodel_server/commands/export/command.py::_parser",
-        "serving_image/paddlemodel_server/fetch/command.py::_parse",
         "serving_image/paddlemodel_server/metrics/exposition.py::collect",
         "serving_image/paddlemodel_server/worker/main.py::_publish",
     },

@@ -16,9 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import sources
-from paddlemodel_server.fetch.sources import http
-from paddlemodel_server.fetch.sources.source import Request
-from paddlemodel_server.fetch.transfer import Courier, RetryPolicy
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
+from paddlemodel_server.fetch.sources import http_faults
+from paddlemodel_server.fetch.sources.source import File, Request
+from paddlemodel_server.fetch.transfer import Courier
 from paddlemodel_server.model import files
 
 from tests.serving_image.support.file_server import FileServer, Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
@@ -31,7 +32,11 @@ def download(
     uri: str, goal: Path, max_bytes: int = 1 << 30, retries: RetryPolicy = QUICK, timeout: float = 20
 ) -> str:
     request = Request(uri=uri, timeout=timeout)
-    return Courier(source=sources.of(uri), request=request, retries=retries).bring("", goal, max_bytes).digest
+    return (
+        Courier(source=sources.of(uri), request=request, retries=retries)
+        .bring(File(path=""), goal, max_bytes)
+        .digest
+    )
 
 
 @pytest.fixture
@@ -278,9 +283,9 @@ def test_a_redirect_to_a_host_of_other_letters_is_asked_for_by_its_name(goal: Pa
     [("7", 7), ("", 0), ("soon", 0), ("-1", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
 )
 def test_a_pause_is_read_in_either_form(value: str, seconds: float) -> None:
-    assert http.pause(value) == seconds
+    assert http_faults.pause(value) == seconds
 
 
 def test_a_pause_until_a_date_is_the_time_that_is_left() -> None:
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
-    assert 3000 < http.pause(format_datetime(later, usegmt=True)) <= 3600
+    assert 3000 < http_faults.pause(format_datetime(later, usegmt=True)) <= 3600

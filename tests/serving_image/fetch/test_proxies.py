@@ -10,7 +10,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
 from paddlemodel_server.fetch.proxies import Proxy, is_direct, proxy_for
-from paddlemodel_server.fetch.transfer import RetryPolicy
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 
 from tests.serving_image.support.file_server import Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 
