@@ -248,7 +248,7 @@ class WorkerPool:
         self._notice_ready(now)  # it may have been for less than a second
         ready_seconds = None if place.ready_at is None else now - place.ready_at
         block = self._scoreboard.worker(place.index)
-        in_run, first_run = bool(block.started_ns), not block.busy_ns
+        runs = {"in_run": bool(block.started_ns), "first_run": not block.busy_ns}
         block.clear()
         place.pid, place.start_at = 0, 0.0
         if self._pause is not None and self._pause.index == place.index:
@@ -265,8 +265,7 @@ class WorkerPool:
             out_of_memory=self._oom_kills > oom_kills,
             stuck=place.stuck and ready_seconds is not None,
             loading=place.stuck and ready_seconds is None,
-            in_run=in_run,
-            first_run=first_run,
+            **runs,
         )
         block.bury(request_killed=death.of_requests)
         self._judge(place, death, ready_seconds, needed=needed)
