@@ -10,3 +10,4 @@ compile crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml
 compile --group build -o requirements/build.txt
 compile --group models --no-deps -o requirements/models.txt
 compile --group peers -o requirements/peers.txt
+compile --group stores -o requirements/stores.txt
