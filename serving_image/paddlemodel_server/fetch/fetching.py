@@ -11,12 +11,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import archive, cache, credentials, revisions, selection, sources
-from paddlemodel_server.fetch.layers import Layers
+from paddlemodel_server.fetch import cache, credentials, revisions, selection, sources
 from paddlemodel_server.fetch.patience import Patience
 from paddlemodel_server.fetch.sources.source import ChangedError, Listing, Request
 from paddlemodel_server.fetch.target import Target
 from paddlemodel_server.fetch.transfer import Courier, Progress
+from paddlemodel_server.fetch.unpacking import archive
+from paddlemodel_server.fetch.unpacking.layers import Layers
 from paddlemodel_server.model import files, formats
 
 _LOG = logging.getLogger(__name__)
