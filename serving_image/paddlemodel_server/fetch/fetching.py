@@ -11,8 +11,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import archive, cache, credentials, revisions, selection, sources
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch import archive, credentials, revisions, selection, sources
+from paddlemodel_server.fetch.cache.shared_folder import Cache, key_of
+from paddlemodel_server.fetch.layers import Layers
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.sources.source import ChangedError, Listing, Request
 from paddlemodel_server.fetch.target import Target
 from paddlemodel_server.fetch.transfer import Courier, Progress
@@ -34,7 +36,7 @@ class Options(Request):
     max_bytes: int = MAX_BYTES
     cache: Path | None = None  # a folder that pods share
     keep: int = 3  # models in it
-    patience: Patience = field(default_factory=Patience)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +99,8 @@ def _fetched(options: Options, courier: Courier, target: Target) -> Fetched:
 
 def _through_cache(options: Options, courier: Courier, target: Target) -> Fetched:
     """Bring a model from the cache, or from its place and into the cache; of many pods at once, one does."""
-    store = cache.Cache(folder=options.cache or Path(), keep=options.keep)
-    key = cache.key_of(options.uri, options.endpoint, options.region, options.addressing)
+    store = Cache(folder=options.cache or Path(), keep=options.keep)
+    key = key_of(options.uri, options.endpoint, options.region, options.addressing)
     revision = None
     if options.digest is None:
         try:
@@ -123,7 +125,7 @@ def _through_cache(options: Options, courier: Courier, target: Target) -> Fetche
     return fetched
 
 
-def _taken(options: Options, store: cache.Cache, digest: str, target: Target) -> Fetched | None:
+def _taken(options: Options, store: Cache, digest: str, target: Target) -> Fetched | None:
     with target.staging() as scratch:
         told = store.take(digest, scratch / "tree")
         if told is None:
@@ -162,7 +164,7 @@ def _courier(options: Options, target: Target | None) -> Courier:
     source = sources.of(options.uri)
     request = replace(options, target=target.folder if target else None)
     credentials.check(request, source.takes, options.uri.partition(":")[0])
-    return Courier(source=source, request=request, patience=options.patience)
+    return Courier(source=source, request=request, retries=options.retries)
 
 
 def _archive(options: Options, courier: Courier, listing: Listing, scratch: Path) -> _Made:
@@ -197,6 +199,7 @@ def _folder(options: Options, courier: Courier, listing: Listing, scratch: Path)
     """Bring every file of a folder."""
     tree, left, digests, validators = scratch / "tree", options.max_bytes, {}, {}
     tree.mkdir()
+    layers = Layers(tree=tree, scratch=scratch, max_bytes=options.max_bytes)
     total = (
         sum(file.size or 0 for file in listing.files)
         if all(f.size is not None for f in listing.files)
@@ -205,14 +208,20 @@ def _folder(options: Options, courier: Courier, listing: Listing, scratch: Path)
     progress = Progress(total=total, files=len(listing.files))
     progress.tell("downloading")
     for file in listing.files:
+        if file.unpack:
+            left -= courier.bring(file, scratch / "packed", left, progress).size
+            layers.add(scratch / "packed")
+            continue
         goal = _inside(tree, file.path)
+        layers.make_room(goal)
         goal.parent.mkdir(parents=True, exist_ok=True)
         brought = courier.bring(file, goal, left, progress)
         left -= brought.size
         validators[file.path] = brought.validator
         digests[file.path] = brought.digest.removeprefix("sha256:")
     progress.tell("downloaded")
-    digest = files.digest_of(digests)
+    layered = any(file.unpack for file in listing.files)
+    digest = files.digest(tree) if layered else files.digest_of(digests)
     _check_digest(options, digest)
     return _Made(tree=tree, digest=digest, revision=revisions.of(revisions.seen(listing, validators)))
 

@@ -57,7 +57,7 @@ def access(request: Request, place: Place, environ: Mapping[str, str]) -> Access
     Raises:
         StartError: `InvalidEndpoint`, `InvalidCredentials`.
     """
-    endpoint = _checked(request.endpoint)
+    endpoint = checked_endpoint(request.endpoint)
     made = {"s3": _s3, "gs": _gs, "az": _az}[place.scheme](request, place, endpoint)
     config, address = dict(made[0]), made[1]
     if request.credentials:
@@ -67,7 +67,12 @@ def access(request: Request, place: Place, environ: Mapping[str, str]) -> Access
     return Access(config=config | {"skip_signature": True}, address=address, identity="nobody")
 
 
-def _checked(endpoint: str | None) -> str | None:
+def checked_endpoint(endpoint: str | None) -> str | None:
+    """The address of a service, without a slash at its end.
+
+    Raises:
+        StartError: `InvalidEndpoint`.
+    """
     if endpoint is None:
         return None
     try:
