@@ -11,8 +11,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import cache, credentials, revisions, selection, sources
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch import credentials, revisions, selection, sources
+from paddlemodel_server.fetch.cache.shared_folder import Cache, key_of
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.sources.source import ChangedError, Listing, Request
 from paddlemodel_server.fetch.target import Target
 from paddlemodel_server.fetch.transfer import Courier, Progress
@@ -36,7 +37,7 @@ class Options(Request):
     max_bytes: int = MAX_BYTES
     cache: Path | None = None  # a folder that pods share
     keep: int = 3  # models in it
-    patience: Patience = field(default_factory=Patience)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,8 +100,8 @@ def _fetched(options: Options, courier: Courier, target: Target) -> Fetched:
 
 def _through_cache(options: Options, courier: Courier, target: Target) -> Fetched:
     """Bring a model from the cache, or from its place and into the cache; of many pods at once, one does."""
-    store = cache.Cache(folder=options.cache or Path(), keep=options.keep)
-    key = cache.key_of(options.uri, options.endpoint, options.region, options.addressing)
+    store = Cache(folder=options.cache or Path(), keep=options.keep)
+    key = key_of(options.uri, options.endpoint, options.region, options.addressing)
     revision = None
     if options.digest is None:
         try:
@@ -125,7 +126,7 @@ def _through_cache(options: Options, courier: Courier, target: Target) -> Fetche
     return fetched
 
 
-def _taken(options: Options, store: cache.Cache, digest: str, target: Target) -> Fetched | None:
+def _taken(options: Options, store: Cache, digest: str, target: Target) -> Fetched | None:
     with target.staging() as scratch:
         told = store.take(digest, scratch / "tree")
         if told is None:
@@ -164,7 +165,7 @@ def _courier(options: Options, target: Target | None) -> Courier:
     source = sources.of(options.uri)
     request = replace(options, target=target.folder if target else None)
     credentials.check(request, source.takes, options.uri.partition(":")[0])
-    return Courier(source=source, request=request, patience=options.patience)
+    return Courier(source=source, request=request, retries=options.retries)
 
 
 def _archive(options: Options, courier: Courier, listing: Listing, scratch: Path) -> _Made:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import cache as module
 from paddlemodel_server.fetch import command as fetch
-from paddlemodel_server.fetch.cache import Cache
+from paddlemodel_server.fetch.cache import copying, shared_folder
+from paddlemodel_server.fetch.cache.shared_folder import Cache
 from paddlemodel_server.fetch.command import Options
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 
 from tests.serving_image.support.file_server import Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, PIR_MODEL, tar_of, tree
@@ -30,7 +30,10 @@ DIGEST = f"sha256:{hashlib.sha256(SERVED['/m.tar']).hexdigest()}"
 
 
 def options(tmp_path: Path, uri: str, name: str = "pod", **more: Any) -> Options:
-    given: dict[str, Any] = {"cache": tmp_path / "cache", "patience": Patience(attempts=2, first_pause=0.01)}
+    given: dict[str, Any] = {
+        "cache": tmp_path / "cache",
+        "retries": RetryPolicy(attempts=2, first_pause=0.01),
+    }
     return Options(uri=uri, into=tmp_path / name / "model", **given | more)
 
 
@@ -179,14 +182,14 @@ def test_a_cache_that_takes_nothing_is_told_and_done_without(
 def test_a_full_cache_makes_room_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(SERVED) as server:
         fetch.fetch(options(tmp_path, server.uri("/a.tar"), "a"))
-        copy = module._copy
+        copy = copying.copy
 
         def full(source: Path, goal: Path, wanted: Any) -> dict[str, str]:
             if len(models(tmp_path)) and goal.is_relative_to(tmp_path / "cache"):
                 raise OSError(errno.ENOSPC, "full")
             return copy(source, goal, wanted)
 
-        monkeypatch.setattr(module, "_copy", full)
+        monkeypatch.setattr(copying, "copy", full)
         fetch.fetch(options(tmp_path, server.uri("/b.tar"), "b"))
     assert models(tmp_path) == {f"sha256-{hashlib.sha256(SERVED['/b.tar']).hexdigest()}"}
 
@@ -239,6 +242,6 @@ def test_what_killed_pods_have_left_goes_in_the_end(tmp_path: Path, monkeypatch:
     with serving(SERVED) as server:
         fetch.fetch(options(tmp_path, server.uri("/a.tar"), "a"))
         assert left.is_dir()  # it may be of a pod that is alive
-        monkeypatch.setattr(module, "_FORGOTTEN", -1.0)
+        monkeypatch.setattr(shared_folder, "_FORGOTTEN", -1.0)
         fetch.fetch(options(tmp_path, server.uri("/b.tar"), "b"))
     assert not left.exists()

@@ -11,13 +11,13 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch import parallel
 from paddlemodel_server.fetch.command import Options
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.model import files
 
-from tests.serving_image.support.fault_proxy import Fault, fault_proxy
 from tests.serving_image.support.file_server import no_proxy  # noqa: F401 - a fixture
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, PIR_MODEL, folder_of, tar_of, tree
-from tests.serving_image.support.object_stores import S3, SECRET, s3_server
+from tests.serving_image.support.stores.fault_proxy import Fault, fault_proxy
+from tests.serving_image.support.stores.object_stores import S3, SECRET, s3_server
 
 MODEL = LEGACY_MODEL | {"labels.txt": b"cat\ndog\n", "inference.yml": b"Global: {}"}
 OTHERS = {"README.md": b"# hello", "model.safetensors": b"0" * 100, ".gitattributes": b"*"}
@@ -41,7 +41,7 @@ def goal(tmp_path: Path) -> Path:
 
 def options(s3: S3, goal: Path, uri: str, **more: Any) -> Options:
     given: dict[str, Any] = {"endpoint": s3.endpoint, "credentials": SECRET, "timeout": 20}
-    given["patience"] = Patience(attempts=4, first_pause=0.01, longest_pause=0.05)
+    given["retries"] = RetryPolicy(attempts=4, first_pause=0.01, longest_pause=0.05)
     return Options(uri=uri, into=goal, **given | more)
 
 

@@ -23,17 +23,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from uuid import uuid4
 
+from paddlemodel_server.fetch.cache import copying
+from paddlemodel_server.fetch.cache.copying import DamagedError
+
 _LOG = logging.getLogger(__name__)
-_CHUNK = 1 << 20
 _FORGOTTEN = 86_400.0  # seconds, longer than any fetch
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
 
 Outcome = Literal["kept", "CacheReadOnly", "CacheFull", "CacheFailed"]
-
-
-class DamagedError(Exception):
-    """A cached model is not what was put there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +82,7 @@ class Cache:
         with self._locked(entry.name, fcntl.LOCK_SH):
             try:
                 record = _json(entry / "record.json")
-                _copy(entry / "model", into, _files(record))
+                copying.copy(entry / "model", into, copying.digests_in(record))
                 told = dict(record["fetched"])
             except (DamagedError, KeyError, TypeError, ValueError):
                 told = None
@@ -132,7 +130,7 @@ class Cache:
             return
         aside = self._aside(entry.name)
         try:
-            digests = _copy(model, aside / "model", None)
+            digests = copying.copy(model, aside / "model", None)
             (aside / "record.json").write_text(json.dumps({"fetched": dict(fetched), "files": digests}))
             entry.parent.mkdir(parents=True, exist_ok=True)
             aside.rename(entry)
@@ -259,48 +257,3 @@ def _json(path: Path) -> Mapping[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _files(record: Mapping[str, Any]) -> Mapping[str, str]:
-    """The sha256 of each file by its path, of a record that can be trusted as far as that goes."""
-    found = record["files"]
-    if not isinstance(found, dict) or not found:
-        raise DamagedError
-    for path in found:
-        if path.startswith("/") or {"", ".", ".."} & set(path.split("/")):
-            raise DamagedError
-    return found
-
-
-def _copy(source: Path, goal: Path, wanted: Mapping[str, str] | None) -> dict[str, str]:
-    """Copy files, all of them if none is named; returns the sha256 of each.
-
-    Raises:
-        DamagedError: a file has another sha256 than wanted, or cannot be read.
-        OSError: the copy cannot be written.
-    """
-    names = wanted or {
-        str(path.relative_to(source)): "" for path in sorted(source.rglob("*")) if path.is_file()
-    }
-    found = {}
-    for name, digest in names.items():
-        place = goal / name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        sha256 = hashlib.sha256()
-        with place.open("xb") as copy:
-            for data in _chunks(source / name):
-                sha256.update(data)
-                copy.write(data)
-        found[name] = sha256.hexdigest()
-        if digest not in {"", found[name]}:
-            raise DamagedError
-    return found
-
-
-def _chunks(path: Path) -> Iterator[bytes]:
-    try:
-        with path.open("rb") as file:
-            while data := file.read(_CHUNK):
-                yield data
-    except OSError as error:
-        raise DamagedError from error
