@@ -35,6 +35,7 @@ _ASKED = (
     "Received non-partial",
     "UnexpectedRange",
 )
+_ADDRESSING = ("PathStyleDomainForbidden", "SecondLevelDomainForbidden")  # COS, OSS
 _CERTIFICATE = ("invalid peer certificate", "certificate verify failed", "CertificateRequired")
 _OTHER_PART = ("NotPartial", "UnexpectedRange", "Received non-partial response")
 
@@ -65,6 +66,15 @@ def _by_code(text: str, place: Place, identity: str) -> Exception | None:
             "WrongRegion",
             f"The {place.shown} is in another region; name its region, or correct the endpoint.",
         )
+    if _holds(text, _ADDRESSING):
+        return StartError(
+            "InvalidEndpoint",
+            "The object store wants the bucket in the name of the host; set the addressing to VirtualHost.",
+        )
+    return _by_login(text, identity)
+
+
+def _by_login(text: str, identity: str) -> Exception | None:
     if _holds(text, _SKEWED):
         return StartError(
             "NotAllowed",

@@ -55,6 +55,12 @@ REFUSALS = {
         "of the Secret; correct",
     ),
     "a token that is not there": ("s3", "Failed to read token file", "InvalidCredentials", "correct them"),
+    "a bucket in the path": (
+        "s3",
+        answered(403, "PathStyleDomainForbidden"),
+        "InvalidEndpoint",
+        "VirtualHost",
+    ),
     "unknown": ("s3", answered(418), "UnexpectedAnswer", "answered 418"),
 }
 
