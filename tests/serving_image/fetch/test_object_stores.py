@@ -63,7 +63,7 @@ def test_of_a_folder_the_files_of_the_model_come(
     assert tree(goal) == MODEL
     assert "not fetched, no part of the model" in caplog.text
     assert "README.md" in caplog.text
-    assert (fetched.revision or "").startswith("listing-")
+    assert (fetched.revision or "").startswith("files-")
 
 
 def test_the_digest_of_a_folder_is_that_of_the_files_that_came(s3: S3, goal: Path, tmp_path: Path) -> None:
