@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import archive, cache, credentials, revisions, selection, sources
 from paddlemodel_server.fetch.layers import Layers
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.sources.source import ChangedError, Listing, Request
 from paddlemodel_server.fetch.target import Target
 from paddlemodel_server.fetch.transfer import Courier, Progress
@@ -35,7 +35,7 @@ class Options(Request):
     max_bytes: int = MAX_BYTES
     cache: Path | None = None  # a folder that pods share
     keep: int = 3  # models in it
-    patience: Patience = field(default_factory=Patience)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +163,7 @@ def _courier(options: Options, target: Target | None) -> Courier:
     source = sources.of(options.uri)
     request = replace(options, target=target.folder if target else None)
     credentials.check(request, source.takes, options.uri.partition(":")[0])
-    return Courier(source=source, request=request, patience=options.patience)
+    return Courier(source=source, request=request, retries=options.retries)
 
 
 def _archive(options: Options, courier: Courier, listing: Listing, scratch: Path) -> _Made:

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import parallel
-from paddlemodel_server.fetch.patience import Attempts, Patience
+from paddlemodel_server.fetch.retry_policy import Attempts, RetryPolicy
 from paddlemodel_server.fetch.sources.source import (
     File,
     Listing,
@@ -33,22 +33,22 @@ _PROGRESS_SECONDS = 10.0
 
 @dataclass(kw_only=True)
 class Progress:
-    """What was brought of all files, told now and then."""
+    """What was brought of all files, reported now and then."""
 
     total: int | None = None  # bytes of all, where the listing tells
     files: int = 1
     received: int = 0
-    told: float = field(default_factory=time.monotonic)
+    reported_at: float = field(default_factory=time.monotonic)
 
     def add(self, count: int) -> None:
         """So many bytes came, or a restart threw so many away (then less than 0)."""
         self.received += count
-        if time.monotonic() - self.told >= _PROGRESS_SECONDS:
+        if time.monotonic() - self.reported_at >= _PROGRESS_SECONDS:
             self.tell("downloading")
 
     def tell(self, event: str) -> None:
         """A line in the log."""
-        self.told = time.monotonic()
+        self.reported_at = time.monotonic()
         percent = 100 * self.received // self.total if self.total else None
         more = {"files": self.files} if self.files > 1 else {}
         _LOG.info(event, extra={"received": self.received, "total": self.total, "percent": percent, **more})
@@ -130,7 +130,7 @@ class Courier:
 
     source: Source
     request: Request
-    patience: Patience = field(default_factory=Patience)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
 
     def listing(self) -> Listing:
         """What there is.
@@ -138,7 +138,7 @@ class Courier:
         Raises:
             StartError: `Unreachable`, and whatever the source raises.
         """
-        attempts = Attempts(patience=self.patience)
+        attempts = Attempts(retries=self.retries)
         while True:
             try:
                 return self.source.listing(self.request)
@@ -151,7 +151,7 @@ class Courier:
         Raises:
             StartError: `Unreachable`, and whatever the source raises.
         """
-        attempts = Attempts(patience=self.patience)
+        attempts = Attempts(retries=self.retries)
         while True:
             try:
                 with self.source.read(self.request, Part(path=wanted.path)) as reading:
@@ -172,7 +172,7 @@ class Courier:
             StartError: `TooLarge`, `Unreachable`, and whatever the source raises.
             ChangedError: the listing is out of date.
         """
-        attempts = Attempts(patience=self.patience)
+        attempts = Attempts(retries=self.retries)
         with into.open("wb") as file:
             transfer = _Transfer(file=file, max_bytes=max_bytes, progress=progress or Progress())
             transfer.check_size(wanted.size or 0)
@@ -201,7 +201,7 @@ class Courier:
         over = threading.Event()
 
         def ask(begin: int, length: int) -> list[bytes]:
-            attempts = Attempts(patience=self.patience, rest=over.wait)
+            attempts = Attempts(retries=self.retries, rest=over.wait)
             chunks: list[bytes] = []
             while not over.is_set():
                 received = sum(map(len, chunks))

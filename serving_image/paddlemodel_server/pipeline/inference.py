@@ -29,7 +29,7 @@ class Queue(Protocol):
         """Count a request in, or raise why not."""
 
     def leave(self) -> None:
-        """Count it out."""
+        """Take back what `admit` counted: one request less is in flight."""
 
     def submit(
         self,
@@ -51,12 +51,12 @@ class Context(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """With the deadline."""
+        """The server's settings: the deadline of a request, among others."""
         ...
 
     @property
     def served(self) -> protocol.Served:
-        """The model."""
+        """The model, its signature and its task."""
         ...
 
     @property
@@ -66,12 +66,12 @@ class Context(Protocol):
 
     @property
     def metrics(self) -> catalog.HttpWorker:
-        """What counts."""
+        """The HTTP worker's counters."""
         ...
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """Where everything happens."""
+        """The event loop that runs the callbacks of a request."""
         ...
 
     @property

@@ -12,9 +12,9 @@ SERVER = "paddlemodel-server"
 
 
 def fault(error: Exception) -> Response:
-    """The answer to any error; whoever catches it logs what is not a ServingError."""
-    told = error if isinstance(error, ServingError) else InternalError()
-    return as_json({"error": told.message}, told.status, told.headers)
+    """The answer to any error; the caller logs what is not a ServingError."""
+    public = error if isinstance(error, ServingError) else InternalError()
+    return as_json({"error": public.message}, public.status, public.headers)
 
 
 def alive() -> Response:

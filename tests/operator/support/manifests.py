@@ -1,4 +1,4 @@
-"""Wishes for a real cluster: the smallest, one with everything; how to wait until the operator is done."""
+"""PaddleModels for a real cluster: the smallest, one with everything; and to wait for the operator."""
 
 from typing import Any
 

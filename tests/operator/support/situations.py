@@ -14,7 +14,7 @@ def failed_fetch(message: str, code: int = 1, **fields: Any) -> Pod:
     return pod(fetch=Container(exit_code=code, exit_message=message, waiting="CrashLoopBackOff", **fields))
 
 
-def told(**fields: Any) -> str:
+def termination(**fields: Any) -> str:
     return words(**fields)
 
 
@@ -108,7 +108,7 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
         'secret "s" not found',
     ),
     "a model with another digest": (
-        observed(failed_fetch(told(reason="DigestMismatch", message="It has sha256:b, pin that."))),
+        observed(failed_fetch(termination(reason="DigestMismatch", message="It has sha256:b, pin that."))),
         {},
         "DigestMismatch",
         "It has sha256:b, pin that.",
@@ -127,13 +127,13 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
     ),
     "a fetcher whose words are a list": (observed(failed_fetch("[1]")), {}, "FetchFailed", "exit code 1"),
     "a fetcher with an unfit reason": (
-        observed(failed_fetch(told(reason="not a reason!\n", message="x"))),
+        observed(failed_fetch(termination(reason="not a reason!\n", message="x"))),
         {},
         "FetchFailed",
         "exit code 1",
     ),
     "a fetcher with a number for a message": (
-        observed(failed_fetch(told(reason="A", message=3))),
+        observed(failed_fetch(termination(reason="A", message=3))),
         {},
         "FetchFailed",
         "exit code 1",

@@ -13,7 +13,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import archive
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.transfer import Courier
 from paddlemodel_server.model import files
 
@@ -47,7 +47,7 @@ def goal(tmp_path: Path) -> Path:
 
 def options(goal: Path, uri: str, digest: str | None = None, max_bytes: int = 1 << 30) -> Options:
     return Options(
-        uri=uri, into=goal, digest=digest, max_bytes=max_bytes, patience=Patience(first_pause=0.01)
+        uri=uri, into=goal, digest=digest, max_bytes=max_bytes, retries=RetryPolicy(first_pause=0.01)
     )
 
 

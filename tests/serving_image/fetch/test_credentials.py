@@ -51,10 +51,10 @@ def test_a_secret_goes_to_the_first_server_and_to_no_other(
     assert (code, tree(tmp_path / "goal" / "model")) == (0, LEGACY_MODEL)
     assert server.seen[0][1]["authorization"] == header
     assert "authorization" not in other.seen[0][1]
-    told = json.dumps([vars(record) for record in caplog.records], default=str) + json.dumps(report)
-    told += (tmp_path / "goal" / ".model.done").read_text()
-    assert "S3CRET" not in told
-    assert header.partition(" ")[2] not in told
+    output = json.dumps([vars(record) for record in caplog.records], default=str) + json.dumps(report)
+    output += (tmp_path / "goal" / ".model.done").read_text()
+    assert "S3CRET" not in output
+    assert header.partition(" ")[2] not in output
 
 
 def test_credentials_that_are_wrong_are_named_as_such(tmp_path: Path) -> None:

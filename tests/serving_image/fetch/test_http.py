@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import sources
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.sources import http_faults
 from paddlemodel_server.fetch.sources.source import File, Request
 from paddlemodel_server.fetch.transfer import Courier
@@ -25,15 +25,15 @@ from paddlemodel_server.model import files
 from tests.serving_image.support.file_server import FileServer, Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 
 BODY = bytes(range(256)) * 2000
-QUICK = Patience(attempts=4, first_pause=0.01, longest_pause=0.05)
+QUICK = RetryPolicy(attempts=4, first_pause=0.01, longest_pause=0.05)
 
 
 def download(
-    uri: str, goal: Path, max_bytes: int = 1 << 30, patience: Patience = QUICK, timeout: float = 20
+    uri: str, goal: Path, max_bytes: int = 1 << 30, retries: RetryPolicy = QUICK, timeout: float = 20
 ) -> str:
     request = Request(uri=uri, timeout=timeout)
     return (
-        Courier(source=sources.of(uri), request=request, patience=patience)
+        Courier(source=sources.of(uri), request=request, retries=retries)
         .bring(File(path=""), goal, max_bytes)
         .digest
     )
@@ -45,16 +45,16 @@ def goal(tmp_path: Path) -> Path:
 
 
 def bring(
-    server: FileServer, goal: Path, path: str = "/m", patience: Patience = QUICK, timeout: float = 20
+    server: FileServer, goal: Path, path: str = "/m", retries: RetryPolicy = QUICK, timeout: float = 20
 ) -> None:
-    digest = download(server.uri(path), goal, patience=patience, timeout=timeout)
+    digest = download(server.uri(path), goal, retries=retries, timeout=timeout)
     assert goal.read_bytes() == server.files["/m"]
     assert digest == files.digest(goal)
 
 
-def refused(uri: str, goal: Path, patience: Patience = QUICK, max_bytes: int = 1 << 30) -> StartError:
+def refused(uri: str, goal: Path, retries: RetryPolicy = QUICK, max_bytes: int = 1 << 30) -> StartError:
     with pytest.raises(StartError) as caught:
-        download(uri, goal, max_bytes, patience)
+        download(uri, goal, max_bytes, retries)
     return caught.value
 
 
@@ -91,7 +91,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(goal: Path) -> None:
 
 def test_a_silent_server_is_left_and_tried_again(goal: Path) -> None:
     with serving({"/m": BODY}, Step(cut=100, stall=True)) as server:
-        bring(server, goal, patience=Patience(attempts=10, first_pause=0.01), timeout=0.5)
+        bring(server, goal, retries=RetryPolicy(attempts=10, first_pause=0.01), timeout=0.5)
 
 
 @given(cuts=st.lists(st.integers(0, len(BODY) - 1), max_size=3), ranges=st.booleans())

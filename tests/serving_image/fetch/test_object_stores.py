@@ -11,7 +11,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch import parallel
 from paddlemodel_server.fetch.command import Options
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.model import files
 
 from tests.serving_image.support.fault_proxy import Fault, fault_proxy
@@ -41,7 +41,7 @@ def goal(tmp_path: Path) -> Path:
 
 def options(s3: S3, goal: Path, uri: str, **more: Any) -> Options:
     given: dict[str, Any] = {"endpoint": s3.endpoint, "credentials": SECRET, "timeout": 20}
-    given["patience"] = Patience(attempts=4, first_pause=0.01, longest_pause=0.05)
+    given["retries"] = RetryPolicy(attempts=4, first_pause=0.01, longest_pause=0.05)
     return Options(uri=uri, into=goal, **given | more)
 
 

@@ -67,7 +67,7 @@ class Reading:
 
     chunks: Iterator[bytes]  # from `offset` on, as the bytes lie there
     offset: int = 0  # the one that was asked for; 0 where the source begins anew
-    size: int | None = None  # of the whole file, in bytes; None: not told
+    size: int | None = None  # of the whole file, in bytes; None: unknown
     validator: str | None = None  # proves to the source that a later attempt wants the same file; None: none
     encoding: str = ""  # how the bytes were packed on the way, although nobody asked for that
 

@@ -7,16 +7,16 @@ import pytest
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command
 from paddlemodel_server.fetch.command import Fetched, Options
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 
-QUICK = Patience(attempts=4, first_pause=0.01, longest_pause=0.05)
+QUICK = RetryPolicy(attempts=4, first_pause=0.01, longest_pause=0.05)
 
 
 def fetch(
     uri: str, goal: Path, endpoint: str | None = None, credentials: Mapping[str, str] | None = None
 ) -> Fetched:
     options = Options(
-        uri=uri, into=goal, endpoint=endpoint, credentials=credentials or {}, timeout=20, patience=QUICK
+        uri=uri, into=goal, endpoint=endpoint, credentials=credentials or {}, timeout=20, retries=QUICK
     )
     return command.fetch(options)
 

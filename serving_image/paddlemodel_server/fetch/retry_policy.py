@@ -17,7 +17,7 @@ _PROGRESS_THAT_COUNTS = 1 << 20  # bytes
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class RetryPolicy:
     """How often to come back."""
 
     attempts: int = 6  # in a row without progress
@@ -34,7 +34,7 @@ class Patience:
 class Attempts:
     """Counts what failed in a row, and rests in between."""
 
-    patience: Patience = field(default_factory=Patience)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
     rest: Callable[[float], object] = time.sleep
     failures: int = 0
     best: int = 0  # bytes that were there when the last progress counted
@@ -52,12 +52,12 @@ class Attempts:
         if received >= self.best + _PROGRESS_THAT_COUNTS:
             self.failures, self.best = 0, received
         self.failures += 1
-        if self.failures >= self.patience.attempts:
+        if self.failures >= self.retries.attempts:
             raise StartError(
                 "Unreachable",
                 f"The download failed {self.failures} times, at last because {error}; "
                 "check the URI and that the pod may reach it.",
             ) from error
-        pause = max(self.patience.pause(self.failures), min(error.pause, self.patience.longest_pause))
+        pause = max(self.retries.pause(self.failures), min(error.pause, self.retries.longest_pause))
         _LOG.warning("attempt failed: %s", error, extra={"attempt": self.failures, "pause": round(pause, 1)})
         self.rest(pause)
