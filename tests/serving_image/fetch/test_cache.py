@@ -17,7 +17,7 @@ from paddlemodel_server.fetch import cache as module
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.cache import Cache
 from paddlemodel_server.fetch.command import Options
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 
 from tests.serving_image.support.file_server import Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, PIR_MODEL, tar_of, tree
@@ -30,7 +30,10 @@ DIGEST = f"sha256:{hashlib.sha256(SERVED['/m.tar']).hexdigest()}"
 
 
 def options(tmp_path: Path, uri: str, name: str = "pod", **more: Any) -> Options:
-    given: dict[str, Any] = {"cache": tmp_path / "cache", "patience": Patience(attempts=2, first_pause=0.01)}
+    given: dict[str, Any] = {
+        "cache": tmp_path / "cache",
+        "retries": RetryPolicy(attempts=2, first_pause=0.01),
+    }
     return Options(uri=uri, into=tmp_path / name / "model", **given | more)
 
 

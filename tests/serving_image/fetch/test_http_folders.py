@@ -13,7 +13,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch import fetching
 from paddlemodel_server.fetch.command import Options
-from paddlemodel_server.fetch.patience import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.sources import index_page
 from paddlemodel_server.model import files
 
@@ -79,7 +79,9 @@ def folder(tmp_path: Path) -> Iterator[str]:
 
 
 def options(tmp_path: Path, uri: str) -> Options:
-    return Options(uri=uri, into=tmp_path / "goal" / "model", patience=Patience(attempts=2, first_pause=0.01))
+    return Options(
+        uri=uri, into=tmp_path / "goal" / "model", retries=RetryPolicy(attempts=2, first_pause=0.01)
+    )
 
 
 def refused(tmp_path: Path, uri: str) -> StartError:
