@@ -148,8 +148,8 @@ def _last_check(pods: Sequence[Object], cron_job: Object) -> Container | None:
         for pod in pods
         if wanted and pod["metadata"].get("labels", {}).get(contract.UPDATE_CHECK_LABEL) == wanted
     )
-    told = [one for one in containers if one.exit_code is not None or one.waiting]
-    return max(told, key=lambda one: one.ended, default=None)
+    reports = [one for one in containers if one.exit_code is not None or one.waiting]
+    return max(reports, key=lambda one: one.ended, default=None)
 
 
 def _workload(deployment: Object) -> Workload:
@@ -172,7 +172,7 @@ def _workload(deployment: Object) -> Workload:
 
 
 def _source(template: Object) -> str:
-    """What follows --uri in the fetcher's arguments; whoever edits a Deployment may have left them out."""
+    """What follows --uri in the fetcher's arguments; somebody who edits a Deployment may leave them out."""
     for container in template.get("spec", {}).get("initContainers", ()):
         arguments = container.get("args", [])
         if container["name"] == names.FETCH_CONTAINER and "--uri" in arguments[:-1]:

@@ -105,9 +105,9 @@ def test_a_private_bucket_from_a_missing_secret_to_new_content(
     wait_for(operator, name, NAMESPACE, reason_is("UpToDate", UPDATE), "that nothing is new")
     bucket.put(content(tmp_path / "second", "second"))
     ask_now(operator, name)
-    told = wait_for(operator, name, NAMESPACE, reason_is("NewContent", UPDATE), "that something is new")
-    assert served["revision"] in condition(told, UPDATE)["message"]
-    assert told["status"]["model"] == served
+    found = wait_for(operator, name, NAMESPACE, reason_is("NewContent", UPDATE), "that something is new")
+    assert served["revision"] in condition(found, UPDATE)["message"]
+    assert found["status"]["model"] == served
 
     model["spec"]["model"]["updatePolicy"] = "Auto"
     operator.apply(model, namespace=NAMESPACE)

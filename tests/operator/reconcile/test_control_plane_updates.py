@@ -24,10 +24,10 @@ UPDATE = "ModelUpdateAvailable"
 _hours = itertools.count(1)
 
 
-def ended(name: str, told: str, code: int = 0) -> Object:
+def ended(name: str, report: str, code: int = 0) -> Object:
     """A container's status; each ends later than those before."""
     at = f"2026-01-01T{next(_hours):02}:00:00Z"
-    state = {"terminated": {"exitCode": code, "finishedAt": at, "startedAt": at, "message": told}}
+    state = {"terminated": {"exitCode": code, "finishedAt": at, "startedAt": at, "message": report}}
     return {
         "name": name,
         "image": "x",
@@ -68,13 +68,13 @@ def pods(cluster: Cluster, namespace: str, *, looking: bool) -> list[Object]:
     ]
 
 
-def look(cluster: Cluster, namespace: str, told: str, code: int = 0) -> None:
+def look(cluster: Cluster, namespace: str, report: str, code: int = 0) -> None:
     """One look, with what its fetcher says."""
     job = f"look-{next(_hours)}"
     cluster.kubectl("create", "job", job, "--from=cronjob/resnet50", "-n", namespace)
     (pod,) = eventually(lambda: pods(cluster, namespace, looking=True))
     phase = "Succeeded" if code == 0 else "Failed"
-    cluster.set_pod_status(pod, {"phase": phase, "containerStatuses": [ended("check", told, code)]})
+    cluster.set_pod_status(pod, {"phase": phase, "containerStatuses": [ended("check", report, code)]})
 
 
 def serve(cluster: Cluster, namespace: str, revision: str) -> None:

@@ -29,13 +29,13 @@ def looking(policy: str = "Notify", **fields: Any) -> Any:
 
 
 def serves(revision: str | None, name: str = "pod-a", at: str = EARLY) -> Pod:
-    told = {"digest": DIGEST, "format": "PIR", **({} if revision is None else {"revision": revision})}
-    return ready_pod(name, fetch=Container(exit_code=0, ended=at, exit_message=words(**told)))
+    message = {"digest": DIGEST, "format": "PIR", **({} if revision is None else {"revision": revision})}
+    return ready_pod(name, fetch=Container(exit_code=0, ended=at, exit_message=words(**message)))
 
 
 def saw(revision: str | None, at: str = LATE) -> Container:
-    told = {} if revision is None else {"revision": revision}
-    return Container(exit_code=0, ended=at, exit_message=words(**told))
+    message = {} if revision is None else {"revision": revision}
+    return Container(exit_code=0, ended=at, exit_message=words(**message))
 
 
 def failed(message: str, code: int = 1) -> Container:
@@ -148,10 +148,10 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str, str]] = {
 def test_what_is_said_of_new_content(
     found: Observed, fields: dict[str, Any], status: str, reason: str, part: str
 ) -> None:
-    told = update(looking(**fields), found)
-    assert told is not None
-    assert (told.status, told.reason) == (status, reason)
-    assert part in told.message
+    found_condition = update(looking(**fields), found)
+    assert found_condition is not None
+    assert (found_condition.status, found_condition.reason) == (status, reason)
+    assert part in found_condition.message
 
 
 def test_where_nobody_looks_nothing_is_said() -> None:
