@@ -145,6 +145,20 @@ class Courier:
             except TryAgainError as error:
                 attempts.failed(error)
 
+    def validator(self, wanted: File) -> str | None:
+        """What the place tells of a file when it is opened.
+
+        Raises:
+            StartError: `Unreachable`, and whatever the source raises.
+        """
+        attempts = Attempts(retries=self.retries)
+        while True:
+            try:
+                with self.source.read(self.request, Part(path=wanted.path)) as reading:
+                    return reading.validator
+            except TryAgainError as error:
+                attempts.failed(error)
+
     def bring(self, wanted: File, into: Path, max_bytes: int, progress: Progress | None = None) -> Brought:
         """Bring one of the source's files to the new file `into`.
 

@@ -59,13 +59,14 @@ class ObjectStore:
         with client.faults(listed=part.validator is not None):
             found = client.get(part)
             meta = found.meta
-            if part.validator and meta["e_tag"] not in {None, part.validator}:
+            etag = _quoted(meta["e_tag"])
+            if part.validator and etag not in {None, part.validator}:
                 raise ChangedError
             yield Reading(
                 chunks=client.chunks(found),
                 offset=found.range[0],
                 size=meta["size"],
-                validator=meta["e_tag"],
+                validator=etag,
             )
 
     def _for(self, request: Request) -> "_Client":
@@ -168,7 +169,7 @@ class _Client:
         else:
             key = f"{place.key}/{part.path}".lstrip("/")
         options: Any = {}
-        if part.validator and not part.validator.startswith("W/"):
+        if part.validator and part.validator.startswith('"'):  # a strong ETag
             options["if_match"] = part.validator
         if part.length is not None:
             options["range"] = (part.offset, part.offset + part.length)
@@ -195,7 +196,12 @@ def _environment(scheme: Scheme) -> Mapping[str, str]:
 
 def _file(meta: Mapping[str, Any], path: str) -> File:
     changed = f"{meta['last_modified']:%Y%m%dT%H%M%S}-{meta['size']}"
-    return File(path=path, size=meta["size"], validator=meta["e_tag"] or changed)
+    return File(path=path, size=meta["size"], validator=_quoted(meta["e_tag"]) or changed)
+
+
+def _quoted(etag: str | None) -> str | None:
+    """As in a header, where it has quotes; Azure's listing leaves them out."""
+    return etag if etag is None or etag.endswith('"') else f'"{etag}"'
 
 
 def _options(request: Request, address: str) -> dict[str, Any]:

@@ -14,10 +14,10 @@ from paddlemodel_server.fetch.command import Options
 from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.model import files
 
-from tests.serving_image.support.fault_proxy import Fault, fault_proxy
 from tests.serving_image.support.file_server import no_proxy  # noqa: F401 - a fixture
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, PIR_MODEL, folder_of, tar_of, tree
-from tests.serving_image.support.object_stores import S3, SECRET, s3_server
+from tests.serving_image.support.stores.fault_proxy import Fault, fault_proxy
+from tests.serving_image.support.stores.object_stores import S3, SECRET, s3_server
 
 MODEL = LEGACY_MODEL | {"labels.txt": b"cat\ndog\n", "inference.yml": b"Global: {}"}
 OTHERS = {"README.md": b"# hello", "model.safetensors": b"0" * 100, ".gitattributes": b"*"}
@@ -63,7 +63,7 @@ def test_of_a_folder_the_files_of_the_model_come(
     assert tree(goal) == MODEL
     assert "not fetched, no part of the model" in caplog.text
     assert "README.md" in caplog.text
-    assert (fetched.revision or "").startswith("listing-")
+    assert (fetched.revision or "").startswith("files-")
 
 
 def test_the_digest_of_a_folder_is_that_of_the_files_that_came(s3: S3, goal: Path, tmp_path: Path) -> None:
