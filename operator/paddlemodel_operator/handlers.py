@@ -66,6 +66,7 @@ async def login(**_: object) -> kopf.ConnectionInfo:
 @kopf.on.event("autoscaling", "v2", "horizontalpodautoscalers")
 @kopf.on.event("policy", "v1", "poddisruptionbudgets")
 @kopf.on.event("networking.k8s.io", "v1", "ingresses")
+@kopf.on.event("batch", "v1", "cronjobs")
 @kopf.on.event("", "v1", "pods")
 async def on_event(event: kopf.RawEvent, resource: kopf.Resource, memo: kopf.Memo, **_: object) -> None:
     """Something was created, changed or deleted, or was there at the start."""

@@ -11,13 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import archive, credentials, revisions, selection, sources
+from paddlemodel_server.fetch import credentials, revisions, selection, sources
 from paddlemodel_server.fetch.cache.shared_folder import Cache, key_of
-from paddlemodel_server.fetch.layers import Layers
 from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.sources.source import ChangedError, Listing, Request
 from paddlemodel_server.fetch.target import Target
 from paddlemodel_server.fetch.transfer import Courier, Progress
+from paddlemodel_server.fetch.unpacking import archive
+from paddlemodel_server.fetch.unpacking.layers import Layers
 from paddlemodel_server.model import files, formats
 
 _LOG = logging.getLogger(__name__)
