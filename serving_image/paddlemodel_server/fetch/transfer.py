@@ -188,7 +188,7 @@ class Courier:
     def _attempt(self, wanted: File, transfer: _Transfer) -> Brought:
         validator = transfer.validator or wanted.validator
         part = Part(path=wanted.path, offset=transfer.received, validator=validator)
-        wide = self.source.parallel and wanted.validator and (wanted.size or 0) > parallel.PART_BYTES
+        wide = self.source.parallel and wanted.validator and wanted.size is not None
         with self._side_by_side(wanted, part) if wide else self.source.read(self.request, part) as reading:
             transfer.follow(reading)
             for data in reading.chunks:

@@ -2,9 +2,11 @@
 
 The client's total time-out is off, and so are its own attempts: it limits the sum of all pauses, which ends
 every large download on a slow line. Parts are bounded, a part that brings no byte for `timeout` ends, and
-what comes next is decided where it is for all sources.
+what comes next is decided where it is for all sources. Nothing is asked in the main thread: it
+would hear no signal while the client waits.
 """
 
+import functools
 import logging
 import os
 import socket
@@ -16,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import proxies
+from paddlemodel_server.fetch import parallel, proxies
 from paddlemodel_server.fetch.sources import object_faults, providers
 from paddlemodel_server.fetch.sources.place import Scheme, params_of, place_of
 from paddlemodel_server.fetch.sources.source import ChangedError, File, Listing, Part, Reading, Request
@@ -39,6 +41,9 @@ class ObjectStore:
 
     def listing(self, request: Request) -> Listing:
         """As Source.listing(): a single object, a program with its parameters, or all below a key."""
+        return parallel.aside(functools.partial(self._listing, request))
+
+    def _listing(self, request: Request) -> Listing:
         client = self._for(request)
         place = client.place
         if place.is_folder:
