@@ -9,4 +9,5 @@ compile serving_image/pyproject.toml --extra cpu -o requirements/serving-cpu.txt
 compile crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml --extra cpu --extra schema --group dev -o requirements/dev.txt
 compile --group build -o requirements/build.txt
 compile --group models --no-deps -o requirements/models.txt
+compile --group text-models --no-deps -o requirements/text-models.txt
 compile --group peers -o requirements/peers.txt
