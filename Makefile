@@ -26,7 +26,7 @@ demo: $(READY)  ## one YAML becomes a served model on a real node, and scales (K
 test: $(READY)  ## every test but the slow ones, on real Kubernetes (PYTEST="-k word" narrows, KUBECONFIG=… as above)
 	@$(RUN)/python -m devcluster build $(if $(PYTEST),--programs)
 	@$(RUN)/python -m tests.browser
-	@$(RUN)/pytest -n $(if $(PYTEST),2,4) --dist loadscope $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
+	@$(RUN)/pytest -n $(if $(PYTEST),2,6) --dist loadscope $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 test-slow: $(READY)  ## what takes long: before a release, and after a change to what it tests (PYTEST=… as above)
 	@$(RUN)/python -m devcluster build
@@ -55,7 +55,7 @@ bench-adapter: $(READY)  ## the metrics adapter with 500 models of 4 pods on one
 	@$(RUN)/python -m benchmarks.adapter
 
 clean:  ## remove the virtual environment and tool caches of this checkout
-	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	rm -rf $(VENV) .venv-peers .venv-stores .mypy_cache .ruff_cache .pytest_cache .hypothesis build
 
 # The environment is rebuilt whenever the locked requirements or a distribution's metadata change.
 $(READY): requirements/dev.txt crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml

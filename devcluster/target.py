@@ -1,5 +1,6 @@
 """The cluster a demo or a test runs against: a devcluster node, or one that a person named by kubeconfig."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -69,7 +70,7 @@ class Target:
 
     def read(self, *words: str) -> dict[str, Any]:
         """`kubectl get … -o json`, parsed."""
-        content: dict[str, Any] = yaml.safe_load(self.kubectl("get", *words, "-o", "json"))
+        content: dict[str, Any] = json.loads(self.kubectl("get", *words, "-o", "json"))
         return content
 
     @contextmanager

@@ -13,7 +13,7 @@ from devcluster.builders import debian, images, programs
 from devcluster.errors import DevclusterError
 from devcluster.paths import State
 from devcluster.target import Target, named_by_reader
-from tests import scheduling
+from tests import scheduling, slowest
 
 # The same examples in every run, and no clock: what is green stays green, on a busy machine too.
 settings.register_profile(
@@ -31,8 +31,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--kubeconfig", type=Path, help="run the end-to-end tests on this cluster")
     parser.addoption("--images", default="", help="with --kubeconfig: where our images were pushed")
     parser.addoption("--slow", action="store_true", help="the tests marked as slow, and no others")
+    parser.addoption("--slowest", action="store_true", help="print the tests that cost most CPU time")
     parser.addoption("--screenshot", action="store_true", help="renew docs/page.png from a real browser")
     parser.addoption("--plot", action="store_true", help="renew docs/autoscaling.svg from a real run")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The table of CONTRIBUTING.md; see slowest.py."""
+    if config.getoption("--slowest"):
+        config.pluginmanager.register(slowest)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -14,8 +14,20 @@ TOGETHER = {
 }
 # These have clusters of their own, so that they need not wait for the others of their folder.
 ALONE = ("tests/cluster/test_control_plane.py", "tests/repository/benchmarks/test_benchmarks.py")
-# The groups that take minutes, longest first: begun last, they would run alone.
-LONG = ("tests/cluster", "port 443", "operator", "repository")
+# The groups that take minutes, longest first: begun last, they would run alone. Those of clusters mostly
+# wait, and the servers' files fill the processors meanwhile.
+LONG = (
+    "tests/cluster",
+    "port 443",
+    "operator",
+    "repository",
+    "tests/serving_image/gpu/test_gpu_metrics.py",
+    "tests/serving_image/http/limits/test_memory.py",
+    "tests/serving_image/commands/test_docs.py",
+    "tests/serving_image/commands/test_export.py",
+    "tests/fuzz",
+    "tests/serving_image/engine/test_right_answers.py",
+)
 
 
 def group_of(nodeid: str) -> str:

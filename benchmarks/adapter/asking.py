@@ -114,7 +114,7 @@ class Asker:
         url = f"{self._base}/namespaces/{namespace}/pods/*/{contract.GPU_METRIC}"
         async with session.get(url, params={"labelSelector": labels}) as answer:
             body = await answer.json() if answer.status == 200 else {}
-        told = asyncio.get_running_loop().time() - due
+        seconds = asyncio.get_running_loop().time() - due
         if len(body.get("items", ())) != self._fleet.pods_per_model:
             self._wrong += 1
-        return told * 1000
+        return seconds * 1000

@@ -55,12 +55,12 @@ def text(results: Results) -> str:
 
 
 def _table(results: Results, way: str) -> str:
-    told = {
+    headings = {
         "spread": f"each model once in {PERIOD_SECONDS:.0f} s, evenly",
         "burst": f"each model once, {WORKERS} at a time, as fast as they are answered",
     }
     heads = ("req/s", "p50 ms", "p99 ms", "max ms", "round s", "CPU s", "RSS MB", "stall ms")
-    lines = [told[way], f"{'':18}" + "".join(f"{head:>23}" for head in heads)]
+    lines = [headings[way], f"{'':18}" + "".join(f"{head:>23}" for head in heads)]
     for name, ways in results.rounds.items():
         rounds = ways[way]
         columns: list[tuple[Callable[[Round], float], int]] = [

@@ -19,7 +19,7 @@ def watched(core: int) -> Iterator[Callable[[], float]]:
     context = multiprocessing.get_context("spawn")
     worst = context.Value("d", 0.0)
 
-    def told() -> float:
+    def longest() -> float:
         with worst.get_lock():
             found: float = worst.value
             worst.value = 0.0
@@ -28,7 +28,7 @@ def watched(core: int) -> Iterator[Callable[[], float]]:
     process = context.Process(target=_sleep, args=(core, worst), daemon=True)
     process.start()
     try:
-        yield told
+        yield longest
     finally:
         process.kill()
         process.join()

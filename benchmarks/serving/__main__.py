@@ -37,6 +37,12 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--only", choices=["mlp", "convnet", "beside"], help="one part")
     parser.add_argument("--against", nargs="*", choices=RIVALS, default=RIVALS, help="who else takes part")
+    parser.add_argument(
+        "--before",
+        type=Path,
+        metavar="CHECKOUT",
+        help="another checkout, made ready, whose server takes part",
+    )
     parser.add_argument("--at", nargs="*", type=int, metavar="CONNECTIONS", help="only so many at once")
     parser.add_argument("--quick", action="store_true", help="two minutes: one short round; proves nothing")
     parser.add_argument(
@@ -53,6 +59,8 @@ def _arguments() -> argparse.Namespace:
         help=f"keep it in {report.KEPT.name} and renew docs/{report.PAGE.name}",
     )
     args = parser.parse_args()
+    if args.before and args.write:
+        parser.error("--write keeps what peers are compared with; leave out --before")
     if args.quick:
         args.rounds, args.seconds = 1, 1.0
     return args
@@ -68,6 +76,7 @@ def _measure(args: argparse.Namespace) -> Results:
         against=frozenset(args.against),
         at=frozenset(args.at) if args.at else None,
         keep=lambda: results.save(args.json),
+        before=args.before.resolve() if args.before else None,
     )
     with tempfile.TemporaryDirectory(prefix="pdm-bench-") as temporary:
         folder = Path(temporary)

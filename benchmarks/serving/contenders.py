@@ -25,12 +25,14 @@ NAIVE_WORKERS = 4
 BARE_PROCESSES = 2
 TITLES = {
     "ours": "paddlemodel-server",
+    "before": "the server of --before",
     "mosec": "mosec 0.9.8",
     "KServe": "KServe paddleserver",
     "naive": f"Flask, gunicorn -w {NAIVE_WORKERS}",
     "bare": f"{BARE_PROCESSES} bare predictors",
 }
-_PATIENCE = 180.0
+OURS = "ours", "before"  # they take the same settings and requests
+_START_SECONDS = 180.0
 _COUNTED = re.compile(
     r'^paddle_(?:stage_duration_seconds|batch_rows)_(sum|count)(?:\{stage="(\w+)"\})? (\S+)$', re.MULTILINE
 )
@@ -83,9 +85,14 @@ class Server:
         return total / 1e6
 
 
-def started(name: str, workload: Workload, folder: Path, form: str = "") -> "_Starting":
-    """A contender for a workload, as a context manager; `folder` gets its log."""
-    task = workload.tasks.get(form, "") if name == "ours" else ""
+def started(
+    name: str, workload: Workload, folder: Path, form: str = "", before: Path | None = None
+) -> "_Starting":
+    """A contender for a workload, as a context manager; `folder` gets its log.
+
+    `before` is the checkout whose server "before" is.
+    """
+    task = workload.tasks.get(form, "") if name in OURS else ""
     (port, admin_port), log = ports.free(2), folder / f"{workload.name}-{name}{'-task' * bool(task)}.log"
     tensor = folder / f"{workload.name}.npy"
     np.save(tensor, workload.tensor)
@@ -93,9 +100,10 @@ def started(name: str, workload: Workload, folder: Path, form: str = "") -> "_St
     common = {"MODEL_DIR": str(workload.model), "GLOG_minloglevel": "2"}
     common |= {"BENCH_SITE": site, "BENCH_TENSOR": str(tensor)}
     common |= {"BENCH_BATCH": str(workload.batch), "BENCH_WORKERS": str(workload.workers)}
-    if name == "ours":
+    if name in OURS:
         settings = our_settings(workload.model, port, admin_port, task)
-        return _Starting(name, our_command(), settings, port, "/v2/health/ready", log)
+        command = our_command(before if name == "before" else None)
+        return _Starting(name, command, settings, port, "/v2/health/ready", log)
     if name == "naive":
         command = [sys.executable, "-m", "gunicorn", "-w", str(NAIVE_WORKERS), "-b", f"127.0.0.1:{port}"]
         command += ["--no-control-socket", "benchmarks.serving.apps.naive_app:app"]
@@ -109,8 +117,10 @@ def started(name: str, workload: Workload, folder: Path, form: str = "") -> "_St
     return _Starting(name, command, common | {"OMP_NUM_THREADS": "1"}, port, path, log)
 
 
-def our_command() -> list[str]:
-    return [str(Path(sys.executable).with_name("paddlemodel-server")), "serve"]
+def our_command(checkout: Path | None = None) -> list[str]:
+    """Of another checkout, with the environment that `make` gave it, or of this one."""
+    programs = checkout / ".venv" / "bin" if checkout else Path(sys.executable).parent
+    return [str(programs / "paddlemodel-server"), "serve"]
 
 
 def our_settings(model: Path, port: int, admin_port: int, task: str = "") -> dict[str, str]:
@@ -242,7 +252,7 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
 
 
 def _until_ok(port: int, path: str, process: psutil.Process, log: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:
             break

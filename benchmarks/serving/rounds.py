@@ -22,6 +22,7 @@ class Plan:
     against: frozenset[str]  # contenders, beside ours
     at: frozenset[int] | None  # connections; None for all of the workload's
     keep: Callable[[], None]  # what was measured so far
+    before: Path | None = None  # another checkout, whose server takes part, too
 
 
 def compare(results: Results, workload: Workload, folder: Path, plan: Plan) -> None:
@@ -40,6 +41,7 @@ class _Comparison:
         self._servers: dict[tuple[str, str], Server] = {}  # by contender and our task
         self._asks = {
             form: {name: ask for name, ask in asks.items() if name in plan.against | {"ours"}}
+            | ({"before": asks["ours"]} if plan.before else {})
             for form, asks in workload.asks.items()
         }
 
@@ -52,7 +54,8 @@ class _Comparison:
                 for name in asks:
                     if self._key(form, name) not in self._servers:
                         show(f"{workload.name}: starting {TITLES[name]}")
-                        server = stack.enter_context(contenders.started(name, workload, folder, form))
+                        starting = contenders.started(name, workload, folder, form, self._plan.before)
+                        server = stack.enter_context(starting)
                         self._servers[self._key(form, name)] = server
                 found = {
                     name: workloads.answer(ask.at(self._servers[self._key(form, name)].port), ask.read)
@@ -109,7 +112,7 @@ class _Comparison:
         return found
 
     def _key(self, form: str, name: str) -> tuple[str, str]:
-        return name, self._workload.tasks.get(form, "") if name == "ours" else ""
+        return name, self._workload.tasks.get(form, "") if name in contenders.OURS else ""
 
 
 def rotated(cells: list[Cell], number: int) -> list[Cell]:
@@ -119,7 +122,7 @@ def rotated(cells: list[Cell], number: int) -> list[Cell]:
 
 
 def means(before: dict[str, tuple[float, float]], after: dict[str, tuple[float, float]]) -> dict[str, float]:
-    """Milliseconds of a request in each stage between two looks, and rows of a run."""
+    """Milliseconds of a request in each stage between two scrapes, and rows of a run."""
     found = {}
     for stage, (total, count) in after.items():
         earlier, times = before.get(stage, (0.0, 0.0))

@@ -68,6 +68,11 @@ class Pod(Block):
     runtime_class_name: Name | None = Field(
         default=None, description="RuntimeClass of the pods, such as nvidia. Default: the cluster's."
     )
+    service_account_name: Name | None = Field(
+        default=None,
+        description="ServiceAccount of the pods, by which a cloud gives them an identity. Its token is not "
+        "mounted. Default: the namespace's default account.",
+    )
     image_pull_secrets: Annotated[tuple[SecretName, ...], Field(max_length=8)] | None = Field(
         default=None, description="Secrets for the registry of the server image. Default: none."
     )

@@ -24,7 +24,7 @@ QUIET, BUSY = 0.05, 0.7  # about 5 and 37 requests a second; one such GPU can do
 BEHAVIOR = {"scaleUp": {"stabilizationWindowSeconds": 0}, "scaleDown": {"stabilizationWindowSeconds": 10}}
 AUTOSCALING = {"maxReplicas": 3, "gpuUtilization": 70, "behavior": BEHAVIOR}
 
-_PATIENCE_SECONDS = 180
+_MOST_SECONDS = 180
 
 
 def play(state: State, target: Target, namespace: str, image: str, like: dict[str, Any]) -> None:
@@ -82,28 +82,28 @@ class _Table:
     def __init__(self, target: Target, namespace: str, load: Load) -> None:
         self._target, self._here, self._load = target, f"--namespace={namespace}", load
         self._began = time.monotonic()
-        self._told = self._began, load.now().get("answered", 0)
+        self._printed = self._began, load.now().get("answered", 0)
         self._pods = (0, 0)
 
     def until(self, replicas: int) -> None:
         """Print lines until so many pods are wanted and ready."""
-        deadline = time.monotonic() + _PATIENCE_SECONDS
+        deadline = time.monotonic() + _MOST_SECONDS
         while time.monotonic() < deadline:
             deployment = self._target.read("deployment", NAME, self._here)
             pods = deployment["spec"]["replicas"], deployment["status"].get("readyReplicas", 0)
-            if pods != self._pods or time.monotonic() - self._told[0] > 5:
+            if pods != self._pods or time.monotonic() - self._printed[0] > 5:
                 self._pods = pods
-                self._tell()
+                self._print_row()
             if pods == (replicas, replicas):
                 return
             time.sleep(0.5)
         found = self._target.kubectl("describe", "hpa", NAME, self._here)
         raise DevclusterError(f"the autoscaler did not bring {replicas} pods:\n{found}")
 
-    def _tell(self) -> None:
+    def _print_row(self) -> None:
         now, answered = time.monotonic(), self._load.now().get("answered", 0)
-        rate = (answered - self._told[1]) / (now - self._told[0])
-        self._told = now, answered
+        rate = (answered - self._printed[1]) / (now - self._printed[0])
+        self._printed = now, answered
         wanted, ready = self._pods
         say(f"    {now - self._began:7.0f}  {rate:10.0f}  {self._use():>16}  {wanted:11}  {ready:5}")
 

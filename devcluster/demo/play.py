@@ -67,7 +67,7 @@ def _own_node() -> Target:
 
 
 def _beside_others(target: Target) -> Target:
-    """Whoever serves the pods' metrics there goes on, and ours waits: else the chart would refuse."""
+    """Another adapter that serves the pods' metrics goes on, and ours waits: else the chart would refuse."""
     return replace(target, values=(*target.values, "autoscaling.builtin.existingAdapterPolicy=standDown"))
 
 

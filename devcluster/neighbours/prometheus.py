@@ -70,8 +70,8 @@ class Prometheus:
                 found: dict[str, Any] = json.load(answer)["data"]
                 return found
         except urllib.error.HTTPError as error:
-            told = json.load(error)["error"]
-            raise DevclusterError(f"Prometheus refuses {parameters}: {told}") from error
+            message = json.load(error)["error"]
+            raise DevclusterError(f"Prometheus refuses {parameters}: {message}") from error
 
     def is_ready(self) -> bool:
         """Whether it answers queries."""

@@ -60,7 +60,7 @@ static ssize_t contents(const char *path, char *into, size_t size) {
     return length;
 }
 
-static void look(void) {
+static void refresh(void) {
     static char text[DEVICES * LINE];
     char line[LINE];
     const char *path = getenv("SIMULATED_NVML"), *visible = getenv("NVIDIA_VISIBLE_DEVICES");
@@ -116,7 +116,7 @@ static void nap(void) {
 
 /* What a call answers before it looks at anything else; it hangs here. */
 static int driver_answer(void) {
-    for (look(); number_of(driver, "hang", "0"); look()) nap();
+    for (refresh(); number_of(driver, "hang", "0"); refresh()) nap();
     return number_of(driver, "error", "0");
 }
 
@@ -133,7 +133,7 @@ static int answer(const void *handle, int *device) {
     if (*device < 0 || *device >= count) return BAD_ARGUMENT;
     while (number_of(lines[*device], "hang", "0")) {
         nap();
-        look();
+        refresh();
         if (*device >= count) return BAD_ARGUMENT;
     }
     return number_of(lines[*device], "error", "0");

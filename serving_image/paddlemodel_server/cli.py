@@ -21,6 +21,7 @@ in a pod
 before
   export    save a layer of your code as a model that batches well, and compare it with the layer
   inspect   say what a model is, without running it: inputs, outputs, format, size, digest
+  pack      make an image of a model's folder, for a registry
 
 with a model's files, or a running server
   predict   send one request and show the answer
@@ -61,6 +62,7 @@ _COMMANDS = {
     "export": "paddlemodel_server.commands.export.command",
     "fetch": "paddlemodel_server.fetch.command",
     "inspect": "paddlemodel_server.commands.inspect",
+    "pack": "paddlemodel_server.commands.pack",
     "predict": "paddlemodel_server.commands.predict",
     "verify": "paddlemodel_server.commands.verify",
 }

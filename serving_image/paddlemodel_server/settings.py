@@ -1,8 +1,7 @@
 """The environment of `serve`, parsed once into a frozen Settings.
 
-`supervisor`, `HTTP worker` and `worker` each call `Settings.from_env` with the same environment; nobody else
-reads it. A wrong value or an unknown PADDLEMODEL_ name is refused with one sentence: a typing error must not
-become a default.
+Every process of the server parses the same environment, and reads it nowhere else. A wrong value or an
+unknown PADDLEMODEL_ name is refused with one sentence: a typing error must not become a default.
 """
 
 import ipaddress
@@ -13,11 +12,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
-from paddlemodel_api.contract import DEFAULT_TASK
+from paddlemodel_api import contract
 
 from paddlemodel_server.errors import StartError
 
-PREFIX = "PADDLEMODEL_"
 Precision = Literal["FP32", "FP16", "BF16", "INT8"]
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
@@ -105,7 +103,7 @@ def _setting(default: Any, read: Callable[[str], Any]) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Everything `serve` can be told; the variable of a field is PADDLEMODEL_ and its name in capitals."""
+    """All settings of `serve`; `contract.variable` names the environment variable of a field."""
 
     name: str = _setting("model", _model_name)
     model_dir: Path = _setting(Path("/models/model"), lambda text: Path(_text(text)))  # noqa: RUF009 - a field
@@ -120,7 +118,7 @@ class Settings:
     keep_tensors: bool = _setting(True, _flag)  # whether tiny models may keep theirs from run to run
     reuse_memory: bool = _setting(True, _flag)  # whether tensors of a run may share memory
     warmup_seconds: float = _setting(2.0, _number(0, 600))  # for all that is probed at the start
-    task: str = _setting(DEFAULT_TASK, _text)
+    task: str = _setting(contract.DEFAULT_TASK, _text)
     max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run
     max_delay_ms: float = _setting(0.0, _number(0, 10_000))  # extra wait for a fuller batch
     queue_size: int = _setting(256, _integer(1, 65_536))  # waiting requests of the whole pod
@@ -144,10 +142,10 @@ class Settings:
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
         """Read every PADDLEMODEL_ variable, and no other."""
-        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
+        known = {contract.variable(f.name): f for f in fields(cls)}
         values: dict[str, Any] = {}
         for variable, text in environ.items():
-            if variable.startswith(PREFIX):
+            if variable.startswith(contract.VARIABLE_PREFIX):
                 if variable not in known:
                     names = ", ".join(sorted(known))
                     raise StartError(
@@ -156,11 +154,9 @@ class Settings:
                 values[known[variable].name] = _read(variable, text, known[variable].metadata["read"])
         settings = cls(**values)
         if settings.admin_port == settings.port:
-            raise StartError(
-                "InvalidSettings",
-                f"{PREFIX}PORT and {PREFIX}ADMIN_PORT are both {settings.port}; set one of them to another "
-                "port.",
-            )
+            both = f"{contract.variable('port')} and {contract.variable('admin_port')}"
+            cure = "set one of them to another port"
+            raise StartError("InvalidSettings", f"{both} are both {settings.port}; {cure}.")
         return settings
 
 

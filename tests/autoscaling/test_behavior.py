@@ -6,7 +6,7 @@ import pytest
 
 from tests.autoscaling.support.kubelet import Kubelet
 from tests.autoscaling.support.metrics_api import MetricsApi
-from tests.autoscaling.support.side_by_side import Running, Story, told
+from tests.autoscaling.support.side_by_side import Running, Story, played
 from tests.autoscaling.support.stories import STORIES
 from tests.operator.support.cluster import Cluster
 
@@ -18,7 +18,7 @@ def running(
     request: pytest.FixtureRequest, cluster: Cluster, kubelet: Kubelet, adapter: MetricsApi
 ) -> Iterator[Running]:
     adapter.restore()
-    with told(request, cluster, kubelet) as stories:
+    with played(request, cluster, kubelet) as stories:
         yield stories
 
 

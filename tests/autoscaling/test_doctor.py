@@ -14,7 +14,7 @@ from tests.autoscaling.support.foreign import Foreign
 from tests.autoscaling.support.kubelet import Kubelet
 from tests.autoscaling.support.metrics_api import MetricsApi
 from tests.autoscaling.support.production import Production, require_port
-from tests.autoscaling.support.side_by_side import Running, Story, told
+from tests.autoscaling.support.side_by_side import Running, Story, played
 from tests.autoscaling.support.simulated import page
 from tests.autoscaling.support.world import World
 from tests.operator.support.cluster import Cluster, eventually
@@ -37,7 +37,7 @@ def production(
 
 @pytest.fixture(scope="module")
 def running(request: pytest.FixtureRequest, kubelet: Kubelet, production: Production) -> Iterator[Running]:
-    with told(request, production.cluster, kubelet) as stories:
+    with played(request, production.cluster, kubelet) as stories:
         yield stories
 
 

@@ -89,7 +89,7 @@ def test_replicas_that_were_never_applied_stay_the_scalers(world: World, applied
 
 
 def test_who_goes_on_applying_replicas_fights_the_autoscaler(world: World, applied: Applied) -> None:
-    """The other trap: without force a conflict, with it a flip with every look."""
+    """The other trap: without force a conflict, with it a flip with every sync."""
     applied.apply(3)
     applied.scale(5)
     assert applied.apply(3, force=False) == 409
@@ -134,7 +134,7 @@ def test_autoscaling_goes_on_and_off_under_load_without_a_dip(world: World, oper
         world.runs(6)
         world.cluster.apply(autoscaled(world, server={"queueSize": 3}))
         eventually(lambda: world.rolled_out(6))
-        world.looked(1)
+        world.wait_syncs(1)
         assert values() == [3, 5, 6]
         world.cluster.apply(manifest(world.namespace, device="GPU", replicas=4))
         world.becomes(4)

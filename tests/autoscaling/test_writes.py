@@ -1,4 +1,4 @@
-"""A status is not written at every look of an autoscaler: counted in the API server's audit log."""
+"""A status is not written at every sync of an autoscaler: counted in the API server's audit log."""
 
 import math
 import time
@@ -37,13 +37,13 @@ def model(world: World, operator: Operator) -> World:
 
 def test_an_unchanged_model_costs_no_write(model: World, operator: Operator) -> None:
     mark = model.cluster.mark()
-    model.looked(4)
+    model.wait_syncs(4)
     eventually(operator.is_idle)
     assert model.cluster.writes(USER, model.namespace, mark) == []
 
 
 def test_a_number_that_flaps_is_written_once_a_minute_at_most(model: World, operator: Operator) -> None:
-    """Eight looks of the autoscaler, every one of which reads something else."""
+    """Eight syncs of the autoscaler, every one of which reads something else."""
     began, mark = time.monotonic(), model.cluster.mark()
     for use in (10, 65) * 4:
         model.say(page(gpu=use))
@@ -58,7 +58,7 @@ def test_a_number_that_flaps_is_written_once_a_minute_at_most(model: World, oper
 
 
 def test_a_restart_of_the_operator_writes_nothing(model: World, operator: Operator) -> None:
-    """What the status shows stays until the first look, which finds the same."""
+    """What the status shows stays until the first sync, which finds the same."""
     before = model.cluster.need(names.MODEL, model.namespace, NAME)["status"]
     mark = model.cluster.mark()
     asked = sum(one.requests for one in model.servers())

@@ -21,7 +21,7 @@ def objects(image: str, model: str, *, at: str | None = None, pace: float = 1) -
 
     Args:
         image: The server's, whose Python runs the script.
-        model: The name of the model's Service; it says whether a line of text stands on its head.
+        model: The name of the model's Service; it detects whether a line of text is upside down.
         at: The only node to run on.
         pace: How many times as fast as the script says the clients begin.
     """
@@ -98,9 +98,9 @@ class Load:
         restarts = [status["restartCount"] for status in statuses]
         if restarts != [0] * self.pods:
             raise DevclusterError(f"restarts of the clients' pods: {restarts}; each forgets its counts")
-        told = [self._told(pod["metadata"]["name"], begun) for pod in pods]
-        keys = dict.fromkeys(key for one in told for key in one)
-        return {key: _together(key, [one[key] for one in told if key in one]) for key in keys}
+        counted = [self._counts(pod["metadata"]["name"], begun) for pod in pods]
+        keys = dict.fromkeys(key for one in counted for key in one)
+        return {key: _together(key, [one[key] for one in counted if key in one]) for key in keys}
 
     def check(self, before: dict[str, Any], what: str) -> None:
         """Print what was counted meanwhile; none may be lost."""
@@ -119,17 +119,17 @@ class Load:
         items: list[dict[str, Any]] = self.target.read("pods", self._here, "-l", f"app={NAME}")["items"]
         return items
 
-    def _told(self, pod: str, since: float) -> dict[str, Any]:
+    def _counts(self, pod: str, since: float) -> dict[str, Any]:
         deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             lines = self.target.kubectl("logs", pod, self._here, "--tail=1").splitlines()
-            told: dict[str, Any] = json.loads(lines[-1]) if lines else {"at": 0}
-            if told.pop("at") > since:
-                return told
+            counted: dict[str, Any] = json.loads(lines[-1]) if lines else {"at": 0}
+            if counted.pop("at") > since:
+                return counted
             time.sleep(0.3)
         raise DevclusterError(f"the clients in the pod {pod} tell nothing")
 
 
-def _together(key: str, told: list[Any]) -> Any:
+def _together(key: str, counted: list[Any]) -> Any:
     """One figure of several pods."""
-    return max(told) if key == "slowest" else sum(told, [] if key == "faults" else 0)
+    return max(counted) if key == "slowest" else sum(counted, [] if key == "faults" else 0)

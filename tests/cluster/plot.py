@@ -50,8 +50,8 @@ def _load(axis: Any, samples: list[Sample]) -> None:
 def _use(axis: Any, recording: Recording) -> None:
     samples = recording.samples
     for pod in dict.fromkeys(pod for sample in samples for pod in sample.utilisation):
-        told = [sample.utilisation.get(pod, float("nan")) for sample in samples]
-        axis.plot([sample.at for sample in samples], told, color="#6b9", lw=0.8)
+        values = [sample.utilisation.get(pod, float("nan")) for sample in samples]
+        axis.plot([sample.at for sample in samples], values, color="#6b9", lw=0.8)
     average = [float("nan") if sample.average is None else sample.average for sample in samples]
     axis.plot([sample.at for sample in samples], average, color="#064", label="average of the pods")
     axis.axhline(recording.target, color="#c00", lw=1, ls="--", label="target")

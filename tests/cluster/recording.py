@@ -145,11 +145,11 @@ class Recorder:
 
     def _sample(self) -> Sample:
         deployment = self._cluster.need(names.DEPLOYMENT, self._namespace, self._model)
-        told = self._told()
+        counted = self._counts()
         return Sample(
             at=self._now(),
-            answered=told.get("answered", 0),
-            lost=told.get("lost", 0),
+            answered=counted.get("answered", 0),
+            lost=counted.get("lost", 0),
             utilisation=self._utilisation(),
             replicas=deployment["spec"]["replicas"],
             ready=deployment["status"].get("readyReplicas", 0),
@@ -164,12 +164,12 @@ class Recorder:
         items = answer.json()["items"] if answer.is_success else []
         return {item["describedObject"]["name"]: number(item["value"]) for item in items}
 
-    def _told(self) -> dict[str, Any]:
+    def _counts(self) -> dict[str, Any]:
         pods = f"/api/v1/namespaces/{self._namespace}/pods"
         found = self._cluster.http.get(pods, params={"labelSelector": f"app={LOAD}"}).json()["items"]
         for pod in found:
             log = self._cluster.http.get(f"{pods}/{pod['metadata']['name']}/log", params={"tailLines": 1})
             if log.is_success and log.text.strip():
-                told: dict[str, Any] = json.loads(log.text)
-                return told
+                counted: dict[str, Any] = json.loads(log.text)
+                return counted
         return {}

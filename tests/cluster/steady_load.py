@@ -24,9 +24,9 @@ from pathlib import Path
 #: Seconds between two requests of each client that keeps its connection, and of each that does not.
 KEPT = (0.1, 0.1, 0.2, 0.2, 0.5, 0.5, 1.0, 2.0, 3.0)
 FRESH = (0.1, 0.2, 0.5)
-PATIENCE_SECONDS = 60.0  # beyond the server's own deadline
+TIMEOUT_SECONDS = 60.0  # beyond the server's own deadline
 LIFE_SECONDS = 5.0  # of a kept connection, as pools limit it: else all would stay with the first pod
-TOLD = 20  # faults that are told in full
+SHOWN = 20  # faults that are shown in full
 SLOWEST_SECONDS = max(KEPT)  # between two requests of any client, at any pace
 GLANCE_SECONDS = 0.2  # after which a changed pace is noticed
 PACE_FILE = Path("/tmp/pace")
@@ -66,14 +66,14 @@ class Load:
         while True:
             due = started = await self._due(due, pause)
             try:
-                async with asyncio.timeout(PATIENCE_SECONDS):
+                async with asyncio.timeout(TIMEOUT_SECONDS):
                     connection = await self._ask(connection or await self._open(), keep=keep)
                 self.counts["answered"] += 1
             except Exception as error:  # noqa: BLE001 - also one that nobody thought of is a lost request
                 connection = None
                 self.counts["lost"] += 1
-                told = f"{time.time():.3f} {'kept' if keep else 'fresh'} {type(error).__name__}: {error}"
-                self.faults = [*self.faults, told][:TOLD]
+                line = f"{time.time():.3f} {'kept' if keep else 'fresh'} {type(error).__name__}: {error}"
+                self.faults = [*self.faults, line][:SHOWN]
             self.slowest = max(self.slowest, time.monotonic() - started)
 
     async def _due(self, last: float, pause: float) -> float:

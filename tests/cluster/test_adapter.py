@@ -42,7 +42,7 @@ def registered(operator: Target) -> Target:
 
 
 class Asking:
-    """Whoever asks for the API of the pods' metrics, again and again."""
+    """A client that asks for the API of the pods' metrics, again and again."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -51,16 +51,16 @@ class Asking:
 
     def __call__(self) -> None:
         try:
-            told = json.loads(self._target.kubectl("get", "--raw", API))
+            answer = json.loads(self._target.kubectl("get", "--raw", API))
         except DevclusterError as error:
             self.failures.append(str(error))
         else:
-            self.answers += told["groupVersion"] == "custom.metrics.k8s.io/v1beta2"
+            self.answers += answer["groupVersion"] == "custom.metrics.k8s.io/v1beta2"
 
 
 def test_autoscalers_are_answered_after_the_installation_alone(registered: Target) -> None:
-    told = registered.kubectl("get", "--raw", f"{API}/namespaces/default/pods/*/{contract.GPU_METRIC}")
-    assert json.loads(told)["items"] == []
+    answer = registered.kubectl("get", "--raw", f"{API}/namespaces/default/pods/*/{contract.GPU_METRIC}")
+    assert json.loads(answer)["items"] == []
     (owner,) = registered.read("apiservice", names.METRICS_API_SERVICE)["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["name"]) == ("ClusterRole", ADAPTER)
 

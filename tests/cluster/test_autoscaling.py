@@ -15,7 +15,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-import httpx
 import pytest
 from paddlemodel_api import contract
 
@@ -28,6 +27,7 @@ from devcluster.nodes import gpus
 from devcluster.nodes.node import NAME as FIRST_NODE
 from devcluster.paths import REPOSITORY, State
 from devcluster.target import SYSTEM_NAMESPACE, Target
+from tests import cleartext
 from tests.cluster.load import Load
 from tests.cluster.manifests import NAMESPACE, cpu_model
 from tests.cluster.recording import Recorder, Sample, syncs
@@ -59,7 +59,7 @@ class Scene:
         """The condition AutoscalingActive."""
         return condition(self.target.read("pdm", NAME, HERE), "AutoscalingActive")
 
-    def told(self, status: str, reason: str) -> dict[str, Any]:
+    def wait_condition(self, status: str, reason: str) -> dict[str, Any]:
         """Wait for the condition."""
 
         def good(item: dict[str, Any]) -> bool:
@@ -97,7 +97,7 @@ class Scene:
                 since = None
         raise AssertionError(f"never {replicas} replicas; last: {self.latest()}")
 
-    def looks(self, times: int) -> None:
+    def wait_syncs(self, times: int) -> None:
         """Wait until the autoscaler has looked so often again."""
         begun = syncs(self.state).total()
         eventually(lambda: syncs(self.state).total() >= begun + times)
@@ -190,17 +190,17 @@ def test_the_server_believes_that_it_computes_on_the_gpu_it_was_given(scene: Sce
 
 
 def metrics_with(url: str, name: str) -> str:
-    text = httpx.get(f"{url}/metrics").text
+    text = cleartext.get(f"{url}/metrics").text
     return text if f"\n{name} " in text else ""
 
 
 def test_the_status_tells_use_and_target(scene: Scene) -> None:
-    scene.told("True", "Active")
+    scene.wait_condition("True", "Active")
 
-    def told(item: dict[str, Any]) -> bool:
+    def wait_condition(item: dict[str, Any]) -> bool:
         return all("current" in one for one in targets(item)) and "utilization" in item["status"]["gpu"]
 
-    item = wait_for(scene.target, NAME, NAMESPACE, told, "its use in the status")
+    item = wait_for(scene.target, NAME, NAMESPACE, wait_condition, "its use in the status")
     (aim,) = targets(item)
     assert 0 <= float(aim.pop("current")) <= 100
     assert aim == {"name": "gpuUtilization", "metric": "paddle_gpu_utilization", "target": str(TARGET)}
@@ -250,12 +250,12 @@ def test_when_nvml_fails_under_load_all_pods_stay_and_the_condition_names_the_cu
     with scene.nothing_lost("NVML fails"):
         scene.recorder.mark("NVML fails")
         gpus.answer(scene.state, "error=15")  # NVML_ERROR_GPU_IS_LOST
-        item = scene.told("False", "GPUMetricsFailed")
-        scene.looks(3)
+        item = scene.wait_condition("False", "GPUMetricsFailed")
+        scene.wait_syncs(3)
         assert scene.replicas() == 3
         assert "busyRatio" in condition(item, "AutoscalingActive")["message"]
         gpus.answer(scene.state, "util=load")
-        scene.told("True", "Active")
+        scene.wait_condition("True", "Active")
 
 
 def test_turning_autoscaling_off_and_on_under_load_takes_no_pod_away(scene: Scene) -> None:
@@ -266,8 +266,8 @@ def test_turning_autoscaling_off_and_on_under_load_takes_no_pod_away(scene: Scen
         scene.target.kubectl("wait", "--for=delete", f"hpa/{NAME}", HERE, "--timeout=180s")
         eventually(lambda: scene.latest().replicas == 3)
         patch(scene, {"autoscaling": AUTOSCALING, "replicas": None})
-        scene.told("True", "Active")
-        scene.looks(2)
+        scene.wait_condition("True", "Active")
+        scene.wait_syncs(2)
     meanwhile = scene.recorder.recording.since("autoscaling off and on")
     assert {(sample.replicas, sample.ready) for sample in meanwhile} == {(3, 3)}
 

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
@@ -14,7 +13,7 @@ from devcluster.errors import DevclusterError
 from devcluster.nodes import gpus
 from devcluster.paths import State
 from devcluster.target import SYSTEM_NAMESPACE, Target
-from tests import bare_predictor
+from tests import bare_predictor, cleartext
 from tests.cluster.manifests import NAMESPACE, cpu_model, example
 from tests.models import text_line, trained_model
 
@@ -32,7 +31,7 @@ def ready_with(replicas: int) -> Any:
 
 def predict(target: Target, name: str, picture: bytes) -> dict[str, Any]:
     with target.forward(NAMESPACE, f"service/{name}") as url:
-        response = httpx.post(
+        response = cleartext.post(
             f"{url}/predict", content=picture, headers={"Content-Type": "image/png"}, timeout=30
         )
     assert response.status_code == 200, response.text
@@ -181,10 +180,10 @@ def test_a_spec_that_the_model_cannot_meet_is_told_by_ready_and_by_kubectl_descr
     content["spec"]["server"] = {"precision": "INT8", "drainSeconds": 7, "timeoutSeconds": 20}
     applied(content)
 
-    def told(item: dict[str, Any]) -> bool:
+    def explained(item: dict[str, Any]) -> bool:
         return "the model is not quantised" in condition(item, "Ready").get("message", "")
 
-    item = wait_for(operator, "not-quantised", NAMESPACE, told, "the server's own sentence")
+    item = wait_for(operator, "not-quantised", NAMESPACE, explained, "the server's own sentence")
     sentence = condition(item, "Ready")["message"]
     words = f"--namespace={NAMESPACE}", "-l", "paddlemodel.dev/model=not-quantised"
     assert sentence in operator.kubectl("describe", "pods", *words)

@@ -1,6 +1,6 @@
 """Examines many seeds: exports them, and shares them out to children, one for each core.
 
-`python -m tests.fuzz` and the tests call it. Whoever runs it never loads Paddle.
+The process that runs it never loads Paddle.
 """
 
 import json
@@ -34,14 +34,14 @@ class Verdict:
 
 
 def examine(
-    seeds: Sequence[int], folder: Path, told: Callable[[Verdict], None] = lambda _: None
+    seeds: Sequence[int], folder: Path, progress: Callable[[Verdict], None] = lambda _: None
 ) -> list[Verdict]:
     """Export and examine seeds, in their order.
 
     Args:
         seeds: which.
         folder: where the models go; each keeps its text, its model, the bare answers and the logs.
-        told: hears of every verdict at once.
+        progress: hears of every verdict at once.
     """
     batches = [seeds[at : at + BATCH] for at in range(0, len(seeds), BATCH)]
     if len(batches) == 1:
@@ -52,7 +52,7 @@ def examine(
         _export([seed for seed in batch if not generator.program(seed).pir], folder, pir=False)
         found = []
         for verdict in _examined(batch, folder):
-            told(verdict)
+            progress(verdict)
             found.append(verdict)
         return found
 

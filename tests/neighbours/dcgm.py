@@ -51,6 +51,6 @@ def _page(devices: Devices) -> str:
             "namespace": namespace,
             "pod": pod,
         }
-        told = ",".join(f'{name}="{said}"' for name, said in labels.items())
-        lines.append(f"DCGM_FI_DEV_GPU_UTIL{{{told}}} {value}")
+        joined = ",".join(f'{name}="{said}"' for name, said in labels.items())
+        lines.append(f"DCGM_FI_DEV_GPU_UTIL{{{joined}}} {value}")
     return "\n".join([*lines, ""])

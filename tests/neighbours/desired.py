@@ -36,10 +36,10 @@ class Desired(World):
         found = self.cluster.conditions(self.namespace, NAME).get("AutoscalingActive", {})
         return str(found.get("status")), str(found.get("reason"))
 
-    def told(self) -> str:
+    def sentence(self) -> str:
         """The condition's message."""
         return str(self.cluster.conditions(self.namespace, NAME)["AutoscalingActive"]["message"])
 
-    def is_told(self, status: str, reason: str) -> None:
+    def wait_condition(self, status: str, reason: str) -> None:
         """Wait for a condition; the doctor looks at every event and from time to time."""
         eventually(lambda: self.autoscaling() == (status, reason), 180)

@@ -18,13 +18,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
 import numpy as np
 import psutil
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
 from devcluster import simulated_gpu
+from tests import cleartext
 from tests.autoscaling.support.kubelet import running
 from tests.operator.support.cluster import Cluster, eventually
 from tests.serving_image.support import servers
@@ -132,7 +132,7 @@ def busy(server: Server) -> Iterator[None]:
     stop = threading.Event()
 
     def ask() -> None:
-        with httpx.Client(base_url=server.url, timeout=60) as client:
+        with cleartext.Client(base_url=server.url, timeout=60) as client:
             while not stop.is_set():
                 client.post("/v2/models/mixed/infer", content=body(1, 2))
 
@@ -159,7 +159,7 @@ def settled(server: Server) -> None:
 
 def ask(server: Server, content: bytes) -> int:
     """The status of one request to any of the models here, all of which call themselves mixed."""
-    return httpx.post(f"{server.url}/v2/models/mixed/infer", content=content, timeout=60).status_code
+    return cleartext.post(f"{server.url}/v2/models/mixed/infer", content=content, timeout=60).status_code
 
 
 def fill_the_queue(server: Server) -> None:
@@ -191,11 +191,13 @@ def lack_device_memory(server: Server) -> None:
 def _wide(server: Server, rows: int) -> int:
     x = np.ones((rows, WIDE), np.float32)
     headers = {"Content-Type": "application/octet-stream", "X-Tensor-Shape": f"{rows},{WIDE}"}
-    return httpx.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60).status_code
+    return cleartext.post(
+        f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60
+    ).status_code
 
 
 def lack_memory(server: Server, group: Group) -> None:
-    """The kernel kills its worker for want of memory."""
+    """The kernel kills its worker when memory runs out."""
     group.limit(group.held() + 16 * MIB)
     assert ask(server, body(1, 4000)) == 503
     group.limit(1 << 40)

@@ -39,8 +39,8 @@ class Case:
 
 
 def series(name: str, labels: Mapping[str, str] = POD, **more: str) -> str:
-    told = ",".join(f'{key}="{value}"' for key, value in {**labels, **more}.items())
-    return f"{name}{{{told}}}"
+    constant = ",".join(f'{key}="{value}"' for key, value in {**labels, **more}.items())
+    return f"{name}{{{constant}}}"
 
 
 def steady(value: float) -> str:
@@ -85,7 +85,7 @@ def used(busy_per_minute: float) -> dict[str, str]:
     return held | {series("paddle_gpu_busy_seconds_total"): growing(busy_per_minute)}
 
 
-def told(name: str, value: float, labels: Mapping[str, str] = MODEL, **more: str) -> dict[str, str]:
+def constant(name: str, value: float, labels: Mapping[str, str] = MODEL, **more: str) -> dict[str, str]:
     return {series(name, labels, **more): steady(value)}
 
 
@@ -158,8 +158,8 @@ CASES = {
         ),
     ),
     "PaddleModelGPUUnreadable": Case(
-        fires=told("paddle_nvml_state", 1, POD, state="failed"),
-        rests=told("paddle_nvml_state", 1, POD, state="mig"),
+        fires=constant("paddle_nvml_state", 1, POD, state="failed"),
+        rests=constant("paddle_nvml_state", 1, POD, state="mig"),
         labels={**POD, "state": "failed"},
         says=(
             f"ml/{POD['pod']} cannot read its GPUs",
@@ -172,8 +172,8 @@ CASES = {
         says=("ml/resnet50 is not served", "None of its pods answers."),
     ),
     "PaddleModelNotReady": Case(
-        fires=told("paddlemodel_ready", 0, reason="ImagePull"),
-        rests=told("paddlemodel_ready", 0, reason="ScaledToZero"),
+        fires=constant("paddlemodel_ready", 0, reason="ImagePull"),
+        rests=constant("paddlemodel_ready", 0, reason="ScaledToZero"),
         at=35,
         says=(
             "ml/resnet50 is not what its spec says",
@@ -190,9 +190,9 @@ CASES = {
         ),
     ),
     "PaddleModelAutoscalingBroken": Case(
-        fires=told("paddlemodel_autoscaling_active", 0, reason="SeriesMissing"),
-        rests=told("paddlemodel_autoscaling_active", 0, reason="Pending")
-        | told("paddlemodel_autoscaling_active", 1, reason="Active"),
+        fires=constant("paddlemodel_autoscaling_active", 0, reason="SeriesMissing"),
+        rests=constant("paddlemodel_autoscaling_active", 0, reason="Pending")
+        | constant("paddlemodel_autoscaling_active", 1, reason="Active"),
         labels={**MODEL, "reason": "SeriesMissing"},
         says=(
             "ml/resnet50 does not scale: SeriesMissing",
@@ -200,8 +200,8 @@ CASES = {
         ),
     ),
     "PaddleModelMetricsAPIDown": Case(
-        fires=told("paddlemodel_metrics_api_state", 1, {}, state="OursUnavailable"),
-        rests=told("paddlemodel_metrics_api_state", 1, {}, state="Foreign"),
+        fires=constant("paddlemodel_metrics_api_state", 1, {}, state="OursUnavailable"),
+        rests=constant("paddlemodel_metrics_api_state", 1, {}, state="Foreign"),
         labels={"state": "OursUnavailable"},
         says=(
             "The metrics adapter of the PaddleModels does not answer",
@@ -210,7 +210,7 @@ CASES = {
     ),
     "PaddleModelOperatorDown": Case(
         fires=gauges(paddle_workers_ready=1),
-        rests=gauges(paddle_workers_ready=1) | told("paddlemodel_ready", 1, reason="Serving"),
+        rests=gauges(paddle_workers_ready=1) | constant("paddlemodel_ready", 1, reason="Serving"),
         labels={},
         says=(
             "The operator of the PaddleModels is not there",

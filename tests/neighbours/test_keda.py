@@ -73,7 +73,7 @@ def metrics_api(cluster: Cluster, tmp_path: Path) -> Iterator[MetricsApi]:
 def test_scales_up_and_back(desired: Desired, scaling_spec: Object, high: Behaviour, low: Behaviour) -> None:
     desired.manifest(high, metricsSource="keda", **scaling_spec)
     desired.becomes(MOST)
-    desired.is_told("True", "Active")
+    desired.wait_condition("True", "Active")
     assert [one["metadata"]["name"] for one in autoscalers(desired)] == [f"keda-hpa-{NAME}"]
     desired.say(low)
     desired.becomes(1)
@@ -100,10 +100,10 @@ def test_keeps_the_pods_while_the_source_changes(desired: Desired, metrics_api: 
     with desired.watched() as values:
         desired.change(metricsSource="keda")
         eventually(lambda: hands(desired) == [f"keda-hpa-{NAME}"])
-        desired.is_told("True", "Active")
+        desired.wait_condition("True", "Active")
         desired.change(metricsSource=None)
         eventually(lambda: hands(desired) == [NAME])
-        desired.is_told("True", "Active")
+        desired.wait_condition("True", "Active")
         assert values() == [MOST]
         desired.say(page(gpu=10))
         desired.becomes(1)
@@ -115,7 +115,7 @@ def test_two_autoscalers_at_a_time_are_refused_by_keda_and_not_asked_of_it(desir
     eventually(lambda: autoscalers(desired))
     eventually(lambda: "already managed by the hpa" in applied(desired))
     desired.change(metricsSource="keda")
-    desired.is_told("True", "Active")
+    desired.wait_condition("True", "Active")
     assert [one["metadata"]["name"] for one in autoscalers(desired)] == [f"keda-hpa-{NAME}"]
 
 

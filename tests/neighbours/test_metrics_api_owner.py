@@ -77,14 +77,14 @@ def test_stands_down_while_somebody_else_serves_and_returns(
         desired.manifest(page(gpu=95), gpuUtilization=70)
         theirs = {prometheus_adapter.API_SERVICE: "monitoring/prometheus-adapter"}
         eventually(lambda: registered(desired.cluster) == theirs)
-        desired.is_told("False", "MetricsAPIOwnedByOther")
-        assert "monitoring/prometheus-adapter" in desired.told()
-        assert "remove the other one" in desired.told()
-        assert "autoscaling.metricsSource to prometheusAdapter" in desired.told()
+        desired.wait_condition("False", "MetricsAPIOwnedByOther")
+        assert "monitoring/prometheus-adapter" in desired.sentence()
+        assert "remove the other one" in desired.sentence()
+        assert "autoscaling.metricsSource to prometheusAdapter" in desired.sentence()
         eventually(lambda: desired.condition("ScalingActive", THEIRS) == ("True", "ValidMetricFound"))
         (read,) = desired.autoscaler(THEIRS)["status"]["currentMetrics"]
         assert read["pods"]["current"]["averageValue"] == "94"
-        # It still keeps minReplicas, and changes nothing for want of its metric.
+        # It still keeps minReplicas, and changes nothing without its metric.
         assert desired.replicas() == 1
     eventually(lambda: registered(desired.cluster) == {names.METRICS_API_SERVICE: ours()})
     eventually(lambda: desired.autoscaling()[1] != "MetricsAPIOwnedByOther", 180)
@@ -96,15 +96,15 @@ def test_the_chart_refuses_beside_somebody_else(cluster: Cluster, host: Host, tm
         eventually(lambda: list(registered(cluster)) == [prometheus_adapter.API_SERVICE])
         with pytest.raises(charts.RefusedError) as refused:
             install(cluster)
-        told = str(refused.value)
-        assert f"APIService {prometheus_adapter.API_SERVICE} belongs to the Service" in told
-        assert "monitoring/prometheus-adapter" in told
+        message = str(refused.value)
+        assert f"APIService {prometheus_adapter.API_SERVICE} belongs to the Service" in message
+        assert "monitoring/prometheus-adapter" in message
         cures = (
             "autoscaling.metricsSource=prometheusAdapter",
             "autoscaling.builtin.existingAdapterPolicy=standDown",
         )
         for cure in cures:
-            assert cure in told
+            assert cure in message
             install(cluster, cure)
             charts.helm(*words(cluster, "uninstall"))
 

@@ -169,11 +169,11 @@ def test_every_model_is_told_by_name(scene: Scene) -> None:
 def test_every_panel_shows_something(scene: Scene) -> None:
     """And its legend names labels that the series have."""
     queries = monitoring.panel_queries()
-    told = {query: scene.prometheus.query(query.resolved()) for query in queries}
-    assert [query.where for query, series in told.items() if not series] == []
+    found = {query: scene.prometheus.query(query.resolved()) for query in queries}
+    assert [query.where for query, series in found.items() if not series] == []
     nameless = {
         query.where: label
-        for query, series in told.items()
+        for query, series in found.items()
         for label in re.findall(r"{{(\w+)}}", query.legend)
         if any(label not in one["metric"] for one in series)
     }
@@ -193,10 +193,10 @@ def test_every_alert_sees_its_fault(scene: Scene) -> None:
     for name, rule in rules.items():
         if name == "PaddleModelOperatorDown":
             continue  # it is there; see below
-        told = scene.prometheus.query(rule["expr"])
-        labels = {one["metric"].get("model") for one in told}
+        series = scene.prometheus.query(rule["expr"])
+        labels = {one["metric"].get("model") for one in series}
         if AT_FAULT.get(name, "faulty") not in labels:
-            silent[name] = told
+            silent[name] = series
     assert silent == {}
 
 

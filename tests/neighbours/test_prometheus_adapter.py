@@ -86,7 +86,7 @@ def test_scales_on_what_the_server_tells(
     with metrics():
         desired.manifest(high, **scaling_spec)
         desired.becomes(MOST)
-        desired.is_told("True", "Active")
+        desired.wait_condition("True", "Active")
         desired.say(low)
         desired.becomes(1, 180)
 
@@ -94,20 +94,20 @@ def test_scales_on_what_the_server_tells(
 @pytest.mark.parametrize("honor_labels", [False, True], ids=["renamed labels", "honoured labels"])
 def test_scales_on_what_dcgm_tells(desired: Desired, metrics: Metrics, *, honor_labels: bool) -> None:
     """The chart's value has to be that of the exporter's ServiceMonitor; the mean is over a pod's devices."""
-    told = {"devices": [100.0, 90.0]}
-    exporter = dcgm.exporter(lambda: {_key(pod): told["devices"] for pod in desired.pods()})
+    exported = {"devices": [100.0, 90.0]}
+    exporter = dcgm.exporter(lambda: {_key(pod): exported["devices"] for pod in desired.pods()})
     job = dcgm.scrape_config(exporter, honor_labels=honor_labels)
     values = (DCGM, f"autoscaling.prometheusAdapter.honorLabels={str(honor_labels).lower()}")
     with metrics(job, values=values) as found:
         # What the pods tell themselves is something else, and is not what is scaled on.
         desired.manifest(page(gpu=1), gpuUtilization=70)
         desired.becomes(MOST)
-        desired.is_told("True", "Active")
+        desired.wait_condition("True", "Active")
         label = "pod" if honor_labels else "exported_pod"
         name = desired.pods()[0]["metadata"]["name"]
         # A pod that has just come is there with the next scrape.
-        eventually(lambda: _told(found, f'DCGM_FI_DEV_GPU_UTIL{{{label}="{name}"}}') == ["100", "90"])
-        told["devices"] = [15.0, 5.0]
+        eventually(lambda: _values(found, f'DCGM_FI_DEV_GPU_UTIL{{{label}="{name}"}}') == ["100", "90"])
+        exported["devices"] = [15.0, 5.0]
         desired.becomes(1, 180)
     exporter.end()
 
@@ -119,9 +119,9 @@ def test_says_which_series_is_missing_when_the_labels_are_not_those_of_the_rules
     exporter = dcgm.exporter(lambda: {_key(pod): [95.0] for pod in desired.pods()})
     with metrics(dcgm.scrape_config(exporter, honor_labels=True), values=(DCGM,)):
         desired.manifest(page(gpu=95), gpuUtilization=70)
-        desired.is_told("False", "SeriesMissing")
+        desired.wait_condition("False", "SeriesMissing")
         assert desired.replicas() == 1
-        assert "no rule for paddle_gpu_utilization" in desired.told()
+        assert "no rule for paddle_gpu_utilization" in desired.sentence()
     exporter.end()
 
 
@@ -136,7 +136,7 @@ def test_registers_nothing(desired: Desired, metrics: Metrics) -> None:
         assert [one["metadata"]["name"] for one in found] == [prometheus_adapter.API_SERVICE]
 
 
-def _told(found: Prometheus, expression: str) -> list[str]:
+def _values(found: Prometheus, expression: str) -> list[str]:
     return [one["value"][1] for one in found.query(expression)]
 
 

@@ -61,7 +61,7 @@ def test_a_refusal_has_a_status_a_reason_and_a_public_sentence(kind: type[Servin
     assert dict(answer.extra).get("Retry-After") == (kind.retry_after and str(kind.retry_after))
 
 
-def test_whoever_may_come_back_is_told_when() -> None:
+def test_a_client_that_may_come_back_is_told_when() -> None:
     """429 and 503 are about the moment, the other statuses about the request or the model."""
     assert {kind for kind in REFUSALS if kind.retry_after} == {
         kind for kind in REFUSALS if kind.status in {429, 503}

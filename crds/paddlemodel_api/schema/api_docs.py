@@ -25,7 +25,9 @@ REASONS: Final = {
     "QuotaExceeded": "A ResourceQuota of the namespace is used up.",
     "PodSecurity": "The namespace's Pod Security level forbids the pods.",
     "AdmissionDenied": "A webhook or policy of the cluster refuses a child or the pods.",
+    "ServiceAccountMissing": "The ServiceAccount of `spec.pod.serviceAccountName` does not exist.",
     "NoGPU": "No node has enough free GPUs of `spec.gpu.resourceName`.",
+    "ClaimMissing": "A PersistentVolumeClaim that `spec.model` names does not exist.",
     "Unschedulable": "No node takes the pods for another reason; the message quotes the scheduler.",
     "ImagePull": "A node cannot pull the server image.",
     "PodConfig": "A container cannot be made, for example because a Secret of `spec.pod.env` is missing.",
@@ -81,7 +83,7 @@ MEANING_OF: Final = {
         "",
     ),
     "ModelFetched": (
-        "`status.model` says what a pod fetched",
+        "`status.model` says what a pod fetched; reason PodsDiffer: pods have fetched different content",
         "the fetcher's reason",
         "no pod has tried yet",
     ),

@@ -55,12 +55,12 @@ def media_type(accept: str, *, aggregated: bool) -> str:
 
 
 def groups() -> Object:
-    """`/apis`."""
+    """The answer to `/apis`: the groups that are served here."""
     return {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group()]}
 
 
 def group() -> Object:
-    """`/apis/custom.metrics.k8s.io`."""
+    """The answer to `/apis/custom.metrics.k8s.io`: the group and its versions."""
     return {"kind": "APIGroup", "apiVersion": "v1", **_group()}
 
 

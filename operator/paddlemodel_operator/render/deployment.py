@@ -88,6 +88,7 @@ def _placement(model: PaddleModel) -> Object:
         else None,
         "priorityClassName": pod.priority_class_name,
         "runtimeClassName": pod.runtime_class_name,
+        "serviceAccountName": pod.service_account_name,
         "imagePullSecrets": [{"name": secret.name} for secret in pod.image_pull_secrets or ()] or None,
     }
     return compact(fields)

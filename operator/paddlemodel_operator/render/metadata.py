@@ -1,4 +1,4 @@
-"""Labels, ownership and identity of every child, made fresh for each object; all builders use it."""
+"""Labels, ownership and identity of every child, made fresh for each object."""
 
 from typing import Any
 

@@ -1,5 +1,6 @@
 """(model, observed) -> status: pure. `now` is an argument, and enters only where a condition turned."""
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -176,11 +177,27 @@ def _progress(model: PaddleModel, observed: Observed) -> Condition:
 
 def _fetched(model: PaddleModel, observed: Observed, served: ServedModel | None) -> Condition:
     if served is not None:
+        if differing := _differing(model, observed):
+            return Condition("True", "PodsDiffer", differing)
         return Condition("True", "Fetched", f"{served.uri} has digest {served.digest}.")
     for pod in observed.pods:
         if fault := readiness_checks.model_cannot_be_fetched(model, pod):
             return Condition("False", fault.reason, fault.message)
     return Condition("Unknown", "Pending", "No pod has fetched the model yet.")
+
+
+def _differing(model: PaddleModel, observed: Observed) -> str:
+    """That pods of one version have fetched different content, in a sentence; empty where they agree."""
+    words = (readiness_checks.words_of(pod) for pod in observed.pods)
+    counts = Counter(found["digest"][:128] for found in words if found)
+    if len(counts) < 2:
+        return ""
+    parts = ", ".join(f"{count} {digest}" for digest, count in sorted(counts.items()))
+    return (
+        f"The content of {model.spec.model.uri} has changed between the starts of the pods, and they serve "
+        f"different digests ({parts}): set spec.model.digest to the one that is meant, or run kubectl "
+        f"rollout restart deployment/{model.name} --namespace {model.namespace}."
+    )
 
 
 def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> ServedModel | None:

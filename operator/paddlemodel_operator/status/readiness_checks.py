@@ -22,6 +22,8 @@ PULL_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
 CONFIG_REASONS: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
+_CLAIM_MISSING: Final = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
+_ACCOUNT_MISSING: Final = re.compile(r'serviceaccount "([^"]+)" not found')
 _REASON: Final = re.compile(r"[A-Z][A-Za-z]{0,63}")
 
 
@@ -45,6 +47,18 @@ def gpu_is_missing(model: PaddleModel, pod: Pod) -> Fault | None:
         "NoGPU",
         f"No node has {gpu.count} free {gpu.resource_name}: add a GPU node or its device plugin, free a GPU, "
         f"or set spec.device to CPU. The scheduler says: {pod.unschedulable}",
+    )
+
+
+def claim_is_missing(_: PaddleModel, pod: Pod) -> Fault | None:
+    """The scheduler does not find a PersistentVolumeClaim of the pod."""
+    found = _CLAIM_MISSING.search(pod.unschedulable)
+    if found is None:
+        return None
+    return Fault(
+        "ClaimMissing",
+        f"The PersistentVolumeClaim {found[1]} that spec.model names does not exist in this namespace: "
+        "create it, or correct the name.",
     )
 
 
@@ -140,6 +154,7 @@ def _reported(container: Container) -> Fault | None:
 
 POD_CHECKS: Final[tuple[PodCheck, ...]] = (
     gpu_is_missing,
+    claim_is_missing,
     pod_is_unschedulable,
     image_cannot_be_pulled,
     container_cannot_be_made,
@@ -187,6 +202,12 @@ def refusal(text: str) -> Fault:
         return Fault(
             "PodSecurity",
             f"The namespace's Pod Security level forbids the pods: change spec.pod or the level. {text}",
+        )
+    if found := _ACCOUNT_MISSING.search(text):
+        return Fault(
+            "ServiceAccountMissing",
+            f"The ServiceAccount {found[1]} that spec.pod.serviceAccountName names does not exist in this "
+            "namespace: create it, or correct the name.",
         )
     return Fault("AdmissionDenied", f"The cluster refuses a part of the model: {text}")
 

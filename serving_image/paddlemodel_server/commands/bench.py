@@ -86,7 +86,7 @@ class Options:
     json: bool = False
 
     def plan(self, concurrency: int) -> Plan:
-        """One measurement."""
+        """What one measurement runs: so many connections, for the seconds that the options say."""
         return Plan(concurrency=concurrency, seconds=self.duration, warmup=self.warmup, rate=self.rate)
 
 
@@ -123,31 +123,31 @@ def measure(shots: dict[str, Shot], options: Options) -> list[Series]:
     """Round after round, concurrency after concurrency, server after server."""
     series = [Series(url=url, concurrency=c) for c in options.concurrency for url in shots]
     each = options.warmup + options.duration
-    with _progress(each * len(series) * options.rounds) as told:
+    with _progress(each * len(series) * options.rounds) as track:
         for number in range(options.rounds):
             for at, one in enumerate(series):
                 before = (number * len(series) + at) * each
                 turn = f"round {number + 1}/{options.rounds}, {one.concurrency} connections"
-                progress = told(f"{turn}, {_short(one.url)}", before)
+                progress = track(f"{turn}, {_short(one.url)}", before)
                 one.rounds.append(load.run(shots[one.url], options.plan(one.concurrency), progress))
     return series
 
 
-Told = Callable[[str, float], Callable[[float], None]]
+Track = Callable[[str, float], Callable[[float], None]]
 
 
 @contextmanager
-def _progress(seconds: float) -> Iterator[Told]:
+def _progress(seconds: float) -> Iterator[Track]:
     """A bar on standard error, where that is a terminal."""
     out = console.console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as bar:
         task = bar.add_task("", total=seconds)
 
-        def told(what: str, before: float) -> Callable[[float], None]:
+        def track(what: str, before: float) -> Callable[[float], None]:
             return lambda passed: bar.update(task, description=what, completed=before + passed)
 
-        yield told
+        yield track
 
 
 def _shots(options: Options) -> tuple[str, dict[str, Shot]]:

@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     arguments = parser.parse_intermixed_args(argv)
     with tempfile.TemporaryDirectory(prefix="paddlemodel-") as scratch:
-        finding = look(arguments.model, Path(scratch))
+        finding = inspect(arguments.model, Path(scratch))
         if arguments.json:
             console.print_json(as_json(finding))
         else:
@@ -68,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def look(name: str, scratch: Path) -> Finding:
+def inspect(name: str, scratch: Path) -> Finding:
     """Find and read a model; an archive is unpacked into `scratch`."""
     path = Path(name)
     if path.is_dir():

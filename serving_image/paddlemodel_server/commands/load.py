@@ -21,7 +21,7 @@ import httptools
 import numpy as np
 import uvloop
 
-_PATIENCE_SECONDS = 60.0  # for the answers that are still due at the end
+_LAST_ANSWERS_SECONDS = 60.0  # for the answers that are still due at the end
 _RECONNECT_SECONDS = 0.05
 
 
@@ -127,7 +127,7 @@ class _Load:
         self._drained.clear()
         if self._waiting:
             try:
-                async with asyncio.timeout(_PATIENCE_SECONDS):
+                async with asyncio.timeout(_LAST_ANSWERS_SECONDS):
                     await self._drained.wait()
             except TimeoutError:
                 for connection in self._waiting:

@@ -53,8 +53,8 @@ def errors(*statuses: int) -> Schema:
 
 def unready(schema: str) -> Schema:
     """The 503 of a route that tells whether there is anything to answer with."""
-    told = {"oneOf": [ref(schema), ref("Error")]}
-    return {"503": {"description": f"Not ready: {reasons(503)}.", "content": {JSON: {"schema": told}}}}
+    either = {"oneOf": [ref(schema), ref("Error")]}
+    return {"503": {"description": f"Not ready: {reasons(503)}.", "content": {JSON: {"schema": either}}}}
 
 
 def ok(description: str, content: Schema, headers: Schema | None = None) -> Schema:

@@ -84,9 +84,9 @@ class Bench:
         except Exception as error:  # noqa: BLE001 - Paddle raises whatever its C++ threw
             self.note(ONEDNN, f"a repeated run fails: {paddle_errors.said(error)}", on=False)
             return replace(plain, seconds=seconds)
-        told = {"without_ms": round(seconds * 1e3, 3), "with_ms": round(faster * 1e3, 3)}
+        fields = {"without_ms": round(seconds * 1e3, 3), "with_ms": round(faster * 1e3, 3)}
         on = faster < seconds
-        log.info("oneDNN is %s: it was measured", "on" if on else "off", extra=told)
+        log.info("oneDNN is %s: it was measured", "on" if on else "off", extra=fields)
         self.note(ONEDNN, f"it is {seconds / faster:.2g} times as fast" if faster else "", on=on)
         if not on:
             return replace(plain, seconds=seconds)
@@ -153,8 +153,8 @@ class Bench:
             self.note(name, "tried, and the model does not run with it", on=False)
             return None
         if verdict.fault:
-            told = {"cause": verdict.fault}
-            log.warning("%s is off: its answers differ from those without it", name, extra=told)
+            fields = {"cause": verdict.fault}
+            log.warning("%s is off: its answers differ from those without it", name, extra=fields)
             self.note(name, f"tried, and {verdict.fault}", on=False)
             return None
         return other, verdict.seconds
@@ -197,12 +197,12 @@ class Bench:
             )
         example, clock = self.trials.example, self.budget.clock
         seconds, lower_seconds = timed(plain, example, clock), timed(found, example, clock)
-        told = {"difference": float(f"{part:.3g}")}
-        told |= {"fp32_ms": round(seconds * 1e3, 3), "ms": round(lower_seconds * 1e3, 3)}
+        fields = {"difference": float(f"{part:.3g}")}
+        fields |= {"fp32_ms": round(seconds * 1e3, 3), "ms": round(lower_seconds * 1e3, 3)}
         if lower_seconds > seconds:
-            log.warning("%s is slower than FP32 for this model on this machine", desired, extra=told)
+            log.warning("%s is slower than FP32 for this model on this machine", desired, extra=fields)
         else:
-            log.info("%s was compared with FP32", desired, extra=told)
+            log.info("%s was compared with FP32", desired, extra=fields)
         self.trials.answered_by(found)
         return Chosen(predictor=found, engine=engine, difference=part)
 

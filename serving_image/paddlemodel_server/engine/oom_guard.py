@@ -1,7 +1,7 @@
 """How many rows fit into memory, learned from Paddle's own failures. Pure: the predictor comes from outside.
 
 The worker's loop runs everything through `Guarded`. Where memory runs out it gives back what it can, runs
-the rows in halves, and keeps to what fits; after a quiet minute or two it dares twice as much again, for the
+the rows in halves, and keeps to what fits; after a quiet minute or two it tries twice as much again, for the
 memory may have been another process's. A single row that does not fit is the request's fault or the moment's,
 and the client is told which.
 """
@@ -31,7 +31,7 @@ class Capacity:
         """`most`: rows of one run where memory is no limit."""
         self.cap = most
         self._most = most
-        self._patience = GROW_SECONDS / 2
+        self._quiet_seconds = GROW_SECONDS / 2
         self._failed_at = float("-inf")
         self._quiet_since = 0.0
 
@@ -44,12 +44,12 @@ class Capacity:
         """A run of so many rows found no memory."""
         self.cap = max(1, min(self.cap, rows // 2))
         if now - self._failed_at > 1.0:  # the halves of one batch are one failure
-            self._patience = min(self._patience * 2, MOST_GROW_SECONDS)
+            self._quiet_seconds = min(self._quiet_seconds * 2, MOST_GROW_SECONDS)
         self._failed_at = self._quiet_since = now
 
     def grown(self, now: float) -> bool:
-        """Whether it is time to dare more; if so, the cap is larger now."""
-        if self.full or now - self._quiet_since < self._patience:
+        """Whether it is time to try more; if so, the cap is larger now."""
+        if self.full or now - self._quiet_since < self._quiet_seconds:
             return False
         self.cap = min(self.cap * 2, self._most)
         self._quiet_since = now
@@ -105,7 +105,7 @@ class Guarded:
         if not self._limited:
             return self._run(arrays)
         if self._capacity.grown(self._clock()):
-            self._told("the batch cap grows again after a quiet time")
+            self._cap_changed("the batch cap grows again after a quiet time")
         rows, cap = self._rows(arrays), self._capacity.cap
         if rows <= cap:
             return self._run(arrays)
@@ -126,7 +126,7 @@ class Guarded:
         if rows <= 1:
             return self._last_try(arrays)
         self._capacity.failed(rows, self._clock())
-        self._told("memory ran out: the batch cap is lowered", rows)
+        self._cap_changed("memory ran out: the batch cap is lowered", rows)
         half = (rows + 1) // 2
         return _joined([self._run([a[:half] for a in arrays]), self._run([a[half:] for a in arrays])])
 
@@ -165,7 +165,7 @@ class Guarded:
         counts = {a.shape[:1] for a in arrays}
         return len(arrays[0]) if self._parts and len(counts) == 1 and () not in counts else 1
 
-    def _told(self, what: str, rows: int | None = None) -> None:
+    def _cap_changed(self, what: str, rows: int | None = None) -> None:
         cap = self._capacity.cap
         self._limited = not self._capacity.full
         log.warning(what, extra={"cap_rows": cap} | ({"rows": rows} if rows else {}))

@@ -70,7 +70,7 @@ def explain(error_text: str, unknown: Sequence[str] = ()) -> StartError:
         error_text: what Paddle raised.
         unknown: the program's operators that the installed Paddle does not know, where the caller can tell.
     """
-    told = said(RuntimeError(error_text))
+    cause = said(RuntimeError(error_text))
     named = _UNKNOWN_OPERATOR.search(error_text)
     operators = list(unknown) or ([named[1]] if named else [])
     if operators:
@@ -83,13 +83,13 @@ def explain(error_text: str, unknown: Sequence[str] = ()) -> StartError:
     if _UNKNOWN_TO_PIR.search(error_text):
         return StartError(
             "OtherPaddle",
-            f"The model is written in terms that the server's Paddle does not know ({told}); "
+            f"The model is written in terms that the server's Paddle does not know ({cause}); "
             "export it with PaddlePaddle 3.3, or use a newer server image.",
         )
     if _DAMAGED.search(error_text):
         return StartError(
             "MixedFiles",
-            f"Paddle cannot read the parameters for this program ({told}); "
+            f"Paddle cannot read the parameters for this program ({cause}); "
             "copy both files of the same export.",
         )
-    return StartError("ModelDoesNotLoad", f"Paddle cannot load the model: {told}.")
+    return StartError("ModelDoesNotLoad", f"Paddle cannot load the model: {cause}.")

@@ -61,7 +61,7 @@ class Trials:
 
     @property
     def example(self) -> list[Array]:
-        """The first request."""
+        """The inputs of the first request; engines are tried out with it."""
         return self.rows[0].inputs
 
     @property

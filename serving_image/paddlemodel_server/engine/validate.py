@@ -62,8 +62,8 @@ def cache_key(engine: Engine, shapes: Iterable[Iterable[Sequence[int]]], *facts:
         shapes: of the inputs of each request that the range of shapes was collected with.
         facts: the model, the device and the versions.
     """
-    told = [[list(shape) for shape in request] for request in shapes]
-    parts = engine.precision, engine.max_rows, told, *facts
+    listed = [[list(shape) for shape in request] for request in shapes]
+    parts = engine.precision, engine.max_rows, listed, *facts
     return sha256("\n".join(map(str, parts)).encode()).hexdigest()[:16]
 
 

@@ -1,4 +1,4 @@
-"""Unpacks a model's archive without trusting a byte of it; called by the fetcher.
+"""Unpacks a model's archive without trusting a byte of it.
 
 The kind is read from the content, never from the name. Only plain files and folders come out, with our own
 permissions, and both the number of members and the bytes they expand to are bounded while they are read.

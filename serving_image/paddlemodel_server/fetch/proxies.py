@@ -26,7 +26,7 @@ class Proxy:
 
     @property
     def shown(self) -> str:
-        """For people."""
+        """For log lines and errors: host and variable, without the password that the URL may hold."""
         return f"the proxy {urlsplit(self.url).netloc} ({self.variable})"
 
 

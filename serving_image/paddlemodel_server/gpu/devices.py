@@ -14,7 +14,7 @@ CUDA: Final = "CUDA_VISIBLE_DEVICES"
 ORDER: Final = "CUDA_DEVICE_ORDER"
 BUS_ORDER: Final = "PCI_BUS_ID"  # as NVML numbers devices
 RUNTIME: Final = "NVIDIA_VISIBLE_DEVICES"  # what the container runtime was asked for
-PATIENCE: Final = 5  # samples in a row that must agree: a worker's context comes and goes later than it does
+AGREEING: Final = 5  # samples in a row that must agree: a worker's context comes and goes later than it does
 
 
 def assigned(environ: Mapping[str, str], found: int) -> tuple[str, ...]:
@@ -115,10 +115,10 @@ class Sharing:
     processes out altogether, so fewer than our own is no answer.
     """
 
-    def __init__(self, *, told: bool) -> None:
-        """Begin; `told` is what the environment says."""
-        self._told = told
-        self._said: bool | None = True if told else None
+    def __init__(self, *, declared: bool) -> None:
+        """Begin; `declared` is what the environment says."""
+        self._declared = declared
+        self._said: bool | None = True if declared else None
         self._streak = 0
         self._candidate: bool | None = None
 
@@ -130,11 +130,11 @@ class Sharing:
             alive: our workers on it, those that load included.
             ready: those of them that are ready, and therefore surely use it.
         """
-        if self._told:
+        if self._declared:
             return True
         seen = None if processes is None or processes < ready else processes > alive
         self._streak = self._streak + 1 if seen == self._candidate else 1
         self._candidate = seen
-        if self._streak >= PATIENCE:
+        if self._streak >= AGREEING:
             self._said = seen
         return self._said

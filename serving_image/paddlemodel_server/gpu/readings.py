@@ -1,13 +1,13 @@
 """What readings of the pod's GPUs come to: means, counters, whether others use them. Pure.
 
-In comes a reading of each device every second, out goes a sheet of numbers to publish.
+In comes a reading of each device every second, out goes a sample of all to publish.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from paddlemodel_server.gpu.devices import Device, Reading, Sharing
-from paddlemodel_server.ipc.gpu_page import Dial, Sheet, State
+from paddlemodel_server.ipc.gpu_page import DeviceReading, GpuSample, State
 from paddlemodel_server.metrics.sliding_mean import Window
 
 GAP_SECONDS = 3.0  # what is longer was not sampled, and is not counted as if it had been
@@ -34,11 +34,11 @@ class _Gpu:
         """Whether a model is loaded on it."""
         return not self._places.isdisjoint(workers.ready)
 
-    def take(self, now: float, reading: Reading, workers: Workers) -> Dial:
+    def take(self, now: float, reading: Reading, workers: Workers) -> DeviceReading:
         if reading.utilization is not None:
             self._window.add(now, reading.utilization)
         alive, ready = (len(self._places & set(places)) for places in (workers.alive, workers.ready))
-        return Dial(
+        return DeviceReading(
             index=self._device.index,
             uuid=self._device.uuid,
             utilization=None if reading.utilization is None else self._window.mean,
@@ -67,18 +67,18 @@ class Gpus:
 
     def found(self, used: Sequence[tuple[Device, Sequence[int]]], held: int) -> None:
         """Know the devices, with the places of the workers on each, and how many the pod holds in all."""
-        self._gpus = [_Gpu(device, places, Sharing(told=self._time_sliced)) for device, places in used]
+        self._gpus = [_Gpu(device, places, Sharing(declared=self._time_sliced)) for device, places in used]
         self._mig = any(device.mig for device, _ in used)
         self._held = held
 
-    def lost(self, state: State) -> Sheet:
+    def lost(self, state: State) -> GpuSample:
         """Know nothing any more but what has been counted; what was seen before says nothing of later."""
         self._gpus = []
         self._window.clear()
         self._taken_at = None
-        return Sheet(state=state, gpu_seconds=self._gpu_seconds, busy_seconds=self._busy_seconds)
+        return GpuSample(state=state, gpu_seconds=self._gpu_seconds, busy_seconds=self._busy_seconds)
 
-    def take(self, now: float, readings: Sequence[Reading], workers: Workers) -> Sheet:
+    def take(self, now: float, readings: Sequence[Reading], workers: Workers) -> GpuSample:
         """Take in a sample.
 
         Args:
@@ -86,22 +86,20 @@ class Gpus:
             readings: of each device, in the order in which they were found.
             workers: who uses them now.
         """
-        gpu_page = [
-            gpu.take(now, reading, workers) for gpu, reading in zip(self._gpus, readings, strict=True)
-        ]
+        devices = [gpu.take(now, reading, workers) for gpu, reading in zip(self._gpus, readings, strict=True)]
         loads = [reading.utilization for reading in readings if reading.utilization is not None]
         known = len(loads) == len(readings)
         if known:
             self._count(now, loads)
             self._average(now, loads, workers)
         state = State.MIG if self._mig else State.OK if known else State.FAILED
-        return Sheet(
+        return GpuSample(
             state=state,
             utilization=self._window.mean if known else None,
             memory=None if state == State.FAILED else _memory(readings),
             gpu_seconds=self._gpu_seconds,
             busy_seconds=self._busy_seconds,
-            gpu_page=gpu_page,
+            devices=devices,
         )
 
     def _average(self, now: float, loads: Sequence[float], workers: Workers) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from paddlemodel_server.gpu import devices, nvml
 from paddlemodel_server.gpu.devices import Device
 from paddlemodel_server.gpu.readings import Gpus, Workers
-from paddlemodel_server.ipc.gpu_page import GpuPage, Sheet, State
+from paddlemodel_server.ipc.gpu_page import GpuPage, GpuSample, State
 
 PERIOD_SECONDS: Final = 1.0
 MOST_PAUSE_SECONDS: Final = 30.0  # between attempts to reach NVML again
@@ -63,7 +63,7 @@ class Sampler:
         self._state = State.LOADING
         self._retry_at = self._failed_at = 0.0
         self._pause = PERIOD_SECONDS
-        self._told = ""
+        self._logged = ""
         self._shared: set[str] = set()
 
     def start(self) -> None:
@@ -81,14 +81,14 @@ class Sampler:
             now = time.monotonic()
             self._gpu_page.beat(now)
             try:
-                sheet = self._sample(now)
+                sample = self._sample(now)
             except Exception as error:  # noqa: BLE001 - a thread that ends would never sample again
-                sheet = self._failed(now, nvml.NvmlError(0, f"{type(error).__name__}: {error}"))
-            self._gpu_page.write(sheet)
+                sample = self._failed(now, nvml.NvmlError(0, f"{type(error).__name__}: {error}"))
+            self._gpu_page.write(sample)
             self._gpu_page.beat(time.monotonic())
             time.sleep(max(0.0, now + PERIOD_SECONDS - time.monotonic()))
 
-    def _sample(self, now: float) -> Sheet:
+    def _sample(self, now: float) -> GpuSample:
         if not self._devices and now < self._retry_at:
             return self._gpus.lost(self._state)
         try:
@@ -97,11 +97,11 @@ class Sampler:
             readings = [nvml.read(device) for device in self._devices]
         except nvml.NvmlError as error:
             return self._failed(now, error)
-        sheet = self._gpus.take(now, readings, self._workers())
+        sample = self._gpus.take(now, readings, self._workers())
         if now > self._failed_at + MOST_PAUSE_SECONDS:  # what fails again and again is asked ever more rarely
             self._pause = PERIOD_SECONDS
-        self._tell_of(sheet)
-        return sheet
+        self._log_changes(sample)
+        return sample
 
     def _connect(self) -> None:
         """Find the devices; those that are the pod's must all be there."""
@@ -122,7 +122,7 @@ class Sampler:
         self._devices = used
         self._gpu_page.beat(time.monotonic())
 
-    def _failed(self, now: float, error: nvml.NvmlError) -> Sheet:
+    def _failed(self, now: float, error: nvml.NvmlError) -> GpuSample:
         self._devices = []
         self._failed_at = now
         self._retry_at = now + self._pause
@@ -131,21 +131,21 @@ class Sampler:
         self._tell(f"NVML fails ({error}): GPU metrics are absent; {error.cure}")
         return self._gpus.lost(self._state)
 
-    def _tell_of(self, sheet: Sheet) -> None:
-        uuids = ", ".join(dial.uuid for dial in sheet.gpu_page)
-        if sheet.state == State.MIG:
+    def _log_changes(self, sample: GpuSample) -> None:
+        uuids = ", ".join(device.uuid for device in sample.devices)
+        if sample.state == State.MIG:
             self._tell(f"NVML tells no utilisation of a part of a GPU ({uuids}, MIG): {_INSTEAD}")
-        elif sheet.state == State.FAILED:
+        elif sample.state == State.FAILED:
             self._tell(f"NVML tells no utilisation of a GPU ({uuids}): {_INSTEAD}")
         else:
             self._tell(f"NVML tells how busy the GPUs are: {uuids}", logging.INFO)
-        shared = {dial.uuid for dial in sheet.gpu_page if dial.shared}
+        shared = {device.uuid for device in sample.devices if device.shared}
         for uuid in sorted(shared - self._shared):
             logger.warning(_SHARED, extra={"gpu": uuid})
         self._shared = shared
 
     def _tell(self, message: str, level: int = logging.WARNING) -> None:
         """Log what has changed."""
-        if message != self._told:
-            self._told = message
+        if message != self._logged:
+            self._logged = message
             logger.log(level, message)

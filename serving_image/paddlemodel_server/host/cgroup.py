@@ -56,7 +56,7 @@ def memory_room(membership: str, root: Path = ROOT, meminfo: Path = PROC / "memi
 
 
 def oom_kills(membership: str, root: Path = ROOT) -> int:
-    """How often the kernel has killed a process of this container for want of memory."""
+    """How often the kernel has killed a process of this container because memory ran out."""
     found = 0
     for version, folder in _folders(membership, "memory", root):
         counters = _fields(folder / ("memory.events" if version == 2 else "memory.oom_control"))

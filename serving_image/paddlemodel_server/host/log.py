@@ -1,4 +1,4 @@
-"""One line per event, as JSON or as text, on standard error; every process calls `configure`.
+"""One line per event, as JSON or as text, on standard error.
 
 What clients send can reach a line (an id, a message), so control characters are escaped: no line can be
 forged, and no terminal is commanded.
@@ -70,7 +70,7 @@ def configure(level: str, style: Literal["json", "text"], process: str) -> None:
     root.setLevel(level)
     logging.captureWarnings(True)
     sys.excepthook = _unexpected
-    threading.excepthook = lambda told: _unexpected(told.exc_type, told.exc_value, told.exc_traceback)
+    threading.excepthook = lambda args: _unexpected(args.exc_type, args.exc_value, args.exc_traceback)
 
 
 def _unexpected(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None) -> None:
@@ -100,7 +100,7 @@ class Limiter:
         self._left -= 1
         return True
 
-    def told(self) -> dict[str, int]:
+    def summary(self) -> dict[str, int]:
         """What to add to a line: how many were left out before it, if any."""
         count, self.left_out = self.left_out, 0
         return {"left_out": count} if count else {}

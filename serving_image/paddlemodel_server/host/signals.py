@@ -1,4 +1,4 @@
-"""The signals that the supervisor waits for; `cli` blocks them before anything else is imported.
+"""The signals that the supervisor waits for: blocked before anything else is imported, so that none is lost.
 
 A signal that is sent to a process goes to any thread that does not block it. numpy starts threads when it is
 imported: one of them, with signals unblocked, would swallow a SIGTERM or the death of a child.

@@ -17,9 +17,12 @@ def write(reason: str, message: str, path: Path = LOG) -> None:
     _write({"reason": reason, "message": message}, path)
 
 
-def write_success(*, digest: str, model_format: str, size: int, path: Path = LOG) -> None:
-    """Record what was fetched."""
-    _write({"digest": digest, "format": model_format, "bytes": size}, path)
+def write_success(
+    *, digest: str, model_format: str, size: int, revision: str | None = None, path: Path = LOG
+) -> None:
+    """Record what was fetched, and what its URI resolved to where its place tells."""
+    told = {} if revision is None else {"revision": revision}
+    _write({"digest": digest, "format": model_format, "bytes": size, **told}, path)
 
 
 def _write(content: dict[str, str | int], path: Path) -> None:

@@ -27,7 +27,7 @@ class AdminApp:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - bodies mean nothing here
-        """Answer one request."""
+        """Answer one request for health or metrics; any other path is a 404 that names the clients' port."""
         began = time.perf_counter()
         route, method = self._routes.get(scope["path"]), scope["method"]
         label = OTHER

@@ -83,7 +83,7 @@ class AsgiApp:
         return self.service
 
     async def stop(self) -> None:
-        """Leave the pod."""
+        """Give the scoreboard's row back and end the threads and the connections to the workers."""
         await self.service.close()
         self._flask.executor.shutdown(wait=False)
         os.close(self._row_lock)

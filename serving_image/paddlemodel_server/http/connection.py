@@ -217,7 +217,7 @@ class ClientConnection(HttpToolsProtocol):
         self._await_reader()
 
     def resume_writing(self) -> None:
-        """It has read."""
+        """The client has read what was held back: wait for it no longer, and begin its next request."""
         super().resume_writing()
         if not self.writer.closing and not self.transport.is_closing():
             self.deadline.clear()

@@ -15,7 +15,7 @@ _END: Final = b"\r\n\r\n"
 
 
 class CachedHead(NamedTuple):
-    """A whole request."""
+    """What a whole request parsed to: its head, checked, and its body."""
 
     head: protocol.Head
     body: bytes

@@ -42,12 +42,12 @@ class Connection(Protocol):
 
     @property
     def service(self) -> Service:
-        """The HTTP worker's."""
+        """What the HTTP worker's requests share: model, dispatcher, settings."""
         ...
 
     @property
     def bodies(self) -> "BodyBudget":
-        """The HTTP worker's."""
+        """How many bytes of bodies the HTTP worker holds, of all connections together."""
         ...
 
     @property
@@ -57,7 +57,7 @@ class Connection(Protocol):
 
     @property
     def writer(self) -> Writer:
-        """For the answer."""
+        """Writes the answer, where the client can take it."""
         ...
 
     @property
@@ -73,7 +73,7 @@ class BodyBudget:
     """The memory of all bodies that arrive at an HTTP worker, but for small ones that came in one read."""
 
     def __init__(self, most: int) -> None:
-        """`most`: bytes."""
+        """`most`: bytes that all bodies may take together."""
         self._most = most
         self.held = 0  # bytes
 
@@ -91,7 +91,7 @@ class _Nothing:
     """Stands for the event that uvicorn sets for a waiting task."""
 
     def set(self) -> None:
-        """Nobody waits."""
+        """Do nothing: callbacks drive the cycle, and no task awaits the event that uvicorn would set."""
 
 
 class InferenceCycle:

@@ -115,7 +115,7 @@ class HttpWorkers(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
             self.cfg.set(name, value)
 
     def load(self) -> AsgiApp:
-        """The ASGI application."""
+        """Give gunicorn the ASGI application of the port for clients."""
         return self._ports.clients.asgi_app
 
     def run(self) -> None:

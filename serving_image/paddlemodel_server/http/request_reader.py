@@ -79,7 +79,7 @@ class RequestReader:
     # --- called by the parser
 
     def on_message_begin(self) -> None:
-        """Begin a request."""
+        """Forget the last request: httptools has seen the first byte of the next."""
         self.begun = True
         self.where = HEAD
         self._fruitless = 0

@@ -61,7 +61,7 @@ class Written(Protocol):
 
     @property
     def transport(self) -> asyncio.Transport:
-        """Where to write."""
+        """The client's connection."""
         ...
 
     @property

@@ -43,18 +43,18 @@ class Timer(Protocol):
     """A callback that is going to be called."""
 
     def cancel(self) -> None:
-        """It is not."""
+        """Never call back."""
 
 
 class Clock(Protocol):
     """An event loop, as far as time goes."""
 
     def time(self) -> float:
-        """Seconds."""
+        """Seconds on the loop's monotonic clock."""
         ...
 
     def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
-        """Call back then."""
+        """Call back once the clock shows `when`, in seconds."""
         ...
 
 
@@ -119,7 +119,7 @@ class Limited(Protocol):
 
     @property
     def transport(self) -> asyncio.Transport:
-        """To close it."""
+        """The connection, so that the limit can close it."""
         ...
 
     @property

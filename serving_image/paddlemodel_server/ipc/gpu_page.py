@@ -1,8 +1,8 @@
-"""What the pod's GPUs show, in shared memory: `sampler` writes it once a second, `gpu_exposition` reads it.
+"""What the pod's GPUs show, in shared memory: sampled once a second, read by every HTTP worker.
 
-There are two sheets; the writer fills the one that is not read and then turns, so a reader never sees half a
-sample. A writer whose call of NVML does not return stops telling that it lives, and what it wrote is worth
-nothing after a few seconds. The supervisor makes the page (an anonymous memory file) on a GPU only.
+There is room for two samples; the writer fills the one that is not read and then turns, so a reader never
+sees half a sample. A writer whose call of NVML does not return gives no more sign of life, and what it wrote
+is worth nothing after a few seconds. The supervisor makes the page (an anonymous memory file) on a GPU only.
 """
 
 import mmap
@@ -21,7 +21,7 @@ STALE_SECONDS: Final = 5.0  # without a sign of life a call of NVML hangs
 
 
 class State(IntEnum):
-    """How the connection to NVML is; `name` in lower case is what is told."""
+    """How the connection to NVML is; metrics have `name` in lower case."""
 
     LOADING = 0  # nothing is known yet, or no worker is ready
     OK = 1
@@ -32,7 +32,7 @@ class State(IntEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dial:
+class DeviceReading:
     """One device; None is what it does not tell."""
 
     index: int
@@ -47,7 +47,7 @@ class Dial:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sheet:
+class GpuSample:
     """All that is known at one moment."""
 
     state: State = State.LOADING
@@ -57,70 +57,72 @@ class Sheet:
     memory: float | None = None  # percent of their memory that is taken
     gpu_seconds: float = 0.0  # that the pod has held devices while their utilisation was known
     busy_seconds: float = 0.0  # of these, by their utilisation
-    gpu_page: Sequence[Dial] = ()
+    devices: Sequence[DeviceReading] = ()
 
 
-_READINGS = [field.name for field in fields(Dial)][2:]
-_DIAL = np.dtype([("uuid", "S96"), ("index", "f8"), *[(name, "f8") for name in _READINGS]])
+_READINGS = [field.name for field in fields(DeviceReading)][2:]
+_DEVICE = np.dtype([("uuid", "S96"), ("index", "f8"), *[(name, "f8") for name in _READINGS]])
 _NUMBERS = ("state", "utilization", "memory", "gpu_seconds", "busy_seconds")
-_SHEET = np.dtype(
-    [*[(name, "f8") for name in _NUMBERS], ("count", "f8"), ("gpu_page", _DIAL, (MAX_DEVICES,))]
+_SAMPLE = np.dtype(
+    [*[(name, "f8") for name in _NUMBERS], ("count", "f8"), ("devices", _DEVICE, (MAX_DEVICES,))]
 )
-_PAGE = np.dtype([("beat", "f8"), ("turn", "i8"), ("sheets", _SHEET, (2,))])
+_PAGE = np.dtype([("beat", "f8"), ("turn", "i8"), ("samples", _SAMPLE, (2,))])
 
 
 def create() -> int:
     """Make the page; the descriptor is inherited by every child."""
     fd = pages.create("gpu-page", _PAGE.itemsize)
-    GpuPage(fd).write(Sheet())  # an untouched page would say 0, which is a value
+    GpuPage(fd).write(GpuSample())  # an untouched page would say 0, which is a value
     return fd
 
 
 class GpuPage:
-    """The page."""
+    """The page: one writer, any number of readers."""
 
     def __init__(self, fd: int) -> None:
         self._page: Any = np.frombuffer(mmap.mmap(fd, _PAGE.itemsize), _PAGE)[0:1]
 
     def beat(self, now: float) -> None:
-        """Tell that the writer lives."""
+        """Give a sign of life."""
         self._page["beat"] = now
 
     def silent(self, now: float) -> bool:
-        """Whether the writer has begun, and then told nothing for too long."""
+        """Whether the writer has begun, and then given no sign of life for too long."""
         beat = float(self._page["beat"][0])
         return beat > 0 and now - beat > STALE_SECONDS
 
-    def write(self, sheet: Sheet) -> None:
+    def write(self, sample: GpuSample) -> None:
         """Publish what is known now."""
         turn = 1 - int(self._page["turn"][0])
-        found = self._page["sheets"][0, turn]
+        found = self._page["samples"][0, turn]
         for name in _NUMBERS:
-            found[name] = _cell(getattr(sheet, name))
-        rows = [(dial.uuid.encode(), *map(_cell, _numbers(dial))) for dial in sheet.gpu_page[:MAX_DEVICES]]
+            found[name] = _cell(getattr(sample, name))
+        rows = [
+            (device.uuid.encode(), *map(_cell, _numbers(device))) for device in sample.devices[:MAX_DEVICES]
+        ]
         found["count"] = len(rows)
-        found["gpu_page"][: len(rows)] = np.array(rows, _DIAL)
+        found["devices"][: len(rows)] = np.array(rows, _DEVICE)
         self._page["turn"] = turn
 
-    def read(self, now: float) -> Sheet:
+    def read(self, now: float) -> GpuSample:
         """What is known at `now`, in monotonic seconds; of a silent writer only what it has counted."""
-        found = self._page["sheets"][0, int(self._page["turn"][0])]
+        found = self._page["samples"][0, int(self._page["turn"][0])]
         numbers = {name: _value(found[name]) for name in _NUMBERS}
-        counted = Sheet(
+        counted = GpuSample(
             state=State.FAILED,
             gpu_seconds=numbers["gpu_seconds"] or 0.0,
             busy_seconds=numbers["busy_seconds"] or 0.0,
         )
         if self.silent(now):
             return counted
-        rows = found["gpu_page"][: int(found["count"])].tolist()
+        rows = found["devices"][: int(found["count"])].tolist()
         return replace(
             counted,
             state=State(int(found["state"])),
             utilization=numbers["utilization"],
             memory=numbers["memory"],
-            gpu_page=[
-                Dial(
+            devices=[
+                DeviceReading(
                     index=int(index),
                     uuid=uuid.decode(),
                     **{name: _value(cell) for name, cell in zip(_READINGS, cells, strict=True)},
@@ -130,8 +132,8 @@ class GpuPage:
         )
 
 
-def _numbers(dial: Dial) -> list[float | None]:
-    index, _, *readings = astuple(dial)
+def _numbers(device: DeviceReading) -> list[float | None]:
+    index, _, *readings = astuple(device)
     return [index, *readings]
 
 

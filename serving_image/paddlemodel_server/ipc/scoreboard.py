@@ -101,7 +101,7 @@ class HttpWorkerRow(_Block):
         self.cells[self.base + _IN_FLIGHT + worker] += change
 
     def clear(self) -> None:
-        """Start from nothing."""
+        """Set every number of the row to 0."""
         for cell in range(self.base, self.base + _ROW_CELLS):
             self.cells[cell] = 0
 

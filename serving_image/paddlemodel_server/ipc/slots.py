@@ -128,7 +128,7 @@ class Known:
         """The layout of a slot."""
         found = self._layouts.get(number)
         if found is None:
-            found = slots.look(slot).layout
+            found = slots.announced(slot).layout
             if number:
                 self._layouts[number] = found
         return found
@@ -186,7 +186,7 @@ class Slots:
             self._bytes[start : start + elements * dtype.itemsize] = _raw(array)
         return layout
 
-    def look(self, slot: int) -> Announced:
+    def announced(self, slot: int) -> Announced:
         """Read a slot's control and signature; the layout is parsed anew."""
         base = slot * self.size
         deadline_ns, cancelled, length, _, _ = CONTROL.unpack_from(self._map, base)

@@ -91,7 +91,7 @@ class Worker:
 
         Args:
             rows: how many ran together.
-            waited: seconds that each of its requests waited, from the front's submission to this run.
+            waited: seconds that each of its requests waited, from the HTTP worker's submission to this run.
             batch_seconds: time to join the requests' tensors and to part the answers.
             run_seconds: time of the model itself.
         """

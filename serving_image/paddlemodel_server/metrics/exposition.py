@@ -70,7 +70,7 @@ class Page:
 
 
 class _Requests(Collector):
-    """What the fronts counted."""
+    """What the HTTP workers counted."""
 
     def __init__(self, counters: Counters, routes: Sequence[str]) -> None:
         self._counters = counters

@@ -111,7 +111,7 @@ class Dispatcher:
         self._row.link = scoreboards.LINKED if self._links else scoreboards.UNLINKED
 
     async def close(self) -> None:
-        """End the links."""
+        """Show in the scoreboard that this HTTP worker leaves, and end the connections to the workers."""
         self._row.link = scoreboards.ABSENT
         for task in self._tasks:
             task.cancel()

@@ -28,12 +28,12 @@ class Context(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """With the deadline."""
+        """The server's settings: the deadline of a request, among others."""
         ...
 
     @property
     def served(self) -> protocol.Served:
-        """The model."""
+        """The model, its signature and its task."""
         ...
 
     @property
@@ -43,12 +43,12 @@ class Context(Protocol):
 
     @property
     def metrics(self) -> catalog.HttpWorker:
-        """What counts."""
+        """The HTTP worker's counters."""
         ...
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
-        """Where everything happens."""
+        """The event loop that runs the callbacks of a request."""
         ...
 
     @property

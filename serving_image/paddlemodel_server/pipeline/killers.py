@@ -1,7 +1,7 @@
 """Requests that have ended a worker while they ran alone, remembered for a while. The clock is handed in.
 
-A value that no check knows can crash Paddle. Whoever sends it again and again would cost the others a worker
-each time; the second time it is known, and not run any more.
+A value that no check knows can crash Paddle. A client that sends it again and again would cost the others a
+worker each time; the second time it is known, and not run any more.
 """
 
 import time

@@ -22,7 +22,7 @@ class Queue(Protocol):
         """Count a request in, or raise why not."""
 
     def leave(self) -> None:
-        """Count it out."""
+        """Take back what `admit` counted: one request less is in flight."""
 
     def submit(
         self,

@@ -43,7 +43,7 @@ class RequestRecord:
 
     @property
     def identity(self) -> Identity:
-        """Its ids."""
+        """The request's id and, where its client or a tracer named one, the trace that it belongs to."""
         return self.named or Identity(self.request_id, self.request_id)
 
     def signed(self, response: Response) -> Response:
@@ -70,7 +70,7 @@ class RequestRecord:
 
 
 class RequestLog:
-    """One HTTP worker's."""
+    """Counts the answers of one HTTP worker, and writes its log lines and traces."""
 
     def __init__(
         self,
@@ -116,7 +116,7 @@ class RequestLog:
         elif seconds > self._slow and status != CLIENT_GONE:
             self._warn(record, status, now)
         elif self._debug:
-            logger.debug("answered", extra=_told(record, status, now))
+            logger.debug("answered", extra=_fields(record, status, now))
         if self._tracer is not None and record.route in self._paths:  # others are no requests to the model
             self._trace(self._tracer, record, status, now)
 
@@ -132,7 +132,7 @@ class RequestLog:
     def _fail(self, record: RequestRecord, status: int, now: float) -> None:
         if not self._allows(self._failures, now):
             return
-        extra, error = _told(record, status, now) | self._failures.told(), record.error
+        extra, error = _fields(record, status, now) | self._failures.summary(), record.error
         if error is not None and not isinstance(error, ServingError):
             logger.error("a request failed", extra=extra, exc_info=error)
             return
@@ -141,7 +141,9 @@ class RequestLog:
 
     def _warn(self, record: RequestRecord, status: int, now: float) -> None:
         if self._allows(self._slowness, now):
-            logger.warning("a request was slow", extra=_told(record, status, now) | self._slowness.told())
+            logger.warning(
+                "a request was slow", extra=_fields(record, status, now) | self._slowness.summary()
+            )
 
     def _allows(self, limiter: Limiter, now: float) -> bool:
         if limiter.allows(now):
@@ -151,7 +153,7 @@ class RequestLog:
         return False
 
     def _tell(self, limiter: Limiter) -> None:
-        left_out = limiter.told()
+        left_out = limiter.summary()
         if left_out:
             what = "failed" if limiter is self._failures else "were slow"
             logger.warning("more requests %s than the log shows", what, extra=left_out)
@@ -172,18 +174,18 @@ class RequestLog:
         tracer.record(record.identity, whole, record.stages(), attributes)
 
 
-def _told(record: RequestRecord, status: int, now: float) -> dict[str, object]:
+def _fields(record: RequestRecord, status: int, now: float) -> dict[str, object]:
     """What a line says of a request."""
-    told: dict[str, object] = named(record.identity) | {
+    fields: dict[str, object] = named(record.identity) | {
         "route": record.route,
         "status": status,
         "seconds": round(now - record.began, 6),
     }
     for stage in record.stages():
-        told[f"{stage.name}_seconds"] = round(stage.ended - stage.began, 6)
+        fields[f"{stage.name}_seconds"] = round(stage.ended - stage.began, 6)
     if record.worker >= 0:
-        told["worker"] = record.worker
-    return told
+        fields["worker"] = record.worker
+    return fields
 
 
 def named(identity: Identity) -> dict[str, object]:

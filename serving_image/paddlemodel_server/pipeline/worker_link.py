@@ -46,7 +46,7 @@ class WorkerLink(asyncio.Protocol):
             raise
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin."""
+        """Keep the transport of the connection to the worker."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
 
     def announce(self, slot: int, layout: slots.Layout, *, alone: bool = False) -> None:
@@ -90,6 +90,6 @@ class WorkerLink(asyncio.Protocol):
             self._write_batch.release()
 
     def connection_lost(self, exc: Any) -> None:  # noqa: ARG002 - the protocol's signature
-        """Let `dispatcher` know."""
+        """Resolve `lost`: the worker has ended, or its socket has failed."""
         if not self.lost.done():
             self.lost.set_result(None)

@@ -2,7 +2,7 @@
 
 Writing to a socket wakes its reader where that sleeps, which is the dearest part of a small request. Between
 two answers lie some 20 microseconds of ours: time enough for a client to read one and to fall asleep again.
-`worker_link` holds the batch while it works off a worker's replies; connections write through it.
+The batch is held while a worker's replies are worked off.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ Then = Callable[[], None] | None
 
 
 class WriteBatch:
-    """One HTTP worker's."""
+    """Answers of one turn of an HTTP worker's event loop, sent back to back."""
 
     def __init__(self) -> None:
         self._held: list[tuple[asyncio.Transport, Sequence[bytes], Then]] | None = None
@@ -30,7 +30,7 @@ class WriteBatch:
             self._held = []
 
     def release(self) -> None:
-        """Write it."""
+        """Write all answers that were held, in their order."""
         held, self._held = self._held, None
         for entry in held or ():
             _write(*entry)

@@ -13,18 +13,18 @@ SERVER = "paddlemodel-server"
 
 
 def fault(error: Exception, route: str = "") -> Response:
-    """The answer to any error; whoever catches it logs what is not a ServingError.
+    """The answer to any error; the caller logs what is not a ServingError.
 
     Args:
         error: any.
         route: the label, where it is known. OpenAI's clients show the sentence only where their API has it.
     """
-    told = error if isinstance(error, ServingError) else InternalError()
-    content: Any = told.message
+    public = error if isinstance(error, ServingError) else InternalError()
+    content: Any = public.message
     if route == EMBEDDINGS:
-        kind = "invalid_request_error" if told.status < 500 else "server_error"
-        content = {"message": told.message, "type": kind, "param": None, "code": None}
-    return as_json({"error": content}, told.status, told.headers)
+        kind = "invalid_request_error" if public.status < 500 else "server_error"
+        content = {"message": public.message, "type": kind, "param": None, "code": None}
+    return as_json({"error": content}, public.status, public.headers)
 
 
 def alive() -> Response:

@@ -100,10 +100,10 @@ class Response:
 
     @property
     def headers(self) -> list[tuple[str, str]]:
-        """All headers."""
+        """Content-Type, Content-Length, and what the answer adds to them."""
         return [("Content-Type", self.content_type), ("Content-Length", str(len(self.body))), *self.extra]
 
 
 def as_json(content: Any, status: int = 200, extra: tuple[tuple[str, str], ...] = ()) -> Response:
-    """A JSON answer."""
+    """An answer whose body is `content` as JSON."""
     return Response(status=status, body=orjson.dumps(content), extra=extra)

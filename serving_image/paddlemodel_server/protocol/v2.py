@@ -86,7 +86,7 @@ def _check_model(content: Json, served: Served) -> None:
 
 
 def arrays(body: bytes, model: Model) -> list[Array]:
-    """The tensors of a recorded request, in the model's order; for whoever has no server around a model."""
+    """The tensors of a recorded request, in the model's order; for callers that have no server."""
     entries = text.read(body).get("inputs")
     return _inputs(entries, memoryview(b""), {tensor.name: Expected(tensor) for tensor in model.inputs})
 

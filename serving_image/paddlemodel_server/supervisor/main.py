@@ -72,7 +72,7 @@ class Supervisor:
             while self._stop_at is None or time.monotonic() < self._stop_at:
                 self._pool.tick(time.monotonic())
                 self._measure()
-                found = signal.sigtimedwait(signals.AWAITED, self._patience())
+                found = signal.sigtimedwait(signals.AWAITED, self._wait_seconds())
                 if found is None:
                     continue
                 if found.si_signo == signal.SIGCHLD:
@@ -86,7 +86,7 @@ class Supervisor:
         logger.info("stopped", extra={"clean": clean})
         return 0 if clean else 1
 
-    def _patience(self) -> float:
+    def _wait_seconds(self) -> float:
         now = time.monotonic()
         dues = [due for due in (self._pool.next_start(), self._stop_at) if due is not None]
         return min([1.0 if self._pool.sized else 0.1, *(max(0.01, due - now) for due in dues)])
@@ -175,14 +175,14 @@ def _http_worker_fault(runtime: ProcessContext, status: int) -> StartError:
 def run(environ: dict[str, str]) -> int:
     """Serve; returns the exit code.
 
-    The command line calls `signals.hold` before it imports this; whoever does not still gets most signals.
+    The command line calls `signals.hold` before it imports this; others still get most signals.
     """
     signals.hold()
     log.configure("INFO", "json", "server")  # until the settings say otherwise
     folder: Path | None = None
     try:
         settings = Settings.from_env(environ)
-        tracing.wanted(environ)  # refuses what the fronts could not do
+        tracing.wanted(environ)  # refuses what the HTTP workers could not do
         log.configure(settings.log_level, settings.log_format, "server")
         folder = Path(tempfile.mkdtemp(prefix=f"paddlemodel-{secrets.token_hex(4)}-"))
         return _serve(settings, folder, environ)

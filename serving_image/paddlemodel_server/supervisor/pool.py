@@ -46,7 +46,7 @@ class Place:
     ready_at: float | None = None
     leave_at: float | None = None  # it retires: when its requests are given up on
     idle_since: float | None = None  # it retires, and has nothing left to answer since
-    told: bool = False  # to end
+    ending: bool = False  # to end
     stuck: bool = False  # its run, or its load, did not end
     due_at: float = 0.0  # when it must be ready
     history: restart_policy.History = field(default_factory=restart_policy.History)
@@ -120,7 +120,7 @@ class WorkerPool:
                 arguments = [str(place.index), str(now)]
                 place.pid = processes.spawn("paddlemodel_server.worker.main", arguments, self._runtime, extra)
                 place.ready_at = place.leave_at = place.idle_since = None
-                place.told = place.stuck = False
+                place.ending = place.stuck = False
                 place.due_at = now + self._settings.load_timeout_seconds
                 self._scoreboard.worker(place.index).state = scoreboards.LOADING
 
@@ -239,7 +239,7 @@ class WorkerPool:
                 place.idle_since = now
             idle = place.idle_since is not None and now >= place.idle_since + RETIRE_SECONDS
             if idle or now > place.leave_at:
-                place.told = True
+                place.ending = True
                 processes.send(place.pid, signal.SIGTERM)
 
     # --- burying
@@ -259,7 +259,7 @@ class WorkerPool:
         if self._pause is not None and self._pause.index == place.index:
             self._pause = None
         needed = self._recycler.ended(place.index)
-        if place.told:
+        if place.ending:
             block.bury(request_killed=False)
             logger.info("worker exited", extra={"worker": place.index})
             return True

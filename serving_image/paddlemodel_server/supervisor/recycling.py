@@ -10,9 +10,7 @@ from typing import Final
 
 from paddlemodel_server.supervisor import sizing
 
-PAUSE_SECONDS: Final = (
-    60.0  # from one replacement to the next; doubled while they follow hard upon each other
-)
+PAUSE_SECONDS: Final = 60.0  # from one replacement to the next; doubled while one soon follows the other
 MOST_PAUSE_SECONDS: Final = 3600.0
 ROOM: Final = 1.1  # a limit closer to what the warm model takes could never be kept
 

@@ -18,7 +18,7 @@ class Death:
     """How a worker ended."""
 
     exit_code: int  # negative: the signal that killed it
-    out_of_memory: bool = False  # the kernel killed for want of memory meanwhile
+    out_of_memory: bool = False  # the kernel killed processes that ran out of memory meanwhile
     stuck: bool = False  # we killed it, for its run did not end
     loading: bool = False  # likewise, for its load did not
     in_run: bool = False  # whether it was running requests

@@ -55,7 +55,7 @@ class Chosen:
 
     @classmethod
     def load(cls, folder: Path) -> "Chosen":
-        """The inverse."""
+        """Read the choice that `save` wrote into a folder."""
         return cls(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
 
 

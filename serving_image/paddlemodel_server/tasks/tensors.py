@@ -18,17 +18,17 @@ class Tensors:
 
     @classmethod
     def fit(cls, spec: Any, place: Place) -> "Tensors":
-        """Any model."""
+        """Any model fits: its tensors are the request's."""
         del spec, place
         return cls()
 
     @property
     def warm_up(self) -> WarmUp:
-        """Nothing."""
+        """No inputs of its own: the model's signature says enough."""
         return WarmUp()
 
     def load(self) -> None:
-        """Nothing."""
+        """Nothing to prepare: numpy is there already."""
 
     def accepts(self, served: Served, route: str, headers: Headers) -> Accepted:
         """Choose the form by Content-Type; in JSON the body has a say about the answer."""

@@ -61,18 +61,18 @@ class Loop:
         """Answer until the process is told to end."""
         self._events.register(listener, select.EPOLLIN)
         while True:
-            for descriptor, _ in self._events.poll(self._patience()):
+            for descriptor, _ in self._events.poll(self._wait_seconds()):
                 http_worker = self._http_workers.get(descriptor)
                 if http_worker:
                     self._listen_to(http_worker)
                 else:
                     self._welcome(listener)
-            if self._waiting.count and self._patience() == 0:
+            if self._waiting.count and self._wait_seconds() == 0:
                 self._run(self._waiting.take(self._prepared.sizes))
                 for http_worker in self._http_workers.values():
                     http_worker.flush()
 
-    def _patience(self) -> float:
+    def _wait_seconds(self) -> float:
         """Seconds until the next run should start; -1: nothing waits."""
         if not self._waiting.count:
             return -1
@@ -179,7 +179,7 @@ class Loop:
             return
         refused = paddle_errors.kind(error) == "input"
         if self._failures.allows(time.monotonic()):
-            extra = {"request_id": http_worker.slots.request_id(job.slots[0]), **self._failures.told()}
+            extra = {"request_id": http_worker.slots.request_id(job.slots[0]), **self._failures.summary()}
             if refused:
                 cause = {"cause": paddle_errors.said(error)}
                 logger.warning("the model refused a request", extra=extra | cause)

@@ -1,4 +1,4 @@
-"""A worker process: loads and warms up the predictor it alone uses, then `loop` answers the HTTP workers.
+"""A worker process: loads and warms up the predictor that it alone uses, then answers the HTTP workers.
 
 The supervisor starts `python -m paddlemodel_server.worker.main`.
 """

@@ -128,8 +128,8 @@ def _resources(version: str) -> Object:
 def _value(version: str, namespace: str, resource: str, name: str, metric: str) -> Object:
     assert resource == "services"
     described = {"kind": "Service", "namespace": namespace, "name": name, "apiVersion": "v1"}
-    told = {"metricName": metric} if version == "v1beta1" else {"metric": {"name": metric}}
-    item = {"describedObject": described, "timestamp": "2026-01-01T00:00:00Z", "value": "50", **told}
+    named = {"metricName": metric} if version == "v1beta1" else {"metric": {"name": metric}}
+    item = {"describedObject": described, "timestamp": "2026-01-01T00:00:00Z", "value": "50", **named}
     return {
         "kind": "MetricValueList",
         "apiVersion": f"{GROUP}/{version}",

@@ -1,4 +1,4 @@
-"""Runs many stories at the same time: the autoscaler looks every 5 s, so most of a story is waiting.
+"""Runs many stories at the same time: the autoscaler syncs every 5 s, so most of a story is waiting.
 
 A test module makes its fixture `running` with `told`; each of its tests waits for the end of one story.
 """
@@ -22,19 +22,19 @@ _numbers = itertools.count()
 
 
 @contextmanager
-def told(request: pytest.FixtureRequest, cluster: Cluster, kubelet: Kubelet) -> Iterator[Running]:
+def played(request: pytest.FixtureRequest, cluster: Cluster, kubelet: Kubelet) -> Iterator[Running]:
     """The stories of those tests of a module that were asked for, all begun, each in its own namespace."""
     items = [item for item in request.session.items if isinstance(item, pytest.Function)]
     mine = [one.callspec.params for one in items if one.module is request.module and hasattr(one, "callspec")]
     wanted = [cast("Story", parameters["story"]) for parameters in mine if "story" in parameters]
     with ThreadPoolExecutor(len(wanted)) as pool:
         yield {
-            story: pool.submit(_tell, story, World(cluster, kubelet, f"story-{next(_numbers)}"))
+            story: pool.submit(_play, story, World(cluster, kubelet, f"story-{next(_numbers)}"))
             for story in wanted
         }
 
 
-def _tell(story: Story, world: World) -> None:
+def _play(story: Story, world: World) -> None:
     world.cluster.kubectl("create", "namespace", world.namespace)
     story(world)
     world.cluster.kubectl("delete", "namespace", world.namespace, "--wait=false")

@@ -33,5 +33,7 @@ def page(*, gpu: float | None, nvml: str = "ok", more: Mapping[str, float] = NOT
         'paddle_gpu_device_utilization{gpu="1",uuid="GPU-1"} 20',
         f'paddle_nvml_state{{state="{nvml}"}} 1',
     ]
-    told = more if gpu is None else {contract.GPU_METRIC: gpu, **more}
-    return simulated_pods.page("\n".join([*lines, *(f"{name} {value}" for name, value in told.items()), ""]))
+    metrics = more if gpu is None else {contract.GPU_METRIC: gpu, **more}
+    return simulated_pods.page(
+        "\n".join([*lines, *(f"{name} {value}" for name, value in metrics.items()), ""])
+    )

@@ -33,7 +33,7 @@ def the_default_behavior_never_more_than_doubles_or_adds_two(world: World) -> No
         eventually(lambda: world.condition("AbleToScale")[1] == "ScaleUpStabilized")
         world.becomes(3)
         eventually(lambda: world.condition("ScalingLimited") == ("True", "ScaleUpLimit"))
-        world.looked(2)
+        world.wait_syncs(2)
     seen = values()
     assert seen == [1, 3, 6, 12, 20][: len(seen)]
 
@@ -45,7 +45,7 @@ def pods_that_load_hold_it_where_it_is(world: World) -> None:
     with world.watched() as values:
         world.autoscale()
         world.runs(2)
-        world.looked(3)
+        world.wait_syncs(3)
         assert world.replicas() == 2
         world.say(BUSY)
         world.becomes(6)
@@ -59,7 +59,7 @@ def pods_that_told_zero_while_they_load_would_pull_it_down(world: World) -> None
     with world.watched() as values:
         world.autoscale()
         eventually(world.is_active)
-        world.looked(3)
+        world.wait_syncs(3)
         assert values() == [6]
         world.say(BUSY, BUSY, BUSY, page(gpu=0))
         eventually(lambda: world.replicas() < 6)
@@ -76,7 +76,7 @@ def pods_that_are_not_ready_count(world: World) -> None:
     with world.watched() as values:
         world.autoscale()
         eventually(lambda: world.average() == "70")
-        world.looked(2)
+        world.wait_syncs(2)
     assert values() == [2]
 
 
@@ -87,7 +87,7 @@ def a_pod_that_loses_its_metric_is_taken_to_be_on_target(world: World) -> None:
     with world.watched() as values:
         world.say(LOADING, LOADING, LOADING, page(gpu=50))
         eventually(lambda: world.average() == "50")
-        world.looked(3)
+        world.wait_syncs(3)
         assert values() == [6]
         world.say(LOADING, LOADING, LOADING, page(gpu=20))
         eventually(lambda: world.replicas() < 6)
@@ -146,7 +146,7 @@ def of_several_targets_the_largest_spec_wins(world: World) -> None:
     eventually(world.is_active)
     with world.watched() as values:
         world.say(page(gpu=20))
-        world.looked(3)
+        world.wait_syncs(3)
         assert values() == [2]
         world.say(page(gpu=20, more={contract.INFLIGHT_METRIC: 12}))
         world.becomes(6)
@@ -155,11 +155,11 @@ def of_several_targets_the_largest_spec_wins(world: World) -> None:
     assert values()[:2] == [2, 6]
 
 
-def a_target_of(field: str, value: float, metric: str, told: float) -> Story:
+def a_target_of(field: str, value: float, metric: str, reading: float) -> Story:
     """Twice as much as is aimed at takes twice as many pods, whatever the units."""
 
     def story(world: World) -> None:
-        world.start_pods(1, page(gpu=10, more={metric: told}))
+        world.start_pods(1, page(gpu=10, more={metric: reading}))
         with world.watched() as values:
             world.autoscale(gpuUtilization=None, maxReplicas=2, **{field: value})
             world.becomes(2)

@@ -25,7 +25,7 @@ AT_ONCE: Object = {
     "scaleUp": {"stabilizationWindowSeconds": 0},
     "scaleDown": {"stabilizationWindowSeconds": 0},
 }
-"""No patience: what the autoscaler thinks is what it does."""
+"""No stabilisation: what the autoscaler thinks is what it does."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ class World:
         """So many pods answer."""
         eventually(lambda: len(self.servers()) == count)
 
-    def looked(self, times: int) -> None:
+    def wait_syncs(self, times: int) -> None:
         """Wait until the autoscaler has asked about every pod so often again, or since the pod began.
 
         It asks once in a synchronisation: what has not happened after some of them is not going to happen.
@@ -126,7 +126,7 @@ class World:
         return str(first.get("pods", {}).get("current", {}).get("averageValue", ""))
 
     def failures(self) -> int:
-        """How many synchronisations failed for want of a metric, from the autoscaler's own Events."""
+        """How many synchronisations failed without a metric, from the autoscaler's own Events."""
         return sum(
             one.get("deprecatedCount") or 1
             for one in self.cluster.all(names.EVENT, self.namespace)

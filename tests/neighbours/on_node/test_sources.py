@@ -39,7 +39,7 @@ class Model:
         target.apply(manifest, namespace=NAMESPACE)
         wait_for(target, name, NAMESPACE, is_ready, "Ready")
 
-    def told(self, status: str, reason: str) -> str:
+    def wait_condition(self, status: str, reason: str) -> str:
         """Wait for the condition AutoscalingActive; its message."""
 
         def good(item: Object) -> bool:
@@ -95,7 +95,7 @@ def test_keda_scales_on_what_it_asks_the_pods_themselves(
     one_by_one = {"batching": {"maxBatchSize": 1}}  # a run for every request: use is proportional to load
     spec = {"device": "GPU", "resources": resources, "server": one_by_one, "autoscaling": scaling}
     with keda.running(host), served(installed, "asked-by-keda", model_url, **spec) as model:
-        model.told("True", "Active")
+        model.wait_condition("True", "Active")
         assert model.autoscalers() == ["keda-hpa-asked-by-keda"]
         with asked(model) as load:
             load.pace(BUSY)
@@ -111,9 +111,9 @@ def test_metrics_server_scales_on_the_cpu_that_pods_use(
     scaling = {"maxReplicas": MOST, "cpuUtilization": 70, "behavior": AT_ONCE}
     resources = {"requests": {"cpu": "200m", "memory": "256Mi"}, "limits": {"memory": "1Gi"}}
     with served(installed, "measured", model_url, resources=resources, autoscaling=scaling) as model:
-        assert "cpuUtilization needs metrics-server" in model.told("False", "MetricsServerMissing")
+        assert "cpuUtilization needs metrics-server" in model.wait_condition("False", "MetricsServerMissing")
         with metrics_server.running(host):
-            model.told("True", "Active")
+            model.wait_condition("True", "Active")
             with asked(model) as load:
                 load.pace(QUICK)
                 model.becomes(MOST)

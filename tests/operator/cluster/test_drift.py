@@ -156,7 +156,7 @@ def test_a_difference_is_seen(change: Any) -> None:
     assert not is_applied(DESIRED, body)
 
 
-STRANGERS: dict[str, Any] = {
+FOREIGN: dict[str, Any] = {
     "an annotation of somebody else": lambda body: body["metadata"]["annotations"].update(note="x"),
     "a label of somebody else": lambda body: body["metadata"]["labels"].update(team="x"),
     "a container of somebody else": lambda body: body["spec"]["template"]["spec"]["containers"].append(
@@ -166,7 +166,7 @@ STRANGERS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("change", STRANGERS.values(), ids=STRANGERS)
+@pytest.mark.parametrize("change", FOREIGN.values(), ids=FOREIGN)
 def test_what_others_own_is_theirs(change: Any) -> None:
     body = live()
     change(body)

@@ -244,7 +244,7 @@ def test_a_log_is_no_flood_and_no_forgery(adapter: Adapter) -> None:
     before = adapter.log.stat().st_size
     for _ in range(50):
         adapter.ask(f"{ROOT}/v1beta2/namespaces/a%0AForged/pods/%2A/{GPU}")
-        adapter.stranger(f"{ROOT}/v1beta2", headers={"Authorization": "Bearer secret"})
+        adapter.anonymous(f"{ROOT}/v1beta2", headers={"Authorization": "Bearer secret"})
     lines = adapter.log.read_bytes()[before:].decode().splitlines()
     assert 0 < len(lines) <= 40
     assert not [line for line in lines if line.startswith("Forged") or "secret" in line]

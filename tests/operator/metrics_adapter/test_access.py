@@ -116,14 +116,14 @@ SPOOFED = {"x-remote-user": "system:kube-aggregator", "x-remote-group": "system:
     "target", [DISCOVERY, "/apis", "/", "/metrics", f"{DISCOVERY}/namespaces/a/pods/*/b"]
 )
 def test_without_a_certificate_there_is_nothing_to_see(adapter: Adapter, target: str) -> None:
-    answer = adapter.stranger(target, headers=SPOOFED)
+    answer = adapter.anonymous(target, headers=SPOOFED)
     assert (answer.status, answer.json()["reason"]) == (401, "Unauthorized")
     assert answer.headers["connection"] == "close"
 
 
 @pytest.mark.parametrize("target", ["/healthz", "/readyz"])
 def test_probes_need_no_certificate(adapter: Adapter, target: str) -> None:
-    answer = adapter.stranger(target)
+    answer = adapter.anonymous(target)
     assert (answer.status, answer.body) == (200, b"ok\n")
 
 

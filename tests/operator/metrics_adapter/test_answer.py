@@ -81,9 +81,9 @@ def test_a_quantity(value: float, text: str) -> None:
 
 @given(st.floats(0, 1e9))
 def test_a_quantity_is_the_number_to_a_thousandth(value: float) -> None:
-    told = amount(answer.quantity(value))
-    assert told is not None
-    assert abs(float(told) - value) <= 0.0005 + value * 1e-15
+    read = amount(answer.quantity(value))
+    assert read is not None
+    assert abs(float(read) - value) <= 0.0005 + value * 1e-15
 
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList"

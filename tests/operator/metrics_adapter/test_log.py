@@ -1,4 +1,4 @@
-"""One line per event, whatever strangers send, and never a flood."""
+"""One line per event, whatever unknown clients send, and never a flood."""
 
 import json
 import logging

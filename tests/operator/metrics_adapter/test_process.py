@@ -49,7 +49,7 @@ def test_it_waits_for_its_key_pair(adapter: Adapter) -> None:
     """The chart makes an empty Secret, and the operator may come later."""
     adapter.start(wait=False)
     eventually(lambda: not_ready(adapter, f"there is no key pair in {adapter.tls} yet"))
-    assert adapter.stranger("/healthz", verify=False).status == 200
+    assert adapter.anonymous("/healthz", verify=False).status == 200
     assert adapter.ask(f"{ROOT}/v1beta2", verify=False).status in {200, 503}
     (adapter.tls / "tls.crt").write_text("garbage")
     (adapter.tls / "tls.key").write_text("garbage")

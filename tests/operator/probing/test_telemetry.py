@@ -12,7 +12,7 @@ KEY = ("ml", "resnet50")
 
 
 def ticked(*ticks: tuple[float, int, dict[str, float | None]]) -> ModelRecord:
-    """Looks at a time, with so many GPUs and the busy seconds of each pod; None: it could not be reached."""
+    """Scrapes: when, so many GPUs, and the busy seconds of each pod; None: it could not be reached."""
     record = ModelRecord()
     for now, gpus, pods in ticks:
         busy = {name: seconds for name, seconds in pods.items() if seconds is not None}
@@ -21,10 +21,10 @@ def ticked(*ticks: tuple[float, int, dict[str, float | None]]) -> ModelRecord:
 
 
 COUNTS: dict[str, tuple[list[Any], float, float]] = {
-    "nothing before the first look": ([(0, 2, {"a": 500})], 0, 0),
+    "nothing before the first scrape": ([(0, 2, {"a": 500})], 0, 0),
     "one pod": ([(0, 1, {"a": 500}), (60, 1, {"a": 530})], 60, 30),
     "two pods": ([(0, 2, {"a": 0, "b": 0}), (60, 2, {"a": 10, "b": 20})], 120, 30),
-    "a pod that came between two looks": ([(0, 1, {"a": 0}), (60, 2, {"a": 10, "b": 5})], 90, 15),
+    "a pod that came between two scrapes": ([(0, 1, {"a": 0}), (60, 2, {"a": 10, "b": 5})], 90, 15),
     "a pod that went": ([(0, 2, {"a": 10, "b": 10}), (60, 1, {"a": 20})], 90, 10),
     "a pod that loads holds its GPU": ([(0, 1, {"a": None}), (60, 1, {"a": None})], 60, 0),
     "a server that started again": ([(0, 1, {"a": 100}), (60, 1, {"a": 8})], 60, 8),

@@ -127,8 +127,8 @@ def test_without_keda_models_are_served_and_the_condition_names_the_cure(
     """And when KEDA comes, nobody has to do anything."""
     cluster.apply(manifest(namespace, autoscaling=BY_KEDA))
     eventually(lambda: reason(cluster, namespace) == "KEDAMissing")
-    told = scaling(cluster, namespace)
-    assert "install KEDA, or set autoscaling.metricsSource to builtin" in told["message"]
+    found = scaling(cluster, namespace)
+    assert "install KEDA, or set autoscaling.metricsSource to builtin" in found["message"]
     assert cluster.get(names.DEPLOYMENT, namespace, NAME)
     assert cluster.ready_reason(namespace, NAME) == "Progressing"
     assert operator.health()["complaints"] == []

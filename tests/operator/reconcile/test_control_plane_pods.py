@@ -78,11 +78,11 @@ def test_a_gpu_model_without_gpus_says_so(cluster: Cluster, operator: Operator, 
     cluster.apply(manifest(namespace, device="GPU"))
     settled(cluster, operator, namespace)
     (pod,) = eventually(lambda: cluster.all(names.POD, namespace))
-    told = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
-    pending = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": told}
+    sentence = "0/1 nodes are available: 1 Insufficient nvidia.com/gpu."
+    pending = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": sentence}
     cluster.set_pod_status(pod, {"conditions": [pending]})
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "NoGPU")
-    assert told in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
+    assert sentence in cluster.conditions(namespace, "resnet50")["Ready"]["message"]
 
 
 def test_a_quota_that_forbids_the_pods_is_told(cluster: Cluster, namespace: str) -> None:

@@ -1,4 +1,4 @@
-"""Whose the metrics of pods are: strangers come and go, so does our chart; the adapter has to be there."""
+"""Who serves the metrics of pods: other adapters come and go, so does our chart; one has to be there."""
 
 import datetime as dt
 import logging
@@ -19,7 +19,7 @@ from paddlemodel_operator.registration.ownership import State
 
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import USER
-from tests.operator.support.registration import PATH, Chart, settle, stranger
+from tests.operator.support.registration import PATH, Chart, foreign_registration, settle
 from tests.repository.helm import charts
 from tests.repository.helm.charts import ADAPTER, NAMESPACE
 
@@ -28,10 +28,10 @@ pytestmark = pytest.mark.control_plane
 Object = dict[str, Any]
 
 
-async def test_a_stranger_is_left_alone_and_ours_returns_when_he_leaves(chart: Chart) -> None:
+async def test_another_adapter_is_left_alone_and_ours_returns_when_it_leaves(chart: Chart) -> None:
     registrar = chart.registrar()
     await settle(registrar)
-    chart.cluster.apply(stranger("v1beta1"))
+    chart.cluster.apply(foreign_registration("v1beta1"))
     found = await settle(registrar)
     assert (found.state, found.owner) == (State.FOREIGN, "default/theirs")
     assert found.message.startswith(
@@ -44,8 +44,8 @@ async def test_a_stranger_is_left_alone_and_ours_returns_when_he_leaves(chart: C
     assert chart.is_registered()
 
 
-async def test_a_stranger_who_was_first_keeps_our_own_version(chart: Chart) -> None:
-    theirs = stranger("v1beta2")
+async def test_another_adapter_that_was_first_keeps_our_own_version(chart: Chart) -> None:
+    theirs = foreign_registration("v1beta2")
     chart.cluster.apply(theirs)
     mark = chart.cluster.mark()
     found = await settle(chart.registrar())
@@ -54,7 +54,7 @@ async def test_a_stranger_who_was_first_keeps_our_own_version(chart: Chart) -> N
     eventually(lambda: chart.writes(mark) == ["patch secrets 200"])
 
 
-async def test_what_a_stranger_made_his_no_longer_goes_with_our_chart(chart: Chart) -> None:
+async def test_what_another_adapter_took_no_longer_goes_with_our_chart(chart: Chart) -> None:
     """Another adapter's manifest, applied over ours, changes it in place and leaves our owner in it."""
     registrar = chart.registrar()
     await settle(registrar)
@@ -69,25 +69,25 @@ async def test_what_a_stranger_made_his_no_longer_goes_with_our_chart(chart: Cha
 
 
 @pytest.mark.parametrize("was_ours", [False, True], ids=["creates-it", "changes-ours"])
-async def test_a_stranger_who_is_faster_than_our_write_is_not_overwritten(
+async def test_another_adapter_that_is_faster_than_our_write_is_not_overwritten(
     chart: Chart, monkeypatch: pytest.MonkeyPatch, was_ours: bool
 ) -> None:
     registrar = chart.registrar()
     if was_ours:
         await settle(registrar)
         chart.cluster.patch(PATH, {"spec": {"versionPriority": 7}})  # something for us to put right
-    look = chart.api.list_all
+    listing = chart.api.list_all
 
-    async def look_too_early(kind: names.Kind) -> Listing:
-        found = await look(kind)
+    async def list_too_early(kind: names.Kind) -> Listing:
+        found = await listing(kind)
         if was_ours:
             theirs = {"service": {"namespace": "default", "name": "theirs"}, "caBundle": None}
             chart.cluster.patch(PATH, {"spec": {**theirs, "insecureSkipTLSVerify": True}})
         else:
-            chart.cluster.apply(stranger("v1beta2"))
+            chart.cluster.apply(foreign_registration("v1beta2"))
         return found
 
-    monkeypatch.setattr(chart.api, "list_all", look_too_early)
+    monkeypatch.setattr(chart.api, "list_all", list_too_early)
     assert await registrar._attempt(), "a conflict is a reason to look again at once"
     monkeypatch.undo()
     assert chart.service()["spec"]["service"]["name"] == "theirs"
@@ -111,7 +111,7 @@ async def test_with_another_source_ours_is_taken_back_and_theirs_still_seen(
     found = await settle(chart.registrar(metrics_source=source))
     assert (found.state, found.message) == (State.ABSENT, "")
     assert not chart.is_registered()
-    chart.cluster.apply(stranger("v1beta1"))
+    chart.cluster.apply(foreign_registration("v1beta1"))
     found = await settle(chart.registrar(metrics_source=source))
     assert (found.state, found.owner) == (State.FOREIGN, "default/theirs")
     assert [one.available for one in found.group(names.CUSTOM_METRICS_GROUP)] == [False]
@@ -171,8 +171,8 @@ async def test_a_lost_right_is_told_once_and_stops_nothing(
     with caplog.at_level(logging.WARNING, "paddlemodel_operator"):
         for _ in range(3):
             assert not await registrar._attempt()
-    (told,) = caplog.messages
-    assert "Cannot see who answers for custom.metrics.k8s.io: 403" in told
+    (message,) = caplog.messages
+    assert "Cannot see who answers for custom.metrics.k8s.io: 403" in message
     assert registrar.registration is not None, "what was seen last"
     chart.cluster.apply(role)
     eventually(lambda: chart.cluster.kubectl(*seen, check=False).strip().startswith("yes"))
@@ -185,7 +185,7 @@ async def test_models_are_looked_at_again_when_something_turns_and_only_then(cha
     before = chart.changes
     await settle(registrar)
     assert chart.changes == before
-    chart.cluster.apply(stranger("v1beta1"))
+    chart.cluster.apply(foreign_registration("v1beta1"))
     await settle(registrar)
     assert chart.changes > before
 

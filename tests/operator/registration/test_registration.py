@@ -95,7 +95,7 @@ def test_a_doctor_sees_every_metrics_api() -> None:
     assert found.group("apps") == []
 
 
-def test_a_stranger_who_left_his_registration_behind_is_told_apart() -> None:
+def test_an_adapter_that_left_its_registration_behind_is_recognised() -> None:
     left = api_service(
         "v1beta1.custom.metrics.k8s.io", "gone/adapter", available=False, message="service not found"
     )
@@ -241,11 +241,11 @@ def test_the_api_server_s_changing_words_do_not_change_what_models_are_told() ->
     """It names another pod at each try; every model that scales would have its status written each time."""
     woken: list[str] = []
     registrar = Registrar(Mock(), Settings(), on_change=lambda: woken.append("all"))
-    told = []
+    messages = []
     for message, available in (("pod a", False), ("pod b", False), ("", True), ("pod c", False)):
         seen = api_service(OURS["metadata"]["name"], "system/adapter", available=available, message=message)
         registrar._publish(registration(survey([seen], "system", "adapter")), "")
         assert registrar.registration is not None
-        told.append(registrar.registration.services[OURS["metadata"]["name"]].message)
-    assert told == ["pod a", "pod a", "", "pod c"]
+        messages.append(registrar.registration.services[OURS["metadata"]["name"]].message)
+    assert messages == ["pod a", "pod a", "", "pod c"]
     assert len(woken) == 3

@@ -110,7 +110,7 @@ def test_behaviour_is_the_user_s_as_a_whole() -> None:
 
 
 @pytest.mark.parametrize("source", ["builtin", "prometheusAdapter", "none"])
-def test_the_autoscaler_is_the_same_whoever_serves_the_metrics(source: str) -> None:
+def test_the_autoscaler_is_the_same_for_each_source_of_metrics(source: str) -> None:
     manifest = {"maxReplicas": 6, "gpuUtilization": 60, "busyRatio": 50}
     chosen = rendered(names.AUTOSCALER, device="GPU", autoscaling={**manifest, "metricsSource": source})
     assert chosen == rendered(names.AUTOSCALER, device="GPU", autoscaling=manifest)

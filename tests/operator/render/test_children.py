@@ -194,6 +194,7 @@ def test_everything_of_the_pod_is_passed_on() -> None:
         ],
         "priorityClassName": "high",
         "runtimeClassName": "nvidia",
+        "serviceAccountName": "reader-of-models",
         "imagePullSecrets": [{"name": "registry"}],
     }
     env = [

@@ -74,13 +74,13 @@ def test_the_body_limit_is_the_server_s() -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "told"), [("/", None), ("/resnet50", "/resnet50"), ("/resnet50/", "/resnet50"), ("//", None)]
+    ("path", "prefix"), [("/", None), ("/resnet50", "/resnet50"), ("/resnet50/", "/resnet50"), ("//", None)]
 )
-def test_the_server_knows_the_path_that_clients_put_before_its_own(path: str, told: str | None) -> None:
+def test_the_server_knows_the_path_that_clients_put_before_its_own(path: str, prefix: str | None) -> None:
     deployment = child(names.DEPLOYMENT, ingress={"host": HOST, "path": path})
     (server,) = deployment["spec"]["template"]["spec"]["containers"]
     found = {one["name"]: one["value"] for one in server["env"]}
-    assert found.get("PADDLEMODEL_PATH_PREFIX") == told
+    assert found.get("PADDLEMODEL_PATH_PREFIX") == prefix
 
 
 def test_the_user_s_annotations_win() -> None:

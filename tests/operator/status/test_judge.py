@@ -23,7 +23,7 @@ from tests.operator.support.builders import (
     ready_pod,
     workload,
 )
-from tests.operator.support.situations import NO_GPU, SITUATIONS, failed_fetch, told
+from tests.operator.support.situations import NO_GPU, SITUATIONS, failed_fetch, termination
 
 Status = dict[str, Any]
 
@@ -97,7 +97,9 @@ def test_one_pod_of_several_is_enough_and_the_rest_is_progress() -> None:
 
 def test_while_the_previous_version_serves_a_bad_new_one_is_reported() -> None:
     """`kubectl wait` must not take an update for done that never worked."""
-    seen = observed(failed_fetch(told(reason="NotFound", message="No such archive.")), ready=1, replicas=2)
+    seen = observed(
+        failed_fetch(termination(reason="NotFound", message="No such archive.")), ready=1, replicas=2
+    )
     ready = condition(judged(seen))
     assert (ready["status"], ready["reason"]) == ("False", "NotFound")
     assert ready["message"] == "No such archive. The previous version still serves (1 ready)."
@@ -159,6 +161,14 @@ def test_the_youngest_pod_says_what_is_served() -> None:
     assert judged(observed(older, younger))["model"]["digest"] == "sha256:" + "c" * 64
 
 
+def test_pods_that_serve_different_content_are_said_in_a_sentence() -> None:
+    other = ready_pod("pod-b", fetch=fetched("sha256:" + "c" * 64))
+    told = condition(judged(observed(ready_pod(), ready_pod("pod-c"), other)), "ModelFetched")
+    assert (told["status"], told["reason"]) == ("True", "PodsDiffer")
+    assert f"(2 {DIGEST}, 1 sha256:{'c' * 64})" in told["message"]
+    assert "kubectl rollout restart deployment/resnet50 --namespace ml" in told["message"]
+
+
 def test_a_condition_keeps_its_time_as_long_as_its_status() -> None:
     first = judged(observed())
     later = judge(model(), observed(pod(fetch=Container(running=True))), before=first, now=LATER)
@@ -183,7 +193,7 @@ def test_a_spec_that_cannot_be_read_keeps_what_is_known() -> None:
 
 
 def test_endless_messages_are_cut() -> None:
-    seen = observed(failed_fetch(told(reason="NotFound", message="x" * 100_000)))
+    seen = observed(failed_fetch(termination(reason="NotFound", message="x" * 100_000)))
     assert len(condition(judged(seen))["message"]) <= 2048
     assert len(condition(judged(Observed(), fault=Fault("A", "x" * 5000)))["message"]) == 2048
 

@@ -168,7 +168,7 @@ class Adapter:
         finally:
             connection.close()
 
-    def stranger(
+    def anonymous(
         self, target: str, *, verify: bool = True, headers: Mapping[str, str] | None = None
     ) -> Answer:
         """One request without a client certificate."""
@@ -179,7 +179,7 @@ class Adapter:
             connection.close()
 
     def readiness(self) -> Answer:
-        return self.stranger("/readyz", verify=False)
+        return self.anonymous("/readyz", verify=False)
 
     def is_ready(self) -> bool:
         assert self.running, self.log.read_text()[-3000:]

@@ -28,7 +28,7 @@ from tests.operator.support.cases import (
 
 CHAINS: dict[str, Chain] = {
     "an autoscaler at work": Chain(case(WORKS), "True", "Active", ("reads its metrics",)),
-    "at work, whoever owns the API": Chain(
+    "at work, with any owner of the API": Chain(
         case(WORKS, registration=registered(State.FOREIGN, owner=THEIR_NAME)), "True", "Active", ()
     ),
     "not written yet": Chain(

@@ -141,7 +141,7 @@ def eventually(check: Callable[[], T], seconds: float = 90) -> T:
 
 
 def token_kubeconfig(cluster: Cluster, token: str, target: Path) -> None:
-    """A kubeconfig for whoever holds a token."""
+    """A kubeconfig for the holder of a token."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",

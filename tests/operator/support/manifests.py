@@ -1,4 +1,4 @@
-"""Wishes for a real cluster: the smallest, one with everything; how to wait until the operator is done."""
+"""PaddleModels for a real cluster: the smallest, one with everything; and to wait for the operator."""
 
 from typing import Any
 
@@ -65,6 +65,7 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
                     "labelSelector": {"matchLabels": {"a": "b"}},
                 }
             ],
+            "serviceAccountName": "default",
             "imagePullSecrets": [{"name": "registry"}],
             "labels": {"team": "vision"},
             "annotations": {"note": "x"},

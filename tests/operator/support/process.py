@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 
 from devcluster import ports
+from tests import cleartext
 from tests.operator.support.cluster import Cluster, environment, eventually, token_kubeconfig
 from tests.repository.definition import until_served
 from tests.repository.helm import charts
@@ -76,7 +76,7 @@ class Operator:
         self.start()
 
     def health(self) -> dict[str, Any]:
-        answer = httpx.get(f"http://127.0.0.1:{self.port}/healthz")
+        answer = cleartext.get(f"http://127.0.0.1:{self.port}/healthz")
         assert answer.is_success, answer.text
         state: dict[str, Any] = answer.json()
         return state

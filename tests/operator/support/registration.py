@@ -32,7 +32,7 @@ API_SERVICES = [f"{version}.{names.CUSTOM_METRICS_GROUP}" for version in ("v1bet
 PATH = names.API_SERVICE.item(None, names.METRICS_API_SERVICE)
 
 
-def stranger(version: str) -> Object:
+def foreign_registration(version: str) -> Object:
     """Somebody else's registration; nothing answers behind it."""
     return {
         "apiVersion": names.API_SERVICE.api_version,
@@ -92,7 +92,7 @@ class Chart:
         return any((one["type"], one["status"]) == ("Available", "True") for one in conditions)
 
     def answers(self) -> int:
-        """What whoever asks for the API of pods' metrics gets from the API server."""
+        """What a client that asks for the API of pods' metrics gets from the API server."""
         version, _, group = names.METRICS_API_SERVICE.partition(".")
         return self.cluster.http.get(f"/apis/{group}/{version}").status_code
 

@@ -14,7 +14,7 @@ def failed_fetch(message: str, code: int = 1, **fields: Any) -> Pod:
     return pod(fetch=Container(exit_code=code, exit_message=message, waiting="CrashLoopBackOff", **fields))
 
 
-def told(**fields: Any) -> str:
+def termination(**fields: Any) -> str:
     return words(**fields)
 
 
@@ -67,6 +67,26 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
         "Unschedulable",
         "lower spec.resources.requests",
     ),
+    "a claim that is not there": (
+        observed(
+            pod(
+                scheduled=False,
+                unschedulable='0/1 nodes are available: persistentvolumeclaim "models" not found. not found',
+            )
+        ),
+        {},
+        "ClaimMissing",
+        "The PersistentVolumeClaim models that spec.model names does not exist in this namespace: create it",
+    ),
+    "an account that is not there": (
+        observed(
+            replica_failure='pods "x-" is forbidden: error looking up service account ml/reader: '
+            'serviceaccount "reader" not found'
+        ),
+        {},
+        "ServiceAccountMissing",
+        "The ServiceAccount reader that spec.pod.serviceAccountName names does not exist",
+    ),
     "no GPU for a model that wants none": (
         observed(pod(scheduled=False, unschedulable=NO_GPU)),
         {},
@@ -88,7 +108,7 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
         'secret "s" not found',
     ),
     "a model with another digest": (
-        observed(failed_fetch(told(reason="DigestMismatch", message="It has sha256:b, pin that."))),
+        observed(failed_fetch(termination(reason="DigestMismatch", message="It has sha256:b, pin that."))),
         {},
         "DigestMismatch",
         "It has sha256:b, pin that.",
@@ -107,13 +127,13 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
     ),
     "a fetcher whose words are a list": (observed(failed_fetch("[1]")), {}, "FetchFailed", "exit code 1"),
     "a fetcher with an unfit reason": (
-        observed(failed_fetch(told(reason="not a reason!\n", message="x"))),
+        observed(failed_fetch(termination(reason="not a reason!\n", message="x"))),
         {},
         "FetchFailed",
         "exit code 1",
     ),
     "a fetcher with a number for a message": (
-        observed(failed_fetch(told(reason="A", message=3))),
+        observed(failed_fetch(termination(reason="A", message=3))),
         {},
         "FetchFailed",
         "exit code 1",

@@ -67,8 +67,8 @@ def devcluster_commands() -> set[str]:
     """As its own help lists them."""
     command = [sys.executable, "-m", "devcluster", "--help"]
     wide = os.environ | {"COLUMNS": "200"}
-    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=wide).stdout
-    listed = re.search(r"\{([a-z,]+)\}", told)
+    usage = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, env=wide).stdout
+    listed = re.search(r"\{([a-z,]+)\}", usage)
     assert listed is not None
     return set(listed[1].split(","))
 

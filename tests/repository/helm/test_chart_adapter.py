@@ -65,7 +65,7 @@ def test_nobody_but_the_operator_registers_it() -> None:
 
 
 def test_the_secret_is_empty_and_every_rendering_the_same() -> None:
-    """Else GitOps would see a change at each look, and a key would lie in the release."""
+    """Else GitOps would see a change at each comparison, and a key would lie in the release."""
     assert {"data", "stringData"} & set(adapter("Secret")) == set()
     assert render() == render()
 
@@ -205,8 +205,8 @@ def test_prometheus_adapter_serves_every_metric_that_may_scale() -> None:
     (rule,) = rules()
     prefix, _, rest = rule["seriesQuery"].partition("(")
     assert prefix == '{__name__=~"^paddle_'
-    told = {f"paddle_{name}" for name in rest.partition(")")[0].split("|")}
-    assert told == set(contract.SCALING_METRICS)
+    kept = {f"paddle_{name}" for name in rest.partition(")")[0].split("|")}
+    assert kept == set(contract.SCALING_METRICS)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The chart on a real API server: from one source of metrics to another, beside strangers, and away again."""
+"""The chart on a real API server: from one source of metrics to another, beside others, and away again."""
 
 import asyncio
 import base64
@@ -17,7 +17,7 @@ from paddlemodel_operator.settings import Settings
 
 from devcluster.builders import programs
 from tests.operator.support.cluster import Cluster, eventually
-from tests.operator.support.registration import connected, settle, stranger
+from tests.operator.support.registration import connected, foreign_registration, settle
 from tests.repository.helm.charts import ADAPTER, CHART, NAMESPACE, RELEASE
 
 pytestmark = pytest.mark.control_plane
@@ -50,8 +50,8 @@ class Releases:
         lines = self.cluster.kubectl("api-resources", "--verbs=list", "--output=name", check=False)
         kinds = {line for line in lines.splitlines() if " " not in line}
         wanted = ",".join(sorted(kinds - FLEETING))
-        told = self.cluster.kubectl("get", wanted, "--all-namespaces", "--output=json", check=False)
-        listed, _ = json.JSONDecoder().raw_decode(told)
+        output = self.cluster.kubectl("get", wanted, "--all-namespaces", "--output=json", check=False)
+        listed, _ = json.JSONDecoder().raw_decode(output)
         return {
             "/".join((item["kind"], item["metadata"].get("namespace", ""), item["metadata"]["name"]))
             for item in listed["items"]
@@ -129,7 +129,7 @@ def test_an_upgrade_leads_from_one_source_to_another_and_back(releases: Releases
     releases.operate(tmp_path)
     filled = releases.cluster.need(names.SECRET, NAMESPACE, ADAPTER)["data"]
 
-    assert "deployed" in releases.install("operator.logLevel=DEBUG"), "our own registration is no stranger"
+    assert "deployed" in releases.install("operator.logLevel=DEBUG"), "our own registration is not foreign"
     assert releases.cluster.need(names.SECRET, NAMESPACE, ADAPTER)["data"] == filled
     assert base64.b64decode(filled["tls.key"]).startswith(b"-----BEGIN")
 
@@ -148,7 +148,7 @@ def test_an_upgrade_leads_from_one_source_to_another_and_back(releases: Releases
 
 
 def test_helm_refuses_where_somebody_else_serves_the_metrics(releases: Releases, tmp_path: Path) -> None:
-    releases.cluster.apply(stranger("v1beta1"))
+    releases.cluster.apply(foreign_registration("v1beta1"))
     said = releases.install()
     assert "APIService v1beta1.custom.metrics.k8s.io belongs to the Service default/theirs" in said
     assert "--set autoscaling.metricsSource=prometheusAdapter (or keda, or none)" in said

@@ -36,9 +36,9 @@ def test_every_metric_of_a_query_is_exported() -> None:
 @pytest.mark.parametrize("page", [OBSERVABILITY, MONITORING], ids=lambda page: page.name)
 def test_every_metric_of_a_document_is_exported(page: Any) -> None:
     families = {re.sub("_(?:bucket|sum|count)$", "", name) for name in monitoring.exported()}
-    told = {name for span in re.findall(r"`([^`]+)`", text(page)) for name in METRIC.findall(span)}
+    listed = {name for span in re.findall(r"`([^`]+)`", text(page)) for name in METRIC.findall(span)}
     known = families | monitoring.exported()
-    assert {name for name in told - LABELS if name not in known and not name.endswith("_")} == set()
+    assert {name for name in listed - LABELS if name not in known and not name.endswith("_")} == set()
 
 
 def test_every_exported_metric_is_documented() -> None:
@@ -171,10 +171,10 @@ def test_the_documented_jobs_and_the_pod_monitors_give_the_same_labels() -> None
     jobs = {job["job_name"]: job for job in monitoring.scrape_configs()}
     (endpoint,) = models["podMetricsEndpoints"]
     (relabelling,) = endpoint["relabelings"]
-    told = [
+    listed = [
         (rule["source_labels"], rule.get("target_label")) for rule in jobs["paddlemodels"]["relabel_configs"]
     ]
-    assert (relabelling["sourceLabels"], relabelling["targetLabel"]) in told
+    assert (relabelling["sourceLabels"], relabelling["targetLabel"]) in listed
     assert endpoint["port"] == names.ADMIN_PORT_NAME
     kept = [rule["regex"] for rule in jobs["paddlemodels"]["relabel_configs"] if rule.get("action") == "keep"]
     assert kept == [f"{names.MANAGED_BY};{names.ADMIN_PORT_NAME}"]

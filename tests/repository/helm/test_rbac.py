@@ -118,7 +118,7 @@ def test_nothing_dangerous_is_granted() -> None:
             assert (name, verb) == ("", "list") or name == names.METRICS_API_SERVICE
 
 
-STRANGER: Object = {
+FOREIGN: Object = {
     "apiVersion": "apiregistration.k8s.io/v1",
     "kind": "APIService",
     "metadata": {"name": f"v1beta1.{names.CUSTOM_METRICS_GROUP}"},
@@ -203,9 +203,9 @@ def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_w
         until(lambda: registered(control_plane) == [ADAPTER], "the registration", log)
         kubectl(control_plane, "delete", "secret", ADAPTER, "--namespace", NAMESPACE)
         until(lambda: "tls.key" in secret(control_plane), "a new certificate", log)
-        kubectl(control_plane, "apply", "-f", "-", given=json.dumps(STRANGER))
+        kubectl(control_plane, "apply", "-f", "-", given=json.dumps(FOREIGN))
         until(lambda: registered(control_plane) == ["theirs"], "the operator to stand down", log)
-        kubectl(control_plane, "delete", "apiservice", STRANGER["metadata"]["name"])
+        kubectl(control_plane, "delete", "apiservice", FOREIGN["metadata"]["name"])
         until(lambda: registered(control_plane) == [ADAPTER], "the registration to return", log)
         kubectl(control_plane, "delete", "clusterrole", ADAPTER)
         until(lambda: registered(control_plane) == [], "the registration to go with its role", log)

@@ -20,10 +20,10 @@ from tests.serving_image.support.servers import Server
 @pytest.mark.parametrize("name", ["serve", "fetch", "export", "inspect", "predict", "verify", "bench"])
 def test_every_command_explains_itself(name: str) -> None:
     assert f"\n  {name} " in command("--help")
-    told = command(name, "--help")
-    assert f"usage: paddlemodel-server {name}" in told
-    assert "\nexamples:\n" in told
-    assert "Exit codes: 0 " in told
+    printed = command(name, "--help")
+    assert f"usage: paddlemodel-server {name}" in printed
+    assert "\nexamples:\n" in printed
+    assert "Exit codes: 0 " in printed
 
 
 def test_an_unknown_command_is_refused_with_those_that_exist() -> None:
@@ -118,8 +118,8 @@ def test_predict_passes_on_what_the_server_says(server: Server, tmp_path: Path) 
     np.save(tmp_path / "x.npy", np.zeros(3, np.float32))
     assert "/infer answers 400: " in command("predict", server.url, tmp_path / "x.npy", code=1)
     np.save(tmp_path / "x.npy", np.zeros((1, 3), np.int8))
-    told = command("predict", server.url, tmp_path / "x.npy", code=1)
-    assert "x is int8 in the file, float32 in the model; convert it." in told
+    printed = command("predict", server.url, tmp_path / "x.npy", code=1)
+    assert "x is int8 in the file, float32 in the model; convert it." in printed
 
 
 def test_predict_names_what_does_not_answer() -> None:
@@ -262,5 +262,5 @@ def test_bench_shows_a_table_and_counts_what_failed(server: Server, tmp_path: Pa
     assert "requests/s" in table
     assert " none" in table
     (tmp_path / "wrong.json").write_text("{")
-    told = command("bench", server.url, "--body", tmp_path / "wrong.json", code=1)
-    assert "/predict answers 400" in told
+    printed = command("bench", server.url, "--body", tmp_path / "wrong.json", code=1)
+    assert "/predict answers 400" in printed

@@ -26,7 +26,7 @@ def test_the_examples_of_the_page(tmp_path: Path) -> None:
     (model,) = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     (tmp_path / "model.py").write_text(model)
     commands = {line.split()[1] for line, _ in EXAMPLES}
-    assert commands == {"export", "inspect", "predict", "verify", "bench"}
+    assert commands == {"export", "inspect", "pack", "predict", "verify", "bench"}
     local = [(line, shown) for line, shown in EXAMPLES if "localhost" not in line]
     for line, shown in local:
         run(line, shown, tmp_path)

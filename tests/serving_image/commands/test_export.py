@@ -118,9 +118,9 @@ def test_weights_that_are_not_of_the_layer_are_refused_by_name(tmp_path: Path) -
 
     def refusal(weights: str) -> str:
         arguments = ("export", "layers.py:Random", "--input", "x:float32[-1,4]", "--output", "model")
-        told = command(*arguments, "--weights", weights, folder=tmp_path, code=1)
+        printed = command(*arguments, "--weights", weights, folder=tmp_path, code=1)
         assert not (tmp_path / "model").exists()
-        return told
+        return printed
 
     assert (
         "other is not of this layer: 2 (linear.weight, linear.bias) of the layer's tensors are not in it "

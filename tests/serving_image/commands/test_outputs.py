@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from paddlemodel_server.commands import predict, verify
+from paddlemodel_server.commands import pack, predict, verify
 from paddlemodel_server.commands.export import command
 from paddlemodel_server.commands.export.options import Input, Job, Quantise, Save
 from paddlemodel_server.errors import StartError
@@ -16,6 +16,7 @@ EXPORT = ["model.py:Net", "--input", "x:float32[-1,16]"]
 WRITES: dict[str, tuple[Callable[[list[str]], int], list[str]]] = {
     "predict --save": (predict.main, ["no-model", "--save", "FILE"]),
     "verify --record": (verify.main, ["no-model", "FILE", "--record"]),
+    "pack --output": (pack.main, ["no-model", "--output", "FILE"]),
     "export --record": (command.main, [*EXPORT, "--output", "new", "--record", "FILE"]),
     "export --output a file": (command.main, [*EXPORT, "--output", "FILE"]),
     "export --output a folder": (command.main, [*EXPORT, "--output", "FOLDER"]),

@@ -11,7 +11,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
-import httpx
 import jsonschema_rs
 import numpy as np
 import pytest
@@ -28,6 +27,7 @@ from paddlemodel_server.protocol import v1
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks.tensors import Tensors
 
+from tests import cleartext
 from tests.serving_image.support import bodies
 from tests.serving_image.support.bodies import IDS, ON, X, body, echo, parsed
 from tests.serving_image.support.servers import Server, serving
@@ -128,10 +128,10 @@ def test_what_any_connection_can_be_told_is_in_the_document() -> None:
     """The connection refuses before it is known which route is meant."""
     sources = [inspect.getsource(module) for module in (connection, head_checks, request_reader)]
     made = re.findall(r"(\w+Error)\(", "".join(sources))
-    told = {str(getattr(errors, name).status) for name in made}
-    assert told == {"400", "408", "429", "431", "503"}
+    statuses = {str(getattr(errors, name).status) for name in made}
+    assert statuses == {"400", "408", "429", "431", "503"}
     for *_, operation in operations(json.loads(openapi.document(bodies.served(), 30))):
-        assert told <= operation["responses"].keys()
+        assert statuses <= operation["responses"].keys()
 
 
 def test_a_number_as_a_tensor_is_described() -> None:
@@ -160,29 +160,29 @@ def test_the_document_is_valid(described: Server) -> None:
 
 
 def test_every_example_is_answered_as_it_is(described: Server) -> None:
-    document = httpx.get(f"{described.url}/openapi.json").json()
+    document = cleartext.get(f"{described.url}/openapi.json").json()
     sent = 0
     for method, path, operation in operations(document):
         for media, content in operation.get("requestBody", {}).get("content", {}).items():
             for example in content.get("examples", {}).values():
                 schema = {**content["schema"], "components": document["components"]}
                 jsonschema_rs.validate(schema, example["value"])
-                answer = httpx.request(method, f"{described.url}{path}", json=example["value"])
+                answer = cleartext.request(method, f"{described.url}{path}", json=example["value"])
                 assert (media, answer.status_code) == ("application/json", 200), answer.text
                 sent += 1
     assert sent == (3 if "Classes" in document["components"]["schemas"] else 4)
 
 
 def test_a_route_that_is_none_is_told_where_all_routes_are(server: Server) -> None:
-    lost = httpx.get(f"{server.url}/nothing")
+    lost = cleartext.get(f"{server.url}/nothing")
     assert lost.status_code == 404
     assert lost.json() == {"error": "There is no such route; /openapi.json has them all."}
-    assert len(httpx.get(f"{server.url}/openapi.json").json()["paths"]) > 10
+    assert len(cleartext.get(f"{server.url}/openapi.json").json()["paths"]) > 10
 
 
 def test_examples_have_shapes_with_which_the_model_ran(server: Server) -> None:
     """Its columns are open; the warm-up found a number of them that the model takes."""
-    document = httpx.get(f"{server.url}/openapi.json").json()
+    document = cleartext.get(f"{server.url}/openapi.json").json()
     content = document["paths"]["/v2/models/mixed/infer"]["post"]["requestBody"]["content"]
     (tensor,) = content["application/json"]["examples"]["zeros"]["value"]["inputs"]
     assert (tensor["shape"], len(tensor["data"])) == ([1, inputs.OPEN_SIDES[0]], inputs.OPEN_SIDES[0])

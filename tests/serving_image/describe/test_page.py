@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from paddlemodel_server.model import files
 from playwright.sync_api import Browser, expect
 
+from tests import cleartext
 from tests.models import text_line, trained_model
 from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.servers import Server, serving
@@ -32,7 +32,7 @@ TASK = {
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A trained model that says whether a line of text stands on its head."""
+    """A trained model that detects whether a line of text is upside down."""
     folder, model = tmp_path_factory.mktemp("page"), trained_model("textline-orientation")
     with serving(
         model, folder, name="textline-orientation", task=json.dumps({"imageClassification": TASK})
@@ -56,7 +56,7 @@ def test_a_picture_is_classified(pictures: Server, chromium: Browser, tmp_path: 
         expect(first).to_contain_text("upside down")
         assert page.locator("#classes li").count() == 2
         shown = json.loads(page.locator("#result").inner_text())
-        assert shown == httpx.post(f"{pictures.url}/predict", content=picture.read_bytes()).json()
+        assert shown == cleartext.post(f"{pictures.url}/predict", content=picture.read_bytes()).json()
         page.locator("#file").set_input_files(
             {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"}
         )
@@ -88,7 +88,7 @@ def test_json_is_answered_and_a_wrong_body_explained(server: Server, chromium: B
         request = json.loads(box.input_value())
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#status")).to_have_text("200 OK")
-        answer = httpx.post(f"{server.url}/v2/models/mixed/infer", json=request).json()
+        answer = cleartext.post(f"{server.url}/v2/models/mixed/infer", json=request).json()
         assert json.loads(page.locator("#result").inner_text()) == answer
         request["inputs"][0]["shape"] = [1]
         box.fill(json.dumps(request))
@@ -147,7 +147,7 @@ def test_names_never_become_markup(
 
 
 def test_the_policy_lets_no_other_script_run(server: Server, chromium: Browser) -> None:
-    answer = httpx.get(f"{server.url}/", headers={"Accept": "text/html"})
+    answer = cleartext.get(f"{server.url}/", headers={"Accept": "text/html"})
     policy = answer.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; ")
     assert "unsafe" not in policy
@@ -183,7 +183,7 @@ def test_the_digest_is_the_folder_s_or_what_the_fetcher_recorded(
     recorded = "sha256:" + "ab" * 32
     (tmp_path / ".model.done").write_text(json.dumps({"uri": "", "fetched": {"digest": recorded}}))
     with serving(folder, tmp_path) as other:
-        facts = httpx.get(f"{other.url}/").json()
+        facts = cleartext.get(f"{other.url}/").json()
         assert (facts["status"], facts["state"], facts["digest"]) == ("alive", "ready", recorded)
 
 

@@ -6,10 +6,10 @@
 import json
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests import cleartext
 from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.servers import serving
 from tests.trained_text import minilm
@@ -36,7 +36,7 @@ def test_a_text_becomes_a_vector(chromium: Browser, tmp_path: Path, request: pyt
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#status")).to_have_text("200 OK")
         found = json.loads(page.locator("#result").inner_text())
-        sent = httpx.post(f"{server.url}/predict", json={"text": "The guitar <b>plays</b>"}).json()
+        sent = cleartext.post(f"{server.url}/predict", json={"text": "The guitar <b>plays</b>"}).json()
         assert found["embedding"] == pytest.approx(sent["embedding"], abs=1e-6)
         assert page.locator("#marked").is_hidden()
         picture(page, "text-embedding.png", request, tmp_path)

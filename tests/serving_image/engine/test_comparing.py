@@ -132,20 +132,20 @@ def test_every_optimisation_has_a_switch() -> None:
 
 
 def test_what_the_program_rules_out_is_not_even_tried() -> None:
-    told: list[str] = []
+    tried: list[str] = []
     prepared, opened = kept(
-        stale=False, hazards=Hazards(optimising="it loops", batching="it loops"), trying=told.append
+        stale=False, hazards=Hazards(optimising="it loops", batching="it loops"), trying=tried.append
     )
     assert (opened, prepared.engine, prepared.sizes) == ([Engine()], Engine(), {})
     assert set(prepared.notes.values()) == {"off: it loops"}
-    assert told == [""]
+    assert tried == [""]
 
 
 def test_each_experiment_is_told_before_it_begins() -> None:
     """Should it end the process, the next one knows what not to try."""
-    told: list[str] = []
-    kept(stale=False, trying=told.append)
-    assert told == ["a request of the trial", "oneDNN", "keepTensors", "batching", ""]
+    tried: list[str] = []
+    kept(stale=False, trying=tried.append)
+    assert tried == ["a request of the trial", "oneDNN", "keepTensors", "batching", ""]
 
 
 def test_the_users_samples_take_part() -> None:

@@ -3,10 +3,10 @@
 import random
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
+from tests import cleartext
 from tests.models import ModelName, trained_model
 from tests.serving_image.support.servers import eventually, metric, serving
 
@@ -28,7 +28,7 @@ def body(chance: random.Random, shape: tuple[int, ...]) -> bytes:
     return numbers.tobytes()[:cut] if cut < 0 else numbers.tobytes() + b"\0" * cut
 
 
-def told(chance: random.Random, sent: tuple[int, ...]) -> str:
+def claimed(chance: random.Random, sent: tuple[int, ...]) -> str:
     """What the header says of the shape: the truth, or something huge, negative, or of another rank."""
     if chance.random() < 0.7:
         return ",".join(map(str, sent))
@@ -46,11 +46,14 @@ def test_no_tensor_ends_a_process(name: ModelName, heights: tuple[int, ...], tmp
     folder = trained_model(name)
     with serving(folder, tmp_path, max_request_bytes=LIMIT, timeout_seconds=120) as server:
         (worker,) = server.processes("worker")
-        with httpx.Client(timeout=120) as client:
+        with cleartext.Client(timeout=120) as client:
             for _ in range(REQUESTS):
                 width = chance.choice((1, 2, 7, 8, 31, 32, 33, 48, 160, 192))
                 sent = chance.choice((1, 1, 2, 3, 5)), 3, chance.choice(heights), width
-                headers = {"Content-Type": "application/octet-stream", "X-Tensor-Shape": told(chance, sent)}
+                headers = {
+                    "Content-Type": "application/octet-stream",
+                    "X-Tensor-Shape": claimed(chance, sent),
+                }
                 answer = client.post(f"{server.url}/predict", content=body(chance, sent), headers=headers)
                 statuses.add(answer.status_code)
         assert statuses == {200, 400}

@@ -80,9 +80,9 @@ def test_a_dropout_in_eval_mode_is_no_chance(exported: Export, model_format: str
     ],
 )
 def test_what_files_tell_of_optimisations(exported: Export, model_format: str, name: str, why: str) -> None:
-    told = hazards.outlook(formats.read(files.locate(exported(model_format, name))))
+    found = hazards.outlook(formats.read(files.locate(exported(model_format, name))))
     keeps, reuses = (why, NO_USE.format("PIR")) if model_format == "pir" else (NO_USE.format("Legacy"), why)
-    assert told == {"oneDNN": why, "keepTensors": keeps, "reuseMemory": reuses, "batching": why}
+    assert found == {"oneDNN": why, "keepTensors": keeps, "reuseMemory": reuses, "batching": why}
 
 
 @pytest.mark.parametrize("model_format", ["pir", "legacy"])

@@ -34,7 +34,7 @@ class Device:
         self.rows: list[int] = []
         self.ran_out: list[int] = []
         self.shrunk = 0
-        self.told: list[int] = []
+        self.caps: list[int] = []
         self.error: Exception = MemoryError(GPU_FULL)
 
     def run(self, arrays: Sequence[Array]) -> list[Array]:
@@ -50,7 +50,7 @@ class Device:
         def lost(reason: str) -> NoReturn:
             raise WorkerEndsError(reason)
 
-        hooks = Hooks(lost=lost, capped=self.told.append, ran_out=lambda: self.ran_out.append(self.rows[-1]))
+        hooks = Hooks(lost=lost, capped=self.caps.append, ran_out=lambda: self.ran_out.append(self.rows[-1]))
         return Guarded(self, most=most, fitted=fitted, clock=lambda: self.now, hooks=hooks)
 
 
@@ -66,7 +66,7 @@ def test_what_does_not_fit_runs_in_halves_and_every_row_gets_its_own_answer() ->
     assert device.rows == [16, 8, 4, 4, 8, 4, 4]
     assert device.ran_out == [16, 8, 8]  # for the metrics
     assert device.shrunk == 3  # before each smaller run, memory is given back
-    assert device.told[-1] == 4
+    assert device.caps[-1] == 4
 
 
 def test_the_learned_cap_spares_the_next_runs_the_failure() -> None:
@@ -90,22 +90,22 @@ def test_after_a_quiet_time_more_is_dared_and_less_often_after_each_failure() ->
     guarded = device.guarded()
     device.now = 1000
     guarded.run(rows(16))
-    assert device.told[-1] == 4
+    assert device.caps[-1] == 4
     device.now += GROW_SECONDS - 1
     guarded.run(rows(8))
-    assert device.told[-1] == 4
+    assert device.caps[-1] == 4
     device.now += 1
     guarded.run(rows(8))  # eight are dared, and fail again
-    assert device.told[-2:] == [8, 4]
+    assert device.caps[-2:] == [8, 4]
     device.now += GROW_SECONDS
     guarded.run(rows(1))
-    assert device.told[-1] == 4  # twice the patience now
+    assert device.caps[-1] == 4  # twice the quiet time now
     device.now += GROW_SECONDS
-    device.room = 1000  # whoever held the memory has gone
+    device.room = 1000  # the process that held the memory has gone
     guarded.run(rows(1))
     device.now += 2 * GROW_SECONDS
     guarded.run(rows(1))
-    assert device.told[-2:] == [8, 16]
+    assert device.caps[-2:] == [8, 16]
 
 
 def test_a_row_that_used_to_fit_is_told_to_come_back() -> None:
@@ -193,7 +193,7 @@ def test_the_models_own_failure_is_passed_on() -> None:
     device.error = ValueError("(InvalidArgument) The shape of input is wrong")
     with pytest.raises(ValueError, match="InvalidArgument"):
         device.guarded().run(rows(8))
-    assert (device.rows, device.told) == ([8], [])
+    assert (device.rows, device.caps) == ([8], [])
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,8 @@ FAULTS: dict[str, tuple[str, str, Change, str]] = {
         "OtherPaddle",
     ),
     "half the parameters": ("legacy", PARAMS, lambda content: content[: len(content) // 2], "MixedFiles"),
-    "half a description": ("pir", PARAMS, lambda content: content[:22], "MixedFiles"),
+    # Not cut off there: Paddle fills a description up with what lies in memory, at times with the very rest.
+    "a damaged description": ("pir", PARAMS, lambda content: content[:22] + b"\xff" * 6, "MixedFiles"),
     "more parameters than wanted": ("pir", PARAMS, lambda content: content * 2, "MixedFiles"),
     "something else": ("legacy", PARAMS, lambda _: b"no parameters" * 9, "MixedFiles"),
 }

@@ -4,11 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
-from tests import bare_predictor
+from tests import bare_predictor, cleartext
 from tests.models import trained_model
 from tests.serving_image.support.models import quantiser
 from tests.serving_image.support.servers import Server, end, eventually, serving, start
@@ -25,7 +24,7 @@ def quantised() -> Path:
 def scores(server: Server, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     headers = {"Content-Type": "application/octet-stream", "Accept": "application/octet-stream"}
     headers["X-Tensor-Shape"] = ",".join(map(str, x.shape))
-    answer = httpx.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60)
+    answer = cleartext.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60)
     assert answer.status_code == 200, answer.text
     return np.frombuffer(answer.content, np.float32).reshape(len(x), -1)
 

@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
-from tests import bare_predictor
+from tests import bare_predictor, cleartext
 from tests.serving_image.support.command_line import command
 from tests.serving_image.support.servers import Server, metric, serving, tensor
 
@@ -37,7 +36,7 @@ class Growing(paddle.nn.Layer):
 
 
 def rows(server: Server, x: Any) -> Any:
-    answer = httpx.post(f"{server.url}/v1/models/model:predict", json={"instances": x}, timeout=60)
+    answer = cleartext.post(f"{server.url}/v1/models/model:predict", json={"instances": x}, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()["predictions"]
 
@@ -91,12 +90,12 @@ def test_a_detector_that_finds_nothing(exported: Export, tmp_path: Path, model_f
     with serving(folder, tmp_path) as server:
         for x in (nothing, np.add(nothing, [[600], [0]])):
             body = {"inputs": [tensor("x", "FP32", x.astype(np.float32))]}
-            answer = httpx.post(f"{server.url}/v2/models/model/infer", json=body, timeout=60).json()
+            answer = cleartext.post(f"{server.url}/v2/models/model/infer", json=body, timeout=60).json()
             first, second = answer["outputs"]
             assert first["shape"] == [int((x[:, 0] > 500).sum()), 4]
             assert (len(first["data"]), second["shape"]) == (4 * first["shape"][0], [2, 4])
         raw = {"Content-Type": "application/octet-stream", "Accept": "application/octet-stream"}
-        empty = httpx.post(f"{server.url}/predict", content=nothing.tobytes(), headers=raw, timeout=60)
+        empty = cleartext.post(f"{server.url}/predict", content=nothing.tobytes(), headers=raw, timeout=60)
         assert (empty.status_code, empty.content, empty.headers["x-tensor-shape"]) == (200, b"", "0,4")
     np.savez(tmp_path / "x.npz", x=nothing)
     found = json.loads(command("predict", folder, tmp_path / "x.npz", "--json"))
@@ -120,9 +119,9 @@ def test_ids_beyond_the_table_are_refused_and_cost_nobody_anything(
             )
             raw = {"Content-Type": "application/octet-stream", "X-Tensor-Shape": "1,3"}
             for answer in (
-                httpx.post(f"{server.url}/v1/models/model:predict", json={"instances": ids.tolist()}),
-                httpx.post(f"{server.url}/predict", json={"inputs": [tensor("ids", "INT64", ids)]}),
-                httpx.post(f"{server.url}/predict", content=ids.tobytes(), headers=raw),
+                cleartext.post(f"{server.url}/v1/models/model:predict", json={"instances": ids.tolist()}),
+                cleartext.post(f"{server.url}/predict", json={"inputs": [tensor("ids", "INT64", ids)]}),
+                cleartext.post(f"{server.url}/predict", content=ids.tobytes(), headers=raw),
             ):
                 assert (answer.status_code, answer.json()["error"]) == (400, sentence)
         right = np.array([[0, 1, 49], [0, 0, 0]])

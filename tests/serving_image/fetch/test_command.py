@@ -13,7 +13,8 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import archive
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
-from paddlemodel_server.fetch.transfer import Courier, Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
+from paddlemodel_server.fetch.transfer import Courier
 from paddlemodel_server.model import files
 
 from tests import models
@@ -46,7 +47,7 @@ def goal(tmp_path: Path) -> Path:
 
 def options(goal: Path, uri: str, digest: str | None = None, max_bytes: int = 1 << 30) -> Options:
     return Options(
-        uri=uri, into=goal, digest=digest, max_bytes=max_bytes, patience=Patience(first_pause=0.01)
+        uri=uri, into=goal, digest=digest, max_bytes=max_bytes, retries=RetryPolicy(first_pause=0.01)
     )
 
 
@@ -163,7 +164,7 @@ def test_an_archive_on_a_volume_is_unpacked(goal: Path, tmp_path: Path) -> None:
     [
         ("file:///nowhere/model", "NotFound"),
         ("file://otherhost/model", "UnsupportedScheme"),
-        ("s3://bucket/model", "UnsupportedScheme"),
+        ("ftp://host/model.tar", "UnsupportedScheme"),
         ("model.tar", "UnsupportedScheme"),
         ("http://[broken/model.tar", "InvalidUri"),
         ("http://user:pa/ss@host/model.tar", "InvalidUri"),
@@ -209,7 +210,7 @@ def test_success_is_reported_to_kubernetes(goal: Path, tmp_path: Path) -> None:
     size = sum(map(len, MODEL.values()))
     assert (code, report) == (
         0,
-        {"digest": digest_of(TAR, tmp_path / "x"), "format": "Legacy", "bytes": size},
+        {"digest": digest_of(TAR, tmp_path / "x"), "format": "Legacy", "bytes": size, "revision": "v1"},
     )
 
 

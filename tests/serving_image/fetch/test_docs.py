@@ -11,7 +11,7 @@ import paddlemodel_server
 import pytest
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.archive import Limits
-from paddlemodel_server.fetch.transfer import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.model import files
 
 from tests.bare_predictor import predict
@@ -54,4 +54,4 @@ def test_the_limits_of_the_page_are_those_of_the_code() -> None:
     assert (limits.max_members, limits.max_bytes, limits.max_ratio) == (10_000, 20 << 30, 100)
     assert limits.ratio_from == 64 << 20
     assert "10,000 members, 20 GiB packed and unpacked, and 100 times" in PAGE
-    assert Patience().attempts == 6
+    assert RetryPolicy().attempts == 6

@@ -16,23 +16,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import sources
-from paddlemodel_server.fetch.sources import http
-from paddlemodel_server.fetch.sources.source import Request
-from paddlemodel_server.fetch.transfer import Courier, Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
+from paddlemodel_server.fetch.sources import http_faults
+from paddlemodel_server.fetch.sources.source import File, Request
+from paddlemodel_server.fetch.transfer import Courier
 from paddlemodel_server.model import files
 
 from tests.serving_image.support.file_server import FileServer, Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 
 BODY = bytes(range(256)) * 2000
-QUICK = Patience(attempts=4, first_pause=0.01, longest_pause=0.05)
+QUICK = RetryPolicy(attempts=4, first_pause=0.01, longest_pause=0.05)
 
 
 def download(
-    uri: str, goal: Path, max_bytes: int = 1 << 30, patience: Patience = QUICK, timeout: float = 20
+    uri: str, goal: Path, max_bytes: int = 1 << 30, retries: RetryPolicy = QUICK, timeout: float = 20
 ) -> str:
     request = Request(uri=uri, timeout=timeout)
     return (
-        Courier(source=sources.of(uri), request=request, patience=patience).bring("", goal, max_bytes).digest
+        Courier(source=sources.of(uri), request=request, retries=retries)
+        .bring(File(path=""), goal, max_bytes)
+        .digest
     )
 
 
@@ -42,16 +45,16 @@ def goal(tmp_path: Path) -> Path:
 
 
 def bring(
-    server: FileServer, goal: Path, path: str = "/m", patience: Patience = QUICK, timeout: float = 20
+    server: FileServer, goal: Path, path: str = "/m", retries: RetryPolicy = QUICK, timeout: float = 20
 ) -> None:
-    digest = download(server.uri(path), goal, patience=patience, timeout=timeout)
+    digest = download(server.uri(path), goal, retries=retries, timeout=timeout)
     assert goal.read_bytes() == server.files["/m"]
     assert digest == files.digest(goal)
 
 
-def refused(uri: str, goal: Path, patience: Patience = QUICK, max_bytes: int = 1 << 30) -> StartError:
+def refused(uri: str, goal: Path, retries: RetryPolicy = QUICK, max_bytes: int = 1 << 30) -> StartError:
     with pytest.raises(StartError) as caught:
-        download(uri, goal, max_bytes, patience)
+        download(uri, goal, max_bytes, retries)
     return caught.value
 
 
@@ -88,7 +91,7 @@ def test_a_broken_transfer_goes_on_where_it_stopped(goal: Path) -> None:
 
 def test_a_silent_server_is_left_and_tried_again(goal: Path) -> None:
     with serving({"/m": BODY}, Step(cut=100, stall=True)) as server:
-        bring(server, goal, patience=Patience(attempts=10, first_pause=0.01), timeout=0.5)
+        bring(server, goal, retries=RetryPolicy(attempts=10, first_pause=0.01), timeout=0.5)
 
 
 @given(cuts=st.lists(st.integers(0, len(BODY) - 1), max_size=3), ranges=st.booleans())
@@ -280,9 +283,9 @@ def test_a_redirect_to_a_host_of_other_letters_is_asked_for_by_its_name(goal: Pa
     [("7", 7), ("", 0), ("soon", 0), ("-1", 0), ("Thu, 01 Jan 1970 00:00:00 GMT", 0)],
 )
 def test_a_pause_is_read_in_either_form(value: str, seconds: float) -> None:
-    assert http.pause(value) == seconds
+    assert http_faults.pause(value) == seconds
 
 
 def test_a_pause_until_a_date_is_the_time_that_is_left() -> None:
     later = dt.datetime.now(dt.UTC) + dt.timedelta(hours=1)
-    assert 3000 < http.pause(format_datetime(later, usegmt=True)) <= 3600
+    assert 3000 < http_faults.pause(format_datetime(later, usegmt=True)) <= 3600

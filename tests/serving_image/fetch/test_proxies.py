@@ -10,7 +10,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
 from paddlemodel_server.fetch.proxies import Proxy, is_direct, proxy_for
-from paddlemodel_server.fetch.transfer import Patience
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 
 from tests.serving_image.support.file_server import Step, no_proxy, serving  # noqa: F401 - no_proxy is a fixture
 
@@ -141,4 +141,4 @@ def test_a_proxy_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest.
 
 
 def options(uri: str, folder: Path) -> Options:
-    return Options(uri=uri, into=folder / "model", patience=Patience(attempts=2, first_pause=0.01))
+    return Options(uri=uri, into=folder / "model", retries=RetryPolicy(attempts=2, first_pause=0.01))

@@ -8,14 +8,23 @@ from pathlib import Path
 import pytest
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
+from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.sources import SOURCES
-from paddlemodel_server.fetch.sources.source import Part, Reading, Request, TryAgainError
-from paddlemodel_server.fetch.transfer import Courier, Patience
+from paddlemodel_server.fetch.sources.source import (
+    File,
+    Listing,
+    Part,
+    Reading,
+    Request,
+    Takes,
+    TryAgainError,
+)
+from paddlemodel_server.fetch.transfer import Courier
 from paddlemodel_server.model import files
 
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, folder_of, tar_of, tree
 
-QUICK = Patience(first_pause=0.001)
+QUICK = RetryPolicy(first_pause=0.001)
 
 
 @dataclass
@@ -25,7 +34,13 @@ class Toy:
     held: dict[str, bytes]
     asked: list[Part] = field(default_factory=list)
 
-    def files(self, request: Request) -> Sequence[str]:
+    takes = Takes()
+    parallel = False
+
+    def listing(self, request: Request) -> Listing:
+        return Listing(files=[File(path=path) for path in self._paths(request)])
+
+    def _paths(self, request: Request) -> Sequence[str]:
         key = request.uri.removeprefix("toy://")
         if key in self.held:
             return [""]
@@ -58,14 +73,14 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> Toy:
 def test_a_folder_of_a_new_scheme_is_fetched_and_its_digest_is_that_of_any_folder(
     toy: Toy, tmp_path: Path
 ) -> None:
-    fetched = fetch.fetch(Options(uri="toy://shelf/net", into=tmp_path / "goal", patience=QUICK))
+    fetched = fetch.fetch(Options(uri="toy://shelf/net", into=tmp_path / "goal", retries=QUICK))
     assert tree(tmp_path / "goal") == LEGACY_MODEL
     assert fetched.digest == files.digest(folder_of(tmp_path / "same", LEGACY_MODEL))
     assert [part.offset > 0 for part in toy.asked] == [False, True] * len(LEGACY_MODEL)
 
 
 def test_an_archive_of_a_new_scheme_is_unpacked(toy: Toy, tmp_path: Path) -> None:
-    fetched = fetch.fetch(Options(uri="toy://shelf/net.tar.gz", into=tmp_path / "goal", patience=QUICK))
+    fetched = fetch.fetch(Options(uri="toy://shelf/net.tar.gz", into=tmp_path / "goal", retries=QUICK))
     assert tree(tmp_path / "goal") == LEGACY_MODEL
     (tmp_path / "same").write_bytes(toy.held["shelf/net.tar.gz"])
     assert fetched.digest == files.digest(tmp_path / "same")
@@ -73,7 +88,9 @@ def test_an_archive_of_a_new_scheme_is_unpacked(toy: Toy, tmp_path: Path) -> Non
 
 def test_a_single_file_of_a_new_scheme_goes_on_where_it_broke_off(toy: Toy, tmp_path: Path) -> None:
     request = Request(uri="toy://shelf/net.tar.gz")
-    brought = Courier(source=toy, request=request, patience=QUICK).bring("", tmp_path / "file", 1 << 20)
+    brought = Courier(source=toy, request=request, retries=QUICK).bring(
+        File(path=""), tmp_path / "file", 1 << 20
+    )
     content = toy.held["shelf/net.tar.gz"]
     assert (tmp_path / "file").read_bytes() == content
     assert brought.digest == files.digest(tmp_path / "file")

@@ -2,7 +2,7 @@
 
 import pytest
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.gpu.devices import PATIENCE, Device, Sharing, assigned, located, time_sliced
+from paddlemodel_server.gpu.devices import AGREEING, Device, Sharing, assigned, located, time_sliced
 from paddlemodel_server.supervisor import processes
 
 
@@ -82,7 +82,7 @@ def test_a_device_as_nvml_knows_it(name: str, uuid: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "declared"),
     [
         ({}, False),
         ({"NVIDIA_VISIBLE_DEVICES": "GPU-a"}, False),
@@ -91,26 +91,26 @@ def test_a_device_as_nvml_knows_it(name: str, uuid: str | None) -> None:
     ],
     ids=["nothing", "a whole device", "a replica", "MPS"],
 )
-def test_the_environment_tells_of_sharing(environ: dict[str, str], told: bool) -> None:
-    assert time_sliced(environ) is told
-    assert Sharing(told=told).step(1, 1, 1) is (True if told else None)
+def test_the_environment_tells_of_sharing(environ: dict[str, str], declared: bool) -> None:
+    assert time_sliced(environ) is declared
+    assert Sharing(declared=declared).step(1, 1, 1) is (True if declared else None)
 
 
 @pytest.mark.parametrize(
     ("samples", "shared"),
     [
-        pytest.param([(1, 1, 1)] * PATIENCE, False, id="ours alone"),
-        pytest.param([(2, 1, 1)] * PATIENCE, True, id="one more than ours"),
-        pytest.param([(2, 1, 1)] * (PATIENCE - 1), None, id="not yet sure"),
-        pytest.param([(0, 1, 1)] * PATIENCE, None, id="the driver hides even ours"),
-        pytest.param([(None, 1, 1)] * PATIENCE, None, id="it counts none"),
-        pytest.param([(0, 1, 0)] * PATIENCE, False, id="ours still loads"),
-        pytest.param([(1, 1, 1)] * PATIENCE + [(2, 1, 1), (1, 1, 1)] * 3, False, id="a worker's successor"),
-        pytest.param([(2, 1, 1)] * PATIENCE + [(1, 1, 1)] * PATIENCE, False, id="they have left"),
+        pytest.param([(1, 1, 1)] * AGREEING, False, id="ours alone"),
+        pytest.param([(2, 1, 1)] * AGREEING, True, id="one more than ours"),
+        pytest.param([(2, 1, 1)] * (AGREEING - 1), None, id="not yet sure"),
+        pytest.param([(0, 1, 1)] * AGREEING, None, id="the driver hides even ours"),
+        pytest.param([(None, 1, 1)] * AGREEING, None, id="it counts none"),
+        pytest.param([(0, 1, 0)] * AGREEING, False, id="ours still loads"),
+        pytest.param([(1, 1, 1)] * AGREEING + [(2, 1, 1), (1, 1, 1)] * 3, False, id="a worker's successor"),
+        pytest.param([(2, 1, 1)] * AGREEING + [(1, 1, 1)] * AGREEING, False, id="they have left"),
     ],
 )
 def test_sharing_by_the_count_of_processes(
     samples: list[tuple[int | None, int, int]], shared: bool | None
 ) -> None:
-    sharing = Sharing(told=False)
+    sharing = Sharing(declared=False)
     assert [sharing.step(*sample) for sample in samples][-1] is shared

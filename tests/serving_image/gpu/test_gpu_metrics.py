@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 
-import httpx
 import pytest
 
 from devcluster.simulated_gpu import build_nvml
+from tests import cleartext
 from tests.serving_image.support import simulated
 from tests.serving_image.support.metric_rules import documented, faults, shown
 from tests.serving_image.support.servers import Server, eventually
@@ -65,7 +65,7 @@ def until(server: Server, wanted: str) -> dict[str, float]:
 
 
 def asked(server: Server) -> int:
-    return httpx.post(f"{server.url}/v2/models/mixed/infer", json=BODY, timeout=30).status_code
+    return cleartext.post(f"{server.url}/v2/models/mixed/infer", json=BODY, timeout=30).status_code
 
 
 def test_the_page_as_documented_and_by_prometheus_rules(server: Server) -> None:
@@ -148,7 +148,7 @@ def all_above(server: Server, least: dict[str, float]) -> dict[str, float] | Non
 
 
 def keep_asking(server: Server, over: Event) -> int:
-    with httpx.Client(base_url=server.url, timeout=30) as client:
+    with cleartext.Client(base_url=server.url, timeout=30) as client:
         while not over.is_set():
             status = client.post("/v2/models/mixed/infer", json=BODY).status_code
             if status != 200:
@@ -188,9 +188,9 @@ def test_a_driver_that_fails_leaves_gaps_never_zeros_and_comes_back(
     found = samples(server)
     assert found["paddle_gpu_memory_utilization"] == 25
     assert found["paddle_gpu_seconds_total"] >= counted
-    told = [line for line in server.logged().splitlines() if "NVML" in line]
-    assert len(told) == 3, told  # it worked, it failed, it works
-    assert cure in told[1]
+    lines = [line for line in server.logged().splitlines() if "NVML" in line]
+    assert len(lines) == 3, lines  # it worked, it failed, it works
+    assert cure in lines[1]
 
 
 def test_a_call_that_hangs_holds_nothing_up(server: Server, gpus: Gpus) -> None:
@@ -285,5 +285,5 @@ def test_a_library_or_a_device_that_comes_later_is_found(
         assert not OF_GPUS & until(server, "no_device").keys()
         gpus.set("uuid=GPU-b", "uuid=GPU-a util=10")
         until(server, "ok")
-        for told in ("leave `utility` in NVIDIA_DRIVER_CAPABILITIES", "there is no device GPU-a"):
-            assert server.logged().count(told) == 1
+        for sentence in ("leave `utility` in NVIDIA_DRIVER_CAPABILITIES", "there is no device GPU-a"):
+            assert server.logged().count(sentence) == 1

@@ -74,7 +74,7 @@ def test_without_a_memory_limit_it_is_the_machine_s(tmp_path: Path, meminfo: Pat
     assert memory_limit("0::/\n", tmp_path, meminfo) == MACHINE
 
 
-def test_kills_for_want_of_memory_are_counted_in_both_versions(tmp_path: Path) -> None:
+def test_kills_by_lack_of_memory_are_counted_in_both_versions(tmp_path: Path) -> None:
     (tmp_path / "memory.events").write_text("low 0\nhigh 0\noom 3\noom_kill 2\n")
     assert oom_kills("0::/\n", tmp_path) == 2
     (tmp_path / "memory").mkdir()

@@ -166,6 +166,6 @@ def test_a_flood_is_cut_and_counted() -> None:
     assert [limiter.allows(now) for now in (0, 1, 2, 9.9)] == [True, True, False, False]
     assert limiter.left_out == 2
     assert limiter.allows(10)
-    assert limiter.told() == {"left_out": 2}
-    assert limiter.told() == {}
+    assert limiter.summary() == {"left_out": 2}
+    assert limiter.summary() == {}
     assert [limiter.allows(now) for now in (11, 12)] == [True, False]

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from paddlemodel_server.http.worker import ADMIN_CONNECTIONS
 
+from tests import cleartext
 from tests.serving_image.support.command_line import command
 from tests.serving_image.support.load import BODY, INFER, post
 from tests.serving_image.support.servers import Server, eventually, metric, serving, stopped
@@ -21,7 +22,7 @@ METRICS = b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"
 
 @pytest.fixture(scope="module")
 def small(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """One HTTP worker that lets few clients in and has patience with slow ones."""
+    """One HTTP worker that lets few clients in and waits for slow ones."""
     folder = tmp_path_factory.mktemp("small")
     with serving(
         exported("legacy", "mixed"),
@@ -48,10 +49,10 @@ ALL_WELL = {"/healthz": 200, "/readyz": 200, "/metrics": 200}
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 def test_clients_are_told_where_health_and_metrics_are(server: Server, path: str) -> None:
-    answer = httpx.get(f"{server.url}{path}")
+    answer = cleartext.get(f"{server.url}{path}")
     assert answer.status_code == 404
     assert answer.json() == {"error": f"{path} is on the admin port, {server.admin_port}, not on this one."}
-    assert httpx.get(f"{server.admin_url}{path}").status_code == 200
+    assert cleartext.get(f"{server.admin_url}{path}").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -69,7 +70,9 @@ def test_clients_are_told_where_health_and_metrics_are(server: Server, path: str
     ],
 )
 def test_the_admin_port_has_no_route_for_clients(server: Server, method: str, path: str) -> None:
-    answer = httpx.request(method, f"{server.admin_url}{path}", content=BODY if method == "POST" else None)
+    answer = cleartext.request(
+        method, f"{server.admin_url}{path}", content=BODY if method == "POST" else None
+    )
     assert answer.status_code == 404
     assert answer.json() == {
         "error": "The admin port has /healthz, /readyz and /metrics; everything else is on port "
@@ -88,13 +91,13 @@ def test_a_head_that_the_client_port_knows_means_nothing_on_the_admin_port(small
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"])
 def test_the_admin_port_only_tells(server: Server, method: str) -> None:
-    answer = httpx.request(method, f"{server.admin_url}/healthz")
+    answer = cleartext.request(method, f"{server.admin_url}/healthz")
     assert (answer.status_code, answer.headers["allow"]) == (405, "GET, HEAD")
     assert answer.json() == {"error": f"{method} is not possible here; use GET, HEAD."}
 
 
 def test_a_head_request_has_the_headers_of_the_answer_and_no_body(server: Server) -> None:
-    answer = httpx.head(f"{server.admin_url}/healthz", headers={"X-Request-Id": "seven-7"})
+    answer = cleartext.head(f"{server.admin_url}/healthz", headers={"X-Request-Id": "seven-7"})
     assert (answer.status_code, answer.content) == (200, b"")
     assert answer.headers["content-length"] == str(len(b'{"live":true}'))
     assert answer.headers["x-request-id"] == "seven-7"
@@ -106,7 +109,7 @@ def test_health_is_answered_while_clients_have_all_their_connections(small: Serv
         def refused() -> bool:
             for _ in range(MOST):
                 clients.enter_context(opened(small.port)).sendall(post(INFER, BODY))
-            return httpx.get(f"{small.url}/v2/health/live").status_code == 503
+            return cleartext.get(f"{small.url}/v2/health/live").status_code == 503
 
         eventually(refused, "the client port is full")
         assert answered(small) == ALL_WELL
@@ -123,7 +126,7 @@ def test_health_is_answered_while_slow_clients_sit_on_the_client_port(small: Ser
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET /hea", METRICS], ids=["idle", "head", "never-reading"])
-def test_the_admin_port_has_room_for_the_next_one_whoever_sits_on_it(small: Server, sent: bytes) -> None:
+def test_the_admin_port_has_room_for_the_next_one_whatever_holds_it(small: Server, sent: bytes) -> None:
     (http_worker,) = small.http_workers()[1]
 
     def held() -> int:
@@ -134,7 +137,7 @@ def test_the_admin_port_has_room_for_the_next_one_whoever_sits_on_it(small: Serv
         for _ in range(2 * ADMIN_CONNECTIONS):
             clients.enter_context(opened(small.admin_port)).sendall(sent)
         assert answered(small) == ALL_WELL
-        assert httpx.post(f"{small.url}{INFER}", content=BODY).status_code == 200
+        assert cleartext.post(f"{small.url}{INFER}", content=BODY).status_code == 200
         eventually(lambda: held() <= ADMIN_CONNECTIONS, "those that sit longest are let go of")
 
 
@@ -142,11 +145,11 @@ def test_both_ports_are_counted_by_route(server: Server) -> None:
     def counted(route: str, status: int) -> float:
         return metric(server, f'paddle_requests_total{{route="{route}",status="{status}"}}')
 
-    assert httpx.get(f"{server.url}/v2/health/ready").status_code == 200
+    assert cleartext.get(f"{server.url}/v2/health/ready").status_code == 200
     assert server.get("/readyz")[0] == 200
     assert server.get("/nothing")[0] == 404
     before = counted("readiness", 200), counted("other", 404), counted("metrics", 200)
-    httpx.get(f"{server.url}/v2/health/ready")
+    cleartext.get(f"{server.url}/v2/health/ready")
     server.get("/readyz")
     server.get("/nothing")
     found = counted("readiness", 200), counted("other", 404), counted("metrics", 200)
@@ -159,7 +162,7 @@ def families(server: Server, host: str) -> dict[int, Any]:
     found: dict[int, Any] = {}
     for port, path in ((server.port, "/v2/health/live"), (server.admin_port, "/healthz")):
         try:
-            found[port] = httpx.get(f"http://{host}:{port}{path}").status_code
+            found[port] = cleartext.get(f"http://{host}:{port}{path}").status_code
         except httpx.ConnectError:
             found[port] = None
     return found

@@ -1,4 +1,4 @@
-"""One client's connection: requests in order, whoever answers them; and clients that leave, or never read."""
+"""One client's connection: requests in order, on either way; and clients that leave, or never read."""
 
 import contextlib
 import json
@@ -14,6 +14,7 @@ import psutil
 import pytest
 from paddlemodel_server.http.connection import MAX_PIPELINED
 
+from tests import cleartext
 from tests.serving_image.support.servers import Server, eventually, serving, stopped
 
 INFER = "/v2/models/mixed/infer"
@@ -60,7 +61,7 @@ class Answers:
         return int(first.split()[1]), headers, self._file.read(int(headers.get("content-length", 0)))
 
 
-def test_pipelined_requests_are_answered_in_order_whoever_answers(server: Server) -> None:
+def test_pipelined_requests_are_answered_in_order_on_either_way(server: Server) -> None:
     with opened(server) as connection:
         asked = b""
         for number in range(10):
@@ -187,7 +188,7 @@ def test_a_client_that_does_not_read_is_cut_off(server: Server) -> None:
             pass
         assert received.startswith(b"HTTP/1.1 200 OK\r\n")
         assert received.count(b"HTTP/1.1 200 OK") < 12
-    assert httpx.get(f"{server.admin_url}/readyz").status_code == 200
+    assert cleartext.get(f"{server.admin_url}/readyz").status_code == 200
 
 
 @pytest.fixture(scope="module")
@@ -199,12 +200,12 @@ def slow(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
 
 
 def counted(server: Server, name: str) -> float:
-    lines = httpx.get(f"{server.admin_url}/metrics").text.splitlines()
+    lines = cleartext.get(f"{server.admin_url}/metrics").text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 def post(server: Server, **options: Any) -> httpx.Response:
-    return httpx.post(f"{server.url}/predict", json=SLOW, timeout=60, **options)
+    return cleartext.post(f"{server.url}/predict", json=SLOW, timeout=60, **options)
 
 
 def test_a_client_may_shorten_its_deadline(slow: Server) -> None:
@@ -242,7 +243,7 @@ def test_the_work_of_clients_that_leave_is_dropped(slow: Server) -> None:
 def test_a_crowd_of_idle_connections_gives_way(slow: Server) -> None:
     with ExitStack() as clients:
         held = [clients.enter_context(opened(slow)) for _ in range(3 * MOST)]
-        assert httpx.get(f"{slow.admin_url}/healthz").status_code == 200
+        assert cleartext.get(f"{slow.admin_url}/healthz").status_code == 200
         assert post(slow).status_code == 200
         for connection in held:
             connection.setblocking(False)

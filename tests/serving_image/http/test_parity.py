@@ -10,11 +10,11 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from paddlemodel_server.protocol import NPY, OCTETS, raw
 
+from tests import cleartext
 from tests.serving_image.support.flask_door import flask_door
 from tests.serving_image.support.servers import Server
 
@@ -176,7 +176,7 @@ def sent(url: str, method: str, path: str, more: dict[str, Any]) -> tuple[int, d
     fresh: Any = {
         k: iter(v) if isinstance(v, list) else v for k, v in more.items()
     }  # a list is sent in chunks
-    answer = httpx.request(method, f"{url}{path}", **fresh)
+    answer = cleartext.request(method, f"{url}{path}", **fresh)
     headers = {name: value for name, value in answer.headers.items() if name not in IGNORED}
     return answer.status_code, headers, answer.content
 

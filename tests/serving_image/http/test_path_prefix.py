@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import numpy as np
 import pytest
 
+from tests import cleartext
 from tests.serving_image.support.servers import Server, serving, tensor
 
 PREFIX = "/models/mixed~1"
@@ -37,31 +37,31 @@ def prefixed(
 def test_every_route_answers_below_the_prefix_as_it_does_without(
     prefixed: Server, prefix: str, method: str, path: str, body: object
 ) -> None:
-    plain = httpx.request(method, f"{prefixed.url}{path}", json=body)
-    below = httpx.request(method, f"{prefixed.url}{prefix}{path}", json=body)
+    plain = cleartext.request(method, f"{prefixed.url}{path}", json=body)
+    below = cleartext.request(method, f"{prefixed.url}{prefix}{path}", json=body)
     assert plain.status_code == below.status_code == 200
     assert plain.content == below.content
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/v2/models/mixed~1", "/v2/models/other"])
 def test_what_is_not_there_is_not_there_below_the_prefix_either(prefixed: Server, path: str) -> None:
-    assert httpx.get(f"{prefixed.url}{PREFIX}{path}").status_code == 404
+    assert cleartext.get(f"{prefixed.url}{PREFIX}{path}").status_code == 404
 
 
 @pytest.mark.parametrize("path", [f"{PREFIX}2/v2", f"/x{PREFIX}/v2", f"{PREFIX}{PREFIX}/v2", "/models/v2"])
 def test_a_path_that_only_resembles_the_prefix_is_another_one(prefixed: Server, path: str) -> None:
-    assert httpx.get(f"{prefixed.url}{path}").status_code == 404
+    assert cleartext.get(f"{prefixed.url}{path}").status_code == 404
 
 
 def test_the_page_has_its_links_below_the_prefix(prefixed: Server) -> None:
     """A browser resolves them by the address, which must end in a slash."""
-    found = httpx.get(f"{prefixed.url}{PREFIX}", headers={"Accept": "text/html"})
+    found = cleartext.get(f"{prefixed.url}{PREFIX}", headers={"Accept": "text/html"})
     assert (found.status_code, found.headers["Location"]) == (308, f"{PREFIX}/")
-    page = httpx.get(f"{prefixed.url}{PREFIX}", headers={"Accept": "text/html"}, follow_redirects=True)
+    page = cleartext.get(f"{prefixed.url}{PREFIX}", headers={"Accept": "text/html"}, follow_redirects=True)
     assert page.headers["Content-Type"].startswith("text/html")
     assert f"{prefixed.url.removeprefix('http://')}{PREFIX}/v2/models/mixed/infer" in page.text
 
 
 def test_the_admin_port_has_no_prefix(prefixed: Server) -> None:
-    assert httpx.get(f"{prefixed.admin_url}/healthz").status_code == 200
-    assert httpx.get(f"{prefixed.admin_url}{PREFIX}/healthz").status_code == 404
+    assert cleartext.get(f"{prefixed.admin_url}/healthz").status_code == 200
+    assert cleartext.get(f"{prefixed.admin_url}{PREFIX}/healthz").status_code == 404

@@ -42,18 +42,18 @@ class Receiver:
 
 @pytest.mark.parametrize("size", [1, 7, len(WHOLE)])
 def test_a_request_is_the_same_however_it_is_cut(size: int) -> None:
-    told = Receiver().feed(*(WHOLE[at : at + size] for at in range(0, len(WHOLE), size)))
-    assert told.heads == [(b"POST", b"/predict", "1.1")]
-    assert (told.body, told.completed, told.refused) == (b"abcd", 1, [])
-    assert told.reader.lines == [(b"Host", b"x"), (b"Content-Length", b"4")]
+    received = Receiver().feed(*(WHOLE[at : at + size] for at in range(0, len(WHOLE), size)))
+    assert received.heads == [(b"POST", b"/predict", "1.1")]
+    assert (received.body, received.completed, received.refused) == (b"abcd", 1, [])
+    assert received.reader.lines == [(b"Host", b"x"), (b"Content-Length", b"4")]
 
 
 def test_where_the_reader_is_can_be_asked_at_any_time() -> None:
-    told, reader = Receiver(), None
-    reader = told.reader
+    received, reader = Receiver(), None
+    reader = received.reader
     found = [(reader.where, reader.begun)]
     for part in (b"\r\n", b"PO", WHOLE[2:-1], WHOLE[-1:]):
-        told.feed(part)
+        received.feed(part)
         found.append((reader.where, reader.begun))
     assert found == [
         (Awaited.REQUEST, False),
@@ -66,14 +66,14 @@ def test_where_the_reader_is_can_be_asked_at_any_time() -> None:
 
 def test_a_head_that_offers_an_upgrade_is_read_as_if_it_did_not() -> None:
     offer = POST + b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMA\r\n"
-    told = Receiver().feed(offer + b"Content-Length: 4\r\n\r\nabcd" + WHOLE)
-    assert told.heads == [(b"POST", b"/predict", "1.1")] * 2
-    assert (told.body, told.completed, told.refused) == (b"abcdabcd", 2, [])
+    received = Receiver().feed(offer + b"Content-Length: 4\r\n\r\nabcd" + WHOLE)
+    assert received.heads == [(b"POST", b"/predict", "1.1")] * 2
+    assert (received.body, received.completed, received.refused) == (b"abcdabcd", 2, [])
 
 
 def test_expect_means_nothing_to_http_1_0() -> None:
-    told = Receiver().feed(b"POST /predict HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
-    assert told.reader.lines == [(b"Content-Length", b"0")]
+    received = Receiver().feed(b"POST /predict HTTP/1.0\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
+    assert received.reader.lines == [(b"Content-Length", b"0")]
 
 
 @pytest.mark.parametrize(
@@ -100,20 +100,20 @@ def test_expect_means_nothing_to_http_1_0() -> None:
     ],
 )
 def test_what_is_not_acceptable_is_refused_once(reads: list[bytes], refusal: tuple[int, str]) -> None:
-    told = Receiver()
+    received = Receiver()
     for data in reads:
-        if not told.reader.deaf:
-            told.feed(data)
-    assert told.refused == [refusal]
-    assert told.completed == 0
+        if not received.reader.deaf:
+            received.feed(data)
+    assert received.refused == [refusal]
+    assert received.completed == 0
 
 
 def test_bodies_and_whole_requests_are_no_large_heads() -> None:
-    told = Receiver().feed(*[WHOLE] * 2000, POST + b"Content-Length: 200000\r\n\r\n", bytes(200_000))
-    assert (told.refused, told.completed) == ([], 2001)
+    received = Receiver().feed(*[WHOLE] * 2000, POST + b"Content-Length: 200000\r\n\r\n", bytes(200_000))
+    assert (received.refused, received.completed) == ([], 2001)
 
 
 def test_what_follows_a_refusal_is_not_handed_on() -> None:
-    told = Receiver().feed(b"GET / HTTP/1.1\r\n\r\n" + WHOLE)
-    assert [status for status, _ in told.refused] == [400]
-    assert told.heads == []
+    received = Receiver().feed(b"GET / HTTP/1.1\r\n\r\n" + WHOLE)
+    assert [status for status, _ in received.refused] == [400]
+    assert received.heads == []

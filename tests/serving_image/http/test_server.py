@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from paddlemodel_server.ipc.scoreboard import MAX_WORKERS, READY
 
+from tests import cleartext
 from tests.serving_image.support import load
 from tests.serving_image.support.servers import Server, eventually, shared_scoreboard, stopped, tensor, whole
 
@@ -24,7 +25,7 @@ INFER = "/v2/models/mixed/infer"
 
 @pytest.fixture(scope="module")
 def client(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=30) as made:
+    with cleartext.Client(base_url=server.url, timeout=30) as made:
         yield made
 
 
@@ -72,7 +73,7 @@ def test_a_hammer_of_mixed_shapes_mixes_no_answers(server: Server) -> None:
 
     def hammer(seed: int) -> int:
         rng = random.Random(seed)
-        with httpx.Client(base_url=server.url, timeout=60) as own:
+        with cleartext.Client(base_url=server.url, timeout=60) as own:
             for _ in range(25):
                 shape = (rng.choice([1, 1, 1, 2, 3, 20]), rng.choice([3, 4, 1000]))
                 array = (
@@ -172,7 +173,7 @@ def test_wrong_routes(client: httpx.Client, method: str, path: str, status: int)
 def test_a_body_that_is_too_large_is_refused(server: Server, chunked: bool) -> None:
     body = b"[" + b"1," * 1_000_000
     content = iter([body[:600_000], body[600_000:]]) if chunked else body
-    answer = httpx.post(f"{server.url}{INFER}", content=content)
+    answer = cleartext.post(f"{server.url}{INFER}", content=content)
     assert answer.status_code == 413
     found = "is larger than the 1000000 bytes" if chunked else f"has {len(body)} bytes; at most 1000000 are"
     assert answer.json() == {"error": f"The body {found} allowed."}

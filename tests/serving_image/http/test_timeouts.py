@@ -133,14 +133,14 @@ class Limited:
         self.transport.unread = unread
 
     @property
-    def told(self) -> list[str]:
+    def closed(self) -> list[str]:
         return self.transport.did
 
 
 def full(*connections: Limited) -> ConnectionLimit:
     limit = ConnectionLimit(len(connections))
     assert all(limit.enter(connection) for connection in connections)
-    assert [connection.told for connection in connections] == [[]] * len(connections)
+    assert [connection.closed for connection in connections] == [[]] * len(connections)
     return limit
 
 
@@ -148,7 +148,7 @@ def test_who_keeps_us_waiting_longest_gives_way() -> None:
     first, second = Limited(since=2), Limited(since=1)
     newcomer = Limited(since=3)
     assert full(first, second).enter(newcomer)
-    assert (first.told, second.told, newcomer.told) == ([], ["close"], [])
+    assert (first.closed, second.closed, newcomer.closed) == ([], ["close"], [])
 
 
 def test_who_does_not_read_its_answer_is_not_waited_for() -> None:
@@ -156,13 +156,13 @@ def test_who_does_not_read_its_answer_is_not_waited_for() -> None:
     hoarder, idle = Limited(since=1, what=Awaited.READING, unread=1), Limited(since=2)
     limit = full(hoarder, idle)
     assert limit.enter(Limited(since=3))
-    assert (hoarder.told, idle.told) == (["abort"], [])
+    assert (hoarder.closed, idle.closed) == (["abort"], [])
 
 
 def test_who_waits_for_us_stays_and_the_newcomer_is_refused() -> None:
     waiting = [Limited(since=n, what=None) for n in range(3)]
     assert not full(*waiting).enter(Limited(since=9))
-    assert [connection.told for connection in waiting] == [[]] * 3
+    assert [connection.closed for connection in waiting] == [[]] * 3
 
 
 def test_who_left_takes_no_room() -> None:
@@ -170,4 +170,4 @@ def test_who_left_takes_no_room() -> None:
     limit = full(staying, leaving)
     limit.leave(leaving)
     assert limit.enter(Limited(since=3))
-    assert (staying.told, leaving.told) == ([], [])
+    assert (staying.closed, leaving.closed) == ([], [])

@@ -35,7 +35,7 @@ def test_what_is_written_is_read(tensors: list[tuple[str, list[int]]]) -> None:
     memory = made()
     arrays = [np.arange(int(np.prod(shape)), dtype="uint8").reshape(shape).astype(t) for t, shape in tensors]
     written = memory.write(2, arrays, (5, 1))
-    deadline_ns, cancelled, layout = memory.look(2)
+    deadline_ns, cancelled, layout = memory.announced(2)
     assert (deadline_ns, cancelled, layout) == (5, 0, written)
     for found, array in zip(memory.views(2, layout), arrays, strict=True):
         assert found.dtype == array.dtype
@@ -46,12 +46,12 @@ def test_slots_are_gathered_and_scattered() -> None:
     memory = made()
     for slot in (3, 0, 1):
         memory.write(slot, [np.full((2, 3), slot, np.float32), np.full((2,), slot, np.int64)])
-    layout = memory.look(3).layout
+    layout = memory.announced(3).layout
     joined = memory.gather([3, 0, 1], layout, 0)
     assert joined.tolist() == [[3.0] * 3] * 2 + [[0.0] * 3] * 2 + [[1.0] * 3] * 2
     memory.scatter([3, 0, 1], [joined * 2, np.arange(6)], rows=2)
     for at, slot in enumerate((3, 0, 1)):
-        answer = memory.look(slot).layout
+        answer = memory.announced(slot).layout
         doubled, numbers = memory.views(slot, answer)
         assert doubled.tolist() == [[slot * 2.0] * 3] * 2
         assert numbers.tolist() == [2 * at, 2 * at + 1]
@@ -63,7 +63,7 @@ def test_a_slot_names_its_request() -> None:
     assert memory.request_id(1) == "x" * slots.ID_BYTES
     assert memory.waited(1, 5_000_000_000) == 3
     assert memory.waited(1, 8_000_000_000) == -1
-    assert np.array_equal(memory.views(1, memory.look(1).layout)[0], np.zeros(1))
+    assert np.array_equal(memory.views(1, memory.announced(1).layout)[0], np.zeros(1))
     memory.write(1, [np.zeros(1)])
     assert memory.request_id(1) == ""
 
@@ -88,7 +88,7 @@ def test_a_run_of_hours_fits() -> None:
 def test_copies_outlive_their_slot() -> None:
     memory = made()
     memory.write(1, [np.arange(6, dtype=np.float32).reshape(2, 3)])
-    layout = memory.look(1).layout
+    layout = memory.announced(1).layout
     (copy,) = memory.copies(1, layout)
     memory.write(1, [np.zeros((2, 3), np.float32)])
     assert copy.tolist() == [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]]
@@ -133,9 +133,9 @@ def test_a_request_can_be_withdrawn() -> None:
     memory = made()
     memory.write(1, [np.zeros(1)])
     memory.cancel(1)
-    assert memory.look(1).cancelled
+    assert memory.announced(1).cancelled
     memory.write(1, [np.zeros(1)])
-    assert not memory.look(1).cancelled
+    assert not memory.announced(1).cancelled
 
 
 def test_large_slots_give_their_memory_back() -> None:
@@ -156,7 +156,7 @@ def test_a_withdrawn_request_gives_its_memory_back_before_its_worker_has_replied
     layout = memory.write(1, [np.ones(3 << 20, np.uint8)], (9, 1), "seven")
     memory.cancel(1, layout.end)
     assert os.fstat(fd).st_blocks < kept + kept // 2
-    assert memory.look(1) == (9, 1, layout)
+    assert memory.announced(1) == (9, 1, layout)
     assert memory.request_id(1) == "seven"
     assert not memory.views(1, layout)[0][slots.CONTROL.size + mmap.PAGESIZE :].any()
     assert memory.views(0, layout)[0].all()

@@ -14,6 +14,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.metrics import tracing
 
 from devcluster import ports
+from tests import cleartext
 from tests.serving_image.support.collector import SERVER, Collector, collecting
 from tests.serving_image.support.servers import Server, eventually, serving, tensor
 
@@ -122,7 +123,7 @@ def traced(
 def ask(server: Server, **headers: str) -> httpx.Response:
     body = {"inputs": [tensor("x", "FP32", np.ones((1, 3), np.float32))]}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.post(f"{server.url}/v2/models/mixed/infer", json=body, headers=named, timeout=30)
+    return cleartext.post(f"{server.url}/v2/models/mixed/infer", json=body, headers=named, timeout=30)
 
 
 def spans_of(collector: Collector, trace_id: str) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ def queue(*steps: tuple[int, float, float]) -> list[Seen]:
 @pytest.mark.parametrize(
     ("seen", "ratio"),
     [
-        pytest.param(busy([0]), 0, id="one look tells nothing"),
+        pytest.param(busy([0]), 0, id="one scrape tells nothing"),
         pytest.param(busy([0], [SECOND // 2], [SECOND]), 0.5, id="half of the time"),
         pytest.param(busy([0, 0], [SECOND, 0], ready=2), 0.5, id="one of two workers"),
         pytest.param(busy([0], [2 * SECOND]), 1, id="never above 1"),

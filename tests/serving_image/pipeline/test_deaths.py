@@ -28,7 +28,7 @@ def test_a_request_that_ran_alone_as_its_worker_crashed_is_the_one_to_blame(runt
             (slot,) = await pod.announced(worker)
             worker.slots.begin([slot], 1)
             await pod.die(worker, request_killed=True)
-            await pod.until(pod.told(len(statuses)))
+            await pod.until(pod.answered(len(statuses)))
             assert [type(outcome) for outcome in pod.outcomes] == [CrashedError] * len(statuses)
 
     in_a_pod(runtime, test, Dying)
@@ -51,7 +51,7 @@ def test_what_shared_the_run_is_run_again_alone_and_what_waited_as_before(runtim
         assert worker.alone == {first, second}
         worker.reply(again, slots.FAILED)
         worker.flush()
-        await pod.until(pod.told(4))
+        await pod.until(pod.answered(4))
 
     in_a_pod(runtime, test, Dying)
 
@@ -72,7 +72,7 @@ def test_what_an_outsider_killed_is_run_again(runtime: ProcessContext) -> None:
         assert pod.outcomes == []
         worker.reply([slot], slots.FAILED)
         worker.flush()
-        await pod.until(pod.told(1))
+        await pod.until(pod.answered(1))
 
     in_a_pod(runtime, test, Dying)
 

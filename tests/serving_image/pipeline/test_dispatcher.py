@@ -135,22 +135,22 @@ def test_an_http_worker_that_never_came_to_count_hides_no_other(runtime: Process
     assert counted.http_workers()[:, counters.PID].tolist() == [0, 0, 7]
 
 
-def test_a_stranger_at_a_worker_s_door_stops_nothing(server: Server) -> None:
+def test_an_unknown_client_of_a_worker_stops_nothing(server: Server) -> None:
     """One that leaves at once, one that says nonsense, one that hands over nothing, one that says nothing."""
     workers = {process.pid for process in server.processes("worker")}
     folder = Path(server.runtime()["folder"])
     silent = []
     for place in range(2):
         for sent in (b"", b"?", slots.HELLO.pack(1, 1), slots.HELLO.pack(2**32 - 1, 2**63), None):
-            stranger = socket.socket(socket.AF_UNIX)
-            stranger.connect(str(folder / f"worker-{place}.sock"))
+            unknown = socket.socket(socket.AF_UNIX)
+            unknown.connect(str(folder / f"worker-{place}.sock"))
             if sent is None:
-                silent.append(stranger)
+                silent.append(unknown)
                 continue
-            socket.send_fds(stranger, [sent], [0] if len(sent) > 1 else []) if sent else None
-            stranger.close()
+            socket.send_fds(unknown, [sent], [0] if len(sent) > 1 else []) if sent else None
+            unknown.close()
     for _ in range(4):
         assert asked(server, INFER, BODY)[0] == 200
-    for stranger in silent:
-        stranger.close()
+    for unknown in silent:
+        unknown.close()
     assert {process.pid for process in server.processes("worker")} == workers

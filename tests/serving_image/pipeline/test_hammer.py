@@ -5,9 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import cleartext
 from tests.serving_image.support.flask_door import flask_door
 from tests.serving_image.support.load import INFER, Load, numbers, own, post, v2, vanish
 from tests.serving_image.support.servers import Server, eventually, metric, serving
@@ -22,7 +22,7 @@ GONE = 'paddle_requests_total{route="infer",status="499"}'
 def started(
     exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """A server whose queue has room for all requests that can be there at once: whoever left may still be."""
+    """A server whose queue has room for all requests at once: those whose client left may still be there."""
     with serving(
         exported("pir", "mixed"),
         tmp_path_factory.mktemp("hammer"),
@@ -65,7 +65,7 @@ def test_every_answer_is_its_own_request_s(started: Server, flask: Server) -> No
     eventually(lambda: metric(started, "paddle_inflight_requests") == 0, "no request is left over")
     assert metric(started, GONE) > 0
     assert metric(started, "paddle_batch_rows_sum") > metric(started, "paddle_batch_rows_count")
-    assert httpx.get(f"{started.admin_url}/readyz").status_code == 200
+    assert cleartext.get(f"{started.admin_url}/readyz").status_code == 200
 
 
 def come_and_go(server: Server, seed: int) -> None:

@@ -179,6 +179,9 @@ def test_a_request_that_waited_in_vain_for_a_thread_is_not_decoded() -> None:
         worker.threads.submit(int)
         await compressed(worker).answer()
         busy, waiting = threads.futures
+        async with asyncio.timeout(60):  # asyncio tells the pool a turn of the loop after the answer
+            while not waiting.done():  # noqa: ASYNC110 - the gate is closed: only to be cancelled ends it
+                await asyncio.sleep(0.001)
         assert (busy.cancelled(), waiting.cancelled()) == (False, True)
 
     threads = Held()

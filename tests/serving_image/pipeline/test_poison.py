@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 
+from tests import cleartext
 from tests.serving_image.support import servers
 from tests.serving_image.support.load import BODY, INFER, Load
 from tests.serving_image.support.servers import Server, eventually, metric
@@ -42,7 +42,9 @@ def test_a_killer_costs_its_neighbours_nothing(mortal: Server) -> None:
         eventually(lambda: clients.answered() > 200, "requests are answered")
         for at in range(KILLERS):
             goal = clients.answered() + 100
-            answers.append(httpx.post(f"{mortal.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=60))
+            answers.append(
+                cleartext.post(f"{mortal.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=60)
+            )
             eventually(partial(further, clients, goal), "neighbours are answered", 120)
     assert clients.outcomes.lost == clients.outcomes.wrong == []
     assert set(clients.outcomes.statuses) == {200}
@@ -56,11 +58,11 @@ def test_a_killer_that_comes_again_is_known(mortal: Server) -> None:
     """A client that repeats it as often as would have ended the container: two workers die of it, no more."""
     statuses = []
     for _ in range(12):
-        answer = httpx.post(f"{mortal.url}{INFER}", content=deadly(5e10), timeout=60)
+        answer = cleartext.post(f"{mortal.url}{INFER}", content=deadly(5e10), timeout=60)
         statuses.append(answer.status_code)
     assert statuses == [500, 500, *[422] * 10]
     assert metric(mortal, EXITS) == 2
-    assert httpx.post(f"{mortal.url}{INFER}", content=BODY, timeout=60).status_code == 200
+    assert cleartext.post(f"{mortal.url}{INFER}", content=BODY, timeout=60).status_code == 200
     eventually(mortal.ready, "ready", 120)
 
 

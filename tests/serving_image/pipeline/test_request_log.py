@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
+from tests import cleartext
 from tests.serving_image.support.servers import Server, eventually, serving, tensor
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -25,7 +26,7 @@ def lines(server: Server, message: str) -> list[dict[str, Any]]:
 
 def ask(server: Server, value: float, headers: dict[str, str] | None = None) -> httpx.Response:
     body = {"inputs": [tensor("x", "FP32", np.full((1, 8), value, np.float32))]}
-    return httpx.post(f"{server.url}/v2/models/model/infer", json=body, headers=headers, timeout=60)
+    return cleartext.post(f"{server.url}/v2/models/model/infer", json=body, headers=headers, timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +65,7 @@ def test_an_answer_names_a_request_whose_client_did(
 ) -> None:
     body = {"inputs": [tensor("x", "FP32", np.ones((1, 8), np.float32))]} if status == 200 else {}
     url = fussy.admin_url if path in {"/healthz", "/metrics"} else fussy.url
-    answer = httpx.request(method, f"{url}{path}", headers=headers, json=body, timeout=30)
+    answer = cleartext.request(method, f"{url}{path}", headers=headers, json=body, timeout=30)
     assert answer.status_code == status
     found = answer.headers.get("x-request-id")
     assert (found is None) == (expected is None)
@@ -77,10 +78,10 @@ def test_a_failed_request_is_named_by_http_worker_and_worker(fussy: Server) -> N
     assert "fussy" not in answer.text
     assert answer.headers["x-request-id"] == "order-8"
 
-    def told() -> list[dict[str, Any]]:
+    def failures() -> list[dict[str, Any]]:
         return [e for m in ("the model failed on a request", "a request failed") for e in lines(fussy, m)]
 
-    by_worker, by_http_worker = eventually(lambda: told() if len(told()) == 2 else None, "both lines")
+    by_worker, by_http_worker = eventually(lambda: failures() if len(failures()) == 2 else None, "both lines")
     assert (by_worker["level"], by_worker["process"], by_worker["request_id"]) == (
         "ERROR",
         "worker-0",
@@ -148,7 +149,7 @@ def test_bodies_and_headers_stay_out_of_the_log(fussy: Server) -> None:
     secret = "do-not-tell"
     headers = {"Authorization": f"Bearer {secret}", "X-Request-Id": f"{secret} {secret}", "Cookie": secret}
     body = json.dumps({"id": secret, "inputs": [tensor("x", "FP32", np.zeros((1, 3), np.float32))]})
-    answer = httpx.post(f"{fussy.url}/v2/models/model/infer", content=body, headers=headers, timeout=30)
+    answer = cleartext.post(f"{fussy.url}/v2/models/model/infer", content=body, headers=headers, timeout=30)
     assert answer.status_code == 500
     eventually(lambda: lines(fussy, "a request failed"), "the line")
     assert secret not in fussy.logged()
@@ -161,7 +162,7 @@ def test_every_line_is_json_and_text_is_for_people(
         assert {"time", "level", "process", "pid", "message"} <= set(json.loads(line))
     with serving(exported("pir", "mixed"), tmp_path, log_format="text", log_level="DEBUG") as server:
         body = {"inputs": [tensor("x", "FP32", np.ones((1, 3), np.float32))]}
-        httpx.post(f"{server.url}/v2/models/model/infer", json=body, headers={"X-Request-Id": "a=b"})
+        cleartext.post(f"{server.url}/v2/models/model/infer", json=body, headers={"X-Request-Id": "a=b"})
         eventually(lambda: "answered" in server.logged(), "a line for each request, at DEBUG")
     shape = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z [A-Z]+ [a-z0-9-]+\[\d+\] \S.*|    .*")
     assert all(shape.fullmatch(line) for line in server.logged().splitlines())

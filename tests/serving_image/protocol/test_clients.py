@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import tritonclient.http as triton  # type: ignore[import-untyped]  # it has no types
 import tritonclient.http.aio as triton_aio  # type: ignore[import-untyped]  # it has no types
 from tritonclient.utils import InferenceServerException  # type: ignore[import-untyped]  # it has no types
 
-from tests import peers
+from tests import cleartext, peers
 from tests.serving_image.support.clients import kserve_client, mlserver_client
 from tests.serving_image.support.servers import Server, serving
 
@@ -152,7 +151,7 @@ def test_triton_s_deadline_ends_a_request(exported: Callable[[str, str], Path], 
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "told"),
+    ("change", "status", "message"),
     [
         ({"model_name": "other"}, "404", "this server has pair"),
         ({"inputs": "wrong-shape"}, "400", "expected [-1, 3]"),
@@ -162,7 +161,7 @@ def test_triton_s_deadline_ends_a_request(exported: Callable[[str, str], Path], 
     ids=["model", "shape", "output", "input"],
 )
 def test_triton_is_told_what_is_wrong(
-    client: triton.InferenceServerClient, change: dict[str, Any], status: str, told: str
+    client: triton.InferenceServerClient, change: dict[str, Any], status: str, message: str
 ) -> None:
     wrong = {
         "wrong-shape": inputs(binary=True, x=np.zeros((2, 4), np.float32)),
@@ -174,27 +173,27 @@ def test_triton_is_told_what_is_wrong(
     with pytest.raises(InferenceServerException) as caught:
         client.infer(**call)
     assert caught.value.status() == status
-    assert told in caught.value.message()
+    assert message in caught.value.message()
 
 
 def in_the_peers_environment(program: Any, server: Server) -> tuple[Any, list[str]]:
     """What a program of another library understood, and the names of the outputs of `pair`."""
-    outputs = httpx.get(f"{server.url}/v2/models/pair").json()["outputs"]
+    outputs = cleartext.get(f"{server.url}/v2/models/pair").json()["outputs"]
     command = [str(peers.python()), "-W", "ignore", str(program.__file__), server.url, "pair"]
-    told = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-    return json.loads(told), [output["name"] for output in outputs]
+    answers = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    return json.loads(answers), [output["name"] for output in outputs]
 
 
 @pytest.mark.slow  # needs the peers' environment
 def test_kserve_s_client_speaks_v1_and_v2(pair: Server) -> None:
-    told, names = in_the_peers_environment(kserve_client, pair)
-    assert told == kserve_client.expected(names)
+    answers, names = in_the_peers_environment(kserve_client, pair)
+    assert answers == kserve_client.expected(names)
 
 
 @pytest.mark.slow  # needs the peers' environment
 def test_mlserver_s_codecs_speak_v2(pair: Server) -> None:
-    told, names = in_the_peers_environment(mlserver_client, pair)
-    assert told == mlserver_client.expected(names)
+    answers, names = in_the_peers_environment(mlserver_client, pair)
+    assert answers == mlserver_client.expected(names)
 
 
 @pytest.mark.slow  # needs the peers' environment
@@ -214,7 +213,7 @@ def test_mlserver_s_command_infers_line_by_line(pair: Server, tmp_path: Path) ->
     command = [str(peers.python()), "-W", "ignore", "-m", "mlserver.cli.main", "infer"]
     command += ["-u", f"127.0.0.1:{pair.port}", "-m", "pair", "-i", str(asked), "-o", str(answered)]
     subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
-    told = [json.loads(line)["outputs"] for line in answered.read_text().splitlines()]
-    assert sorted(total["data"] + double["data"] for total, double in told) == [
+    answers = [json.loads(line)["outputs"] for line in answered.read_text().splitlines()]
+    assert sorted(total["data"] + double["data"] for total, double in answers) == [
         [3.0 * n, 3.0 * n, 3.0 * n, 2 * n] for n in range(5)
     ]

@@ -39,16 +39,16 @@ def test_commands_print_what_the_page_says(model: Server, tmp_path: Path, consol
     for command, printed in commands(console):
         real = command.replace("localhost:8080", f"127.0.0.1:{model.port}").replace("curl ", "curl -sS ")
         real = re.sub(r"^python ", f"{sys.executable} ", real)
-        told = subprocess.run(
+        shown = subprocess.run(
             ["bash", "-ec", real], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
         )
-        assert told.stdout.strip() == printed.strip(), command
+        assert shown.stdout.strip() == printed.strip(), command
 
 
 @pytest.mark.parametrize(("program", "printed"), PROGRAMS)
 def test_programs_print_what_the_page_says(model: Server, program: str, printed: str) -> None:
     real = program.replace("localhost:8080", f"127.0.0.1:{model.port}")
-    told = subprocess.run(
+    shown = subprocess.run(
         [sys.executable, "-c", real], capture_output=True, text=True, timeout=60, check=True
     )
-    assert told.stdout == printed
+    assert shown.stdout == printed

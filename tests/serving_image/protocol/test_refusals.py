@@ -21,7 +21,7 @@ def connection(server: Server) -> Iterator[socket.socket]:
         yield made
 
 
-def told(connection: socket.socket, *sent: bytes) -> bytes:
+def answer_to(connection: socket.socket, *sent: bytes) -> bytes:
     """Send everything, and then read until the server ends: neither may be cut off by a reset."""
     for part in sent:
         connection.sendall(part)
@@ -75,21 +75,21 @@ def told(connection: socket.socket, *sent: bytes) -> bytes:
 def test_a_refusal_reaches_who_still_sends(
     connection: socket.socket, sent: list[bytes], status: int, error: str
 ) -> None:
-    answer = told(connection, *sent)
+    answer = answer_to(connection, *sent)
     assert answer.startswith(b"HTTP/1.1 %d " % status)
     assert json.loads(answer.partition(b"\r\n\r\n")[2]) == {"error": error}
 
 
 def test_whole_requests_do_not_count_as_the_head_of_the_next(connection: socket.socket) -> None:
     request = post(INFER, BODY + b" " * 4000)
-    answer = told(connection, request * 40 + HALF)
+    answer = answer_to(connection, request * 40 + HALF)
     assert answer.count(b"HTTP/1.1 200 OK") == 40
     assert answer.count(b"HTTP/1.1 408 ") == 1
 
 
 def test_nobody_is_invited_to_send_a_body_twice(connection: socket.socket) -> None:
     """Whether a client that was answered early still sends its body, nobody can know."""
-    answer = told(
+    answer = answer_to(
         connection, b"GET /v2 HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 9\r\n\r\n"
     )
     assert b"\r\nconnection: close\r\n" in answer
@@ -97,12 +97,12 @@ def test_nobody_is_invited_to_send_a_body_twice(connection: socket.socket) -> No
 
 def test_an_old_client_gets_no_interim_answer(connection: socket.socket) -> None:
     request = post(INFER, BODY, "Expect: 100-continue\r\n").replace(b"HTTP/1.1", b"HTTP/1.0")
-    assert told(connection, request).startswith(b"HTTP/1.1 200 OK\r\n")
+    assert answer_to(connection, request).startswith(b"HTTP/1.1 200 OK\r\n")
 
 
 def test_a_declined_upgrade_changes_nothing_else(connection: socket.socket) -> None:
     offer = "Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"
-    answer = told(connection, post(INFER, BODY, offer))
+    answer = answer_to(connection, post(INFER, BODY, offer))
     assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
     assert b"\r\nconnection: close\r\n" in answer
 
@@ -123,12 +123,12 @@ def test_an_offer_is_taken_out_of_a_head(lines: list[tuple[bytes, bytes]], kept:
 def test_what_was_taken_in_together_is_answered_before_the_end(
     server: Server, connection: socket.socket
 ) -> None:
-    """Of pipelined requests only the last answer ends the connection, whoever gives it."""
+    """Of pipelined requests only the last answer ends the connection, on either way."""
     health = b"GET /v2/health/live HTTP/1.1\r\nHost: x\r\n\r\n"
     with shared_scoreboard(server) as scoreboard:
         scoreboard.drain()
         try:
-            answer = told(connection, post(INFER, BODY) + health + post(INFER, BODY) + health)
+            answer = answer_to(connection, post(INFER, BODY) + health + post(INFER, BODY) + health)
         finally:
             scoreboard.resume()
     assert answer.count(b"HTTP/1.1 200 OK\r\n") == 4

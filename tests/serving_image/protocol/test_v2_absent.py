@@ -52,23 +52,23 @@ def test_null_data_beside_binary_data_is_absent() -> None:
 @pytest.mark.parametrize("content_type", ["np", "pd"])
 def test_tensors_may_say_that_they_are_tensors(content_type: str) -> None:
     """MLServer's codecs name the type that they encoded: an array, or the columns of a data frame."""
-    told = {"content_type": content_type, "headers": None}
-    asked = [{"name": "class", "parameters": told}]
-    assert parsed(X | {"parameters": told}, IDS, ON, parameters=told, outputs=asked) == PLAIN
+    parameters = {"content_type": content_type, "headers": None}
+    asked = [{"name": "class", "parameters": parameters}]
+    assert parsed(X | {"parameters": parameters}, IDS, ON, parameters=parameters, outputs=asked) == PLAIN
 
 
 @pytest.mark.parametrize("where", ["The request", "Input x", "Output class"])
 @pytest.mark.parametrize("content_type", ["str", "base64", "datetime", "NP", 1])
 def test_what_is_no_tensor_is_refused_by_name(where: str, content_type: Any) -> None:
-    told = {"parameters": {"content_type": content_type}}
+    parameters = {"parameters": {"content_type": content_type}}
     fields: dict[str, Any] = {"outputs": [{"name": "class"}]}
     first: Any = X
     if where == "The request":
-        fields |= told
+        fields |= parameters
     elif where == "Input x":
-        first = X | told
+        first = X | parameters
     else:
-        fields = {"outputs": [{"name": "class"} | told]}
+        fields = {"outputs": [{"name": "class"} | parameters]}
     with pytest.raises(BadRequestError, match=rf"{where} has content_type .*; expected \"np\" or \"pd\""):
         v2.parse(SERVED, body(first, IDS, ON, **fields))
 

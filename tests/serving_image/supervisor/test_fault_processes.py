@@ -1,6 +1,6 @@
 """Workers and HTTP workers that die.
 
-By signals, for want of memory, again and again. Real processes, real kills.
+By signals, out of memory, again and again. Real processes, real kills.
 """
 
 import os
@@ -14,6 +14,7 @@ import httpx
 import psutil
 import pytest
 
+from tests import cleartext
 from tests.serving_image.support import load, servers
 from tests.serving_image.support.load import BODY, GROWTH, INFER, Footprint, Load, footprint
 from tests.serving_image.support.memory_group import memory_group
@@ -29,7 +30,7 @@ def settled(server: Server) -> None:
     wanted = metric(server, "paddle_workers_desired")
     servers.whole(server, int(wanted))
     eventually(lambda: metric(server, "paddle_inflight_requests") == 0, "no request is left over")
-    assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
+    assert cleartext.post(f"{server.url}{INFER}", content=BODY).status_code == 200
 
 
 def recovered(server: Server, before: Footprint) -> None:
@@ -55,7 +56,7 @@ def test_a_dead_worker_is_replaced_and_its_requests_are_run_again(
         for pid in before:
             os.kill(pid, how)
         eventually(lambda: server.get("/readyz")[0] == 503, "the pod is unready")
-        assert httpx.get(f"{server.admin_url}/healthz").status_code == 200
+        assert cleartext.get(f"{server.admin_url}/healthz").status_code == 200
         eventually(server.ready, "ready again", 120)
         more = clients.answered()
         eventually(lambda: clients.answered() > more + 100, "requests are answered again")
@@ -108,7 +109,7 @@ def test_a_killed_http_worker_loses_its_connections_and_nothing_else(server: Ser
     assert {process.pid for process in server.processes("worker")} == workers
 
 
-def test_a_worker_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp_path: Path) -> None:
+def test_a_worker_that_the_kernel_kills_when_memory_runs_out(exported: Export, tmp_path: Path) -> None:
     with memory_group() as group:
         with group.entered():
             # Each number of a request takes a megabyte in the worker, and in the HTTP worker nearly nothing.
@@ -117,12 +118,12 @@ def test_a_worker_that_the_kernel_kills_for_want_of_memory(exported: Export, tmp
             server.wait_ready()
             settled(server)
             group.limit(group.held() + (16 << 20))
-            answer = httpx.post(f"{server.url}{INFER}", content=load.row_of_ones(4000), timeout=60)
+            answer = cleartext.post(f"{server.url}{INFER}", content=load.row_of_ones(4000), timeout=60)
             assert answer.status_code == 500  # it ran alone, so the memory was wanted by none but it
             assert "Retry-After" not in answer.headers
             group.limit(1 << 40)
-            told = '"how": "signal SIGKILL, out of memory"'
-            eventually(lambda: told in server.logged(), "the reason is told")
+            logged = '"how": "signal SIGKILL, out of memory"'
+            eventually(lambda: logged in server.logged(), "the reason is told")
             settled(server)
             assert metric(server, 'paddle_worker_exits_total{reason="memory"}') == 1
         finally:
@@ -147,7 +148,7 @@ def test_a_worker_that_never_gets_ready_ends_the_server(exported: Export, tmp_pa
         assert "The process that loads the model mixed ended 5 times in a row" in server.logged()
         assert "signal SIGSEGV. Paddle crashes on this model: export it again" in server.logged()
         with pytest.raises(httpx.ConnectError):  # what Kubernetes' liveness probe would see
-            httpx.get(f"{server.admin_url}/healthz")
+            cleartext.get(f"{server.admin_url}/healthz")
     finally:
         servers.end(server)
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 from paddlemodel_server.host import signals
 
+from tests import cleartext
 from tests.serving_image.support import servers
 from tests.serving_image.support.load import BODY, INFER, Load
 from tests.serving_image.support.servers import Server, eventually, metric
@@ -30,7 +31,7 @@ def test_sigterm_under_load_loses_nothing(exported: Export, tmp_path: Path) -> N
             eventually(lambda: httpx_or_none(server, "/readyz") == 503, "the pod is unready")
             before = load.answered()
             eventually(lambda: load.answered() > before + 100, "it still answers")
-            assert httpx.get(f"{server.admin_url}/healthz").headers["connection"] == "close"
+            assert cleartext.get(f"{server.admin_url}/healthz").headers["connection"] == "close"
             load.stop()
         assert server.stop() == 0  # nobody comes any more: a second signal ends the wait
         assert (load.outcomes.lost, load.outcomes.refused, load.outcomes.wrong) == ([], 0, [])
@@ -51,7 +52,7 @@ def test_what_was_taken_in_is_answered_after_the_drain(exported: Export, tmp_pat
     ):
         with servers.stopped(server):
             waiting = [
-                pool.submit(httpx.post, f"{server.url}/predict", json=slow, timeout=60) for _ in range(4)
+                pool.submit(cleartext.post, f"{server.url}/predict", json=slow, timeout=60) for _ in range(4)
             ]
             eventually(lambda: metric(server, "paddle_inflight_requests") == 4, "all are taken in")
             server.process.send_signal(signal.SIGTERM)
@@ -74,7 +75,7 @@ def test_a_second_signal_ends_the_drain_of_a_pod(exported: Export, tmp_path: Pat
     with servers.serving(model, tmp_path, inside, name="mixed", drain_seconds=600) as server:
         server.process.send_signal(signal.SIGTERM)
         eventually(lambda: httpx_or_none(server, "/readyz") == 503, "the pod is unready")
-        assert httpx.post(f"{server.url}{INFER}", content=BODY).status_code == 200
+        assert cleartext.post(f"{server.url}{INFER}", content=BODY).status_code == 200
         assert server.stop() == 0
 
 
@@ -116,7 +117,7 @@ def test_a_signal_while_loading_ends_at_once(exported: Export, tmp_path: Path) -
 
 def httpx_or_none(server: Server, path: str) -> int | None:
     try:
-        return httpx.get(f"{server.admin_url}{path}").status_code
+        return cleartext.get(f"{server.admin_url}{path}").status_code
     except httpx.TransportError:
         return None
 

@@ -6,8 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
+from tests import cleartext
 from tests.serving_image.support import servers
 from tests.serving_image.support.load import INFER, Load
 from tests.serving_image.support.memory_group import memory_group
@@ -30,7 +29,7 @@ def growing(server: Server) -> Iterator[None]:
     stop = threading.Event()
 
     def grow() -> None:
-        with httpx.Client(base_url=server.url, timeout=60) as client:
+        with cleartext.Client(base_url=server.url, timeout=60) as client:
             for thousands in range(500, 4500, 500):
                 columns = thousands * 1000
                 data = "1," * (columns - 1) + "1"

@@ -24,7 +24,7 @@ def after(*ready_seconds: float | None) -> History:
     ("lives", "hopeless", "wait"),
     [
         pytest.param([None], False, 0.0, id="the-first-is-replaced-at-once"),
-        pytest.param([None] * 3, False, 1.0, id="then-with-growing-patience"),
+        pytest.param([None] * 3, False, 1.0, id="then-with-growing-pauses"),
         pytest.param([None] * (CRASHES - 1), False, 2.0, id="one-more-chance"),
         pytest.param([None] * CRASHES, True, 4.0, id="never-ready"),
         pytest.param([None] * (CRASHES - 1) + [1.0, None], False, 0.0, id="ready-once-is-a-new-count"),

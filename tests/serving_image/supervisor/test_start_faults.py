@@ -133,13 +133,13 @@ def test_the_fault_is_the_termination_message(  # a table's row is its parameter
         check=False,
     )
     assert done.returncode == 1
-    told = json.loads(last_word.read_text())
-    assert told["reason"] == reason
-    assert cure in told["message"]
-    assert "\n" not in told["message"]
-    assert "/paddle/" not in told["message"]
+    termination = json.loads(last_word.read_text())
+    assert termination["reason"] == reason
+    assert cure in termination["message"]
+    assert "\n" not in termination["message"]
+    assert "/paddle/" not in termination["message"]
     events = [json.loads(line) for line in (done.stdout + done.stderr).splitlines()]
-    assert told["message"] in [event["message"] for event in events]
+    assert termination["message"] in [event["message"] for event in events]
 
 
 def test_an_error_that_nobody_has_foreseen_has_a_last_word_too(tmp_path: Path) -> None:
@@ -154,9 +154,11 @@ def test_an_error_that_nobody_has_foreseen_has_a_last_word_too(tmp_path: Path) -
     command = [sys.executable, "-c", program, str(last_word)]
     done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
     assert done.returncode == 1
-    told = json.loads(last_word.read_text())
-    assert told["reason"] == "Unexpected"
-    assert told["message"].startswith("The server ended by an error that it does not know: TypeError: ")
+    termination = json.loads(last_word.read_text())
+    assert termination["reason"] == "Unexpected"
+    assert termination["message"].startswith(
+        "The server ended by an error that it does not know: TypeError: "
+    )
     (line,) = done.stderr.splitlines()
-    assert json.loads(line)["message"] == told["message"]
+    assert json.loads(line)["message"] == termination["message"]
     assert not list(tmp_path.glob("paddlemodel-*"))

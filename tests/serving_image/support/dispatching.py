@@ -42,7 +42,7 @@ class Pod:
     def submit(self, settled: Callable[[Outcome], None] | None = None, seconds: float = 60) -> None:
         self.dispatcher.submit(ONE, time.monotonic(), seconds, "", settled or self.outcomes.append)
 
-    def told(self, number: int) -> Callable[[], bool]:
+    def answered(self, number: int) -> Callable[[], bool]:
         """Whether so many requests have their outcome."""
         return lambda: len(self.outcomes) == number
 

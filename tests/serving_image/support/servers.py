@@ -59,7 +59,7 @@ class Server:
     def get(self, path: str) -> tuple[int, str]:
         """Status and body of the admin port.
 
-        Unlike httpx.get it makes no TLS context each time, which costs 30 ms.
+        Unlike cleartext.get it makes no TLS context each time, which costs 30 ms.
         """
         connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=20)
         try:
@@ -108,7 +108,7 @@ class Server:
 
 
 def cannot(why: str) -> BaseException:
-    """What skips a test for want of something on this machine; where everything must be tested, it fails."""
+    """What skips a test where this machine lacks something; where everything must be tested, it fails."""
     return (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(why)
 
 

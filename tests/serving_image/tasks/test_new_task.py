@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import paddlemodel_api.tasks
 import pytest
 from paddlemodel_server.tasks import registry
 
+from tests import cleartext
 from tests.serving_image.support.command_line import command
 from tests.serving_image.support.models import toy_task
 from tests.serving_image.support.servers import Server, serving
@@ -37,23 +37,23 @@ def toy(
 
 
 def test_it_is_served(toy: Server) -> None:
-    answer = httpx.post(f"{toy.url}/predict", content="1;2;3", headers=CSV)
+    answer = cleartext.post(f"{toy.url}/predict", content="1;2;3", headers=CSV)
     assert (answer.status_code, answer.json()) == (200, {"numbers": [7.0, 5.0, 3.0], "model": "toy"})
-    wrong = httpx.post(f"{toy.url}/predict", content="1;b", headers=CSV)
+    wrong = cleartext.post(f"{toy.url}/predict", content="1;b", headers=CSV)
     assert (wrong.status_code, wrong.json()) == (
         400,
         {"error": "The line holds something that is no number."},
     )
-    other = httpx.post(f"{toy.url}/predict", json={})
+    other = cleartext.post(f"{toy.url}/predict", json={})
     assert other.status_code == 415
     assert other.json() == {"error": "This model takes a line of numbers as text/csv."}
     entry = {"name": "x", "datatype": "FP32", "shape": [1, 2], "data": [1, 2]}
-    tensors = httpx.post(f"{toy.url}/v2/models/toy/infer", json={"inputs": [entry]})
+    tensors = cleartext.post(f"{toy.url}/v2/models/toy/infer", json={"inputs": [entry]})
     assert tensors.json()["outputs"][0]["data"] == [3.0, 5.0]
 
 
 def test_it_is_documented(toy: Server) -> None:
-    document: dict[str, Any] = httpx.get(f"{toy.url}/openapi.json").json()
+    document: dict[str, Any] = cleartext.get(f"{toy.url}/openapi.json").json()
     operation = document["paths"]["/predict"]["post"]
     assert operation["summary"] == "Send a line"
     assert list(operation["requestBody"]["content"]) == ["text/csv"]
@@ -63,8 +63,8 @@ def test_it_is_documented(toy: Server) -> None:
 
 
 def test_it_is_on_the_page(toy: Server) -> None:
-    assert httpx.get(f"{toy.url}/").json()["task"] == "reversedLine"
-    page = httpx.get(f"{toy.url}/", headers={"Accept": "text/html"}).text
+    assert cleartext.get(f"{toy.url}/").json()["task"] == "reversedLine"
+    page = cleartext.get(f"{toy.url}/", headers={"Accept": "text/html"}).text
     assert "reversedLine · PaddlePaddle model" in page
     assert 'accept="text/csv"' in page
     assert "Choose a line, or drop one here" in page

@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 from paddlemodel_server.ipc import slots
 from paddlemodel_server.worker import gather
 from paddlemodel_server.worker.batching import Job
 
-from tests import bare_predictor
+from tests import bare_predictor, cleartext
 from tests.serving_image.support.servers import Server, metric, serving, tensor
 
 Export = Callable[[str, str], Path]
@@ -28,7 +27,7 @@ def answers(server: Server, requests: list[Inputs]) -> list[list[np.ndarray[Any,
 
     def post(inputs: Inputs) -> list[np.ndarray[Any, Any]]:
         body = {"inputs": [tensor(n, DATATYPES[a.dtype.name], a) for n, a in inputs.items()]}
-        answer = httpx.post(f"{server.url}/predict", json=body, timeout=60)
+        answer = cleartext.post(f"{server.url}/predict", json=body, timeout=60)
         assert answer.status_code == 200, answer.text
         return [np.array(o["data"]).reshape(o["shape"]) for o in answer.json()["outputs"]]
 
@@ -37,7 +36,7 @@ def answers(server: Server, requests: list[Inputs]) -> list[list[np.ndarray[Any,
 
 
 def runs(server: Server) -> float:
-    lines = httpx.get(f"{server.admin_url}/metrics").text.splitlines()
+    lines = cleartext.get(f"{server.admin_url}/metrics").text.splitlines()
     return float(next(line for line in lines if line.startswith("paddle_batch_rows_count")).split()[1])
 
 
@@ -125,7 +124,7 @@ def test_several_inputs_and_outputs_share_runs(exported: Export, tmp_path: Path)
             assert doubled.tolist() == (request["count"] * 2).tolist()
         assert runs(server) < len(requests)
         uneven = [tensor("x", "FP32", np.zeros((2, 3))), tensor("count", "INT64", np.zeros((3, 1), int))]
-        refused = httpx.post(f"{server.url}/predict", json={"inputs": uneven}, timeout=60)
+        refused = cleartext.post(f"{server.url}/predict", json={"inputs": uneven}, timeout=60)
         assert refused.status_code == 400
         assert "x FP32 [2, 3], count INT64 [3, 1]" in refused.json()["error"]
         assert "the model refused a request" in server.logged()
@@ -140,7 +139,7 @@ def test_a_fixed_batch_of_four_just_works(exported: Export, tmp_path: Path) -> N
         for (found,) in answers(server, [{"image": x}] * 3):
             assert np.allclose(found, wanted, atol=1e-5)
         body = {"inputs": [tensor("image", "FP32", x[:3])]}
-        answer = httpx.post(f"{server.url}/v2/models/four/infer", json=body)
+        answer = cleartext.post(f"{server.url}/v2/models/four/infer", json=body)
         assert answer.status_code == 400
         assert "[3,3,32,32]" in answer.text.replace(", ", ",")
         assert "[4,3,32,32]" in answer.text.replace(", ", ",")

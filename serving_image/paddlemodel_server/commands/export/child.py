@@ -170,7 +170,7 @@ def _loaded(path: str) -> Arrays:
     return dict(np.load(path, allow_pickle=False))
 
 
-def _told(error: Exception) -> str:
+def _sentence(error: Exception) -> str:
     """An error of somebody else's code, with the place where it happened."""
     here = Path(__file__).name
     # Where Paddle translates forward() itself, its text names the line.
@@ -196,7 +196,7 @@ def main(arguments: Sequence[str]) -> int:
     except JobError as error:
         said = str(error)
     except Exception as error:  # noqa: BLE001 - the person's code and Paddle raise whatever they like
-        said = _told(error)
+        said = _sentence(error)
     else:
         return 0
     Path(job.answer).write_text(said)

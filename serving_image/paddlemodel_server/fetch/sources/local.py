@@ -1,14 +1,14 @@
 """A folder or an archive on a volume, or in the image: `file:///PATH`, and what the operator makes of `pvc://`."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch.sources.source import Part, Reading, Request
+from paddlemodel_server.fetch.sources.source import File, Listing, Part, Reading, Request, Takes
 from paddlemodel_server.model import files
 
 _CHUNK = 1 << 20
@@ -17,8 +17,11 @@ _CHUNK = 1 << 20
 class Local:
     """What is mounted or lies on this machine's disk."""
 
-    def files(self, request: Request) -> Sequence[str]:
-        """As Source.files(); links are followed as long as they stay in the folder, or in `request.root`.
+    takes = Takes(root=True)
+    parallel = False
+
+    def listing(self, request: Request) -> Listing:
+        """As Source.listing(); links are followed as long as they stay in the folder, or in `request.root`.
 
         Raises:
             StartError: `NotFound`, `UnsupportedScheme`, `TargetInTheWay`, and all of model.files.find().
@@ -28,9 +31,14 @@ class Local:
             _keep_apart(place.resolve(), request.target.resolve())
         if place.is_dir():
             files.find(place)  # before anything is copied
-            return [str(path.relative_to(place)) for path in files.listed(place, request.root)]
+            return Listing(
+                everything=True,
+                files=[
+                    _file(str(path.relative_to(place)), path) for path in files.listed(place, request.root)
+                ],
+            )
         if place.is_file():
-            return [""]
+            return Listing(files=[_file("", place)])
         raise StartError("NotFound", "There is no such file or folder; correct the path in the URI.")
 
     @contextmanager
@@ -39,6 +47,11 @@ class Local:
         place = _place(request.uri)
         with (place / part.path if part.path else place).open("rb") as file:
             yield Reading(chunks=_chunks(file), size=os.fstat(file.fileno()).st_size)
+
+
+def _file(name: str, path: Path) -> File:
+    seen = path.stat()
+    return File(path=name, size=seen.st_size, validator=f"{seen.st_mtime_ns:x}-{seen.st_size:x}")
 
 
 def _chunks(file: BinaryIO) -> Iterator[bytes]:

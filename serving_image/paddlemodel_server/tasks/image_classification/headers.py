@@ -1,12 +1,18 @@
-"""What the head of a JPEG, PNG, WebP or BMP file promises, read before OpenCV sees the file; pure.
+"""What the head of a JPEG, PNG, WebP or BMP file promises, read before a decoder sees the file.
 
-A small file may promise, and take, gigabytes. Sources: PNG (https://www.w3.org/TR/png-3/), JPEG (ITU-T T.81),
-WebP (RFC 9649), BMP (BITMAPINFOHEADER).
+A small file may promise, and take, gigabytes. JPEG's and BMP's heads are read by libjpeg-turbo and Pillow.
+The sides of a PNG (https://www.w3.org/TR/png-3/) and a WebP (RFC 9649) stand at fixed places: Pillow would
+reserve two canvases to tell a WebP's, and refuse PNGs for their comments. How many scans a JPEG has (ITU-T
+T.81), no reader tells.
 """
 
+import io
 import re
 
+from PIL.BmpImagePlugin import BmpImageFile
+
 from paddlemodel_server.errors import BadRequestError, UnsupportedMediaTypeError
+from paddlemodel_server.tasks.image_classification import jpeg
 
 MAX_SCANS = 100  # of a JPEG, which has ten or so; each of a few bytes costs as much time as the whole image
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # of a JPEG; what is left out stands among the pixels
@@ -32,29 +38,12 @@ def header_size(body: bytes) -> tuple[int, int] | None:
     if body[:8] == b"\x89PNG\r\n\x1a\n":
         return _big(body, 16, 4), _big(body, 20, 4)
     if body[:3] == b"\xff\xd8\xff":
-        return _jpeg_size(body)
+        return jpeg.size(body)
     if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
         return _webp_size(body)
     if body[:2] == b"BM":
-        return _little(body, 18, 4), abs(int.from_bytes(body[22:26], "little", signed=True))
+        return _bmp_size(body)
     return None
-
-
-def _jpeg_size(body: bytes) -> tuple[int, int]:
-    position = 2
-    while position + 9 < len(body):
-        if body[position] != 0xFF:
-            return 0, 0
-        marker = body[position + 1]
-        if marker == 0xFF:  # padding
-            position += 1
-        elif 0xC0 <= marker <= 0xCF and marker not in {0xC4, 0xC8, 0xCC}:
-            return _big(body, position + 7, 2), _big(body, position + 5, 2)
-        elif marker == 0x01 or 0xD0 <= marker <= 0xD8:
-            position += 2
-        else:
-            position += 2 + max(2, _big(body, position + 2, 2))
-    return 0, 0
 
 
 def _scans(body: bytes) -> int:
@@ -68,6 +57,13 @@ def _scans(body: bytes) -> int:
         if marker not in {0x01, 0xD8}:  # all others have a length
             position += max(2, _big(body, position, 2))
     return scans
+
+
+def _bmp_size(body: bytes) -> tuple[int, int]:
+    try:
+        return BmpImageFile(io.BytesIO(body)).size
+    except (OSError, SyntaxError, ValueError):
+        return 0, 0
 
 
 def _webp_size(body: bytes) -> tuple[int, int]:

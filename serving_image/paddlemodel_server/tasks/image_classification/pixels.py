@@ -10,6 +10,7 @@ from contextlib import nullcontext
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.protocol import Array
+from paddlemodel_server.tasks.image_classification import jpeg
 from paddlemodel_server.tasks.image_classification.headers import check_header
 from paddlemodel_server.tasks.image_classification.plan import MAX_PIXELS, ImagePlan
 
@@ -50,14 +51,40 @@ def image(body: bytes, plan: ImagePlan) -> Array:
 
 
 def _decoded(body: bytes, plan: ImagePlan) -> Array:
-    flag = cv2.IMREAD_GRAYSCALE if plan.channels == 1 else cv2.IMREAD_COLOR
+    grey = plan.channels == 1
+    if body[:2] == b"\xff\xd8" and (stored := jpeg.decoded(body, grey=grey)) is not None:
+        return _turned(stored, jpeg.orientation(body))
     try:
-        decoded = cv2.imdecode(np.frombuffer(body, np.uint8), flag)
+        found = cv2.imdecode(
+            np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
+        )
     except cv2.error:
-        decoded = None
-    if decoded is None:
+        found = None
+    if found is None:
         raise BadRequestError("The image is damaged: its header is right, its content cannot be decoded.")
-    return decoded[:, :, None] if decoded.ndim == 2 else decoded
+    return found[:, :, None] if found.ndim == 2 else found
+
+
+# What makes a picture upright, by EXIF's orientation (CIPA DC-008, tag 0x0112): transposed first or not, then
+# the axis to flip for OpenCV: 0 upside down, 1 left and right, -1 both, None neither.
+_TURNS = {
+    2: (False, 1),
+    3: (False, -1),
+    4: (False, 0),
+    5: (True, None),
+    6: (True, 1),
+    7: (True, -1),
+    8: (True, 0),
+}
+
+
+def _turned(pixels: Array, orientation: int) -> Array:
+    transposed, axis = _TURNS.get(orientation, (False, None))
+    if transposed:
+        pixels = cv2.transpose(pixels)
+    if axis is not None:
+        pixels = cv2.flip(pixels, axis)
+    return pixels[:, :, None] if pixels.ndim == 2 else pixels
 
 
 def _resized(pixels: Array, plan: ImagePlan) -> tuple[Array, int, int]:

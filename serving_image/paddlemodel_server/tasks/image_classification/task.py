@@ -45,7 +45,7 @@ class ImageClassification(BodyTask):
         )
 
     def load(self) -> None:
-        """Import OpenCV."""
+        """Import OpenCV before the first picture, since that takes a good part of a second."""
         _pixels()
 
     def takes(self, kind: str) -> bool:

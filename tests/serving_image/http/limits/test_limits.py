@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests import cleartext
 from tests.serving_image.support import load
 from tests.serving_image.support.servers import Server, eventually, metric, serving, stopped
 
@@ -34,12 +35,12 @@ def slow(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
 
 def post(server: Server, count: int) -> list[httpx.Response]:
     """Send requests at the same time."""
-    with ThreadPoolExecutor(count) as pool, httpx.Client(base_url=server.url, timeout=90) as client:
+    with ThreadPoolExecutor(count) as pool, cleartext.Client(base_url=server.url, timeout=90) as client:
         return list(pool.map(lambda _: client.post("/predict", json=BODY), range(count)))
 
 
 def runs(server: Server) -> float:
-    lines = httpx.get(f"{server.admin_url}/metrics").text.splitlines()
+    lines = cleartext.get(f"{server.admin_url}/metrics").text.splitlines()
     return float(next((x for x in lines if x.startswith("paddle_batch_rows_count")), "0 0").split()[1])
 
 
@@ -94,8 +95,8 @@ def test_readiness_and_health_are_answered_meanwhile(slow: Server) -> None:
         busy = pool.submit(post, slow, 4)
         probed = 0
         while not busy.done():
-            assert httpx.get(f"{slow.admin_url}/healthz").status_code == 200
-            assert httpx.get(f"{slow.admin_url}/readyz").status_code == 200
+            assert cleartext.get(f"{slow.admin_url}/healthz").status_code == 200
+            assert cleartext.get(f"{slow.admin_url}/readyz").status_code == 200
             probed += 1
             time.sleep(0.01)
         assert probed > 1
@@ -110,5 +111,5 @@ def test_a_passed_deadline_is_504_and_never_runs(
         assert {answer.status_code for answer in answers} == {504}
         assert answers[0].json() == {"error": "The request was not answered within 0.05 seconds."}
         idle = "paddle_inflight_requests 0.0"
-        eventually(lambda: idle in httpx.get(f"{server.admin_url}/metrics").text, "everything is settled")
+        eventually(lambda: idle in cleartext.get(f"{server.admin_url}/metrics").text, "everything is settled")
         assert runs(server) <= 2  # the first was running; the others waited too long

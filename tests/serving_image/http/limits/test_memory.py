@@ -9,6 +9,7 @@ import httpx
 import numpy as np
 import psutil
 
+from tests import cleartext
 from tests.serving_image.support import servers
 from tests.serving_image.support.memory_group import memory_group
 from tests.serving_image.support.servers import Server, eventually, metric, serving
@@ -37,7 +38,7 @@ def predict(server: Server, rows: int, columns: int) -> httpx.Response:
         "Accept": "application/octet-stream",
         "X-Tensor-Shape": f"{rows},{columns}",
     }
-    answer = httpx.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60)
+    answer = cleartext.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60)
     if answer.status_code == 200:
         assert np.allclose(np.frombuffer(answer.content, np.float32), x * 2, rtol=1e-5)
     return answer

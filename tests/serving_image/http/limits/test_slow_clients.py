@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
-import httpx
 import pytest
 
+from tests import cleartext
 from tests.serving_image.support.load import GROWTH, footprint
 from tests.serving_image.support.servers import Server, eventually
 
@@ -111,7 +111,7 @@ def test_slow_clients_hold_nobody_up(server: Server) -> None:
     for number, connection in enumerate(slow):
         connection.sendall(HEAD if number % 2 else HEAD + b"Content-Length: 100\r\n\r\n{")
     body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1]}]}
-    with httpx.Client(base_url=server.url, timeout=20) as client:
+    with cleartext.Client(base_url=server.url, timeout=20) as client:
         assert {client.post(INFER, json=body).status_code for _ in range(20)} == {200}
     held = footprint(server)
     assert held.processes == before.processes

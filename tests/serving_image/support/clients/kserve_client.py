@@ -50,18 +50,18 @@ async def ask(url: str, name: str) -> dict[str, Any]:
     import numpy as np  # noqa: PLC0415
     from kserve import InferenceRESTClient, InferInput, InferRequest, RESTConfig  # type: ignore[import-not-found]  # noqa: PLC0415
 
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     async with InferenceRESTClient(RESTConfig(protocol="v1")) as v1:
-        told["v1"] = {"live": await v1.is_server_live(url), "ready": await v1.is_model_ready(url, name)}
+        answers["v1"] = {"live": await v1.is_server_live(url), "ready": await v1.is_model_ready(url, name)}
         rows = [{"x": x, "count": count} for x, count in zip(X, COUNT, strict=True)]
-        told["v1"]["instances"] = await v1.infer(url, {"instances": rows}, model_name=name)
-        told["v1"]["inputs"] = await v1.infer(url, {"inputs": {"x": X, "count": COUNT}}, model_name=name)
+        answers["v1"]["instances"] = await v1.infer(url, {"instances": rows}, model_name=name)
+        answers["v1"]["inputs"] = await v1.infer(url, {"inputs": {"x": X, "count": COUNT}}, model_name=name)
         try:
             await v1.infer(url, {"instances": [{"x": [1.0], "count": [1]}]}, model_name=name)
         except httpx.HTTPStatusError as error:
-            told["v1"]["refused"] = REFUSED if REFUSED in str(error) else str(error)
+            answers["v1"]["refused"] = REFUSED if REFUSED in str(error) else str(error)
     async with InferenceRESTClient(RESTConfig(protocol="v2")) as v2:
-        told["v2"] = {
+        answers["v2"] = {
             "live": await v2.is_server_live(url),
             "server": await v2.is_server_ready(url),
             "ready": await v2.is_model_ready(url, name),
@@ -76,7 +76,7 @@ async def ask(url: str, name: str) -> dict[str, Any]:
                 InferRequest(name, infer_inputs=tensors, request_id="seven", model_version="1"),
                 model_name=name,
             )
-            told["v2"][form] = {
+            answers["v2"][form] = {
                 "id": answer.id,
                 "model": answer.model_name,
                 "outputs": [[o.name, o.datatype, o.shape, o.as_numpy().tolist()] for o in answer.outputs],
@@ -86,8 +86,8 @@ async def ask(url: str, name: str) -> dict[str, Any]:
         try:
             await v2.infer(url, InferRequest(name, infer_inputs=[wrong]), model_name=name)
         except httpx.HTTPStatusError as error:
-            told["v2"]["refused"] = REFUSED if REFUSED in str(error) else str(error)
-    return told
+            answers["v2"]["refused"] = REFUSED if REFUSED in str(error) else str(error)
+    return answers
 
 
 if __name__ == "__main__":

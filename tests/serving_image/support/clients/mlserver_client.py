@@ -48,19 +48,19 @@ def ask(url: str, name: str) -> dict[str, Any]:
             f"{url}/v2/models/{name}/infer", content=json.dumps(request.model_dump(mode="json"))
         )
 
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     for form, outputs in (("all", None), ("one", [last])):
         answer = post(InferenceRequest(id="seven", inputs=inputs, outputs=outputs, parameters=as_arrays))
         response = InferenceResponse.model_validate(answer.raise_for_status().json())
         arrays = {output.name: NumpyCodec.decode_output(output) for output in response.outputs}
-        told[form] = {
+        answers[form] = {
             "model": response.model_name,
             "id": response.id,
             "arrays": {key: [array.dtype.name, array.tolist()] for key, array in arrays.items()},
         }
     answer = post(InferenceRequest(inputs=[StringCodec.encode_input("x", ["text"])]))
-    told["refused"] = [answer.status_code, "FP32" in answer.json()["error"]]
-    return told
+    answers["refused"] = [answer.status_code, "FP32" in answer.json()["error"]]
+    return answers
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 
+from tests import cleartext
 from tests.serving_image.support import servers
 from tests.serving_image.support.servers import serving
 
@@ -28,7 +28,7 @@ def picture(*colour: int) -> bytes:
 
 
 def scores(server: servers.Server, *colour: int) -> dict[int, float]:
-    answer = httpx.post(f"{server.url}/predict", content=picture(*colour))
+    answer = cleartext.post(f"{server.url}/predict", content=picture(*colour))
     assert answer.status_code == 200, answer.text
     return {entry["class_id"]: entry["score"] for entry in answer.json()["top_k"]}
 

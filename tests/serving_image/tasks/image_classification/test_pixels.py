@@ -201,6 +201,15 @@ def test_sizes_of_lossless_webp() -> None:
     assert headers.header_size(content.getvalue()) == (321, 54)
 
 
+def test_bitmaps_of_os2_have_a_head_of_their_own() -> None:
+    """Its sides are two bytes each; it was read as a picture of 200,000 columns."""
+    blue = bytes([255, 0, 0])
+    rows = (blue * 5 + b"\0") * 3
+    body = b"BM" + struct.pack("<IHHIIHHHH", 26 + len(rows), 0, 0, 26, 12, 5, 3, 1, 24) + rows
+    assert headers.header_size(body) == (5, 3)
+    assert np.allclose(pixels.image(body, plan())[0, :, 0, 0], [0, 0, 1])
+
+
 @given(st.sampled_from(["PNG", "BMP", "WEBP", "JPEG"]), st.data())
 def test_damaged_images_are_decoded_or_refused(kind: str, data: st.DataObject) -> None:
     content = bytearray(halves(30, 20, kind))

@@ -8,12 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests import bare_predictor
+from tests import bare_predictor, cleartext
 from tests.models import text_line, trained_model
 from tests.serving_image.support.command_line import command
 from tests.serving_image.support.flask_door import flask_door
@@ -45,7 +44,7 @@ def test_a_picture_is_classified_as_the_bare_predictor_does(
     labels = json.dumps(["zero", "one", *[""] * 8])
     task = f'{{"imageClassification":{{"labels":{labels},"topK":10,"resize":"Stretch",{PLAIN}}}}}'
     with serving(folder, tmp_path, name="pictures", task=task) as server:
-        answer = httpx.post(f"{server.url}/predict", content=picture())
+        answer = cleartext.post(f"{server.url}/predict", content=picture())
         assert answer.status_code == 200
         body = answer.json()
         assert list(body) == ["class_id", "label", "score", "top_k", "model"]
@@ -84,7 +83,7 @@ BODIES: dict[str, tuple[bytes, dict[str, str], int]] = {
 def check_other_bodies(server: Server) -> None:
     """The same server, the same picture in other ways, and wrong bodies."""
     for name, (content, headers, status) in BODIES.items():
-        answer = httpx.post(f"{server.url}/predict", content=content, headers=headers)
+        answer = cleartext.post(f"{server.url}/predict", content=content, headers=headers)
         assert (name, answer.status_code) == (name, status), answer.text
         assert next(iter(answer.json())) == ("class_id" if status == 200 else "error")
 
@@ -94,7 +93,7 @@ def check_flask_door(server: Server) -> None:
     with flask_door(server) as port:
         for name, (content, headers, _) in BODIES.items():
             first, second = (
-                httpx.post(f"{url}/predict", content=content, headers=headers)
+                cleartext.post(f"{url}/predict", content=content, headers=headers)
                 for url in (server.url, f"http://127.0.0.1:{port}")
             )
             assert (name, first.status_code, first.content) == (name, second.status_code, second.content)
@@ -111,7 +110,7 @@ def test_a_trained_classifier_reads_which_way_up(tmp_path: Path) -> None:
     with serving(folder, tmp_path, name="textline", task=task) as server:
         for upside_down, label in ((False, "0"), (True, "180")):
             line = text_line(upside_down=upside_down)
-            answer = httpx.post(f"{server.url}/predict", content=line).json()
+            answer = cleartext.post(f"{server.url}/predict", content=line).json()
             assert answer["label"] == label
             (scores,) = bare_predictor.predict(folder, {"x": bare_predictor.textline_tensor(line)}).values()
             for entry in answer["top_k"]:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from paddlemodel_server.errors import BadRequestError
+from paddlemodel_server.protocol import PREDICT, Head, forms, is_heavy
 from paddlemodel_server.tasks.text import bodies
 from paddlemodel_server.tasks.text.bodies import Item
 
@@ -73,6 +74,20 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
     """A lone surrogate is no character."""
     with pytest.raises(BadRequestError, match="The body is not JSON"):
         bodies.from_json(body, pairs=True)
+
+
+@pytest.mark.parametrize(("size", "heavy"), [(512, False), (513, True), (1 << 20, True)])
+def test_a_text_that_takes_long_to_read_is_left_to_a_thread(size: int, heavy: bool) -> None:
+    head = Head(
+        route=PREDICT,
+        headers={},
+        form=forms.TEXT,
+        encoding=None,
+        json_size=None,
+        timeout_seconds=None,
+        media=None,
+    )
+    assert is_heavy(head, size) is heavy
 
 
 def test_a_plain_body_is_utf_8_and_not_empty() -> None:

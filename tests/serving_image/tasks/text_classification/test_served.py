@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 import tokenizers
@@ -15,7 +14,7 @@ from paddlemodel_server.protocol.served import Place, ScoreKind
 from paddlemodel_server.tasks import registry
 from paddlemodel_server.tasks.text_classification.task import TextClassification
 
-from tests import bare_predictor
+from tests import bare_predictor, cleartext
 from tests.serving_image.support.flask_door import flask_door
 from tests.serving_image.support.servers import Server, serving
 from tests.trained_text import minilm, with_files
@@ -46,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def asked(server: Server, content: Any) -> Any:
-    answer = httpx.post(f"{server.url}/predict", json=content, timeout=60)
+    answer = cleartext.post(f"{server.url}/predict", json=content, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -77,7 +76,8 @@ def test_both_doors_answer_alike(server: Server) -> None:
     with flask_door(server) as port:
         for content in ({"text": PRAISE}, {"texts": [BLAME, ""]}, {"text": 1}):
             first, second = (
-                httpx.post(f"{url}/predict", json=content) for url in (server.url, f"http://127.0.0.1:{port}")
+                cleartext.post(f"{url}/predict", json=content)
+                for url in (server.url, f"http://127.0.0.1:{port}")
             )
             assert first.status_code == second.status_code
             assert list(first.json()) == list(second.json())

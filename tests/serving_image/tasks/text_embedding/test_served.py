@@ -7,13 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import numpy as np
 import openai
 import pytest
 import tokenizers
 
-from tests import bare_predictor
+from tests import bare_predictor, cleartext
 from tests.serving_image.support.command_line import command
 from tests.serving_image.support.flask_door import flask_door
 from tests.serving_image.support.servers import Server, serving
@@ -60,7 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def asked(server: Server, content: Any, status: int = 200) -> Any:
-    answer = httpx.post(f"{server.url}/predict", json=content, timeout=60)
+    answer = cleartext.post(f"{server.url}/predict", json=content, timeout=60)
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -166,7 +165,7 @@ WRONG: dict[str, tuple[str, Any, int, str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_request_is_told_what_is_wrong(server: Server, name: str) -> None:
     path, content, status, said = WRONG[name]
-    answer = httpx.post(f"{server.url}{path}", json=content)
+    answer = cleartext.post(f"{server.url}{path}", json=content)
     error = answer.json()["error"]
     sentence = error["message"] if path == "/v1/embeddings" else error
     assert (answer.status_code, sentence[: len(said)]) == (status, said)
@@ -197,7 +196,7 @@ def test_both_doors_answer_alike(server: Server) -> None:
     with flask_door(server) as port:
         for name, (path, content, headers, status) in BODIES.items():
             first, second = (
-                httpx.post(f"{url}{path}", content=content, headers=headers)
+                cleartext.post(f"{url}{path}", content=content, headers=headers)
                 for url in (server.url, f"http://127.0.0.1:{port}")
             )
             assert (name, first.status_code) == (name, status), first.text
@@ -210,12 +209,12 @@ def test_both_doors_answer_alike(server: Server) -> None:
 def test_tensors_are_taken_as_before(server: Server) -> None:
     names = ("input_ids", "token_type_ids", "attention_mask")
     inputs = [{"name": n, "datatype": "INT64", "shape": [1, 2], "data": [1, 1]} for n in names]
-    answer = httpx.post(f"{server.url}/v2/models/minilm/infer", json={"inputs": inputs})
+    answer = cleartext.post(f"{server.url}/v2/models/minilm/infer", json={"inputs": inputs})
     assert answer.json()["outputs"][0]["shape"] == [1, 2, 384]
 
 
 def test_it_is_documented_and_called_from_the_command_line(server: Server, tmp_path: Path) -> None:
-    document = httpx.get(f"{server.url}/openapi.json").json()
+    document = cleartext.get(f"{server.url}/openapi.json").json()
     assert {"/predict", "/v1/embeddings"} <= document["paths"].keys()
     assert "404" in document["paths"]["/v1/embeddings"]["post"]["responses"]
     (tmp_path / "guitar.txt").write_text(TEXTS[0])
@@ -234,7 +233,7 @@ def test_the_truncated_end_is_told(tmp_path: Path) -> None:
         assert (short["tokens"], short["truncated"]) == (10, False)
         assert np.abs(np.array(long["embedding"]) - np.array(short["embedding"])).max() < NEAR
         assert np.abs(np.array(short["embedding"]) - expected("word " * 8)).max() < NEAR
-        data = httpx.post(
+        data = cleartext.post(
             f"{server.url}/v1/embeddings", json={"model": "minilm", "input": ["word " * 300, "word"]}
         ).json()["data"]
         assert [entry.get("truncated") for entry in data] == [True, None]
@@ -250,9 +249,9 @@ def test_a_model_that_pools_and_normalises_itself(tmp_path: Path) -> None:
 def test_other_tasks_have_no_such_route(tmp_path: Path) -> None:
     with serving(minilm("pooled"), tmp_path, max_batch_size=1) as server, flask_door(server) as port:
         for url in (server.url, f"http://127.0.0.1:{port}"):
-            answer = httpx.post(f"{url}/v1/embeddings", json={"model": "model", "input": "a"})
+            answer = cleartext.post(f"{url}/v1/embeddings", json={"model": "model", "input": "a"})
             assert (answer.status_code, answer.json()) == (
                 404,
                 {"error": "There is no such route; /openapi.json has them all."},
             )
-        assert "/v1/embeddings" not in httpx.get(f"{server.url}/openapi.json").json()["paths"]
+        assert "/v1/embeddings" not in cleartext.get(f"{server.url}/openapi.json").json()["paths"]

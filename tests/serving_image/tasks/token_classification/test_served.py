@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import files, signature
@@ -12,6 +11,7 @@ from paddlemodel_server.protocol.served import Place
 from paddlemodel_server.tasks import registry
 from paddlemodel_server.tasks.token_classification.task import TokenClassification
 
+from tests import cleartext
 from tests.serving_image.support.servers import Server, serving
 from tests.trained_text import minilm
 from tests.trained_tokens import labels, lac
@@ -28,7 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def asked(server: Server, content: Any) -> Any:
-    answer = httpx.post(f"{server.url}/predict", json=content, timeout=60)
+    answer = cleartext.post(f"{server.url}/predict", json=content, timeout=60)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

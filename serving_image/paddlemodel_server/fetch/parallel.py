@@ -1,0 +1,58 @@
+"""Parts of one file, asked for side by side and handed out in order, so that what is written has no holes.
+
+At most PARTS parts of PART_BYTES are in memory, whatever the file's size. The threads are daemons: a fetcher
+that is told to end does not wait for a store that has fallen silent.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+
+PARTS = 4
+PART_BYTES = 8 << 20
+
+Chunks = list[bytes]
+
+
+class _Slot:
+    """One part that is on its way."""
+
+    def __init__(self, ask: Callable[[int, int], Chunks], begin: int, length: int) -> None:
+        self._ask = ask
+        self._found: Chunks = []
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, args=(begin, length), daemon=True)
+        self._thread.start()
+
+    def _run(self, begin: int, length: int) -> None:
+        try:
+            self._found = self._ask(begin, length)
+        except BaseException as error:  # noqa: BLE001 - raised again by who waits for it
+            self._error = error
+
+    def result(self) -> Chunks:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+
+def in_order(ask: Callable[[int, int], Chunks], begin: int, size: int) -> Iterator[bytes]:
+    """The bytes of a file from `begin` to `size`.
+
+    Args:
+        ask: brings a part, by its first byte and its length; called in threads.
+        begin: the first byte that is wanted.
+        size: of the whole file, in bytes.
+
+    Raises:
+        Exception: whatever `ask` raises, of the first part in order that failed.
+    """
+    on_the_way: deque[_Slot] = deque()
+    at = begin
+    while at < size or on_the_way:
+        while at < size and len(on_the_way) < PARTS:
+            length = min(PART_BYTES, size - at)
+            on_the_way.append(_Slot(ask, at, length))
+            at += length
+        yield from on_the_way.popleft().result()
