@@ -185,6 +185,8 @@ def _network(weights: dict[str, Array]) -> Any:  # noqa: C901 - only the child c
 
         def forward(self, token_ids: Any, length: Any) -> Any:
             places = whole.cumsum(whole.ones_like(token_ids), 1) - 1
+            most = whole.shape(token_ids)[1].astype("int64")
+            length = whole.minimum(whole.clip(length, min=1), most)  # others end the process
             mask = (places < length.unsqueeze(1)).astype("float32")
             x = self.words(token_ids)
             for layer in range(2):

@@ -24,8 +24,8 @@ _TENSOR_HEADERS = {
 def operation(label: str, served: Served, proven: Shapes | None) -> Schema:
     """One operation, without its id."""
     if label in OF_TASKS:
-        told = served.task.describe(served, proven)
-        made = dict(told.operation if label == PREDICT else told.more[label])
+        description = served.task.describe(served, proven)
+        made = dict(description.operation if label == PREDICT else description.more[label])
     else:
         made = {INFER: _infer, V1: _v1}[label](served, proven)
     return made | {

@@ -79,8 +79,8 @@ def _error(served: Served) -> Schema:
     if EMBEDDINGS not in served.task.routes:
         return sentence
     absent: Schema = {"type": "null"}
-    told = obj({"message": sentence, "type": NAME, "param": absent, "code": absent})
-    return {"anyOf": [sentence, told]}
+    openai = obj({"message": sentence, "type": NAME, "param": absent, "code": absent})
+    return {"anyOf": [sentence, openai]}
 
 
 def _about(served: Served) -> Schema:

@@ -1,7 +1,7 @@
 """A request that runs in several parts, such as texts of different lengths: settled once, with all answers.
 
 Each part is a submission of its own, so that it shares a run with parts of other requests that have its
-shape. To whoever waits they are one.
+shape. Who waits sees one.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -84,9 +84,7 @@ class TextPlan:
             found += [members[at : at + rows] for at in range(0, len(members), rows)]
         return found
 
-    def arrays(
-        self, ids: Sequence[Sequence[int]], types: Sequence[Sequence[int]], length: int
-    ) -> list[Array]:
+    def arrays(self, ids: Sequence[Array], types: Sequence[Array], length: int) -> list[Array]:
         """The inputs for some texts.
 
         Args:

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import numpy as np
 import orjson
 
 from paddlemodel_server.errors import BadRequestError, NotFiniteError, UnsupportedMediaTypeError
 from paddlemodel_server.protocol import JSON, Array, Head, Headers, Request, Response, content, forms, tensors
 from paddlemodel_server.protocol.raw import SHAPE_HEADER
 from paddlemodel_server.protocol.served import Accepted, Place, Served, WarmUp
-from paddlemodel_server.tasks.text import bodies, vocabulary
+from paddlemodel_server.tasks.text import bodies, outputs, vocabulary
 from paddlemodel_server.tasks.text.bodies import Item, Sent
 from paddlemodel_server.tasks.text.plan import plan
 
@@ -33,13 +34,23 @@ class Read:
 
     Attributes:
         item: the text.
-        encoding: its tokens; None where something is wrong with it.
+        ids: int32 [tokens]; None where something is wrong with the text.
+        types: uint8 [tokens]: 1 in the second text of a pair.
         truncated: whether its end was left out.
+        places: of each token the number of its word (None for one that the tokenizer added), and where it
+            begins and ends in the text, in code points; only where the task needs them.
     """
 
     item: Item
-    encoding: "Encoding | None" = None
+    ids: Array | None = None
+    types: Array | None = None
     truncated: bool = False
+    places: tuple[tuple[int | None, int, int], ...] = ()
+
+    @property
+    def tokens(self) -> int:
+        """How many tokens it has."""
+        return 0 if self.ids is None else len(self.ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,8 @@ class TextTask(ABC):
     usage: ClassVar[str] = USAGE
     routes: ClassVar[tuple[str, ...]] = ()
     pairs: ClassVar[bool] = False
+    placed: ClassVar[bool] = False
+    """Whether results say where tokens stand."""
 
     def __init__(self, spec: Any, place: Place) -> None:
         self.spec = spec
@@ -80,8 +93,14 @@ class TextTask(ABC):
         return WarmUp(shapes=self.plan.shapes)
 
     def load(self) -> None:
-        """Load the tokenizer."""
-        self.tokenizer()
+        """Load the tokenizer, and see that it leaves room for a text."""
+        added = self.tokenizer().special_tokens(pair=self.pairs)
+        if added >= self.plan.most:
+            raise outputs.misfit(
+                self.name,
+                f"takes {self.plan.most} tokens, and the tokenizer adds {added} to a text",
+                f"set spec.task.{self.name}.maxTokens to {added + 1} at least",
+            )
 
     def tokenizer(self) -> "Tokenizer":
         """The model's, which is loaded once for all HTTP workers.
@@ -121,8 +140,8 @@ class TextTask(ABC):
         reads = self.read(sent.items)
         if not sent.listed and reads[0].item.fault:
             raise BadRequestError(reads[0].item.fault)
-        good = [at for at, read in enumerate(reads) if read.encoding is not None]
-        tokens = [len(encoding) for read in reads if (encoding := read.encoding) is not None]
+        good = [at for at, read in enumerate(reads) if read.ids is not None]
+        tokens = [reads[at].tokens for at in good]
         parts = [[good[at] for at in part] for part in self.plan.parts(tokens, alone=self._place.alone())]
         return Request(
             arrays=[],
@@ -133,23 +152,24 @@ class TextTask(ABC):
     def read(self, items: Sequence[Item]) -> list[Read]:
         """Tokenize texts; what is too long is a fault, or truncated, as the spec says."""
         good = [item.content for item in items if not item.fault]
-        encodings = iter(self.tokenizer().encode(good) if good else ())
+        encodings = self.tokenizer().encode(good)
         return [Read(item) if item.fault else self._read(item, next(encodings)) for item in items]
 
     def _read(self, item: Item, encoding: "Encoding") -> Read:
-        if self.spec.long_texts == "Truncate":
-            return Read(item, encoding, truncated=bool(encoding.overflowing))
+        if not len(encoding):
+            return Read(replace(item, fault="The text has nothing in it that the tokenizer knows."))
+        truncated = self.spec.long_texts == "Truncate" and bool(encoding.overflowing)
         if len(encoding) > self.plan.most:
             fault = f"The text has {len(encoding)} tokens; this model takes {self.plan.most} at most."
             return Read(replace(item, fault=fault))
-        if not len(encoding):
-            return Read(replace(item, fault="The text has nothing in it that the tokenizer knows."))
-        return Read(item, encoding)
+        ids, types = np.array(encoding.ids, np.int32), np.array(encoding.type_ids, np.uint8)
+        placed = zip(encoding.word_ids, encoding.offsets, strict=True) if self.placed else ()
+        return Read(item, ids, types, truncated, tuple((word, *place) for word, place in placed))
 
     def _arrays(self, reads: Sequence[Read]) -> list[Array]:
-        encodings = [read.encoding for read in reads if read.encoding is not None]
-        length = max(self.plan.length(len(encoding)) for encoding in encodings)
-        ids, types = [one.ids for one in encodings], [one.type_ids for one in encodings]
+        length = max(self.plan.length(read.tokens) for read in reads)
+        ids = [read.ids for read in reads if read.ids is not None]
+        types = [read.types for read in reads if read.types is not None]
         return self.plan.arrays(ids, types, length)
 
     def render(self, served: Served, request: Request, outputs: Sequence[Array]) -> Response:
@@ -196,7 +216,7 @@ class TextTask(ABC):
 
 def counts(read: Read) -> dict[str, Any]:
     """What every result says of its text: its tokens, and whether its end was left out."""
-    return {"tokens": len(read.encoding or ()), "truncated": read.truncated}
+    return {"tokens": read.tokens, "truncated": read.truncated}
 
 
 def check_headers(headers: Headers) -> None:

@@ -6,7 +6,7 @@ of Python's lock, so that a long text in a thread does not hold up the event loo
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +19,7 @@ import tokenizers
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.tasks.text import beside, vocabulary
 
-LARGE_CHARACTERS = 1 << 16  # a text of more is read by one thread at a time: its tokens take 100 bytes each
+LARGE_CHARACTERS = 1 << 16  # of texts; more are read by one thread at a time, as a token takes 100 bytes
 _ALONE = threading.Lock()
 
 Text = str | tuple[str, str]
@@ -51,22 +51,34 @@ class Tokenizer:
         if reading.truncate is not None:
             self._tokenizer.enable_truncation(reading.truncate)
 
-    def encode(self, texts: Sequence[Text]) -> list[Encoding]:
+    def encode(self, texts: Sequence[Text]) -> Iterator[Encoding]:
         """The tokens of texts or pairs of them, in order, special tokens included.
 
-        A text that was truncated has an `overflowing` part.
+        A text that was truncated has an `overflowing` part. Few texts are in memory at a time.
         """
-        if max(map(_characters, texts), default=0) <= LARGE_CHARACTERS:
-            return self._tokenizer.encode_batch(list(texts))
-        found: list[Encoding] = []
-        for text in texts:
-            with _ALONE if _characters(text) > LARGE_CHARACTERS else nullcontext():
-                found += self._tokenizer.encode_batch([text])
-        return found
+        large = sum(map(_characters, texts)) > LARGE_CHARACTERS
+        for some in _chunks(texts):
+            with _ALONE if large else nullcontext():
+                found = self._tokenizer.encode_batch(some)
+            yield from found
 
     def special_tokens(self, *, pair: bool) -> int:
         """How many tokens are added to a text, or to a pair."""
         return self._tokenizer.num_special_tokens_to_add(pair)
+
+
+def _chunks(texts: Sequence[Text]) -> Iterator[list[Text]]:
+    """The texts, in lists of LARGE_CHARACTERS at most, or of one text."""
+    chunk: list[Text] = []
+    characters = 0
+    for text in texts:
+        characters += _characters(text)
+        if chunk and characters > LARGE_CHARACTERS:
+            yield chunk
+            chunk, characters = [], _characters(text)
+        chunk.append(text)
+    if chunk:
+        yield chunk
 
 
 def _characters(text: Text) -> int:

@@ -15,14 +15,14 @@ _EXAMPLES = ("A man is playing a guitar.", "Someone plays an instrument.")
 
 def describe(model: str) -> Description:
     """The documents of `POST /predict` and `POST /v1/embeddings`."""
-    told = documents.describe(
+    common = documents.describe(
         model,
         {"embedding": _VECTOR},
         ("Turn texts into vectors", "The vectors."),
         _EXAMPLES,
     )
     schemas = {"EmbeddingsRequest": _request(model), "Embeddings": _answer(model)}
-    return replace(told, schemas={**told.schemas, **schemas}, more={EMBEDDINGS: _operation(model)})
+    return replace(common, schemas={**common.schemas, **schemas}, more={EMBEDDINGS: _operation(model)})
 
 
 def _operation(model: str) -> Json:

@@ -76,8 +76,7 @@ class TextEmbedding(TextTask):
 
     def result(self, row: Array, read: Read) -> dict[str, Any]:
         """The vector of one text."""
-        tokens = len(read.encoding or ())
-        vector = pooling.vector(row, tokens, self.pooling, normalize=self.normalize)
+        vector = pooling.vector(row, read.tokens, self.pooling, normalize=self.normalize)
         return {"embedding": vector, **counts(read)}
 
     def describe(self, served: Served, proven: Shapes | None) -> Description:

@@ -26,6 +26,7 @@ class TokenClassification(TextTask):
     """Texts in, entities out."""
 
     name: ClassVar[str] = "tokenClassification"
+    placed: ClassVar[bool] = True
 
     def __init__(self, spec: "Spec", place: Place) -> None:
         super().__init__(spec, place)
@@ -72,16 +73,8 @@ class TokenClassification(TextTask):
 
     def result(self, row: Array, read: Read) -> dict[str, Any]:
         """The entities of one text; the row has shape [tokens and padding, classes], or without classes."""
-        if read.encoding is None:
-            return {"entities": [], **counts(read)}
-        encoding = read.encoding
-        found, scores = self._labelled(row[: len(encoding)])
-        tokens = [
-            Token(word, start, end, label, score)
-            for word, (start, end), label, score in zip(
-                encoding.word_ids, encoding.offsets, found, scores, strict=True
-            )
-        ]
+        labelled = zip(read.places, *self._labelled(row[: read.tokens]), strict=True)
+        tokens = [Token(*place, label, score) for place, label, score in labelled]
         return {"entities": entities(read.item.text, tokens, self.labels), **counts(read)}
 
     def _labelled(self, row: Array) -> tuple[list[int], list[float | None]]:

@@ -66,7 +66,9 @@ def test_every_input_gets_what_it_is_for() -> None:
     inputs = [tensor(name, dtype) for name, dtype in names.items()]
     found = fitted(*inputs, tensor("seq_len", shape=(-1,)))
     assert found.shapes == {name: [1, 32] for name in names} | {"seq_len": [1]}
-    ids, types, mask, positions, lengths = found.arrays([[5, 6, 8], [9]], [[0, 0, 1], [0]], 4)
+    ids, types, mask, positions, lengths = found.arrays(
+        [np.array([5, 6, 8]), np.array([9])], [np.array([0, 0, 1]), np.array([0])], 4
+    )
     assert [array.dtype for array in (ids, types, mask, positions, lengths)] == [
         np.int32,
         np.int64,

@@ -50,7 +50,7 @@ def test_a_vocabulary_is_read_as_hugging_face_reads_it() -> None:
     texts = sentences()
     expected = theirs.encode_batch(texts)
     for source in ("tokenizer.json", "vocab.txt"):
-        found = reading(folder, source).encode(texts)
+        found = list(reading(folder, source).encode(texts))
         for text, mine, other in zip(texts, found, expected, strict=True):
             assert (mine.ids, mine.type_ids, mine.offsets) == (other.ids, other.type_ids, other.offsets), text
 

@@ -15,6 +15,7 @@ from paddlemodel_server.tasks import registry
 from paddlemodel_server.tasks.text_classification.task import TextClassification
 
 from tests import bare_predictor, cleartext
+from tests.serving_image.describe.documented import check_examples
 from tests.serving_image.support.flask_door import flask_door
 from tests.serving_image.support.servers import Server, serving
 from tests.trained_text import minilm, with_files
@@ -72,6 +73,10 @@ def test_a_pair_is_read_as_one(server: Server) -> None:
     ]
 
 
+def test_its_examples_are_answered_as_it_says(server: Server) -> None:
+    assert check_examples(server.url) == 5
+
+
 def test_both_doors_answer_alike(server: Server) -> None:
     with flask_door(server) as port:
         for content in ({"text": PRAISE}, {"texts": [BLAME, ""]}, {"text": 1}):
@@ -109,6 +114,13 @@ def test_what_turns_outputs_into_scores(
     folder = with_files(minilm("sentiment"), tmp_path / "model", config__json=json.dumps(config))
     task = fitted(folder, found, activation=asked_for)
     assert task.activation(found) == expected_kind
+
+
+def test_room_for_a_text_is_left() -> None:
+    """A pair has three special tokens."""
+    fitted(minilm("sentiment"), maxTokens=4, longTexts="Truncate").load()
+    with pytest.raises(StartError, match="takes 3 tokens, and the tokenizer adds 3 to a text; set spec"):
+        fitted(minilm("sentiment"), maxTokens=3).load()
 
 
 def test_labels_come_from_the_spec_a_file_or_config_json(tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ import pytest
 import tokenizers
 
 from tests import bare_predictor, cleartext
+from tests.serving_image.describe.documented import check_examples
 from tests.serving_image.support.command_line import command
 from tests.serving_image.support.flask_door import flask_door
-from tests.serving_image.support.servers import Server, serving
+from tests.serving_image.support.servers import READY_SECONDS, Server, end, serving, start
 from tests.trained_text import minilm, with_files
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
@@ -217,6 +218,7 @@ def test_it_is_documented_and_called_from_the_command_line(server: Server, tmp_p
     document = cleartext.get(f"{server.url}/openapi.json").json()
     assert {"/predict", "/v1/embeddings"} <= document["paths"].keys()
     assert "404" in document["paths"]["/v1/embeddings"]["post"]["responses"]
+    assert check_examples(server.url) == 6
     (tmp_path / "guitar.txt").write_text(TEXTS[0])
     found = json.loads(command("predict", server.url, tmp_path / "guitar.txt"))
     assert np.abs(np.array(found["embedding"]) - expected(TEXTS[0])).max() < NEAR
@@ -244,6 +246,30 @@ def test_a_model_that_pools_and_normalises_itself(tmp_path: Path) -> None:
     with serving(minilm("pooled"), tmp_path, max_batch_size=4, task='{"textEmbedding":{}}') as server:
         for text in TEXTS[:3]:
             assert np.abs(np.array(asked(server, {"text": text})["embedding"]) - expected(text)).max() < NEAR
+
+
+@pytest.mark.parametrize(
+    ("task", "written", "said"),
+    [
+        (
+            "{}",
+            {"tokenizer__json": '{"model": {"vocab": {"a": 1}}}'},
+            "tokenizer.json beside the model is no",
+        ),
+        ('{"pooling":"None"}', {}, "The task textEmbedding has pooling None, the output fetch_name_0 FP32"),
+        ('{"maxTokens":513}', {}, "The task textEmbedding takes 513 tokens, the model 512"),
+    ],
+)
+def test_a_server_that_cannot_read_texts_does_not_start(
+    tmp_path: Path, task: str, written: dict[str, str], said: str
+) -> None:
+    folder = with_files(minilm(), tmp_path / "model", **written)
+    server = start(folder, tmp_path, task=f'{{"textEmbedding":{task}}}')
+    try:
+        assert server.process.wait(READY_SECONDS) == 1
+        assert said in server.logged()
+    finally:
+        end(server)
 
 
 def test_other_tasks_have_no_such_route(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from paddlemodel_server.tasks import registry
 from paddlemodel_server.tasks.token_classification.task import TokenClassification
 
 from tests import cleartext
+from tests.serving_image.describe.documented import check_examples
 from tests.serving_image.support.servers import Server, serving
 from tests.trained_text import minilm
 from tests.trained_tokens import labels, lac
@@ -23,12 +24,14 @@ TASK = '{"tokenClassification":{"labelsFile":"labels.txt","output":"fetch_name_0
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(lac(), tmp_path_factory.mktemp("lac"), name="lac", task=TASK) as running:
+    with serving(
+        lac(), tmp_path_factory.mktemp("lac"), name="lac", task=TASK, timeout_seconds=300
+    ) as running:
         yield running
 
 
 def asked(server: Server, content: Any) -> Any:
-    answer = cleartext.post(f"{server.url}/predict", json=content, timeout=60)
+    answer = cleartext.post(f"{server.url}/predict", json=content, timeout=300)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -57,6 +60,10 @@ def test_every_character_is_labelled_as_the_same_network_in_numpy_does(server: S
         assert spelled(text, result["entities"]) == labels(text)
     assert results[4] == {"error": "The text is empty."}
     assert results[5]["entities"][-1]["end"] == len(BAIDU) + 1  # an emoji is one code point
+
+
+def test_its_examples_are_answered_as_it_says(server: Server) -> None:
+    assert check_examples(server.url) == 5
 
 
 def test_scores_instead_of_labels_have_a_softmax(
