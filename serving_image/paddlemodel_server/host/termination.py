@@ -25,6 +25,11 @@ def write_success(
     _write({"digest": digest, "format": model_format, "bytes": size, **known}, path)
 
 
+def write_revision(revision: str, path: Path = LOG) -> None:
+    """Record what a URI resolves to now."""
+    _write({"revision": revision}, path)
+
+
 def _write(content: dict[str, str | int], path: Path) -> None:
     # Kubernetes puts the file there; where it is absent (a laptop) nobody would read it.
     try:
