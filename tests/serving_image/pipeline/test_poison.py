@@ -35,6 +35,7 @@ def further(clients: Load, goal: int) -> bool:
     return clients.answered() > goal
 
 
+@pytest.mark.slow  # six workers die under full load: half a minute of CPU; test_deaths.py has each case alone
 def test_a_killer_costs_its_neighbours_nothing(mortal: Server) -> None:
     """Every killer is another one, so that none is known; thirty-two neighbours lose no request by them."""
     answers = []
