@@ -90,7 +90,7 @@ def test_a_program_brings_its_parameters(s3: S3, goal: Path) -> None:
 
 @pytest.mark.parametrize("uri", ["s3://public/net", "gs://public/net", "gs://public/net/inference.pdmodel"])
 def test_a_public_bucket_wants_no_secret(s3: S3, goal: Path, uri: str) -> None:
-    """Google's XML interface lists as S3 does; test_emulators.py asks a server of Google's kind."""
+    """Google's XML interface lists as S3 does, so Google's client can read from the same server."""
     fetch.fetch(options(s3, goal, uri, credentials={}))
     assert (goal / "inference.pdmodel").read_bytes() == MODEL["inference.pdmodel"]
 
