@@ -14,7 +14,11 @@ TOGETHER = {
     "tests/cluster": ("tests/cluster", "tests/cluster/sources"),
 }
 # These have clusters of their own, so that they need not wait for the others of their folder.
-ALONE = ("tests/cluster/test_control_plane.py", "tests/repository/benchmarks/test_benchmarks.py")
+ALONE = (
+    "tests/cluster/test_control_plane.py",
+    "tests/cluster/single_stack/test_ipv6.py",
+    "tests/repository/benchmarks/test_benchmarks.py",
+)
 # The groups that take minutes, longest first: begun last, they would run alone. Those of clusters mostly
 # wait, and the servers' files fill the processors meanwhile.
 LONG = (

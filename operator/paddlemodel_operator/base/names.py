@@ -15,6 +15,10 @@ HANDOVER_MANAGER: Final = "paddlemodel-operator-handover"
 REPAIR_MANAGER: Final = "paddlemodel-operator-repair"
 """Appears for the moment in which a list is repaired that an apply alone cannot."""
 
+CREATE_GUARD: Final = "deletionGracePeriodSeconds"
+"""A field of the metadata that the API server drops when it creates an object, and lets nobody change: an
+apply with it creates, and never changes what exists (decision 0031)."""
+
 APP_NAME: Final = "paddlemodel-server"
 MANAGED_BY: Final = "paddlemodel-operator"
 

@@ -20,6 +20,8 @@ from paddlemodel_operator.observe.conditions import TEXT_MAX
 PROGRESSING: Final = "Progressing"
 """The one reason that means: wait; Argo CD and kubectl users take every other one as a fault."""
 
+NAMESPACE_ENDING: Final = "NamespaceTerminating"
+
 PULL_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
@@ -221,6 +223,15 @@ def refusal(text: str) -> Fault:
             "namespace: create it, or correct the name.",
         )
     return Fault("AdmissionDenied", f"The cluster refuses a part of the model: {text}")
+
+
+def namespace_is_ending(namespace: str) -> Fault:
+    """Nothing can be created there; what exists goes, sooner or later."""
+    return Fault(
+        NAMESPACE_ENDING,
+        f"The namespace {namespace} is being deleted, and the model with it: nothing is created in it "
+        "any more. If this lasts, kubectl get namespace says what holds it up.",
+    )
 
 
 def rejection(error: ApiError, child: ChildKey, namespace: str) -> Fault:

@@ -21,8 +21,8 @@ def write_success(
     *, digest: str, model_format: str, size: int, revision: str | None = None, path: Path = LOG
 ) -> None:
     """Record what was fetched, and what its URI resolved to where its place tells."""
-    told = {} if revision is None else {"revision": revision}
-    _write({"digest": digest, "format": model_format, "bytes": size, **told}, path)
+    known = {} if revision is None else {"revision": revision}
+    _write({"digest": digest, "format": model_format, "bytes": size, **known}, path)
 
 
 def write_revision(revision: str, path: Path = LOG) -> None:

@@ -16,6 +16,14 @@ def _task(**fields: Any) -> dict[str, Any]:
     return spec(task={"imageClassification": fields})
 
 
+def _text(kind: str, **fields: Any) -> dict[str, Any]:
+    return spec(task={f"text{kind}": fields})
+
+
+def _uri(uri: str) -> dict[str, Any]:
+    return spec(model={"uri": uri})
+
+
 def _pod(**fields: Any) -> dict[str, Any]:
     return spec(pod=fields)
 
@@ -89,6 +97,12 @@ RULES = (
         spec(task={"tensors": {}, "imageClassification": {}}),
         "spec.task has exactly one member: keep one of tensors, imageClassification",
     ),
+    Refused("no tokens", _text("Embedding", maxTokens=2), "spec.task.textEmbedding.maxTokens"),
+    Refused("a pooling of its own", _text("Embedding", pooling="Sum"), "textEmbedding.pooling"),
+    Refused(
+        "two lists", _text("Classification", labels=["a"], labelsFile="l.txt"), "labelsFile exclude each"
+    ),
+    Refused("a list outside", _text("Classification", labelsFile="../l"), "must be a plain relative path"),
     Refused("a task without a member", spec(task={}), "spec.task has exactly one member"),
     Refused("a labels file outside", _task(labelsFile="../../etc/passwd"), "must be a plain relative path"),
     Refused("an absolute labels file", _task(labelsFile="/etc/passwd"), "must be a plain relative path"),
@@ -179,6 +193,10 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         width=224,
         height=224,
     ),
+    "vectors": _text("Embedding", maxTokens=512, longTexts="Truncate", pooling="Cls", normalize=True),
+    "more of vectors": _text("Embedding", padding="None", output="v"),
+    "a text's class": _text("Classification", labels=["a", ""], topK=2, activation="Sigmoid", output="y"),
+    "entities": spec(task={"tokenClassification": {"labelsFile": "t.txt", "outside": "-", "output": "y"}}),
     "GPUs of a slice": spec(device="GPU", gpu={"count": 2, "resourceName": "nvidia.com/mig-1g.10gb"}),
     "whole numbers by TensorRT": spec(
         device="GPU", server={"precision": "INT8", "tensorRT": {"enabled": True}}

@@ -24,6 +24,8 @@ VERBS = {
     "serves": (),  # discovery, which every authenticated user may read
     "list_all": ("list",),
     "get": ("get",),
+    "watch": ("watch",),
+    "create": ("create", "patch"),
     "apply": ("create", "patch"),
     "replace_lists": ("patch",),
     "merge": ("patch",),
@@ -43,7 +45,7 @@ def needed() -> set[Right]:
     for kind in names.WATCHED_KINDS:
         found |= rights(kind, "list_all") | {(kind.group, kind.plural, "", "watch")}
     for kind in (*names.CHILD_KINDS, *names.OPTIONAL_KINDS):
-        found |= rights(kind, "list_all", "get", "apply", "replace_lists", "delete")
+        found |= rights(kind, "list_all", "watch", "get", "create", "apply", "replace_lists", "delete")
     return (
         found
         | rights(names.EVENT, "create_event")

@@ -11,7 +11,7 @@ from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol.served import Place
-from paddlemodel_server.tasks.image_classification.classes import classes
+from paddlemodel_server.tasks.classes import classes
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 
 SCORES = np.array([[0.1, 0.6, 0.3]], np.float32)

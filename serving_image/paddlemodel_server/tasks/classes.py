@@ -9,14 +9,17 @@ from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.protocol import Array
 
 
-def classes(scores: Array, top_k: int, names: Sequence[str], *, softmax: bool) -> dict[str, Any]:
-    """The most probable classes of one image.
+def classes(
+    scores: Array, top_k: int, names: Sequence[str], *, softmax: bool = False, sigmoid: bool = False
+) -> dict[str, Any]:
+    """The most probable classes of one picture or text.
 
     Args:
         scores: floats of shape [1, classes].
         top_k: how many classes to name, at most.
         names: the labels, in the model's order; none, or one for each class.
         softmax: whether the scores are logits that must become probabilities.
+        sigmoid: whether they are logits, each for itself.
 
     Raises:
         NotFiniteError: there is no best one among them.
@@ -27,6 +30,8 @@ def classes(scores: Array, top_k: int, names: Sequence[str], *, softmax: bool) -
     if softmax:
         values = np.exp(values - values.max())
         values /= values.sum()
+    elif sigmoid:
+        values = np.exp(-np.logaddexp(0, -values))
     count = min(top_k, values.size)
     best = np.argpartition(-values, count - 1)[:count]
     best = best[np.lexsort((best, -values[best]))]
