@@ -101,8 +101,6 @@ RULES = (
         spec(task={"tensors": {}, "imageClassification": {}}),
         "spec.task has exactly one member: keep one of tensors, imageClassification",
     ),
-    Refused("no tokens", _text("Embedding", maxTokens=2), "spec.task.textEmbedding.maxTokens"),
-    Refused("a pooling of its own", _text("Embedding", pooling="Sum"), "textEmbedding.pooling"),
     Refused(
         "two lists", _text("Classification", labels=["a"], labelsFile="l.txt"), "labelsFile exclude each"
     ),
@@ -182,6 +180,8 @@ TYPES = (
     ),
     Refused("two channels", _task(mean=[1, 2]), "spec.task.imageClassification.mean"),
     Refused("a division by nothing", _task(std=[1, 0, 1]), "spec.task.imageClassification.std"),
+    Refused("no tokens", _text("Embedding", maxTokens=2), "spec.task.textEmbedding.maxTokens"),
+    Refused("a pooling of its own", _text("Embedding", pooling="Sum"), "textEmbedding.pooling"),
     Refused("no best class", _task(topK=0), "spec.task.imageClassification.topK"),
     Refused("an endless address", _uri("https://a.example.com/" + "x" * 2000 + ".tar"), "spec.model.uri"),
     Refused("a label without an end", _task(labels=["x" * 129]), "spec.task.imageClassification.labels"),
