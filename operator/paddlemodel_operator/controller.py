@@ -10,10 +10,12 @@ from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry
+from paddlemodel_operator.cluster.answers import Scope
 from paddlemodel_operator.cluster.api import Api
-from paddlemodel_operator.cluster.cache import Cache, Key, model_of, version
+from paddlemodel_operator.cluster.cache import Cache, Key, key_of, version
 from paddlemodel_operator.cluster.health import Heartbeat
 from paddlemodel_operator.cluster.queue import WorkQueue
+from paddlemodel_operator.cluster.watch import Watch, take_list
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
 from paddlemodel_operator.probing.telemetry import Telemetry
@@ -24,16 +26,13 @@ from paddlemodel_operator.settings import Settings
 
 log = logging.getLogger(__name__)
 
-LIST_SECONDS: Final = 30.0
-"""Between two lists of the kinds that are not watched, while objects of them exist."""
-
 LIST_RETRY_SECONDS: Final = 5.0
 SETTLE_SECONDS: Final = 10.0
 DEFINITION_SECONDS: Final = 2.0
 
 
 def pauses(resync_seconds: float) -> Iterator[float]:
-    """Seconds between complete lists: one soon after the start, then with jitter around the setting.
+    """Seconds between lists of the models: one soon after the start, then with jitter around the setting.
 
     What is deleted after our first list and before kopf's own is reported by no watch; the second list finds
     it. Jitter, so that many operators do not list in step.
@@ -55,6 +54,10 @@ class Controller:
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
         self._records = ModelRecords()
         self._prober = PodProber(self._cache, self._records, self._queue.add, clock)
+        self._watches = {
+            kind: Watch(api, Scope(kind=kind, selector=names.CHILD_SELECTOR), self._cache, self._queue.add)
+            for kind in (*names.CHILD_KINDS, names.POD, *names.OPTIONAL_KINDS)
+        }
         self._registrar = Registrar(api, settings, on_change=self._add_all)
         self._telemetry = Telemetry(self._records.all, lambda: self._registrar.registration)
         self._context = Context(
@@ -65,6 +68,7 @@ class Controller:
             prober=self._prober,
             records=self._records,
             registration=lambda: self._registrar.registration,
+            optional={kind: self._watches[kind] for kind in names.OPTIONAL_KINDS},
         )
         self._synced = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -87,15 +91,14 @@ class Controller:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._api.__aexit__()
 
-    def on_event(self, kind: names.Kind, event: str | None, body: Mapping[str, Any]) -> None:
-        """A watch has reported something: remember it, and make its model due."""
-        self._heartbeat.event(kind, version(body))
+    def on_event(self, event: str | None, body: Mapping[str, Any]) -> None:
+        """The watch of kopf has reported a PaddleModel: remember it, and make it due."""
+        self._heartbeat.event(names.MODEL, version(body))
         if event == "DELETED":
-            self._cache.remove(kind, body)
+            self._cache.remove(names.MODEL, body)
         else:
-            self._cache.put(kind, body)
-        if (key := model_of(kind, body)) is not None:
-            self._queue.add(key)
+            self._cache.put(names.MODEL, body)
+        self._queue.add(key_of(body))
 
     def health(self) -> tuple[list[str], dict[str, float | bool]]:
         """Complaints, and the ages (seconds) and lengths behind them."""
@@ -106,7 +109,8 @@ class Controller:
             "queued": len(self._queue),
             "secondsWaiting": round(wait, 1),
         }
-        return self._heartbeat.complaints(wait), state
+        turned = {kind: watch.turned_at for kind, watch in self._watches.items()}
+        return self._heartbeat.complaints(wait, turned), state
 
     def metrics(self) -> tuple[bytes, str]:
         """The page for Prometheus, and its media type."""
@@ -127,57 +131,55 @@ class Controller:
         return found
 
     async def _run(self) -> None:
-        while not await self.resync():  # noqa: ASYNC110 - waits for a server, not for a task
+        while not await self._list_everything():  # noqa: ASYNC110 - waits for a server, not for a task
             await asyncio.sleep(LIST_RETRY_SECONDS)
         async with asyncio.TaskGroup() as group:
             for _ in range(self._settings.concurrency):
                 group.create_task(self._work())
+            for watch in self._watches.values():
+                group.create_task(watch.run())
             group.create_task(self._resync_forever())
-            group.create_task(self._list_forever())
             group.create_task(self._prober.run())
+
+    async def _list_everything(self) -> bool:
+        """The models last: a model without its children would look as if they had to be made."""
+        self._heartbeat.resync()
+        try:
+            for watch in self._watches.values():
+                await watch.list()
+        except ApiError as error:
+            log.warning("Cannot list what belongs to %s, trying again: %s", contract.PLURAL, error)
+            return False
+        self._synced = await self.resync()
+        return self._synced
 
     async def _resync_forever(self) -> None:
         for seconds in pauses(self._settings.resync_seconds):
             await asyncio.sleep(seconds)
             await self.resync()
 
-    async def _list_forever(self) -> None:
-        """What no watch reports. A kind that comes later is noticed by the models that wait for it."""
-        while True:
-            await asyncio.sleep(LIST_SECONDS)
-            try:
-                for kind in names.OPTIONAL_KINDS:
-                    if self._cache.keys(kind):
-                        await self._relist(kind)
-            except ApiError as error:
-                log.warning("Cannot list what is not watched, trying again: %s", error)
-
     async def resync(self) -> bool:
-        """List everything: finds what a watch has missed, and makes every model due; false if it failed."""
+        """List all models: finds what kopf's watch has missed, and makes each due; false if it failed.
+
+        Their children need none of this: no gap is between one of our watches and the next.
+        """
         self._heartbeat.resync()
         try:
-            for kind in (*names.WATCHED_KINDS, *names.OPTIONAL_KINDS):
-                await self._relist(kind)
+            _, unreported = await take_list(self._api, Scope(kind=names.MODEL), self._cache)
         except ApiError as error:
             log.warning("Cannot list %s, trying again: %s", contract.PLURAL, error)
             return False
+        for one in unreported:
+            if one.version is not None:
+                self._heartbeat.missed(names.MODEL, one.version)
+            else:
+                self._queue.add(one.key)  # Gone: its next reconcile ends all retries.
         self._add_all()
-        self._synced = True
         return True
 
     def _add_all(self) -> None:
         for key in self._cache:
             self._queue.add(key)
-
-    async def _relist(self, kind: names.Kind) -> None:
-        selector = "" if kind == names.MODEL else names.CHILD_SELECTOR
-        listing = await self._api.list_all(kind, selector)
-        for _, model, body in self._cache.replace(kind, listing.items, listing.resource_version):
-            watched = kind not in names.OPTIONAL_KINDS
-            if watched and body is not None:
-                self._heartbeat.missed(kind, version(body))
-            elif model is not None and (kind == names.MODEL or not watched):
-                self._queue.add(model)  # A model that is gone: its next reconcile ends all retries.
 
     async def _work(self) -> None:
         while True:
@@ -194,7 +196,10 @@ class Controller:
             log.debug("%s/%s: %s", *key, error)
             self._queue.add(key, error.seconds)
         except (ApiError, NameConflict) as error:
-            delay = self._fail(key)
+            wait = error.retry_after if isinstance(error, ApiError) else 0.0
+            if wait and isinstance(error, ApiError) and error.is_overload:
+                self._queue.hold(wait)
+            delay = self._fail(key, wait)
             log.warning("%s/%s, again in %.1f s: %s", *key, delay, error)
         except Exception:  # A fault of ours must not stop the other models.
             delay = self._fail(key)
@@ -202,7 +207,7 @@ class Controller:
         else:
             self._queue.forget(key)
 
-    def _fail(self, key: Key) -> float:
+    def _fail(self, key: Key, at_least: float = 0.0) -> float:
         """Count a failure; returns the seconds until the next attempt."""
         self._records.of(key).errors += 1
-        return self._queue.retry(key)
+        return self._queue.retry(key, at_least)

@@ -7,19 +7,18 @@ Each handler hands one event to the controller; none carries logic. `run` starts
 import logging
 import os
 import socket
+from typing import Any
 
 import kopf
 from paddlemodel_api import contract
 
-from paddlemodel_operator.base import names
-from paddlemodel_operator.cluster.api import connect
+from paddlemodel_operator.cluster.api import PAGE, SILENCE_SECONDS, connect
 from paddlemodel_operator.cluster.endpoint import Endpoint
+from paddlemodel_operator.cluster.watch import WATCH_SECONDS
 from paddlemodel_operator.controller import Controller
 from paddlemodel_operator.settings import Settings, from_environment
 
 log = logging.getLogger(__name__)
-
-KINDS = {(kind.group, kind.plural): kind for kind in names.WATCHED_KINDS}
 
 
 @kopf.on.startup()
@@ -61,15 +60,23 @@ async def login(**_: object) -> kopf.ConnectionInfo:
 # Always with group and version: one handler without makes kopf scan every API group, and any broken
 # aggregated API would then keep the operator from starting.
 @kopf.on.event(contract.GROUP, contract.VERSION, contract.PLURAL)
-@kopf.on.event("apps", "v1", "deployments")
-@kopf.on.event("", "v1", "services")
-@kopf.on.event("autoscaling", "v2", "horizontalpodautoscalers")
-@kopf.on.event("policy", "v1", "poddisruptionbudgets")
-@kopf.on.event("networking.k8s.io", "v1", "ingresses")
-@kopf.on.event("", "v1", "pods")
-async def on_event(event: kopf.RawEvent, resource: kopf.Resource, memo: kopf.Memo, **_: object) -> None:
-    """Something was created, changed or deleted, or was there at the start."""
-    memo.controller.on_event(KINDS[resource.group, resource.plural], event["type"], event["object"])
+async def on_event(event: kopf.RawEvent, memo: kopf.Memo, **_: object) -> None:
+    """A PaddleModel was created, changed or deleted, or was there at the start."""
+    memo.controller.on_event(event["type"], event["object"])
+
+
+class NoDiffs(kopf.DiffBaseStorage):
+    """kopf would copy every object, to compare it with the next one; a reconcile never asks what changed."""
+
+    def build(self, **_: object) -> Any:
+        """Nothing, of whatever object."""
+        return {}
+
+    def fetch(self, **_: object) -> None:
+        """Nothing was stored."""
+
+    def store(self, **_: object) -> None:
+        """Nothing is stored."""
 
 
 def _configure(settings: kopf.OperatorSettings, mine: Settings) -> None:
@@ -77,14 +84,17 @@ def _configure(settings: kopf.OperatorSettings, mine: Settings) -> None:
     settings.scanning.disabled = (
         True  # The controller waits for the definition; no right on others is needed.
     )
-    settings.watching.server_timeout = 300
-    settings.watching.client_timeout = 330
+    # As our own watches: an end that does not come is how a dead connection is noticed.
+    settings.watching.server_timeout = WATCH_SECONDS
+    settings.watching.client_timeout = WATCH_SECONDS + SILENCE_SECONDS
     settings.watching.connect_timeout = 10
+    settings.watching.chunk_size = PAGE
+    settings.persistence.diffbase_storage = NoDiffs()
     settings.networking.request_timeout = mine.request_timeout_seconds
     settings.networking.error_backoffs = [1, 2, 4, 8, 16, 30]
+    # So long a worker waits for another event of its object, which it holds, while other objects queue.
+    settings.queueing.idle_timeout = 0.05
     settings.queueing.worker_limit = 64
-    for kind in (*names.CHILD_KINDS, names.POD):
-        settings.watching.label_selectors[kind.group, kind.version, kind.plural] = names.CHILD_SELECTOR
 
 
 def _configure_logging(mine: Settings) -> None:

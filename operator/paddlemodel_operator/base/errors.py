@@ -21,14 +21,28 @@ class ApiError(Exception):
     code: int
     reason: str
     message: str
+    retry_after: float = 0.0
+    """Seconds for which the server wants to be left alone; 0 where it does not say."""
+    cause: str = ""
+    """The first cause that the server names, a word such as NamespaceTerminating."""
 
     def __str__(self) -> str:
         return f"{self.code} {self.reason}: {self.message}"
 
     @property
+    def is_overload(self) -> bool:
+        """The server cannot answer anybody now: another request would only add to its load."""
+        return self.code in {0, 429} or (self.code >= 500 and self.retry_after > 0)
+
+    @property
     def is_rejection(self) -> bool:
         """The server understood and said no; trying again at once would not help."""
         return self.code in {400, 403, 404, 422}
+
+    @property
+    def is_of_ending_namespace(self) -> bool:
+        """The namespace is being deleted: nothing can be created in it any more, ever."""
+        return self.code == 403 and self.cause == "NamespaceTerminating"
 
     @property
     def is_immutable(self) -> bool:

@@ -4,37 +4,36 @@ One Api per process; plain JSON in and out.
 """
 
 import asyncio
-import json
 import os
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, Final, Self
+from urllib.parse import urlencode
 
-from aiohttp import ClientError
+from aiohttp import ClientError, ClientTimeout
 from kubernetes.aio import client, config
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.cluster.answers import Listing, Scope, decoded, fault, refusal, unreachable
 
 Object = dict[str, Any]
 
 APPLY: Final = "application/apply-patch+yaml"
 MERGE: Final = "application/merge-patch+json"
-PAGE: Final = 500
+GUARD_VALUE: Final = 2**31 - 1
+"""Of `names.CREATE_GUARD`: seconds that no object has, also none that is being deleted."""
+PAGE: Final = 100
+"""Objects of one answer: a page of a thousand would be a megabyte of JSON for each hundred milliseconds."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Listing:
-    """All objects of a kind at one moment."""
-
-    items: list[Object]
-    resource_version: int
+SILENCE_SECONDS: Final = 8.0
+"""A watch lasts as long as was asked for, and this much longer at most: then nobody is at its other end."""
 
 
 async def connect(seconds: float) -> "Api":
     """As the kubeconfig that KUBECONFIG names, else as the pod's service account; requests last `seconds`."""
-    settings = client.Configuration()
+    # Or each request reads ~/.netrc, which is not about this server.
+    settings = client.Configuration(client_session_kwargs={"trust_env": False})
     if os.environ.get("KUBECONFIG"):
         # The client has no types here.
         load = config.load_kube_config(client_configuration=settings, persist_config=False)  # type: ignore[no-untyped-call]
@@ -75,32 +74,90 @@ class Api:
         cached: bool = False,
         trim: Callable[[Object], Object] | None = None,
     ) -> Listing:
-        """Every object of a kind, in pages; none of a kind that the cluster does not know (yet).
+        """Every object of a kind, asked for in pages; none of a kind that the cluster does not know (yet).
 
-        Args:
-            kind: what to list.
-            selector: of labels.
-            namespace: only in this one; by default in all.
-            fields: a field selector, as `metadata.name=a`.
-            cached: what the server has in memory, perhaps a moment old; it asks etcd nothing.
-            trim: what is to be kept of every JSON object, so that a list never is in memory as a whole.
+        `selector`, `namespace` and `fields` are those of a Scope. `cached` asks for what the server has in
+        memory, perhaps a moment old; it asks etcd nothing. `trim` says what is kept of every JSON object.
         """
         items: list[Object] = []
-        asked = {"labelSelector": selector, "fieldSelector": fields, "resourceVersion": "0" if cached else ""}
-        query = {"limit": str(PAGE), **{name: value for name, value in asked.items() if value}}
+        found = 0
+        scope = Scope(kind=kind, selector=selector, fields=fields, namespace=namespace)
+        async for page in self.pages(scope, cached=cached, trim=trim):
+            items += page.items
+            found = page.resource_version
+        return Listing(items=items, resource_version=found)
+
+    async def pages(
+        self, scope: Scope, *, cached: bool = False, trim: Callable[[Object], Object] | None = None
+    ) -> AsyncIterator[Listing]:
+        """As `list_all`, page by page, so that no list is in memory as a whole; all are of one moment."""
+        asked = {
+            "limit": str(PAGE),
+            "labelSelector": scope.selector,
+            "fieldSelector": scope.fields,
+            "resourceVersion": "0" if cached else "",
+        }
+        kind, query = scope.kind, {name: value for name, value in asked.items() if value}
         while True:
             try:
-                page = await self._send("GET", kind.collection(namespace), query, trim=trim)
+                page = await self._send("GET", kind.collection(scope.namespace), query, trim=trim)
             except ApiError as error:
                 if error.code == 404:
-                    return Listing(items=[], resource_version=sys.maxsize)
+                    yield Listing(items=[], resource_version=sys.maxsize)
+                    return
                 raise
             # Items of a list do not repeat what they are.
-            items += [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page["items"]]
+            items = [{"apiVersion": kind.api_version, "kind": kind.kind, **item} for item in page["items"]]
+            yield Listing(items=items, resource_version=int(page["metadata"]["resourceVersion"]))
             following = page["metadata"].get("continue")
             if not following:
-                return Listing(items=items, resource_version=int(page["metadata"]["resourceVersion"]))
+                return
             query["continue"] = following
+
+    async def watch(
+        self, scope: Scope, since: int, on_event: Callable[[str, Object], None], seconds: float
+    ) -> None:
+        """Report what changes after the version `since`, for some seconds, as the server ends it then.
+
+        Args:
+            scope: what to watch.
+            since: the version of a list, or of the last event.
+            on_event: gets ADDED, MODIFIED, DELETED with the object, or BOOKMARK with nothing but a version.
+            seconds: how long. A connection whose other end is gone is silent, and so is one of a quiet
+                cluster: only an end that does not come tells the one from the other.
+
+        Raises:
+            ApiError: refused; 410 where `since` is too old; 0 where the connection broke or was dead.
+        """
+        asked = {
+            "watch": "true",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": str(since),
+            "timeoutSeconds": str(max(1, int(seconds))),
+            "labelSelector": scope.selector,
+            "fieldSelector": scope.fields,
+        }
+        query = {name: value for name, value in asked.items() if value}
+        limit = seconds + SILENCE_SECONDS
+        try:
+            async with asyncio.timeout(limit):
+                response = await self._open("GET", scope.kind.collection(scope.namespace), query, limit=limit)
+                try:
+                    await self._follow(response, on_event)
+                finally:
+                    response.response.close()  # Of no effect after a regular end.
+        except (OSError, TimeoutError, ClientError, client.ApiException) as error:
+            raise unreachable(error) from error
+
+    async def _follow(self, response: Any, on_event: Callable[[str, Object], None]) -> None:
+        if response.status >= 300:
+            raise refusal(response.status, response.headers, await response.read())
+        async for line in response.response.content:
+            event = decoded(response.status, line)
+            if event["type"] == "ERROR":
+                raise fault(event["object"].get("code", 0), event["object"])
+            on_event(event["type"], event["object"])
+            await asyncio.sleep(0)  # Thousands of events may have come at once.
 
     async def serves(self, kind: names.Kind) -> bool:
         """Whether discovery, from which kopf learns what it may watch, lists a kind."""
@@ -134,6 +191,16 @@ class Api:
             "PATCH", kind.item(metadata.get("namespace"), metadata["name"]), query, desired, APPLY
         )
 
+    async def create(self, kind: names.Kind, desired: Mapping[str, Any]) -> Object | None:
+        """Apply an object that does not exist yet; None, and nothing is changed, where its name is taken."""
+        guarded = {**desired, "metadata": {**desired["metadata"], names.CREATE_GUARD: GUARD_VALUE}}
+        try:
+            return await self.apply(kind, guarded)
+        except ApiError as error:
+            if error.code == 422 and names.CREATE_GUARD in error.message:
+                return None
+            raise
+
     async def replace_lists(self, kind: names.Kind, desired: Mapping[str, Any]) -> None:
         """Merge a whole spec, which replaces its lists, and leave no other owner behind."""
         metadata = desired["metadata"]
@@ -161,13 +228,19 @@ class Api:
             if error.code not in {404, 409}:
                 raise
 
-    async def patch_status(self, namespace: str, name: str, status: Mapping[str, Any]) -> Object | None:
-        """Merge into the status of a PaddleModel; None if it is gone."""
+    async def patch_status(
+        self, namespace: str, name: str, status: Mapping[str, Any], version: str
+    ) -> Object | None:
+        """Merge into the status of the PaddleModel of this version; None if it is gone.
+
+        Raises:
+            ApiError: 409 where it has changed since, perhaps by another operator that says the same.
+        """
         path = f"{names.MODEL.item(namespace, name)}/status"
+        query = {"fieldManager": names.FIELD_MANAGER}
+        body = {"metadata": {"resourceVersion": version}, "status": status}
         try:
-            return await self._send(
-                "PATCH", path, {"fieldManager": names.FIELD_MANAGER}, {"status": status}, MERGE
-            )
+            return await self._send("PATCH", path, query, body, MERGE)
         except ApiError as error:
             if error.code == 404:
                 return None
@@ -186,32 +259,36 @@ class Api:
         content_type: str = "application/json",
         trim: Callable[[Object], Object] | None = None,
     ) -> Object:
-        headers = {"Accept": "application/json", "Content-Type": content_type}
         try:
-            request = await self._client.param_serialize(
-                method,
-                path,
-                query_params=list((query or {}).items()),
-                header_params=headers,
-                body=body,
-                auth_settings=["BearerToken"],
-            )
             async with asyncio.timeout(self._timeout):
-                response = await self._client.call_api(*request, _request_timeout=self._timeout)
-                text = await response.read()  # type: ignore[no-untyped-call]  # as above
+                response = await self._open(method, path, query, body, content_type)
+                text = await response.read()
         except (OSError, TimeoutError, ClientError, client.ApiException) as error:
-            raise ApiError(0, "Unreachable", f"{type(error).__name__}: {error}") from error
-        return _decoded(response.status, text, trim)
+            raise unreachable(error) from error
+        if response.status >= 300:
+            raise refusal(response.status, response.headers, text)
+        return decoded(response.status, text, trim)
 
-
-def _decoded(status: int, text: bytes, trim: Callable[[Object], Object] | None) -> Object:
-    try:
-        answer = json.loads(text, object_hook=trim)
-    except ValueError as error:
-        # "404 page not found", for example, is plain text.
-        raise ApiError(status, "NotJson", text[:200].decode(errors="replace")) from error
-    if status >= 300:
-        message = str(answer.get("message", ""))[:1000]
-        raise ApiError(status, str(answer.get("reason", "")), message)
-    result: Object = answer
-    return result
+    async def _open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = "application/json",
+        limit: float | None = None,
+    ) -> Any:
+        """The client's own way to serialise a request copies the whole body first."""
+        headers = {
+            "Accept": "application/json",
+            "Content-Type": content_type,
+            "User-Agent": self._client.user_agent,
+        }
+        # As above.
+        await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
+        url = self._client.configuration.host + path + (f"?{urlencode(query)}" if query else "")
+        timeout = ClientTimeout(total=limit or self._timeout)
+        # As above.
+        return await self._client.rest_client.request(  # type: ignore[no-untyped-call]
+            method, url, headers=headers, body=body, _request_timeout=timeout
+        )

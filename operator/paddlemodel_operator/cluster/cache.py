@@ -1,20 +1,29 @@
 """What the watches have reported so far: the last seen object of every kind, by namespace and name.
 
-It is fed with events, with complete lists (at start and at every resync) and with the answers to our own
-writes. An older version never replaces a newer one.
+It is fed with events, with complete lists (at start, and where a watch has lost its place) and with the
+answers to our own writes. An older version never replaces a newer one. Objects are kept trimmed and packed, a
+Deployment in 2 kB instead of 50, and unpacked when somebody asks: most are not looked at for hours.
 """
 
-from collections.abc import Iterator, Mapping
+import json
+import sys
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.trim import trimmed
 
 Object = Mapping[str, Any]
 Key = tuple[str, str]
 """Namespace and name."""
+
+UNPACKED: Final = 64
+"""Objects kept unpacked: one reconcile asks for the same few several times."""
 
 
 class Unreported(NamedTuple):
@@ -23,17 +32,23 @@ class Unreported(NamedTuple):
     key: Key
     model: Key | None
     """The model that the object belongs to."""
-    body: Object | None
-    """The object as it is now; None if it is gone."""
+    version: int | None
+    """The object's version now; None if it is gone."""
+
+
+class _Entry(NamedTuple):
+    version: int
+    model: Key | None
+    packed: bytes
 
 
 @dataclass(slots=True)
 class _Store:
-    objects: dict[Key, Object] = field(default_factory=dict)
+    objects: dict[Key, _Entry] = field(default_factory=dict)
     deleted: dict[Key, int] = field(default_factory=dict)
     """Versions of deletions since the last complete list, which may be older than they are."""
-    by_model: dict[Key, set[Key]] = field(default_factory=dict)
-    """The objects of each model."""
+    by_model: dict[Key, tuple[Key, ...]] = field(default_factory=dict)
+    """The objects of each model, in the order of their names."""
 
 
 class Cache:
@@ -41,10 +56,12 @@ class Cache:
 
     def __init__(self) -> None:
         self._stores = {kind: _Store() for kind in (*names.WATCHED_KINDS, *names.OPTIONAL_KINDS)}
+        self._unpacked: OrderedDict[bytes, Object] = OrderedDict()
 
     def get(self, kind: names.Kind, key: Key) -> Object | None:
-        """One object; None if none is known."""
-        return self._stores[kind].objects.get(key)
+        """One object, as much of it as is kept (`trim`); None if none is known. It must not be changed."""
+        entry = self._stores[kind].objects.get(key)
+        return None if entry is None else self._unpack(entry)
 
     def keys(self, kind: names.Kind) -> list[Key]:
         """Namespace and name of every object of a kind."""
@@ -62,55 +79,86 @@ class Cache:
             for body in self._of(kind, model)
         }
 
-    def put(self, kind: names.Kind, body: Object) -> None:
-        """Remember an object unless a newer one is known."""
-        key, store = _key(body), self._stores[kind]
+    def versions(self, model: Key) -> tuple[tuple[Key, int], ...]:
+        """Which version of which object of a model is known: equal ones mean that nothing has changed."""
+        return tuple(
+            (key, store.objects[key].version)
+            for store in self._stores.values()
+            for key in store.by_model.get(model, ())
+        )
+
+    def put(self, kind: names.Kind, body: Object) -> bool:
+        """Remember an object unless this version or a newer one is known; whether it was new."""
+        key, store, number = key_of(body), self._stores[kind], version(body)
         known = store.objects.get(key)
-        if known is not None and version(known) > version(body):
-            return
-        if store.deleted.get(key, -1) >= version(body):
-            return
-        if known is not None:
-            self._drop(kind, key)  # It may have belonged to another model.
-        store.objects[key] = body
-        if (model := model_of(kind, body)) is not None:
-            store.by_model.setdefault(model, set()).add(key)
+        if known is not None and known.version >= number:
+            return False
+        if store.deleted.get(key, -1) >= number:
+            return False
+        model = model_of(kind, body)
+        if known is None or known.model != model:
+            if known is not None:
+                self._drop(kind, key)
+            if model is not None:
+                store.by_model[model] = tuple(sorted((*store.by_model.get(model, ()), key)))
+        store.objects[key] = _Entry(number, model, _pack(trimmed(kind, body)))
+        return True
 
     def remove(self, kind: names.Kind, body: Object) -> None:
         """Forget an object; the body is its last version."""
-        key, store = _key(body), self._stores[kind]
+        key, store, number = key_of(body), self._stores[kind], version(body)
         known = store.objects.get(key)
-        if known is not None and version(known) <= version(body):
+        if known is not None and known.version <= number:
             self._drop(kind, key)
-        store.deleted[key] = max(version(body), store.deleted.get(key, -1))
+        store.deleted[key] = max(number, store.deleted.get(key, -1))
 
-    def replace(self, kind: names.Kind, items: list[dict[str, Any]], listed_at: int) -> list[Unreported]:
+    def replace(self, kind: names.Kind, items: Iterable[Object], listed_at: int) -> list[Unreported]:
         """Take over a complete list of the version `listed_at`; returns what no watch has reported."""
-        store, unreported = self._stores[kind], []
-        present = {_key(item) for item in items}
-        for key, known in list(store.objects.items()):
-            if key not in present and version(known) <= listed_at:
-                self._drop(kind, key)
-                unreported.append(Unreported(key, model_of(kind, known), None))
-        for item in items:
-            key = _key(item)
-            before = store.objects.get(key)
-            self.put(kind, item)
-            if store.objects.get(key) is item and (before is None or version(before) < version(item)):
-                unreported.append(Unreported(key, model_of(kind, item), item))
+        listed = list(items)
+        new = self.merge(kind, listed)
+        return [*self.keep(kind, {key_of(item) for item in listed}, listed_at), *new]
+
+    def merge(self, kind: names.Kind, items: Iterable[Object]) -> list[Unreported]:
+        """Take over a part of a list; returns what no watch has reported. `keep` has to follow the last."""
+        return [
+            Unreported(key_of(item), model_of(kind, item), version(item))
+            for item in items
+            if self.put(kind, item)
+        ]
+
+    def keep(self, kind: names.Kind, present: set[Key], listed_at: int) -> list[Unreported]:
+        """Forget what a complete list of the version `listed_at` did not show; returns that."""
+        store = self._stores[kind]
+        gone = [
+            Unreported(key, known.model, None)
+            for key, known in store.objects.items()
+            if key not in present and known.version <= listed_at
+        ]
+        for one in gone:
+            self._drop(kind, one.key)
         store.deleted.clear()
-        return unreported
+        return gone
 
     def _of(self, kind: names.Kind, model: Key) -> list[Object]:
         store = self._stores[kind]
-        return [store.objects[key] for key in sorted(store.by_model.get(model, ()))]
+        return [self._unpack(store.objects[key]) for key in store.by_model.get(model, ())]
+
+    def _unpack(self, entry: _Entry) -> Object:
+        found = self._unpacked.get(entry.packed)
+        if found is None:
+            found = self._unpacked[entry.packed] = json.loads(zlib.decompress(entry.packed))
+            if len(self._unpacked) > UNPACKED:
+                self._unpacked.popitem(last=False)
+        return found
 
     def _drop(self, kind: names.Kind, key: Key) -> None:
         store = self._stores[kind]
-        model = model_of(kind, store.objects.pop(key))
+        model = store.objects.pop(key).model
         if model in store.by_model:
-            store.by_model[model].discard(key)
-            if not store.by_model[model]:
+            rest = tuple(one for one in store.by_model[model] if one != key)
+            if rest:
+                store.by_model[model] = rest
+            else:
                 del store.by_model[model]
 
     def __iter__(self) -> Iterator[Key]:
@@ -130,13 +178,13 @@ def model_of(kind: names.Kind, body: Object) -> Key | None:
     """
     metadata = body["metadata"]
     if kind == names.MODEL:
-        return _key(body)
+        return key_of(body)
     owners = metadata.get("ownerReferences", ())
     owner = next((one["name"] for one in owners if one.get("kind") == contract.KIND), None)
     name = owner or metadata.get("labels", {}).get(contract.MODEL_LABEL)
     if name is None and kind != names.POD:
-        return _key(body)
-    return (metadata["namespace"], name) if name else None
+        return key_of(body)
+    return (sys.intern(metadata["namespace"]), sys.intern(name)) if name else None
 
 
 def owned_by(body: Object, uid: str) -> bool:
@@ -145,5 +193,11 @@ def owned_by(body: Object, uid: str) -> bool:
     return any(owner.get("uid") == uid and owner.get("controller") for owner in owners)
 
 
-def _key(body: Object) -> Key:
-    return body["metadata"]["namespace"], body["metadata"]["name"]
+def key_of(body: Object) -> Key:
+    """Namespace and name, interned, since the children of a model share both with it."""
+    return sys.intern(body["metadata"]["namespace"]), sys.intern(body["metadata"]["name"])
+
+
+def _pack(body: Object) -> bytes:
+    """Level 1: 50 microseconds for a Deployment; higher ones take twice as long for a tenth less."""
+    return zlib.compress(json.dumps(body, separators=(",", ":")).encode(), 1)

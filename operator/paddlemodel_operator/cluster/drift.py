@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.quantity import amount
+from paddlemodel_operator.cluster.trim import is_ours
 
 Fields = Mapping[str, Any]
 
@@ -30,11 +31,7 @@ def is_applied(
 def owned_fields(live: Mapping[str, Any], manager: str = names.FIELD_MANAGER) -> Fields | None:
     """What a manager has applied to an object, as the API server keeps it; None if nothing."""
     for entry in live.get("metadata", {}).get("managedFields", ()):
-        if (
-            entry.get("manager") == manager
-            and entry.get("operation") == "Apply"
-            and not entry.get("subresource")
-        ):
+        if is_ours(entry, manager):
             fields: Fields = entry.get("fieldsV1", {})
             return fields
     return None
@@ -64,6 +61,8 @@ def _mapping(
 ) -> bool:
     wanted = {key for key in desired if ".".join((*path, key)) not in IDENTITY}
     owned = {key.removeprefix("f:") for key in fields if key != "."}
+    if path == ("metadata",):
+        owned -= {names.CREATE_GUARD}  # Of an object that we have created, until we apply it again.
     if path == ():
         wanted, owned = wanted - {"metadata"}, owned - {"metadata"}
         if not _mapping(desired["metadata"], live["metadata"], fields.get("f:metadata", {}), ("metadata",)):

@@ -4,7 +4,7 @@ A dead watch shows when a complete list brings an object whose event never came.
 no complaint: a restart would not help.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from paddlemodel_operator.base import names
@@ -13,6 +13,8 @@ STUCK_SECONDS: Final = 300.0
 """Longer than any reconcile can take: its requests have timeouts."""
 
 WATCH_GRACE_SECONDS: Final = 60.0
+WATCH_STUCK_SECONDS: Final = 400.0
+"""A watch of ours ends within a minute, and pauses no longer than a server may ask for, which is five."""
 
 
 class Heartbeat:
@@ -41,13 +43,25 @@ class Heartbeat:
         if version > self._reported.get(kind, 0) and kind not in self._missed:
             self._missed[kind] = (version, self._clock())
 
-    def complaints(self, oldest_wait: float) -> list[str]:
-        """Why the process should be restarted; empty when all is well."""
+    def complaints(
+        self, oldest_wait: float, turned_at: Mapping[names.Kind, float] | None = None
+    ) -> list[str]:
+        """Why the process should be restarted; empty when all is well.
+
+        Args:
+            oldest_wait: seconds for which a model has been due.
+            turned_at: when each of our own watches last ended, well or not.
+        """
         now = self._clock()
         result = [
             f"the watch of {kind.plural} has missed an object for {now - since:.0f} s"
             for kind, (_, since) in self._missed.items()
             if now - since > WATCH_GRACE_SECONDS
+        ]
+        result += [
+            f"the watch of {kind.plural} is stuck for {now - at:.0f} s"
+            for kind, at in (turned_at or {}).items()
+            if now - at > WATCH_STUCK_SECONDS
         ]
         if now - self._resync_at > 2 * self._resync_seconds + WATCH_GRACE_SECONDS:
             result.append(f"no resync for {now - self._resync_at:.0f} s")

@@ -65,6 +65,8 @@ class _State:
     """When the autoscaler's readings were taken over."""
     same_since: float = float("-inf")
     """The first probe for the present trigger."""
+    idle: bool = False
+    """No probe is planned."""
 
 
 class PodProber:
@@ -84,9 +86,15 @@ class PodProber:
         """The last samples of a model; new ones follow in time, or soon if the trigger has changed."""
         state = self._states.setdefault(key, _State(target=target))
         state.target = target
-        if state.samples is None or state.samples.trigger != trigger:
+        if state.samples is None or state.samples.trigger != trigger or state.idle:
+            state.idle = False
             self._queue.add(key, max(0.0, state.probed_at + SOONEST_SECONDS - self._clock()))
         return state.samples
+
+    def samples(self, key: Key) -> PodSamples | None:
+        """The last samples of a model, without asking for others."""
+        state = self._states.get(key)
+        return state.samples if state else None
 
     def forget(self, key: Key) -> None:
         """The model is gone, or has neither GPUs nor an autoscaler any more."""
@@ -121,13 +129,18 @@ class PodProber:
         autoscaler = None if foreign else read_autoscaler(live)
         trigger = probe_trigger(autoscaler, pods)
         found = await _read(scraper, addresses(pods), asks=target.asks_pods)
+        before = state.samples
         samples = self._remember(state, trigger, found, autoscaler.readings if autoscaler else {})
         if self._states.get(key) is not state:
             return  # Forgotten meanwhile: a record of it would never be forgotten again.
         if target.gpu_resource:
             self._count(key, samples, pods, target.gpu_resource)
-        self._queue.add(key, _pause(samples))
-        self._wake(key)
+        pause = _pause(samples, holds_gpus=gpus_held(pods, target.gpu_resource) > 0)
+        state.idle = pause is None
+        if pause is not None:
+            self._queue.add(key, pause)
+        if samples is not before:
+            self._wake(key)
 
     def _remember(
         self, state: _State, trigger: ProbeTrigger, pods: tuple[PodSample, ...], readings: Mapping[str, float]
@@ -142,6 +155,8 @@ class PodProber:
             state.read_at = now
         settled = now - state.same_since >= SETTLE_SECONDS
         samples = PodSamples(trigger=trigger, settled=settled, pods=pods, readings=readings)
+        if before is not None and samples == before:
+            samples = before  # The very same, so that nobody looks at it again.
         state.samples, state.probed_at = samples, now
         return samples
 
@@ -153,10 +168,16 @@ class PodProber:
         record.utilization = samples.mean(contract.GPU_METRIC)
 
 
-def _pause(samples: PodSamples) -> float:
-    """Seconds to the next probe, with jitter, so that a thousand models are not probed in step."""
-    if samples.trigger.active == "False":
-        return SETTLE_SECONDS + 1
+def _pause(samples: PodSamples, *, holds_gpus: bool) -> float | None:
+    """Seconds to the next probe, with jitter, so that a thousand models are not probed in step.
+
+    None where only an event can change anything: the autoscaler reads nothing, and no pod answers or costs.
+    """
+    if samples.trigger.active != "True":
+        if not samples.settled:
+            return SETTLE_SECONDS + 1
+        if not samples.trigger.addresses and not holds_gpus:
+            return None
     return PACE_SECONDS * random.uniform(0.9, 1.1)  # noqa: S311 - no secret
 
 

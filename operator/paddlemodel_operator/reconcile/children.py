@@ -49,8 +49,11 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
     The order matters: an autoscaler has to be gone before the Deployment gets its replicas from the spec.
     """
     first, missing = None, []
-    existing = context.cache.children((model.namespace, model.name))
-    undesired = [key for key, live in existing.items() if key not in desired and owned_by(live, model.uid)]
+    key = model.namespace, model.name
+    for watch in context.optional.values():
+        watch.waiting.discard(key)
+    existing = context.cache.children(key)
+    undesired = [one for one, live in existing.items() if one not in desired and owned_by(live, model.uid)]
     for child in [*undesired, *_keda_autoscalers(existing, undesired, desired), *desired]:
         try:
             if child in desired:
@@ -64,6 +67,11 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
         except KindMissing:
             missing.append(child.kind)
         except (ApiError, NameConflict) as error:
+            if isinstance(error, ApiError) and error.is_of_ending_namespace:
+                context.ending[model.namespace] = error
+                return Outcome(trouble=Trouble(child, error))
+            if isinstance(error, ApiError) and error.is_overload:
+                return Outcome(trouble=Trouble(child, error))
             first = first or Trouble(child, error)
     return Outcome(trouble=first, missing=tuple(missing))
 
@@ -71,27 +79,50 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
 async def _ensure(context: Context, model: PaddleModel, child: ChildKey, desired: Object) -> None:
     kind, key = child.kind, (model.namespace, child.name)
     live = context.cache.get(kind, key)
-    # Somebody else's object of that name is not in the cache; nor is what KEDA first says of a ScaledObject,
-    # since no watch reports it.
-    unreported = live is not None and kind in names.OPTIONAL_KINDS and not live.get("status")
-    if live is None or unreported:
-        live = await context.api.get(kind, *key)
-        if live is None and kind in names.OPTIONAL_KINDS and not await context.api.serves(kind):
+    if live is None:
+        if (ending := context.ending.get(model.namespace)) is not None:
+            raise ending
+        if kind in context.optional and not context.optional[kind].served:
+            context.optional[kind].miss((model.namespace, model.name))
             raise KindMissing(kind.kind)
-    if live is not None:
-        _claim(live, model, child)
-        if is_applied(desired, live):
-            context.cache.put(kind, live)
+        live = await _create(context, kind, key, desired)
+        if live is None:
             return
-        if kind == names.DEPLOYMENT and "replicas" not in desired["spec"] and _has_replicas_of_ours(live):
-            await _hand_over(context, kind, live)
-        # The uid makes sure that this very object is meant, and not a later one of the same name.
-        desired = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}
-    context.cache.put(kind, await _apply(context, kind, desired, exists=live is not None))
+    try:
+        _claim(live, model, child)
+    except NameConflict:
+        context.foreign.add((kind, key))
+        raise
+    if is_applied(desired, live):
+        context.cache.put(kind, live)
+        return
+    if kind == names.DEPLOYMENT and "replicas" not in desired["spec"] and _has_replicas_of_ours(live):
+        await _hand_over(context, kind, live)
+    # The uid makes sure that this very object is meant, and not a later one of the same name.
+    desired = {**desired, "metadata": {**desired["metadata"], "uid": live["metadata"]["uid"]}}
+    context.cache.put(kind, await _apply(context, kind, desired))
     log.info("Applied %s %s/%s.", kind.kind, *key)
 
 
-async def _apply(context: Context, kind: names.Kind, desired: Object, *, exists: bool) -> Object:
+async def _create(context: Context, kind: names.Kind, key: Key, desired: Object) -> Object | None:
+    """Create what nobody has reported; the object in its place, if there is one.
+
+    It belongs to somebody else, whose objects are in no watch of ours, or to us and comes a moment later.
+    """
+    if (kind, key) not in context.foreign:
+        made = await context.api.create(kind, desired)
+        if made is not None:
+            context.cache.put(kind, made)
+            log.info("Created %s %s/%s.", kind.kind, *key)
+            return None
+    found = await context.api.get(kind, *key)
+    if found is None:
+        context.foreign.discard((kind, key))
+        raise Retry(SOON, f"the {kind.kind} of this name has just been deleted")
+    return found
+
+
+async def _apply(context: Context, kind: names.Kind, desired: Object) -> Object:
     """Apply, and repair a list that an edit from outside has left with an item beside ours.
 
     That happens where the edit changed the key of an item, such as a port. The two contradict each other, the
@@ -100,7 +131,7 @@ async def _apply(context: Context, kind: names.Kind, desired: Object, *, exists:
     try:
         return await context.api.apply(kind, desired)
     except ApiError as error:
-        if error.code != 422 or not exists or error.is_immutable:
+        if error.code != 422 or error.is_immutable:
             raise
     await context.api.replace_lists(kind, desired)
     return await context.api.apply(kind, desired)

@@ -1,11 +1,15 @@
 """What a reconcile needs besides the model: made once per process."""
 
 import datetime as dt
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.cluster.api import Api
-from paddlemodel_operator.cluster.cache import Cache
+from paddlemodel_operator.cluster.cache import Cache, Key
+from paddlemodel_operator.cluster.watch import Watch
+from paddlemodel_operator.observe.pod_samples import PodSamples
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
 from paddlemodel_operator.registration.ownership import Registration
@@ -15,6 +19,18 @@ from paddlemodel_operator.settings import Settings
 def utc_now() -> dt.datetime:
     """The present time; tests pass another function."""
     return dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """Everything that decides what a reconcile does: equal ones lead to the same end."""
+
+    versions: tuple[tuple[Key, int], ...]
+    """Of the model, its children and its pods."""
+    samples: PodSamples | None
+    registration: Registration | None
+    served: tuple[bool, ...]
+    """Which of the optional kinds the cluster knows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,4 +46,27 @@ class Context:
     records: ModelRecords
     registration: Callable[[], Registration | None]
     """Who serves the metrics APIs, as the registrar saw it last; None before its first round."""
+    optional: Mapping[names.Kind, Watch] = field(default_factory=dict)
+    """The watches of kinds that the cluster may not know."""
+    settled: dict[Key, Sight] = field(default_factory=dict)
+    """What the last reconcile of a model saw, where it left nothing to do: another one would do the same."""
+    ending: dict[str, ApiError] = field(default_factory=dict)
+    """Namespaces that are being deleted, and what the server said: nobody asks it a second time."""
+    foreign: set[tuple[names.Kind, Key]] = field(default_factory=set)
+    """Objects of a child's name that were somebody else's when last looked at; no watch reports them."""
     now: Callable[[], dt.datetime] = utc_now
+
+    def sight(self, key: Key) -> Sight:
+        """What a reconcile of a model would see now."""
+        served = tuple(watch.served for watch in self.optional.values())
+        return Sight(self.cache.versions(key), self.prober.samples(key), self.registration(), served)
+
+    def forget(self, key: Key) -> None:
+        """The model is gone."""
+        self.prober.forget(key)
+        self.records.forget(key)
+        self.settled.pop(key, None)
+        for watch in self.optional.values():
+            watch.waiting.discard(key)
+        if key[0] in self.ending and not any(namespace == key[0] for namespace, _ in self.cache):
+            del self.ending[key[0]]  # It is gone; one of its name may come, and is another one.

@@ -22,12 +22,19 @@ from paddlemodel_operator.render import metrics_source, render
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.events import transition
 from paddlemodel_operator.status.judge import AUTOSCALING, READY, condition, judge, judge_invalid, merge_patch
-from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault, rejection
+from paddlemodel_operator.status.readiness_checks import (
+    NAMESPACE_ENDING,
+    PROGRESSING,
+    Fault,
+    namespace_is_ending,
+    rejection,
+)
+from paddlemodel_operator.status.updates import replacement
 
 log = logging.getLogger(__name__)
 
-LATER: Final = 30.0
-"""Seconds until we ask again whether the cluster has come to know a kind."""
+CHANGED: Final = 5.0
+"""Seconds until we look again at a model that somebody else has just changed; its event comes sooner."""
 
 
 async def reconcile(context: Context, key: Key) -> None:
@@ -38,17 +45,25 @@ async def reconcile(context: Context, key: Key) -> None:
         ApiError: the API server refused something, or did not answer.
         NameConflict: an object of a child's name belongs to somebody else.
     """
+    sight = context.sight(key)
+    if context.settled.get(key) == sight:
+        return  # Or thousands of models that stay as they are would keep a core busy.
+    context.settled.pop(key, None)
     body = context.cache.get(names.MODEL, key)
     if body is None:
-        context.prober.forget(key)
-        context.records.forget(key)
+        context.forget(key)
         return
-    if body["metadata"].get("deletionTimestamp"):
-        return  # Garbage collection follows the owner references.
+    if not body["metadata"].get("deletionTimestamp"):  # else garbage collection follows the owner references
+        await _converge(context, key, body)
+    if context.sight(key) == sight:
+        context.settled[key] = sight
+
+
+async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None:
     before, now = body.get("status", {}), f"{context.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
         model = from_body(body)
-        children = render(model, context.settings)
+        children = render(model, context.settings, replacement(model, _before(context, model)))
     except SpecError as error:
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         _count(context, key, status, None)
@@ -56,16 +71,17 @@ async def reconcile(context: Context, key: Key) -> None:
         return
     outcome = await apply_children(context, model, children)
     trouble = outcome.trouble
+    failure = trouble.error if trouble else None
+    if isinstance(failure, ApiError) and failure.is_overload:
+        raise failure  # A status would be one more request to a server that has asked for fewer.
     observed = _observe(context, model, outcome)
     fault = _fault(model, trouble) if trouble else None
     case = _case(context, model, observed, trouble)
     status = judge(model, observed, fault=fault, case=case, before=before, now=now)
     _count(context, key, status, observed.workload)
     await _report(context, body, status)
-    if trouble:
-        raise trouble.error
-    if outcome.missing:
-        raise Retry(LATER, f"the cluster does not know the kind {outcome.missing[0].kind}")
+    if failure is not None and key[0] not in context.ending:
+        raise failure
 
 
 def _count(context: Context, key: Key, status: Mapping[str, Any], workload: Workload | None) -> None:
@@ -82,14 +98,7 @@ def _observe(context: Context, model: PaddleModel, outcome: Outcome) -> Observed
     key, gpu = (model.namespace, model.name), model.gpu
     keda = metrics_source(model, context.settings) == "keda"
     name = names.keda_autoscaler(model.name) if keda else model.name
-    theirs = context.cache.get(names.AUTOSCALER, (model.namespace, name)) if keda else None
-    live = LiveObjects(
-        deployment=_own(context, names.DEPLOYMENT, model),
-        autoscaler=theirs if keda else _own(context, names.AUTOSCALER, model),
-        scaled_object=_own(context, names.SCALED_OBJECT, model),
-        gpu_resource=gpu.resource_name if gpu else "",
-        pods=context.cache.pods(key),
-    )
+    live = _live(context, model)
     observed = observe(live, outcome.missing)
     scaling = model.spec.autoscaling
     if gpu is None:
@@ -102,6 +111,30 @@ def _observe(context: Context, model: PaddleModel, outcome: Outcome) -> Observed
     owner = "" if keda else model.uid
     target = ProbeTarget(autoscaler=name, owner=owner, gpu_resource=live.gpu_resource, asks_pods=asks_pods)
     return replace(observed, samples=context.prober.latest(key, target, observed.trigger))
+
+
+def _before(context: Context, model: PaddleModel) -> Observed:
+    """What decides whether pods are replaced for new content: the Deployment, and for Auto the pods."""
+    if model.spec.model.update_policy == "Auto":
+        return observe(_live(context, model))
+    return observe(LiveObjects(deployment=_own(context, names.DEPLOYMENT, model)))
+
+
+def _live(context: Context, model: PaddleModel) -> LiveObjects:
+    """What there is of a model."""
+    key, gpu = (model.namespace, model.name), model.gpu
+    keda = metrics_source(model, context.settings) == "keda"
+    theirs = (model.namespace, names.keda_autoscaler(model.name))
+    return LiveObjects(
+        deployment=_own(context, names.DEPLOYMENT, model),
+        cron_job=_own(context, names.CRON_JOB, model),
+        autoscaler=context.cache.get(names.AUTOSCALER, theirs)
+        if keda
+        else _own(context, names.AUTOSCALER, model),
+        scaled_object=_own(context, names.SCALED_OBJECT, model),
+        gpu_resource=gpu.resource_name if gpu else "",
+        pods=context.cache.pods(key),
+    )
 
 
 def _case(context: Context, model: PaddleModel, observed: Observed, trouble: Trouble | None) -> Case | None:
@@ -133,24 +166,45 @@ def _fault(model: PaddleModel, trouble: Trouble) -> Fault:
             return Fault("NameConflict", f"{error}: delete or rename it, or give the model another name.")
         case Retry() as error:
             return Fault(PROGRESSING, f"Waiting: {error}.")
+        case ApiError() as error if error.is_of_ending_namespace:
+            return namespace_is_ending(model.namespace)
         case error:
             return rejection(error, trouble.child, model.namespace)
 
 
 async def _report(context: Context, body: Mapping[str, Any], status: dict[str, Any]) -> None:
-    """One status write, only when it says something new; then, only then, the Event."""
+    """One status write, only when it says something new; then, only then, the Event.
+
+    Raises:
+        Retry: the model is not the one any more that the status is about, and nothing was written.
+    """
     metadata, before = body["metadata"], body.get("status", {})
+    namespace, name = metadata["namespace"], metadata["name"]
     patch = merge_patch(before, status)
-    if not patch:
+    ending = namespace in context.ending
+    if not patch or (ending and condition(before, READY).get("reason") == NAMESPACE_ENDING):
         return
-    written = await context.api.patch_status(metadata["namespace"], metadata["name"], patch)
+    try:
+        written = await context.api.patch_status(namespace, name, patch, metadata.get("resourceVersion", ""))
+    except ApiError as error:
+        if error.code == 409:
+            raise Retry(CHANGED, "somebody else has changed the model") from error
+        raise
     if written is None:
         return
     context.cache.put(names.MODEL, written)
     event = transition(body, before, status, context.instance, f"{context.now():%Y-%m-%dT%H:%M:%S.%fZ}")
     if event is not None:
-        log.info("%s/%s: %s. %s", metadata["namespace"], metadata["name"], event["reason"], event["note"])
-        try:
-            await context.api.create_event(event)
-        except ApiError as error:
-            log.warning("No Event for %s/%s: %s", metadata["namespace"], metadata["name"], error)
+        log.info("%s/%s: %s. %s", namespace, name, event["reason"], event["note"])
+        if not ending:  # It takes no Event either.
+            await _tell(context, event)
+
+
+async def _tell(context: Context, event: Mapping[str, Any]) -> None:
+    """An Event is a courtesy: what matters is in the status."""
+    try:
+        await context.api.create_event(event)
+    except ApiError as error:
+        log.warning(
+            "No Event for %s/%s: %s", event["regarding"]["namespace"], event["regarding"]["name"], error
+        )

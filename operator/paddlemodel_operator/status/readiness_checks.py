@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from paddlemodel_api import contract
+
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.base.names import DEPLOYMENT, ChildKey
@@ -18,12 +20,16 @@ from paddlemodel_operator.observe.conditions import TEXT_MAX
 PROGRESSING: Final = "Progressing"
 """The one reason that means: wait; Argo CD and kubectl users take every other one as a fault."""
 
+NAMESPACE_ENDING: Final = "NamespaceTerminating"
+
 PULL_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
 CONFIG_REASONS: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _CLAIM_MISSING: Final = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
 _ACCOUNT_MISSING: Final = re.compile(r'serviceaccount "([^"]+)" not found')
+STUCK_REASONS: Final = PULL_REASONS | CONFIG_REASONS
+"""What keeps a container from starting until somebody changes something."""
 _REASON: Final = re.compile(r"[A-Z][A-Za-z]{0,63}")
 
 
@@ -97,7 +103,7 @@ def container_cannot_be_made(_: PaddleModel, pod: Pod) -> Fault | None:
     return None
 
 
-def model_cannot_be_fetched(_: PaddleModel, pod: Pod) -> Fault | None:
+def model_cannot_be_fetched(model: PaddleModel, pod: Pod) -> Fault | None:
     """The fetcher ended with an error; its last words are the reason and the sentence."""
     if pod.fetch.exit_code in {None, 0}:
         return None
@@ -106,8 +112,8 @@ def model_cannot_be_fetched(_: PaddleModel, pod: Pod) -> Fault | None:
             "FetchOOMKilled",
             "The fetcher ran out of memory: raise spec.resources.limits.memory.",
         )
-    if reported := _reported(pod.fetch):
-        return reported
+    if fault := reported(model, pod.fetch):
+        return fault
     return Fault(
         "FetchFailed",
         f"The fetcher ended with exit code {pod.fetch.exit_code}: see kubectl logs {pod.name} -c fetch. "
@@ -128,13 +134,13 @@ def server_was_killed_for_memory(model: PaddleModel, pod: Pod) -> Fault | None:
     )
 
 
-def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
+def server_crashes(model: PaddleModel, pod: Pod) -> Fault | None:
     """The server ends soon after each start."""
     server = pod.server
     if server.running or server.exit_code is None:
         return None
-    if reported := _reported(server):
-        return reported
+    if fault := reported(model, server):
+        return fault
     words = server.exit_message.strip()[-TEXT_MAX:]
     return Fault(
         "CrashLoop",
@@ -143,13 +149,20 @@ def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
     )
 
 
-def _reported(container: Container) -> Fault | None:
+def reported(model: PaddleModel, container: Container) -> Fault | None:
     """The reason and the sentence that our own images leave behind when they fail."""
     words = last_words(container)
     reason, message = words.get("reason"), words.get("message")
-    if isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str):
-        return Fault(reason, message[:TEXT_MAX])
-    return None
+    if not (isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str)):
+        return None
+    named = model.spec.model.credentials
+    if reason == contract.CREDENTIALS_MISSING and named is not None:
+        return Fault(
+            reason,
+            f"The Secret {named.secret_name} that spec.model.credentials names does not exist in namespace "
+            f"{model.namespace}, or is empty: create it; docs/models.md lists its keys.",
+        )
+    return Fault(reason, message[:TEXT_MAX])
 
 
 POD_CHECKS: Final[tuple[PodCheck, ...]] = (
@@ -210,6 +223,15 @@ def refusal(text: str) -> Fault:
             "namespace: create it, or correct the name.",
         )
     return Fault("AdmissionDenied", f"The cluster refuses a part of the model: {text}")
+
+
+def namespace_is_ending(namespace: str) -> Fault:
+    """Nothing can be created there; what exists goes, sooner or later."""
+    return Fault(
+        NAMESPACE_ENDING,
+        f"The namespace {namespace} is being deleted, and the model with it: nothing is created in it "
+        "any more. If this lasts, kubectl get namespace says what holds it up.",
+    )
 
 
 def rejection(error: ApiError, child: ChildKey, namespace: str) -> Fault:

@@ -63,10 +63,23 @@ def test_a_list_returns_what_the_watch_has_not_reported() -> None:
     unreported = cache.replace(names.SERVICE, [thing(1, "same"), changed, new], listed_at=10)
     assert unreported == [
         Unreported(("ml", "vanished"), ("ml", "vanished"), None),
-        Unreported(("ml", "changed"), ("ml", "changed"), changed),
-        Unreported(("ml", "new"), ("ml", "new"), new),
+        Unreported(("ml", "changed"), ("ml", "changed"), 8),
+        Unreported(("ml", "new"), ("ml", "new"), 9),
     ]
     assert cache.get(names.SERVICE, ("ml", "vanished")) is None
+
+
+def test_versions_tell_whether_anything_of_a_model_has_changed() -> None:
+    cache = Cache()
+    cache.put(names.SERVICE, child(1, "a"))
+    cache.put(names.POD, pod(2, "a-1"))
+    before = cache.versions(KEY)
+    cache.put(names.SERVICE, child(3, "b", "b"))
+    assert cache.versions(KEY) == before
+    cache.put(names.POD, pod(4, "a-1"))
+    assert cache.versions(KEY) != before
+    cache.remove(names.POD, pod(5, "a-1"))
+    assert cache.versions(KEY) == ((KEY, 1),)
 
 
 def test_pods_are_found_by_their_model() -> None:

@@ -156,6 +156,13 @@ def test_a_difference_is_seen(change: Any) -> None:
     assert not is_applied(DESIRED, body)
 
 
+def test_the_guard_of_a_creation_is_no_difference() -> None:
+    """It is in no object, but in what we own until the next apply."""
+    body = live()
+    fields(body)["f:metadata"][f"f:{names.CREATE_GUARD}"] = {}
+    assert is_applied(DESIRED, body)
+
+
 FOREIGN: dict[str, Any] = {
     "an annotation of somebody else": lambda body: body["metadata"]["annotations"].update(note="x"),
     "a label of somebody else": lambda body: body["metadata"]["labels"].update(team="x"),

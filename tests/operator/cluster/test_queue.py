@@ -108,6 +108,55 @@ def test_the_oldest_wait_counts_what_is_due_and_what_is_in_work() -> None:
     assert work.oldest_wait() == 3
 
 
+def test_nothing_is_given_out_while_the_server_wants_to_be_left_alone() -> None:
+    work, clock = queue()
+    work.add(A)
+    work.hold(10)
+    work.hold(5)
+    assert work.take() is None
+    clock.now = 9
+    assert work.take() is None
+    assert work.oldest_wait() == 0
+    clock.now = 12
+    assert work.oldest_wait() == 2
+    assert work.take() == A
+
+
+def test_a_failure_does_not_come_back_before_the_server_wants_it() -> None:
+    work, _ = queue()
+    assert work.retry(A, at_least=7.0) == 7.0
+    assert work.retry(B, at_least=0.1) == 0.5
+
+
+async def test_the_event_loop_turns_between_two_keys() -> None:
+    """Or a thousand keys that need no request are one step, in which the health endpoint gets no turn."""
+    work = WorkQueue(asyncio.get_running_loop().time)
+    turns, at = 0, list[int]()
+
+    async def bystander() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def worker() -> None:
+        while True:
+            key = await work.next()
+            at.append(turns)
+            work.done(key)
+
+    for number in range(1000):
+        work.add(("ml", str(number)))
+    tasks = [asyncio.create_task(bystander()), *(asyncio.create_task(worker()) for _ in range(8))]
+    for _ in range(100_000):
+        if len(at) == 1000:
+            break
+        await asyncio.sleep(0)
+    for task in tasks:
+        task.cancel()
+    assert len(set(at)) == 1000
+
+
 async def test_a_waiting_worker_is_woken() -> None:
     work = WorkQueue(asyncio.get_running_loop().time)
     waiting = [asyncio.create_task(work.next()) for _ in range(2)]

@@ -10,7 +10,8 @@ from kubernetes.aio import client
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster import scrape
-from paddlemodel_operator.cluster.api import Api, Listing
+from paddlemodel_operator.cluster.answers import Listing
+from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.scrape import Page, Scraper
 from paddlemodel_operator.metrics_adapter import pods as module
 from paddlemodel_operator.metrics_adapter.pods import SCRAPES_AT_ONCE, Pod, Pods, askable, trim

@@ -150,6 +150,29 @@ async def test_what_is_broken_settles_when_the_autoscaler_has_asked_again(
     assert not (await harness.probe()).settled
 
 
+async def test_a_model_that_only_an_event_can_change_is_left_alone(harness: Harness) -> None:
+    harness.autoscaler("False")
+    harness.latest()
+    for _ in range(2):
+        await harness.probe()
+        harness.now += SETTLE_SECONDS + 2
+    harness.woken.clear()
+    await harness.prober.probe(harness.prober._queue.take() or KEY, harness._scraper)
+    harness.prober._queue.done(KEY)
+    harness.now += 100 * PACE_SECONDS
+    assert (harness.woken, harness.is_due()) == ([], False)
+
+
+async def test_a_pod_that_loads_holds_its_gpu_and_is_counted_again(harness: Harness) -> None:
+    harness.pod("a", "10.0.0.1", ready=False)
+    harness.latest()
+    await harness.probe()
+    for seconds in (SETTLE_SECONDS + 2, PACE_SECONDS * 1.2):
+        harness.now += seconds
+        await harness.probe()
+    assert harness.records.of(KEY).held_seconds == pytest.approx(SETTLE_SECONDS + 2 + PACE_SECONDS * 1.2)
+
+
 async def test_what_an_autoscaler_reads_is_taken_over_once_a_minute(
     harness: Harness, servers: list[SimulatedPod]
 ) -> None:

@@ -37,6 +37,7 @@ class Table:
         self.objects: dict[Place, Object] = {}
         self.refused: dict[ChildKey, ApiError] = {}
         self.done: list[str] = []
+        self.asked: list[str] = []
         self._numbers = itertools.count(1)
 
     async def apply(self, kind: names.Kind, desired: Mapping[str, Any]) -> Object:
@@ -49,7 +50,15 @@ class Table:
         self.objects[kind, metadata["namespace"], metadata["name"]] = found
         return found
 
+    async def create(self, kind: names.Kind, desired: Mapping[str, Any]) -> Object | None:
+        metadata = desired["metadata"]
+        if (kind, metadata["namespace"], metadata["name"]) in self.objects:
+            self.asked.append(f"create {kind.kind} {metadata['name']}")
+            return None
+        return await self.apply(kind, desired)
+
     async def get(self, kind: names.Kind, namespace: str, name: str) -> Object | None:
+        self.asked.append(f"get {kind.kind} {name}")
         return self.objects.get((kind, namespace, name))
 
     async def delete(self, kind: names.Kind, live: Mapping[str, Any]) -> None:
@@ -146,6 +155,28 @@ async def test_the_second_child_s_name_may_be_somebody_else_s(context: Context, 
     assert isinstance(outcome.trouble.error, NameConflict)
 
 
+async def test_what_is_new_costs_one_request_for_each_child(context: Context, table: Table) -> None:
+    """There is nothing to look at before: a stranger of that name is not in the cache, and rare."""
+    await apply_children(context, MODEL, desired())
+    assert table.asked == []
+    assert table.done == ["apply Service resnet50", "apply Deployment resnet50"]
+
+
+async def test_a_stranger_is_looked_at_until_it_is_gone(context: Context, table: Table) -> None:
+    """Creation is not even tried meanwhile."""
+    await table.apply(names.SERVICE, {"metadata": {"namespace": "ml", "name": "resnet50"}})
+    for _ in range(2):
+        outcome = await apply_children(context, MODEL, desired())
+        assert outcome.trouble is not None
+        assert isinstance(outcome.trouble.error, NameConflict)
+    assert table.asked == ["create Service resnet50", *["get Service resnet50"] * 2]
+    del table.objects[names.SERVICE, "ml", "resnet50"]
+    outcome = await apply_children(context, MODEL, desired())
+    assert outcome.trouble is not None
+    assert isinstance(outcome.trouble.error, Retry)
+    assert await apply_children(context, MODEL, desired()) == Outcome()
+
+
 async def test_replicas_wait_for_the_autoscaler_that_keda_made(context: Context, table: Table) -> None:
     """It goes after its ScaledObject, and writes replicas until then."""
     keda = [{"kind": "ScaledObject", "name": "resnet50", "controller": True, "uid": "so"}]
@@ -165,3 +196,27 @@ async def test_replicas_wait_for_the_autoscaler_that_keda_made(context: Context,
     await table.delete(names.AUTOSCALER, theirs)
     assert await apply_children(context, MODEL, desired()) == Outcome()
     assert MAIN in table.keys
+
+
+async def test_an_attempt_ends_where_the_server_asks_for_fewer_requests(
+    context: Context, table: Table
+) -> None:
+    """Each further one would be refused as well, and is part of what the server suffers from."""
+    error = ApiError(429, "TooManyRequests", "later", retry_after=3.0)
+    table.refused[SERVICE] = error
+    outcome = await apply_children(context, MODEL, desired())
+    assert outcome == Outcome(trouble=Trouble(SERVICE, error))
+    assert table.done == []
+
+
+async def test_nothing_is_created_in_a_namespace_that_is_being_deleted(
+    context: Context, table: Table
+) -> None:
+    """Once the server has said so, it is not asked again, for whatever model of that namespace."""
+    error = ApiError(403, "Forbidden", "is being terminated", cause="NamespaceTerminating")
+    table.refused[SERVICE] = error
+    assert (await apply_children(context, MODEL, desired())).trouble == Trouble(SERVICE, error)
+    table.refused.clear()
+    assert (await apply_children(context, MODEL, desired())).trouble == Trouble(SERVICE, error)
+    assert table.done == []
+    assert table.asked == []

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
-from paddlemodel_operator.cluster.api import Api, Listing
+from paddlemodel_operator.cluster.answers import Listing, Scope
+from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.controller import SETTLE_SECONDS, Controller, pauses
 
 from tests.operator.support.builders import SETTINGS, body
@@ -25,6 +26,16 @@ class Lists:
     async def list_all(self, kind: names.Kind, _selector: str = "") -> Listing:
         self.version += 1
         return Listing(items=list(self.objects.get(kind, [])), resource_version=self.version)
+
+    async def pages(self, scope: Scope) -> AsyncIterator[Listing]:
+        """One object each."""
+        whole = await self.list_all(scope.kind)
+        for item in whole.items:
+            yield Listing(items=[item], resource_version=whole.resource_version)
+        yield Listing(items=[], resource_version=whole.resource_version)
+
+    async def watch(self, *_: object) -> None:
+        await asyncio.Event().wait()
 
     async def serves(self, _: names.Kind) -> bool:
         return True
@@ -76,7 +87,7 @@ async def test_a_watch_that_reports_a_deletion_ends_the_retries_as_well(
 ) -> None:
     await until(lambda: b'paddlemodel_reconcile_errors_total{model="resnet50"' in controller.metrics()[0])
     lists.objects.clear()
-    controller.on_event(names.MODEL, "DELETED", body())
+    controller.on_event("DELETED", body())
     await until(lambda: controller.health()[1]["queued"] == 0)
     assert b"resnet50" not in controller.metrics()[0]
 

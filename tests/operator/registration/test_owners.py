@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
-from paddlemodel_operator.cluster.api import Listing
+from paddlemodel_operator.cluster.answers import Listing
 from paddlemodel_operator.registration import objects
 from paddlemodel_operator.registration.certificates import LIFE
 from paddlemodel_operator.registration.ownership import State

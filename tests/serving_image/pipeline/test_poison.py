@@ -35,6 +35,7 @@ def further(clients: Load, goal: int) -> bool:
     return clients.answered() > goal
 
 
+@pytest.mark.slow  # six workers die under full load: half a minute of CPU; test_deaths.py has each case alone
 def test_a_killer_costs_its_neighbours_nothing(mortal: Server) -> None:
     """Every killer is another one, so that none is known; thirty-two neighbours lose no request by them."""
     answers = []
@@ -54,6 +55,15 @@ def test_a_killer_costs_its_neighbours_nothing(mortal: Server) -> None:
     assert mortal.process.poll() is None
 
 
+def test_a_model_that_answers_nobody_is_told_of(exported: Callable[[str, str], Path], tmp_path: Path) -> None:
+    """Five other killers in a row, and no answer in between."""
+    with servers.serving(exported("pir", "mortal"), tmp_path, name="mixed", workers=1) as server:
+        for at in range(5):
+            cleartext.post(f"{server.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=60)
+        eventually(lambda: "5 processes in a row that run the model mixed" in server.logged(), "the sentence")
+        assert server.process.poll() is None
+
+
 def test_a_killer_that_comes_again_is_known(mortal: Server) -> None:
     """A client that repeats it as often as would have ended the container: two workers die of it, no more."""
     statuses = []
@@ -64,6 +74,21 @@ def test_a_killer_that_comes_again_is_known(mortal: Server) -> None:
     assert metric(mortal, EXITS) == 2
     assert cleartext.post(f"{mortal.url}{INFER}", content=BODY, timeout=60).status_code == 200
     eventually(mortal.ready, "ready", 120)
+
+
+def test_every_http_worker_knows_what_another_one_has_learned(
+    exported: Callable[[str, str], Path], tmp_path: Path
+) -> None:
+    """Each connection may come to another one; all the same two workers die of it, no more."""
+    with servers.serving(
+        exported("pir", "mortal"), tmp_path, name="mixed", workers=1, http_workers=3
+    ) as server:
+        statuses = [
+            cleartext.post(f"{server.url}{INFER}", content=deadly(5e10), timeout=60).status_code
+            for _ in range(24)
+        ]
+        assert statuses == [500, 500, *[422] * 22]
+        assert metric(server, EXITS) == 2
 
 
 def test_what_an_outsider_kills_is_run_again(mortal: Server) -> None:

@@ -42,7 +42,25 @@ REFUSALS = {
         "WrongRegion",
         "name its region",
     ),
-    "certificate": ("s3", "error: invalid peer certificate: S3CRET", "UntrustedCertificate", "SSL_CERT_FILE"),
+    "certificate": (
+        "s3",
+        "HTTP error: invalid peer certificate: S3CRET",
+        "UntrustedCertificate",
+        "SSL_CERT_FILE",
+    ),
+    "a key that is none": (
+        "az",
+        "Invalid Access Key: S3CRET",
+        "InvalidCredentials",
+        "of the Secret; correct",
+    ),
+    "a token that is not there": ("s3", "Failed to read token file", "InvalidCredentials", "correct them"),
+    "a bucket in the path": (
+        "s3",
+        answered(403, "PathStyleDomainForbidden"),
+        "InvalidEndpoint",
+        "VirtualHost",
+    ),
     "unknown": ("s3", answered(418), "UnexpectedAnswer", "answered 418"),
 }
 
@@ -68,8 +86,8 @@ HEALING = {
     "too many": (answered(429), "the store answered 429"),
     "name": ("error sending request: dns error: failed to lookup address", "does not resolve"),
     "refused": ("error sending request: Os { kind: ConnectionRefused }", "refused the connection"),
-    "silence": ("error: operation timed out", "no byte came in time"),
-    "broken": ("request or response body error", "the connection broke off"),
+    "silence": ("HTTP error: operation timed out", "no byte came in time"),
+    "broken": ("HTTP error: request or response body error", "the connection broke off"),
     "another part": ("Received non-partial response when range requested", "another part"),
 }
 

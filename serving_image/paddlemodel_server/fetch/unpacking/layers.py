@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import archive
-from paddlemodel_server.fetch.archive import Limits
+from paddlemodel_server.fetch.unpacking import archive
+from paddlemodel_server.fetch.unpacking.archive import Limits
 from paddlemodel_server.model.files import printable
 
 _MARK, _OPAQUE = ".wh.", ".wh..wh..opq"
@@ -87,5 +87,5 @@ def _bring(layer: Path, tree: Path) -> None:
 def _drop(path: Path) -> None:
     if path.is_dir():
         shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)
+    elif path.exists():  # not below a file either
+        path.unlink()

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch.archive import Limits, kind_of, unpack
+from paddlemodel_server.fetch.unpacking.archive import Limits, kind_of, unpack
 
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, tar_of, tree, zip_of
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from paddlemodel_server.fetch.archive import unpack
-from paddlemodel_server.fetch.member_names import place
+from paddlemodel_server.fetch.unpacking.archive import unpack
+from paddlemodel_server.fetch.unpacking.member_names import place
 from paddlemodel_server.model import files
 
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, tree

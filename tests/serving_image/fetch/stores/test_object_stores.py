@@ -1,7 +1,11 @@
 """s3:// at a real server, and with a proxy between that breaks it: the digest is right, or the message."""
 
+import hashlib
 import json
 import random
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +18,14 @@ from paddlemodel_server.fetch.command import Options
 from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.model import files
 
-from tests.serving_image.support.fault_proxy import Fault, fault_proxy
 from tests.serving_image.support.file_server import no_proxy  # noqa: F401 - a fixture
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, PIR_MODEL, folder_of, tar_of, tree
-from tests.serving_image.support.object_stores import S3, SECRET, s3_server
+from tests.serving_image.support.stores.fault_proxy import Fault, fault_proxy
+from tests.serving_image.support.stores.object_stores import S3, SECRET, s3_server
 
 MODEL = LEGACY_MODEL | {"labels.txt": b"cat\ndog\n", "inference.yml": b"Global: {}"}
 OTHERS = {"README.md": b"# hello", "model.safetensors": b"0" * 100, ".gitattributes": b"*"}
+MAIN = "import sys; from paddlemodel_server.fetch.command import main; sys.exit(main(sys.argv[1:]))"
 BIG = random.Random(7).randbytes(1_000_003)
 
 
@@ -63,7 +68,7 @@ def test_of_a_folder_the_files_of_the_model_come(
     assert tree(goal) == MODEL
     assert "not fetched, no part of the model" in caplog.text
     assert "README.md" in caplog.text
-    assert (fetched.revision or "").startswith("listing-")
+    assert (fetched.revision or "").startswith("files-")
 
 
 def test_the_digest_of_a_folder_is_that_of_the_files_that_came(s3: S3, goal: Path, tmp_path: Path) -> None:
@@ -191,6 +196,32 @@ def test_an_object_that_changes_meanwhile_is_fetched_anew(big: S3, goal: Path) -
         heads = [command for command, _, _ in proxy.seen if command == "HEAD"]
     assert tree(goal) == MODEL | {"weights.txt": BIG}
     assert len(heads) == 2  # listed again
+
+
+@pytest.mark.usefixtures("small_parts")
+def test_an_object_that_is_replaced_half_way_comes_as_the_new_one(s3: S3, goal: Path) -> None:
+    first, second = (tar_of(MODEL | {"weights.txt": body}) for body in (BIG, BIG[::-1]))
+    s3.bucket("moving", {"net.tar": first})
+    replace = Fault(before=lambda: s3.put("moving", "net.tar", second))
+    with fault_proxy(s3.endpoint, *[Fault()] * 5, replace) as proxy:
+        fetched = fetch.fetch(options(s3, goal, "s3://moving/net.tar", endpoint=proxy.endpoint))
+    assert tree(goal) == MODEL | {"weights.txt": BIG[::-1]}
+    assert fetched.digest == f"sha256:{hashlib.sha256(second).hexdigest()}"
+
+
+@pytest.mark.parametrize(("how", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
+def test_a_fetcher_that_is_told_to_end_waits_for_no_store(
+    big: S3, goal: Path, tmp_path: Path, how: signal.Signals, code: int
+) -> None:
+    secret = folder_of(tmp_path / "secret", {n: v.encode() for n, v in SECRET.items()})
+    with fault_proxy(big.endpoint, *[Fault(cut=0.4, stall=True)] * 4) as proxy:
+        command = [sys.executable, "-c", MAIN, "--uri", "s3://big/net.tar", "--into", str(goal)]
+        command += ["--endpoint", proxy.endpoint, "--credentials", str(secret), "--timeout", "3600"]
+        with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
+            assert proxy.stalled.wait(60)
+            process.send_signal(how)
+            assert process.wait(60) == code
+    assert not goal.exists()
 
 
 @pytest.mark.usefixtures("small_parts")

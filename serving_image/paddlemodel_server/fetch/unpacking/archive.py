@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol, Self
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import member_names
+from paddlemodel_server.fetch.unpacking import member_names
 from paddlemodel_server.model.files import LFS_POINTER, printable
 
 Kind = Literal["tar", "tar.gz", "tar.bz2", "zip"]

@@ -3,7 +3,7 @@
 import http.client
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,6 +20,7 @@ class Fault:
     shift: int = 0  # a body and a Content-Range that begin so many bytes later than asked for
     stall: bool = False  # after the cut nothing more is said, until the client gives up
     drip: int | None = None  # so many bytes at a time, each in a packet of its own
+    before: Callable[[], object] | None = None  # done before the store is asked
 
 
 @dataclass
@@ -30,6 +31,7 @@ class FaultProxy:
     plan: deque[Fault] = field(default_factory=deque)
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
+    stalled: threading.Event = field(default_factory=threading.Event)
     port: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -43,6 +45,8 @@ class FaultProxy:
             self.seen.append((handler.command, handler.path, sent))
             bytes_wanted = handler.command == "GET" and "list-type" not in handler.path
             fault = self.plan.popleft() if bytes_wanted and self.plan else Fault()
+        if fault.before:
+            fault.before()
         if fault.status is not None:
             self._send(handler, fault.status, fault.headers, b"<Error><Code>SlowDown</Code></Error>", Fault())
             return
@@ -73,6 +77,7 @@ class FaultProxy:
             handler.wfile.write(shown[begin : begin + step])
             handler.wfile.flush()
         if fault.stall:
+            self.stalled.set()
             self.closing.wait(60)
         handler.close_connection = True
 

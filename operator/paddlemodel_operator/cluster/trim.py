@@ -1,0 +1,72 @@
+"""What is kept of an object of the API: half of a Deployment is the book-keeping of others; pure.
+
+The cache holds every object of every model for as long as the process lives, so its size decides how many
+models one operator can serve. Listed here is what a reconcile, the doctor or `drift` reads; all else goes.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from paddlemodel_operator.base import names
+
+Object = Mapping[str, Any]
+
+METADATA: Final = (
+    "name",
+    "namespace",
+    "uid",
+    "resourceVersion",
+    "generation",
+    "creationTimestamp",
+    "deletionTimestamp",
+    "labels",
+    "ownerReferences",
+)
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+CONTAINER_STATUS: Final = ("name", "state", "lastState", "ready", "restartCount")
+
+
+def trimmed(kind: names.Kind, body: Object) -> dict[str, Any]:
+    """The part of an object that somebody reads; shares its values with `body`."""
+    metadata = _only(body["metadata"], METADATA)
+    if kind == names.POD:
+        return {"metadata": metadata, **_pod(body)}
+    if kind != names.MODEL:
+        metadata |= _applied(body["metadata"])
+    return {"metadata": metadata, **_only(body, ("spec", "status"))}
+
+
+def _only(body: Object, keys: Iterable[str]) -> dict[str, Any]:
+    return {key: body[key] for key in keys if key in body}
+
+
+def _applied(metadata: Object) -> dict[str, Any]:
+    """What `drift` compares: the fields that we have applied, and annotations, which may be ours."""
+    ours = [
+        _only(entry, ("manager", "operation", "fieldsV1"))
+        for entry in metadata.get("managedFields", ())
+        if is_ours(entry)
+    ]
+    kept = {key: value for key, value in metadata.get("annotations", {}).items() if key != LAST_APPLIED}
+    return {**({"managedFields": ours} if ours else {}), **({"annotations": kept} if kept else {})}
+
+
+def is_ours(entry: Object, manager: str = names.FIELD_MANAGER) -> bool:
+    """Whether an entry of managedFields is what a manager has applied, statuses and scales aside."""
+    applied = entry.get("manager") == manager and entry.get("operation") == "Apply"
+    return applied and not entry.get("subresource")
+
+
+def _pod(body: Object) -> dict[str, Any]:
+    """Where it is, what GPUs it holds, and how its containers are."""
+    spec, status = body.get("spec", {}), body.get("status", {})
+    containers = [
+        {"name": one["name"], "resources": _only(one.get("resources", {}), ("limits",))}
+        for one in spec.get("containers", ())
+        if one["name"] == names.SERVER_CONTAINER
+    ]
+    kept = _only(status, ("phase", "podIP", "conditions"))
+    for key in ("initContainerStatuses", "containerStatuses"):
+        if key in status:
+            kept[key] = [_only(one, CONTAINER_STATUS) for one in status[key]]
+    return {"spec": {**_only(spec, ("nodeName",)), "containers": containers}, "status": kept}
