@@ -26,7 +26,7 @@ demo: $(READY)  ## one YAML becomes a served model on a real node, and scales (K
 test: $(READY)  ## every test but the slow ones, on real Kubernetes (PYTEST="-k word" narrows, KUBECONFIG=… as above)
 	@$(RUN)/python -m devcluster build $(if $(PYTEST),--programs)
 	@$(RUN)/python -m tests.browser
-	@$(RUN)/pytest -n $(if $(PYTEST),2,6) --dist loadscope $(PYTEST) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
+	@$(RUN)/pytest -n $(if $(PYTEST),2,6) --dist loadscope $(or $(PYTEST),--slowest) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 test-slow: $(READY)  ## what takes long: before a release, and after a change to what it tests (PYTEST=… as above)
 	@$(RUN)/python -m devcluster build
@@ -65,6 +65,6 @@ $(READY): requirements/dev.txt crds/pyproject.toml operator/pyproject.toml servi
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"make: Python 3.11 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: pass PYTHON=python3.11")'
 	@echo "==> virtual environment in $(VENV) (about a minute the first time: Paddle is 200 MB)"
 	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV) || { echo "make: 'python -m venv' failed: install python3-venv"; exit 1; }
-	@$(RUN)/pip install --disable-pip-version-check --progress-bar on --require-hashes -r requirements/dev.txt | { grep -E '^(Collecting|Installing)' || true; } | cut -c1-100
+	@$(RUN)/pip install --disable-pip-version-check --progress-bar on --no-deps --require-hashes -r requirements/dev.txt | { grep -E '^(Collecting|Installing)' || true; } | cut -c1-100
 	@PYTHONWARNINGS=ignore $(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e crds -e operator -e serving_image
 	@touch $@

@@ -14,6 +14,7 @@ from devcluster.demo import play as demo
 from devcluster.errors import DevclusterError
 from devcluster.neighbours import prometheus
 from devcluster.nodes import gpus, node
+from devcluster.nodes.addresses import IPV4, IPV6
 from devcluster.paths import State
 from devcluster.progress import say
 
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
         "--nodes", type=int, default=1, choices=range(1, node.MOST_NODES + 1), help="how many (default: 1)"
     )
     up.add_argument("--gpus", type=int, default=0, help="simulate nvidia.com/gpu devices on the first node")
+    up.add_argument("--ipv6", action="store_true", help="a node with IPv6 addresses and no others")
     command("down", _down, "end a cluster and remove everything it left")
     command("status", _status, "list the clusters and their components")
     command("kubectl", _kubectl, "run kubectl against the cluster")
@@ -94,14 +96,14 @@ def _parser() -> argparse.ArgumentParser:
 def _up(arguments: argparse.Namespace) -> int:
     started = time.monotonic()
     if arguments.control_plane:
-        if arguments.nodes != 1 or arguments.gpus:
-            raise DevclusterError("--nodes and --gpus go with a node: leave out --control-plane")
+        if arguments.nodes != 1 or arguments.gpus or arguments.ipv6:
+            raise DevclusterError("--nodes, --gpus and --ipv6 go with a node: leave out --control-plane")
         state = cluster.up_control_plane(arguments.name)
     else:
         programs.build(programs.NODE)
         archives = images.build_pause()
         started = time.monotonic()
-        state = cluster.up_node(arguments.name, arguments.nodes)
+        state = cluster.up_node(arguments.name, arguments.nodes, IPV6 if arguments.ipv6 else IPV4)
         images.load(state, archives)
         if arguments.gpus:
             gpus.plug(state, arguments.gpus)

@@ -16,15 +16,13 @@ from devcluster import ports, waiting
 from devcluster.builders import debian, programs
 from devcluster.errors import DevclusterError
 from devcluster.nodes import cgroups, control_plane, credentials, node
+from devcluster.nodes.addresses import IPV4, Addresses
 from devcluster.nodes.control_plane import Endpoints
 from devcluster.nodes.node import Node
 from devcluster.nodes.plan import Component, Plan
 from devcluster.paths import State, for_our_modules, states
 from devcluster.process import Process, spawn
 
-_NODE_ENDPOINTS = Endpoints(
-    address=node.ADDRESS, api=6443, etcd=2379, etcd_peer=2380, controller_manager=10257, scheduler=10259
-)
 _UNSHARE = [
     "unshare", "--net", "--mount", "--pid", "--uts", "--ipc",
     "--fork", "--kill-child", "--mount-proc", "--",
@@ -62,12 +60,13 @@ def control_plane_for(name: str) -> Iterator[State]:
         down(name)
 
 
-def up_node(name: str, count: int = 1) -> State:
+def up_node(name: str, count: int = 1, addresses: Addresses = IPV4) -> State:
     """Start a whole node in its own namespaces, and further ones beside it; needs root on Linux.
 
     Args:
         name: The cluster's.
         count: Nodes; the first one holds the control plane.
+        addresses: Of nodes, pods and Services; there are none of the other family, loopback aside.
 
     Raises:
         DevclusterError: Something is missing, the cluster exists, or the node did not become ready.
@@ -76,15 +75,16 @@ def up_node(name: str, count: int = 1) -> State:
     debian.install_missing()
     programs.build(programs.NODE)
     state = _new_state(name)
-    ends, nodes = _NODE_ENDPOINTS, node.of(count)
+    nodes = node.of(count, addresses)
     first, *further = nodes
+    ends = _node_endpoints(first)
     credentials.write(state, ends, nodes)
     node.write_configs(state, nodes)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.set_inheritable(True)
         credentials.write_outside(state, f"https://127.0.0.1:{listener.getsockname()[1]}")
         components = [
-            node.gateway(listener.fileno()),
+            node.gateway(listener.fileno(), first),
             node.containerd(state, first),
             control_plane.etcd(state, ends),
             control_plane.api_server(state, ends),
@@ -166,6 +166,18 @@ def inside(state: State, *command: str, at: Node | None = None) -> list[str]:
         "--cgroup",
         *command,
     ]
+
+
+def _node_endpoints(first: Node) -> Endpoints:
+    return Endpoints(
+        address=first.address,
+        addresses=first.addresses,
+        api=6443,
+        etcd=2379,
+        etcd_peer=2380,
+        controller_manager=10257,
+        scheduler=10259,
+    )
 
 
 def _new_state(name: str) -> State:

@@ -14,7 +14,7 @@ paddle_version() { sed -n 's/^paddlepaddle==\([^ ]*\).*/\1/p' "$lock"; }
 
 case "$DEVICE" in
 cpu)
-    install --require-hashes -r "$lock"
+    install --no-deps --require-hashes -r "$lock"
     ;;
 gpu)
     if [ -z "${PADDLE_INDEX:-}" ]; then
@@ -24,7 +24,7 @@ gpu)
     fi
     rest=$(mktemp)
     without_paddle >"$rest"
-    install --require-hashes -r "$rest"
+    install --no-deps --require-hashes -r "$rest"
     install --index-url "$PADDLE_INDEX" "paddlepaddle-gpu==$(paddle_version)"
     rm "$rest"
     ;;

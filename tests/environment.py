@@ -1,6 +1,6 @@
 """Others' software in an environment of its own, beside ours, pinned by hash.
 
-It cannot share ours because it wants older versions of what we use. Whoever needs it first makes it;
+It cannot share ours because it wants older versions of what we use. The first who needs it makes it;
 `make clean` removes it.
 """
 
@@ -52,8 +52,8 @@ class Environment:
         return interpreter
 
     def _make(self, interpreter: Path) -> None:
-        told = f"others' software from {self._requirements.name} ({self.megabytes} MB, once)"
-        sys.stderr.write(f"==> {self._folder.name}: {told}\n")
+        what = f"others' software from {self._requirements.name} ({self.megabytes} MB, once)"
+        sys.stderr.write(f"==> {self._folder.name}: {what}\n")
         for left in self._folder.iterdir():
             if left.name != ".lock":
                 shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()

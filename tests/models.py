@@ -23,6 +23,9 @@ from typing import Literal
 from PIL import Image, ImageDraw, ImageFont
 
 REQUIREMENTS = Path(__file__).parents[1] / "requirements" / "models.txt"
+TEXT_REQUIREMENTS = REQUIREMENTS.with_name(
+    "text-models.txt"
+)  # their weights become models in trained_text.py
 
 ModelName = Literal[
     "textline-orientation",
@@ -160,20 +163,26 @@ def _cache_root() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paddlemodel"
 
 
-def _cache() -> Path:
-    cache = _cache_root() / "models" / sha256(REQUIREMENTS.read_bytes()).hexdigest()[:12]
+def text_wheels() -> Path:
+    """The folder of the packages with weights of text models; the first call downloads 100 MB."""
+    return _wheels(TEXT_REQUIREMENTS, 100)
+
+
+def _cache(requirements: Path = REQUIREMENTS) -> Path:
+    cache = _cache_root() / "models" / sha256(requirements.read_bytes()).hexdigest()[:12]
     cache.mkdir(parents=True, exist_ok=True)
     return cache
 
 
-def _wheels() -> Path:
-    wheels = _cache() / "wheels"
+def _wheels(requirements: Path = REQUIREMENTS, megabytes: int = 40) -> Path:
+    wheels = _cache(requirements) / "wheels"
     if not wheels.is_dir():
-        print("downloading the trained models (40 MB, once)", file=sys.stderr)
-        with tempfile.TemporaryDirectory(dir=_cache()) as temporary:
+        print(f"downloading trained models ({megabytes} MB, once)", file=sys.stderr)
+        with tempfile.TemporaryDirectory(dir=_cache(requirements)) as temporary:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
-            command += ["--require-hashes", "--no-deps", "--only-binary=:all:"]
-            subprocess.run([*command, "-r", REQUIREMENTS, "-d", f"{temporary}/wheels"], check=True)
+            command += ["--require-hashes", "--no-deps"]
+            command += ["--only-binary=:all:"] if requirements == REQUIREMENTS else []
+            subprocess.run([*command, "-r", requirements, "-d", f"{temporary}/wheels"], check=True)
             _publish(Path(temporary, "wheels"), wheels)
     return wheels
 

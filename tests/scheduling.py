@@ -11,9 +11,14 @@ TOGETHER = {
     "port 443": ("tests/autoscaling", "tests/operator/registration"),
     "operator": ("tests/operator/reconcile", "tests/operator/metrics_adapter"),
     "repository": ("tests/repository/docs", "tests/repository/helm"),
+    "tests/cluster": ("tests/cluster", "tests/cluster/sources"),
 }
 # These have clusters of their own, so that they need not wait for the others of their folder.
-ALONE = ("tests/cluster/test_control_plane.py", "tests/repository/benchmarks/test_benchmarks.py")
+ALONE = (
+    "tests/cluster/test_control_plane.py",
+    "tests/cluster/single_stack/test_ipv6.py",
+    "tests/repository/benchmarks/test_benchmarks.py",
+)
 # The groups that take minutes, longest first: begun last, they would run alone. Those of clusters mostly
 # wait, and the servers' files fill the processors meanwhile.
 LONG = (
@@ -37,10 +42,12 @@ def group_of(nodeid: str) -> str:
     """
     path = nodeid.partition("::")[0]
     folder = path.rpartition("/")[0]
+    if path in ALONE:
+        return path
     for group, folders in TOGETHER.items():
         if folder in folders:
             return group
-    return path if "/serving_image/" in path or path in ALONE else folder
+    return path if "/serving_image/" in path else folder
 
 
 def begins(nodeid: str) -> int:

@@ -1,4 +1,4 @@
-"""`make test PYTEST=--slowest` ends with what cost most CPU time: tests, for CONTRIBUTING.md, and groups.
+"""`make test` ends with what cost most CPU time: tests, for the table in CONTRIBUTING.md, and groups.
 
 On a busy machine the wall time of a test tells little. A server or a cluster that tests share is counted
 where it ends, with the last of them; what the processes need for the collection is not counted.

@@ -24,6 +24,12 @@ TRACK_STABLE: Final = "stable"
 POOL_LABEL: Final = f"{GROUP}/pool"
 POOL_MAIN: Final = "main"
 """The pods of spec.device, beside ones on other hardware."""
+UPDATE_CHECK_LABEL: Final = f"{GROUP}/update-check"
+"""On pods that look for new content, and serve nothing: a hash of how they look."""
+MODEL_REVISION_ANNOTATION: Final = f"{GROUP}/model-revision"
+"""On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors."""
+CREDENTIALS_MISSING: Final = "CredentialsMissing"
+"""The fetcher's reason where the Secret of spec.model.credentials is not there, or has no keys."""
 CANONICAL_NAME_LABEL: Final = "service.istio.io/canonical-name"
 CANONICAL_REVISION_LABEL: Final = "service.istio.io/canonical-revision"
 """On pods only: what a service mesh shows as one service; else every model would be the same."""
@@ -67,6 +73,7 @@ RESERVED_LABELS: Final = (
     REVISION_LABEL,
     TRACK_LABEL,
     POOL_LABEL,
+    UPDATE_CHECK_LABEL,
     CANONICAL_NAME_LABEL,
     CANONICAL_REVISION_LABEL,
 )

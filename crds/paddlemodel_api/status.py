@@ -13,7 +13,7 @@ class Condition(Block):
     """One statement about the model, in the form that kubectl wait and Argo CD read."""
 
     type: Annotated[str, Field(max_length=64)] = Field(
-        description="Ready, Progressing, ModelFetched or AutoscalingActive."
+        description="Ready, Progressing, ModelFetched, ModelUpdateAvailable or AutoscalingActive."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     reason: Annotated[str, Field(max_length=128)] = Field(description="The fault, or the state, in one word.")
@@ -32,6 +32,11 @@ class ServedModel(Block):
     uri: Short = Field(description="Where it was fetched from.")
     digest: Annotated[str, Field(max_length=128)] = Field(
         description="Digest of the fetched model, to be copied to spec.model.digest."
+    )
+    revision: Annotated[str, Field(max_length=256)] | None = Field(
+        default=None,
+        description="What the URI resolved to: a commit, a manifest's digest, an ETag. Left out where the "
+        "place tells none.",
     )
     format: Annotated[str, Field(max_length=32)] | None = Field(
         default=None, description="PIR (.json) or Legacy (.pdmodel)."
@@ -103,5 +108,6 @@ class Status(Block):
     columns: Columns | None = Field(default=None, description="Texts for the columns of kubectl get.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
         default=(),
-        description="Ready, Progressing, ModelFetched and AutoscalingActive, each with reason and message.",
+        description="Ready, Progressing, ModelFetched, ModelUpdateAvailable and AutoscalingActive, each with "
+        "reason and message.",
     )

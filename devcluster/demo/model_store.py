@@ -12,7 +12,8 @@ from typing import Any
 NAME = "model-store"
 _SCRIPT = """
 for file in /packed/*.gz; do gzip -dc "$file" > "/archives/$(basename "$file" .gz)"; done
-exec python3 -m http.server 8000 --directory /archives
+serve="python3 -m http.server 8000 --directory /archives"
+$serve --bind :: || exec $serve  # by default it listens on IPv4 alone; a kernel may have no IPv6
 """
 
 

@@ -6,10 +6,10 @@ Pure: takes addresses and paths, returns command lines.
 from dataclasses import dataclass
 
 from devcluster.builders.programs import program
+from devcluster.nodes.addresses import IPV4, Addresses, in_url
 from devcluster.nodes.plan import Component
 from devcluster.paths import State
 
-SERVICE_RANGE = "10.96.0.0/16"
 #: Writes only, without bodies: enough to count who wrote what.
 AUDIT_POLICY = """\
 apiVersion: audit.k8s.io/v1
@@ -27,6 +27,7 @@ class Endpoints:
     """Where the control plane listens: `address` is the API server's, etcd stays on 127.0.0.1."""
 
     address: str
+    addresses: Addresses = IPV4
     api: int
     etcd: int
     etcd_peer: int
@@ -36,7 +37,7 @@ class Endpoints:
     @property
     def server(self) -> str:
         """The API server's URL, as its own components reach it."""
-        return f"https://{self.address}:{self.api}"
+        return f"https://{in_url(self.address)}:{self.api}"
 
 
 def etcd(state: State, ends: Endpoints) -> Component:
@@ -71,7 +72,7 @@ def api_server(state: State, ends: Endpoints) -> Component:
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
-        f"--service-cluster-ip-range={SERVICE_RANGE}",
+        f"--service-cluster-ip-range={ends.addresses.services}",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={pki / 'service-account.pub'}",
         f"--service-account-signing-key-file={pki / 'service-account.key'}",

@@ -1,6 +1,6 @@
 """Every certificate and kubeconfig of one cluster, written into its state by `cluster`."""
 
-from devcluster.nodes import control_plane, pki
+from devcluster.nodes import pki
 from devcluster.nodes.control_plane import Endpoints
 from devcluster.nodes.node import Node
 from devcluster.paths import State
@@ -9,7 +9,7 @@ from devcluster.paths import State
 def write(state: State, ends: Endpoints, nodes: list[Node]) -> None:
     """Write them all; a control plane alone has no nodes."""
     authority = pki.Authority(state.pki, "ca")
-    service = control_plane.SERVICE_RANGE.replace("0.0/16", "0.1")
+    service = ends.addresses.api_service
     names = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc")
     addresses = tuple(dict.fromkeys(("127.0.0.1", ends.address, service, *names)))
     authority.sign("apiserver", pki.Identity("kube-apiserver", addresses=addresses))

@@ -13,13 +13,12 @@ from pathlib import Path
 import yaml
 
 from devcluster.builders.programs import binaries, program
-from devcluster.nodes.control_plane import SERVICE_RANGE
+from devcluster.nodes.addresses import IPV4, Addresses
 from devcluster.nodes.plan import Component
 from devcluster.paths import State
 
 NAME = "devcluster"
-ADDRESS = "10.250.0.1"
-POD_RANGE = "10.244.0.0/16"
+ADDRESS = IPV4.node(1)
 MOST_NODES = 9
 BRIDGE = "dc0"
 CONTAINERD_SOCKET = "/run/containerd/containerd.sock"
@@ -33,6 +32,7 @@ class Node:
     """One node; the first one's files and programs have plain names, those of the others end in a number."""
 
     number: int = 1
+    addresses: Addresses = IPV4
 
     def named(self, word: str) -> str:
         """A name that no other node of the cluster has: `kubelet`, `kubelet-2`."""
@@ -46,24 +46,24 @@ class Node:
     @property
     def address(self) -> str:
         """Where its kubelet listens, and what its pods are reached through."""
-        return f"10.250.0.{self.number}"
+        return self.addresses.node(self.number)
 
     @property
     def pods(self) -> str:
         """The addresses of its pods."""
-        return f"10.244.{self.number - 1}.0/24"
+        return self.addresses.pods_of(self.number)
 
 
-def of(count: int) -> list[Node]:
+def of(count: int, addresses: Addresses = IPV4) -> list[Node]:
     """The nodes of a cluster, the first first."""
-    return [Node(number) for number in range(1, count + 1)]
+    return [Node(number, addresses) for number in range(1, count + 1)]
 
 
-def gateway(listener: int) -> Component:
+def gateway(listener: int, first: Node) -> Component:
     """The way in from outside."""
     return Component(
         name="gateway",
-        argv=[sys.executable, "-m", "devcluster.nodes.gateway", str(listener), ADDRESS, "6443"],
+        argv=[sys.executable, "-m", "devcluster.nodes.gateway", str(listener), first.address, "6443"],
     )
 
 
@@ -129,7 +129,7 @@ def write_configs(state: State, nodes: list[Node]) -> None:
         for file, content in contents.items():
             stem, _, ending = file.rpartition(".")
             (state.config / f"{node.named(stem)}.{ending}").write_text(content)
-    (state.config / "Corefile").write_text(_corefile(state))
+    (state.config / "Corefile").write_text(_corefile(state, nodes[0]))
     (state.config / "resolv.conf").write_text("")
 
 
@@ -163,7 +163,11 @@ def _network(node: Node) -> dict[str, object]:
         "bridge": "cni0",
         "isGateway": True,
         "hairpinMode": True,
-        "ipam": {"type": "host-local", "ranges": [[{"subnet": node.pods}]], "routes": [{"dst": "0.0.0.0/0"}]},
+        "ipam": {
+            "type": "host-local",
+            "ranges": [[{"subnet": node.pods}]],
+            "routes": [{"dst": node.addresses.everywhere}],
+        },
     }
     portmap = {"type": "portmap", "capabilities": {"portMappings": True}}
     return {"cniVersion": "1.0.0", "name": "devcluster", "plugins": [bridge, portmap]}
@@ -188,7 +192,7 @@ def _kubelet(state: State, node: Node) -> dict[str, object]:
         "cgroupsPerQOS": False,
         "enforceNodeAllocatable": [],
         "failSwapOn": False,
-        "clusterDNS": [ADDRESS],
+        "clusterDNS": [node.addresses.node(1)],
         "clusterDomain": "cluster.local",
         "resolvConf": str(state.config / "resolv.conf"),
         "podLogsDir": str(root / "pod-logs"),
@@ -213,19 +217,19 @@ def _kube_proxy(state: State, node: Node) -> dict[str, object]:
         "kind": "KubeProxyConfiguration",
         "clientConnection": {"kubeconfig": str(state.pki / "kube-proxy.kubeconfig")},
         "mode": "nftables",
-        "clusterCIDR": POD_RANGE,
+        "clusterCIDR": node.addresses.pods,
         "hostnameOverride": node.name,
         "conntrack": {"maxPerCore": 0},  # a namespace may not set the host's conntrack limits
         "nftables": {"minSyncPeriod": "0s"},
     }
 
 
-def _corefile(state: State) -> str:
+def _corefile(state: State, first: Node) -> str:
     return f"""\
 .:53 {{
-    bind {ADDRESS}
+    bind {first.address}
     errors
-    kubernetes cluster.local in-addr.arpa {{
+    kubernetes cluster.local in-addr.arpa ip6.arpa {{
         kubeconfig {state.pki / "coredns.kubeconfig"}
         ttl 5
     }}
@@ -235,15 +239,15 @@ def _corefile(state: State) -> str:
 
 def network_commands(state: State, nodes: list[Node]) -> list[list[str]]:
     """Commands that give the first node's namespace its interfaces and routes."""
+    first, *further = nodes
     commands = [
-        *_loopback(),
+        *_forwarding(first),
         ["ip", "link", "add", BRIDGE, "type", "bridge"],
-        ["ip", "address", "add", f"{ADDRESS}/24", "dev", BRIDGE],
+        _address(first, BRIDGE),
         ["ip", "link", "set", BRIDGE, "up"],
         # Without a route to the service range nothing on the node reaches a ClusterIP.
-        ["ip", "route", "add", SERVICE_RANGE, "dev", BRIDGE],
+        ["ip", "route", "add", first.addresses.services, "dev", BRIDGE],
     ]
-    further = nodes[1:]
     if further:  # a handle by which they find this namespace from inside their own
         commands += [["touch", _handle(state)], ["mount", "--bind", "/proc/self/ns/net", _handle(state)]]
     return [*commands, *(["ip", "route", "add", n.pods, "via", n.address, "dev", BRIDGE] for n in further)]
@@ -254,18 +258,25 @@ def nested_network_commands(state: State, node: Node, nodes: list[Node]) -> list
     cable, handle = f"node-{node.number}", _handle(state)
     others = [other for other in nodes if other != node]
     return [
-        *_loopback(),
+        *_forwarding(node),
         ["ip", "link", "add", "eth0", "type", "veth", "peer", "name", cable, "netns", handle],
         ["nsenter", f"--net={handle}", "ip", "link", "set", cable, "master", BRIDGE, "up"],
-        ["ip", "address", "add", f"{node.address}/24", "dev", "eth0"],
+        _address(node, "eth0"),
         ["ip", "link", "set", "eth0", "up"],
-        ["ip", "route", "add", SERVICE_RANGE, "dev", "eth0"],
+        ["ip", "route", "add", node.addresses.services, "dev", "eth0"],
         *(["ip", "route", "add", other.pods, "via", other.address] for other in others),
     ]
 
 
-def _loopback() -> list[list[str]]:
-    return [["ip", "link", "set", "lo", "up"], ["sysctl", "-qw", "net.ipv4.ip_forward=1"]]
+def _address(node: Node, interface: str) -> list[str]:
+    command = ["ip", "address", "add", f"{node.address}/{node.addresses.prefix}", "dev", interface]
+    # Else the kernel asks for a second whether anybody has it already, and nobody can listen on it meanwhile.
+    return [*command, "nodad"] if node.addresses.version == 6 else command
+
+
+def _forwarding(node: Node) -> list[list[str]]:
+    setting = "net.ipv6.conf.all.forwarding=1" if node.addresses.version == 6 else "net.ipv4.ip_forward=1"
+    return [["ip", "link", "set", "lo", "up"], ["sysctl", "-qw", setting]]
 
 
 def _handle(state: State) -> str:

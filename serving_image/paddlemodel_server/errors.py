@@ -197,11 +197,11 @@ class CrashedError(ServingError):
 
 
 class NotFiniteError(ServingError):
-    """The model computed NaN: there is no honest class to name."""
+    """The model computed NaN: there is no honest class to name, and no vector."""
 
     status = 500
-    reason = "an image's scores are not finite numbers"
-    sentence = "The model's scores for this image are not finite numbers."
+    reason = "scores or a text's vector are not finite numbers"
+    sentence = "What the model computed for this request are no finite numbers."
 
 
 class AnswerTooLargeError(ServingError):

@@ -91,3 +91,12 @@ def test_the_openapi_document_has_the_table() -> None:
         wait = found[f"Error{status}"].get("headers", {}).get("Retry-After", {"schema": {"enum": []}})
         assert wait["schema"]["enum"] == list(errors.waits(status))
     assert len(found) == len(STATUSES)
+
+
+def test_every_route_that_runs_the_model_has_every_status_in_the_openapi_document() -> None:
+    """But for 404 and 405: those are of other paths and methods."""
+    paths = json.loads(openapi.document(bodies.served(), 30))["paths"]
+    running = [path["post"]["responses"] for path in paths.values() if "post" in path]
+    assert running
+    for responses in running:
+        assert {int(status) for status in responses} - {200} >= set(STATUSES) - {404, 405}

@@ -61,6 +61,17 @@ SCALING_REASONS: Final = {
     "KEDAMissing": "The cluster does not know the kind ScaledObject. Install KEDA.",
 }
 
+UPDATE_REASONS: Final = {
+    "NotChecked": "No pod of the CronJob has ended yet. Wait, or run "
+    "`kubectl create job now --from=cronjob/NAME`.",
+    "UpToDate": "The URI has the revision that the pods serve.",
+    "NewContent": "The URI has another revision; the message says how to take it.",
+    "RollingOut": "Pods are replaced for another revision (`updatePolicy: Auto`).",
+    "NoRevision": "The place tells no revision, so nothing can be noticed.",
+    "NotServed": "No pod says which revision it serves.",
+    "CheckFailed": "The check ended without a reason of its own, or its pod cannot start.",
+}
+
 HEAD: Final = f"""\
 # The PaddleModel API
 
@@ -68,8 +79,8 @@ HEAD: Final = f"""\
 
 `{contract.API_VERSION}`, kind `{contract.KIND}`, short name `{contract.SHORT_NAME}`, namespaced.
 The same text comes from `kubectl explain pdm.spec`. A model's name is a DNS label of at most
-52 characters that starts with a letter; its Deployment, Service, HorizontalPodAutoscaler, PodDisruptionBudget
-and Ingress have the same name.
+52 characters that starts with a letter; its Deployment, Service, HorizontalPodAutoscaler,
+PodDisruptionBudget, Ingress and CronJob have the same name.
 
 Required fields are marked with *. The API server writes one default into the spec, `device: GPU`; all others
 are applied by the operator and leave your YAML as it is.
@@ -87,6 +98,11 @@ MEANING_OF: Final = {
         "the fetcher's reason",
         "no pod has tried yet",
     ),
+    "ModelUpdateAvailable": (
+        "the URI has other content than the pods serve",
+        "it has the same",
+        "no check has ended, or the last one failed; the reason is the fetcher's",
+    ),
     "AutoscalingActive": (
         "the autoscaler works",
         "a link between it and the pods is broken",
@@ -101,7 +117,8 @@ MIRRORED: Final = (
 
 ROLLOUT: Final = """\
 `kubectl wait --for=condition=Ready pdm/NAME` waits for the newest version. While an old one still serves,
-Ready is False and the message says so. AutoscalingActive exists only with `spec.autoscaling`.
+Ready is False and the message says so. AutoscalingActive exists only with `spec.autoscaling`, and
+ModelUpdateAvailable only with `spec.model.updatePolicy` Notify or Auto.
 
 A rolling update starts the new pod before the old one stops: on a cluster without a spare GPU it waits for
 one (Progressing, NoGPU) and the old version goes on serving. To give that up first, scale to 0 and back.
@@ -135,6 +152,11 @@ def page(root: Schema) -> str:
         ROLLOUT,
         _table(f"## Reasons of Ready\n\n{further}", ("reason", "meaning and cure"), reasons),
         _table(
+            f"## Reasons of ModelUpdateAvailable\n\n{further}",
+            ("reason", "meaning and cure"),
+            [f"| {reason} | {text} |" for reason, text in UPDATE_REASONS.items()],
+        ),
+        _table(
             f"## Reasons of AutoscalingActive\n\n{MIRRORED}", ("reason", "meaning and cure"), scaling_reasons
         ),
     ]
@@ -162,7 +184,7 @@ def _sections(schema: Schema, path: str) -> Iterator[str]:
 
 def _type(schema: Schema) -> str:
     if "enum" in schema:
-        return ", ".join(schema["enum"])
+        return ", ".join(map(str, schema["enum"]))
     if "x-kubernetes-int-or-string" in schema:
         return "quantity"
     if schema["type"] == "array":

@@ -32,9 +32,11 @@ COLUMNS: Final = (
     ("Age", "date", ".metadata.creationTimestamp", 0),
     ("GPUs", "string", ".status.columns.gpus", 1),
     ("Autoscaling", "string", '.status.conditions[?(@.type=="AutoscalingActive")].reason', 1),
+    ("Update", "string", '.status.conditions[?(@.type=="ModelUpdateAvailable")].reason', 1),
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),
     ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
     ("Digest", "string", ".status.model.digest", 1),
+    ("Revision", "string", ".status.model.revision", 1),
 )
 
 
@@ -89,8 +91,8 @@ def root_schema() -> Schema:
     return {
         "type": "object",
         "description": "A PaddlePaddle model served over HTTP. The operator turns it into a Deployment and a "
-        "Service, where asked for a HorizontalPodAutoscaler and an Ingress, and for two pods or more a "
-        "PodDisruptionBudget, all of the same name.",
+        "Service, where asked for a HorizontalPodAutoscaler, an Ingress and a CronJob, and for two pods or "
+        "more a PodDisruptionBudget, all of the same name.",
         "required": ["spec"],
         "properties": {
             "apiVersion": {"type": "string", "description": f"{contract.API_VERSION}"},

@@ -13,8 +13,18 @@ from pydantic_core import PydanticCustomError
 from paddlemodel_api.base import OneOf
 from paddlemodel_api.tasks.image_classification import ImageClassification
 from paddlemodel_api.tasks.tensors import Tensors
+from paddlemodel_api.tasks.text_classification import TextClassification
+from paddlemodel_api.tasks.text_embedding import TextEmbedding
+from paddlemodel_api.tasks.token_classification import TokenClassification
 
-__all__ = ["ImageClassification", "Task", "Tensors"]
+__all__ = [
+    "ImageClassification",
+    "Task",
+    "Tensors",
+    "TextClassification",
+    "TextEmbedding",
+    "TokenClassification",
+]
 
 
 class Task(OneOf):
@@ -31,6 +41,22 @@ class Task(OneOf):
         description="The bytes of a picture in; class, label and score out. The model has one input for "
         "pictures and one output with a score for each class.",
     )
+    text_embedding: TextEmbedding | None = Field(
+        default=None,
+        description="Texts in, a vector for each out, also at /v1/embeddings as OpenAI's clients ask for "
+        "it. The model has an input for token ids; its tokenizer.json, or vocab.txt, is beside it.",
+    )
+    text_classification: TextClassification | None = Field(
+        default=None,
+        description="Texts, or pairs of them, in; class, label and score out. The model has an input for "
+        "token ids and one output with a score for each class; its tokenizer is beside it.",
+    )
+    token_classification: TokenClassification | None = Field(
+        default=None,
+        description="Texts in; entities, or words, with label and place out. The model has an input for "
+        "token ids and one output with a label, or scores of labels, for each token; its tokenizer is "
+        "beside it.",
+    )
 
     @classmethod
     def default(cls) -> Self:
@@ -42,7 +68,7 @@ class Task(OneOf):
     def _has_no_type(cls, given: Any) -> Any:
         """Say how a task is written to who knows it from resources that have a type."""
         if isinstance(given, dict) and "type" in given:
-            example = json.dumps({cls.members()[-1]: {}}).replace('"', "")
+            example = json.dumps({cls.members()[1]: {}}).replace('"', "")
             message = (
                 f"{cls.place}.type is not a field: name the task by its member, such as {example} "
                 f"(one of {', '.join(cls.members())})"

@@ -36,6 +36,12 @@ class PaddleModel:
         return (self.spec.gpu or Gpu()) if self.spec.device == "GPU" else None
 
     @property
+    def place(self) -> str:
+        """Where the model lies, as people may read it: a query may be a signature, and is left out."""
+        path, mark, _ = self.spec.model.uri.partition("?")
+        return f"{path}?..." if mark else path
+
+    @property
     def task_json(self) -> str:
         """The task as the server reads it: only what the user set."""
         return self.spec.task.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True)

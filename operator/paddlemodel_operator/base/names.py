@@ -24,6 +24,7 @@ MANAGED_BY: Final = "paddlemodel-operator"
 
 FETCH_CONTAINER: Final = "fetch"
 SERVER_CONTAINER: Final = "server"
+CHECK_CONTAINER: Final = "check"
 HTTP_PORT_NAME: Final = "http"
 ADMIN_PORT_NAME: Final = "admin"
 
@@ -70,6 +71,7 @@ AUTOSCALER: Final = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizo
 DISRUPTION_BUDGET: Final = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 SCALED_OBJECT: Final = Kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
 INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
+CRON_JOB: Final = Kind("batch", "v1", "CronJob", "cronjobs")
 POD: Final = Kind("", "v1", "Pod", "pods")
 EVENT: Final = Kind("events.k8s.io", "v1", "Event", "events")
 SECRET: Final = Kind("", "v1", "Secret", "secrets")
@@ -81,7 +83,7 @@ CUSTOM_METRICS_GROUP: Final = "custom.metrics.k8s.io"
 METRICS_API_SERVICE: Final = f"v1beta2.{CUSTOM_METRICS_GROUP}"
 """The one APIService that may become ours."""
 
-CHILD_KINDS: Final = (SERVICE, DEPLOYMENT, AUTOSCALER, DISRUPTION_BUDGET, INGRESS)
+CHILD_KINDS: Final = (SERVICE, DEPLOYMENT, AUTOSCALER, DISRUPTION_BUDGET, INGRESS, CRON_JOB)
 """In the order of creation."""
 
 OPTIONAL_KINDS: Final = (SCALED_OBJECT,)

@@ -24,6 +24,8 @@ class Container:
     restarts: int = 0
     waiting: str = ""
     waiting_message: str = ""
+    ended: str = ""
+    """When it ended, as RFC 3339 writes it."""
     exit_code: int | None = None
     exit_reason: str = ""
     exit_message: str = ""
@@ -53,6 +55,10 @@ class Workload:
     replicas: int = 0
     updated: int = 0
     ready: int = 0
+    source: str = ""
+    """The URI as the fetcher of its pods gets it."""
+    content: str = ""
+    """The revision for which its pods were replaced the last time."""
     replica_failure: str = ""
     stuck: bool = False
 
@@ -71,6 +77,8 @@ class Observed:
     """Of the newest version, alive, in order of age."""
     gpus: int = 0
     """Held by the model's pods of whatever version, loading or not."""
+    check: Container | None = None
+    """What the last look for new content found."""
     trigger: ProbeTrigger = field(default_factory=ProbeTrigger)
     samples: PodSamples | None = None
     """The last ones, perhaps for another trigger."""
@@ -86,6 +94,7 @@ class LiveObjects:
     """The objects of one model as they came from the API; of a kind with several, the main one."""
 
     deployment: Object | None = None
+    cron_job: Object | None = None
     autoscaler: Object | None = None
     scaled_object: Object | None = None
     gpu_resource: str = ""
@@ -105,6 +114,7 @@ def observe(seen: LiveObjects, missing: tuple[names.Kind, ...] = ()) -> Observed
         scaled_object=None if scaled is None else read_conditions(scaled.get("status", {})),
         missing=missing,
         pods=tuple(sorted(pods, key=lambda pod: (pod.created, pod.name))),
+        check=_last_check(seen.pods, seen.cron_job) if seen.cron_job else None,
         gpus=gpus_held(seen.pods, seen.gpu_resource),
         trigger=probe_trigger(autoscaler, seen.pods),
     )
@@ -129,8 +139,22 @@ def _counts(pod: Object, deployment: Object) -> bool:
     return not gone and all(labels.get(key) == value for key, value in wanted.items())
 
 
+def _last_check(pods: Sequence[Object], cron_job: Object) -> Container | None:
+    """Of the pods that look as the CronJob says now, what the last one said; None if none has ended yet."""
+    template = cron_job["spec"]["jobTemplate"]["spec"]["template"]
+    wanted = template["metadata"].get("labels", {}).get(contract.UPDATE_CHECK_LABEL)
+    containers = (
+        _container(pod.get("status", {}).get("containerStatuses", ()), names.CHECK_CONTAINER)
+        for pod in pods
+        if wanted and pod["metadata"].get("labels", {}).get(contract.UPDATE_CHECK_LABEL) == wanted
+    )
+    reports = [one for one in containers if one.exit_code is not None or one.waiting]
+    return max(reports, key=lambda one: one.ended, default=None)
+
+
 def _workload(deployment: Object) -> Workload:
     spec, status = deployment["spec"], deployment.get("status", {})
+    template = spec["template"]
     conditions = read_conditions(status)
     failure = conditions.get("ReplicaFailure", Condition())
     progress = conditions.get("Progressing", Condition())
@@ -140,9 +164,20 @@ def _workload(deployment: Object) -> Workload:
         replicas=status.get("replicas", 0),
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),
+        source=_source(template),
+        content=(template["metadata"].get("annotations") or {}).get(contract.MODEL_REVISION_ANNOTATION, ""),
         replica_failure=failure.message if failure.status == "True" else "",
         stuck=progress.reason == "ProgressDeadlineExceeded",
     )
+
+
+def _source(template: Object) -> str:
+    """What follows --uri in the fetcher's arguments; somebody who edits a Deployment may leave them out."""
+    for container in template.get("spec", {}).get("initContainers", ()):
+        arguments = container.get("args", [])
+        if container["name"] == names.FETCH_CONTAINER and "--uri" in arguments[:-1]:
+            return str(arguments[arguments.index("--uri") + 1])
+    return ""
 
 
 def _pod(body: Object) -> Pod:
@@ -174,6 +209,7 @@ def _container(statuses: Iterable[Object], name: str) -> Container:
         restarts=status.get("restartCount", 0),
         waiting=waiting.get("reason", ""),
         waiting_message=waiting.get("message", "")[:TEXT_MAX],
+        ended=ended.get("finishedAt", ""),
         exit_code=ended.get("exitCode"),
         exit_reason=ended.get("reason", ""),
         exit_message=ended.get("message", "")[:4096],

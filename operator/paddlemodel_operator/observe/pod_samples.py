@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from paddlemodel_api import contract
+
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.quantity import amount
 from paddlemodel_operator.observe.autoscaler import Autoscaler
@@ -75,7 +77,8 @@ def addresses(pods: Iterable[Object]) -> dict[str, str]:
     for pod in pods:
         status = pod.get("status", {})
         ready = read_conditions(status).get("Ready", Condition()).status == "True"
-        if ready and status.get("podIP") and not pod["metadata"].get("deletionTimestamp"):
+        serves = contract.UPDATE_CHECK_LABEL not in pod["metadata"].get("labels", {})
+        if ready and serves and status.get("podIP") and not pod["metadata"].get("deletionTimestamp"):
             found[pod["metadata"]["name"]] = status["podIP"]
     return found
 

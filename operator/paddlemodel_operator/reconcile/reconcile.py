@@ -29,6 +29,7 @@ from paddlemodel_operator.status.readiness_checks import (
     namespace_is_ending,
     rejection,
 )
+from paddlemodel_operator.status.updates import replacement
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
     before, now = body.get("status", {}), f"{context.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
         model = from_body(body)
-        children = render(model, context.settings)
+        children = render(model, context.settings, replacement(model, _before(context, model)))
     except SpecError as error:
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         _count(context, key, status, None)
@@ -97,14 +98,7 @@ def _observe(context: Context, model: PaddleModel, outcome: Outcome) -> Observed
     key, gpu = (model.namespace, model.name), model.gpu
     keda = metrics_source(model, context.settings) == "keda"
     name = names.keda_autoscaler(model.name) if keda else model.name
-    theirs = context.cache.get(names.AUTOSCALER, (model.namespace, name)) if keda else None
-    live = LiveObjects(
-        deployment=_own(context, names.DEPLOYMENT, model),
-        autoscaler=theirs if keda else _own(context, names.AUTOSCALER, model),
-        scaled_object=_own(context, names.SCALED_OBJECT, model),
-        gpu_resource=gpu.resource_name if gpu else "",
-        pods=context.cache.pods(key),
-    )
+    live = _live(context, model)
     observed = observe(live, outcome.missing)
     scaling = model.spec.autoscaling
     if gpu is None:
@@ -117,6 +111,30 @@ def _observe(context: Context, model: PaddleModel, outcome: Outcome) -> Observed
     owner = "" if keda else model.uid
     target = ProbeTarget(autoscaler=name, owner=owner, gpu_resource=live.gpu_resource, asks_pods=asks_pods)
     return replace(observed, samples=context.prober.latest(key, target, observed.trigger))
+
+
+def _before(context: Context, model: PaddleModel) -> Observed:
+    """What decides whether pods are replaced for new content: the Deployment, and for Auto the pods."""
+    if model.spec.model.update_policy == "Auto":
+        return observe(_live(context, model))
+    return observe(LiveObjects(deployment=_own(context, names.DEPLOYMENT, model)))
+
+
+def _live(context: Context, model: PaddleModel) -> LiveObjects:
+    """What there is of a model."""
+    key, gpu = (model.namespace, model.name), model.gpu
+    keda = metrics_source(model, context.settings) == "keda"
+    theirs = (model.namespace, names.keda_autoscaler(model.name))
+    return LiveObjects(
+        deployment=_own(context, names.DEPLOYMENT, model),
+        cron_job=_own(context, names.CRON_JOB, model),
+        autoscaler=context.cache.get(names.AUTOSCALER, theirs)
+        if keda
+        else _own(context, names.AUTOSCALER, model),
+        scaled_object=_own(context, names.SCALED_OBJECT, model),
+        gpu_resource=gpu.resource_name if gpu else "",
+        pods=context.cache.pods(key),
+    )
 
 
 def _case(context: Context, model: PaddleModel, observed: Observed, trouble: Trouble | None) -> Case | None:

@@ -2,7 +2,7 @@
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.render import deployment, disruption, hpa, ingress, scaledobject, service
+from paddlemodel_operator.render import deployment, disruption, hpa, ingress, scaledobject, service, updates
 from paddlemodel_operator.render.hpa import metrics_source
 from paddlemodel_operator.render.metadata import Object
 from paddlemodel_operator.settings import Settings
@@ -12,15 +12,22 @@ __all__ = ["Children", "Object", "metrics_source", "render"]
 Children = dict[names.ChildKey, Object]
 
 
-def render(model: PaddleModel, settings: Settings) -> Children:
-    """Every child that shall exist, in the order of creation; what is not in it is to be deleted."""
+def render(model: PaddleModel, settings: Settings, content: str = "") -> Children:
+    """Every child that shall exist, in the order of creation; what is not in it is to be deleted.
+
+    Args:
+        model: the spec.
+        settings: of the operator.
+        content: the revision of new content for which the pods are replaced; empty without one.
+    """
     objects = (
         (names.SERVICE, service.build(model, settings)),
-        (names.DEPLOYMENT, deployment.build(model, settings)),
+        (names.DEPLOYMENT, deployment.build(model, settings, content)),
         (names.AUTOSCALER, hpa.build(model, settings)),
         (names.SCALED_OBJECT, scaledobject.build(model, settings)),
         (names.DISRUPTION_BUDGET, disruption.build(model)),
         (names.INGRESS, ingress.build(model)),
+        (names.CRON_JOB, updates.build(model, settings)),
     )
     return {
         names.ChildKey(kind, body["metadata"]["name"]): body for kind, body in objects if body is not None

@@ -1,16 +1,16 @@
-"""The two containers of a pod: `fetch` brings the model, `server` serves it; deployment.py puts them in."""
+"""The containers: `fetch` brings the model, `server` serves it, `check` looks for newer content."""
 
 from typing import Any, Final
 
-from paddlemodel_api import contract, uri
+from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.render import fetching
 from paddlemodel_operator.render.metadata import Object, compact, literal
 
 USER: Final = 65532
 MODEL_DIR: Final = "/models/model"
-CLAIM_DIR: Final = "/mnt/model-source"
 DEFAULT_TIMEOUT_SECONDS: Final = 30
 DEFAULT_DRAIN_SECONDS: Final = 5
 DEFAULT_REQUEST_BYTES: Final = 10 * 1024 * 1024
@@ -29,8 +29,13 @@ DEFAULT_RESOURCES: Final[dict[str, dict[str, dict[str, str]]]] = {
     "GPU": {"requests": {"cpu": "1", "memory": "4Gi"}, "limits": {"cpu": "4", "memory": "16Gi"}},
 }
 
+CHECK_RESOURCES: Final = {
+    "requests": {"cpu": "10m", "memory": "64Mi"},
+    "limits": {"cpu": "500m", "memory": "256Mi"},
+}
+"""A list of files, and no file."""
+
 _VOLUME_MODELS: Final = "models"
-_VOLUME_SOURCE: Final = "model-source"
 
 
 def timeout_seconds(model: PaddleModel) -> int:
@@ -56,20 +61,36 @@ def request_bytes(model: PaddleModel) -> int:
 def fetch(model: PaddleModel, image: str) -> Object:
     """The init container; its termination message, in JSON, holds the digest or the fault."""
     source = model.spec.model
-    arguments = ["fetch", "--uri", literal(uri.mounted(source.uri, CLAIM_DIR)), "--into", MODEL_DIR]
-    if source.digest:
-        arguments += ["--digest", source.digest]
-    mounts = [_mount(_VOLUME_MODELS, "/models"), _mount("tmp", "/tmp")]  # noqa: S108 - inside the container
-    if uri.claim(source.uri):
-        arguments += ["--root", CLAIM_DIR]
-        mounts.append({**_mount(_VOLUME_SOURCE, CLAIM_DIR), "readOnly": True})
+    where = ["--uri", fetching.address(source), "--into", MODEL_DIR]
     return compact(
         {
             **_common(names.FETCH_CONTAINER, image),
-            "args": arguments,
+            "args": ["fetch", *where, *fetching.content(source), *fetching.access(source)],
             "env": _extra_env(model) or None,
             "resources": _resources(model),
-            "volumeMounts": mounts,
+            "volumeMounts": [
+                _mount(_VOLUME_MODELS, "/models"),
+                _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
+                *fetching.mounts(source, cached=True),
+            ],
+            "terminationMessagePolicy": "File",
+        }
+    )
+
+
+def check(model: PaddleModel, image: str) -> Object:
+    """The container that looks for new content; its termination message holds the revision or the fault."""
+    source = model.spec.model
+    return compact(
+        {
+            **_common(names.CHECK_CONTAINER, image),
+            "args": ["fetch", "--check", "--uri", fetching.address(source), *fetching.access(source)],
+            "env": _extra_env(model) or None,
+            "resources": CHECK_RESOURCES,
+            "volumeMounts": [
+                _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
+                *fetching.mounts(source, cached=False),
+            ],
             "terminationMessagePolicy": "File",
         }
     )
@@ -101,16 +122,12 @@ def server(model: PaddleModel, image: str) -> Object:
 
 
 def volumes(model: PaddleModel) -> list[Object]:
-    """Empty folders, and the claim that holds the model."""
-    result: list[Object] = [
+    """Empty folders, and what the fetcher reads and writes besides."""
+    return [
         {"name": _VOLUME_MODELS, "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
+        *fetching.volumes(model.spec.model, cached=True),
     ]
-    claim = uri.claim(model.spec.model.uri)
-    if claim:
-        source = {"claimName": claim, "readOnly": True}
-        result.append({"name": _VOLUME_SOURCE, "persistentVolumeClaim": source})
-    return result
 
 
 def _common(name: str, image: str) -> Object:

@@ -6,13 +6,13 @@ upgrade of the operator restarts no model.
 
 import hashlib
 import json
-from typing import Any, Final
+from typing import Final
 
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.render import container
+from paddlemodel_operator.render import container, pods
 from paddlemodel_operator.render.metadata import Object, compact, head
 from paddlemodel_operator.settings import Settings
 
@@ -20,8 +20,14 @@ FETCH_AND_LOAD_SECONDS: Final = 1800
 """Until the Deployment reports a stuck rollout; large models take their time to be fetched."""
 
 
-def build(model: PaddleModel, settings: Settings) -> Object:
-    """With `replicas` only where the spec states them: otherwise the autoscaler owns the field."""
+def build(model: PaddleModel, settings: Settings, content: str = "") -> Object:
+    """With `replicas` only where the spec states them: otherwise the autoscaler owns the field.
+
+    Args:
+        model: the spec.
+        settings: the images.
+        content: the revision of new content for which the pods are replaced; empty without one.
+    """
     return {
         **head(model, names.DEPLOYMENT),
         "spec": compact(
@@ -31,7 +37,7 @@ def build(model: PaddleModel, settings: Settings) -> Object:
                 "progressDeadlineSeconds": FETCH_AND_LOAD_SECONDS,
                 "selector": {"matchLabels": names.pod_selector(model.name)},
                 "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-                "template": _template(model, settings),
+                "template": _template(model, settings, content),
             }
         ),
     }
@@ -43,12 +49,13 @@ def revision(template_spec: Object, metadata: Object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _template(model: PaddleModel, settings: Settings) -> Object:
+def _template(model: PaddleModel, settings: Settings, content: str) -> Object:
     pod = model.spec.pod
+    replaced = {contract.MODEL_REVISION_ANNOTATION: content} if content else {}
     metadata = compact(
         {
             "labels": {**(pod.labels or {}), **names.pod_labels(model.name)},
-            "annotations": dict(pod.annotations) if pod.annotations else None,
+            "annotations": {**(pod.annotations or {}), **replaced} or None,
         }
     )
     spec = _pod_spec(model, settings)
@@ -59,36 +66,16 @@ def _template(model: PaddleModel, settings: Settings) -> Object:
 
 def _pod_spec(model: PaddleModel, settings: Settings) -> Object:
     image = settings.server_image_gpu if model.spec.device == "GPU" else settings.server_image_cpu
-    return {
-        "initContainers": [container.fetch(model, image)],
-        "containers": [container.server(model, image)],
-        "volumes": container.volumes(model),
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": container.USER,
-            "runAsGroup": container.USER,
-            "fsGroup": container.USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "terminationGracePeriodSeconds": container.grace_seconds(model),
-        **_placement(model),
-    }
-
-
-def _placement(model: PaddleModel) -> Object:
-    pod = model.spec.pod
-    fields: dict[str, Any] = {
-        "nodeSelector": pod.node_selector,
-        "tolerations": list(pod.tolerations) if pod.tolerations else None,
-        "affinity": pod.affinity,
-        "topologySpreadConstraints": list(pod.topology_spread_constraints)
-        if pod.topology_spread_constraints
-        else None,
-        "priorityClassName": pod.priority_class_name,
-        "runtimeClassName": pod.runtime_class_name,
-        "serviceAccountName": pod.service_account_name,
-        "imagePullSecrets": [{"name": secret.name} for secret in pod.image_pull_secrets or ()] or None,
-    }
-    return compact(fields)
+    spread = model.spec.pod.topology_spread_constraints
+    return compact(
+        {
+            "initContainers": [container.fetch(model, image)],
+            "containers": [container.server(model, image)],
+            "volumes": container.volumes(model),
+            **pods.confined(),
+            "terminationGracePeriodSeconds": container.grace_seconds(model),
+            **pods.placed(model),
+            "affinity": model.spec.pod.affinity,
+            "topologySpreadConstraints": list(spread) if spread else None,
+        }
+    )

@@ -15,11 +15,13 @@ from paddlemodel_operator.status import readiness_checks
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
 from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault
+from paddlemodel_operator.status.updates import revision_of, update
 from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status
 
 READY: Final = "Ready"
 PROGRESS: Final = "Progressing"
 FETCHED: Final = "ModelFetched"
+UPDATE: Final = "ModelUpdateAvailable"
 AUTOSCALING: Final = "AutoscalingActive"
 
 MESSAGE_MAX: Final = 2048
@@ -45,10 +47,12 @@ def judge(
         case: what the doctor of the autoscaler decides by; None without autoscaling.
     """
     served = _served(model, observed, before)
+    newer = update(model, observed)
     conditions = {
         READY: _ready(model, observed, fault),
         PROGRESS: _progress(model, observed),
         FETCHED: _fetched(model, observed, served),
+        **({UPDATE: newer} if newer else {}),
         **({AUTOSCALING: diagnose(case)} if case else {}),
     }
     gpu = gpu_status(model, observed, before)
@@ -194,24 +198,30 @@ def _differing(model: PaddleModel, observed: Observed) -> str:
         return ""
     parts = ", ".join(f"{count} {digest}" for digest, count in sorted(counts.items()))
     return (
-        f"The content of {model.spec.model.uri} has changed between the starts of the pods, and they serve "
+        f"The content of {model.place} has changed between the starts of the pods, and they serve "
         f"different digests ({parts}): set spec.model.digest to the one that is meant, or run kubectl "
         f"rollout restart deployment/{model.name} --namespace {model.namespace}."
     )
 
 
 def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> ServedModel | None:
-    """What the youngest pod fetched; without pods, what the last one fetched from the same place."""
-    uri = model.spec.model.uri
+    """What the youngest pod fetched; without pods, what the last one fetched from the same place.
+
+    A place whose query is not shown is the same one only as long as the spec is.
+    """
     for pod in reversed(observed.pods):
         if words := readiness_checks.words_of(pod):
             form = words.get("format")
             return ServedModel(
-                uri=uri, digest=words["digest"][:128], format=form[:32] if isinstance(form, str) else None
+                uri=model.place,
+                digest=words["digest"][:128],
+                revision=revision_of(words) or None,
+                format=form[:32] if isinstance(form, str) else None,
             )
     known = before.get("model", {})
     pinned = model.spec.model.digest
-    if known.get("uri") == uri and (pinned is None or pinned == known.get("digest")):
+    same = model.place == model.spec.model.uri or before.get("observedGeneration") == model.generation
+    if same and known.get("uri") == model.place and (pinned is None or pinned == known.get("digest")):
         return ServedModel.model_validate(known)
     return None
 

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from paddlemodel_api import contract
+
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.base.names import DEPLOYMENT, ChildKey
@@ -26,6 +28,8 @@ PULL_REASONS: Final = frozenset(
 CONFIG_REASONS: Final = frozenset({"CreateContainerConfigError", "CreateContainerError", "RunContainerError"})
 _CLAIM_MISSING: Final = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
 _ACCOUNT_MISSING: Final = re.compile(r'serviceaccount "([^"]+)" not found')
+STUCK_REASONS: Final = PULL_REASONS | CONFIG_REASONS
+"""What keeps a container from starting until somebody changes something."""
 _REASON: Final = re.compile(r"[A-Z][A-Za-z]{0,63}")
 
 
@@ -99,7 +103,7 @@ def container_cannot_be_made(_: PaddleModel, pod: Pod) -> Fault | None:
     return None
 
 
-def model_cannot_be_fetched(_: PaddleModel, pod: Pod) -> Fault | None:
+def model_cannot_be_fetched(model: PaddleModel, pod: Pod) -> Fault | None:
     """The fetcher ended with an error; its last words are the reason and the sentence."""
     if pod.fetch.exit_code in {None, 0}:
         return None
@@ -108,8 +112,8 @@ def model_cannot_be_fetched(_: PaddleModel, pod: Pod) -> Fault | None:
             "FetchOOMKilled",
             "The fetcher ran out of memory: raise spec.resources.limits.memory.",
         )
-    if reported := _reported(pod.fetch):
-        return reported
+    if fault := reported(model, pod.fetch):
+        return fault
     return Fault(
         "FetchFailed",
         f"The fetcher ended with exit code {pod.fetch.exit_code}: see kubectl logs {pod.name} -c fetch. "
@@ -130,13 +134,13 @@ def server_was_killed_for_memory(model: PaddleModel, pod: Pod) -> Fault | None:
     )
 
 
-def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
+def server_crashes(model: PaddleModel, pod: Pod) -> Fault | None:
     """The server ends soon after each start."""
     server = pod.server
     if server.running or server.exit_code is None:
         return None
-    if reported := _reported(server):
-        return reported
+    if fault := reported(model, server):
+        return fault
     words = server.exit_message.strip()[-TEXT_MAX:]
     return Fault(
         "CrashLoop",
@@ -145,13 +149,20 @@ def server_crashes(_: PaddleModel, pod: Pod) -> Fault | None:
     )
 
 
-def _reported(container: Container) -> Fault | None:
+def reported(model: PaddleModel, container: Container) -> Fault | None:
     """The reason and the sentence that our own images leave behind when they fail."""
     words = last_words(container)
     reason, message = words.get("reason"), words.get("message")
-    if isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str):
-        return Fault(reason, message[:TEXT_MAX])
-    return None
+    if not (isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str)):
+        return None
+    named = model.spec.model.credentials
+    if reason == contract.CREDENTIALS_MISSING and named is not None:
+        return Fault(
+            reason,
+            f"The Secret {named.secret_name} that spec.model.credentials names does not exist in namespace "
+            f"{model.namespace}, or is empty: create it; docs/models.md lists its keys.",
+        )
+    return Fault(reason, message[:TEXT_MAX])
 
 
 POD_CHECKS: Final[tuple[PodCheck, ...]] = (

@@ -8,7 +8,7 @@ from typing import Any
 
 from paddlemodel_server.commands import console
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import command
+from paddlemodel_server.fetch import command, sources
 from paddlemodel_server.host import log
 from paddlemodel_server.model import files, formats, hazards
 from paddlemodel_server.model.files import ModelFiles
@@ -18,14 +18,15 @@ from paddlemodel_server.model.formats.program import Program, Tensor
 DESCRIPTION = """Say what a model is: format, the Paddle that wrote it, inputs, outputs, parameters,
 operators, sizes and digest. Nothing is run and Paddle is not loaded: it takes a second, on any laptop.
 
-MODEL is a folder with a model somewhere in it, a program's file (.json, .pdmodel), an archive, or an
-http(s):// or file:// URI of an archive. The digest is the one that spec.model.digest of a PaddleModel
-pins: of the archive, or of the folder as a whole."""
+MODEL is a folder with a model somewhere in it, a program's file (.json, .pdmodel), an archive, or the URI of
+one of these where everybody may read it, such as https://, s3://, hf:// or oci://. The digest is the one that
+spec.model.digest of a PaddleModel pins: of the archive, or of the folder as a whole."""
 
 EXAMPLES = """examples:
   paddlemodel-server inspect my-model
   paddlemodel-server inspect my-model.tar.gz
   paddlemodel-server inspect https://models.example.com/resnet50.tar --json
+  paddlemodel-server inspect oci://registry.example.com/models/resnet50:1
 
 Exit codes: 0 it can be served, as far as files can tell; 1 it cannot, and one sentence says why."""
 
@@ -79,7 +80,7 @@ def inspect(name: str, scratch: Path) -> Finding:
         if found.program.stem != path.stem:
             raise StartError("NotFound", f"{path.parent} holds {found.program.name}; name that file.")
         return _read(found, files.digest(path.parent, Path("/")))
-    is_uri = name.lower().startswith(("http:", "https:", "file:"))
+    is_uri = name.lower().startswith(tuple(f"{scheme}:" for scheme in sources.SOURCES))
     uri = name if is_uri else path.absolute().as_uri()
     fetched = command.fetch(command.Options(uri=uri, into=scratch / "model"))
     return _read(files.locate(scratch / "model"), fetched.digest)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from paddlemodel_server.commands import console, image_layout
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import member_names
+from paddlemodel_server.fetch.unpacking import member_names
 from paddlemodel_server.host import log, output_files
 from paddlemodel_server.model import files, formats
 

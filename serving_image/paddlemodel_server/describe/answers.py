@@ -9,7 +9,7 @@ Schema = dict[str, Any]
 JSON = "application/json"
 
 ANY = (400, 408, 429, 431, 500, 503)  # what every route can answer, some of it before it is known which
-RUN = (400, 406, 408, 413, 415, 429, 431, 500, 503, 504)  # what a route that runs the model can answer
+RUN = tuple(status for status in STATUSES if status not in {404, 405})  # a route that runs the model exists
 
 
 def name(status: int) -> str:

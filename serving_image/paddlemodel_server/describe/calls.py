@@ -6,7 +6,7 @@ import orjson
 
 from paddlemodel_server.describe import answers, examples
 from paddlemodel_server.describe.schemas import BINARY, ref
-from paddlemodel_server.protocol import INFER, JSON, NPY, OCTETS, PREDICT, V1, Served
+from paddlemodel_server.protocol import INFER, JSON, NPY, OCTETS, OF_TASKS, PREDICT, V1, Served
 from paddlemodel_server.protocol.served import Call, Shapes
 
 Schema = dict[str, Any]
@@ -23,8 +23,9 @@ _TENSOR_HEADERS = {
 
 def operation(label: str, served: Served, proven: Shapes | None) -> Schema:
     """One operation, without its id."""
-    if label == PREDICT:
-        made = dict(served.task.describe(served, proven).operation)
+    if label in OF_TASKS:
+        description = served.task.describe(served, proven)
+        made = dict(description.operation if label == PREDICT else description.more[label])
     else:
         made = {INFER: _infer, V1: _v1}[label](served, proven)
     return made | {

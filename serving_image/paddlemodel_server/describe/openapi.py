@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from paddlemodel_server.describe import answers, calls, schemas
-from paddlemodel_server.protocol import CLIENT_ROUTES, Kind, Route, Served
+from paddlemodel_server.protocol import Kind, Route, Served, routes_of
 from paddlemodel_server.protocol.served import Shapes
 
 Schema = dict[str, Any]
@@ -35,7 +35,7 @@ def document(served: Served, timeout_seconds: float, proven: Shapes | None = Non
         proven: shapes with which the model has run, by input, for the examples.
     """
     paths: Schema = {}
-    for route in CLIENT_ROUTES:
+    for route in routes_of(served):
         path = route.path(served.name)
         paths.setdefault(path, {})[route.method.lower()] = _operation(route, served, proven)
     return orjson.dumps(

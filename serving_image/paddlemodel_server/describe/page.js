@@ -3,6 +3,7 @@ const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const SHOWN = 20000; // characters of an answer
 let chosen = null; // the file that is sent
+let words = ""; // the text that was sent last
 
 /* JSON for the eye: lists of plain values, and short objects of them, on one line. */
 function pretty(value, indent = "") {
@@ -32,8 +33,10 @@ function example() {
   return pretty({ ...data.example, inputs });
 }
 
-function sendsFile() {
-  return data.what !== null && document.querySelector("[name=mode]:checked").value === "file";
+/* What the form sends: file, text or json. */
+function mode() {
+  const checked = document.querySelector("[name=mode]:checked");
+  return checked ? checked.value : "json";
 }
 
 function choose(file) {
@@ -52,6 +55,7 @@ function show(status, good, time, text) {
   let body = null;
   try { body = JSON.parse(text, exact); } catch { /* shown as it came */ }
   bars(good && body && Array.isArray(body.top_k) ? body.top_k : []);
+  mark(words, good && body && Array.isArray(body.entities) ? body.entities : []);
   const full = body === null ? text : pretty(body);
   const left = full.length - SHOWN;
   $("result").textContent = left > 0 ? `${full.slice(0, SHOWN)}\n… and ${left} more characters` : full;
@@ -71,19 +75,40 @@ function bars(classes) {
   $("classes").hidden = !classes.length;
 }
 
+/* The text as it was sent, with its entities marked: places are counted in code points. */
+function mark(text, entities) {
+  const points = [...text];
+  const parts = [];
+  let at = 0;
+  for (const entity of entities) {
+    if (entity.start < at) continue;
+    const [piece, name] = ["mark", "small"].map((tag) => document.createElement(tag));
+    piece.textContent = points.slice(entity.start, entity.end).join("");
+    name.textContent = entity.label;
+    piece.append(name);
+    parts.push(points.slice(at, entity.start).join(""), piece);
+    at = entity.end;
+  }
+  $("marked").replaceChildren(...parts, points.slice(at).join(""));
+  $("marked").hidden = !entities.length;
+}
+
 async function send() {
-  const file = sendsFile();
+  const now = mode(), file = now === "file";
   if (file && !chosen) { show("No file yet", false, "", JSON.stringify({ error: `Choose ${data.what} first.` })); $("file").focus(); return; }
   const button = document.querySelector("#form button");
   button.disabled = true;
   const began = performance.now();
   try {
-    const answer = await fetch(file ? "predict" : `v2/models/${data.name}/infer`, {
+    const sent = { file: () => chosen, text: () => $("text").value, json: () => $("body").value }[now]();
+    const kind = { file: (chosen && chosen.type) || "application/octet-stream", text: "text/plain", json: "application/json" }[now];
+    const answer = await fetch(now === "json" ? `v2/models/${data.name}/infer` : "predict", {
       method: "POST",
-      body: file ? chosen : $("body").value,
-      headers: { "Content-Type": file ? chosen.type || "application/octet-stream" : "application/json" },
+      body: sent,
+      headers: { "Content-Type": kind },
     });
     const text = await answer.text();
+    words = now === "text" ? sent : "";
     show(`${answer.status} ${answer.statusText}`, answer.ok, `${(performance.now() - began).toFixed(1)} ms, seen from this browser`, text);
   } catch {
     show("No answer", false, "", JSON.stringify({ error: "The server could not be reached, or ended the connection." }));
@@ -122,16 +147,17 @@ if (navigator.clipboard) {
 $("form").hidden = false;
 $("body").value = example();
 $("form").addEventListener("submit", (event) => { event.preventDefault(); send(); });
-$("body").addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); send(); }
-});
+for (const area of document.querySelectorAll("textarea")) {
+  area.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); send(); }
+  });
+}
+for (const choice of document.querySelectorAll("[name=mode]")) {
+  choice.addEventListener("change", () => {
+    for (const part of ["file", "text", "json"]) if ($(`${part}-part`)) $(`${part}-part`).hidden = mode() !== part;
+  });
+}
 if (data.what !== null) {
-  for (const mode of document.querySelectorAll("[name=mode]")) {
-    mode.addEventListener("change", () => {
-      $("file-part").hidden = !sendsFile();
-      $("json-part").hidden = sendsFile();
-    });
-  }
   $("file").addEventListener("change", () => { if ($("file").files[0]) choose($("file").files[0]); });
   for (const kind of ["dragover", "dragleave", "drop"]) {
     $("drop").addEventListener(kind, (event) => {

@@ -60,6 +60,7 @@ def render(shown: Shown, host: str) -> bytes:
         },
         call=call,
         upload=upload,
+        ask=shown.task.ask,
         curl=shlex.join(["curl", base + call.route, *call.arguments]),
         style=Markup(_style()),  # noqa: S704 - our own file
         script=Markup(_script()),  # noqa: S704 - our own file

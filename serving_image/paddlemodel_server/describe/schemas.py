@@ -9,7 +9,7 @@ import numpy as np
 
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import DATATYPES, Tensor
-from paddlemodel_server.protocol import Served
+from paddlemodel_server.protocol import EMBEDDINGS, Served
 
 Schema = dict[str, Any]
 NAME: Schema = {"type": "string"}
@@ -34,7 +34,7 @@ def components(served: Served) -> Schema:
     inputs, outputs = served.model.inputs, served.model.outputs
     return {
         "Error": obj(
-            {"error": {"type": "string", "minLength": 1}},
+            {"error": _error(served)},
             description="One sentence that names the field, what was expected and what was found.",
         ),
         "Live": obj({"live": {"const": True}}),
@@ -71,6 +71,16 @@ def components(served: Served) -> Schema:
         "PredictRequest": _v1_request(inputs, served),
         "PredictResponse": obj({"predictions": _predictions(served)}),
     }
+
+
+def _error(served: Served) -> Schema:
+    """The sentence; OpenAI's route has it where its clients look for it."""
+    sentence: Schema = {"type": "string", "minLength": 1}
+    if EMBEDDINGS not in served.task.routes:
+        return sentence
+    absent: Schema = {"type": "null"}
+    openai = obj({"message": sentence, "type": NAME, "param": absent, "code": absent})
+    return {"anyOf": [sentence, openai]}
 
 
 def _about(served: Served) -> Schema:

@@ -89,7 +89,7 @@ def deafening(model: Model, example: Sequence[Array]) -> list[Array]:
 
 def nudged(example: Sequence[Array]) -> list[Array]:
     """The same request but for rounding: what this changes in an answer, no comparison may call a fault."""
-    return [a * (1 + a.dtype.type(2**-20)) if a.dtype in {"float32", "float64"} else a for a in example]
+    return [a * (1 + a.dtype.type(2**-20)) if a.dtype.name in {"float32", "float64"} else a for a in example]
 
 
 def _by(make: Make, model: Model, shapes: Sequence[Shape]) -> list[Array]:

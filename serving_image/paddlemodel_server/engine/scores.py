@@ -5,9 +5,11 @@ may be right) it makes nonsense of them. Numbers that leave 0..1 for some input 
 """
 
 import logging
+from collections.abc import Iterator
 
 import numpy as np
 
+from paddlemodel_server.engine import inputs
 from paddlemodel_server.engine.interface import Array, Runs
 from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.model import bfloat16
@@ -16,6 +18,7 @@ from paddlemodel_server.protocol.served import ScoreKind
 
 # The example times these: what stays in 0..1 for inputs of any size and sign is bounded by design.
 FACTORS = (-8.0, 8.0)
+SEEDS = range(1, 7)  # of requests of whole numbers, which have no extremes: logits of none may leave 0..1
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +37,11 @@ def kind(model: Model, predictor: Runs, example: list[Array], answer: list[Array
     if not within(scores):
         return "Logits"
     found: ScoreKind = "Probabilities" if sums_to_one(scores) else "Independent"
-    for factor in FACTORS:
-        inputs = [array * array.dtype.type(factor) if array.dtype.kind == "f" else array for array in example]
+    for request in _others(model, example):
         try:
-            scores = _numbers(model, predictor.run(inputs), output)
+            scores = _numbers(model, predictor.run(request), output)
         except Exception as error:  # noqa: BLE001 - Paddle raises whatever its C++ threw
-            log.debug("the model refuses an input", extra={"factor": factor, "cause": said(error)})
+            log.debug("the model refuses an input", extra={"cause": said(error)})
             continue
         if not within(scores):
             return "Logits"
@@ -50,11 +52,23 @@ def kind(model: Model, predictor: Runs, example: list[Array], answer: list[Array
     return found
 
 
+def _others(model: Model, example: list[Array]) -> Iterator[list[Array]]:
+    """Requests unlike the example: of extreme numbers, or of other ids where no input has any."""
+    if any(array.dtype.kind == "f" for array in example):
+        for factor in FACTORS:
+            yield [
+                array * array.dtype.type(factor) if array.dtype.kind == "f" else array for array in example
+            ]
+        return
+    for seed in SEEDS:
+        yield inputs.filled(model, [array.shape for array in example], seed)
+
+
 def sums_to_one(scores: Array) -> bool:
-    """Whether these are probabilities: floats of shape [rows, …], each row of which sums to one."""
+    """Whether these are probabilities: floats of shape [rows, …, classes], whose classes sum to one."""
     if not within(scores):
         return False
-    sums = scores.sum(axis=tuple(range(1, scores.ndim)), dtype=np.float64)
+    sums = scores.sum(axis=-1, dtype=np.float64)
     return bool(np.abs(sums - 1).max(initial=0) < 1e-2)
 
 

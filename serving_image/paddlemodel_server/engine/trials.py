@@ -193,7 +193,7 @@ class Trials:
 
 def joined(requests: Sequence[Sequence[Array]]) -> list[Array]:
     """Several requests as one, their rows one below the other."""
-    return [np.concatenate(arrays) for arrays in zip(*requests, strict=True)]
+    return [np.concatenate(arrays) if arrays[0].ndim else arrays[0] for arrays in zip(*requests, strict=True)]
 
 
 def close(one: Array, other: Array, allowed: float) -> bool:
@@ -214,10 +214,19 @@ def _candidates(
         if model.batched:
             rows = [[a[at : at + 1] for a in sample] for at in range(min(MOST_ROWS, len(sample[0])))]
             yield from ((row, True, True) for row in rows if [array.shape for array in row] == kind)
-    if model.batched:
-        yield joined([example, extreme, others[0]]), False, False
+    if any(tensor.shape[:1] == (-1,) for tensor in model.inputs):
+        yield _of_three_rows(model, [example, extreme, others[0]]), False, False
     for at, other in enumerate(others):
         yield other, at == 1, True
+
+
+def _of_three_rows(model: Model, requests: list[list[Array]]) -> list[Array]:
+    """One request; an input whose first dimension is fixed stays that of the first."""
+    whole = joined(requests)
+    return [
+        several if tensor.shape[:1] == (-1,) else first
+        for tensor, several, first in zip(model.inputs, whole, requests[0], strict=True)
+    ]
 
 
 def _count(request: Sequence[Array]) -> int:

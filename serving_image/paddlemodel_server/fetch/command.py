@@ -19,7 +19,7 @@ from paddlemodel_api import uri as grammar
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import credentials
-from paddlemodel_server.fetch.fetching import MAX_BYTES, Fetched, Options, fetch, printable_uri
+from paddlemodel_server.fetch.fetching import MAX_BYTES, Fetched, Options, check, fetch, printable_uri
 from paddlemodel_server.host import log, termination
 from paddlemodel_server.model import files
 
@@ -39,17 +39,18 @@ is whole. docs/models.md says what each refusal means."""
 EXAMPLES = """examples:
   paddlemodel-server fetch --uri https://models.example.com/resnet50.tar.gz --into /tmp/resnet50
   paddlemodel-server fetch --uri file://$PWD/my-model --into /tmp/fetched --digest sha256:…
+  paddlemodel-server fetch --uri s3://models/net --into /tmp/net --credentials ./secret --endpoint http://minio:9000
 
 Exit codes: 0 the model is there; 1 it is not, and the log's last line says why; 2 a wrong command line."""
 
 
 def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
     """Fetch a model as the command line says; returns the exit code."""
-    args = _parser().parse_args(argv)
+    args = _parsed(argv)
     _configure_log(os.environ)
     with _stoppable():
         try:
-            fetched = fetch(_options(args))
+            _checked(args, termination_log) if args.check else _fetched(args, termination_log)
         except StartError as error:
             return _fail(args.uri, error, termination_log)
         except OSError as error:
@@ -58,6 +59,11 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
             _LOG.exception("unexpected failure")
             fault = StartError("InternalError", "The fetcher failed unexpectedly; its log has the details.")
             return _fail(args.uri, fault, termination_log)
+    return 0
+
+
+def _fetched(args: argparse.Namespace, termination_log: Path) -> None:
+    fetched = fetch(_options(args))
     _LOG.info("model ready", extra=asdict(fetched))
     termination.write_success(
         digest=fetched.digest,
@@ -66,7 +72,26 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
         revision=fetched.revision,
         path=termination_log,
     )
-    return 0
+
+
+def _checked(args: argparse.Namespace, termination_log: Path) -> None:
+    revision = check(_options(args))
+    _LOG.info("checked", extra={"revision": revision})
+    termination.write_revision(revision, termination_log)
+
+
+def _parsed(argv: Sequence[str]) -> argparse.Namespace:
+    parser = _parser()
+    args = parser.parse_args(argv)
+    if args.check:
+        useless = [name for name in ("into", "digest", "cache", "keep") if getattr(args, name) is not None]
+        if useless:
+            parser.error(f"--check downloads nothing and has no use for --{useless[0]}")
+    elif args.into is None:
+        parser.error("--into is needed, but with --check")
+    if args.keep is not None and args.cache is None:
+        parser.error("--keep counts the models of --cache, which is not given")
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -78,27 +103,28 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--uri", required=True, help="http(s)://… of an archive, or file:///… of a folder or archive")
-    add(
-        "--into", required=True, type=Path, help="folder of the model: new, empty, or written by fetch before"
-    )
+    add("--uri", required=True, help="where the model lies, in one of the forms above")
+    add("--into", type=Path, help="folder of the model: new, empty, or written by fetch before")
     add("--root", type=Path, help="where links in a folder may lead (default: into the folder itself)")
     add("--digest", help="sha256:… that the archive or folder must have")
     add(
-        "--max-bytes", type=_bytes, default=MAX_BYTES, help="size limit, packed and unpacked (default 20 GiB)"
+        "--max-bytes", type=_count, default=MAX_BYTES, help="size limit, packed and unpacked (default 20 GiB)"
     )
     add("--timeout", type=_seconds, default=30.0, help="seconds without a byte until a new try (default 30)")
     add("--credentials", type=Path, metavar="DIR", help="a mounted Secret: a file for each key")
     add("--endpoint", metavar="URL", help="where the object store is, if not at the provider's own address")
     add("--region", metavar="NAME", help="of the object store")
     add("--addressing", choices=["Path", "VirtualHost"], help="where the bucket's name is in the address")
+    add("--cache", type=Path, metavar="DIR", help="a folder that pods share, in which fetched models stay")
+    add("--keep", type=_count, metavar="N", help="how many models stay in the cache (default 3)")
+    add("--check", action="store_true", help="download nothing: say which revision the URI names now")
     return parser
 
 
 def _options(args: argparse.Namespace) -> Options:
     return Options(
         uri=args.uri,
-        into=args.into,
+        into=args.into or Path(),
         digest=args.digest,
         root=args.root,
         max_bytes=args.max_bytes,
@@ -107,10 +133,12 @@ def _options(args: argparse.Namespace) -> Options:
         endpoint=args.endpoint,
         region=args.region,
         addressing=args.addressing,
+        cache=args.cache,
+        keep=args.keep or 3,
     )
 
 
-def _bytes(text: str) -> int:
+def _count(text: str) -> int:
     if int(text) < 1:
         raise ValueError(text)
     return int(text)

@@ -17,7 +17,7 @@ def read(folder: Path) -> Mapping[str, str]:
     """The values of a mounted Secret by key, without the white space around them that editors leave.
 
     Raises:
-        StartError: `InvalidCredentials`.
+        StartError: `CredentialsMissing`, `InvalidCredentials`.
     """
     found = {}
     try:
@@ -36,7 +36,8 @@ def read(folder: Path) -> Mapping[str, str]:
             "InvalidCredentials", "The Secret has a value that is no text; correct it."
         ) from error
     if not found:
-        raise StartError("InvalidCredentials", "The Secret has no keys; add those that the URI needs.")
+        # The operator mounts a Secret that does not exist as an empty folder, and names it.
+        raise StartError("CredentialsMissing", "The Secret does not exist, or has no keys; create it.")
     return found
 
 

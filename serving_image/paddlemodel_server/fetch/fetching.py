@@ -11,12 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import archive, credentials, selection, sources
-from paddlemodel_server.fetch.layers import Layers
+from paddlemodel_server.fetch import credentials, revisions, selection, sources
+from paddlemodel_server.fetch.cache.shared_folder import Cache, key_of
 from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.sources.source import ChangedError, Listing, Request
 from paddlemodel_server.fetch.target import Target
 from paddlemodel_server.fetch.transfer import Courier, Progress
+from paddlemodel_server.fetch.unpacking import archive
+from paddlemodel_server.fetch.unpacking.layers import Layers
 from paddlemodel_server.model import files, formats
 
 _LOG = logging.getLogger(__name__)
@@ -33,6 +35,8 @@ class Options(Request):
     into: Path
     digest: str | None = None
     max_bytes: int = MAX_BYTES
+    cache: Path | None = None  # a folder that pods share
+    keep: int = 3  # models in it
     retries: RetryPolicy = field(default_factory=RetryPolicy)
 
 
@@ -71,7 +75,7 @@ def fetch(options: Options) -> Fetched:
     courier = _courier(options, target)
     for _ in range(_CHANGES):
         try:
-            return _fetched(options, courier, target)
+            return (_fetched if options.cache is None else _through_cache)(options, courier, target)
         except ChangedError:
             _LOG.warning("the model changed while it was fetched; beginning anew")
     raise StartError(
@@ -82,21 +86,74 @@ def fetch(options: Options) -> Fetched:
 
 
 def _fetched(options: Options, courier: Courier, target: Target) -> Fetched:
-    listing = _listing(courier)
+    listing = _told(_chosen(courier))
     with target.staging() as scratch:
         made = (_archive if listing.is_file else _folder)(options, courier, listing, scratch)
         folder, found = files.find(made.tree)
         formats.checked(found)
         fetched = Fetched(
-            digest=made.digest, format=found.format, bytes=_size(folder), revision=_shown(made.revision)
+            digest=made.digest, format=found.format, bytes=_size(folder), revision=made.revision
         )
         target.publish(folder, {"uri": _fingerprint(options), "fetched": asdict(fetched)})
     return fetched
 
 
-def _listing(courier: Courier) -> Listing:
-    """What will be brought."""
-    chosen = selection.chosen(courier.listing(), on_disk=courier.source.takes.root)
+def _through_cache(options: Options, courier: Courier, target: Target) -> Fetched:
+    """Bring a model from the cache, or from its place and into the cache; of many pods at once, one does."""
+    store = Cache(folder=options.cache or Path(), keep=options.keep)
+    key = key_of(options.uri, options.endpoint, options.region, options.addressing)
+    revision = None
+    if options.digest is None:
+        try:
+            revision = revisions.of(revisions.asked(courier, _chosen(courier).listing))
+        except StartError as error:
+            known = store.latest(key) if error.reason == "Unreachable" else None
+            if not (known and (taken := _taken(options, store, known, target))):
+                raise
+            _LOG.warning("the place cannot be reached; this is what it had when it was reached last")
+            return taken
+    for after_others in (False, True):
+        digest = options.digest or store.digest_of(key, revision)
+        if digest and (taken := _taken(options, store, digest, target)):
+            return taken
+        with store.turn(key):
+            digest = options.digest or store.digest_of(key, revision)
+            if digest and store.holds(digest) and not after_others:
+                continue  # another pod has fetched it meanwhile
+            fetched = _fetched(options, courier, target)
+            store.fill(key, target.folder, asdict(fetched))
+            break
+    return fetched
+
+
+def _taken(options: Options, store: Cache, digest: str, target: Target) -> Fetched | None:
+    with target.staging() as scratch:
+        told = store.take(digest, scratch / "tree")
+        if told is None:
+            return None
+        formats.checked(files.locate(scratch / "tree"))
+        fetched = Fetched(**told)
+        target.publish(scratch / "tree", {"uri": _fingerprint(options), "fetched": told})
+    _LOG.info("taken from the cache")
+    return fetched
+
+
+def check(options: Options) -> str:
+    """What the URI resolves to now, without a download.
+
+    Raises:
+        StartError: the place does not tell, or cannot be asked.
+    """
+    courier = _courier(options, None)
+    return revisions.checked(courier, _chosen(courier).listing)
+
+
+def _chosen(courier: Courier) -> selection.Chosen:
+    return selection.chosen(courier.listing(), on_disk=courier.source.takes.root)
+
+
+def _told(chosen: selection.Chosen) -> Listing:
+    """What will be brought; the log says what will not."""
     if chosen.skipped:
         names = ", ".join(map(files.printable, chosen.skipped[:_SHOWN]))
         more = f" and {len(chosen.skipped) - _SHOWN} more" if len(chosen.skipped) > _SHOWN else ""
@@ -104,13 +161,9 @@ def _listing(courier: Courier) -> Listing:
     return chosen.listing
 
 
-def _shown(revision: str | None) -> str | None:
-    return revision and files.printable(revision.strip('"'))
-
-
-def _courier(options: Options, target: Target) -> Courier:
+def _courier(options: Options, target: Target | None) -> Courier:
     source = sources.of(options.uri)
-    request = replace(options, target=target.folder)
+    request = replace(options, target=target.folder if target else None)
     credentials.check(request, source.takes, options.uri.partition(":")[0])
     return Courier(source=source, request=request, retries=options.retries)
 
@@ -136,12 +189,16 @@ def _archive(options: Options, courier: Courier, listing: Listing, scratch: Path
             ) from error
         raise
     packed.unlink()
-    return _Made(tree=tree, digest=brought.digest, revision=listing.revision or brought.validator)
+    return _Made(
+        tree=tree,
+        digest=brought.digest,
+        revision=revisions.of(revisions.seen(listing, {"": brought.validator})),
+    )
 
 
 def _folder(options: Options, courier: Courier, listing: Listing, scratch: Path) -> _Made:
     """Bring every file of a folder."""
-    tree, left, digests = scratch / "tree", options.max_bytes, {}
+    tree, left, digests, validators = scratch / "tree", options.max_bytes, {}, {}
     tree.mkdir()
     layers = Layers(tree=tree, scratch=scratch, max_bytes=options.max_bytes)
     total = (
@@ -161,12 +218,13 @@ def _folder(options: Options, courier: Courier, listing: Listing, scratch: Path)
         goal.parent.mkdir(parents=True, exist_ok=True)
         brought = courier.bring(file, goal, left, progress)
         left -= brought.size
+        validators[file.path] = brought.validator
         digests[file.path] = brought.digest.removeprefix("sha256:")
     progress.tell("downloaded")
     layered = any(file.unpack for file in listing.files)
     digest = files.digest(tree) if layered else files.digest_of(digests)
     _check_digest(options, digest)
-    return _Made(tree=tree, digest=digest, revision=listing.mark)
+    return _Made(tree=tree, digest=digest, revision=revisions.of(revisions.seen(listing, validators)))
 
 
 def _inside(tree: Path, path: str) -> Path:

@@ -4,37 +4,45 @@ At most PARTS parts of PART_BYTES are in memory, whatever the file's size. The t
 that is told to end does not wait for a store that has fallen silent.
 """
 
+import functools
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
 
 PARTS = 4
 PART_BYTES = 8 << 20
 
+T = TypeVar("T")
 Chunks = list[bytes]
 
 
-class _Slot:
-    """One part that is on its way."""
+class _Job(Generic[T]):
+    """Something that is done in a thread of its own."""
 
-    def __init__(self, ask: Callable[[int, int], Chunks], begin: int, length: int) -> None:
-        self._ask = ask
-        self._found: Chunks = []
+    def __init__(self, job: Callable[[], T]) -> None:
+        self._job = job
+        self._found: list[T] = []
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(begin, length), daemon=True)
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def _run(self, begin: int, length: int) -> None:
+    def _run(self) -> None:
         try:
-            self._found = self._ask(begin, length)
+            self._found.append(self._job())
         except BaseException as error:  # noqa: BLE001 - raised again by who waits for it
             self._error = error
 
-    def result(self) -> Chunks:
+    def result(self) -> T:
         self._thread.join()
         if self._error is not None:
             raise self._error
-        return self._found
+        return self._found[0]
+
+
+def aside(job: Callable[[], T]) -> T:
+    """The result of a job that hears no signal while it waits, as those of native libraries."""
+    return _Job(job).result()
 
 
 def in_order(ask: Callable[[int, int], Chunks], begin: int, size: int) -> Iterator[bytes]:
@@ -48,11 +56,11 @@ def in_order(ask: Callable[[int, int], Chunks], begin: int, size: int) -> Iterat
     Raises:
         Exception: whatever `ask` raises, of the first part in order that failed.
     """
-    on_the_way: deque[_Slot] = deque()
+    on_the_way: deque[_Job[Chunks]] = deque()
     at = begin
     while at < size or on_the_way:
         while at < size and len(on_the_way) < PARTS:
             length = min(PART_BYTES, size - at)
-            on_the_way.append(_Slot(ask, at, length))
+            on_the_way.append(_Job(functools.partial(ask, at, length)))
             at += length
         yield from on_the_way.popleft().result()

@@ -145,6 +145,20 @@ class Courier:
             except TryAgainError as error:
                 attempts.failed(error)
 
+    def validator(self, wanted: File) -> str | None:
+        """What the place tells of a file when it is opened.
+
+        Raises:
+            StartError: `Unreachable`, and whatever the source raises.
+        """
+        attempts = Attempts(retries=self.retries)
+        while True:
+            try:
+                with self.source.read(self.request, Part(path=wanted.path)) as reading:
+                    return reading.validator
+            except TryAgainError as error:
+                attempts.failed(error)
+
     def bring(self, wanted: File, into: Path, max_bytes: int, progress: Progress | None = None) -> Brought:
         """Bring one of the source's files to the new file `into`.
 
@@ -174,7 +188,7 @@ class Courier:
     def _attempt(self, wanted: File, transfer: _Transfer) -> Brought:
         validator = transfer.validator or wanted.validator
         part = Part(path=wanted.path, offset=transfer.received, validator=validator)
-        wide = self.source.parallel and wanted.validator and (wanted.size or 0) > parallel.PART_BYTES
+        wide = self.source.parallel and wanted.validator and wanted.size is not None
         with self._side_by_side(wanted, part) if wide else self.source.read(self.request, part) as reading:
             transfer.follow(reading)
             for data in reading.chunks:

@@ -21,8 +21,13 @@ def write_success(
     *, digest: str, model_format: str, size: int, revision: str | None = None, path: Path = LOG
 ) -> None:
     """Record what was fetched, and what its URI resolved to where its place tells."""
-    told = {} if revision is None else {"revision": revision}
-    _write({"digest": digest, "format": model_format, "bytes": size, **told}, path)
+    known = {} if revision is None else {"revision": revision}
+    _write({"digest": digest, "format": model_format, "bytes": size, **known}, path)
+
+
+def write_revision(revision: str, path: Path = LOG) -> None:
+    """Record what a URI resolves to now."""
+    _write({"revision": revision}, path)
 
 
 def _write(content: dict[str, str | int], path: Path) -> None:

@@ -96,6 +96,7 @@ def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
         protocol.PREDICT: infer(protocol.PREDICT),
         protocol.INFER: infer(protocol.INFER),
         protocol.V1: infer(protocol.V1),
+        protocol.EMBEDDINGS: infer(protocol.EMBEDDINGS),
         "home": lambda: service.documents.home(
             html=_prefers_html(), host=request.headers.get("Host", "") + request.root_path
         ),
@@ -116,7 +117,7 @@ def _add_routes(app: Flask, service: Service) -> None:
         return lambda **parts: _flask(view(**parts))
 
     flask_views = {label: flask_view(view) for label, view in views.items()}
-    for route in protocol.CLIENT_ROUTES:
+    for route in protocol.routes_of(service.served):
         app.add_url_rule(route.rule, route.label, flask_views[route.label], methods=[route.method])
 
 
@@ -149,7 +150,7 @@ def _add_errors(app: Flask, admin_port: int) -> None:
 
     @app.errorhandler(404)
     def not_found(error: HTTPException) -> Response:  # noqa: ARG001 - Flask passes it
-        sentence = "There is no such route; /openapi.json has them all."
+        sentence = protocol.NO_ROUTE
         if request.path in moved:
             sentence = f"{request.path} is on the admin port, {admin_port}, not on this one."
         return _flask(protocol.fault(NotFoundError(sentence)))

@@ -129,7 +129,11 @@ def main() -> None:
     die_with_parent(parent)
     settings = Settings.from_env(os.environ)
     log.configure(settings.log_level, settings.log_format, "http-worker")
-    serve(settings, runtime).task.load()  # what it imports is shared by all that are forked
+    try:
+        serve(settings, runtime).task.load()  # what it imports and reads is shared by all that are forked
+    except StartError as error:
+        runtime.http_workers_failure.write_text(error.message)
+        raise SystemExit(1) from None
     both = ports(settings, runtime, AsgiApp(settings, runtime), Scoreboard(runtime.scoreboard_fd))
     try:
         descriptors = [listener.detach() for listener in sockets.listen(settings)]

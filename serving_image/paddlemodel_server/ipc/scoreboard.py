@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, Final
 
-from paddlemodel_server.ipc import pages
+from paddlemodel_server.ipc import blames, pages
 
 DOWN, LOADING, READY, RETIRING = range(4)  # a retiring worker answers what it has and gets nothing new
 ABSENT, UNLINKED, LINKED = range(
@@ -31,7 +31,8 @@ _RUNNING = 1
 _IN_FLIGHT = 1  # of an HTTP worker's row: the first worker's cell
 _ROW_CELLS = 2 + MAX_WORKERS  # requests admitted, then those in flight at each worker, then `link`
 _ROWS = _HEAD_CELLS + MAX_WORKERS * _WORKER_CELLS
-_CELLS = _ROWS + MAX_HTTP_WORKERS * _ROW_CELLS
+_BLAMES = _ROWS + MAX_HTTP_WORKERS * _ROW_CELLS
+_CELLS = _BLAMES + blames.cells(MAX_HTTP_WORKERS)
 
 
 def create() -> int:
@@ -171,6 +172,10 @@ class Scoreboard(_Block):
     def http_worker(self, index: int) -> HttpWorkerRow:
         """The row of one HTTP worker."""
         return HttpWorkerRow(self.cells, _ROWS + index * _ROW_CELLS)
+
+    def blames(self, row: int, http_workers: int) -> blames.Blames:
+        """What the first `http_workers` HTTP workers remember of deaths; `row` is who asks."""
+        return blames.Blames(self.cells[_BLAMES:], row, http_workers, MAX_HTTP_WORKERS)
 
     @property
     def unlinked(self) -> bool:

@@ -23,13 +23,19 @@ def serve(settings: Settings, runtime: ProcessContext) -> protocol.Served:
     """The model with its task, as an HTTP worker serves it; a StartError says what does not fit."""
     chosen, learned = registry.Chosen.load(runtime.folder), list[Learned]()
 
-    def scores() -> ScoreKind | None:
-        """What the first worker found out; it is asked for with every answer."""
+    def known() -> Learned | None:
+        """What the first worker found out; it is asked for with every request."""
         if not learned and (found := Learned.load(runtime.folder)):
             learned.append(found)
-        return learned[0].scores if learned else None
+        return learned[0] if learned else None
 
-    return fitting.served(settings, chosen, runtime.sizes.body_bytes, scores)
+    def scores() -> ScoreKind | None:
+        return found.scores if (found := known()) else None
+
+    def alone() -> bool:
+        return not found.sizes if (found := known()) else True
+
+    return fitting.served(settings, chosen, runtime.sizes.body_bytes, scores, alone)
 
 
 class Service:

@@ -79,7 +79,7 @@ class Dispatcher:
         self._slots = slots.Slots(self._fd, count, size)
         self._free = list(range(count))
         self._pending: dict[int, Pending] = {}
-        self._killers = Killers()
+        self._killers = Killers(scoreboard.blames(row, rows))
         self._was_linked = False
         self._sweeping = False
         self.write_batch = WriteBatch()

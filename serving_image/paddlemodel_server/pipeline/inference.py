@@ -14,36 +14,13 @@ from typing import Any, Protocol
 from paddlemodel_server import protocol
 from paddlemodel_server.errors import DeadlineExceededError, InputRefusedError, ServingError
 from paddlemodel_server.metrics import catalog
+from paddlemodel_server.pipeline.parts import Parts, Queue
 from paddlemodel_server.pipeline.pending import Outcome, Pending
 from paddlemodel_server.pipeline.request_log import RequestRecord
 from paddlemodel_server.settings import Settings
 
 LARGE_ANSWER_BYTES = 64 * 1024  # encoding less than this takes well under a millisecond
 Done = Callable[[protocol.Response], None]
-
-
-class Queue(Protocol):
-    """The way to the workers; `Dispatcher` is it, and says what its methods do."""
-
-    def admit(self) -> None:
-        """Count a request in, or raise why not."""
-
-    def leave(self) -> None:
-        """Take back what `admit` counted: one request less is in flight."""
-
-    def submit(
-        self,
-        arrays: Sequence[protocol.Array],
-        began: float,
-        seconds: float,
-        request_id: str,
-        settled: Callable[[Outcome], None],
-    ) -> Pending:
-        """Hand it to a worker."""
-        ...
-
-    def abandon(self, pending: Pending) -> None:
-        """Nobody waits for it any more."""
 
 
 class Context(Protocol):
@@ -85,7 +62,7 @@ class Inference:
 
     # What most requests never change is set once, here.
     _admitted = False
-    _pending: Pending | None = None
+    _pending: Pending | Parts | None = None
     _request: protocol.Request
     _thread: asyncio.Future[Any] | None = None
 
@@ -120,7 +97,9 @@ class Inference:
     def withdraw(self) -> None:
         """The client is gone: what has not begun will not be done."""
         self._done = None
-        if self._pending:
+        if isinstance(self._pending, Parts):
+            self._pending.abandon()
+        elif self._pending:
             self._context.dispatcher.abandon(self._pending)
         if self._thread:
             self._thread.cancel()
@@ -140,9 +119,21 @@ class Inference:
         self._shorten(request.timeout_seconds)
         context.metrics.decode.observe(record.decoded - record.received)
         self._request = request
+        if request.parts is not None:
+            self._submit_parts(request.parts)
+            return
         self._pending = context.dispatcher.submit(
             request.arrays, record.received, self._seconds, record.request_id, self._settled
         )
+
+    def _submit_parts(self, arrays: Sequence[Sequence[protocol.Array]]) -> None:
+        """Hand in what a task runs in several parts; there may be none of them."""
+        if not arrays:
+            self._settled([])
+            return
+        record, parts = self._record, Parts(self._context.dispatcher, self._settled)
+        self._pending = parts
+        parts.submit(arrays, record.received, self._seconds, record.request_id)
 
     def _settled(self, outcome: Outcome) -> None:
         context, record, pending = self._context, self._record, self._pending
@@ -153,8 +144,9 @@ class Inference:
         self._pending = None
         self._leave()
         if isinstance(outcome, ServingError):
-            refused = isinstance(outcome, InputRefusedError)
-            self._fail(protocol.refusal(context.served, self._request) if refused else outcome)
+            if isinstance(outcome, InputRefusedError) and pending:
+                outcome = protocol.refusal(context.served, pending.arrays)
+            self._fail(outcome)
             return
         record.settled = time.monotonic()
         arguments = context.served, record.route, self._request, outcome
@@ -234,4 +226,4 @@ def answer_from_thread(
 def failure(record: RequestRecord, error: Exception) -> protocol.Response:
     """The answer to an error; the request's record keeps the error for the log."""
     record.error = error
-    return protocol.fault(error)
+    return protocol.fault(error, record.route)

@@ -31,8 +31,11 @@ from paddlemodel_server.protocol.request import (
 from paddlemodel_server.protocol.routes import (
     ADMIN_ROUTES,
     CLIENT_ROUTES,
+    EMBEDDINGS,
     INFER,
     INFERENCE,
+    NO_ROUTE,
+    OF_TASKS,
     PREDICT,
     TABLE,
     V1,
@@ -42,16 +45,20 @@ from paddlemodel_server.protocol.routes import (
     check_name,
     hot,
 )
+from paddlemodel_server.protocol.routes import of as routes_of
 from paddlemodel_server.protocol.served import Served
 
 __all__ = [
     "ADMIN_ROUTES",
     "CLIENT_ROUTES",
+    "EMBEDDINGS",
     "INFER",
     "INFERENCE",
     "JSON",
+    "NO_ROUTE",
     "NPY",
     "OCTETS",
+    "OF_TASKS",
     "PREDICT",
     "TABLE",
     "V1",
@@ -81,5 +88,6 @@ __all__ = [
     "readiness",
     "refusal",
     "render",
+    "routes_of",
     "server_metadata",
 ]

@@ -1,20 +1,30 @@
 """The answers that need no model run."""
 
 from importlib import metadata
+from typing import Any
 
 from paddlemodel_server.errors import InternalError, ServingError
 from paddlemodel_server.protocol import v2
 from paddlemodel_server.protocol.request import Response, as_json
-from paddlemodel_server.protocol.routes import check_name
+from paddlemodel_server.protocol.routes import EMBEDDINGS, check_name
 from paddlemodel_server.protocol.served import Served
 
 SERVER = "paddlemodel-server"
 
 
-def fault(error: Exception) -> Response:
-    """The answer to any error; the caller logs what is not a ServingError."""
+def fault(error: Exception, route: str = "") -> Response:
+    """The answer to any error; the caller logs what is not a ServingError.
+
+    Args:
+        error: any.
+        route: the label, where it is known. OpenAI's clients show the sentence only where their API has it.
+    """
     public = error if isinstance(error, ServingError) else InternalError()
-    return as_json({"error": public.message}, public.status, public.headers)
+    content: Any = public.message
+    if route == EMBEDDINGS:
+        kind = "invalid_request_error" if public.status < 500 else "server_error"
+        content = {"message": public.message, "type": kind, "param": None, "code": None}
+    return as_json({"error": content}, public.status, public.headers)
 
 
 def alive() -> Response:

@@ -28,6 +28,7 @@ from paddlemodel_server.protocol.served import Served
 
 V1_FORM, V2_FORM, OCTETS_FORM, NPY_FORM = "v1", "v2", "octets", "npy"
 BODY = "body"  # the whole body is one thing of a task's own, such as a picture
+TEXT = "text"  # words for a task, as they are or in JSON
 _TEXTS = frozenset(
     {
         JSON,

@@ -49,6 +49,8 @@ class Request:
     timeout_seconds: float | None = None  # the client's own deadline, where it named one
     media: str = JSON  # what /predict answers with
     rows: int | None = None  # of V1's `instances`: an answer has as many rows
+    parts: list[list[Array]] | None = None  # what a task runs instead of `arrays`, each part by itself
+    kept: Any = None  # what the task that made it needs for the answer
 
     @property
     def binary(self) -> bool:

@@ -11,7 +11,11 @@ from paddlemodel_server.errors import NotFoundError
 from paddlemodel_server.protocol.served import Served
 
 PREDICT, INFER, V1 = "predict", "infer", "v1"  # labels of the routes that run the model
-INFERENCE = frozenset({PREDICT, INFER, V1})
+EMBEDDINGS = "embeddings"  # another one: OpenAI's
+INFERENCE = frozenset({PREDICT, INFER, V1, EMBEDDINGS})
+OF_SOME_TASKS = frozenset({EMBEDDINGS})  # other tasks have no such route
+OF_TASKS = OF_SOME_TASKS | {PREDICT}  # what they take and answer is the task's to say
+NO_ROUTE = "There is no such route; /openapi.json has them all."
 VERSION = "1"  # a server holds one version of its model, so it has this name
 
 
@@ -46,6 +50,7 @@ CLIENT_ROUTES = (
     Route("POST", "/v2/models/<name>/infer", INFER, Kind.INFERENCE),
     Route("POST", "/v2/models/<name>/versions/<version>/infer", INFER, Kind.INFERENCE),
     Route("POST", "/v1/models/<name>:predict", V1, Kind.INFERENCE),
+    Route("POST", "/v1/embeddings", EMBEDDINGS, Kind.INFERENCE),
     Route("GET", "/v2/health/live", "health", Kind.LIVE),
     Route("GET", "/v2/health/ready", "readiness", Kind.READY),
     Route("GET", "/v2", "server_metadata"),
@@ -74,6 +79,18 @@ def hot(name: str, prefix: str = "") -> dict[str, Route]:
     """
     routes = [route for route in CLIENT_ROUTES if route.kind is not Kind.DOCUMENT]
     return {before + route.path(name): route for before in {"", unquote(prefix)} for route in routes}
+
+
+def of(served: Served) -> list[Route]:
+    """The clients' routes that this server has."""
+    missing = OF_SOME_TASKS.difference(served.task.routes)
+    return [route for route in CLIENT_ROUTES if route.label not in missing]
+
+
+def check_route(served: Served, label: str) -> None:
+    """Refuse a route of another task."""
+    if label in OF_SOME_TASKS and label not in served.task.routes:
+        raise NotFoundError(NO_ROUTE)
 
 
 def check_name(served: Served, name: str, version: str | None = None) -> None:

@@ -30,12 +30,14 @@ class Place:
         folder: of the model's files.
         body_bytes: how much memory a decoded body may take; None where no body will be read.
         scores: what the warm-up found out about the output that the task names in `warm_up`, once it is over.
+        alone: whether the warm-up found that rows change each other's answers, or could not find out.
     """
 
     model: Model
     folder: Path
     body_bytes: int | None = None
     scores: Callable[[], ScoreKind | None] = lambda: None
+    alone: Callable[[], bool] = lambda: True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class Accepted:
     """What a head says of the body of `POST /predict`.
 
     Attributes:
-        form: how the body is written: one of `forms`, or `BODY`.
+        form: how the body is written: one of `forms`, or `BODY` or `TEXT`.
         media: what to answer with; None where the body has a say.
     """
 
@@ -79,6 +81,19 @@ class Upload:
     what: str
     media: tuple[str, ...]
     preview: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """How the page sends words to `POST /predict`.
+
+    Attributes:
+        what: they are, with their article, such as "a text".
+        example: what stands there at first.
+    """
+
+    what: str
+    example: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,12 +122,16 @@ class Description:
         schemas: the schemas that only this operation refers to, by name.
         call: the request that the page shows.
         upload: what the page's form sends beside tensors; None where it sends only those.
+        more: the operations of further routes of the task, by label.
+        ask: the same for a text that is written into the page.
     """
 
     operation: Json
     call: Call
     schemas: Json = field(default_factory=dict)
     upload: Upload | None = None
+    more: Mapping[str, Json] = field(default_factory=dict)
+    ask: Ask | None = None
 
 
 class Task(Protocol):
@@ -124,6 +143,8 @@ class Task(Protocol):
     """Files that the command `predict` sends to `POST /predict` as they are: suffix to Content-Type."""
     usage: ClassVar[str]
     """Of such a file, for `predict --help`: an example and what it is, two words of the table; or nothing."""
+    routes: ClassVar[tuple[str, ...]]
+    """The labels of routes that only some tasks have, beside `POST /predict`."""
 
     @classmethod
     def fit(cls, spec: Any, place: Place) -> Self:
@@ -147,8 +168,13 @@ class Task(Protocol):
         """Import what requests need and `fit` did not; done before the HTTP workers are forked."""
         ...
 
-    def accepts(self, served: "Served", headers: Headers) -> Accepted:
+    def accepts(self, served: "Served", route: str, headers: Headers) -> Accepted:
         """Choose the form of a body and of its answer, before the body is read.
+
+        Args:
+            served: the model.
+            route: the label of `POST /predict`, or one of `routes`.
+            headers: of the request.
 
         Raises:
             ServingError: neither the body's Content-Type nor its Accept may be anything else.
@@ -156,11 +182,14 @@ class Task(Protocol):
         ...
 
     def parse(self, served: "Served", head: Head, body: bytes) -> Request:
-        """Turn the inflated body into the model's arrays."""
+        """Turn the inflated body into the model's arrays, or into several parts of them."""
         ...
 
     def render(self, served: "Served", request: Request, outputs: Sequence[Array]) -> Response:
-        """Turn the model's outputs, all of them and in its order, into the answer."""
+        """Turn the model's outputs, all of them and in its order, into the answer.
+
+        Where the request has parts, the outputs of each stand behind those of the one before.
+        """
         ...
 
     def describe(self, served: "Served", proven: Shapes | None) -> Description:

@@ -71,6 +71,7 @@ class WorkerPool:
         self._pause: Pause | None = None
         self._resume: int | None = None  # the place whose worker must be ready before the pod is again
         self._stopping = False
+        self._in_vain = restart_policy.InVain()
         self._places = [Place(index) for index in scoreboard.worker_indexes(runtime.sizes.workers)]
         self._want(self._choice)
 
@@ -103,8 +104,6 @@ class WorkerPool:
         self._kill_stuck(now)
         self._recycle(now)
         self._let_go(now)
-
-    # --- starting
 
     def _want(self, choice: sizing.Choice) -> None:
         for place in self._places:
@@ -164,8 +163,6 @@ class WorkerPool:
                 "growing workers are not replaced: the warm model alone takes (nearly) all that one may "
                 "take; raise the memory limit, or set PADDLEMODEL_WORKERS lower"
             )
-
-    # --- watching
 
     def _kill_stuck(self, now: float) -> None:
         """A run or a load that never ends holds its worker for ever; only killing helps."""
@@ -242,8 +239,6 @@ class WorkerPool:
                 place.ending = True
                 processes.send(place.pid, signal.SIGTERM)
 
-    # --- burying
-
     def died(self, pid: int, status: int) -> bool:
         """Bury a worker; False where it was none. Raises StartError where the server cannot go on."""
         place = next((place for place in self._places if place.pid == pid), None)
@@ -253,7 +248,7 @@ class WorkerPool:
         self._notice_ready(now)  # it may have been for less than a second
         ready_seconds = None if place.ready_at is None else now - place.ready_at
         block = self._scoreboard.worker(place.index)
-        in_run = bool(block.started_ns)
+        runs = {"in_run": bool(block.started_ns), "first_run": not block.busy_ns}
         block.clear()
         place.pid, place.start_at = 0, 0.0
         if self._pause is not None and self._pause.index == place.index:
@@ -270,7 +265,7 @@ class WorkerPool:
             out_of_memory=self._oom_kills > oom_kills,
             stuck=place.stuck and ready_seconds is not None,
             loading=place.stuck and ready_seconds is None,
-            in_run=in_run,
+            **runs,
         )
         block.bury(request_killed=death.of_requests)
         self._judge(place, death, ready_seconds, needed=needed)
@@ -296,3 +291,5 @@ class WorkerPool:
             "a worker ended; it is replaced" if needed else "a worker ended",
             extra={"worker": place.index, "how": str(death), "wait": wait, "in_run": death.in_run},
         )
+        if said := self._in_vain.after(self._settings.name, death, self._memory):
+            logger.error(said)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 CRASHES: Final = 5  # deaths in a row without having been ready: the container gives up, Kubernetes backs off
+IN_VAIN: Final = 5  # workers in a row that ended in their first run: it is the model, not a client
 SHORT_LIVES: Final = 10  # deaths in a row within STABLE_SECONDS of being ready: likewise
 STABLE_SECONDS: Final = 60.0
 BACK_OFF_SECONDS: Final = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -22,6 +23,7 @@ class Death:
     stuck: bool = False  # we killed it, for its run did not end
     loading: bool = False  # likewise, for its load did not
     in_run: bool = False  # whether it was running requests
+    first_run: bool = False  # whether those were its first: it has answered none
 
     @property
     def kind(self) -> str:
@@ -76,6 +78,33 @@ class History:
         """How long to wait before the next start; the first follows at once."""
         number = max(self.unready, self.short // 2)
         return BACK_OFF_SECONDS[min(max(0, number - 1), len(BACK_OFF_SECONDS) - 1)]
+
+
+class InVain:
+    """How many workers in a row have ended in their first run.
+
+    One client may do that to a pod that nobody else asks, so it never ends the container; but people must
+    hear of a model that answers nobody.
+    """
+
+    def __init__(self) -> None:
+        self._deaths = 0
+
+    def after(self, model: str, death: Death, memory: int) -> str | None:
+        """What to tell people after one more death; once for each row of them.
+
+        Args:
+            model: its name.
+            death: the one.
+            memory: the container's limit, in bytes.
+        """
+        self._deaths = self._deaths + 1 if death.of_requests and death.first_run else 0
+        if self._deaths != IN_VAIN:
+            return None
+        return (
+            f"{IN_VAIN} processes in a row that run the model {model} ended in their first run, without an "
+            f"answer, the last by {death}. Unless one client sends all of it: {_cure(death, memory)}"
+        )
 
 
 def last_word(model: str, history: History, death: Death, memory: int) -> str:

@@ -6,7 +6,7 @@ of `protocol.served.Task` is here. `POST /v2/…` and `/v1/…` go on taking ten
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from paddlemodel_server.errors import UnsupportedMediaTypeError
 from paddlemodel_server.protocol import JSON, Array, Head, Headers, Request, Response, as_json, content, forms
@@ -16,6 +16,8 @@ from paddlemodel_server.protocol.served import Accepted, Served, WarmUp
 
 class BodyTask(ABC):
     """A task whose whole body is one thing."""
+
+    routes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def warm_up(self) -> WarmUp:
@@ -46,9 +48,9 @@ class BodyTask(ABC):
     def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
         """Turn the outputs into the content of a JSON answer."""
 
-    def accepts(self, served: Served, headers: Headers) -> Accepted:
+    def accepts(self, served: Served, route: str, headers: Headers) -> Accepted:
         """Refuse other media types, and the headers that belong to tensors."""
-        del served
+        del served, route
         if not self.takes(content.media_type(headers)):
             raise UnsupportedMediaTypeError(self.taken)
         if content.JSON_SIZE_HEADER in headers:

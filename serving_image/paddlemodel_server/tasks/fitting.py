@@ -17,6 +17,7 @@ def served(
     chosen: registry.Chosen,
     body_bytes: int | None = None,
     scores: Callable[[], ScoreKind | None] = lambda: None,
+    alone: Callable[[], bool] = lambda: True,
 ) -> Served:
     """Read the model's files and fit the task to them.
 
@@ -25,12 +26,13 @@ def served(
         chosen: which task.
         body_bytes: as in Place.
         scores: as in Place.
+        alone: as in Place.
 
     Raises:
         StartError: what is missing or does not fit, and the cure.
     """
     model = signature.read(files.locate(settings.model_dir))
-    place = Place(model=model, folder=settings.model_dir, body_bytes=body_bytes, scores=scores)
+    place = Place(model=model, folder=settings.model_dir, body_bytes=body_bytes, scores=scores, alone=alone)
     return Served(
         name=settings.name,
         model=model,

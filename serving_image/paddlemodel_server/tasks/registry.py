@@ -16,10 +16,20 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.protocol.served import Place, Task
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 from paddlemodel_server.tasks.tensors import Tensors
+from paddlemodel_server.tasks.text_classification.task import TextClassification
+from paddlemodel_server.tasks.text_embedding.task import TextEmbedding
+from paddlemodel_server.tasks.token_classification.task import TokenClassification
 
 _FILE = "task.json"
 
-TASKS: dict[str, type[Task]] = {task.name: task for task in (Tensors, ImageClassification)}
+_ALL: tuple[type[Task], ...] = (
+    Tensors,
+    ImageClassification,
+    TextEmbedding,
+    TextClassification,
+    TokenClassification,
+)
+TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,4 +100,4 @@ def files() -> dict[str, str]:
 
 def usages() -> list[str]:
     """One line for each such kind of file, for `predict --help`."""
-    return [task.usage for task in TASKS.values() if task.usage]
+    return list(dict.fromkeys(task.usage for task in TASKS.values() if task.usage))

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from paddlemodel_server.describe import calls
-from paddlemodel_server.protocol import JSON, PREDICT, Array, Head, Headers, Request, Response, forms
+from paddlemodel_server.protocol import JSON, Array, Head, Headers, Request, Response, forms
 from paddlemodel_server.protocol.served import Accepted, Description, Place, Served, Shapes, WarmUp
 
 
@@ -14,6 +14,7 @@ class Tensors:
     name: ClassVar[str] = "tensors"
     files: ClassVar[Mapping[str, str]] = {}  # arrays go to /v2/models/NAME/infer
     usage: ClassVar[str] = ""
+    routes: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def fit(cls, spec: Any, place: Place) -> "Tensors":
@@ -29,10 +30,10 @@ class Tensors:
     def load(self) -> None:
         """Nothing to prepare: numpy is there already."""
 
-    def accepts(self, served: Served, headers: Headers) -> Accepted:
+    def accepts(self, served: Served, route: str, headers: Headers) -> Accepted:
         """Choose the form by Content-Type; in JSON the body has a say about the answer."""
-        form = forms.chosen(served, PREDICT, headers)
-        media = forms.answer_media(served, PREDICT, headers)
+        form = forms.chosen(served, route, headers)
+        media = forms.answer_media(served, route, headers)
         return Accepted(form=form, media=None if form == forms.V2_FORM else media)
 
     def parse(self, served: Served, head: Head, body: bytes) -> Request:

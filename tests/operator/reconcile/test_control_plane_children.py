@@ -60,8 +60,8 @@ async def test_a_second_deployment_and_service_come_and_go_beside_the_first(
     clock = asyncio.get_running_loop().time
     second: tuple[names.Kind, ...] = (names.DEPLOYMENT, names.SERVICE)
 
-    def rendered(model: PaddleModel, settings: Settings) -> Children:
-        return with_a_second(render(model, settings), *second)
+    def rendered(model: PaddleModel, settings: Settings, content: str) -> Children:
+        return with_a_second(render(model, settings, content), *second)
 
     monkeypatch.setattr(module, "render", rendered)
 

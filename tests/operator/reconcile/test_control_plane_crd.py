@@ -33,14 +33,22 @@ def test_the_api_server_accepts(cluster: Cluster, spec: Any) -> None:
 
 def test_a_refusal_names_the_place(cluster: Cluster) -> None:
     """kubectl shows the path of the field beside our sentence."""
-    message = cluster.try_create(manifest({"model": {"uri": "s3://a/b"}}))
+    message = cluster.try_create(manifest({"model": {"uri": "ftp://a/b"}}))
     assert "spec.model.uri: Invalid value" in message
 
 
 def test_the_largest_spec_is_within_the_cost_budget(cluster: Cluster) -> None:
     """Every list and text as long as the schema allows where rules look at them."""
     spec = {
-        "model": {"uri": "https://a.example.com/" + "x" * 996 + ".tar", "digest": "sha256:" + "a" * 64},
+        "model": {
+            "uri": "hf://owner/name@main/" + "x" * 1003,
+            "digest": "sha256:" + "a" * 64,
+            "store": {"endpoint": "https://" + "a" * 504},
+            "credentials": {"secretName": "s" * 63},
+            "updatePolicy": "Notify",
+            "checkMinutes": 1,
+            "cache": {"claimName": "c" * 63, "keep": 100},
+        },
         "device": "CPU",
         "task": {"imageClassification": {"labels": ["x" * 128] * 1000}},
         "ingress": {"host": ".".join(["a" * 50] * 4), "path": "/" + "a" * 511},

@@ -103,6 +103,39 @@ def test_a_digest_is_passed_on() -> None:
     assert fetch["args"][-2:] == ["--digest", DIGEST]
 
 
+def test_credentials_and_cache_are_the_fetcher_s_alone() -> None:
+    spec = pod_spec(
+        model={
+            "uri": "s3://models/$(A)",
+            "digest": DIGEST,
+            "credentials": {"secretName": "s3-keys"},
+            "store": {"endpoint": "http://minio.ml.svc:9000", "region": "eu-1", "addressing": "Path"},
+            "cache": {"claimName": "models", "keep": 5},
+        }
+    )
+    (fetch,), (server,) = spec["initContainers"], spec["containers"]
+    assert fetch["args"] == [
+        *("fetch", "--uri", "s3://models/$$(A)", "--into", "/models/model", "--digest", DIGEST),
+        *("--cache", "/mnt/model-cache", "--keep", "5", "--credentials", "/mnt/model-credentials"),
+        *("--endpoint", "http://minio.ml.svc:9000", "--region", "eu-1", "--addressing", "Path"),
+    ]
+    assert fetch["volumeMounts"][2:] == [
+        {"name": "model-credentials", "mountPath": "/mnt/model-credentials", "readOnly": True},
+        {"name": "model-cache", "mountPath": "/mnt/model-cache"},
+    ]
+    assert spec["volumes"][2:] == [
+        # Optional: a pod that waits for a Secret tells it in Events only, the fetcher in its last words.
+        {
+            "name": "model-credentials",
+            "secret": {"secretName": "s3-keys", "optional": True, "defaultMode": 0o440},
+        },
+        {"name": "model-cache", "persistentVolumeClaim": {"claimName": "models"}},
+    ]
+    assert {one["name"] for one in server["volumeMounts"]} == {"models", "tmp"}
+    assert "env" not in fetch
+    assert "s3-keys" not in str(server)
+
+
 def test_the_server_hears_what_the_user_set_and_nothing_else() -> None:
     server = {
         "batching": {"maxBatchSize": 8, "maxDelayMs": 0},

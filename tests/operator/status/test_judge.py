@@ -161,12 +161,22 @@ def test_the_youngest_pod_says_what_is_served() -> None:
     assert judged(observed(older, younger))["model"]["digest"] == "sha256:" + "c" * 64
 
 
+def test_a_signature_in_the_address_is_not_shown() -> None:
+    signed = {"uri": "https://a.example.com/m.tar?sig=5ecret"}
+    before = judged(observed(ready_pod()), model=signed)
+    assert before["model"]["uri"] == "https://a.example.com/m.tar?..."
+    assert "5ecret" not in str(before)
+    assert judged(observed(), before, model=signed)["model"] == before["model"]
+    # Another query may be another model, whatever it is.
+    assert "model" not in judged(observed(), {**before, "observedGeneration": 6}, model=signed)
+
+
 def test_pods_that_serve_different_content_are_said_in_a_sentence() -> None:
     other = ready_pod("pod-b", fetch=fetched("sha256:" + "c" * 64))
-    told = condition(judged(observed(ready_pod(), ready_pod("pod-c"), other)), "ModelFetched")
-    assert (told["status"], told["reason"]) == ("True", "PodsDiffer")
-    assert f"(2 {DIGEST}, 1 sha256:{'c' * 64})" in told["message"]
-    assert "kubectl rollout restart deployment/resnet50 --namespace ml" in told["message"]
+    fetched_condition = condition(judged(observed(ready_pod(), ready_pod("pod-c"), other)), "ModelFetched")
+    assert (fetched_condition["status"], fetched_condition["reason"]) == ("True", "PodsDiffer")
+    assert f"(2 {DIGEST}, 1 sha256:{'c' * 64})" in fetched_condition["message"]
+    assert "kubectl rollout restart deployment/resnet50 --namespace ml" in fetched_condition["message"]
 
 
 def test_a_condition_keeps_its_time_as_long_as_its_status() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from paddlemodel_operator.base import names
 
-from tests.operator.support.builders import body
+from tests.operator.support.builders import URI, body
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import Operator
 
@@ -20,6 +20,13 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
     return manifest(
         namespace,
         name,
+        model={
+            "uri": URI,
+            "credentials": {"secretName": "files"},
+            "updatePolicy": "Notify",
+            "checkMinutes": 1440,
+            "cache": {"claimName": "models", "keep": 2},
+        },
         device="GPU",
         gpu={"count": 2},
         task={"imageClassification": {"labels": ["$(HOME)", "猫"]}},

@@ -113,6 +113,12 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
         "DigestMismatch",
         "It has sha256:b, pin that.",
     ),
+    "a Secret of the store that is not there": (
+        observed(failed_fetch(termination(reason="CredentialsMissing", message="There are no keys."))),
+        {"model": {"uri": "s3://models/a", "credentials": {"secretName": "s3-keys"}}},
+        "CredentialsMissing",
+        "The Secret s3-keys that spec.model.credentials names does not exist in namespace ml, or is empty",
+    ),
     "a fetcher that dies without words": (
         observed(failed_fetch("")),
         {},

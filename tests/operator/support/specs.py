@@ -3,26 +3,21 @@
 test_model.py sends it through `from_body`, test_control_plane_crd.py to a real API server: both must refuse.
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
+from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
+from tests.operator.support.source_specs import Refused, of_model, of_uri
 
-
-class Refused(NamedTuple):
-    """A spec that must be refused, and a part of the reason."""
-
-    fault: str
-    spec: dict[str, Any]
-    message: str
-    name: str = "resnet50"
+__all__ = ["ACCEPTED", "RULES", "TYPES", "UNKNOWN", "Refused"]
 
 
 def _task(**fields: Any) -> dict[str, Any]:
     return spec(task={"imageClassification": fields})
 
 
-def _uri(uri: str) -> dict[str, Any]:
-    return spec(model={"uri": uri})
+def _text(kind: str, **fields: Any) -> dict[str, Any]:
+    return spec(task={f"text{kind}": fields})
 
 
 def _pod(**fields: Any) -> dict[str, Any]:
@@ -34,6 +29,7 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
 
 
 RULES = (
+    *source_specs.RULES,
     Refused(
         "replicas beside autoscaling",
         spec(replicas=2, autoscaling={"maxReplicas": 3}),
@@ -97,31 +93,13 @@ RULES = (
         spec(task={"tensors": {}, "imageClassification": {}}),
         "spec.task has exactly one member: keep one of tensors, imageClassification",
     ),
+    Refused(
+        "two lists", _text("Classification", labels=["a"], labelsFile="l.txt"), "labelsFile exclude each"
+    ),
+    Refused("a list outside", _text("Classification", labelsFile="../l"), "must be a plain relative path"),
     Refused("a task without a member", spec(task={}), "spec.task has exactly one member"),
     Refused("a labels file outside", _task(labelsFile="../../etc/passwd"), "must be a plain relative path"),
     Refused("an absolute labels file", _task(labelsFile="/etc/passwd"), "must be a plain relative path"),
-    Refused("an unknown scheme", _uri("s3://bucket/model"), "other schemes are not supported yet"),
-    Refused("a pickle", _uri("https://a.example.com/model.pkl"), "must be http(s)://HOST/"),
-    Refused(
-        "a password in the address",
-        _uri("https://me:secret@a.example.com/m.tar"),
-        "must not hold a user or password",
-    ),
-    Refused("a new line in the address", _uri("https://a.example.com/m\n.tar"), "must be http(s)://HOST/"),
-    Refused("a space in the address", _uri("https://a.example.com/m x.tar"), "must be http(s)://HOST/"),
-    Refused("letters beyond ASCII", _uri("https://a.example.com/modèle.tar"), "printable ASCII"),
-    Refused("a way upwards", _uri("file:///models/../../etc"), "write the path without '..'"),
-    Refused("a way upwards at the end", _uri("pvc://store/.."), "write the path without '..'"),
-    Refused("the metadata service", _uri("http://169.254.169.254/latest.tar"), "metadata address"),
-    Refused("a relative file", _uri("file://models"), "must be http(s)://HOST/"),
-    Refused(
-        "a short digest", spec(model={"uri": URI, "digest": "sha256:abc"}), "64 lower-case hexadecimal digits"
-    ),
-    Refused(
-        "another digest",
-        spec(model={"uri": URI, "digest": "md5:" + "a" * 64}),
-        "64 lower-case hexadecimal digits",
-    ),
     Refused("an address as host", spec(ingress={"host": "https://a.example.com"}), "must be a DNS name"),
     Refused("a host in capitals", spec(ingress={"host": "A.example.com"}), "must be a DNS name"),
     Refused(
@@ -144,6 +122,7 @@ RULES = (
 )
 
 TYPES = (
+    *source_specs.TYPES,
     Refused("no address", spec(model={}), "spec.model.uri"),
     Refused("negative replicas", spec(replicas=-1), "spec.replicas"),
     Refused("a thousand and one replicas", spec(replicas=1001), "spec.replicas"),
@@ -172,8 +151,10 @@ TYPES = (
     ),
     Refused("two channels", _task(mean=[1, 2]), "spec.task.imageClassification.mean"),
     Refused("a division by nothing", _task(std=[1, 0, 1]), "spec.task.imageClassification.std"),
+    Refused("no tokens", _text("Embedding", maxTokens=2), "spec.task.textEmbedding.maxTokens"),
+    Refused("a pooling of its own", _text("Embedding", pooling="Sum"), "textEmbedding.pooling"),
     Refused("no best class", _task(topK=0), "spec.task.imageClassification.topK"),
-    Refused("an endless address", _uri("https://a.example.com/" + "x" * 2000 + ".tar"), "spec.model.uri"),
+    Refused("an endless address", of_uri("https://a.example.com/" + "x" * 2000 + ".tar"), "spec.model.uri"),
     Refused("a label without an end", _task(labels=["x" * 129]), "spec.task.imageClassification.labels"),
     Refused("too many labels", _task(labels=["x"] * 1001), "spec.task.imageClassification.labels"),
 )
@@ -181,18 +162,18 @@ TYPES = (
 UNKNOWN = (
     Refused("a field that is not there", spec(modle={}), "modle"),
     Refused("a field of a block that is not there", spec(server={"timeout": 3}), "server.timeout"),
+    Refused(
+        "a key in the spec",
+        of_model(credentials={"secretName": "s", "token": "t"}),
+        "model.credentials.token",
+    ),
     Refused("labels for tensors", spec(task={"tensors": {"labels": ["a"]}}), "task.tensors.labels"),
     Refused("labels beside the task", spec(task={"imageClassification": {}, "labels": ["a"]}), "task.labels"),
 )
 
 ACCEPTED: dict[str, dict[str, Any]] = {
+    **source_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},
-    "an archive behind a port and a query": _uri("http://files.ml.svc:8080/a/b.tar.gz?version=3&x=%20"),
-    "a zip": _uri("https://a.example.com/m.zip"),
-    "an IPv6 address": _uri("http://[fd00::1]:80/m.tgz"),
-    "a claim": _uri("pvc://store/models/3"),
-    "a whole claim": _uri("pvc://store"),
-    "a file": _uri("file:///models/resnet50"),
     "tensors by name": spec(task={"tensors": {}}),
     "labels in another script": _task(labels=["猫", "狗", "a, b", "$(x)", ""]),
     "a labels file in a folder": _task(labelsFile="meta/labels.v2.txt"),
@@ -208,6 +189,10 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         width=224,
         height=224,
     ),
+    "vectors": _text("Embedding", maxTokens=512, longTexts="Truncate", pooling="Cls", normalize=True),
+    "more of vectors": _text("Embedding", padding="None", output="v"),
+    "a text's class": _text("Classification", labels=["a", ""], topK=2, activation="Sigmoid", output="y"),
+    "entities": spec(task={"tokenClassification": {"labelsFile": "t.txt", "outside": "-", "output": "y"}}),
     "GPUs of a slice": spec(device="GPU", gpu={"count": 2, "resourceName": "nvidia.com/mig-1g.10gb"}),
     "whole numbers by TensorRT": spec(
         device="GPU", server={"precision": "INT8", "tensorRT": {"enabled": True}}

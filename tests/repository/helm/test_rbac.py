@@ -8,9 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import from_body
 from paddlemodel_operator.cluster import api
+from paddlemodel_operator.render import render as render_model
 
+from tests.operator.support.builders import SETTINGS
 from tests.repository.helm.charts import ADAPTER, NAMESPACE, RELEASE, Object, one, render
 from tests.repository.helm.rights import WRITES, Right, install_rights, kubectl, operator, used
 from tests.repository.sources import named, shown
@@ -156,6 +160,29 @@ def until(seen: Callable[[], bool], what: str, log: Path) -> None:
         time.sleep(0.2)
 
 
+def made() -> set[str]:
+    """The children of all examples but for their Services, as kind/name."""
+    identity = {"namespace": "default", "uid": "1"}
+    bodies = [
+        body for example in named("examples/*.yaml") for body in yaml.safe_load_all(example.read_text())
+    ]
+    models = [
+        from_body({**body, "metadata": {**body["metadata"], **identity}})
+        for body in bodies
+        if body["kind"] == "PaddleModel"
+    ]
+    found = [child for model in models for child in render_model(model, SETTINGS)]
+    return {f"{child.kind.kind}/{child.name}" for child in found if child.kind != names.SERVICE}
+
+
+WITHOUT = {"model": {"updatePolicy": None, "checkMinutes": None}, "autoscaling": None, "ingress": None}
+"""What two of them lose."""
+UNDESIRED = {
+    "CronJob/segmentation",
+    "HorizontalPodAutoscaler/resnet50",
+    "Ingress/resnet50",
+    "PodDisruptionBudget/resnet50",
+}
 UNUSED = rights(names.SCALED_OBJECT, "apply", "replace_lists", "delete")
 """The scenario below has no KEDA; tests/operator/reconcile/test_control_plane_keda.py uses these."""
 
@@ -176,7 +203,7 @@ def leftovers(admin: Path, name: str) -> list[Object]:
 def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_write_is_used(
     control_plane: Path, tmp_path: Path
 ) -> None:
-    """Both examples come, change so that children are pruned, and go, under the chart's own rights."""
+    """The examples come, change so that children are pruned, and go, under the chart's own rights."""
     log = tmp_path / "operator.log"
 
     def there(kinds: str) -> list[str]:
@@ -186,13 +213,13 @@ def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_w
     with operator(install_rights(control_plane, tmp_path), log):
         for example in named("examples/*.yaml"):
             kubectl(control_plane, "apply", "-f", shown(example))
-        children = "deployments,horizontalpodautoscalers,ingresses,poddisruptionbudgets"
-        both = ["Deployment/resnet50", "Deployment/textline-orientation"]
-        more = ["HorizontalPodAutoscaler/resnet50", "Ingress/resnet50", "PodDisruptionBudget/resnet50"]
-        until(lambda: there(children) == both + more, "the children", log)
-        change = '{"spec": {"autoscaling": null, "ingress": null, "replicas": 1}}'
-        kubectl(control_plane, "patch", "pdm", "resnet50", "--type", "merge", "--patch", change)
-        until(lambda: there(children) == both, "the undesired children to go", log)
+        children = "cronjobs,deployments,horizontalpodautoscalers,ingresses,poddisruptionbudgets"
+        until(lambda: there(children) == sorted(made()), "the children", log)
+        patch = json.dumps({"spec": WITHOUT})
+        for model in ("resnet50", "segmentation"):
+            kubectl(control_plane, "patch", "pdm", model, "--type", "merge", "--patch", patch)
+        assert made() > UNDESIRED
+        until(lambda: there(children) == sorted(made() - UNDESIRED), "the undesired children to go", log)
         for leftover in leftovers(control_plane, "resnet50"):
             kubectl(control_plane, "apply", "-f", "-", given=json.dumps(leftover))
         gone = {"Deployment/resnet50-leftover", "Service/resnet50-leftover"}

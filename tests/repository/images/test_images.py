@@ -96,14 +96,14 @@ ALWAYS = "--python /opt/venv/bin/python install --no-cache-dir --no-compile --on
 
 def test_cpu_installs_the_lock_and_nothing_else(tmp_path: Path) -> None:
     code, calls, _ = install(tmp_path, DEVICE="cpu")
-    assert (code, calls) == (0, [f"{ALWAYS} --require-hashes -r {LOCK}"])
+    assert (code, calls) == (0, [f"{ALWAYS} --no-deps --require-hashes -r {LOCK}"])
 
 
 def test_gpu_takes_only_paddle_and_its_cuda_libraries_from_paddle_s_index(tmp_path: Path) -> None:
     code, calls, _ = install(tmp_path, DEVICE="gpu", PADDLE_INDEX=INDEX)
     assert code == 0
     locked, paddle = calls
-    assert locked.startswith(f"{ALWAYS} --require-hashes -r {tmp_path}/")
+    assert locked.startswith(f"{ALWAYS} --no-deps --require-hashes -r {tmp_path}/")
     assert paddle == f"{ALWAYS} --index-url {INDEX} paddlepaddle-gpu=={paddle_version()}"
     # Everything but paddlepaddle itself comes from the lock of the CPU image, hashes included.
     assert requirements(tmp_path / "list") == requirements(LOCK) - {f"paddlepaddle=={paddle_version()}"}

@@ -24,6 +24,7 @@ LONG = {
         "serving_image/paddlemodel_server/describe/openapi.py::_plain",
         "serving_image/paddlemodel_server/describe/schemas.py::_infer_request",
         "serving_image/paddlemodel_server/describe/schemas.py::components",
+        "serving_image/paddlemodel_server/tasks/text/documents.py::describe",
         "tests/operator/support/manifests.py::everything",
     },
     "one table of options or metrics, a few lines for each": {
@@ -37,6 +38,9 @@ LONG = {
         "devcluster/builders/programs.py::_compile",
         "devcluster/demo/play.py::_play",
         "serving_image/paddlemodel_server/supervisor/main.py::_serve",
+    },
+    "layers of a network, which only a child process can define": {
+        "tests/trained_tokens.py::_network",
     },
     "one decision or format, whose cases are read together": {
         "serving_image/paddlemodel_server/engine/autotune.py::_timed_sizes",

@@ -4,20 +4,18 @@
 """
 
 import json
-import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from paddlemodel_server.model import files
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from tests import cleartext
-from tests.browser import NoBrowserError, executable
 from tests.models import text_line, trained_model
+from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.servers import Server, serving
 
 HOSTILE = "<script>document.title='owned'</script>"
@@ -33,21 +31,6 @@ TASK = {
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    try:
-        found = executable()
-    except NoBrowserError as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=30_000)  # a busy machine
-        browser = playwright.chromium.launch(executable_path=found, timeout=120_000)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A trained model that detects whether a line of text is upside down."""
     folder, model = tmp_path_factory.mktemp("page"), trained_model("textline-orientation")
@@ -55,24 +38,6 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         model, folder, name="textline-orientation", task=json.dumps({"imageClassification": TASK})
     ) as running:
         yield running
-
-
-@contextmanager
-def visit(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
-    """Open a page; afterwards it must not have complained, nor asked anybody but this server."""
-    context = browser.new_context(**options)
-    page = context.new_page()
-    page.set_default_timeout(30_000)
-    complaints, asked = [], []
-    page.on("console", lambda message: complaints.append(message.text))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(url)
-    yield page
-    context.close()
-    # A browser logs every answer of 400 and more as a failed resource; the tests provoke those.
-    assert [c for c in complaints if not re.match(r"Failed to load resource: .* status of 4", c)] == []
-    assert [u for u in asked if not u.startswith((url, "data:", "blob:"))] == []
 
 
 def test_a_picture_is_classified(pictures: Server, chromium: Browser, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from paddlemodel_server.engine import inputs
 from paddlemodel_server.engine.autotune import Allowed
 from paddlemodel_server.engine.interface import Array, Engine
 from paddlemodel_server.engine.warmup import Prepared, prepare
@@ -79,6 +80,25 @@ def test_onednn_that_is_wrong_somewhere_is_off(fast: Answer) -> None:
     prepared = run(lambda x: x * 2, fast)
     assert not prepared.engine.onednn
     assert prepared.notes["oneDNN"].startswith("off: tried, and it answers a request of shapes")
+
+
+@pytest.mark.parametrize("output", [(3,), (1, 3)])
+def test_several_rows_are_tried_where_the_answer_has_none(output: tuple[int, ...]) -> None:
+    """Seed 597257569: oneDNN sums up in place what another output still needs, which one row hides."""
+    plain: Answer = lambda x: x.sum(axis=0).reshape(output)  # noqa: E731
+    fast: Answer = lambda x: plain(x) * np.float32(1 if len(x) == 1 else 2)  # noqa: E731
+    prepared = run(plain, fast, described=model(output=output))
+    assert not prepared.engine.onednn
+    assert prepared.notes["oneDNN"].startswith("off: tried, and it answers a request of shapes")
+    assert run(plain, described=model(output=output)).engine.onednn
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_nudge_moves_the_last_bits(dtype: str) -> None:
+    (moved,) = inputs.nudged([np.array([1, -256, 0], dtype)])
+    assert moved.dtype == dtype
+    assert moved.tolist() == [1 + 2**-20, -256 * (1 + 2**-20), 0]
+    assert inputs.nudged([np.array([7])])[0].tolist() == [7]
 
 
 def test_a_difference_that_the_model_makes_of_rounding_is_no_fault() -> None:

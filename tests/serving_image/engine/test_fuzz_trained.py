@@ -37,6 +37,7 @@ def claimed(chance: random.Random, sent: tuple[int, ...]) -> str:
     return ",".join(map(str, chance.choice((wrong, wrong[1:], [*wrong, 1]))))
 
 
+@pytest.mark.slow  # fuzzing: tests/fuzz has fixed seeds for every day
 @pytest.mark.parametrize(
     ("name", "heights"),
     [("textline-orientation", (48,)), ("character-rec", (48,)), ("text-det", (1, 31, 32, 64))],

@@ -70,6 +70,32 @@ def test_the_model_runs_again_only_until_its_kind_is_known() -> None:
         assert len(fake.rows) == runs
 
 
+def test_ids_are_judged_by_other_ids() -> None:
+    """They cannot be made extreme: the logits of the first text lie in 0..1 by chance."""
+    ids = Tensor(name="x", dtype="int64", shape=(-1, 3), id_limit=100)
+    first = np.array([[1, 2, 3]])
+
+    def logits(x: Array) -> Array:
+        if (x == first).all():
+            return np.array([[0.2, 0.4]], np.float32)
+        found: Array = (x[:, :2] / 10 - 5).astype(np.float32)
+        return found
+
+    described = replace(model(), inputs=(ids,))
+    for answer, expected in (
+        (logits, "Logits"),
+        (lambda x: sigmoid(x[:, :2].astype(np.float32) - 50), "Independent"),
+        (lambda x: softmax(x[:, :2].astype(np.float32)), "Probabilities"),
+    ):
+        fake = Fake(answer, lambda _: 0, Clock())
+        assert kind(described, fake, [first], fake.run([first]), 0) == expected
+
+
+def test_scores_of_each_token_are_probabilities_where_those_of_each_sum_to_one() -> None:
+    assert sums_to_one(np.full((1, 5, 4), 0.25, np.float32))
+    assert not sums_to_one(np.full((1, 4, 5), 0.25, np.float32))
+
+
 @pytest.mark.parametrize(("row", "found"), [([0.25, 0.75], "Probabilities"), ([0.25, 0.25], "Independent")])
 def test_bfloat16_is_judged_by_the_numbers_that_its_bits_mean(row: list[float], found: str) -> None:
     bits = bfloat16.bits(np.array([row]))

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import archive
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch.command import Options
 from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from paddlemodel_server.fetch.transfer import Courier
+from paddlemodel_server.fetch.unpacking import archive
 from paddlemodel_server.model import files
 
 from tests import models

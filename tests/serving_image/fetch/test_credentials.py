@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from paddlemodel_api import contract
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch import credentials
@@ -68,7 +69,6 @@ def test_credentials_that_are_wrong_are_named_as_such(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ({}, "has no keys"),
         (
             {"username": "S3CRET"},
             "the keys username, but http:// takes password and username, or bearerToken",
@@ -83,6 +83,13 @@ def test_keys_that_do_not_fit_are_refused_by_name(tmp_path: Path, values: dict[s
     assert (code, report["reason"]) == (1, "InvalidCredentials")
     assert said in report["message"]
     assert "S3CRET" not in report["message"]
+
+
+def test_a_secret_that_does_not_exist_has_a_reason_that_the_operator_knows(tmp_path: Path) -> None:
+    """Mounted as optional, it is an empty folder but for the links that Kubernetes makes."""
+    folder = secret(tmp_path / "secret")
+    code, report = run(tmp_path, "http://127.0.0.1:1/m.tar", "--credentials", str(folder))
+    assert (code, report["reason"]) == (1, contract.CREDENTIALS_MISSING)
 
 
 @pytest.mark.parametrize("what", ["nothing", "a file", "bytes"])

@@ -10,8 +10,8 @@ import numpy as np
 import paddlemodel_server
 import pytest
 from paddlemodel_server.fetch import command as fetch
-from paddlemodel_server.fetch.archive import Limits
 from paddlemodel_server.fetch.retry_policy import RetryPolicy
+from paddlemodel_server.fetch.unpacking.archive import Limits
 from paddlemodel_server.model import files
 
 from tests.bare_predictor import predict

@@ -82,3 +82,16 @@ def test_a_snapshot_of_a_hugging_face_cache_is_served_where_links_may_lead_throu
     (snapshot / "more").symlink_to("../../../../../secret")
     with pytest.raises(StartError, match="more is a link out of"):
         fetch.fetch(replace(options(goal, snapshot.as_uri(), "sha256:" + "0" * 64), root=tmp_path / "volume"))
+
+
+def test_a_program_brings_its_parameters(goal: Path, tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "m", MODEL | {"other.pdmodel": b"x"})
+    fetched = fetch.fetch(options(goal, (source / "inference.pdmodel").as_uri()))
+    assert set(tree(goal)) == {"inference.pdmodel", "inference.pdiparams"}
+    two = {name: MODEL[name] for name in ("inference.pdmodel", "inference.pdiparams")}
+    assert fetched.digest == files.digest(folder_of(tmp_path / "two", two))
+
+
+def test_a_program_without_parameters_is_named(goal: Path, tmp_path: Path) -> None:
+    source = folder_of(tmp_path / "m", {"inference.pdmodel": MODEL["inference.pdmodel"]})
+    assert refused(options(goal, (source / "inference.pdmodel").as_uri())).reason == "ParamsMissing"

@@ -4,7 +4,14 @@ import signal
 
 import pytest
 from paddlemodel_server.metrics.catalog import ENDINGS
-from paddlemodel_server.supervisor.restart_policy import CRASHES, SHORT_LIVES, Death, History, last_word
+from paddlemodel_server.supervisor.restart_policy import (
+    CRASHES,
+    SHORT_LIVES,
+    Death,
+    History,
+    InVain,
+    last_word,
+)
 
 SEGFAULT = Death(exit_code=-signal.SIGSEGV)
 KILLED = Death(exit_code=-signal.SIGKILL)
@@ -100,3 +107,28 @@ def test_a_model_that_loads_and_then_dies_is_told_apart() -> None:
 )
 def test_requests_are_to_blame_only_for_crashes_in_their_run(death: Death, of_requests: bool) -> None:
     assert death.of_requests is of_requests
+
+
+FATAL = Death(exit_code=-signal.SIGSEGV, in_run=True, first_run=True)
+LATER = Death(exit_code=-signal.SIGSEGV, in_run=True)
+STARVED = Death(exit_code=-signal.SIGKILL, out_of_memory=True, in_run=True, first_run=True)
+
+
+def told(*deaths: Death) -> list[str]:
+    in_vain = InVain()
+    found = [in_vain.after("cats", death, 1 << 30) for death in deaths]
+    return [sentence for sentence in found if sentence]
+
+
+def test_a_model_that_answers_nobody_is_told_of_once() -> None:
+    """Its deaths count in no crash loop, since one client can cause them; but people must hear of it."""
+    (sentence,) = told(*[FATAL] * 20)
+    assert sentence.startswith("5 processes in a row that run the model cats ended in their first run")
+    assert "the last by signal SIGSEGV" in sentence
+    assert sentence.endswith("export it again with the Paddle version of this image.")
+    assert "Raise the container's memory limit, which is 1024 MiB" in told(*[STARVED] * 5)[0]
+
+
+@pytest.mark.parametrize("between", [LATER, SEGFAULT, KILLED, STUCK])
+def test_an_answer_in_between_makes_it_a_matter_of_single_requests(between: Death) -> None:
+    assert told(*[FATAL] * 4, between, *[FATAL] * 4) == []

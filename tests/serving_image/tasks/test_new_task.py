@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import paddlemodel_api.tasks
 import pytest
 from paddlemodel_server.tasks import registry
 
@@ -95,6 +96,7 @@ def test_the_command_line_sends_its_files(toy: Server, site: dict[str, str], tmp
 
 def test_its_rule_follows_from_the_members() -> None:
     (rule,) = toy_task.Task.rules
-    listed = "[has(self.tensors), has(self.imageClassification), has(self.reversedLine)]"
-    assert rule.cel == f"{listed}.filter(present, present).size() == 1"
+    members = (*paddlemodel_api.tasks.Task.members(), "reversedLine")
+    listed = ", ".join(f"has(self.{member})" for member in members)
+    assert rule.cel == f"[{listed}].filter(present, present).size() == 1"
     assert "reversedLine" not in registry.TASKS  # this process has not registered it

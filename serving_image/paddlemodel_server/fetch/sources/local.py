@@ -8,6 +8,7 @@ from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.fetch.sources.place import params_of
 from paddlemodel_server.fetch.sources.source import File, Listing, Part, Reading, Request, Takes
 from paddlemodel_server.model import files
 
@@ -37,6 +38,10 @@ class Local:
                     _file(str(path.relative_to(place)), path) for path in files.listed(place, request.root)
                 ],
             )
+        if place.is_file() and params_of(place.name):
+            params = Path(params_of(str(place)) or "")
+            beside = [place, params] if params.is_file() else [place]
+            return Listing(everything=True, files=[_file(path.name, path) for path in beside])
         if place.is_file():
             return Listing(files=[_file("", place)])
         raise StartError("NotFound", "There is no such file or folder; correct the path in the URI.")
@@ -45,7 +50,9 @@ class Local:
     def read(self, request: Request, part: Part) -> Iterator[Reading]:
         """As Source.read(); always from the beginning: what is mounted does not break off."""
         place = _place(request.uri)
-        with (place / part.path if part.path else place).open("rb") as file:
+        if part.path:
+            place = (place.parent if place.is_file() else place) / part.path
+        with place.open("rb") as file:
             yield Reading(chunks=_chunks(file), size=os.fstat(file.fileno()).st_size)
 
 

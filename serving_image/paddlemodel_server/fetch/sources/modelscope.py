@@ -96,9 +96,9 @@ def _list(request: Request, place: Place, folder: str, *, deep: bool) -> tuple[s
 def _newest(data: Mapping[str, Any]) -> str | None:
     """The commit that the revision names: the list has it whole only beside the files that it wrote."""
     committer = data.get("LatestCommitter") or {}
-    told = [committer.get("Id"), *(entry.get("Revision") for entry in data["Files"])]
+    ids = [committer.get("Id"), *(entry.get("Revision") for entry in data["Files"])]
     short = committer.get("ShortId") or committer.get("Id")
-    whole = [one for one in told if one and _COMMIT.fullmatch(one) and short and one.startswith(short)]
+    whole = [one for one in ids if one and _COMMIT.fullmatch(one) and short and one.startswith(short)]
     return whole[0] if whole else None
 
 

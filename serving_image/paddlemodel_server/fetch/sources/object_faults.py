@@ -27,6 +27,15 @@ _REGION = (
     "IllegalLocationConstraint",
     "without LOCATION",
 )
+_ASKED = (
+    "HTTP error",
+    "Error performing",
+    "error sending request",
+    "response body",
+    "Received non-partial",
+    "UnexpectedRange",
+)
+_ADDRESSING = ("PathStyleDomainForbidden", "SecondLevelDomainForbidden")  # COS, OSS
 _CERTIFICATE = ("invalid peer certificate", "certificate verify failed", "CertificateRequired")
 _OTHER_PART = ("NotPartial", "UnexpectedRange", "Received non-partial response")
 
@@ -57,6 +66,15 @@ def _by_code(text: str, place: Place, identity: str) -> Exception | None:
             "WrongRegion",
             f"The {place.shown} is in another region; name its region, or correct the endpoint.",
         )
+    if _holds(text, _ADDRESSING):
+        return StartError(
+            "InvalidEndpoint",
+            "The object store wants the bucket in the name of the host; set the addressing to VirtualHost.",
+        )
+    return _by_login(text, identity)
+
+
+def _by_login(text: str, identity: str) -> Exception | None:
     if _holds(text, _SKEWED):
         return StartError(
             "NotAllowed",
@@ -74,7 +92,7 @@ def _by_code(text: str, place: Place, identity: str) -> Exception | None:
 
 def _by_status(text: str, status: int | None, place: Place, identity: str) -> Exception:
     if status is None:
-        return _unanswered(text)
+        return _unanswered(text, identity)
     if status in {408, 425, 429} or status >= 500:
         return TryAgainError(f"the store answered {status}")
     if status == 404:
@@ -92,7 +110,12 @@ def _by_status(text: str, status: int | None, place: Place, identity: str) -> Ex
     )
 
 
-def _unanswered(text: str) -> Exception:
+def _unanswered(text: str, identity: str) -> Exception:
+    if not _holds(text, _ASKED):
+        return StartError(
+            "InvalidCredentials",
+            f"The object store's client cannot use the credentials of {identity}; correct them.",
+        )
     if _holds(text, _CERTIFICATE):
         return StartError(
             "UntrustedCertificate",

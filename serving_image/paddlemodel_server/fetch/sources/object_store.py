@@ -2,9 +2,11 @@
 
 The client's total time-out is off, and so are its own attempts: it limits the sum of all pauses, which ends
 every large download on a slow line. Parts are bounded, a part that brings no byte for `timeout` ends, and
-what comes next is decided where it is for all sources.
+what comes next is decided where it is for all sources. Nothing is asked in the main thread: it
+would hear no signal while the client waits.
 """
 
+import functools
 import logging
 import os
 import socket
@@ -16,7 +18,7 @@ from typing import Any
 from urllib.parse import quote
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.fetch import proxies
+from paddlemodel_server.fetch import parallel, proxies
 from paddlemodel_server.fetch.sources import object_faults, providers
 from paddlemodel_server.fetch.sources.place import Scheme, params_of, place_of
 from paddlemodel_server.fetch.sources.source import ChangedError, File, Listing, Part, Reading, Request
@@ -39,6 +41,9 @@ class ObjectStore:
 
     def listing(self, request: Request) -> Listing:
         """As Source.listing(): a single object, a program with its parameters, or all below a key."""
+        return parallel.aside(functools.partial(self._listing, request))
+
+    def _listing(self, request: Request) -> Listing:
         client = self._for(request)
         place = client.place
         if place.is_folder:
@@ -59,13 +64,14 @@ class ObjectStore:
         with client.faults(listed=part.validator is not None):
             found = client.get(part)
             meta = found.meta
-            if part.validator and meta["e_tag"] not in {None, part.validator}:
+            etag = _quoted(meta["e_tag"])
+            if part.validator and etag not in {None, part.validator}:
                 raise ChangedError
             yield Reading(
                 chunks=client.chunks(found),
                 offset=found.range[0],
                 size=meta["size"],
-                validator=meta["e_tag"],
+                validator=etag,
             )
 
     def _for(self, request: Request) -> "_Client":
@@ -168,7 +174,7 @@ class _Client:
         else:
             key = f"{place.key}/{part.path}".lstrip("/")
         options: Any = {}
-        if part.validator and not part.validator.startswith("W/"):
+        if part.validator and part.validator.startswith('"'):  # a strong ETag
             options["if_match"] = part.validator
         if part.length is not None:
             options["range"] = (part.offset, part.offset + part.length)
@@ -195,7 +201,12 @@ def _environment(scheme: Scheme) -> Mapping[str, str]:
 
 def _file(meta: Mapping[str, Any], path: str) -> File:
     changed = f"{meta['last_modified']:%Y%m%dT%H%M%S}-{meta['size']}"
-    return File(path=path, size=meta["size"], validator=meta["e_tag"] or changed)
+    return File(path=path, size=meta["size"], validator=_quoted(meta["e_tag"]) or changed)
+
+
+def _quoted(etag: str | None) -> str | None:
+    """As in a header, where it has quotes; Azure's listing leaves them out."""
+    return etag if etag is None or etag.endswith('"') else f'"{etag}"'
 
 
 def _options(request: Request, address: str) -> dict[str, Any]:

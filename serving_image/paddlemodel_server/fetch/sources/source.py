@@ -3,7 +3,6 @@
 All else is common to them, and stands beside this room: attempts, limits, digests, archives, the cache.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -50,16 +49,6 @@ class Listing:
     def is_file(self) -> bool:
         """Whether the URI names one file, not a folder."""
         return [file.path for file in self.files] == [""]
-
-    @property
-    def mark(self) -> str | None:
-        """The revision, or a fingerprint of what the place tells of the files; None: it tells nothing."""
-        if self.revision is not None:
-            return self.revision
-        promised = [(f.path, f.size, f.sha256, f.validator) for f in self.files]
-        if not all(sha256 or validator for _, _, sha256, validator in promised):
-            return None
-        return "listing-" + hashlib.sha256(repr(sorted(promised, key=str)).encode()).hexdigest()[:32]
 
 
 @dataclass(frozen=True, kw_only=True)

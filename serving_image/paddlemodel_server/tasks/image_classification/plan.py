@@ -10,6 +10,7 @@ import numpy as np
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Array
+from paddlemodel_server.tasks import labels as label_files
 
 if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers do without pydantic
     from paddlemodel_api.tasks import ImageClassification as Spec
@@ -165,29 +166,10 @@ def labels(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
     if spec.labels_file is None:
         found, where = tuple(spec.labels or ()), "labels"
     else:
-        found, where = _read(spec.labels_file, folder, classes), "labelsFile"
+        found, where = label_files.read(spec.labels_file, folder, classes), "labelsFile"
     if found and classes != -1 and len(found) != classes:
         raise misfit(
             f"has {len(found)} labels, the model {classes} classes ({described(scores)})",
             f"let {PATH}.{where} name one label for each class (an empty one for a class without a name)",
         )
     return found
-
-
-def _read(name: str, folder: Path, classes: int) -> tuple[str, ...]:
-    try:
-        text = (folder / name).read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(
-            "LabelsMissing",
-            f"The labels file {name} cannot be read from the model's folder ({error}); "
-            "add it to the model as UTF-8 text with one label per line, or use the field labels.",
-        ) from None
-    lines = [line.strip() for line in text.split("\n")]
-    if not any(lines):
-        raise StartError("LabelsMissing", f"The labels file {name} is empty; write one label per line.")
-    if not lines[-1]:
-        lines.pop()  # it stands behind the last line's end
-    while not lines[-1] and len(lines) > classes:
-        lines.pop()
-    return tuple(lines)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from paddlemodel_server.protocol import Array, tensors
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
 from paddlemodel_server.tasks.body import BodyTask
+from paddlemodel_server.tasks.classes import classes
 from paddlemodel_server.tasks.image_classification import documents, plan
-from paddlemodel_server.tasks.image_classification.classes import classes
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import ImageClassification as Spec

@@ -36,11 +36,11 @@ def served(request: pytest.FixtureRequest) -> Iterator[Served]:
     if request.param == "hf":
         net = huggingface.Repository(trees={COMMIT: FILES}, revisions=NAMES, private=True)
         with huggingface.serving(huggingface.Hub(repositories={"me/net": net}, page=2)) as hub:
-            yield Served("hf", hub.url, hub.reads, hub.stranger)
+            yield Served("hf", hub.url, hub.reads, hub.outsider)
         return
     same = modelscope.Repository(trees={COMMIT: FILES}, revisions=NAMES, private=True)
     with modelscope.serving(modelscope.Hub(repositories={"me/net": same})) as scope:
-        yield Served("modelscope", scope.url, scope.reads, scope.stranger)
+        yield Served("modelscope", scope.url, scope.reads, scope.outsider)
 
 
 def downloaded(served: Served, folder: Path, revision: str = "team/x", token: str | None = None) -> str:

@@ -123,7 +123,7 @@ REFUSED = {
     "no such repository": ("me/absent", None, "NotAllowed", "not there, or private; .* name a Secret"),
     "the same with a token": ("me/absent", "reads", "NotFound", "not there, or the Secret's token may not"),
     "private without a token": ("me/secret", None, "NotAllowed", "name a Secret with a token"),
-    "private with another's token": ("me/secret", "stranger", "NotFound", "may not see it"),
+    "private with another's token": ("me/secret", "outsider", "NotFound", "may not see it"),
     "an expired token": ("me/net", "hf_expired", "NotAllowed", "wrong, expired or revoked; make a new one"),
     "gated without a token": (
         "me/gated",
@@ -133,7 +133,7 @@ REFUSED = {
     ),
     "gated with a token": (
         "me/gated",
-        "stranger",
+        "outsider",
         "NotAllowed",
         "accept the conditions .* with that account",
     ),
@@ -154,7 +154,7 @@ REFUSED = {
 def test_what_is_refused_says_why_and_what_to_do(
     hub: Hub, goal: Path, name: str, token: str | None, reason: str, sentence: str
 ) -> None:
-    known = {"reads": hub.reads, "stranger": hub.stranger}
+    known = {"reads": hub.reads, "outsider": hub.outsider}
     error = refused(f"hf://{name}", goal, hub.url, {"token": known.get(token, token)} if token else None)
     assert error.reason == reason
     assert re.search(sentence, error.message), error.message

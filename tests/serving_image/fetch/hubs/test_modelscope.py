@@ -84,7 +84,8 @@ def test_without_a_commit_the_content_is_still_that_of_the_list(hub: Hub, goal: 
     repository = hub.repositories["me/pruned"]
     first = fetch("modelscope://me/pruned", goal, hub.url)
     assert tree(goal) == FILES
-    assert first.revision is None or first.revision.startswith("listing-")
+    assert first.revision is not None
+    assert first.revision.startswith("files-")  # a fingerprint of the list, by which a change is noticed
 
     def pushed(asked: Asked) -> None:
         if asked.path.endswith("/repo"):
@@ -136,7 +137,7 @@ REFUSED = {
     "a revision that is not there": ("me/net@v9", None, "NotFound", "has no revision v9, or no such folder"),
     "no such repository": ("me/absent", None, "NotFound", "is not there; correct the URI, .* name a Secret"),
     "private without a token": ("me/secret", None, "NotAllowed", "is private; name a Secret with a token"),
-    "private with another's token": ("me/secret", "stranger", "NotAllowed", "may not read me/secret"),
+    "private with another's token": ("me/secret", "outsider", "NotAllowed", "may not read me/secret"),
     "an expired token": ("me/net", "ms-expired", "NotAllowed", "wrong or expired; make a new one"),
     "no such folder": ("me/zoo/absent", None, "NotFound", "me/zoo has no absent; correct the path"),
     "no such archive": ("me/zoo/nets/x.tar", None, "NotFound", "me/zoo has no nets/x.tar; correct the path"),
@@ -147,7 +148,7 @@ REFUSED = {
 def test_what_is_refused_says_why_and_what_to_do(
     hub: Hub, goal: Path, name: str, token: str | None, reason: str, sentence: str
 ) -> None:
-    known = {"stranger": hub.stranger}
+    known = {"outsider": hub.outsider}
     error = refused(
         f"modelscope://{name}", goal, hub.url, {"token": known.get(token, token)} if token else None
     )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
-from paddlemodel_server.commands import pack
+from paddlemodel_server.commands import inspect, pack
 from paddlemodel_server.model import files
 
 from tests.serving_image.support.file_server import no_proxy  # noqa: F401 - a fixture
@@ -241,3 +241,9 @@ def test_what_is_not_there_is_said_so(registry: Registry, goal: Path) -> None:
         error = refused(f"oci://{registry.host}/{name}", goal)
         assert error.reason == "NotFound"
         assert "or does not show it; correct the URI" in error.message
+
+
+def test_inspect_reads_an_image(registry: Registry, tmp_path: Path) -> None:
+    registry.image("models/inspected", "1", [tar_of(PIR_MODEL)])
+    finding = inspect.inspect(f"oci://{registry.host}/models/inspected:1", tmp_path)
+    assert finding.digest == files.digest(folder_of(tmp_path / "same", PIR_MODEL))

@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import psutil
+import pytest
 
 from tests import cleartext
 from tests.serving_image.support import servers
@@ -83,6 +84,7 @@ def test_memory_that_runs_out_lowers_the_cap_not_the_server(
         assert "memory ran out 5 times in a row for rows that used to fit" in server.logged()
 
 
+@pytest.mark.slow  # half a minute of CPU: in so little memory the kernel reads the libraries again and again
 def test_the_warm_up_itself_keeps_within_the_containers_limit(
     exported: Callable[[str, str], Path], tmp_path: Path
 ) -> None:

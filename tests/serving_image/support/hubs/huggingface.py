@@ -28,7 +28,7 @@ class Hub:
 
     repositories: dict[str, Repository]
     reads: str = "hf_reads"  # the token that may read everything
-    stranger: str = "hf_stranger"  # a token that may not
+    outsider: str = "hf_outsider"  # a token that may not
     page: int = 1000  # entries
     seen: list[Asked] = field(default_factory=list)
     storage_seen: list[Asked] = field(default_factory=list)
@@ -62,7 +62,7 @@ class Hub:
         return self._file(tree, path, commit)
 
     def _refused(self, repository: Repository | None, asked: Asked) -> Answer | None:
-        if asked.token and asked.token not in {self.reads, self.stranger}:
+        if asked.token and asked.token not in {self.reads, self.outsider}:
             return _fault(401, "", "Invalid credentials in Authorization header")
         if repository is None or (repository.private and asked.token != self.reads):
             status = 404 if asked.token else 401

@@ -28,7 +28,7 @@ class Hub:
 
     repositories: dict[str, Repository]
     reads: str = "ms-reads"  # the token that may read everything
-    stranger: str = "ms-stranger"  # a token that may not
+    outsider: str = "ms-outsider"  # a token that may not
     seen: list[Asked] = field(default_factory=list)
     storage_seen: list[Asked] = field(default_factory=list)
     interfere: Callable[[Asked], Answer | None] = lambda _: (
@@ -58,7 +58,7 @@ class Hub:
         return _fault(404, 10010206001, "file not found")
 
     def _refused(self, repository: Repository | None, asked: Asked) -> Answer | None:
-        if asked.token and asked.token not in {self.reads, self.stranger}:
+        if asked.token and asked.token not in {self.reads, self.outsider}:
             return _fault(401, 10010103009, "AccessToken is invalid or expired")
         if repository is None:
             return _fault(404, 10010205001, "record not found")

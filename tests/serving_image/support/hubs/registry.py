@@ -26,7 +26,7 @@ from devcluster.builders import debian
 from tests.serving_image.support.hubs.answering import Answer, Asked, answering, as_json
 
 USER, PASSWORD = "planted-user", "planted-registry-password"
-_HTPASSWD = f"{USER}:$2b$04$9gKgQG3o6o56E8pjKBwe6u0pNLWj4LFbLb7Y/B0fbpNplzghuCMjm\n"
+HTPASSWD = f"{USER}:$2b$04$9gKgQG3o6o56E8pjKBwe6u0pNLWj4LFbLb7Y/B0fbpNplzghuCMjm\n"
 _ISSUER, _SERVICE = "the tests", "registry of the tests"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
@@ -140,7 +140,7 @@ def _wait(client: httpx.Client, port: int, process: "subprocess.Popen[bytes]", l
 def with_password(folder: Path) -> Iterator[Registry]:
     """The same content, for USER with PASSWORD only."""
     passwords = folder / "htpasswd"
-    passwords.write_text(_HTPASSWD)
+    passwords.write_text(HTPASSWD)
     with running(folder, htpasswd={"realm": "models", "path": str(passwords)}) as registry:
         yield registry
 

@@ -1,0 +1,1 @@
+"""What was fetched stays on a volume that pods share, so that a model is fetched once."""

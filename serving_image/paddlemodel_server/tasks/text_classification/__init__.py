@@ -1,0 +1,1 @@
+"""`spec.task.textClassification`: texts or pairs of them in, the most probable classes out."""

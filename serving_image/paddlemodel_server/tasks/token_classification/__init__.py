@@ -1,0 +1,1 @@
+"""`spec.task.tokenClassification`: texts in; entities, or words, with their labels and places out."""
