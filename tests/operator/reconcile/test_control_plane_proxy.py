@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from paddlemodel_operator.base import names
 
+from tests.operator.reconcile.fault_proxy import Fault, FaultProxy
 from tests.operator.support.cluster import CHILDREN, Cluster, eventually
-from tests.operator.support.fault_proxy import Fault, FaultProxy
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
 
@@ -16,6 +16,7 @@ pytestmark = [pytest.mark.control_plane, pytest.mark.slow]
 Object = dict[str, Any]
 
 FIELDS: Object = {"autoscaling": {"maxReplicas": 3}, "ingress": {"host": "a.example.com"}}
+MADE = [kind for kind in CHILDREN if kind != names.CRON_JOB]
 WRITES = 7
 """Of a model with five children: these, a status and an Event; further statuses follow the controllers."""
 
@@ -65,7 +66,7 @@ def whole(cluster: Cluster, namespace: str, name: str = "resnet50") -> bool:
     model = cluster.need(names.MODEL, namespace, name)
     assert model.get("status", {}).get("observedGeneration") == model["metadata"]["generation"]
     assert cluster.ready_reason(namespace, name) == "Progressing"
-    for kind in CHILDREN:
+    for kind in MADE:
         owners = [child["metadata"]["ownerReferences"][0]["uid"] for child in cluster.all(kind, namespace)]
         assert owners == [model["metadata"]["uid"]]
     assert cluster.need(names.DEPLOYMENT, namespace, name)["metadata"]["generation"] == 1
