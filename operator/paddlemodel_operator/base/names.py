@@ -17,7 +17,7 @@ REPAIR_MANAGER: Final = "paddlemodel-operator-repair"
 
 CREATE_GUARD: Final = "deletionGracePeriodSeconds"
 """A field of the metadata that the API server drops when it creates an object, and lets nobody change: an
-apply with it creates, and never changes what exists (decision 0031)."""
+apply with it creates, and never changes what exists (decision 0032)."""
 
 APP_NAME: Final = "paddlemodel-server"
 MANAGED_BY: Final = "paddlemodel-operator"
