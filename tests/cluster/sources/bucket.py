@@ -39,7 +39,8 @@ def main(endpoint: str, place: str, folder: str, *keys: str) -> None:
     for file in Path(folder).iterdir():
         store.put_object(Bucket=bucket, Key=f"{prefix}/{file.name}", Body=file.read_bytes())
     if not keys:
-        lock = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data=b"0", method="POST")
+        plain = {"Content-Type": "text/plain"}  # the body of a form is no data to Flask
+        lock = urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data=b"0", headers=plain)
         urllib.request.urlopen(lock).close()
         print(json.dumps({"accessKeyId": key, "secretAccessKey": secret}))
 

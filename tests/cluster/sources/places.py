@@ -74,13 +74,13 @@ def locked_registry(state: State, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def web_server(state: State, folder: Path, content: Path) -> Iterator[tuple[str, Path]]:
-    """Python's own web server on the node; gives its address, and its log with a line for each request."""
+def web_server(state: State, folder: Path, content: Path) -> Iterator[str]:
+    """Python's own web server on the node; gives its address."""
     (port,) = ports.free(1)
     words = ["python3", "-m", "http.server", str(port), "--bind", ADDRESS, "--directory", str(content)]
     with Host(state, folder).process("web", words):
         _until_open(state, port)
-        yield f"http://{ADDRESS}:{port}", folder / "web.log"
+        yield f"http://{ADDRESS}:{port}"
 
 
 def _fill(state: State, *words: str) -> str:
