@@ -20,10 +20,6 @@ def _text(kind: str, **fields: Any) -> dict[str, Any]:
     return spec(task={f"text{kind}": fields})
 
 
-def _uri(uri: str) -> dict[str, Any]:
-    return spec(model={"uri": uri})
-
-
 def _pod(**fields: Any) -> dict[str, Any]:
     return spec(pod=fields)
 
@@ -97,8 +93,6 @@ RULES = (
         spec(task={"tensors": {}, "imageClassification": {}}),
         "spec.task has exactly one member: keep one of tensors, imageClassification",
     ),
-    Refused("no tokens", _text("Embedding", maxTokens=2), "spec.task.textEmbedding.maxTokens"),
-    Refused("a pooling of its own", _text("Embedding", pooling="Sum"), "textEmbedding.pooling"),
     Refused(
         "two lists", _text("Classification", labels=["a"], labelsFile="l.txt"), "labelsFile exclude each"
     ),
@@ -157,6 +151,8 @@ TYPES = (
     ),
     Refused("two channels", _task(mean=[1, 2]), "spec.task.imageClassification.mean"),
     Refused("a division by nothing", _task(std=[1, 0, 1]), "spec.task.imageClassification.std"),
+    Refused("no tokens", _text("Embedding", maxTokens=2), "spec.task.textEmbedding.maxTokens"),
+    Refused("a pooling of its own", _text("Embedding", pooling="Sum"), "textEmbedding.pooling"),
     Refused("no best class", _task(topK=0), "spec.task.imageClassification.topK"),
     Refused("an endless address", of_uri("https://a.example.com/" + "x" * 2000 + ".tar"), "spec.model.uri"),
     Refused("a label without an end", _task(labels=["x" * 129]), "spec.task.imageClassification.labels"),
