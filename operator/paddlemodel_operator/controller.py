@@ -196,10 +196,7 @@ class Controller:
             log.debug("%s/%s: %s", *key, error)
             self._queue.add(key, error.seconds)
         except (ApiError, NameConflict) as error:
-            wait = error.retry_after if isinstance(error, ApiError) else 0.0
-            if wait and isinstance(error, ApiError) and error.is_overload:
-                self._queue.hold(wait)
-            delay = self._fail(key, wait)
+            delay = self._fail(key, error)
             log.warning("%s/%s, again in %.1f s: %s", *key, delay, error)
         except Exception:  # A fault of ours must not stop the other models.
             delay = self._fail(key)
@@ -207,7 +204,12 @@ class Controller:
         else:
             self._queue.forget(key)
 
-    def _fail(self, key: Key, at_least: float = 0.0) -> float:
+    def _fail(self, key: Key, error: Exception | None = None) -> float:
         """Count a failure; returns the seconds until the next attempt."""
         self._records.of(key).errors += 1
-        return self._queue.retry(key, at_least)
+        if isinstance(error, ApiError) and error.is_overload and error.retry_after:
+            # The server says itself when it can answer again, and means everybody.
+            self._queue.hold(error.retry_after)
+            self._queue.add(key, error.retry_after)
+            return error.retry_after
+        return self._queue.retry(key, error.retry_after if isinstance(error, ApiError) else 0.0)

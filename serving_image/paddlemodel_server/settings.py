@@ -117,7 +117,7 @@ class Settings:
     onednn: bool = _setting(True, _flag)  # whether it may be tried; on CPU, in FP32
     keep_tensors: bool = _setting(True, _flag)  # whether tiny models may keep theirs from run to run
     reuse_memory: bool = _setting(True, _flag)  # whether tensors of a run may share memory
-    warmup_seconds: float = _setting(2.0, _number(0, 600))  # for all that is probed at the start
+    warmup_seconds: float = _setting(1.6, _number(0, 600))  # for all that is probed at the start
     task: str = _setting(contract.DEFAULT_TASK, _text)
     max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run
     max_delay_ms: float = _setting(0.0, _number(0, 10_000))  # extra wait for a fuller batch

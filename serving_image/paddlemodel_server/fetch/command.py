@@ -39,6 +39,7 @@ is whole. docs/models.md says what each refusal means."""
 EXAMPLES = """examples:
   paddlemodel-server fetch --uri https://models.example.com/resnet50.tar.gz --into /tmp/resnet50
   paddlemodel-server fetch --uri file://$PWD/my-model --into /tmp/fetched --digest sha256:…
+  paddlemodel-server fetch --uri s3://models/net --into /tmp/net --credentials ./secret --endpoint http://minio:9000
 
 Exit codes: 0 the model is there; 1 it is not, and the log's last line says why; 2 a wrong command line."""
 
@@ -102,7 +103,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     add = parser.add_argument
-    add("--uri", required=True, help="http(s)://… of an archive, or file:///… of a folder or archive")
+    add("--uri", required=True, help="where the model lies, in one of the forms above")
     add("--into", type=Path, help="folder of the model: new, empty, or written by fetch before")
     add("--root", type=Path, help="where links in a folder may lead (default: into the folder itself)")
     add("--digest", help="sha256:… that the archive or folder must have")

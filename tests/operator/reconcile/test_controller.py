@@ -92,6 +92,17 @@ async def test_a_watch_that_reports_a_deletion_ends_the_retries_as_well(
     assert b"resnet50" not in controller.metrics()[0]
 
 
+async def test_a_server_that_wants_to_be_left_alone_is_left_alone_by_all_models(
+    controller: Controller,
+) -> None:
+    """It says for how long, so that nobody has to guess ever longer pauses; other models wait as well."""
+    await until(lambda: controller.health()[1]["queued"] == 1)
+    refused = ApiError(429, "TooManyRequests", "", retry_after=100.0)
+    assert [controller._fail(("ml", "resnet50"), refused) for _ in range(9)] == [100.0] * 9
+    controller._queue.add(("ml", "other"))
+    assert controller._queue.take() is None
+
+
 def test_the_second_list_follows_soon_after_the_first() -> None:
     first, *later = itertools.islice(pauses(600), 5)
     assert first == SETTLE_SECONDS

@@ -10,7 +10,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -109,13 +109,19 @@ class Cluster:
     def audit_log(self) -> Path:
         return self.kubeconfig.parent / "logs" / "audit.log"
 
+    def entries(self, since: int) -> Iterator[Object]:
+        """What the audit log says after a position in it."""
+        with self.audit_log.open("rb") as log:
+            log.seek(since)
+            for line in log:
+                if line.startswith(b"{") and line.endswith(b"}\n"):
+                    yield json.loads(line)
+
     def writes(self, user: str, namespace: str, since: int) -> list[str]:
         """The write requests of one user in one namespace after a position in the audit log."""
-        lines = self.audit_log.read_bytes()[since:].decode().splitlines()
-        entries = (json.loads(line) for line in lines if line.startswith("{") and line.endswith("}"))
         return [
             f"{entry['verb']} {entry['requestURI']}"
-            for entry in entries
+            for entry in self.entries(since)
             if (entry["user"]["username"], entry["objectRef"].get("namespace")) == (user, namespace)
             and entry["verb"] in WRITES
         ]
@@ -140,15 +146,18 @@ def eventually(check: Callable[[], T], seconds: float = 90) -> T:
             return answer
 
 
-def token_kubeconfig(cluster: Cluster, token: str, target: Path) -> None:
-    """A kubeconfig for the holder of a token."""
+def token_kubeconfig(cluster: Cluster, token: str, target: Path, server: str = "") -> None:
+    """A kubeconfig for whoever holds a token; for a proxy's address, where one is given."""
     config = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [
             {
                 "name": "c",
-                "cluster": {"server": cluster.server, "certificate-authority-data": cluster.authority},
+                "cluster": {
+                    "server": server or cluster.server,
+                    "certificate-authority-data": cluster.authority,
+                },
             }
         ],
         "users": [{"name": "u", "user": {"token": token}}],

@@ -5,6 +5,7 @@ import signal
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,9 @@ def deadly(value: float) -> bytes:
 
 @pytest.fixture
 def mortal(exported: Callable[[str, str], Path], tmp_path: Path) -> Iterator[Server]:
-    with servers.serving(exported("pir", "mortal"), tmp_path, name="mixed", workers=2) as running:
+    """Its requests wait for as long as a busy machine needs to start a worker."""
+    settings: dict[str, Any] = {"name": "mixed", "workers": 2, "timeout_seconds": 120}
+    with servers.serving(exported("pir", "mortal"), tmp_path, **settings) as running:
         servers.whole(running, workers=2)
         yield running
 
@@ -44,7 +47,7 @@ def test_a_killer_costs_its_neighbours_nothing(mortal: Server) -> None:
         for at in range(KILLERS):
             goal = clients.answered() + 100
             answers.append(
-                cleartext.post(f"{mortal.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=60)
+                cleartext.post(f"{mortal.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=150)
             )
             eventually(partial(further, clients, goal), "neighbours are answered", 120)
     assert clients.outcomes.lost == clients.outcomes.wrong == []
@@ -68,11 +71,11 @@ def test_a_killer_that_comes_again_is_known(mortal: Server) -> None:
     """A client that repeats it as often as would have ended the container: two workers die of it, no more."""
     statuses = []
     for _ in range(12):
-        answer = cleartext.post(f"{mortal.url}{INFER}", content=deadly(5e10), timeout=60)
+        answer = cleartext.post(f"{mortal.url}{INFER}", content=deadly(5e10), timeout=150)
         statuses.append(answer.status_code)
     assert statuses == [500, 500, *[422] * 10]
     assert metric(mortal, EXITS) == 2
-    assert cleartext.post(f"{mortal.url}{INFER}", content=BODY, timeout=60).status_code == 200
+    assert cleartext.post(f"{mortal.url}{INFER}", content=BODY, timeout=150).status_code == 200
     eventually(mortal.ready, "ready", 120)
 
 

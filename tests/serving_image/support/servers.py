@@ -18,7 +18,7 @@ from paddlemodel_server.ipc.scoreboard import Scoreboard
 
 from devcluster import ports
 
-READY_SECONDS = 90
+READY_SECONDS = 180
 MODULES = {"http_worker": "http.master", "worker": "worker.main"}
 
 

@@ -35,6 +35,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
         server.bucket("models", {f"net/v1/{name}": body for name, body in (MODEL | OTHERS).items()})
         server.bucket("archives", {"net.tar.gz": tar_of(MODEL, compression="gz"), "big.bin": BIG})
         server.bucket("empty", {})
+        server.bucket("public", {f"net/{name}": body for name, body in MODEL.items()}, public=True)
         yield server
 
 
@@ -85,6 +86,23 @@ def test_an_archive_is_unpacked_and_its_etag_is_the_revision(s3: S3, goal: Path)
 def test_a_program_brings_its_parameters(s3: S3, goal: Path) -> None:
     fetch.fetch(options(s3, goal, "s3://models/net/v1/inference.pdmodel"))
     assert set(tree(goal)) == {"inference.pdmodel", "inference.pdiparams"}
+
+
+@pytest.mark.parametrize("uri", ["s3://public/net", "gs://public/net", "gs://public/net/inference.pdmodel"])
+def test_a_public_bucket_wants_no_secret(s3: S3, goal: Path, uri: str) -> None:
+    """Google's XML interface lists as S3 does, so Google's client can read from the same server."""
+    fetch.fetch(options(s3, goal, uri, credentials={}))
+    assert (goal / "inference.pdmodel").read_bytes() == MODEL["inference.pdmodel"]
+
+
+def test_a_private_bucket_wants_one(s3: S3, goal: Path) -> None:
+    fault = refused(options(s3, goal, "s3://models/net/v1", credentials={}))
+    assert (fault.reason, "name a Secret with credentials" in fault.message) == ("NotAllowed", True)
+
+
+@pytest.mark.parametrize("uri", ["gs://nowhere/net", "gs://public/other"])
+def test_what_google_does_not_have_is_named(s3: S3, goal: Path, uri: str) -> None:
+    assert refused(options(s3, goal, uri, credentials={})).reason == "NotFound"
 
 
 @pytest.mark.parametrize(

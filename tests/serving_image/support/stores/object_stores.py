@@ -32,15 +32,16 @@ class S3:
         }
         return S3Store(bucket, config=config, client_options={"allow_http": True})
 
-    def bucket(self, name: str, content: Mapping[str, bytes]) -> str:
+    def bucket(self, name: str, content: Mapping[str, bytes], *, public: bool = False) -> str:
         """A new bucket with these objects; its name."""
-        httpx.put(f"{self.endpoint}/{name}").raise_for_status()
+        headers = {"x-amz-acl": "public-read"} if public else {}
+        httpx.put(f"{self.endpoint}/{name}", headers=headers).raise_for_status()
         for key, body in content.items():
             # Not with the client, which refuses names that other clients write.
             httpx.put(
                 f"{self.endpoint}/{name}/{key}",
                 content=body,
-                headers={"content-type": "application/octet-stream"},
+                headers=headers | {"content-type": "application/octet-stream"},
             ).raise_for_status()
         return name
 

@@ -1,7 +1,7 @@
-"""Azurite (npm) and fake-gcs-server (a Go module) on loopback: what Azure's and Google's stores answer.
+"""Azurite (npm) on loopback: what Azure's blob store answers.
 
-Each is installed by its own registry's client into the cache of the tests, once: it takes minutes, so the
-tests that need them are slow ones.
+It is installed by npm into the cache of the tests, once: that takes a minute, so the tests that need it are
+slow ones.
 """
 
 import base64
@@ -14,24 +14,22 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from os import environ
 from pathlib import Path
 
 import httpx
 
 from devcluster import ports
 
-AZURITE, FAKE_GCS = "3.35.0", "v1.56.1"
+AZURITE = "3.35.0"
 ACCOUNT = "devstoreaccount1"
 # Azurite's own, in its documentation.
 ACCOUNT_KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 _NPM = ("npm", "install", "--no-audit", "--no-fund", "--prefix", ".", f"azurite@{AZURITE}")
-_GO = ("go", "install", f"github.com/fsouza/fake-gcs-server@{FAKE_GCS}")
 _CACHE = Path.home() / ".cache" / "paddlemodel" / "stores"
 
 
 @contextmanager
-def azurite(folder: Path) -> Iterator[str]:
+def server(folder: Path) -> Iterator[str]:
     """Azure's blob store; yields its endpoint."""
     (port,) = ports.free(1)
     program = _installed(f"azurite-{AZURITE}", "node_modules/.bin/azurite-blob", _NPM)
@@ -39,18 +37,6 @@ def azurite(folder: Path) -> Iterator[str]:
     command += ["--disableTelemetry", "--skipApiVersionCheck"]
     with _running(command, f"http://127.0.0.1:{port}/"):
         yield f"http://127.0.0.1:{port}/{ACCOUNT}"
-
-
-@contextmanager
-def fake_gcs(folder: Path) -> Iterator[str]:
-    """Google's store; yields its endpoint."""
-    (port,) = ports.free(1)
-    program = _installed(f"fake-gcs-server-{FAKE_GCS}", "fake-gcs-server", _GO)
-    command = [str(program), "-scheme", "http", "-host", "127.0.0.1", "-port", str(port)]
-    command += ["-backend", "filesystem", "-filesystem-root", str(folder)]
-    command += ["-public-host", f"127.0.0.1:{port}"]
-    with _running(command, f"http://127.0.0.1:{port}/storage/v1/b"):
-        yield f"http://127.0.0.1:{port}"
 
 
 def make_container(endpoint: str, name: str) -> None:
@@ -64,11 +50,6 @@ def make_container(endpoint: str, name: str) -> None:
     httpx.put(f"{endpoint}/{name}?restype=container", headers=headers).raise_for_status()
 
 
-def make_bucket(endpoint: str, name: str) -> None:
-    """An empty bucket of fake-gcs-server."""
-    httpx.post(f"{endpoint}/storage/v1/b?project=tests", json={"name": name}).raise_for_status()
-
-
 def _installed(name: str, program: str, command: Sequence[str]) -> Path:
     """A program of a package; one of the processes that ask installs it, and the others wait."""
     folder = _CACHE / name
@@ -76,8 +57,7 @@ def _installed(name: str, program: str, command: Sequence[str]) -> Path:
     with (folder / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (folder / ".done").exists():
-            given = dict(environ) | {"GOBIN": str(folder), "GOFLAGS": "-mod=mod"}
-            subprocess.run(command, check=True, capture_output=True, env=given, cwd=folder)
+            subprocess.run(command, check=True, capture_output=True, cwd=folder)
             (folder / ".done").touch()
     return folder / program
 

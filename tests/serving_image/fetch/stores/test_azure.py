@@ -1,4 +1,4 @@
-"""az:// and gs:// at servers that speak as Azure's and Google's do; slow, as these are installed first."""
+"""az:// at a server that speaks as Azure's does; slow, because it is installed first."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import obstore
 import pytest
-from obstore.store import AzureStore, GCSStore
+from obstore.store import AzureStore
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch import fetching, parallel
@@ -15,32 +15,23 @@ from paddlemodel_server.fetch.retry_policy import RetryPolicy
 
 from tests.serving_image.support.file_server import no_proxy  # noqa: F401 - a fixture
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, tar_of, tree
-from tests.serving_image.support.stores import emulators
+from tests.serving_image.support.stores import azurite
 
 pytestmark = pytest.mark.slow
 
 MODEL = LEGACY_MODEL | {"labels.txt": b"cat\ndog\n" * 50_000}
 HELD = {f"net/v1/{name}": body for name, body in MODEL.items()} | {"net/v1/README.md": b"#"}
 HELD["net.tar.gz"] = tar_of(MODEL, compression="gz")
-KEY = {"accountKey": emulators.ACCOUNT_KEY}
+KEY = {"accountKey": azurite.ACCOUNT_KEY}
 
 
 @pytest.fixture(scope="module")
 def azure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with emulators.azurite(tmp_path_factory.mktemp("azurite")) as endpoint:
-        emulators.make_container(endpoint, "models")
-        config: Any = {"account_name": emulators.ACCOUNT, "account_key": emulators.ACCOUNT_KEY}
+    with azurite.server(tmp_path_factory.mktemp("azurite")) as endpoint:
+        azurite.make_container(endpoint, "models")
+        config: Any = {"account_name": azurite.ACCOUNT, "account_key": azurite.ACCOUNT_KEY}
         config |= {"container_name": "models", "endpoint": endpoint}
         _put(AzureStore(config=config, client_options={"allow_http": True}))
-        yield endpoint
-
-
-@pytest.fixture(scope="module")
-def google(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with emulators.fake_gcs(tmp_path_factory.mktemp("gcs")) as endpoint:
-        emulators.make_bucket(endpoint, "models")
-        config: Any = {"bucket": "models", "base_url": endpoint, "skip_signature": True}
-        _put(GCSStore(config=config, client_options={"allow_http": True}))
         yield endpoint
 
 
@@ -59,7 +50,7 @@ def test_a_model_comes_from_azure(
     tmp_path: Path, azure: str, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parallel, "PART_BYTES", 100_000)
-    wish = options(tmp_path, f"az://{emulators.ACCOUNT}/models/{path}", azure, credentials=KEY)
+    wish = options(tmp_path, f"az://{azurite.ACCOUNT}/models/{path}", azure, credentials=KEY)
     fetched = fetch.fetch(wish)
     assert tree(tmp_path / "goal" / "model") == MODEL
     assert fetching.check(wish) == fetched.revision
@@ -83,21 +74,3 @@ def test_what_azure_refuses_is_named(
         fetch.fetch(options(tmp_path, uri, azure, credentials=secret))
     assert caught.value.reason == reason, caught.value.message
     assert "S3CRET" not in caught.value.message
-
-
-@pytest.mark.parametrize("path", ["net/v1", "net", "net.tar.gz"])
-def test_a_model_comes_from_google(
-    tmp_path: Path, google: str, path: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(parallel, "PART_BYTES", 100_000)
-    wish = options(tmp_path, f"gs://models/{path}", google)
-    fetched = fetch.fetch(wish)
-    assert tree(tmp_path / "goal" / "model") == MODEL
-    assert fetching.check(wish) == fetched.revision
-
-
-@pytest.mark.parametrize("uri", ["gs://nowhere/net", "gs://models/other"])
-def test_what_google_does_not_have_is_named(tmp_path: Path, google: str, uri: str) -> None:
-    with pytest.raises(StartError) as caught:
-        fetch.fetch(options(tmp_path, uri, google))
-    assert caught.value.reason == "NotFound", caught.value.message
