@@ -1,6 +1,5 @@
 """Places where models lie, as processes on the first node: pods reach them at its address, tests do not."""
 
-import json
 import subprocess
 import time
 from collections.abc import Iterator
@@ -18,12 +17,13 @@ from devcluster.paths import REPOSITORY, State
 from tests.environment import Environment
 from tests.serving_image.support.hubs import registry
 
+KEYS = {"accessKeyId": "planted-access-key-id", "secretAccessKey": "planted-secret-access-key"}
 BUCKET = REPOSITORY / "tests/cluster/sources/bucket.py"
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """One place in a store that only one user may ask.
+    """One place in a store.
 
     Attributes:
         state: The cluster's.
@@ -39,18 +39,26 @@ class Bucket:
 
     def put(self, folder: Path) -> None:
         """Write the files of a folder over those that are there."""
-        _fill(self.state, self.endpoint, self.place, str(folder), *self.keys.values())
+        command = [self.endpoint, self.place, str(folder), *self.keys.values()]
+        python = str(Environment("stores", 60).python())
+        words = cluster.inside(self.state, python, str(BUCKET), *command)
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-2000:]
 
 
 @contextmanager
-def locked_bucket(state: State, folder: Path, place: str, content: Path) -> Iterator[Bucket]:
-    """A moto server on the node, with the files of a folder, for one user."""
+def filled_bucket(state: State, folder: Path, place: str, content: Path) -> Iterator[Bucket]:
+    """A moto server on the node, with the files of a folder.
+
+    It takes any keys: that wrong ones are refused is tested where the fetcher is.
+    """
     (port,) = ports.free(1)
     endpoint, python = f"http://{ADDRESS}:{port}", str(Environment("stores", 60).python())
     with Host(state, folder).process("moto", [python, "-m", "moto.server", "-H", ADDRESS, "-p", str(port)]):
         _until_open(state, port)
-        keys: dict[str, str] = json.loads(_fill(state, endpoint, place, str(content)))
-        yield Bucket(state, endpoint, place, keys)
+        found = Bucket(state, endpoint, place, KEYS)
+        found.put(content)
+        yield found
 
 
 @contextmanager
@@ -74,21 +82,13 @@ def locked_registry(state: State, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def web_server(state: State, folder: Path, content: Path) -> Iterator[tuple[str, Path]]:
-    """Python's own web server on the node; gives its address, and its log with a line for each request."""
+def web_server(state: State, folder: Path, content: Path) -> Iterator[str]:
+    """Python's own web server on the node; gives its address."""
     (port,) = ports.free(1)
     words = ["python3", "-m", "http.server", str(port), "--bind", ADDRESS, "--directory", str(content)]
     with Host(state, folder).process("web", words):
         _until_open(state, port)
-        yield f"http://{ADDRESS}:{port}", folder / "web.log"
-
-
-def _fill(state: State, *words: str) -> str:
-    python = str(Environment("stores", 60).python())
-    command = cluster.inside(state, python, str(BUCKET), *words)
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return done.stdout
+        yield f"http://{ADDRESS}:{port}"
 
 
 def _until_open(state: State, port: int) -> None:
