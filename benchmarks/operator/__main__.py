@@ -25,7 +25,7 @@ from tests.operator.support.cluster import Cluster, environment, eventually
 from tests.operator.support.process import USER, Operator, install
 
 REST_SECONDS = 60.0
-PATIENCE_SECONDS = 1800.0
+LIMIT_SECONDS = 1800.0
 
 
 def main() -> None:
@@ -87,7 +87,7 @@ def _operator(row: Row, cluster: Cluster, operator: Operator) -> None:
     mark, began = cluster.mark(), time.monotonic()
     operator.start(wait=False)
     with _probed(operator) as slowest:
-        eventually(operator.is_idle, PATIENCE_SECONDS)
+        eventually(operator.is_idle, LIMIT_SECONDS)
         row.restart_seconds = time.monotonic() - began
         row.restart_cpu = operator.cpu_seconds
         time.sleep(REST_SECONDS / 2)  # kopf's first list, and the second look at everything
@@ -103,7 +103,7 @@ def _until_steady(cluster: Cluster, operator: Operator, models: int) -> None:
         listed = cluster.http.get(names.MODEL.collection()).raise_for_status().json()["items"]
         return all("status" in item for item in listed) and len(listed) == models and operator.is_idle()
 
-    eventually(done, PATIENCE_SECONDS)
+    eventually(done, LIMIT_SECONDS)
 
 
 def _rest(row: Row, cluster: Cluster, operator: Operator) -> None:
@@ -117,7 +117,7 @@ def _rest(row: Row, cluster: Cluster, operator: Operator) -> None:
 
 
 def _change(cluster: Cluster, number: int) -> float:
-    """Seconds from a changed wish to its child."""
+    """Seconds from a changed spec to its child."""
     namespace, name = fleet.place(number)
     began = time.monotonic()
     cluster.patch(names.MODEL.item(namespace, name), {"spec": {"server": {"queueSize": 7}}})

@@ -1,4 +1,4 @@
-"""The models of the benchmark: how they are made, and what they cost whoever serves them."""
+"""The models of the benchmark: how they are made, and what they cost the operator."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from tests.operator.support.manifests import manifest
 
 NAMESPACES = 20
 WRITERS = 8
-WISH = {"autoscaling": {"maxReplicas": 3}, "ingress": {"host": "models.example.com"}}
+SPEC = {"autoscaling": {"maxReplicas": 3}, "ingress": {"host": "models.example.com"}}
 """Five children: Service, Deployment, HorizontalPodAutoscaler, PodDisruptionBudget, Ingress."""
 
 
@@ -30,7 +30,7 @@ def create(cluster: Cluster, numbers: Iterable[int]) -> None:
 
     def one(number: int) -> None:
         namespace, name = place(number)
-        body = manifest(namespace, name, **WISH)
+        body = manifest(namespace, name, **SPEC)
         cluster.http.post(names.MODEL.collection(namespace), json=body).raise_for_status()
 
     with ThreadPoolExecutor(WRITERS) as pool:

@@ -42,7 +42,7 @@ LINES: list[tuple[str, Callable[[Row], str]]] = [
     ("  seconds of the bare loop alone", lambda row: f"{row.bare_seconds:.0f}"),
     ("  slowest /healthz, ms", lambda row: f"{row.healthz_create_ms:.0f}"),
     ("rest: CPU seconds in a minute", lambda row: f"{row.rest_cpu:.2f}"),
-    ("  seconds from a changed wish to its child", lambda row: f"{row.change_seconds:.1f}"),
+    ("  seconds from a changed spec to its child", lambda row: f"{row.change_seconds:.1f}"),
     ("restart: seconds until steady", lambda row: f"{row.restart_seconds:.0f}"),
     ("  CPU seconds until steady", lambda row: f"{row.restart_cpu:.1f}"),
     ("  write requests", lambda row: f"{row.restart_writes}"),
