@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Only a cluster named on make's own command line is touched, never the one a shell happens to point at.
 named_cluster = $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(KUBECONFIG))
 
-.PHONY: help demo test test-slow test-neighbours fuzz check bench bench-adapter clean
+.PHONY: help demo test test-slow test-neighbours fuzz check bench bench-adapter bench-operator clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -53,6 +53,9 @@ bench: $(READY)  ## side-by-side benchmarks, ratios printed
 
 bench-adapter: $(READY)  ## the metrics adapter with 500 models of 4 pods on one core, and where its time goes
 	@$(RUN)/python -m benchmarks.adapter
+
+bench-operator: $(READY)  ## the operator with 100 to 5,000 models, beside a bare loop of the same writes
+	@$(RUN)/python -m benchmarks.operator
 
 clean:  ## remove the virtual environment and tool caches of this checkout
 	rm -rf $(VENV) .venv-peers .venv-stores .mypy_cache .ruff_cache .pytest_cache .hypothesis build

@@ -1,6 +1,6 @@
 """Clients that send one text each at a time: `python -m benchmarks.texts.clients PORT CLIENTS SECONDS`.
 
-Prints texts a second, counted from the end of the first second on, when all have begun.
+Prints texts a second, counted from the end of the first second on, when all have begun; and all texts.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ class Count:
     """Answers within the window."""
 
     def __init__(self, began: float, ends: float) -> None:
-        self.began, self.ends, self.answers = began, ends, 0
+        self.began, self.ends, self.answers, self.all = began, ends, 0, 0
 
 
 async def client(port: int, bodies: "itertools.cycle[bytes]", count: Count) -> None:
@@ -38,17 +38,18 @@ async def client(port: int, bodies: "itertools.cycle[bytes]", count: Count) -> N
         lines = [line.lower() for line in answer.split(b"\r\n")]
         size = next(int(line[16:]) for line in lines if line.startswith(b"content-length: "))
         await reader.readexactly(size)
+        count.all += 1
         if count.began <= time.perf_counter() < count.ends:
             count.answers += 1
     writer.close()
 
 
-async def run(port: int, clients: int, seconds: float) -> float:
+async def run(port: int, clients: int, seconds: float) -> str:
     bodies = itertools.cycle([orjson.dumps({"text": text}) for text in made(random.Random(3), TEXTS)])
     began = time.perf_counter() + LEAD_SECONDS
     count = Count(began, began + seconds)
     await asyncio.gather(*(client(port, bodies, count) for _ in range(clients)))
-    return count.answers / seconds
+    return f"{count.answers / seconds} {count.all}"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from typing import Any
 from paddlemodel_server.errors import InternalError, ServingError
 from paddlemodel_server.protocol import v2
 from paddlemodel_server.protocol.request import Response, as_json
-from paddlemodel_server.protocol.routes import EMBEDDINGS, check_name
+from paddlemodel_server.protocol.routes import EMBEDDINGS, NO_ROUTE, check_name
 from paddlemodel_server.protocol.served import Served
 
 SERVER = "paddlemodel-server"
@@ -21,7 +21,7 @@ def fault(error: Exception, route: str = "") -> Response:
     """
     public = error if isinstance(error, ServingError) else InternalError()
     content: Any = public.message
-    if route == EMBEDDINGS:
+    if route == EMBEDDINGS and public.message != NO_ROUTE:  # a server that has no such route has no such form
         kind = "invalid_request_error" if public.status < 500 else "server_error"
         content = {"message": public.message, "type": kind, "param": None, "code": None}
     return as_json({"error": content}, public.status, public.headers)

@@ -27,8 +27,9 @@ def install(cluster: Cluster) -> None:
 class Operator:
     """Start, ask, stop; the log is kept in a file."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, server: str = "") -> None:
         self._cluster = cluster
+        self._server = server or cluster.server
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "operator.log"
@@ -39,7 +40,7 @@ class Operator:
             "create", "token", "paddlemodel-operator", "-n", charts.NAMESPACE
         ).strip()
         kubeconfig = self._folder / "operator.kubeconfig"
-        token_kubeconfig(self._cluster, token, kubeconfig)
+        token_kubeconfig(self._cluster, token, kubeconfig, self._server)
         self.port = ports.free(1)[0]
         variables = environment(
             KUBECONFIG=str(kubeconfig),
@@ -59,6 +60,10 @@ class Operator:
         if self._process.poll() is not None:
             self.start()
         return True
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
 
     def stop(self) -> int:
         assert self._process is not None
@@ -93,3 +98,17 @@ class Operator:
         """Resident bytes."""
         assert self._process is not None
         return int(psutil.Process(self._process.pid).memory_info().rss)
+
+    @property
+    def peak_memory(self) -> int:
+        """The most bytes that were ever resident, as the kernel counts them."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(status.partition("VmHWM:")[2].split()[0]) * 1024
+
+    @property
+    def cpu_seconds(self) -> float:
+        """Of the process, so far."""
+        assert self._process is not None
+        times = psutil.Process(self._process.pid).cpu_times()
+        return float(times.user + times.system)
