@@ -28,7 +28,8 @@ def test_a_model_gets_its_children_and_a_status(cluster: Cluster, operator: Oper
     assert found["status"]["url"] == "https://a.example.com"
     assert found["status"]["columns"] == {"replicas": "0/1", "gpus": "0"}
     conditions = cluster.conditions(namespace, "resnet50")
-    assert set(conditions) == {"Ready", "Progressing", "ModelFetched", "AutoscalingActive"}
+    always = {"Ready", "Progressing", "ModelFetched"}
+    assert set(conditions) == always | {"ModelUpdateAvailable", "AutoscalingActive"}
     for condition in conditions.values():
         assert condition["observedGeneration"] == 1
 

@@ -101,6 +101,13 @@ def start(cluster: Cluster, operator: Operator, namespace: str, policy: str) -> 
     eventually(lambda: reason(cluster, namespace) == "NotChecked")
 
 
+def complete(cluster: Cluster, namespace: str) -> bool:
+    """The old pod is gone, and its controller has counted what is left."""
+    status = cluster.need(names.MODEL, namespace, "resnet50")["status"]
+    done = cluster.conditions(namespace, "resnet50")["Progressing"]["reason"] == "Complete"
+    return done and (status["replicas"], status["readyReplicas"]) == (1, 1)
+
+
 def test_notify_tells_and_replaces_nothing(cluster: Cluster, operator: Operator, namespace: str) -> None:
     start(cluster, operator, namespace, "Notify")
     before = template(cluster, namespace)
@@ -134,7 +141,7 @@ def test_auto_replaces_the_pods_once(cluster: Cluster, operator: Operator, names
     eventually(lambda: reason(cluster, namespace) == "UpToDate")
     assert cluster.need(names.MODEL, namespace, "resnet50")["status"]["model"]["revision"] == "v2"
 
-    eventually(lambda: cluster.conditions(namespace, "resnet50")["Progressing"]["reason"] == "Complete")
+    eventually(lambda: complete(cluster, namespace))
     eventually(operator.is_idle)
     mark = cluster.mark()
     operator.stop()
