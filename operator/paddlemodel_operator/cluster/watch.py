@@ -112,8 +112,8 @@ class Watch:
                     await self._asked.wait()
             except TimeoutError:
                 self.turned_at = self._now()
+            self._asked.clear()  # also where who asked is gone: a set event is awaited in no time, for ever
             if self.waiting:
-                self._asked.clear()
                 return
 
     def _on_event(self, event: str, body: dict[str, Any]) -> None:

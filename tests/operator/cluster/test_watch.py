@@ -149,6 +149,20 @@ async def test_a_kind_that_the_cluster_does_not_know_is_looked_for_while_a_model
     assert followed.woken == [("ml", "a")]
 
 
+@pytest.mark.timeout(60)
+async def test_a_model_that_asked_for_an_unknown_kind_and_is_gone_keeps_nobody_busy() -> None:
+    """The watch waited for an event that was set, in no time and for ever: the event loop stood still."""
+    followed = Followed((sys.maxsize, []), scope=Scope(kind=names.SCALED_OBJECT))
+    await followed.watch.list()
+    task = asyncio.create_task(followed.watch.run())
+    followed.watch.miss(("ml", "a"))
+    followed.watch.waiting.discard(("ml", "a"))
+    await asyncio.sleep(0.05)
+    assert not task.done()  # the time limit of the test has not ended it
+    task.cancel()
+    assert followed.script.asked == ["list"]
+
+
 async def test_a_kind_that_goes_takes_its_objects_along() -> None:
     missing = ApiError(404, "NotFound", "the server could not find the requested resource")
     followed = Followed((5, [thing(3)]), missing, (sys.maxsize, []), scope=Scope(kind=names.SCALED_OBJECT))
