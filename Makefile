@@ -26,7 +26,7 @@ demo: $(READY)  ## one YAML becomes a served model on a real node, and scales (K
 test: $(READY)  ## every test but the slow ones, on real Kubernetes (PYTEST="-k word" narrows, KUBECONFIG=… as above)
 	@$(RUN)/python -m devcluster build $(if $(PYTEST),--programs)
 	@$(RUN)/python -m tests.browser
-	@$(RUN)/pytest -n $(if $(PYTEST),2,6) --dist loadscope $(or $(PYTEST),--slowest) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
+	@$(RUN)/pytest -n $(if $(PYTEST),2,4) --dist loadscope $(or $(PYTEST),--slowest) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 test-slow: $(READY)  ## what takes long: before a release, and after a change to what it tests (PYTEST=… as above)
 	@$(RUN)/python -m devcluster build

@@ -27,7 +27,7 @@ def test_every_command_explains_itself(name: str) -> None:
 
 
 def test_an_unknown_command_is_refused_with_those_that_exist() -> None:
-    assert "the commands are bench, export, fetch, inspect, predict, serve, verify" in command(
+    assert "the commands are bench, export, fetch, inspect, pack, predict, serve, verify" in command(
         "sreve", code=2
     )
 

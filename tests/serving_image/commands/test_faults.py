@@ -50,7 +50,7 @@ WRONG = {
     "no timeout": (f"fetch {FETCH} --timeout 0", "argument --timeout: invalid _seconds value: '0'", 2),
     "a timeout below zero": (f"fetch {FETCH} --timeout -1", "argument --timeout: invalid", 2),
     "a timeout that is no number": (f"fetch {FETCH} --timeout nan", "argument --timeout: invalid", 2),
-    "no bytes": (f"fetch {FETCH} --max-bytes 0", "argument --max-bytes: invalid _bytes value: '0'", 2),
+    "no bytes": (f"fetch {FETCH} --max-bytes 0", "argument --max-bytes: invalid _count value: '0'", 2),
     "options between the arguments": ("predict URL --json three.npy", "x is int8 in the file", 1),
     "a whole number that is too large": ("predict URL 300.json", "x has values that UINT8 cannot hold.", 1),
     "a compressed recording that is damaged": (
