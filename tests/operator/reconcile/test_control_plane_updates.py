@@ -70,7 +70,8 @@ def pods(cluster: Cluster, namespace: str, *, looking: bool) -> list[Object]:
 
 def look(cluster: Cluster, namespace: str, report: str, code: int = 0) -> None:
     """One look, with what its fetcher says."""
-    job = f"look-{next(_hours)}"
+    # Of two within a second, the CronJob's history keeps the one that is later in the order of names.
+    job = f"look-{next(_hours):02}"
     cluster.kubectl("create", "job", job, "--from=cronjob/resnet50", "-n", namespace)
     (pod,) = eventually(lambda: pods(cluster, namespace, looking=True))
     phase = "Succeeded" if code == 0 else "Failed"
