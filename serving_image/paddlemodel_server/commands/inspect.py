@@ -10,10 +10,12 @@ from paddlemodel_server.commands import console
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command, sources
 from paddlemodel_server.host import log
-from paddlemodel_server.model import files, formats, hazards
+from paddlemodel_server.model import files, formats, hazards, signature
 from paddlemodel_server.model.files import ModelFiles
 from paddlemodel_server.model.formats import weights
 from paddlemodel_server.model.formats.program import Program, Tensor
+from paddlemodel_server.tasks import origins, registry
+from paddlemodel_server.tasks.auto.found import Beside
 
 DESCRIPTION = """Say what a model is: format, the Paddle that wrote it, inputs, outputs, parameters,
 operators, sizes and digest. Nothing is run and Paddle is not loaded: it takes a second, on any laptop.
@@ -39,6 +41,8 @@ class Finding:
     program: Program
     held: tuple[Tensor, ...]  # the parameters as their file holds them, in the order of `program.parameters`
     digest: str
+    task: registry.Chosen | None = None  # of a spec that names none; None: it would be refused
+    refused: str = ""
 
     @property
     def values(self) -> int:
@@ -88,7 +92,24 @@ def inspect(name: str, scratch: Path) -> Finding:
 
 def _read(found: ModelFiles, digest: str) -> Finding:
     program = formats.checked(found)
-    return Finding(files=found, program=program, held=tuple(weights.walk(found.params)), digest=digest)
+    task, refused = _task(found.program.parent, program)
+    return Finding(
+        files=found,
+        program=program,
+        held=tuple(weights.walk(found.params)),
+        digest=digest,
+        task=task,
+        refused=refused,
+    )
+
+
+def _task(folder: Path, program: Program) -> tuple[registry.Chosen | None, str]:
+    """The task that a spec without one gets, or why it would be refused."""
+    try:
+        chosen = registry.Chosen(name=registry.AUTO)
+        return registry.settled(chosen, Beside(folder=folder, model=signature.of(program))), ""
+    except StartError as error:
+        return None, error.message
 
 
 def remarks(program: Program) -> Iterator[str]:
@@ -130,11 +151,37 @@ def as_json(finding: Finding) -> dict[str, Any]:
             "values_by_dtype": finding.dtypes,
         },
         "quantised": program.quantised,
+        "task": _task_json(finding),
         "operators": dict(_by_count(program)),
         "files": {path.name: path.stat().st_size for path in _paths(finding.files)},
         "optimizations": hazards.outlook(program),
         "remarks": list(remarks(program)),
     }
+
+
+def _task_json(finding: Finding) -> dict[str, Any]:
+    if finding.task is None:
+        return {"error": finding.refused}
+    return {
+        "name": finding.task.name,
+        "source": finding.task.source or "default",
+        "settings": [
+            {"field": found.field, "value": found.value, "from": found.origin}
+            for found in origins.settings(finding.task)
+        ],
+    }
+
+
+def _task_facts(finding: Finding) -> Iterator[tuple[str, str]]:
+    """The task of a spec that names none: which, told by what, and the fields that a file says."""
+    if finding.task is None:
+        yield "task", f"none: {finding.refused}"
+        return
+    source = f", told by {finding.task.source}" if finding.task.source else ""
+    yield "task", f"{finding.task.name}{source}, where spec.task names none"
+    for found in origins.settings(finding.task):
+        if found.origin != origins.DEFAULT:
+            yield "", f"{found.field} {found.value}, from {found.origin}"
 
 
 def _show(finding: Finding) -> None:
@@ -151,6 +198,7 @@ def _show(finding: Finding) -> None:
             "operators",
             f"{sum(program.operators.values())}: {most}" + (f" and {more} other kinds" if more > 0 else ""),
         ),
+        *_task_facts(finding),
         *(("optimising", f"{name}: {outlook}") for name, outlook in hazards.outlook(program).items()),
         *(("file", f"{path.name}, {path.stat().st_size:,} bytes") for path in _paths(finding.files)),
     ]

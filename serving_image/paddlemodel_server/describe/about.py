@@ -33,6 +33,10 @@ def facts(served: Served, device: str, now: Now) -> dict[str, Any]:
         "name": served.name,
         "state": now.state,
         "task": served.task.name,
+        "task_source": served.source or "spec",
+        "task_settings": [
+            {"field": found.field, "value": found.value, "from": found.origin} for found in served.settings
+        ],
         "digest": now.digest,
         "format": served.model.format,
         "paddle_version": now.paddle_version,

@@ -134,6 +134,21 @@ class Description:
     ask: Ask | None = None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """A field of the task, for people.
+
+    Attributes:
+        field: its name, as users write it.
+        value: as JSON, cut where it is long.
+        origin: `spec`, `default`, or a place in a file beside the model.
+    """
+
+    field: str
+    value: str
+    origin: str
+
+
 class Task(Protocol):
     """A member of `spec.task`, fitted to the model."""
 
@@ -204,12 +219,23 @@ class Task(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """Everything about the served model that an answer can depend on."""
+    """Everything about the served model that an answer can depend on.
+
+    Attributes:
+        name: of the PaddleModel.
+        model: the signature.
+        task: fitted to it.
+        max_request_bytes: of a body.
+        settings: the task's fields and where their values come from.
+        source: the file that told the task, where the spec left it open.
+    """
 
     name: str
     model: Model
     task: Task
     max_request_bytes: int
+    settings: tuple[Setting, ...] = ()
+    source: str = ""
 
     @cached_property
     def inputs(self) -> dict[str, Expected]:

@@ -18,6 +18,7 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # OpenCV r
 
 import cv2
 import numpy as np
+from PIL import Image
 
 LARGE_PIXELS = 1 << 24  # 16 million, 48 MiB: an HTTP worker decodes larger images one at a time
 MAX_GROWTH = 64  # how much larger than the model's input an image may become before it is cropped
@@ -91,18 +92,21 @@ def _resized(pixels: Array, plan: ImagePlan) -> tuple[Array, int, int]:
     """The image at the model's size, and how much of the tensor it fills."""
     height, width = pixels.shape[:2]
     if plan.spec.resize == "Stretch":
-        return _scaled(pixels, plan.height, plan.width), plan.height, plan.width
+        return _scaled(pixels, plan.height, plan.width, plan), plan.height, plan.width
     if plan.spec.resize == "Pad":
         scale = min(plan.height / height, plan.width / width)
         inner_height = min(plan.height, max(1, round(height * scale)))
         inner_width = min(plan.width, max(1, round(width * scale)))
-        return _scaled(pixels, inner_height, inner_width), inner_height, inner_width
-    scale = max(plan.height / height, plan.width / width) / CROP_RATIO
+        return _scaled(pixels, inner_height, inner_width, plan), inner_height, inner_width
+    if plan.spec.resize_short is None:
+        scale = max(plan.height / height, plan.width / width) / CROP_RATIO
+    else:
+        scale = plan.spec.resize_short / min(height, width)
     if height * width * scale * scale > MAX_GROWTH * plan.height * plan.width:
         # 1 x 8000 pixels would become 256 x 2,000,000: cut the middle out before, not after.
         pixels = _middle(pixels, max(1, round(plan.height / scale)), max(1, round(plan.width / scale)))
-        return _scaled(pixels, plan.height, plan.width), plan.height, plan.width
-    scaled = _scaled(pixels, round(height * scale), round(width * scale))
+        return _scaled(pixels, plan.height, plan.width, plan), plan.height, plan.width
+    scaled = _scaled(pixels, round(height * scale), round(width * scale), plan)
     return _middle(scaled, plan.height, plan.width), plan.height, plan.width
 
 
@@ -112,8 +116,29 @@ def _middle(pixels: Array, height: int, width: int) -> Array:
     return pixels[top : top + height, left : left + width]
 
 
-def _scaled(pixels: Array, height: int, width: int) -> Array:
+_OPENCV = {
+    "Nearest": cv2.INTER_NEAREST,
+    "Linear": cv2.INTER_LINEAR,
+    "Cubic": cv2.INTER_CUBIC,
+    "Area": cv2.INTER_AREA,
+    "Lanczos": cv2.INTER_LANCZOS4,
+}
+_PILLOW = {
+    "Nearest": Image.Resampling.NEAREST,
+    "Linear": Image.Resampling.BILINEAR,
+    "Cubic": Image.Resampling.BICUBIC,
+    "Area": Image.Resampling.BOX,
+    "Lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def _scaled(pixels: Array, height: int, width: int, plan: ImagePlan) -> Array:
     if pixels.shape[:2] == (height, width):
         return pixels
-    scaled = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=cv2.INTER_LINEAR)
+    how = plan.spec.interpolation
+    if plan.spec.antialias:
+        picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+        scaled: Array = np.asarray(picture.resize((width, height), _PILLOW[how]))
+    else:
+        scaled = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=_OPENCV[how])
     return scaled if scaled.ndim == 3 else scaled[:, :, None]
