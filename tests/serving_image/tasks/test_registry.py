@@ -98,7 +98,7 @@ def test_a_wrong_field_is_named(fields: str, message: str) -> None:
 
 
 def test_nobody_imports_what_he_does_not_need() -> None:
-    """pydantic costs a tenth of a second: neither a server of tensors nor any worker pays it, nor for YAML."""
+    """pydantic costs a tenth of a second: neither a server of tensors nor any worker pays it, nor YAML."""
     program = """
 import sys
 import paddlemodel_server.supervisor.main, paddlemodel_server.worker.warmup_requests
