@@ -61,6 +61,7 @@ def test_operations_have_a_name_in_either_way() -> None:
     assert branch("ToCHW").named()[0] == "ToCHW"
     name, parameters = branch({"type": "Resize", "interp": 2}).typed()
     assert (name, parameters.value) == ("Resize", {"interp": 2})
+    wrong: Any
     for wrong in ({}, {"a": 1, "b": 2}, [1], None):
         with pytest.raises(StartError):
             branch(wrong).named()

@@ -148,8 +148,8 @@ def _reference(picture: np.ndarray[Any, Any], resize: dict[str, Any], crop: int 
     if crop:
         top, left = (small.shape[0] - crop) // 2, (small.shape[1] - crop) // 2
         small = small[top : top + crop, left : left + crop]
-    alpha = np.float32([scale / std for std in STD])
-    beta = np.float32([-mean / std for mean, std in zip(MEAN, STD, strict=True)])
+    alpha = np.array([scale / std for std in STD], np.float32)
+    beta = np.array([-mean / std for mean, std in zip(MEAN, STD, strict=True)], np.float32)
     return (small.astype(np.float32) * alpha + beta).transpose(2, 0, 1)[None]
 
 
