@@ -13,8 +13,25 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import orjson
 
 from paddlemodel_server.model.signature import Model
+from paddlemodel_server.protocol.description import Ask, Call, Description, Setting, Upload
 from paddlemodel_server.protocol.request import Array, Expected, Head, Headers, Request, Response, Wanted
 
+__all__ = [
+    "Accepted",
+    "Ask",
+    "Call",
+    "Description",
+    "Place",
+    "Ragged",
+    "Reduction",
+    "ScoreKind",
+    "Served",
+    "Setting",
+    "Shapes",
+    "Task",
+    "Upload",
+    "WarmUp",
+]
 Json = dict[str, Any]
 Shapes = Mapping[str, Sequence[int]]  # of one row of each input, by its name
 ScoreKind = Literal["Logits", "Probabilities", "Independent"]
@@ -110,87 +127,6 @@ class Accepted:
 
     form: str
     media: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Upload:
-    """How the page sends a file to `POST /predict`.
-
-    Attributes:
-        what: the file is, with its article, such as "a picture".
-        media: Content-Types that the browser offers.
-        preview: whether the browser can show it as a picture.
-    """
-
-    what: str
-    media: tuple[str, ...]
-    preview: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """How the page sends words to `POST /predict`.
-
-    Attributes:
-        what: they are, with their article, such as "a text".
-        example: what stands there at first.
-    """
-
-    what: str
-    example: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """A request with curl, for the page.
-
-    Attributes:
-        route: without a leading slash.
-        arguments: of curl, behind the address.
-        file: the file among them, if there is one.
-        stands_for: what that file is, for "`cat.jpg` stands for your file".
-    """
-
-    route: str
-    arguments: tuple[str, ...]
-    file: str = ""
-    stands_for: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """A task for people and machines.
-
-    Attributes:
-        operation: `POST /predict` as an OpenAPI operation, without the parts that all routes share.
-        schemas: the schemas that only this operation refers to, by name.
-        call: the request that the page shows.
-        upload: what the page's form sends beside tensors; None where it sends only those.
-        more: the operations of further routes of the task, by label.
-        ask: the same for a text that is written into the page.
-    """
-
-    operation: Json
-    call: Call
-    schemas: Json = field(default_factory=dict)
-    upload: Upload | None = None
-    more: Mapping[str, Json] = field(default_factory=dict)
-    ask: Ask | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Setting:
-    """A field of the task, for people.
-
-    Attributes:
-        field: its name, as users write it.
-        value: as JSON, cut where it is long.
-        origin: `spec`, `default`, or a place in a file beside the model.
-    """
-
-    field: str
-    value: str
-    origin: str
 
 
 class Task(Protocol):
