@@ -184,7 +184,7 @@ def _task_json(task: Guess) -> dict[str, Any]:
         "name": task.name,
         "source": task.source or "default",
         "settings": [
-            {"field": found.field, "value": found.value, "from": found.origin} for found in task.settings
+            {"field": name, "value": value, "from": origin} for name, value, origin in task.settings
         ],
     }
 
@@ -196,9 +196,9 @@ def _task_facts(task: Guess) -> Iterator[tuple[str, str]]:
         return
     source = f", told by {task.source}" if task.source else ""
     yield "task", f"{task.name}{source}, where spec.task names none"
-    for found in task.settings:
-        if found.origin != "default":
-            yield "", f"{found.field} {found.value}, from {found.origin}"
+    for name, value, origin in task.settings:
+        if origin != "default":
+            yield "", f"{name} {value}, from {origin}"
 
 
 def _show(finding: Finding) -> None:

@@ -35,7 +35,7 @@ def facts(served: Served, device: str, now: Now) -> dict[str, Any]:
         "task": served.task.name,
         "task_source": served.source or "spec",
         "task_settings": [
-            {"field": found.field, "value": found.value, "from": found.origin} for found in served.settings
+            {"field": name, "value": value, "from": origin} for name, value, origin in served.settings
         ],
         "digest": now.digest,
         "format": served.model.format,

@@ -13,29 +13,16 @@ from typing import Any, ClassVar, Literal, Protocol, Self
 import orjson
 
 from paddlemodel_server.model.signature import Model
-from paddlemodel_server.protocol.description import Ask, Call, Description, Setting, Upload
 from paddlemodel_server.protocol.request import Array, Expected, Head, Headers, Request, Response, Wanted
 
-__all__ = [
-    "Accepted",
-    "Ask",
-    "Call",
-    "Description",
-    "Place",
-    "Ragged",
-    "Reduction",
-    "ScoreKind",
-    "Served",
-    "Setting",
-    "Shapes",
-    "Task",
-    "Upload",
-    "WarmUp",
-]
 Json = dict[str, Any]
 Shapes = Mapping[str, Sequence[int]]  # of one row of each input, by its name
 ScoreKind = Literal["Logits", "Probabilities", "Independent"]
 """Of an output: any numbers; in 0..1 and each row sums to one; in 0..1, but each value for itself."""
+
+
+Setting = tuple[str, str, str]
+"""A field of the task as users write it, its value as JSON (long ones cut), and where that comes from."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +116,72 @@ class Accepted:
     media: str | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class Upload:
+    """How the page sends a file to `POST /predict`.
+
+    Attributes:
+        what: the file is, with its article, such as "a picture".
+        media: Content-Types that the browser offers.
+        preview: whether the browser can show it as a picture.
+    """
+
+    what: str
+    media: tuple[str, ...]
+    preview: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """How the page sends words to `POST /predict`.
+
+    Attributes:
+        what: they are, with their article, such as "a text".
+        example: what stands there at first.
+    """
+
+    what: str
+    example: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A request with curl, for the page.
+
+    Attributes:
+        route: without a leading slash.
+        arguments: of curl, behind the address.
+        file: the file among them, if there is one.
+        stands_for: what that file is, for "`cat.jpg` stands for your file".
+    """
+
+    route: str
+    arguments: tuple[str, ...]
+    file: str = ""
+    stands_for: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Description:
+    """A task for people and machines.
+
+    Attributes:
+        operation: `POST /predict` as an OpenAPI operation, without the parts that all routes share.
+        schemas: the schemas that only this operation refers to, by name.
+        call: the request that the page shows.
+        upload: what the page's form sends beside tensors; None where it sends only those.
+        more: the operations of further routes of the task, by label.
+        ask: the same for a text that is written into the page.
+    """
+
+    operation: Json
+    call: Call
+    schemas: Json = field(default_factory=dict)
+    upload: Upload | None = None
+    more: Mapping[str, Json] = field(default_factory=dict)
+    ask: Ask | None = None
+
+
 class Task(Protocol):
     """A member of `spec.task`, fitted to the model."""
 
@@ -200,23 +253,14 @@ class Task(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """Everything about the served model that an answer can depend on.
-
-    Attributes:
-        name: of the PaddleModel.
-        model: the signature.
-        task: fitted to it.
-        max_request_bytes: of a body.
-        settings: the task's fields and where their values come from.
-        source: the file that told the task, where the spec left it open.
-    """
+    """Everything about the served model that an answer can depend on."""
 
     name: str
     model: Model
     task: Task
     max_request_bytes: int
     settings: tuple[Setting, ...] = ()
-    source: str = ""
+    source: str = ""  # the file that told the task, where the spec left it open
 
     @cached_property
     def inputs(self) -> dict[str, Expected]:

@@ -227,7 +227,7 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
             "format": served.model.format,
             "task": served.task.name,
             "task_found_in": served.source or "spec",
-            "task_settings": [f"{s.field} {s.value} ({s.origin})" for s in served.settings],
+            "task_settings": [f"{name} {value} ({origin})" for name, value, origin in served.settings],
             "inputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.inputs],
             "outputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.outputs],
             "cpu_limit": cpus,

@@ -19,7 +19,7 @@ def settings(chosen: Chosen) -> tuple[Setting, ...]:
 def _settings(chosen: Chosen) -> Iterator[Setting]:
     for name, value in json.loads(chosen.fields).items():
         if value is not None:
-            yield Setting(field=camel(name), value=_short(value), origin=chosen.origins.get(name, DEFAULT))
+            yield camel(name), _short(value), chosen.origins.get(name, DEFAULT)
 
 
 def camel(name: str) -> str:

@@ -112,7 +112,7 @@ def _plain() -> str:
 
 def test_every_field_is_shown_with_its_origin() -> None:
     chosen = registry.read(json.dumps({"imageClassification": {"labels": ["x" * 50] * 4, "topK": 1}}))
-    shown = {found.field: (found.value, found.origin) for found in origins.settings(chosen)}
+    shown = {name: (value, origin) for name, value, origin in origins.settings(chosen)}
     assert shown["topK"] == ("1", "spec")
     assert shown["labels"][0].endswith(" … 4 in all")
     assert shown["resize"] == ('"Crop"', "default")
