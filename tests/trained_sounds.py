@@ -1,6 +1,7 @@
-"""Models for sounds, trained here in seconds on words that espeak-ng speaks (see speech.py); kept in the cache.
+"""Models for sounds, trained in seconds on words that espeak-ng speaks (see speech.py); kept in the cache.
 
-`keywords` tells eight words apart: log-mel frames, three convolutions, the mean over time. Nobody's voice is in it.
+`keywords` tells eight words apart: log-mel frames, three convolutions, the mean over time. No person's voice is
+in it.
 """
 
 import subprocess
@@ -64,7 +65,7 @@ def _trained(kind: str, prepare: Any, folder: Path) -> None:
 
 
 def _keywords(found: dict[str, Any]) -> tuple[Any, list[Any]]:
-    """Train a network on some rounds through all words; in each they are shifted and as loud as chance has it."""
+    """Train a network in some rounds through all words; chance shifts them and decides how loud they are."""
     import paddle  # noqa: PLC0415
     from paddle import nn  # noqa: PLC0415
     from paddle.static import InputSpec  # noqa: PLC0415
