@@ -1,7 +1,7 @@
 """Words spoken by Debian's espeak-ng, and models that were trained on them, here and on the processor.
 
-The voices are synthetic, and so is what the models know: they show that serving is right, not that a person is
-understood. `make test` runs `python -m tests.speech` first, which installs espeak-ng where that is possible.
+The voices are synthetic, and so is what the models know: they show that serving is right, not that a person
+is understood. `make test` runs `python -m tests.speech` first, which installs espeak-ng where it can.
 The models are trained in a child process, as only a child may load Paddle, and kept in the user's cache.
 """
 

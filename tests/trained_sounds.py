@@ -1,7 +1,7 @@
 """Models for sounds, trained in seconds on words that espeak-ng speaks (see speech.py); kept in the cache.
 
-`keywords` tells eight words apart: log-mel frames, three convolutions, the mean over time. No person's voice is
-in it.
+`keywords` tells eight words apart: log-mel frames, three convolutions, the mean over time. No person's
+voice is in it.
 """
 
 import subprocess
@@ -42,7 +42,7 @@ def _words(folder: Path) -> None:
     """What is heard of every word in every voice, and which word it is."""
     from tests import speech  # noqa: PLC0415
 
-    found = {}
+    found: dict[str, Any] = {}
     for voice in VOICES:
         for number, word in enumerate(WORDS):
             for speed, pitch in ((130, 40), (160, 50), (200, 60)):

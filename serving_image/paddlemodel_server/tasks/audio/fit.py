@@ -111,7 +111,8 @@ def _features(task: str, spec: "Spec", tensor: Tensor, folder: Path) -> tuple[fe
     if wave:
         return None, dimensions - 1
     mels = _mels(task, spec, tensor)
-    time = dimensions - 2 if tensor.shape[-1] in {mels, -1} else dimensions - 1
+    first = tensor.shape[-2] == mels != tensor.shape[-1]  # the filters stand before time
+    time = dimensions - 1 if first else dimensions - 2
     if chosen.log_mel is not None:
         return features.LogMel(chosen.log_mel, mels), time
     fbank = cast("Fbank", chosen.fbank)
@@ -156,9 +157,9 @@ def _cmvn(task: str, name: str | None, folder: Path, mels: int) -> tuple[Array, 
     place = f"spec.task.{task}.features.fbank.cmvnFile"
     try:
         found = json.loads((folder / name).read_bytes())
-        count = float(found["frame_num"])
-        mean = np.array(found["mean_stat"], np.float64) / count
-        variance = np.array(found["var_stat"], np.float64) / count - mean**2
+        count = 1 / float(found["frame_num"])
+        mean = np.array(found["mean_stat"], np.float64) * count
+        variance = np.array(found["var_stat"], np.float64) * count - mean**2
     except (OSError, ValueError, TypeError, KeyError, ZeroDivisionError) as error:
         raise StartError(
             "FeaturesUnreadable",

@@ -1,4 +1,4 @@
-"""What librosa computes: `python librosa_reference.py FILE`, in an environment that has it, renews the numbers."""
+"""What librosa computes: `python librosa_reference.py FILE` renews the numbers, where librosa is."""
 
 import sys
 from pathlib import Path

@@ -22,8 +22,8 @@ def sound(seconds: float = 1.5, rate: int = 16000) -> Samples:
     count = round(seconds * rate)
     time = np.arange(count) / rate
     random = np.random.default_rng(4)
-    found = 0.4 * np.exp(-time) * np.sin(2 * np.pi * (200 + 1500 * time) * time)
-    found += 0.02 * random.standard_normal(count)
+    found = 0.2 * np.exp(-time) * np.sin(2 * np.pi * (200 + 1500 * time) * time)
+    found += 0.05 * random.standard_normal(count)
     found[count // 3 : count // 2] = 0
     return found.astype(np.float32)
 
