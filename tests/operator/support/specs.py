@@ -5,9 +5,10 @@ test_model.py sends it through `from_body`, test_control_plane_crd.py to a real 
 
 from typing import Any
 
-from tests.operator.support import sound_specs, source_specs
+from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
 from tests.operator.support.source_specs import Refused, of_model, of_uri
+from tests.operator.support.task_specs import sound_specs
 
 __all__ = ["ACCEPTED", "RULES", "TYPES", "UNKNOWN", "Refused"]
 
