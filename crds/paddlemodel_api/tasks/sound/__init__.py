@@ -1,1 +1,0 @@
-"""The members of `spec.task` that take sounds."""

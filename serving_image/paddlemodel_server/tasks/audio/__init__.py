@@ -1,1 +1,0 @@
-"""What the tasks for sounds share: decoding, features, lengths, documents."""

@@ -1,1 +1,0 @@
-"""`spec.task.audioClassification`: one sound in, the most probable classes out."""
