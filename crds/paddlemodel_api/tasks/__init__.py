@@ -41,7 +41,8 @@ class Task(OneOf):
     )
     tensors: Tensors | None = Field(
         default=None,
-        description="Tensors in and out: JSON of the Open Inference Protocol, or one raw or .npy tensor.",
+        description="Tensors in and out: JSON of the Open Inference Protocol, or one raw or .npy tensor. "
+        "Default: what auto comes to where it finds nothing.",
     )
     image_classification: ImageClassification | None = Field(
         default=None,
