@@ -15,6 +15,7 @@ from paddlemodel_api import contract
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.protocol.served import Place, Task
+from paddlemodel_server.tasks.audio_classification.task import AudioClassification
 from paddlemodel_server.tasks.auto.found import Beside, Found
 from paddlemodel_server.tasks.image_classification import beside as classifiers
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
@@ -33,6 +34,7 @@ _ALL: tuple[type[Task], ...] = (
     TextEmbedding,
     TextClassification,
     TokenClassification,
+    AudioClassification,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
