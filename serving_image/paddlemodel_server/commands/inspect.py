@@ -16,7 +16,7 @@ from paddlemodel_server.model.formats import weights
 from paddlemodel_server.model.formats.program import Program, Tensor
 
 if TYPE_CHECKING:
-    from paddlemodel_server.protocol.served import Setting
+    from paddlemodel_server.tasks.origins import Setting
 
 DESCRIPTION = """Say what a model is: format, the Paddle that wrote it, inputs, outputs, parameters,
 operators, sizes and digest. Nothing is run and Paddle is not loaded: it takes a second, on any laptop.

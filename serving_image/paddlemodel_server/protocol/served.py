@@ -21,10 +21,6 @@ ScoreKind = Literal["Logits", "Probabilities", "Independent"]
 """Of an output: any numbers; in 0..1 and each row sums to one; in 0..1, but each value for itself."""
 
 
-Setting = tuple[str, str, str]
-"""A field of the task as users write it, its value as JSON (long ones cut), and where that comes from."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Place:
     """What a task is fitted to.
@@ -261,7 +257,7 @@ class Served:
     model: Model
     task: Task
     max_request_bytes: int
-    settings: tuple[Setting, ...] = ()
+    settings: tuple[tuple[str, str, str], ...] = ()  # of the task: a field, its value as JSON, its origin
     source: str = ""  # the file that told the task, where the spec left it open
 
     @cached_property

@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from paddlemodel_server.protocol.served import Setting
 from paddlemodel_server.tasks.registry import Chosen
 
+Setting = tuple[str, str, str]
+"""A field as users write it, its value as JSON (long ones cut), and where that comes from."""
 DEFAULT = "default"
 _SHOWN = 80  # characters of a value
 
