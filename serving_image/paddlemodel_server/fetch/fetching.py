@@ -48,6 +48,7 @@ class Fetched:
     format: str
     bytes: int
     revision: str | None = None  # what the URI resolved to, where its place tells
+    cache_fault: str | None = None  # why it is not kept in the cache, where it should be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,9 +122,10 @@ def _through_cache(options: Options, courier: Courier, target: Target) -> Fetche
             if digest and store.holds(digest) and not after_others:
                 continue  # another pod has fetched it meanwhile
             fetched = _fetched(options, courier, target)
-            store.fill(key, target.folder, asdict(fetched))
+            told = {name: value for name, value in asdict(fetched).items() if name != "cache_fault"}
+            outcome = store.fill(key, target.folder, told)
             break
-    return fetched
+    return fetched if outcome == "kept" else replace(fetched, cache_fault=outcome)
 
 
 def _taken(options: Options, store: Cache, digest: str, target: Target) -> Fetched | None:

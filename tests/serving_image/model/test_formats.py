@@ -219,6 +219,13 @@ def test_a_quantised_program_is_recognised(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model_format", ["pir", "legacy"])
+def test_a_size_below_zero_is_open(exported: Callable[[str, str], Path], model_format: str) -> None:
+    """Paddle computes with the -1 of what is open: twice as many rows are -2 to it."""
+    read = formats.checked(files.locate(exported(model_format, "repeated")))
+    assert [tensor.shape for tensor in (*read.inputs, *read.outputs)] == [(-1, 4)] * 2
+
+
+@pytest.mark.parametrize("model_format", ["pir", "legacy"])
 def test_parameters_of_every_dtype_are_read(exported: Callable[[str, str], Path], model_format: str) -> None:
     located = files.locate(exported(model_format, "rare"))
     formats.checked(located)

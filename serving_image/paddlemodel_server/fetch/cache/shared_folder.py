@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from uuid import uuid4
 
+from paddlemodel_api import contract
+
 from paddlemodel_server.fetch.cache import copying
 from paddlemodel_server.fetch.cache.copying import DamagedError
 
@@ -118,10 +120,9 @@ class Cache:
             self._write(self.folder / "index" / f"{key}.json", index)
             self._evict(entry, keep=self.keep)
         except OSError as error:
-            reason, cure = _refusal(error)
-            _LOG.warning(
-                "the model is not kept in the cache (%s); %s", error.strerror, cure, extra={"reason": reason}
-            )
+            reason, why = _refusal(error), error.strerror
+            cure = contract.CACHE_FAULTS[reason]
+            _LOG.warning("the model is not kept in the cache (%s); %s", why, cure, extra={"reason": reason})
             return reason
         return "kept"
 
@@ -228,13 +229,11 @@ def key_of(*words: str | None) -> str:
     return hashlib.sha256(repr(words).encode(errors="surrogateescape")).hexdigest()[:40]
 
 
-def _refusal(error: OSError) -> tuple[Outcome, str]:
-    """Why a volume takes nothing, and the cure."""
+def _refusal(error: OSError) -> Outcome:
+    """Why a volume takes nothing."""
     if error.errno in _FULL:
-        return "CacheFull", "enlarge the claim, or keep fewer models"
-    if error.errno in _CLOSED:
-        return "CacheReadOnly", "mount the claim so that the pod's user may write"
-    return "CacheFailed", "check the volume"
+        return "CacheFull"
+    return "CacheReadOnly" if error.errno in _CLOSED else "CacheFailed"
 
 
 def _is_folder(path: Path) -> bool:
