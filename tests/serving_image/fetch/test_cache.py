@@ -255,7 +255,7 @@ def test_a_pod_that_is_killed_while_it_fills_leaves_a_good_cache(
 
 
 def test_what_killed_pods_have_left_goes_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = tmp_path / "cache" / "filling" / "left"
+    left = tmp_path / "cache" / "filling" / f"sha256-{'0' * 64}-{'1' * 32}"
     left.mkdir(parents=True)
     with serving(SERVED) as server:
         fetch.fetch(options(tmp_path, server.uri("/a.tar"), "a"))
