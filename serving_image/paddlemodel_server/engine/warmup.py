@@ -9,7 +9,6 @@ takes. It never touches Paddle: the predictor comes from outside, so a fake one 
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from paddlemodel_server.engine import inputs, paddle_errors, scores
 from paddlemodel_server.engine.autotune import Allowed, Bench, Chosen
@@ -17,7 +16,7 @@ from paddlemodel_server.engine.budget import Budget, Memory
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
 from paddlemodel_server.engine.paddle_errors import explain, said
 from paddlemodel_server.engine.run_sizes import warm_sizes
-from paddlemodel_server.engine.trials import FINE, TOLERANCE, Material, Trials
+from paddlemodel_server.engine.trials import FINE, TOLERANCE, Example, Material, Trials
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.hazards import BATCHING, Hazards
 from paddlemodel_server.model.signature import Model
@@ -67,14 +66,6 @@ class Prepared:
     fitted: int = 0  # bytes of a row that has run
     shapes: dict[str, list[int]] = field(default_factory=dict)  # of the inputs of that row, by name
     notes: dict[str, str] = field(default_factory=dict)  # by optimisation: whether it is on, and why
-
-
-class Example(NamedTuple):
-    """A request of one row that the model takes."""
-
-    inputs: list[Array]
-    answer: list[Array]
-    seconds: float  # of its run
 
 
 def prepare(
@@ -144,7 +135,7 @@ def _bench(model: Model, opened: Open, options: Options, example: Example, budge
     gpu = options.engine.device != "cpu"  # its kernels may round to the ten bits of TF32
     return Bench(
         opened=opened,
-        trials=Trials(*example, fine=TOLERANCE if gpu else FINE),
+        trials=Trials(example, options.task.ragged, TOLERANCE if gpu else FINE),
         budget=budget,
         hazards=options.hazards,
         allowed=options.allowed,
