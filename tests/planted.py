@@ -47,9 +47,7 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     """Look through what one phase of a test has said."""
     report = yield
     places, _listener.found = _listener.found, []
-    said = (
-        text for title, text in report.sections if title.endswith(report.when or "")
-    )  # others were looked at
+    said = (text for title, text in report.sections if title.endswith(report.when))  # others were looked at
     places += filter(None, map(leaked, said))
     if places and not report.failed:
         report.outcome = "failed"

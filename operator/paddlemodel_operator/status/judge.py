@@ -184,9 +184,9 @@ def _fetched(model: PaddleModel, observed: Observed, served: ServedModel | None)
     if served is not None:
         if differing := _differing(model, observed):
             return Condition("True", "PodsDiffer", differing)
-        if (cache := model.spec.model.cache) and (fault := _cache_fault(observed)):
-            why = f"but the claim {cache.claim_name} does not keep it: {contract.CACHE_FAULTS[fault]}."
-            return Condition("True", fault, f"{served.uri} has digest {served.digest}, {why}")
+        if (cache := model.spec.model.cache) and (reason := _cache_fault(observed)):
+            why = f"but the claim {cache.claim_name} does not keep it: {contract.CACHE_FAULTS[reason]}."
+            return Condition("True", reason, f"{served.uri} has digest {served.digest}, {why}")
         return Condition("True", "Fetched", f"{served.uri} has digest {served.digest}.")
     for pod in observed.pods:
         if fault := readiness_checks.model_cannot_be_fetched(model, pod):

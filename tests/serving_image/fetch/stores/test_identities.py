@@ -46,7 +46,7 @@ def token(tmp_path: Path) -> str:
 
 def asked(clouds: Clouds, tmp_path: Path, uri: str, **more: Any) -> StartError:
     """Fetch what is not there; the refusal."""
-    given = {
+    given: dict[str, Any] = {
         "endpoint": clouds.tls,
         "timeout": 20,
         "retries": RetryPolicy(attempts=2, first_pause=0.01),

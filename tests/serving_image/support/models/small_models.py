@@ -68,13 +68,6 @@ class Shortened(Known):
         return paddle.gather(x, order)[:count] * self.two
 
 
-class Repeated(Known):
-    """Answers each row twice: Paddle then says of the legacy program that it has -2 rows."""
-
-    def forward(self, x: Any) -> Any:
-        return paddle.repeat_interleave(x * self.two, 2, axis=0)
-
-
 class Rare(Known):
     """Floats in and out; in between parameters of every dtype that no request can carry."""
 
@@ -284,7 +277,6 @@ def main(folder: str) -> None:
         "fussy": (Fussy(), [InputSpec([None, None], "float32", "x")]),
         "masked": (Masked(), [InputSpec([None, 4], "float32", "x")]),
         "shortened": (Shortened(), [InputSpec([None, 4], "float32", "x")]),
-        "repeated": (Repeated(), [InputSpec([None, 4], "float32", "x")]),
         "rare": (Rare(), [InputSpec([None, 8], "float32", "x")]),
         "echo": (Echo(), [InputSpec([None, 4], "float32", "x")]),
         "echo-copy": (EchoCopy(), [InputSpec([None, 4], "float32", "x")]),
