@@ -1,4 +1,4 @@
-"""Whether the claim of spec.model.cache keeps what a pod has fetched, as the condition ModelFetched says it."""
+"""Whether the claim of spec.model.cache keeps what a pod fetched, as the condition ModelFetched says it."""
 
 import pytest
 from paddlemodel_api import contract
