@@ -30,6 +30,12 @@ MODEL_REVISION_ANNOTATION: Final = f"{GROUP}/model-revision"
 """On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors."""
 CREDENTIALS_MISSING: Final = "CredentialsMissing"
 """The fetcher's reason where the Secret of spec.model.credentials is not there, or has no keys."""
+CACHE_FAULTS: Final = {
+    "CacheFull": "enlarge the claim, or keep fewer models",
+    "CacheReadOnly": "mount the claim so that the pods' user may write",
+    "CacheFailed": "check the volume",
+}
+"""The fetcher's reasons why a model that it brought is not kept on the claim, with the cure of each."""
 CANONICAL_NAME_LABEL: Final = "service.istio.io/canonical-name"
 CANONICAL_REVISION_LABEL: Final = "service.istio.io/canonical-revision"
 """On pods only: what a service mesh shows as one service; else every model would be the same."""

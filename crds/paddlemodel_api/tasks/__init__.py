@@ -14,6 +14,7 @@ from paddlemodel_api.base import OneOf
 from paddlemodel_api.tasks.auto import Auto
 from paddlemodel_api.tasks.image_classification import ImageClassification
 from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
+from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
 from paddlemodel_api.tasks.tensors import Tensors
 from paddlemodel_api.tasks.text_classification import TextClassification
 from paddlemodel_api.tasks.text_embedding import TextEmbedding
@@ -23,6 +24,7 @@ __all__ = [
     "AudioClassification",
     "Auto",
     "ImageClassification",
+    "SpeechRecognition",
     "Task",
     "Tensors",
     "TextClassification",
@@ -71,6 +73,11 @@ class Task(OneOf):
         default=None,
         description="The bytes of a sound in (WAV, FLAC, Ogg or MP3); class, label and score out. The model "
         "has one input for the sound and one output with a score for each class.",
+    )
+    speech_recognition: SpeechRecognition | None = Field(
+        default=None,
+        description="The bytes of a sound in (WAV, FLAC, Ogg or MP3); what is said in it out. The model has "
+        "an output with a score for each token at each step, trained with CTC; its vocabulary is beside it.",
     )
 
     @classmethod

@@ -19,6 +19,7 @@ from paddlemodel_server.tasks.audio_classification.task import AudioClassificati
 from paddlemodel_server.tasks.auto.found import Beside, Found
 from paddlemodel_server.tasks.image_classification import beside as classifiers
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
+from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
 from paddlemodel_server.tasks.tensors import Tensors
 from paddlemodel_server.tasks.text import recognised as texts
 from paddlemodel_server.tasks.text_classification.task import TextClassification
@@ -35,6 +36,7 @@ _ALL: tuple[type[Task], ...] = (
     TextClassification,
     TokenClassification,
     AudioClassification,
+    SpeechRecognition,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
