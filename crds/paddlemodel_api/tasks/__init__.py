@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from paddlemodel_api.base import OneOf
 from paddlemodel_api.tasks.auto import Auto
 from paddlemodel_api.tasks.image_classification import ImageClassification
+from paddlemodel_api.tasks.object_detection import ObjectDetection
 from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
 from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
 from paddlemodel_api.tasks.tensors import Tensors
@@ -24,6 +25,7 @@ __all__ = [
     "AudioClassification",
     "Auto",
     "ImageClassification",
+    "ObjectDetection",
     "SpeechRecognition",
     "Task",
     "Tensors",
@@ -40,8 +42,9 @@ class Task(OneOf):
     auto: Auto | None = Field(
         default=None,
         description="What the export ships beside the model decides: inference.yml of PaddleX and "
-        "PaddleClas, a tokenizer with its config.json; tensors where there is none of these. A task that is "
-        "named reads them too, for fields that are not set. Default: this, where there is no spec.task.",
+        "PaddleClas, infer_cfg.yml of PaddleDetection, a tokenizer with its config.json; tensors where there "
+        "is none of these. A task that is named reads them too, for fields that are not set. Default: this, "
+        "where there is no spec.task.",
     )
     tensors: Tensors | None = Field(
         default=None,
@@ -52,6 +55,12 @@ class Task(OneOf):
         default=None,
         description="The bytes of a picture in; class, label and score out. The model has one input for "
         "pictures and one output with a score for each class.",
+    )
+    object_detection: ObjectDetection | None = Field(
+        default=None,
+        description="The bytes of a picture in; objects with label, score and box out, in pixels of the "
+        "picture. The model is a detector as PaddleDetection exports it: PP-YOLOE, PicoDet, RT-DETR and "
+        "others.",
     )
     text_embedding: TextEmbedding | None = Field(
         default=None,

@@ -19,6 +19,8 @@ from paddlemodel_server.tasks.audio_classification.task import AudioClassificati
 from paddlemodel_server.tasks.auto.found import Beside, Found
 from paddlemodel_server.tasks.image_classification import beside as classifiers
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
+from paddlemodel_server.tasks.object_detection import beside as detectors
+from paddlemodel_server.tasks.object_detection.task import ObjectDetection
 from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
 from paddlemodel_server.tasks.tensors import Tensors
 from paddlemodel_server.tasks.text import recognised as texts
@@ -32,6 +34,7 @@ _FILE = "task.json"
 _ALL: tuple[type[Task], ...] = (
     Tensors,
     ImageClassification,
+    ObjectDetection,
     TextEmbedding,
     TextClassification,
     TokenClassification,
@@ -41,7 +44,10 @@ _ALL: tuple[type[Task], ...] = (
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
 Recognise = Callable[[Beside], Found | None]
-_BY_CONFIG: dict[str, Recognise] = {classifiers.TASK: classifiers.recognise}
+_BY_CONFIG: dict[str, Recognise] = {
+    ImageClassification.name: classifiers.recognise,
+    ObjectDetection.name: detectors.recognise,
+}
 """What finds a task, and values for its fields, in a configuration beside the model."""
 _RECOGNISERS: tuple[Recognise, ...] = (*_BY_CONFIG.values(), texts.recognise)
 

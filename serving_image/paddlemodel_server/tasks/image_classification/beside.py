@@ -3,10 +3,8 @@
 By ppcls/data/preprocess of PaddleClas and paddlex/inference/models/image_classification of PaddleX 3.7.
 """
 
-from typing import Any
-
 from paddlemodel_server.tasks.auto.branch import Branch
-from paddlemodel_server.tasks.auto.found import Beside, Found
+from paddlemodel_server.tasks.auto.found import Beside, Fields, Found
 
 TASK = "imageClassification"
 _SINGLE, _MANY = "Topk", "MultiLabelThreshOutput"
@@ -38,7 +36,7 @@ def recognise(beside: Beside) -> Found | None:
     config = beside.config
     if config is None or not {_SINGLE, _MANY} & _keys(config.get("PostProcess")):
         return None
-    fields, operations = _Fields(), config.get("PreProcess").get("transform_ops")
+    fields, operations = Fields(), config.get("PreProcess").get("transform_ops")
     for operation in operations.items():
         name, parameters = operation.named()
         if name in _FOR_TRAINING:
@@ -46,7 +44,7 @@ def recognise(beside: Beside) -> Found | None:
         if name not in _OPERATIONS:
             raise operation.unknown(f"names the operation {name!r}")
         _OPERATIONS[name](fields, parameters)
-    fields.check(operations)
+    _complete(fields, operations)
     _answers(fields, config.get("PostProcess"))
     return Found(task=TASK, source=config.file, fields=fields.values, origins=fields.origins, groups=_GROUPS)
 
@@ -55,27 +53,15 @@ def _keys(branch: Branch) -> frozenset[str]:
     return frozenset(branch.value) if isinstance(branch.value, dict) else frozenset()
 
 
-class _Fields:
-    """The fields found so far, and where."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.origins: dict[str, str] = {}
-
-    def set(self, branch: Branch, **values: Any) -> None:
-        """Note fields that stand in a branch."""
-        self.values |= values
-        self.origins |= dict.fromkeys(values, branch.place)
-
-    def check(self, operations: Branch) -> None:
-        """The operations together must give pictures of one size; without NormalizeImage from 0 to 255."""
-        if "width" not in self.values:
-            raise operations.unknown("gives pictures no size, by ResizeImage or by CropImage behind it")
-        if "mean" not in self.values:
-            self.set(operations, mean=[0.0] * 3, std=[1 / 255] * 3)
+def _complete(fields: Fields, operations: Branch) -> None:
+    """The operations together must give pictures of one size; without NormalizeImage from 0 to 255."""
+    if "width" not in fields.values:
+        raise operations.unknown("gives pictures no size, by ResizeImage or by CropImage behind it")
+    if "mean" not in fields.values:
+        fields.set(operations, mean=[0.0] * 3, std=[1 / 255] * 3)
 
 
-def _resize(fields: _Fields, branch: Branch) -> None:
+def _resize(fields: Fields, branch: Branch) -> None:
     branch.only("resize_short", "size", "interpolation", "backend", "return_numpy")
     backend = branch.get("backend")
     if backend.value not in {None, "cv2", "pil"}:
@@ -94,7 +80,7 @@ def _resize(fields: _Fields, branch: Branch) -> None:
         fields.set(size, resize="Stretch", width=width, height=height)
 
 
-def _crop(fields: _Fields, branch: Branch) -> None:
+def _crop(fields: Fields, branch: Branch) -> None:
     size = branch.only("size").get("size")
     width, height = (224, 224) if size.value is None else size.pair()
     if fields.values.get("resize") == "Stretch":
@@ -106,7 +92,7 @@ def _crop(fields: _Fields, branch: Branch) -> None:
     fields.set(branch, width=width, height=height)
 
 
-def _normalize(fields: _Fields, branch: Branch) -> None:
+def _normalize(fields: Fields, branch: Branch) -> None:
     branch.only("scale", "mean", "std", "order", "channel_num", "output_fp16")
     if (order := branch.get("order")).value not in {None, "", "hwc", "chw"}:
         raise order.unknown(f"is {order.value!r}")
@@ -130,7 +116,7 @@ def _scaled(numbers: tuple[float, ...], scale: float) -> list[float]:
     return [number / (255 * scale) for number in numbers] if scale != 1 / 255 else list(numbers)
 
 
-def _answers(fields: _Fields, branch: Branch) -> None:
+def _answers(fields: Fields, branch: Branch) -> None:
     branch.only(_SINGLE, _MANY, "SavePreLabel")
     many = _MANY in branch
     parameters = branch.get(_MANY if many else _SINGLE)
