@@ -66,6 +66,8 @@ ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
 FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
+GRANTED_SETTINGS: Final = ("custom_tasks",)
+"""Settings that the operator gives where the chart allows it: never a spec."""
 RESERVED_LABELS: Final = (
     NAME_LABEL,
     MANAGED_BY_LABEL,
@@ -89,4 +91,4 @@ def variable(setting: str) -> str:
 
 
 SERVER_VARIABLES: Final = tuple(variable(setting) for setting in FIELD_SETTINGS.values())
-FIXED_VARIABLES: Final = tuple(variable(setting) for setting in FIXED_SETTINGS)
+FIXED_VARIABLES: Final = tuple(variable(setting) for setting in (*FIXED_SETTINGS, *GRANTED_SETTINGS))

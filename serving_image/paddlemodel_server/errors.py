@@ -212,6 +212,14 @@ class AnswerTooLargeError(ServingError):
     sentence = "The model's answer is larger than this server can carry; send a smaller input."
 
 
+class HandlerFailedError(ServingError):
+    """The model's own code raised something, or gave what does not fit; its cause is for the log."""
+
+    status = 500
+    reason = "the model's own code (handler.py) failed"
+    sentence = "The model's own code failed on this request; the cause is in the server's log."
+
+
 class InternalError(ServingError):
     """A fault that nobody has foreseen; what it was is in the log."""
 
@@ -243,6 +251,16 @@ class TooManyConnectionsError(ServingError):
     reason = "too many connections"
     retry_after = 1
     sentence = "This server has as many connections as it can have."
+
+
+class HandlerOverranError(ServingError):
+    """The model's own code took longer than spec.task.custom.timeoutSeconds, and was ended."""
+
+    status = 504
+    reason = "the model's own code (handler.py) took longer than `spec.task.custom.timeoutSeconds`"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"The model's own code was not done within {seconds:g} seconds.")
 
 
 class DeadlineExceededError(ServingError):

@@ -15,6 +15,7 @@ from paddlemodel_api import contract
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.protocol.served import Place, Task
 from paddlemodel_server.tasks.audio_classification.task import AudioClassification
+from paddlemodel_server.tasks.custom.task import Custom
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
 from paddlemodel_server.tasks.tensors import Tensors
@@ -32,6 +33,7 @@ _ALL: tuple[type[Task], ...] = (
     TokenClassification,
     AudioClassification,
     SpeechRecognition,
+    Custom,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
