@@ -23,8 +23,8 @@ ARGUMENTS: dict[type[ServingError], tuple[Any, ...]] = {
     errors.RequestTimeoutError: ("body",),
     errors.HeadTooLargeError: ("head",),
     errors.PipelineFullError: (64,),
-    errors.HandlerOverranError: (10,),
     errors.DeadlineExceededError: (30,),
+    errors.HandlerOverranError: (10,),
 }
 
 

@@ -8,6 +8,8 @@ from paddlemodel_server.protocol import Array, tensors
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
 from paddlemodel_server.tasks.audio import documents
 from paddlemodel_server.tasks.audio.task import SoundTask
+from paddlemodel_server.tasks.batches.batched import Batched
+from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.classes import classes
 from paddlemodel_server.tasks.text import names, outputs
 
@@ -21,7 +23,7 @@ _CLASS: dict[str, Any] = {
 }
 
 
-class AudioClassification(SoundTask):
+class AudioClassification(Batched, SoundTask):
     """One sound in, the most probable classes out."""
 
     name: ClassVar[str] = "audioClassification"
@@ -77,4 +79,5 @@ class AudioClassification(SoundTask):
         del proven
         top: dict[str, Any] = {"type": "array", "items": obj(_CLASS), "minItems": 1}
         words = ("Classify one sound", "The most probable classes.")
-        return documents.describe(served.name, {**_CLASS, "top_k": top}, words)
+        one = documents.describe(served.name, {**_CLASS, "top_k": top}, words)
+        return batched(served.name, one, "Heard")

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from paddlemodel_server.protocol import Array, Head, Request, Response, as_json, tensors
 from paddlemodel_server.protocol.served import Description, Place, Reduction, Served, Shapes, WarmUp
 from paddlemodel_server.tasks.audio import documents
 from paddlemodel_server.tasks.audio.task import SoundTask
+from paddlemodel_server.tasks.batches.batched import Batched
+from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.speech_recognition import ctc
 from paddlemodel_server.tasks.text import outputs
 
@@ -30,7 +32,7 @@ class Heard:
     filled: int
 
 
-class SpeechRecognition(SoundTask):
+class OneSound(SoundTask):
     """One sound in, a text out."""
 
     name: ClassVar[str] = "speechRecognition"
@@ -59,7 +61,7 @@ class SpeechRecognition(SoundTask):
             )
 
     @classmethod
-    def fit(cls, spec: "Spec", place: Place) -> "SpeechRecognition":
+    def fit(cls, spec: "Spec", place: Place) -> Self:
         """Compare features, input, output and vocabulary with the model's."""
         return cls(spec, place)
 
@@ -119,3 +121,11 @@ class SpeechRecognition(SoundTask):
         score = {"type": "number", "minimum": 0, "description": "mean of the tokens' scores; 0 of no text"}
         words = ("Recognise speech", "What is said in the sound.")
         return documents.describe(served.name, {"text": {"type": "string"}, "score": score}, words)
+
+
+class SpeechRecognition(Batched, OneSound):
+    """The same for several sounds in one request."""
+
+    def describe(self, served: Served, proven: Shapes | None) -> Description:
+        """The documents of `POST /predict`, with forms of several sounds."""
+        return batched(served.name, super().describe(served, proven), "Heard")
