@@ -11,8 +11,8 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from paddlemodel_api.base import OneOf
-from paddlemodel_api.tasks.custom import Custom
 from paddlemodel_api.tasks.auto import Auto
+from paddlemodel_api.tasks.custom import Custom
 from paddlemodel_api.tasks.image_classification import ImageClassification
 from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
 from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
@@ -23,8 +23,8 @@ from paddlemodel_api.tasks.token_classification import TokenClassification
 
 __all__ = [
     "AudioClassification",
-    "Custom",
     "Auto",
+    "Custom",
     "ImageClassification",
     "SpeechRecognition",
     "Task",
