@@ -253,27 +253,17 @@ class TooManyConnectionsError(ServingError):
     sentence = "This server has as many connections as it can have."
 
 
-class HandlerOverranError(ServingError):
-    """The model's own code took longer than spec.task.custom.timeoutSeconds, and was ended."""
-
-    status = 504
-    reason = "the model's own code (handler.py) took longer than `spec.task.custom.timeoutSeconds`"
-
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"The model's own code was not done within {seconds:g} seconds.")
-
-
 class DeadlineExceededError(ServingError):
-    """The request waited longer than PADDLEMODEL_TIMEOUT_SECONDS."""
+    """The request waited longer than PADDLEMODEL_TIMEOUT_SECONDS, or code took longer than it may."""
 
     status = 504
     reason = (
         "not answered within {deadline}, or within the client's own deadline; "
-        "if it still waited, the model never runs it"
+        "if it still waited, the model never runs it; the model's own code (handler.py) took too long"
     )
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"The request was not answered within {seconds:g} seconds.")
+    def __init__(self, seconds: float, what: str = "The request was not answered") -> None:
+        super().__init__(f"{what} within {seconds:g} seconds.")
 
 
 def _kinds(of: type[ServingError]) -> tuple[type[ServingError], ...]:

@@ -24,7 +24,6 @@ ARGUMENTS: dict[type[ServingError], tuple[Any, ...]] = {
     errors.HeadTooLargeError: ("head",),
     errors.PipelineFullError: (64,),
     errors.DeadlineExceededError: (30,),
-    errors.HandlerOverranError: (10,),
 }
 
 

@@ -43,7 +43,8 @@ def parts(body: bytes, between: bytes) -> list[bytes]:
     """
     delimiter = b"\r\n--" + between
     body = b"\r\n" + body  # the first boundary may stand at its very beginning
-    found, at = [], body.find(delimiter) + len(delimiter)
+    found: list[bytes] = []
+    at = body.find(delimiter) + len(delimiter)
     if at < len(delimiter):
         raise BadRequestError(
             "The request has no parts: the boundary of its Content-Type is not in its body."

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from paddlemodel_server.errors import HandlerFailedError, HandlerOverranError, ServingError, StartError
+from paddlemodel_server.errors import DeadlineExceededError, HandlerFailedError, ServingError, StartError
 
 FILE = "handler.py"
 FUNCTIONS = ("preprocess", "postprocess")
 _MODULE = "paddlemodel_handler"
+_OVER = "The model's own code was not done"
 
 
 class _Over(BaseException):  # no error: `except Exception` in a handler must not stop it
@@ -60,7 +61,7 @@ def call(function: Callable[..., Any], seconds: float, *arguments: Any) -> Any:
     It is ended between two steps of Python; what does not come back from a library keeps its thread.
 
     Raises:
-        HandlerOverranError: it took too long.
+        DeadlineExceededError: it took too long.
         HandlerFailedError: it raised; what, is its cause.
         ServingError: what the handler raised of these itself.
     """
@@ -86,10 +87,10 @@ def call(function: Callable[..., Any], seconds: float, *arguments: Any) -> Any:
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
             timer.cancel()
     except _Over:
-        raise HandlerOverranError(seconds) from None
+        raise DeadlineExceededError(seconds, _OVER) from None
     except ServingError:
         raise
     except BaseException as error:  # SystemExit, too: a handler ends no server
         if struck.is_set():
-            raise HandlerOverranError(seconds) from None
+            raise DeadlineExceededError(seconds, _OVER) from None
         raise HandlerFailedError from error

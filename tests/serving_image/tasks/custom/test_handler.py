@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from paddlemodel_server.errors import (
     BadRequestError,
+    DeadlineExceededError,
     HandlerFailedError,
-    HandlerOverranError,
     StartError,
 )
 from paddlemodel_server.model.signature import Model, Tensor
@@ -82,7 +82,7 @@ def stubborn() -> None:
 def test_code_that_never_ends_is_ended_and_the_thread_goes_on() -> None:
     """Even where it catches every error; what comes next in the thread is not hit."""
     for _ in range(2):
-        with pytest.raises(HandlerOverranError, match=r"not done within 0\.2 seconds"):
+        with pytest.raises(DeadlineExceededError, match=r"not done within 0\.2 seconds"):
             handler.call(stubborn, 0.2)
         assert handler.call(lambda: sum(range(200_000)), 60) == 19999900000
     waiting = [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]
@@ -100,7 +100,7 @@ def test_an_error_that_hides_the_end_is_no_answer() -> None:
         except BaseException:  # noqa: BLE001 - as handlers do
             raise KeyError from None
 
-    with pytest.raises(HandlerOverranError):
+    with pytest.raises(DeadlineExceededError):
         handler.call(translates, 0.2)
 
 
