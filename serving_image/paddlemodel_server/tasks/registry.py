@@ -17,7 +17,10 @@ from paddlemodel_server.protocol.served import Place, Task
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 from paddlemodel_server.tasks.tensors import Tensors
 from paddlemodel_server.tasks.text_classification.task import TextClassification
+from paddlemodel_server.tasks.text_detection.task import TextDetection
 from paddlemodel_server.tasks.text_embedding.task import TextEmbedding
+from paddlemodel_server.tasks.text_line_orientation.task import TextLineOrientation
+from paddlemodel_server.tasks.text_recognition.task import TextRecognition
 from paddlemodel_server.tasks.token_classification.task import TokenClassification
 
 _FILE = "task.json"
@@ -28,6 +31,9 @@ _ALL: tuple[type[Task], ...] = (
     TextEmbedding,
     TextClassification,
     TokenClassification,
+    TextDetection,
+    TextRecognition,
+    TextLineOrientation,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
