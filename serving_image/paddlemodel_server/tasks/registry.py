@@ -14,6 +14,7 @@ from paddlemodel_api import contract
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.protocol.served import Place, Task
+from paddlemodel_server.tasks.audio_classification.task import AudioClassification
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 from paddlemodel_server.tasks.tensors import Tensors
 from paddlemodel_server.tasks.text_classification.task import TextClassification
@@ -34,6 +35,7 @@ _ALL: tuple[type[Task], ...] = (
     TextDetection,
     TextRecognition,
     TextLineOrientation,
+    AudioClassification,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
