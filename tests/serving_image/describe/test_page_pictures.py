@@ -20,10 +20,14 @@ def test_lines_are_drawn_where_they_stand(
     chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     with (
-        serving(trained_model("character-det"), tmp_path, name="pages", task='{"textDetection":{}}') as server,
+        serving(
+            trained_model("character-det"), tmp_path, name="pages", task='{"textDetection":{}}'
+        ) as server,
         visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1250}) as page,
     ):
-        page.locator("#file").set_input_files({"name": "page.png", "mimeType": "image/png", "buffer": pages()[0]})
+        page.locator("#file").set_input_files(
+            {"name": "page.png", "mimeType": "image/png", "buffer": pages()[0]}
+        )
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#status")).to_have_text("200 OK")
         found = json.loads(page.locator("#result").inner_text())

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import cv2
 import numpy as np
-import pyclipper
+import pyclipper  # type: ignore[import-untyped]  # it has no types
 
 from paddlemodel_server.protocol import Array
 
@@ -35,7 +35,7 @@ def lines(scores: Array, size: tuple[int, int], spec: "Spec") -> list[Line]:
         size: height and width of the picture.
         spec: the validated member.
     """
-    mask = (scores > spec.threshold).astype(np.uint8)
+    mask: Any = (scores > spec.threshold).astype(np.uint8)
     if spec.dilation:
         mask = cv2.dilate(mask, np.ones((2, 2), np.uint8))
     contours, _ = cv2.findContours(mask, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)

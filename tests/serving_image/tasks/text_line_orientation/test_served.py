@@ -21,7 +21,14 @@ from tests.serving_image.describe.documented import check_examples
 from tests.serving_image.support.servers import Server, serving
 
 # As the model was trained: PaddleOCR's tools/infer/predict_cls.py.
-FIELDS = {"resize": "Pad", "width": 192, "height": 48, "channelOrder": "BGR", "mean": [0.5] * 3, "std": [0.5] * 3}
+FIELDS = {
+    "resize": "Pad",
+    "width": 192,
+    "height": 48,
+    "channelOrder": "BGR",
+    "mean": [0.5] * 3,
+    "std": [0.5] * 3,
+}
 TASK = json.dumps({"textLineOrientation": FIELDS})
 
 
@@ -53,8 +60,11 @@ def tensor(*shape: int, dtype: str = "float32", name: str = "x") -> Tensor:
     return Tensor(name=name, dtype=dtype, shape=shape)
 
 
+PICTURE, QUARTERS = tensor(-1, 3, -1, -1), tensor(-1, 4)
+
+
 def fitted(
-    folder: Path, given: Tensor = tensor(-1, 3, -1, -1), output: Tensor = tensor(-1, 4), **spec: Any
+    folder: Path, given: Tensor = PICTURE, output: Tensor = QUARTERS, **spec: Any
 ) -> TextLineOrientation:
     model = Model(format="PIR", inputs=(given,), outputs=(output,))
     place = Place(model=model, folder=folder, scores=lambda: "Logits")
@@ -63,7 +73,8 @@ def fitted(
 
 def test_four_scores_are_quarter_turns(tmp_path: Path) -> None:
     task = fitted(tmp_path)
-    served = Served(name="m", model=Model(format="PIR", inputs=(), outputs=(tensor(-1, 4),)), task=task, max_request_bytes=1)
+    model = Model(format="PIR", inputs=(), outputs=(QUARTERS,))
+    served = Served(name="m", model=model, task=task, max_request_bytes=1)
     found = task.answer(served, [np.array([[0.0, 1.0, 0.0, 3.0]], np.float32)])
     assert found == {"angle": 270, "score": pytest.approx(np.exp(3) / (2 + np.exp(1) + np.exp(3)))}
 
@@ -88,6 +99,8 @@ def test_a_line_is_stretched_or_filled_up(tmp_path: Path) -> None:
     ],
 )
 def test_a_model_that_tells_no_turn_is_refused(tmp_path: Path, case: dict[str, Any], what: str) -> None:
-    with pytest.raises(StartError, match=r"The task textLineOrientation .*, or use the task tensors\.") as refusal:
+    with pytest.raises(
+        StartError, match=r"The task textLineOrientation .*, or use the task tensors\."
+    ) as refusal:
         fitted(tmp_path, **case)
     assert what in refusal.value.message

@@ -21,10 +21,13 @@ def tensor(*shape: int, dtype: str = "float32", name: str = "x") -> Tensor:
     return Tensor(name=name, dtype=dtype, shape=shape)
 
 
+LINE, STEPS = tensor(-1, 3, 48, -1), tensor(-1, -1, 4)
+
+
 def fitted(
     folder: Path,
-    given: Tensor = tensor(-1, 3, 48, -1),
-    output: Tensor = tensor(-1, -1, 4),
+    given: Tensor = LINE,
+    output: Tensor = STEPS,
     place: dict[str, Any] | None = None,
     **spec: Any,
 ) -> TextRecognition:
@@ -75,14 +78,19 @@ def test_a_dictionary_has_a_character_per_line(tmp_path: Path, end: str) -> None
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(None, "No such file"), (b"", "it is empty"), (b"\xff\xfe", "can't decode"), (b"x" * (5 << 20), "more than")],
+    [
+        (None, "No such file"),
+        (b"", "it is empty"),
+        (b"\xff\xfe", "can't decode"),
+        (b"x" * (5 << 20), "more than"),
+    ],
 )
 def test_a_dictionary_that_cannot_be_read_is_one_sentence(
     tmp_path: Path, content: bytes | None, words: str
 ) -> None:
     if content is not None:
         (tmp_path / "keys.txt").write_bytes(content)
-    with pytest.raises(StartError, match="The dictionary keys.txt cannot be read") as refusal:
+    with pytest.raises(StartError, match=r"The dictionary keys\.txt cannot be read") as refusal:
         fitted(tmp_path, dictionary_file="keys.txt")
     assert refusal.value.reason == "DictionaryMissing"
     assert words in refusal.value.message
@@ -94,14 +102,20 @@ def test_a_dictionary_that_cannot_be_read_is_one_sentence(
         pytest.param({"given": tensor(-1, 10)}, "takes an FP32 input", id="no-picture"),
         pytest.param({"output": tensor(-1, 4)}, "a known number of classes", id="a-classifier"),
         pytest.param({"output": tensor(-1, -1, -1)}, "a known number of classes", id="any-number-of-classes"),
-        pytest.param({"output": tensor(-1, -1, 4, dtype="int64")}, "takes a float output", id="a-decoder-inside"),
+        pytest.param(
+            {"output": tensor(-1, -1, 4, dtype="int64")}, "takes a float output", id="a-decoder-inside"
+        ),
         pytest.param({"output": tensor(-1, -1, 9)}, "has 3 characters (characters)", id="other-characters"),
-        pytest.param({"height": 32, "characters": ABC[1:]}, "has height 32, but the model's is 48", id="height"),
+        pytest.param(
+            {"height": 32, "characters": ABC[1:]}, "has height 32, but the model's is 48", id="height"
+        ),
         pytest.param({"min_width": 100}, "needs the characters", id="no-characters"),
     ],
 )
 def test_a_model_that_reads_no_text_is_refused(tmp_path: Path, case: dict[str, Any], what: str) -> None:
-    with pytest.raises(StartError, match=r"The task textRecognition .*, or use the task tensors\.") as refusal:
+    with pytest.raises(
+        StartError, match=r"The task textRecognition .*, or use the task tensors\."
+    ) as refusal:
         fitted(tmp_path, **case)
     assert what in refusal.value.message
 

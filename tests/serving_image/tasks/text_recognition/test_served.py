@@ -1,4 +1,4 @@
-"""Lines are read through a real server as PaddleX reads them; what a worker leaves of its outputs suffices."""
+"""Lines are read through a real server as PaddleX reads them; what workers leave of outputs suffices."""
 
 import json
 import shutil
@@ -47,7 +47,7 @@ def task(**fields: Any) -> str:
 @pytest.fixture(scope="module")
 def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """With a delay lines wait for company."""
-    options = {"max_batch_size": 4, "max_delay_ms": 50, "max_request_bytes": 30_000_000}
+    options: Any = {"max_batch_size": 4, "max_delay_ms": 50, "max_request_bytes": 30_000_000}
     with serving(folder, tmp_path_factory.mktemp("lines"), name="lines", task=task(), **options) as running:
         yield running
 
@@ -60,9 +60,11 @@ def read(server: Server, body: bytes) -> Any:
 
 def test_lines_are_read_as_paddlex_reads_them(folder: Path, tmp_path: Path) -> None:
     """Each alone and filled up to no multiple, which is how it reads a line that comes alone."""
-    with serving(folder, tmp_path, name="lines", task=task(widthStep=1)) as server:
-        with ThreadPoolExecutor(4) as pool:
-            answers = list(pool.map(lambda line: read(server, line), LINES))
+    with (
+        serving(folder, tmp_path, name="lines", task=task(widthStep=1)) as server,
+        ThreadPoolExecutor(4) as pool,
+    ):
+        answers = list(pool.map(lambda line: read(server, line), LINES))
     assert [answer["text"] for answer in answers] == [kept["text"] for kept in ORACLE["lines"]]
     scores = [kept["score"] for kept in ORACLE["lines"]]
     assert [answer["score"] for answer in answers] == pytest.approx(scores, abs=1e-3)
