@@ -32,10 +32,10 @@ _ALL: tuple[type[Task], ...] = (
     TextEmbedding,
     TextClassification,
     TokenClassification,
+    AudioClassification,
     TextDetection,
     TextRecognition,
     TextLineOrientation,
-    AudioClassification,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
