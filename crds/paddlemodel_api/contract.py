@@ -30,6 +30,12 @@ MODEL_REVISION_ANNOTATION: Final = f"{GROUP}/model-revision"
 """On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors."""
 CREDENTIALS_MISSING: Final = "CredentialsMissing"
 """The fetcher's reason where the Secret of spec.model.credentials is not there, or has no keys."""
+CACHE_FAULTS: Final = {
+    "CacheFull": "enlarge the claim, or keep fewer models",
+    "CacheReadOnly": "mount the claim so that the pods' user may write",
+    "CacheFailed": "check the volume",
+}
+"""The fetcher's reasons why a model that it brought is not kept on the claim, with the cure of each."""
 CANONICAL_NAME_LABEL: Final = "service.istio.io/canonical-name"
 CANONICAL_REVISION_LABEL: Final = "service.istio.io/canonical-revision"
 """On pods only: what a service mesh shows as one service; else every model would be the same."""
@@ -40,7 +46,7 @@ INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
 """What a pod exports without labels, one number each, once its model is loaded: all that may scale it."""
-DEFAULT_TASK: Final = '{"tensors":{}}'
+DEFAULT_TASK: Final = '{"auto":{}}'
 """What PADDLEMODEL_TASK says of a spec without a task."""
 VARIABLE_PREFIX: Final = "PADDLEMODEL_"
 """Of every variable of the server; the rest is the name of a setting in capitals."""

@@ -11,8 +11,10 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from paddlemodel_api.base import OneOf
+from paddlemodel_api.tasks.auto import Auto
 from paddlemodel_api.tasks.image_classification import ImageClassification
 from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
+from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
 from paddlemodel_api.tasks.tensors import Tensors
 from paddlemodel_api.tasks.text_classification import TextClassification
 from paddlemodel_api.tasks.text_detection import TextDetection
@@ -23,7 +25,9 @@ from paddlemodel_api.tasks.token_classification import TokenClassification
 
 __all__ = [
     "AudioClassification",
+    "Auto",
     "ImageClassification",
+    "SpeechRecognition",
     "Task",
     "Tensors",
     "TextClassification",
@@ -39,10 +43,16 @@ class Task(OneOf):
     """What POST /predict takes and answers; the routes of the protocols take tensors whatever stands here."""
 
     place: ClassVar[str] = "spec.task"
+    auto: Auto | None = Field(
+        default=None,
+        description="What the export ships beside the model decides: inference.yml of PaddleX and "
+        "PaddleClas, a tokenizer with its config.json; tensors where there is none of these. A task that is "
+        "named reads them too, for fields that are not set. Default: this, where there is no spec.task.",
+    )
     tensors: Tensors | None = Field(
         default=None,
         description="Tensors in and out: JSON of the Open Inference Protocol, or one raw or .npy tensor. "
-        "Default: this, where there is no spec.task.",
+        "Default: what auto comes to where it finds nothing.",
     )
     image_classification: ImageClassification | None = Field(
         default=None,
@@ -70,6 +80,11 @@ class Task(OneOf):
         description="The bytes of a sound in (WAV, FLAC, Ogg or MP3); class, label and score out. The model "
         "has one input for the sound and one output with a score for each class.",
     )
+    speech_recognition: SpeechRecognition | None = Field(
+        default=None,
+        description="The bytes of a sound in (WAV, FLAC, Ogg or MP3); what is said in it out. The model has "
+        "an output with a score for each token at each step, trained with CTC; its vocabulary is beside it.",
+    )
     text_detection: TextDetection | None = Field(
         default=None,
         description="The bytes of a picture in; a polygon and a score for each line of text out. The model "
@@ -89,14 +104,14 @@ class Task(OneOf):
     @classmethod
     def default(cls) -> Self:
         """The task of a spec that names none."""
-        return cls(tensors=Tensors())
+        return cls(auto=Auto())
 
     @model_validator(mode="before")
     @classmethod
     def _has_no_type(cls, given: Any) -> Any:
         """Say how a task is written to who knows it from resources that have a type."""
         if isinstance(given, dict) and "type" in given:
-            example = json.dumps({cls.members()[1]: {}}).replace('"', "")
+            example = json.dumps({"imageClassification": {}}).replace('"', "")
             message = (
                 f"{cls.place}.type is not a field: name the task by its member, such as {example} "
                 f"(one of {', '.join(cls.members())})"

@@ -7,14 +7,16 @@ import json
 from pathlib import Path
 
 import pytest
+import soundfile  # type: ignore[import-untyped]
 from playwright.sync_api import Browser, expect
 
 from tests.serving_image.describe.test_page_texts import SIZE, picture
 from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.servers import cannot, serving
 from tests.speech import NoVoiceError, executable, spoken
-from tests.trained_sounds import FEATURES, UNHEARD, keywords
+from tests.trained_sounds import FEATURES, TONES, UNHEARD, dialled, keywords, telephone
 
+KEYS = json.dumps({"speechRecognition": {"features": {"fbank": TONES}}})
 TASK = json.dumps({"audioClassification": {"features": {"logMel": FEATURES}, "labelsFile": "labels.txt"}})
 # How much of the canvas is painted, in which halves of it.
 PAINTED = """canvas => {
@@ -60,3 +62,16 @@ def test_a_sound_is_played_drawn_and_classified(
         expect(page.locator("#wave")).to_be_hidden()
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#result")).to_contain_text("The body is not a WAV, FLAC, Ogg or MP3 sound.")
+
+
+def test_a_sound_becomes_a_text(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    soundfile.write(tmp_path / "call.flac", dialled("0815", 3, pause=0.1), 8000)
+    with (
+        serving(telephone(), tmp_path, name="telephone", task=KEYS) as server,
+        visit(chromium, f"{server.url}/", viewport=SIZE) as page,
+    ):
+        page.locator("#file").set_input_files(tmp_path / "call.flac")
+        expect(page.locator("#wave")).to_be_visible()
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#result")).to_contain_text('"text": "0815"')
+        picture(page, "speech-recognition.png", request, tmp_path)

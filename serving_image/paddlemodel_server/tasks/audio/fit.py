@@ -122,7 +122,7 @@ def _features(task: str, spec: "Spec", tensor: Tensor, folder: Path) -> tuple[fe
 def _wide(tensor: Tensor, *, wave: bool) -> bool:
     """Whether there is an axis of channels, and more than one of them."""
     between = tensor.shape[1 : -1 if wave else -2]
-    return any(n not in {-1, 1} for n in between)
+    return any(n != 1 and (wave or n != -1) for n in between)
 
 
 def _name(chosen: Any) -> str:

@@ -83,6 +83,10 @@ class SoundPlan:
             found.insert(1 - self.sound, np.array([steps], self.length_dtype))
         return found
 
+    def steps(self, samples: Array) -> int:
+        """How many samples or frames a sound has, before it is filled up."""
+        return len(samples) if self.made is None else max(1, self.made.frames(len(samples)))
+
     def _steps(self, samples: Array) -> tuple[int, Array]:
         """How many samples or frames the sound has, and these, filled up: [steps] or [steps, mels]."""
         if self.made is None:

@@ -1,6 +1,5 @@
 """What the tasks for sounds share: fit, decoding, facts about a sound; a subclass says what it is."""
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
@@ -48,28 +47,25 @@ class SoundTask(BodyTask):
 
     def arrays(self, body: bytes) -> list[Array]:
         """The inputs for one sound."""
-        return self._read(body)[0]
+        return self.plan.arrays(self._read(body)[0])
 
     def parse(self, served: Served, head: Head, body: bytes) -> Request:
         """Decode the sound; the answer will say how long it is."""
         del served, head
-        arrays, kept = self._read(body)
-        return Request(arrays=arrays, kept=kept)
+        samples, facts = self._read(body)
+        return Request(arrays=self.plan.arrays(samples), kept=facts)
 
     def render(self, served: Served, request: Request, outputs: Sequence[Array]) -> Response:
         """The answer, what it was made of, and which model gave it."""
         return as_json(self.answer(served, outputs) | request.kept | {"model": served.name})
 
-    @abstractmethod
-    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
-        """Turn the outputs into the content of a JSON answer."""
-
-    def _read(self, body: bytes) -> tuple[list[Array], dict[str, Any]]:
+    def _read(self, body: bytes) -> tuple[Array, dict[str, Any]]:
+        """The samples, and the facts about them that an answer has."""
         decoding = _decoding()
         plan = self.plan
         wanted = decoding.Wanted(plan.rate, plan.most, self.spec.long_sounds == "Truncate")
         sound = decoding.decode(body, wanted)
-        return plan.arrays(sound.samples), {"seconds": round(sound.seconds, 3), "truncated": sound.truncated}
+        return sound.samples, {"seconds": round(sound.seconds, 3), "truncated": sound.truncated}
 
 
 def _decoding() -> ModuleType:

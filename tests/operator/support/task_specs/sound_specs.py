@@ -10,6 +10,10 @@ def _sound(**features: Any) -> dict[str, Any]:
     return spec(task={"audioClassification": {"features": features}})
 
 
+def _speech(**fields: Any) -> dict[str, Any]:
+    return spec(task={"speechRecognition": fields})
+
+
 RULES = (
     Refused("two kinds of features", _sound(fbank={}, waveform={}), "features has exactly one member"),
     Refused("no features", _sound(), "features has exactly one member"),
@@ -19,6 +23,9 @@ RULES = (
         "filters above the default", _sound(logMel={"fMin": 15000}), "logMel.fMin must be less than fMax"
     ),
     Refused("more than half of the rate", _sound(fbank={"fMax": 8001}), "fbank.fMax must be half of"),
+    Refused(
+        "a vocabulary elsewhere", _speech(vocabularyFile="/x"), "vocabularyFile must be a plain relative"
+    ),
     Refused("a file elsewhere", _sound(fbank={"cmvnFile": "../x"}), "cmvnFile must be a plain relative path"),
 )
 
@@ -46,5 +53,6 @@ ACCEPTED: dict[str, dict[str, Any]] = {
         }
     ),
     "Kaldi's features": _sound(fbank={"sampleRate": 8000, "fMax": 4000, "cmvnFile": "mean_std.json"}),
+    "speech": _speech(vocabularyFile="dict/units.txt", blank="_", activation="Softmax", output="probs"),
     "samples": _sound(waveform={}),
 }

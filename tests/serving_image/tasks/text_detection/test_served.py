@@ -46,8 +46,8 @@ def apart(box: list[list[int]], others: list[list[list[int]]]) -> int:
 def test_lines_are_where_paddlex_finds_them(server: Server) -> None:
     """Each within a pixel, in all pages that were drawn for it; as many, and with its scores.
 
-    OpenCV's smallest rectangles are not the same to the last bit in PaddleX's version of it and in ours, and a
-    score is the mean inside of one.
+    OpenCV's smallest rectangles are not the same to the last bit in PaddleX's version of it and in ours, and
+    a score is the mean inside of one.
     """
     drawn = sha256(b"".join(PAGES + drawn_pages.lines())).hexdigest()
     assert drawn == ORACLE["drawn"], "the pages are drawn otherwise: let paddlex_text.py answer them anew"
