@@ -19,7 +19,7 @@ class TextRecognition(Block):
         default=None,
         description="The characters of the model's classes in their order, without the blank, which is the "
         "first class, and without the space where that is the last one; for more than 1000 use "
-        "dictionaryFile. Default: none; one of the two is needed.",
+        "dictionaryFile. Default: those of inference.yml beside the model; without it one of both is needed.",
     )
     dictionary_file: Annotated[str, Field(max_length=255)] | None = Field(
         default=None,

@@ -40,7 +40,8 @@ def find(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
         raise misfit(
             NAME,
             "needs the characters of the model's classes",
-            f"name them in spec.task.{NAME}.characters, or their file in dictionaryFile",
+            f"name them in spec.task.{NAME}.characters, or their file in dictionaryFile, or add the export's "
+            "inference.yml to the model",
         )
     classes = scores.shape[-1]
     if classes == len(found) + 2:

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import tritonclient.http as triton  # type: ignore[import-untyped]  # it has no types
-import yaml
 from paddlemodel_server.model import files, signature
 from paddlemodel_server.protocol.served import Place
 from paddlemodel_server.tasks import registry
+from paddlemodel_server.tasks.auto.found import Beside
 from paddlemodel_server.tasks.text_recognition import characters
 from paddlemodel_server.tasks.text_recognition.task import TextRecognition
 
@@ -30,25 +30,20 @@ LINES = drawn_pages.lines()
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """PP-OCRv5 with its characters in a file, as PaddleOCR's dictionaries are."""
-    copy = tmp_path_factory.mktemp("recogniser") / "model"
-    shutil.copytree(trained_model("character-rec"), copy)
-    written = yaml.load((copy / "inference.yml").read_text(encoding="utf-8"), yaml.CSafeLoader)
-    names = written["PostProcess"]["character_dict"]
-    (copy / "characters.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-    return copy
+def folder() -> Path:
+    """PP-OCRv5, with inference.yml, which has the characters."""
+    return trained_model("character-rec")
 
 
 def task(**fields: Any) -> str:
-    return json.dumps({"textRecognition": {"dictionaryFile": "characters.txt", **fields}})
+    return json.dumps({"textRecognition": fields})
 
 
 @pytest.fixture(scope="module")
 def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """With a delay lines wait for company."""
+    """No task is named: the file beside the model tells it. With a delay lines wait for company."""
     options: Any = {"max_batch_size": 4, "max_delay_ms": 50, "max_request_bytes": 30_000_000}
-    with serving(folder, tmp_path_factory.mktemp("lines"), name="lines", task=task(), **options) as running:
+    with serving(folder, tmp_path_factory.mktemp("lines"), name="lines", **options) as running:
         yield running
 
 
@@ -87,7 +82,8 @@ def test_a_line_is_read_alike_alone_and_in_company(server: Server) -> None:
 def test_the_answer_is_that_of_all_scores(server: Server, folder: Path) -> None:
     """V2 gives all of them, as the task does not change it: the same text and score follow from them."""
     model = signature.read(files.locate(folder))
-    fitted = registry.fit(registry.read(task()), Place(model=model, folder=folder))
+    chosen = registry.settled(registry.read(task()), Beside(folder=folder, model=model))
+    fitted = registry.fit(chosen, Place(model=model, folder=folder))
     assert isinstance(fitted, TextRecognition)
     (array,) = fitted.arrays(LINES[0])
     tensor = triton.InferInput("x", list(array.shape), "FP32")
