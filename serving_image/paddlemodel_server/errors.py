@@ -68,6 +68,14 @@ class NoRowsError(ServingError):
     reason = "instances (V1), and the model answers without a row for each"
 
 
+class UnauthorizedError(ServingError):
+    """The server asks for API keys, and the request has none that is valid."""
+
+    status = 401
+    reason = "the server asks for an API key, and there is none, or none that is valid"
+    sentence = "This request needs an API key: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
+
+
 class NotFoundError(ServingError):
     """No such route or model."""
 

@@ -11,7 +11,7 @@ from paddlemodel_api import contract
 from paddlemodel_api.schema.crd import root_schema
 from paddlemodel_api.tasks import Task
 from paddlemodel_operator.base import model
-from paddlemodel_operator.render import container
+from paddlemodel_operator.render import access, container
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import registry
 
@@ -107,6 +107,12 @@ def test_the_fields_outside_the_server_block_are_these_four() -> None:
     assert others == {"metadata.name", "spec.device", "spec.task", "spec.ingress.path"}
 
 
+def test_the_keys_reach_the_server() -> None:
+    assert serve({}).api_keys_dir is None
+    settings = serve({}, access={"apiKeys": {"secretName": "clients"}})
+    assert str(settings.api_keys_dir) == access.API_KEYS_DIR
+
+
 def test_tensorrt_gets_a_folder_for_its_engines() -> None:
     settings = serve({"tensorRT": {"enabled": True}}, device="GPU")
     assert settings.cache_dir == Path("/tmp/tensorrt")
@@ -114,7 +120,7 @@ def test_tensorrt_gets_a_folder_for_its_engines() -> None:
 
 def test_the_names_that_a_spec_may_not_set_are_settings_of_the_server() -> None:
     known = {contract.variable(field.name) for field in fields(Settings)}
-    assert {*contract.SERVER_VARIABLES, *contract.FIXED_VARIABLES} <= known
+    assert {*contract.SERVER_VARIABLES, *contract.ACCESS_VARIABLES, *contract.FIXED_VARIABLES} <= known
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_the_page_has_the_table() -> None:
 
 def test_the_openapi_document_has_the_table() -> None:
     served = bodies.served()
-    found = json.loads(openapi.document(served, 30))["components"]["responses"]
+    found = json.loads(openapi.document(served, 30, asks_for_keys=True))["components"]["responses"]
     for status in STATUSES:
         said = errors.reasons(status, f"{served.max_request_bytes} bytes", "30 seconds")
         assert found[f"Error{status}"]["description"].lower() == f"{said}.".lower()
@@ -93,9 +93,15 @@ def test_the_openapi_document_has_the_table() -> None:
     assert len(found) == len(STATUSES)
 
 
+def test_a_server_without_keys_never_answers_401() -> None:
+    document = openapi.document(bodies.served(), 30)
+    assert b"401" not in document
+    assert b"security" not in document
+
+
 def test_every_route_that_runs_the_model_has_every_status_in_the_openapi_document() -> None:
     """But for 404 and 405: those are of other paths and methods."""
-    paths = json.loads(openapi.document(bodies.served(), 30))["paths"]
+    paths = json.loads(openapi.document(bodies.served(), 30, asks_for_keys=True))["paths"]
     running = [path["post"]["responses"] for path in paths.values() if "post" in path]
     assert running
     for responses in running:

@@ -53,6 +53,7 @@ class Documents:
             facts=facts,
             example=examples.infer(self.served, proven),
             task=self.served.task.describe(self.served, proven),
+            asks_for_keys=self._asks_for_keys,
         )
         return protocol.Response(
             body=page.render(shown, host), content_type=page.HTML, extra=(*_FRESH, *page.headers())
@@ -63,10 +64,19 @@ class Documents:
         if self._document:
             return protocol.Response(body=self._document)
         learned = Learned.load(self.folder)
-        document = openapi.document(self.served, self.settings.timeout_seconds, _proven(learned))
+        document = openapi.document(
+            self.served,
+            self.settings.timeout_seconds,
+            _proven(learned),
+            asks_for_keys=self._asks_for_keys,
+        )
         if learned is not None:
             self._document = document
         return protocol.Response(body=document)
+
+    @property
+    def _asks_for_keys(self) -> bool:
+        return self.settings.api_keys_dir is not None
 
     def _facts(self) -> dict[str, Any]:
         learned = Learned.load(self.folder)

@@ -23,7 +23,8 @@ def fault(error: Exception, route: str = "") -> Response:
     content: Any = public.message
     if route == EMBEDDINGS and public.message != NO_ROUTE:  # a server that has no such route has no such form
         kind = "invalid_request_error" if public.status < 500 else "server_error"
-        content = {"message": public.message, "type": kind, "param": None, "code": None}
+        code = "invalid_api_key" if public.status == 401 else None
+        content = {"message": public.message, "type": kind, "param": None, "code": code}
     return as_json({"error": content}, public.status, public.headers)
 
 

@@ -15,10 +15,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddlemodel_server.access import gate
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.gpu import devices
 from paddlemodel_server.host import cgroup, log, signals, termination
-from paddlemodel_server.ipc import counters, gpu_page
+from paddlemodel_server.ipc import access_page, counters, gpu_page
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.metrics import catalog, tracing
@@ -204,6 +205,8 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
     chosen = registry.read(settings.task)
     served = fitting.served(settings, chosen)
     chosen.save(folder)
+    access_fd = access_page.create() if settings.api_keys_dir else None
+    gate.of(settings, access_fd)  # what it cannot use ends the start
     groups = cgroup.membership()
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
     gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()
@@ -216,6 +219,7 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
         sizes=sizes,
         gpus=gpus,
         gpu_page_fd=gpu_page.create() if gpus else None,
+        access_fd=access_fd,
         warm_up=served.task.warm_up,
     )
     logger.info(

@@ -48,6 +48,7 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
         },
         service={"type": "NodePort", "port": 8000, "annotations": {"a": "b"}},
         ingress={"host": "a.example.com", "className": "nginx", "tlsSecretName": "tls"},
+        access={"apiKeys": {"secretName": "clients"}},
         pod={
             "nodeSelector": {"disk": "ssd"},
             "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],

@@ -124,6 +124,8 @@ RULES = (
 TYPES = (
     *source_specs.TYPES,
     Refused("no address", spec(model={}), "spec.model.uri"),
+    Refused("access without keys", spec(access={}), "spec.access.apiKeys"),
+    Refused("keys without a Secret", spec(access={"apiKeys": {}}), "spec.access.apiKeys.secretName"),
     Refused("negative replicas", spec(replicas=-1), "spec.replicas"),
     Refused("a thousand and one replicas", spec(replicas=1001), "spec.replicas"),
     Refused("replicas as text", spec(replicas="two"), "spec.replicas"),
@@ -167,12 +169,18 @@ UNKNOWN = (
         of_model(credentials={"secretName": "s", "token": "t"}),
         "model.credentials.token",
     ),
+    Refused(
+        "a key in the access",
+        spec(access={"apiKeys": {"secretName": "s", "key": "k"}}),
+        "access.apiKeys.key",
+    ),
     Refused("labels for tensors", spec(task={"tensors": {"labels": ["a"]}}), "task.tensors.labels"),
     Refused("labels beside the task", spec(task={"imageClassification": {}, "labels": ["a"]}), "task.labels"),
 )
 
 ACCEPTED: dict[str, dict[str, Any]] = {
     **source_specs.ACCEPTED,
+    "keys for clients": spec(access={"apiKeys": {"secretName": "clients"}}),
     "the smallest spec": {"model": {"uri": URI}},
     "tensors by name": spec(task={"tensors": {}}),
     "labels in another script": _task(labels=["猫", "狗", "a, b", "$(x)", ""]),

@@ -1,0 +1,115 @@
+"""A connection that asks who is there before it reads a body: the clients' port of a server with `access`.
+
+It stands in front of every route, those of the event loop, of Flask and of nobody, and in front of the cache
+of heads: a head that was seen before is asked again once the keys have changed. A server without `access` has
+the plain connection, and pays nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from paddlemodel_server import protocol
+from paddlemodel_server.access.gate import Gate, Grant
+from paddlemodel_server.errors import ServingError
+from paddlemodel_server.http import head_checks
+from paddlemodel_server.http.connection import MAX_PIPELINED, NO_PATH, ClientConnection, Shared
+from paddlemodel_server.http.head_cache import CachedHead
+from paddlemodel_server.http.inference_cycle import InferenceCycle
+from paddlemodel_server.metrics import catalog
+
+MOST_UNREAD: Final = (
+    64 * 1024
+)  # bytes of a refused body that are thrown away; a larger one ends the connection
+OPEN: Final = (protocol.Kind.LIVE, protocol.Kind.READY)
+"""What load balancers ask without a key; the answers tell nothing but that."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What all connections of an HTTP worker ask by."""
+
+    gate: Gate
+    open_paths: frozenset[bytes]  # what everybody may GET
+
+    @classmethod
+    def of(cls, gate: Gate, routes: Mapping[str, protocol.Route]) -> "Protection":
+        """That of a server with these routes, by their paths."""
+        return cls(gate, frozenset(path.encode() for path, route in routes.items() if route.kind in OPEN))
+
+
+class ProtectedConnection(ClientConnection):
+    """One connection to a server with `access`."""
+
+    def __init__(self, protection: Protection, shared: Shared, *args: Any, **kwargs: Any) -> None:
+        super().__init__(shared, *args, **kwargs)
+        self._gate = protection.gate
+        self._open_paths = protection.open_paths
+
+    def on_head(self, method: bytes, version: str) -> None:
+        """Ask who it is; then find out who answers."""
+        reader = self._reader
+        full = len(self.pipeline) >= MAX_PIPELINED  # then it is refused in any case
+        if full or (method in {b"GET", b"HEAD"} and self._path() in self._open_paths):
+            super().on_head(method, version)
+            return
+        headers = protocol.joined(reader.lines)
+        try:
+            self._gate.grant(headers)
+        except ServingError as error:
+            keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
+            self._turn_away(
+                self._label(method), headers, error, keep_alive=keep_alive, bodiless=method == b"HEAD"
+            )
+            return
+        super().on_head(method, version)
+
+    def _take(self, known: CachedHead) -> None:
+        """Begin with a request whose head is known, if its sender still may ask."""
+        head = known.head
+        grant: Grant | None = head.grant
+        if grant is None or grant.keys is not self._gate.keys:
+            try:
+                head.grant = self._gate.grant(head.headers)
+            except ServingError as error:
+                self._reader.begun = True
+                self.deadline.clear()
+                self._turn_away(head.route, head.headers, error, keep_alive=True)
+                return
+        super()._take(known)
+
+    def _turn_away(
+        self,
+        label: str,
+        headers: Mapping[str, str],
+        error: ServingError,
+        *,
+        keep_alive: bool,
+        bodiless: bool = False,
+    ) -> None:
+        """Answer a request when it is its turn, whatever its route; its body is not read."""
+        cycle = InferenceCycle(self, label, headers, keep_alive=keep_alive)
+        answer = protocol.fault(error, label)
+        if bodiless:
+            answer.body = b""
+        cycle.refuse(answer)
+        self._enqueue(cycle)
+
+    def _label(self, method: bytes) -> str:
+        """The route's, where it runs the model: its protocol decides how an error looks."""
+        found = self._shared.inference.get(self._path()) if method == b"POST" else None
+        return found or catalog.OTHER
+
+    def _path(self) -> bytes:
+        """The path of the request; empty where it has none that is valid."""
+        try:
+            return head_checks.path(self._reader.target)
+        except NO_PATH:
+            return b""
+
+
+def _is_small(headers: Mapping[str, str]) -> bool:
+    """Whether the body is soon over, and it is known that it comes."""
+    length = headers.get("content-length", "0")
+    chunked = "transfer-encoding" in headers or "expect" in headers
+    return not chunked and length.isdecimal() and len(length) < 9 and int(length) <= MOST_UNREAD
