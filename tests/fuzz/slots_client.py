@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paddlemodel_server.ipc import slots
+from paddlemodel_server.ipc import layouts, slots
 
 Array = np.ndarray[Any, np.dtype[Any]]
 SLOT_BYTES = 1 << 20
@@ -25,7 +25,7 @@ class SlotsClient:
     def __init__(self, address: Path, count: int) -> None:
         fd = slots.create(count, SLOT_BYTES)
         self._slots = slots.Slots(fd, count, SLOT_BYTES)
-        self._numbers, self._known = slots.Numbers(), slots.Known()
+        self._numbers, self._known = layouts.Numbers(), slots.Known()
         self._connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._connection.connect(str(address))
         self._connection.settimeout(SECONDS)

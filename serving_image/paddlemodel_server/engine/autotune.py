@@ -15,7 +15,7 @@ from paddlemodel_server.engine.inputs import repeated
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
 from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.engine.run_sizes import GAIN, warm_sizes
-from paddlemodel_server.engine.trials import Trials
+from paddlemodel_server.engine.trials import MORE, Trials
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.hazards import BATCHING, KEEP_TENSORS, ONEDNN, REUSE_MEMORY, Hazards
 
@@ -28,7 +28,6 @@ SPARE = 1.25  # a larger run is expected to take so much more of what rows have 
 MOST_DIFFERENT = 0.1  # a lower precision may move an answer by this part of the largest value
 ROUNDS = 3  # of all requests, for what is kept from run to run
 
-_MORE = "PADDLEMODEL_WARMUP_SECONDS allows more"
 log = logging.getLogger(__name__)
 
 
@@ -129,9 +128,9 @@ class Bench:
         against = against or self.hazards.optimising
         why = "it is switched off by a setting" if not allowed else against
         if why is None and len(self.trials.compared) < 2:
-            why = f"there was nothing to compare it with; {_MORE}, and so does a warmup.json"
+            why = f"there was nothing to compare it with; {MORE}, and so does a warmup.json"
         if why is None and not self.budget.allows_another():
-            why = f"the model takes too long to load; {_MORE}"
+            why = f"the model takes too long to load; {MORE}"
         if why is not None:
             log.info("%s is off: %s", name, why)
             self.note(name, why, on=False)
@@ -222,11 +221,9 @@ class Bench:
 
     def sizes(self, chosen: Chosen, cap: int, memory: Memory) -> dict[int, float]:
         """The sizes of runs that requests may share, with their seconds; empty where each must run alone."""
-        why = self.hazards.batching
-        if why is None and len(self.trials.rows) < 2:
-            why = f"there was no other row to compare with; {_MORE}, and so does a warmup.json"
-        elif why is None and (chosen.seconds is None or not self.budget.allows(3 * chosen.seconds)):
-            why = f"the model is too slow to find out in time whether rows may share a run; {_MORE}"
+        why = self.hazards.batching or self.trials.too_few_rows()
+        if why is None and (chosen.seconds is None or not self.budget.allows(3 * chosen.seconds)):
+            why = f"the model is too slow to find out in time whether rows may share a run; {MORE}"
         if why is not None:
             return self._alone(why)
         self.trying(BATCHING)

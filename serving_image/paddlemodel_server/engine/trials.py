@@ -17,11 +17,14 @@ from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.engine.interface import Array, Clock, Runs
 from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.model.signature import Model
+from paddlemodel_server.protocol.served import Ragged
+from paddlemodel_server.tasks import rows as output_rows
 
 TOLERANCE = 1e-3  # of the largest value of an output: what other kernels may round otherwise
 MOST_UNSTABLE = 0.1  # likewise, for a request to which the model answers otherwise when it is nudged
 LEAST = 0.01  # of the largest value in typical answers: what the largest of another one counts as at least
 MOST_ROWS = 3  # of one sample that are tried alone
+MORE = "PADDLEMODEL_WARMUP_SECONDS allows more"
 _ROUNDING = 10  # an answer may be so many times as far off as that to the nudged request
 
 log = logging.getLogger(__name__)
@@ -45,17 +48,21 @@ class Verdict(NamedTuple):
 class Trials:
     """All requests of the trial."""
 
-    def __init__(self, example: list[Array], answer: list[Array], seconds: float) -> None:
+    def __init__(
+        self, example: list[Array], answer: list[Array], seconds: float, ragged: Ragged | None = None
+    ) -> None:
         """Begin with the example.
 
         Args:
             example: a request of one row, where requests may share runs.
             answer: the plain predictor's.
             seconds: what that run took.
+            ragged: outputs that have another number of rows.
         """
         self.rows = [Trial(example, answer, typical=True)]  # of one row and of equal shapes: may be joined
         self.wholes: list[Trial] = []  # of several rows, or of other shapes
         self.seconds = seconds  # of the fastest run of one row so far
+        self._ragged = ragged
         self._least: list[float] = []
         self._rescale()
 
@@ -137,13 +144,25 @@ class Trials:
         for at in range(0, max(len(self.rows), rows), rows):
             trials = list(islice(cycle(self.rows), at, at + rows))
             found = predictor.run(joined([trial.inputs for trial in trials]))
-            if any(not output.ndim or len(output) != rows for output in found):
+            if not output_rows.parted(found, rows, self._ragged):
                 return False
             for place, trial in enumerate(trials):
-                mine = [output[place : place + 1] for output in found]
+                mine = output_rows.cut(found, place, place + 1, self._ragged)
                 if not self._same(trial, mine) and not self._unstable(predictor, trial, mine):
                     return False
         return True
+
+    def too_few_rows(self) -> str | None:
+        """Why nothing can be said of rows in company; None where something can."""
+        if len(self.rows) < 2:
+            return f"there was no other row to compare with; {MORE}, and so does a warmup.json"
+        loose = self._ragged.outputs if self._ragged else ()
+        if any(not any(len(t.answer[at]) for t in self.rows if t.answer is not None) for at in loose):
+            return (
+                "the model found nothing in any request of the trial, so that there was nothing to compare; "
+                "add one as warmup.npz in which it finds something"
+            )
+        return None
 
     def answered_by(self, predictor: Runs) -> None:
         """Let another predictor's answers be the right ones: those of a lower precision that was chosen."""

@@ -101,7 +101,7 @@ def prepare(
     budget.begin()
     if example is None:
         return _unprepared(plain, options.engine)
-    bench = _bench(model, opened, options, Trials(*example), budget)
+    bench = _bench(model, opened, options, Trials(*example, ragged=options.task.ragged), budget)
     if not options.hazards.optimising:
         options.trying("a request of the trial")
         means = budget, options.memory

@@ -51,7 +51,7 @@ class ProcessContext:
         """The context from the text that `to_json` made."""
         body = json.loads(text)
         folder, sizes = Path(body.pop("folder")), Sizes(**body.pop("sizes"))
-        warm_up = WarmUp(**body.pop("warm_up"))
+        warm_up = WarmUp.of(body.pop("warm_up"))
         return cls(folder=folder, sizes=sizes, gpus=tuple(body.pop("gpus")), warm_up=warm_up, **body)
 
     @contextmanager

@@ -3,28 +3,26 @@
 Each HTTP worker makes one anonymous memory file of equal slots and sends its descriptor to the workers. A
 slot belongs to the HTTP worker until its number is announced, then to the worker until it replies: no lock.
 Slots are as large as the largest request and answer, but only touched pages cost memory; big ones are freed.
-Both sides name layouts by numbers (`Numbers`, `Known`); a signature is parsed once per connection.
+Both sides name layouts by numbers (`layouts.Numbers`, `Known`); a signature is parsed once per connection.
 
     slot = control (96 bytes) · signature · tensors, each on a 64-byte boundary
     control of a request = deadline · cancelled · length of the signature · when submitted · id, for the log ·
                            how many requests share its run
     control of an answer = when its run began · 0 · length of the signature · times of the run
     deadline and other moments are monotonic ns
-    signature = per tensor: dtype, rank, dimensions (all int32)
+    signature = as `layouts` has it
 """
 
 import mmap
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from paddlemodel_server.ipc import pages
+from paddlemodel_server.ipc.layouts import CONTROL, Layout, aligned, layout_of, parse
 
-CONTROL = struct.Struct("<QIIQ65p7x")
 _TIMES = struct.Struct("<QIIQ")  # its beginning: a worker needs no id for most requests
 ID_BYTES: Final = 64
 MESSAGE: Final = struct.Struct("<II")  # HTTP worker to worker: a slot and the number of its layout
@@ -38,84 +36,12 @@ _COMPANY, _COMPANY_AT = struct.Struct("<H"), 90  # in the padding, which every w
 ALONE: Final = 1 << 31  # of a layout's number in a MESSAGE: this request shares no run
 _GIVE_BACK = 1024 * 1024  # a slot keeps this much; more is returned to the kernel after use
 _SMALL = 4096  # bytes
-_DTYPES = [np.dtype(name) for name in (
-    "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
-    "uint16", "uint32", "uint64", "complex64", "complex128",
-)]  # fmt: skip
-_CODES = {dtype: code for code, dtype in enumerate(_DTYPES)}
-
 Array = np.ndarray[Any, np.dtype[Any]]
-Shape = tuple[int, ...]
 
 
 def slot_bytes(max_request_bytes: int) -> int:
     """The size of a slot: JSON can grow fourfold as tensors (`0,` is a double), and answers need room too."""
-    return _aligned(4 * max_request_bytes + 64 * 1024 * 1024, mmap.PAGESIZE)
-
-
-@dataclass(frozen=True, eq=False)  # compared by identity, since equal ones are the same object: see layout_of
-class Layout:
-    """Where the tensors of one signature lie in a slot."""
-
-    signature: bytes
-    tensors: tuple[tuple[np.dtype[Any], Shape, int, int], ...]  # dtype, shape, offset, elements
-    end: int
-
-    @cached_property
-    def rows(self) -> int:
-        """The number of rows; 0 where the tensors disagree about it, so that they are no batch."""
-        counts = {shape[0] if shape else 0 for _, shape, _, _ in self.tensors}
-        return counts.pop() if len(counts) == 1 else 0
-
-    @cached_property
-    def kind(self) -> tuple[Shape, ...]:
-        """What requests must share to run together: everything but the number of rows."""
-        return tuple(shape[1:] for _, shape, _, _ in self.tensors)
-
-
-@lru_cache(maxsize=4096)
-def layout_of(tensors: tuple[tuple[np.dtype[Any], Shape], ...]) -> Layout:
-    """Lay tensors out in a slot."""
-    numbers: list[int] = []
-    for dtype, shape in tensors:
-        numbers += (_CODES[dtype], len(shape), *shape)
-    signature = struct.pack(f"<{len(numbers)}i", *numbers)
-    placed, offset = [], _aligned(CONTROL.size + len(signature))
-    for dtype, shape in tensors:
-        elements = int(np.prod(shape, dtype=np.int64))
-        placed.append((dtype, shape, offset, elements))
-        offset = _aligned(offset + elements * dtype.itemsize)
-    return Layout(signature, tuple(placed), offset)
-
-
-@lru_cache(maxsize=4096)
-def parse(signature: bytes) -> Layout:
-    """Read a signature back into a layout."""
-    numbers = struct.unpack(f"<{len(signature) // 4}i", signature)
-    tensors, position = [], 0
-    while position < len(numbers):
-        code, rank = numbers[position : position + 2]
-        tensors.append((_DTYPES[code], tuple(numbers[position + 2 : position + 2 + rank])))
-        position += 2 + rank
-    return layout_of(tuple(tensors))
-
-
-class Numbers:
-    """The sender's short names for the layouts of one connection, so that nobody parses a signature twice."""
-
-    MOST: Final = 4096  # then the number is 0, which says nothing, and the receiver reads the signature
-
-    def __init__(self) -> None:
-        self._numbers: dict[Layout, int] = {}
-
-    def of(self, layout: Layout) -> int:
-        """The number of a layout."""
-        number = self._numbers.get(layout)
-        if number is None:
-            number = len(self._numbers) + 1 if len(self._numbers) < self.MOST else 0
-            if number:
-                self._numbers[layout] = number
-        return number
+    return aligned(4 * max_request_bytes + 64 * 1024 * 1024, mmap.PAGESIZE)
 
 
 class Known:
@@ -164,7 +90,13 @@ class Slots:
         self._bytes = memoryview(self._map)
 
     def write(
-        self, slot: int, arrays: Sequence[Array], control: tuple[int, int] = (0, 0), request_id: str = ""
+        self,
+        slot: int,
+        arrays: Sequence[Array],
+        control: tuple[int, int] = (0, 0),
+        request_id: str = "",
+        *,
+        reduced: bool = False,
     ) -> Layout:
         """Put tensors into a slot and return where they lie.
 
@@ -173,8 +105,9 @@ class Slots:
             arrays: the tensors.
             control: of a request deadline and now, of an answer what `run_times` made.
             request_id: at most ID_BYTES of ASCII.
+            reduced: whether a request wants the task's reduction of the outputs.
         """
-        layout = layout_of(tuple([(array.dtype, array.shape) for array in arrays]))
+        layout = layout_of(tuple([(array.dtype, array.shape) for array in arrays]), reduced=reduced)
         if layout.end > self.size:
             raise DoesNotFitError
         base = slot * self.size
@@ -227,7 +160,7 @@ class Slots:
         self._map[base + _CANCELLED_AT] = 1
         if used > _GIVE_BACK:
             length = CONTROL.unpack_from(self._map, base)[2]
-            kept = _aligned(CONTROL.size + length, mmap.PAGESIZE)
+            kept = aligned(CONTROL.size + length, mmap.PAGESIZE)
             self._map.madvise(mmap.MADV_REMOVE, base + kept, self.size - kept)
 
     def views(self, slot: int, layout: Layout) -> list[Array]:
@@ -293,7 +226,3 @@ def _raw(array: Array) -> bytes | memoryview:
     if array.nbytes <= _SMALL or not array.flags.c_contiguous:
         return array.tobytes()  # a small copy is quicker than a view
     return array.data.cast("B")
-
-
-def _aligned(number: int, boundary: int = 64) -> int:
-    return -(-number // boundary) * boundary

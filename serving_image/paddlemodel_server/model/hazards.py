@@ -22,6 +22,8 @@ _RANDOM = frozenset(
         *("uniform_inplace", "uniform_inplace_", "uniform_random", "uniform_random_batch_size_like"),
     }
 )
+# These tell how many rows they give for each row of the inputs; where the task knows of it, they are parted.
+_COUNTED = frozenset({"matrix_nms", "multiclass_nms3"})
 # How many rows they give is a matter of the values: a request's rows could be taken for its neighbour's.
 _COUNTING = frozenset(
     {
@@ -54,16 +56,22 @@ class Hazards:
     gentle: bool = False  # inputs that are made up must be harmless: they may become indices
 
 
-def of(program: Program) -> Hazards:
-    """Judge a program by its operators."""
+def of(program: Program, *, counted: bool = False) -> Hazards:
+    """Judge a program by its operators.
+
+    Args:
+        program: the model's.
+        counted: whether the task parts outputs by the numbers of rows that another output tells.
+    """
     used = set(program.operators)
+    counting = used & (_COUNTING - _COUNTED if counted else _COUNTING)
     optimising = _why("branches or loops by values", used & _COURSE) or _why(
         "draws random numbers", (used & _RANDOM) | (program.training & _DROPS)
     )
     return Hazards(
         optimising=optimising,
         kernels=optimising or _why("rounds to whole numbers", filter(_quantises, used)),
-        batching=optimising or _why("gives as many rows as its values say", used & _COUNTING),
+        batching=optimising or _why("gives as many rows as its values say", counting),
         gentle=bool(used & LOOKUPS) and not all(t.id_limit for t in program.inputs),
     )
 

@@ -23,8 +23,8 @@ from paddlemodel_server.errors import (
     ServingError,
     WorkerLostError,
 )
+from paddlemodel_server.ipc import layouts, slots
 from paddlemodel_server.ipc import scoreboard as scoreboards
-from paddlemodel_server.ipc import slots
 from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.pipeline.killers import Killers
 from paddlemodel_server.pipeline.pending import Array, Outcome, Pending, Settled, fault
@@ -88,10 +88,8 @@ class Dispatcher:
     @property
     def ready(self) -> bool:
         """Whether any HTTP worker of the pod could answer a request now, and the pod does not end."""
-        blocks = self._blocks
-        here = any(
-            blocks[worker].state in {scoreboards.READY, scoreboards.RETIRING} for worker in self._links
-        )
+        up = {scoreboards.READY, scoreboards.RETIRING}
+        here = any(self._blocks[worker].state in up for worker in self._links)
         return here and not self._scoreboard.draining and not self._scoreboard.unlinked
 
     async def linked(self, seconds: float) -> None:
@@ -139,6 +137,8 @@ class Dispatcher:
         seconds: float,
         request_id: str,
         settled: Settled,
+        *,
+        reduced: bool = False,
     ) -> Pending:
         """Hand an admitted request to the worker with the fewest in flight, or to the next that is ready.
 
@@ -148,6 +148,7 @@ class Dispatcher:
             seconds: how long the client waits. A worker does not run what is late.
             request_id: for the worker's log.
             settled: called once with the outputs or with what went wrong, unless `abandon` comes first.
+            reduced: whether the outputs should be the task's reduction of them.
         """
         now = time.monotonic()
         if now > began + seconds:
@@ -159,7 +160,7 @@ class Dispatcher:
         if not self._free:
             raise QueueFullError
         pending = Pending(self._free.pop(), began + seconds, seconds, arrays)
-        pending.request_id = request_id
+        pending.request_id, pending.reduced = request_id, reduced
         try:
             pending.write(self._slots, now)
         except BaseException as error:
@@ -201,7 +202,7 @@ class Dispatcher:
         self._slots.give_back(pending.slot, pending.used)
         self._free.append(pending.slot)
 
-    def _settle(self, slot: int, status: int, layout: slots.Layout | None) -> None:
+    def _settle(self, slot: int, status: int, layout: layouts.Layout | None) -> None:
         """Take a worker's reply."""
         pending = self._pending.pop(slot)
         self._row.add_in_flight(pending.worker, -1)
@@ -215,7 +216,7 @@ class Dispatcher:
             self._free.append(slot)
         pending.settle(outcome)
 
-    def _outcome(self, pending: Pending, status: int, layout: slots.Layout | None) -> Outcome:
+    def _outcome(self, pending: Pending, status: int, layout: layouts.Layout | None) -> Outcome:
         if layout:
             pending.used = max(pending.used, layout.end)
             if time.monotonic() - pending.deadline + pending.seconds >= self._run_times_after:

@@ -120,20 +120,25 @@ class Inference:
         context.metrics.decode.observe(record.decoded - record.received)
         self._request = request
         if request.parts is not None:
-            self._submit_parts(request.parts)
+            self._submit_parts(request.parts, reduced=request.reduced)
             return
         self._pending = context.dispatcher.submit(
-            request.arrays, record.received, self._seconds, record.request_id, self._settled
+            request.arrays,
+            record.received,
+            self._seconds,
+            record.request_id,
+            self._settled,
+            reduced=request.reduced,
         )
 
-    def _submit_parts(self, arrays: Sequence[Sequence[protocol.Array]]) -> None:
+    def _submit_parts(self, arrays: Sequence[Sequence[protocol.Array]], *, reduced: bool) -> None:
         """Hand in what a task runs in several parts; there may be none of them."""
         if not arrays:
             self._settled([])
             return
         record, parts = self._record, Parts(self._context.dispatcher, self._settled)
         self._pending = parts
-        parts.submit(arrays, record.received, self._seconds, record.request_id)
+        parts.submit(arrays, record.received, self._seconds, record.request_id, reduced=reduced)
 
     def _settled(self, outcome: Outcome) -> None:
         context, record, pending = self._context, self._record, self._pending

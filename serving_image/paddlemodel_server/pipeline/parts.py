@@ -31,6 +31,8 @@ class Queue(Protocol):
         seconds: float,
         request_id: str,
         settled: Callable[[Outcome], None],
+        *,
+        reduced: bool = False,
     ) -> Pending:
         """Hand it to a worker."""
         ...
@@ -60,7 +62,15 @@ class Parts:
         self._due: Iterator[tuple[int, Sequence[Array]]]
         self._outputs: list[list[Array]] = []
 
-    def submit(self, parts: Sequence[Sequence[Array]], began: float, seconds: float, request_id: str) -> None:
+    def submit(
+        self,
+        parts: Sequence[Sequence[Array]],
+        began: float,
+        seconds: float,
+        request_id: str,
+        *,
+        reduced: bool = False,
+    ) -> None:
         """Hand parts in, the first of them now; the other arguments are those of `Queue.submit`.
 
         Raises:
@@ -68,7 +78,7 @@ class Parts:
         """
         self._outputs = [[] for _ in parts]
         self._due = iter(enumerate(parts))
-        self._arguments = began, seconds, request_id
+        self._arguments, self._reduced = (began, seconds, request_id), reduced
         try:
             while len(self._running) < AT_ONCE and self._next():
                 pass
@@ -88,7 +98,8 @@ class Parts:
         at, arrays = next(self._due, (None, ()))
         if at is None:
             return False
-        self._running[at] = self._queue.submit(arrays, *self._arguments, partial(self._settle, at))
+        settled = partial(self._settle, at)
+        self._running[at] = self._queue.submit(arrays, *self._arguments, settled, reduced=self._reduced)
         return True
 
     def _settle(self, at: int, outcome: Outcome) -> None:

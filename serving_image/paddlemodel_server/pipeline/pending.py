@@ -14,7 +14,7 @@ from paddlemodel_server.errors import (
     ModelFailedError,
     ServingError,
 )
-from paddlemodel_server.ipc import slots
+from paddlemodel_server.ipc import layouts, slots
 from paddlemodel_server.ipc.scoreboard import WorkerBlock
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -36,6 +36,7 @@ class Pending:
     """One request; its slot is free again once the worker that holds it has replied, not before."""
 
     ran: slots.RunTimes | None = None  # only where somebody may want to know
+    reduced = False  # whether it wants the task's reduction of the outputs
     alone = False  # whether it must not share a run: one that it shared has ended a worker
     suspected = -1  # how often its worker had died before it ended in a run with this request alone
 
@@ -55,7 +56,7 @@ class Pending:
         self.seconds = seconds
         self.arrays = arrays
         self.request_id = ""
-        self.layout: slots.Layout
+        self.layout: layouts.Layout
         self.used = 0  # bytes of the slot
         self.settled: Settled | None = None  # None: nobody waits for it any more
 
@@ -70,7 +71,7 @@ class Pending:
             DoesNotFitError: the tensors are too large.
         """
         control = int(self.deadline * 1e9), int(now * 1e9)
-        self.layout = memory.write(self.slot, self.arrays, control, self.request_id)
+        self.layout = memory.write(self.slot, self.arrays, control, self.request_id, reduced=self.reduced)
         self.used = max(self.used, self.layout.end)
 
     def convicted(self, block: WorkerBlock) -> bool:

@@ -8,11 +8,11 @@ import socket
 from collections.abc import Callable
 from typing import Any, cast
 
-from paddlemodel_server.ipc import slots
+from paddlemodel_server.ipc import layouts, slots
 from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.pipeline.write_batch import WriteBatch
 
-Settle = Callable[[int, int, slots.Layout | None], None]
+Settle = Callable[[int, int, layouts.Layout | None], None]
 
 
 class WorkerLink(asyncio.Protocol):
@@ -26,7 +26,7 @@ class WorkerLink(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._out: list[bytes] = []
         self._in = b""
-        self._numbers = slots.Numbers()
+        self._numbers = layouts.Numbers()
         self._known = slots.Known()
         self._transport: asyncio.Transport
         self.lost = self._loop.create_future()
@@ -49,7 +49,7 @@ class WorkerLink(asyncio.Protocol):
         """Keep the transport of the connection to the worker."""
         self._transport = cast("asyncio.Transport", transport)  # uvloop's are no subclass of it
 
-    def announce(self, slot: int, layout: slots.Layout, *, alone: bool = False) -> None:
+    def announce(self, slot: int, layout: layouts.Layout, *, alone: bool = False) -> None:
         """Tell the worker about a slot, together with everything else of this turn.
 
         Args:

@@ -41,18 +41,62 @@ class Place:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reduction:
+    """What a worker makes of the outputs of a request to the task, before they cross to the HTTP workers.
+
+    The logits of a text recogniser for one line take megabytes, of which an answer needs two numbers a step.
+
+    Attributes:
+        function: one of `tasks.reducers`, which says what it gives.
+        output: the number of the output that it is made of; the task gets nothing else.
+        axis: of its classes, from 1.
+    """
+
+    function: Literal["best", "label"]
+    output: int = 0
+    axis: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ragged:
+    """Outputs with as many rows for a row of the request as another output says, such as a detector's boxes.
+
+    Attributes:
+        counts: the number of the output with these numbers, one whole number for each row of a request.
+        outputs: the numbers of those whose rows are counted; those of one row follow those of the one before.
+    """
+
+    counts: int
+    outputs: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
 class WarmUp:
-    """What a worker's warm-up needs to know of the task; the supervisor sends it to the workers.
+    """What a worker needs to know of the task, above all for its warm-up; the supervisor sends it there.
 
     Attributes:
         shapes: of one row, of the inputs whose open dimensions the task decides.
         scores: the output, by its number, of which the warm-up should tell what kind of scores it gives.
         setting: the field of the spec by which a user can say so instead; for messages.
+        ragged: outputs that have another number of rows than the inputs.
+        reduction: of the outputs, for requests whose `Request.reduced` is set.
     """
 
     shapes: dict[str, list[int]] = field(default_factory=dict)
     scores: int | None = None
     setting: str = ""
+    ragged: Ragged | None = None
+    reduction: Reduction | None = None
+
+    @classmethod
+    def of(cls, fields: Json) -> "WarmUp":
+        """Read what `asdict` made of one."""
+        ragged, reduction = fields.pop("ragged"), fields.pop("reduction")
+        return cls(
+            **fields,
+            ragged=ragged and Ragged(**ragged),
+            reduction=reduction and Reduction(**reduction),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +232,8 @@ class Task(Protocol):
     def render(self, served: "Served", request: Request, outputs: Sequence[Array]) -> Response:
         """Turn the model's outputs, all of them and in its order, into the answer.
 
-        Where the request has parts, the outputs of each stand behind those of the one before.
+        Of a reduced request they are what the reduction gives. Where the request has parts, the outputs of
+        each stand behind those of the one before.
         """
         ...
 

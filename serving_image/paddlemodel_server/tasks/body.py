@@ -62,7 +62,7 @@ class BodyTask(ABC):
     def parse(self, served: Served, head: Head, body: bytes) -> Request:
         """Turn the inflated body into the model's arrays."""
         del served, head
-        return Request(arrays=self.arrays(body))
+        return Request(arrays=self.arrays(body), reduced=self.warm_up.reduction is not None)
 
     def render(self, served: Served, request: Request, outputs: Sequence[Array]) -> Response:
         """The answer, and which model gave it."""

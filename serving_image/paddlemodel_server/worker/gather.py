@@ -12,7 +12,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from paddlemodel_server.ipc import slots
+from paddlemodel_server.ipc import layouts, slots
+from paddlemodel_server.protocol.served import Ragged
+from paddlemodel_server.tasks import rows as output_rows
 from paddlemodel_server.worker.batching import Job
 
 logger = logging.getLogger(__name__)
@@ -42,9 +44,9 @@ class HttpWorker:
         self._replies: list[bytes] = []
         self._partial = b""
         self._known = slots.Known()
-        self._numbers = slots.Numbers()
+        self._numbers = layouts.Numbers()
 
-    def announced(self) -> Iterator[tuple[slots.Layout, list[int]]]:
+    def announced(self) -> Iterator[tuple[layouts.Layout, list[int]]]:
         """What has arrived, neighbours of one layout together.
 
         A ConnectionError when the HTTP worker is gone.
@@ -58,8 +60,8 @@ class HttpWorker:
         self._partial = data[whole:]
         return self._grouped(data[:whole])
 
-    def _grouped(self, messages: bytes) -> Iterator[tuple[slots.Layout, list[int]]]:
-        layout: slots.Layout | None = None
+    def _grouped(self, messages: bytes) -> Iterator[tuple[layouts.Layout, list[int]]]:
+        layout: layouts.Layout | None = None
         numbers: list[int] = []
         for slot, number in slots.MESSAGE.iter_unpack(messages):
             if number & slots.ALONE:
@@ -74,7 +76,7 @@ class HttpWorker:
         if layout:
             yield layout, numbers
 
-    def reply(self, numbers: Sequence[int], status: int, layout: slots.Layout | None = None) -> None:
+    def reply(self, numbers: Sequence[int], status: int, layout: layouts.Layout | None = None) -> None:
         """Note what became of slots; `flush` sends it."""
         number = self._numbers.of(layout) if layout else 0
         pack = slots.REPLY.pack
@@ -88,7 +90,7 @@ class HttpWorker:
             self._replies.clear()
 
 
-Source = tuple[HttpWorker, slots.Layout]
+Source = tuple[HttpWorker, layouts.Layout]
 
 
 def padded(rows: slots.Array, size: int) -> slots.Array:
@@ -123,7 +125,12 @@ def _filled(rows: slots.Array, size: int) -> slots.Array:
 
 
 def deliver(
-    jobs: Sequence[Job[Source]], outputs: Sequence[slots.Array], times: tuple[int, int], *, split: bool
+    jobs: Sequence[Job[Source]],
+    outputs: Sequence[slots.Array],
+    times: tuple[int, int],
+    *,
+    split: bool,
+    ragged: Ragged | None = None,
 ) -> None:
     """Give every request its rows of the outputs, and note the replies.
 
@@ -132,24 +139,39 @@ def deliver(
         outputs: the model's outputs; rows beyond those of the jobs are filling.
         times: of the run, from `slots.run_times`.
         split: whether the rows of the outputs belong to the jobs' rows; else there is a single request.
+        ragged: outputs that have another number of rows; then each request has an answer of its own shape.
     """
     start = 0
     for http_worker, numbers, rows in _merged(jobs):
-        end = start + rows * len(numbers)
-        mine = [output[start:end] for output in outputs] if split else outputs
-        try:
-            layout = (
-                http_worker.slots.scatter(numbers, mine, rows, times)
-                if split
-                else http_worker.slots.write(numbers[0], mine, times)
-            )
-            http_worker.reply(numbers, slots.ANSWERED, layout)
-        except slots.DoesNotFitError:
-            http_worker.reply(numbers, slots.TOO_LARGE)
-        except Exception:
-            logger.exception("an answer could not be handed over")
-            http_worker.reply(numbers, slots.FAILED)
-        start = end
+        for mine in [[number] for number in numbers] if split and ragged else [numbers]:
+            end = start + rows * len(mine)
+            part = output_rows.cut(outputs, start, end, ragged) if split else outputs
+            together = rows if split and not ragged else 0
+            _hand_over(http_worker, mine, part, together, times)
+            start = end
+
+
+def _hand_over(
+    http_worker: HttpWorker,
+    numbers: Sequence[int],
+    outputs: Sequence[slots.Array],
+    rows: int,
+    times: tuple[int, int],
+) -> None:
+    """Write the answers of some requests, of `rows` rows each; where that is 0, of a single one."""
+    memory = http_worker.slots
+    try:
+        layout = (
+            memory.scatter(numbers, outputs, rows, times)
+            if rows
+            else memory.write(numbers[0], outputs, times)
+        )
+        http_worker.reply(numbers, slots.ANSWERED, layout)
+    except slots.DoesNotFitError:
+        http_worker.reply(numbers, slots.TOO_LARGE)
+    except Exception:
+        logger.exception("an answer could not be handed over")
+        http_worker.reply(numbers, slots.FAILED)
 
 
 def _merged(jobs: Sequence[Job[Source]]) -> Iterator[tuple[HttpWorker, Sequence[int], int]]:

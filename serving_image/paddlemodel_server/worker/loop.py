@@ -9,9 +9,7 @@ import select
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import replace
-
-import numpy as np
+from dataclasses import dataclass, replace
 
 from paddlemodel_server.engine import paddle_errors, warmup
 from paddlemodel_server.engine.run_sizes import best_size, padded_size
@@ -20,7 +18,10 @@ from paddlemodel_server.host.log import Limiter
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc import slots
 from paddlemodel_server.metrics import catalog
+from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.settings import Settings
+from paddlemodel_server.tasks import reducers
+from paddlemodel_server.tasks import rows as output_rows
 from paddlemodel_server.worker import gather
 from paddlemodel_server.worker.batching import Job, Waiting
 
@@ -36,6 +37,14 @@ class _RowsMissingError(Exception):
     """An output has not one row for each of the inputs', so that nobody can tell whose they are."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What the task asks of the outputs: how they are parted, and what is left of them."""
+
+    ragged: Ragged | None = None
+    reduce: reducers.Reduce | None = None  # for requests that want it
+
+
 class Loop:
     """The loop between the HTTP workers and the predictor."""
 
@@ -45,11 +54,13 @@ class Loop:
         settings: Settings,
         block: scoreboards.WorkerBlock,
         metered: catalog.Worker,
+        answers: Answers,
     ) -> None:
         self._prepared = prepared
         self._delay = settings.max_delay_ms / 1e3
         self._block = block
         self._metered = metered
+        self._answers = answers
         self._cap = max(prepared.sizes, default=1)
         self._waiting: Waiting[gather.Source] = Waiting()
         self._events = select.epoll()
@@ -157,7 +168,7 @@ class Loop:
             job.source[0].slots.begin(job.slots, company)
         batched = bool(self._prepared.sizes and rows)
         try:
-            outputs = self._in_pieces(jobs, rows) if batched else self._model(gather.joined(jobs, 0))
+            outputs = self._outputs(jobs, rows, batched=batched)
         except _RowsMissingError:
             self._stop_batching()
             return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
@@ -168,8 +179,21 @@ class Loop:
             return rows
         began_ns, run_ns = self._block.started_ns, self._run_ns
         times = slots.run_times(began_ns, time.monotonic_ns() - began_ns - run_ns, run_ns)
-        gather.deliver(jobs, outputs, times, split=batched)
+        ragged = None if self._reduces(jobs) else self._answers.ragged
+        gather.deliver(jobs, outputs, times, split=batched, ragged=ragged)
         return rows or 1
+
+    def _outputs(self, jobs: Jobs, rows: int, *, batched: bool) -> list[slots.Array]:
+        """The outputs of one or several runs, or what the task leaves of them."""
+        outputs = self._in_pieces(jobs, rows) if batched else self._model(gather.joined(jobs, 0))
+        reduce = self._answers.reduce if self._reduces(jobs) else None
+        if reduce is None:
+            return outputs
+        return reduce(output_rows.cut(outputs, 0, rows) if batched else outputs)
+
+    def _reduces(self, jobs: Jobs) -> bool:
+        """Whether these requests, which are alike, want the task's reduction."""
+        return self._answers.reduce is not None and jobs[0].source[1].reduced
 
     def _refuse(self, job: Job[gather.Source], error: Exception) -> None:
         """Answer requests of one layout that the model did not answer, and log why."""
@@ -197,14 +221,14 @@ class Loop:
         while done < rows:
             size = best_size(rows - done, sizes) if rows - done > self._cap else rows - done
             piece = [gather.padded(a[done : done + size], padded_size(size, sizes)) for a in inputs]
-            answers.append([output[:size] for output in self._batch(piece)])
+            answers.append(output_rows.cut(self._batch(piece), 0, size, self._answers.ragged))
             done += size
-        return [np.concatenate(parts) for parts in zip(*answers, strict=True)]
+        return output_rows.joined(answers)
 
     def _batch(self, inputs: list[slots.Array]) -> list[slots.Array]:
         """Run rows that are to be parted again, or were filled up: each must have its own in every output."""
         outputs = self._model(inputs)
-        if any(not output.ndim or len(output) != len(inputs[0]) for output in outputs):
+        if not output_rows.parted(outputs, len(inputs[0]), self._answers.ragged):
             raise _RowsMissingError
         return outputs
 

@@ -29,9 +29,11 @@ from paddlemodel_server.ipc.process_context import Learned, ProcessContext, die_
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.model import files, formats, hazards, signature
 from paddlemodel_server.model.formats.program import Program
+from paddlemodel_server.protocol.served import WarmUp
 from paddlemodel_server.settings import Settings
+from paddlemodel_server.tasks import reducers
 from paddlemodel_server.worker import warmup_requests
-from paddlemodel_server.worker.loop import Loop
+from paddlemodel_server.worker.loop import Answers, Loop
 
 CANNOT_START = 3  # exit code: trying again would not help
 NICENESS = 5
@@ -46,6 +48,7 @@ class Loaded:
     prepared: warmup.Prepared
     load_seconds: float  # from this process's start to a loaded model; the import of Paddle is most of it
     warmup_seconds: float  # from then on
+    answers: Answers
 
 
 def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
@@ -82,7 +85,14 @@ def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
         prepared=prepared,
         load_seconds=loaded[0] - began,
         warmup_seconds=time.monotonic() - loaded[0],
+        answers=_answers(runtime.warm_up, described),
     )
+
+
+def _answers(task: WarmUp, model: signature.Model) -> Answers:
+    """What the task asks of the outputs of each run."""
+    reduce = reducers.reducer(task.reduction, model) if task.reduction else None
+    return Answers(ragged=task.ragged, reduce=reduce)
 
 
 def _options(
@@ -115,7 +125,7 @@ def _options(
 
 def _hazards(program: Program, runtime: ProcessContext) -> hazards.Hazards:
     """What the program rules out; all of it, where an experiment has ended this worker's predecessor."""
-    found = hazards.of(program)
+    found = hazards.of(program, counted=runtime.warm_up.ragged is not None)
     if runtime.experiment.exists():
         why = f"the process ended while {runtime.experiment.read_text()} was tried at the start"
         logger.warning("nothing is optimised: %s", why)
@@ -223,7 +233,7 @@ def main() -> None:
             listener.bind(address)
         listener.listen(scoreboards.MAX_HTTP_WORKERS)
         block.state = scoreboards.READY
-        Loop(prepared, settings, block, metered).serve(listener)
+        Loop(prepared, settings, block, metered, loaded.answers).serve(listener)
 
 
 def _publish(

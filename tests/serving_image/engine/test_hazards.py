@@ -50,6 +50,14 @@ def test_rows_that_are_counted_by_values_rule_out_batching_only(operator: str) -
     assert judged.batching == f"the program gives as many rows as its values say ({operator})"
 
 
+@pytest.mark.parametrize("operator", ["multiclass_nms3", "matrix_nms"])
+def test_a_detectors_rows_may_share_runs_where_the_task_parts_them(operator: str) -> None:
+    """By the counts that these operators tell; others tell none."""
+    assert hazards.of(program(operator), counted=True) == hazards.Hazards()
+    judged = hazards.of(program(operator, "nonzero"), counted=True)
+    assert judged.batching == "the program gives as many rows as its values say (nonzero)"
+
+
 @pytest.mark.parametrize(
     "operator",
     ["quantize_linear", "fake_quantize_dequantize_moving_average_abs_max", "fake_quantize_abs_max"],

@@ -1,6 +1,6 @@
 """What is measured at the start, with a predictor that fails as Paddle fails."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.engine.warmup import Known, prepare
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model
-from paddlemodel_server.protocol.served import WarmUp
+from paddlemodel_server.protocol.served import Ragged, WarmUp
 
 from tests.serving_image.support.models.fake_predictor import Clock, Fake, asked, fails, model, run
 
@@ -200,3 +200,34 @@ def test_a_task_s_own_size_that_fails_is_no_guess() -> None:
 def test_an_error_without_text_is_named() -> None:
     assert said(KeyError()) == "KeyError"
     assert said(None) == "None"
+
+
+class Detector(Fake):
+    """Twice each row whose first number is above a threshold, and for each row whether it is."""
+
+    def __init__(self, threshold: float, *, coupled: bool = False) -> None:
+        super().__init__(lambda x: x, lambda _: 0.01, Clock())
+        self.threshold = threshold
+        self.coupled = coupled
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        (x,) = arrays
+        found = np.abs(x[:, 0]) > (np.abs(x).mean() if self.coupled else self.threshold)
+        self.clock.now += 0.01
+        return [2 * x[found], found.astype(np.int32)]
+
+
+@pytest.mark.parametrize(
+    ("detector", "sizes", "note"),
+    [
+        pytest.param(Detector(0.3), [1, 2, 4, 8], "on: ", id="found"),
+        pytest.param(Detector(0.3, coupled=True), [], "off: rows of one run change", id="coupled"),
+        pytest.param(Detector(1e9), [], "off: the model found nothing", id="nothing-found"),
+    ],
+)
+def test_rows_of_a_detector_are_parted_by_its_counts(detector: Detector, sizes: list[int], note: str) -> None:
+    """They share runs where each has the boxes in company that it has alone, and some row has boxes."""
+    options = asked(task=WarmUp(ragged=Ragged(counts=1, outputs=[0])))
+    prepared = prepare(model(), lambda _: detector, options, detector.clock)
+    assert list(prepared.sizes) == sizes
+    assert prepared.notes["batching"].startswith(note)

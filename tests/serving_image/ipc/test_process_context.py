@@ -3,7 +3,9 @@
 import socket
 from pathlib import Path
 
+import pytest
 from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
+from paddlemodel_server.protocol.served import Ragged, Reduction, WarmUp
 
 
 def test_a_folder_longer_than_a_socket_address_is_no_obstacle(tmp_path: Path) -> None:
@@ -20,3 +22,17 @@ def test_a_folder_longer_than_a_socket_address_is_no_obstacle(tmp_path: Path) ->
             http_worker.connect(address)
         listener.accept()[0].close()
     assert (folder / "worker-0.sock").exists()
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        WarmUp(),
+        WarmUp(shapes={"x": [1, 3]}, scores=0, setting="spec.task"),
+        WarmUp(ragged=Ragged(counts=1, outputs=[0]), reduction=Reduction(function="label", axis=1)),
+    ],
+)
+def test_what_the_task_asks_for_reaches_the_workers(task: WarmUp, tmp_path: Path) -> None:
+    sizes = Sizes(http_workers=1, workers=1, threads=1)
+    runtime = ProcessContext(folder=tmp_path, scoreboard_fd=0, counters_fd=0, sizes=sizes, warm_up=task)
+    assert ProcessContext.from_json(runtime.to_json()) == runtime

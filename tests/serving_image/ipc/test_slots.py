@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_server.ipc import slots
+from paddlemodel_server.ipc import layouts, slots
 from paddlemodel_server.ipc.slots import Slots
 
 SIZE = 64 * 1024
@@ -104,7 +104,7 @@ def test_who_is_late_or_gone_is_told_from_who_waits() -> None:
 
 
 def test_layouts_are_learned_by_their_numbers() -> None:
-    memory, numbers, known = made(), slots.Numbers(), slots.Known()
+    memory, numbers, known = made(), layouts.Numbers(), slots.Known()
     first = memory.write(0, [np.zeros((2, 3), np.float32)])
     second = memory.write(1, [np.zeros((2, 4), np.float32)])
     for slot, layout in ((0, first), (1, second), (0, first)):
@@ -114,11 +114,11 @@ def test_layouts_are_learned_by_their_numbers() -> None:
 
 
 def test_beyond_the_last_number_the_signature_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slots.Numbers, "MOST", 1)
-    memory, numbers, known = made(), slots.Numbers(), slots.Known()
-    layouts = [memory.write(at, [np.zeros((1, 1 + at), np.float32)]) for at in range(3)]
-    assert [numbers.of(layout) for layout in layouts] == [1, 0, 0]
-    assert [known.layout(numbers.of(layout), memory, at) for at, layout in enumerate(layouts)] == layouts
+    monkeypatch.setattr(layouts.Numbers, "MOST", 1)
+    memory, numbers, known = made(), layouts.Numbers(), slots.Known()
+    written = [memory.write(at, [np.zeros((1, 1 + at), np.float32)]) for at in range(3)]
+    assert [numbers.of(layout) for layout in written] == [1, 0, 0]
+    assert [known.layout(numbers.of(layout), memory, at) for at, layout in enumerate(written)] == written
 
 
 def test_a_slot_never_overflows() -> None:
@@ -158,9 +158,19 @@ def test_a_withdrawn_request_gives_its_memory_back_before_its_worker_has_replied
     assert os.fstat(fd).st_blocks < kept + kept // 2
     assert memory.announced(1) == (9, 1, layout)
     assert memory.request_id(1) == "seven"
-    assert not memory.views(1, layout)[0][slots.CONTROL.size + mmap.PAGESIZE :].any()
+    assert not memory.views(1, layout)[0][layouts.CONTROL.size + mmap.PAGESIZE :].any()
     assert memory.views(0, layout)[0].all()
     os.close(fd)
+
+
+def test_a_request_says_whether_it_wants_the_reduction() -> None:
+    """And never shares a run with one that wants all outputs."""
+    memory, arrays = made(), [np.zeros((1, 3), np.float32)]
+    whole, reduced = memory.write(0, arrays), memory.write(1, arrays, reduced=True)
+    assert [memory.announced(at).layout for at in (0, 1)] == [whole, reduced]
+    assert (whole.reduced, reduced.reduced) == (False, True)
+    assert whole.kind != reduced.kind
+    assert whole.rows == reduced.rows == 1
 
 
 @pytest.mark.parametrize(
@@ -169,4 +179,4 @@ def test_a_withdrawn_request_gives_its_memory_back_before_its_worker_has_replied
     ids=["batch", "uneven", "scalar"],
 )
 def test_rows_are_counted_only_where_all_agree(shapes: list[tuple[int, ...]], rows: int) -> None:
-    assert slots.layout_of(tuple((np.dtype("float32"), shape) for shape in shapes)).rows == rows
+    assert layouts.layout_of(tuple((np.dtype("float32"), shape) for shape in shapes)).rows == rows

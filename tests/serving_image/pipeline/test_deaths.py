@@ -9,7 +9,7 @@ from paddlemodel_server.errors import (
     NotReadyError,
     WorkerLostError,
 )
-from paddlemodel_server.ipc import slots
+from paddlemodel_server.ipc import layouts, slots
 from paddlemodel_server.ipc.process_context import ProcessContext
 
 from tests.serving_image.support.dispatching import Dying, in_a_pod
@@ -68,7 +68,9 @@ def test_what_an_outsider_killed_is_run_again(runtime: ProcessContext) -> None:
         worker = await pod.join()
         await pod.until(lambda: pod.scoreboard.in_flight(0))
         assert await pod.announced(worker) == [slot]
-        assert worker.slots.views(slot, slots.layout_of(((np.dtype("f4"), (1, 2)),)))[0].tolist() == [[1, 1]]
+        assert worker.slots.views(slot, layouts.layout_of(((np.dtype("f4"), (1, 2)),)))[0].tolist() == [
+            [1, 1]
+        ]
         assert pod.outcomes == []
         worker.reply([slot], slots.FAILED)
         worker.flush()

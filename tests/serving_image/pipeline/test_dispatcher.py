@@ -69,7 +69,7 @@ def test_what_cannot_be_written_or_read_costs_no_slot(
     async def test(pod: Pod) -> None:
         worker = await pod.join()
         with monkeypatch.context() as patch:
-            patch.setattr(slots.Slots, "write", lambda *_: broken([]))
+            patch.setattr(slots.Slots, "write", lambda *_, **__: broken([]))
             for _ in range(20):  # more than there are slots
                 with pytest.raises(ZeroDivisionError):
                     pod.submit()

@@ -29,6 +29,8 @@ class Line:
         seconds: float,
         request_id: str,
         settled: Callable[[Outcome], None],
+        *,
+        reduced: bool = False,  # noqa: ARG002 - the dispatcher's signature
     ) -> Pending:
         assert (began, seconds, request_id) == (1.0, 2.0, "id")
         if len(self.taken) == self.room:

@@ -49,6 +49,8 @@ class Queue:
         seconds: float,
         request_id: str,  # noqa: ARG002 - the dispatcher's signature
         settled: Callable[[Outcome], None],
+        *,
+        reduced: bool = False,  # noqa: ARG002 - the dispatcher's signature
     ) -> Pending:
         self.submitted.append(arrays)
         self.settled = settled

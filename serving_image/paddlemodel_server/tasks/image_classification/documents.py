@@ -2,18 +2,10 @@
 
 from paddlemodel_server.describe import answers
 from paddlemodel_server.describe.schemas import BINARY, obj
-from paddlemodel_server.protocol import OCTETS
 from paddlemodel_server.protocol.served import Call, Description, Upload
+from paddlemodel_server.tasks.images.task import BODIES, MEDIA, SENDING
 
-FILES = {
-    ".jpg": "image/jpeg",
-    ".jpeg": "image/jpeg",
-    ".png": "image/png",
-    ".webp": "image/webp",
-    ".bmp": "image/bmp",
-}
 USAGE = "cat.jpg         a picture (.jpg .png .webp .bmp), for the task imageClassification"
-_MEDIA = tuple(dict.fromkeys(FILES.values()))
 
 
 def describe(model: str) -> Description:
@@ -21,11 +13,10 @@ def describe(model: str) -> Description:
     return Description(
         operation={
             "summary": "Classify one image",
-            "description": "The body is the file as it is: `curl --data-binary @image.jpg`. "
-            "Without a Content-Type, or with another one, the bytes decide.",
+            "description": SENDING,
             "requestBody": {
                 "required": True,
-                "content": {media: {"schema": BINARY} for media in (*_MEDIA, OCTETS)},
+                "content": {media: {"schema": BINARY} for media in BODIES},
             },
             "responses": answers.ok("The most probable classes.", answers.json_of("Classes")),
         },
@@ -33,7 +24,7 @@ def describe(model: str) -> Description:
         call=Call(
             route="predict", arguments=("--data-binary", "@cat.jpg"), file="cat.jpg", stands_for="your file"
         ),
-        upload=Upload(what="a picture", media=_MEDIA, preview=True),
+        upload=Upload(what="a picture", media=MEDIA, preview=True),
     )
 
 

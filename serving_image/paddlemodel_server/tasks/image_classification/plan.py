@@ -11,12 +11,11 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.tasks import labels as label_files
+from paddlemodel_server.tasks.images.headers import most_pixels
 
 if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers do without pydantic
     from paddlemodel_api.tasks import ImageClassification as Spec
 
-MAX_PIXELS = 1 << 26  # 64 million: 192 MiB once decoded
-PIXEL_BYTES = 3
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 PATH = "spec.task.imageClassification"
 
@@ -91,7 +90,7 @@ def plan(spec: "Spec", model: Model, body_bytes: int | None) -> ImagePlan:
         channels=channels,
         channels_last=channels_last,
         table=_table(spec, channels),
-        most_pixels=MAX_PIXELS if body_bytes is None else min(MAX_PIXELS, body_bytes // PIXEL_BYTES),
+        most_pixels=most_pixels(body_bytes),
     )
 
 

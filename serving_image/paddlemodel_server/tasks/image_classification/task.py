@@ -1,24 +1,23 @@
 """The task itself: fits the model, takes a picture, names classes. OpenCV comes in with `load`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paddlemodel_server.protocol import Array, tensors
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
-from paddlemodel_server.tasks.body import BodyTask
 from paddlemodel_server.tasks.classes import classes
 from paddlemodel_server.tasks.image_classification import documents, plan
+from paddlemodel_server.tasks.images.task import PictureTask
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import ImageClassification as Spec
 
 
-class ImageClassification(BodyTask):
+class ImageClassification(PictureTask):
     """One picture in, the most probable classes out."""
 
     name: ClassVar[str] = "imageClassification"
-    files: ClassVar[Mapping[str, str]] = documents.FILES
     usage: ClassVar[str] = documents.USAGE
 
     def __init__(self, spec: "Spec", place: Place) -> None:
@@ -47,17 +46,6 @@ class ImageClassification(BodyTask):
     def load(self) -> None:
         """Import OpenCV before the first picture, since that takes a good part of a second."""
         _pixels()
-
-    def takes(self, kind: str) -> bool:
-        """Anything but what clearly is no picture: the bytes decide, as curl names no type of its own."""
-        return kind != "application/json" and not kind.startswith("multipart/")
-
-    @property
-    def taken(self) -> str:
-        """The refusal of a body that is no picture."""
-        return (
-            "This model takes the bytes of one image; send the file as it is: curl --data-binary @image.jpg."
-        )
 
     def arrays(self, body: bytes) -> list[Array]:
         """Decode one picture: float32 of the input's shape, with one row."""

@@ -16,6 +16,7 @@ from paddlemodel_server import protocol
 
 from tests.serving_image.support import servers
 from tests.serving_image.support.access.mounts import mount
+from tests.serving_image.support.metric_rules import documented, shown
 from tests.serving_image.support.servers import Server, eventually
 
 ALICE, ALICE_NEXT, BOB = "planted-alice-0123456789", "planted-alice-fedcba9876", "planted-bob-0123456789ab"
@@ -118,6 +119,13 @@ def test_what_load_balancers_ask_is_open(server: Server, method: str, path: str)
 def test_the_cluster_s_port_asks_nobody(server: Server) -> None:
     assert [server.get(path)[0] for path in ("/healthz", "/readyz", "/metrics")] == [200] * 3
     assert servers.metric(server, "paddle_api_keys_outdated") == 0
+
+
+def test_the_metrics_are_as_documented(server: Server) -> None:
+    there = shown(server.get("/metrics")[1])
+    assert {name: entry for name, entry in there.items() if name.startswith("paddle_api_")} == {
+        name: entry for name, entry in documented().items() if name.startswith("paddle_api_")
+    }
 
 
 def exchange(server: Server, *parts: bytes) -> tuple[bytes, bool]:

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import pytest
 from paddlemodel_server.errors import BadRequestError
-from paddlemodel_server.tasks.image_classification import headers, pixels
+from paddlemodel_server.tasks.image_classification import pixels
+from paddlemodel_server.tasks.images import headers
 from PIL import Image
 
 from tests.serving_image.tasks.image_classification.test_pixels import plan

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from paddlemodel_api.tasks import ImageClassification as Spec
 from paddlemodel_server.errors import BadRequestError, ServingError, UnsupportedMediaTypeError
 from paddlemodel_server.model.signature import Model, Tensor
-from paddlemodel_server.tasks.image_classification import headers, pixels
+from paddlemodel_server.tasks.image_classification import pixels
 from paddlemodel_server.tasks.image_classification.plan import ImagePlan
 from paddlemodel_server.tasks.image_classification.plan import plan as planned
+from paddlemodel_server.tasks.images import headers
 from PIL import Image
 
 PLAIN: dict[str, Any] = {"mean": (0.0, 0.0, 0.0), "std": (1.0, 1.0, 1.0)}

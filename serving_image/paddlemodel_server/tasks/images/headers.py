@@ -12,13 +12,20 @@ import re
 from PIL.BmpImagePlugin import BmpImageFile
 
 from paddlemodel_server.errors import BadRequestError, UnsupportedMediaTypeError
-from paddlemodel_server.tasks.image_classification import jpeg
+from paddlemodel_server.tasks.images import jpeg
 
+MAX_PIXELS = 1 << 26  # 64 million: 192 MiB once decoded
+PIXEL_BYTES = 3
 MAX_SCANS = 100  # of a JPEG, which has ten or so; each of a few bytes costs as much time as the whole image
 _MARKER = re.compile(rb"\xff[\x01-\xcf\xd8-\xfe]")  # of a JPEG; what is left out stands among the pixels
 
 
-def check_header(body: bytes, most_pixels: int) -> int:
+def most_pixels(body_bytes: int | None) -> int:
+    """How many pixels a picture may have, by the memory that it may take; None: as much as any."""
+    return MAX_PIXELS if body_bytes is None else min(MAX_PIXELS, body_bytes // PIXEL_BYTES)
+
+
+def check_header(body: bytes, most: int) -> int:
     """Refuse what is no image, and what would explode, before OpenCV sees it; returns its pixels."""
     size = header_size(body)
     if size is None:
@@ -26,8 +33,8 @@ def check_header(body: bytes, most_pixels: int) -> int:
     width, height = size
     if width <= 0 or height <= 0:
         raise BadRequestError("The image's header is damaged: it names no size.")
-    if width * height > most_pixels:
-        raise BadRequestError(f"The image has {width} x {height} pixels; at most {most_pixels} are allowed.")
+    if width * height > most:
+        raise BadRequestError(f"The image has {width} x {height} pixels; at most {most} are allowed.")
     if body[:2] == b"\xff\xd8" and body.count(b"\xff\xda") > MAX_SCANS and _scans(body) > MAX_SCANS:
         raise BadRequestError(f"The JPEG has more than {MAX_SCANS} scans; save it anew.")
     return width * height

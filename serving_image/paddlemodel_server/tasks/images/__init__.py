@@ -1,0 +1,1 @@
+"""What the tasks for pictures share: which bytes are one, what they promise, their pixels."""

@@ -1,0 +1,124 @@
+"""What a worker hands over: all outputs, what the task leaves of them, and boxes by their counts.
+
+A worker's loop runs here with a predictor of numpy; whoever is alone must get what he gets in company.
+"""
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from paddlemodel_server.engine.interface import Array, Engine
+from paddlemodel_server.engine.warmup import Prepared
+from paddlemodel_server.ipc import counters, slots
+from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.metrics import catalog
+from paddlemodel_server.model.signature import Model, Tensor
+from paddlemodel_server.protocol.served import Ragged, Reduction
+from paddlemodel_server.settings import Settings
+from paddlemodel_server.tasks import reducers
+from paddlemodel_server.worker import gather
+from paddlemodel_server.worker.batching import Job
+from paddlemodel_server.worker.loop import Answers, Loop
+
+CLASSES = 300
+MODEL = Model(
+    format="PIR",
+    inputs=(Tensor(name="x", dtype="float32", shape=(-1, 4)),),
+    outputs=(Tensor(name="y", dtype="float32", shape=(-1, 4, CLASSES)),),
+)
+BEST = Answers(reduce=reducers.reducer(Reduction(function="best"), MODEL))
+BOXES = Answers(ragged=Ragged(counts=1, outputs=[0]))
+
+
+class Logits:
+    """Four steps of 300 classes for each row, by its values."""
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        return [np.sin(arrays[0][:, :, None] * np.arange(1, CLASSES + 1, dtype=np.float32))]
+
+    def shrink(self) -> None: ...
+
+
+class Detector:
+    """Of each row as many boxes as its first number says, and then how many these are."""
+
+    def __init__(self, wrong: int = 0) -> None:
+        self.wrong = wrong  # by how much the counts say too many
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        counts = arrays[0][:, 0].astype(np.int32)
+        return [np.repeat(arrays[0], counts, axis=0), counts + self.wrong]
+
+    def shrink(self) -> None: ...
+
+
+class Worker:
+    """A loop, and the requests of one HTTP worker."""
+
+    def __init__(self, predictor: Logits | Detector, answers: Answers, ours: socket.socket) -> None:
+        block = scoreboards.Scoreboard(scoreboards.create()).worker(0)
+        prepared = Prepared(predictor=predictor, engine=Engine(), sizes={1: 1.0, 2: 1.1, 4: 1.2})
+        metered = catalog.Worker(counters.create(), 0)
+        self.loop = Loop(prepared, Settings(), block, metered, answers)
+        self.http_worker = gather.HttpWorker(ours)
+
+    def answers(self, requests: Sequence[Array], *, reduced: bool) -> list[list[list[float]]]:
+        """Run them together; the outputs of each."""
+        memory = self.http_worker.slots
+        jobs = []
+        for slot, array in enumerate(requests):
+            layout = memory.write(slot, [array], (1 << 62, 1), reduced=reduced)
+            jobs.append(Job((self.http_worker, layout), [slot], layout.kind, layout.rows, 0.0, slot))
+        self.loop._answer(jobs)
+        return [
+            [v.tolist() for v in memory.views(at, memory.announced(at).layout)] for at in range(len(jobs))
+        ]
+
+
+@contextmanager
+def worker(predictor: Logits | Detector, answers: Answers) -> Iterator[Worker]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        fd = slots.create(8, 1 << 20)
+        socket.send_fds(theirs, [slots.HELLO.pack(8, 1 << 20)], [fd])
+        os.close(fd)
+        yield Worker(predictor, answers, ours)
+
+
+def requests(rows: Sequence[int]) -> list[Array]:
+    random = np.random.default_rng(3)
+    return [random.integers(0, 4, (count, 4)).astype(np.float32) for count in rows]
+
+
+@pytest.mark.parametrize("rows", [[1], [1, 1, 1], [2, 1, 3], [9], [9, 1]])
+def test_a_reduced_answer_is_made_of_the_whole_one(rows: list[int]) -> None:
+    """Alone, in company, filled up and in several runs; and it is a hundredth of it."""
+    sent = requests(rows)
+    with worker(Logits(), BEST) as running:
+        whole = [np.array(outputs[0]) for outputs in running.answers(sent, reduced=False)]
+        together = running.answers(sent, reduced=True)
+        alone = [running.answers([one], reduced=True)[0] for one in sent]
+    assert together == alone
+    assert together == [[full.argmax(-1).tolist(), full.max(-1).tolist()] for full in whole]
+
+
+@pytest.mark.parametrize("rows", [[1], [1, 1, 1, 1], [2, 1, 3], [9], [9, 1]])
+def test_boxes_are_those_of_the_request_alone(rows: list[int]) -> None:
+    sent = requests(rows)
+    with worker(Detector(), BOXES) as running:
+        together = running.answers(sent, reduced=False)
+        alone = [running.answers([one], reduced=False)[0] for one in sent]
+    assert together == alone
+    assert together == [[v.tolist() for v in Detector().run([one])] for one in sent]
+
+
+def test_counts_that_are_wrong_end_batching() -> None:
+    """Nobody gets a neighbour's boxes: each request runs alone from then on."""
+    sent = requests([1, 1, 1])
+    with worker(Detector(wrong=1), BOXES) as running:
+        together = running.answers(sent, reduced=False)
+        assert running.loop._prepared.sizes == {}
+    assert together == [[v.tolist() for v in Detector(wrong=1).run([one])] for one in sent]
