@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from paddlemodel_api.schema.crd import root_schema
 from paddlemodel_api.tasks import Task
 from paddlemodel_operator.base import model
 from paddlemodel_operator.render import access, container
+from paddlemodel_server.access import addresses, limits
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import registry
 
@@ -111,6 +113,24 @@ def test_the_keys_reach_the_server() -> None:
     assert serve({}).api_keys_dir is None
     settings = serve({}, access={"apiKeys": {"secretName": "clients"}})
     assert str(settings.api_keys_dir) == access.API_KEYS_DIR
+
+
+@pytest.mark.parametrize(
+    ("proxies", "expected"),
+    [
+        ({"hops": 10}, addresses.Proxies(hops=10)),
+        ({"cidrs": ["10.1.2.3/8"]}, addresses.Proxies(networks=(ip_network("10.0.0.0/8"),))),
+    ],
+)
+def test_limits_and_proxies_reach_the_server(proxies: dict[str, Any], expected: addresses.Proxies) -> None:
+    most: Any = {"per": "Address", "requests": 1_000_000, "seconds": 86_400, "burst": 1_000_000}
+    least = {"per": "Model", "requests": 1}
+    settings = serve({}, access={"rateLimits": [most, least], "trustedProxies": proxies})
+    assert limits.read(settings.rate_limits) == (
+        limits.Limit(**most),
+        limits.Limit(per="Model", requests=1, seconds=60, burst=1),
+    )
+    assert addresses.read(settings.trusted_proxies) == expected
 
 
 def test_tensorrt_gets_a_folder_for_its_engines() -> None:

@@ -158,7 +158,7 @@ def reported(model: PaddleModel, container: Container) -> Fault | None:
     if not (isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str)):
         return None
     access = model.spec.access
-    if reason == contract.API_KEYS_MISSING and access is not None:
+    if reason == contract.API_KEYS_MISSING and access is not None and access.api_keys is not None:
         return Fault(
             SECRET_MISSING,
             f"The Secret {access.api_keys.secret_name} that spec.access.apiKeys names does not exist in "

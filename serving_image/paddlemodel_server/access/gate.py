@@ -1,113 +1,95 @@
-"""The gate of one HTTP worker: who may ask, as the mounted Secret says now.
+"""What `spec.access` comes to in one HTTP worker: whose key is asked for, and how often who may ask."""
 
-It is made before the fork, so that keys that cannot be used end the start. From then on each HTTP worker
-looks at the Secret every two seconds. A Secret that has become unusable changes nothing: a mistake must not
-lock everybody out; the log and /metrics tell of it.
-"""
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from secrets import token_bytes
 
-import logging
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Final, NamedTuple, Protocol
-
-from paddlemodel_server.access import secret_folder
-from paddlemodel_server.access.keys import Client, KeySet, carried
-from paddlemodel_server.errors import StartError, UnauthorizedError
+from paddlemodel_server.access import addresses, limits
+from paddlemodel_server.access.keyring import Keyring
+from paddlemodel_server.access.limiter import Limiter
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.ipc import access_page, limit_table
 from paddlemodel_server.ipc.access_page import AccessPage
+from paddlemodel_server.ipc.limit_table import LimitTable
 from paddlemodel_server.settings import Settings
 
-LOOK_SECONDS: Final = 2.0
 
-logger = logging.getLogger(__name__)
+@dataclass(frozen=True, kw_only=True)
+class Shared:
+    """Descriptors of what all HTTP workers share; None for what the settings do not ask for."""
+
+    page: int | None = None
+    limits: int | None = None
+
+    @classmethod
+    def create(cls, settings: Settings) -> "Shared":
+        """Make it, for the children to inherit; a StartError says which setting is wrong."""
+        found = _limits(settings)
+        return cls(
+            page=access_page.create() if settings.api_keys_dir else None,
+            limits=limit_table.create(len(found), token_bytes(limit_table.SALT_BYTES)) if found else None,
+        )
 
 
-class Loop(Protocol):
-    """An event loop, as far as timers go."""
-
-    def call_later(self, delay: float, callback: Callable[[], None], /) -> object:
-        """Call back after `delay` seconds."""
-
-
-class Grant(NamedTuple):
-    """Who asks; it holds as long as the keys do by which that was found."""
-
-    keys: KeySet
-    client: Client
-
-
+@dataclass(frozen=True, kw_only=True)
 class Gate:
-    """Decides about every request to the clients' port."""
+    """What a request has to pass; each part may be missing."""
 
-    def __init__(self, name: str, folder: Path, page: AccessPage) -> None:
-        """Load the keys.
-
-        Args:
-            name: the model's, for the challenge.
-            folder: where the Secret is mounted.
-            page: where to tell what was found.
-
-        Raises:
-            StartError: there are no keys, or they cannot be used.
-        """
-        self._name = name
-        self._folder = folder
-        self._page = page
-        self._seen = secret_folder.fingerprint(folder)
-        self.keys = KeySet(secret_folder.read(folder))
-        page.write_keys(len(self.keys), outdated=False)
-
-    def grant(self, headers: Mapping[str, str]) -> Grant:
-        """Find out who asks.
-
-        Args:
-            headers: of the request, by lower-case name.
-
-        Raises:
-            UnauthorizedError: it carries no valid key.
-        """
-        client = self.keys.client(headers)
-        if client is None:
-            sentence = "The API key of this request is not valid." if carried(headers) else ""
-            raise UnauthorizedError(sentence, (("WWW-Authenticate", self._challenge(headers)),))
-        return Grant(self.keys, client)
-
-    def watch(self, loop: Loop) -> None:
-        """Look at the Secret, and do so again and again."""
-        loop.call_later(LOOK_SECONDS, lambda: self.watch(loop))
-        self.look()
-
-    def look(self) -> None:
-        """Take over the keys of a Secret that has changed."""
-        seen = secret_folder.fingerprint(self._folder)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        try:
-            self.keys = KeySet(secret_folder.read(self._folder))
-        except StartError as error:
-            self._page.write_keys(len(self.keys), outdated=True)
-            kept = f"the keys from before stay valid, {len(self.keys)} of them"
-            message = f"{error.message} Until that is repaired, {kept}."
-            logger.error(message, extra={"reason": error.reason})  # noqa: TRY400 - the sentence says it all
-        else:
-            self._page.write_keys(len(self.keys), outdated=False)
-            logger.info("the API keys were renewed", extra={"keys": len(self.keys)})
-
-    def _challenge(self, headers: Mapping[str, str]) -> str:
-        """What to send (RFC 6750 and 7617); a browser asks its user for a key only where Basic is offered."""
-        wanted = f'Bearer realm="{self._name}"'
-        if carried(headers):
-            wanted += ', error="invalid_token"'
-        return f'{wanted}, Basic realm="{self._name}"' if "text/html" in headers.get("accept", "") else wanted
+    keyring: Keyring | None = None
+    limiter: Limiter | None = None
 
 
-def of(settings: Settings, access_fd: int | None) -> Gate | None:
-    """The gate of a server; None where everybody may ask.
+def of(settings: Settings, shared: Mapping[str, int | None]) -> Gate | None:
+    """The gate of a server; None where everybody may ask, as often as they like.
 
     Args:
         settings: the server's.
-        access_fd: its AccessPage.
+        shared: the descriptors of `Shared`.
+
+    Raises:
+        StartError: a setting is wrong, or there are no keys, or they cannot be used.
     """
-    if settings.api_keys_dir is None or access_fd is None:
+    page, table, proxies = shared.get("page"), shared.get("limits"), _proxies(settings)
+    keyring = limiter = None
+    if settings.api_keys_dir is not None and page is not None:
+        keyring = Keyring(settings.name, settings.api_keys_dir, AccessPage(page))
+    if (found := _limits(settings)) and table is not None:
+        limiter = Limiter(found, proxies, LimitTable(table, len(found)), time.monotonic_ns)
+    return Gate(keyring=keyring, limiter=limiter) if keyring or limiter else None
+
+
+def _limits(settings: Settings) -> tuple[limits.Limit, ...]:
+    if not settings.rate_limits:
+        return ()
+    try:
+        found = limits.read(settings.rate_limits)
+    except ValueError:
+        raise _wrong("PADDLEMODEL_RATE_LIMITS", settings.rate_limits, limits.FORM) from None
+    if settings.api_keys_dir is None and limits.of_kind(found, limits.CLIENT):
+        raise StartError(
+            "InvalidSettings",
+            "PADDLEMODEL_RATE_LIMITS has a limit per Client, and clients are told apart by their keys; set "
+            "PADDLEMODEL_API_KEYS_DIR, or limit per Address.",
+        )
+    return found
+
+
+def _proxies(settings: Settings) -> addresses.Proxies | None:
+    if not settings.trusted_proxies:
         return None
-    return Gate(settings.name, settings.api_keys_dir, AccessPage(access_fd))
+    if not limits.of_kind(_limits(settings), limits.ADDRESS):
+        raise StartError(
+            "InvalidSettings",
+            "PADDLEMODEL_TRUSTED_PROXIES is for limits per Address, and there is none; set "
+            "PADDLEMODEL_RATE_LIMITS to one, or leave it out.",
+        )
+    try:
+        return addresses.read(settings.trusted_proxies)
+    except ValueError:
+        raise _wrong("PADDLEMODEL_TRUSTED_PROXIES", settings.trusted_proxies, addresses.FORM) from None
+
+
+def _wrong(variable: str, text: str, form: str) -> StartError:
+    shown = text if len(text) <= 80 else text[:80] + "…"
+    return StartError("InvalidSettings", f"{variable} is {shown!r}; set it to {form}.")

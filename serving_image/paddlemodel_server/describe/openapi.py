@@ -9,7 +9,8 @@ from typing import Any
 
 import orjson
 
-from paddlemodel_server.describe import answers, calls, keys, schemas
+from paddlemodel_server.describe import answers, calls, schemas
+from paddlemodel_server.describe.protection import Protection
 from paddlemodel_server.protocol import Kind, Route, Served, routes_of
 from paddlemodel_server.protocol.served import Shapes
 
@@ -27,7 +28,10 @@ not 2.0.
 
 
 def document(
-    served: Served, timeout_seconds: float, proven: Shapes | None = None, *, asks_for_keys: bool = False
+    served: Served,
+    timeout_seconds: float,
+    proven: Shapes | None = None,
+    protection: Protection = Protection(),  # noqa: B008 - it is frozen
 ) -> bytes:
     """The document.
 
@@ -35,14 +39,13 @@ def document(
         served: the model.
         timeout_seconds: the server's deadline for a request.
         proven: shapes with which the model has run, by input, for the examples.
-        asks_for_keys: whether a request needs an API key.
+        protection: what the server asks of clients.
     """
     paths: Schema = {}
     for route in routes_of(served):
         path = route.path(served.name)
-        operation = _operation(route, served, proven)
-        guarded = keys.guarded(route, operation) if asks_for_keys else operation
-        paths.setdefault(path, {})[route.method.lower()] = guarded
+        operation = protection.operation(route, _operation(route, served, proven))
+        paths.setdefault(path, {})[route.method.lower()] = operation
     found: Schema = {
         "openapi": "3.1.1",
         "info": {
@@ -61,7 +64,7 @@ def document(
             ),
         },
     }
-    return orjson.dumps(keys.required(found) if asks_for_keys else found)
+    return orjson.dumps(protection.document(found))
 
 
 def _operation(route: Route, served: Served, proven: Shapes | None) -> Schema:

@@ -54,7 +54,7 @@ def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreb
         connection_limit=timeouts.ConnectionLimit(ADMIN_CONNECTIONS),
         head_cache=HeadCache(),
     )
-    gate = gates.of(settings, runtime.access_fd)
+    gate = gates.of(settings, runtime.access_fds)
     return Ports(clients, admin, Protection.of(gate, asgi_app.hot) if gate else None)
 
 
@@ -78,8 +78,8 @@ class TwoPorts(Server):
             app_state=self.lifespan.state,
         )
         loop = asyncio.get_running_loop()
-        if self._ports.protection:
-            self._ports.protection.gate.watch(loop)
+        if self._ports.protection and (keyring := self._ports.protection.gate.keyring):
+            keyring.watch(loop)
         self.servers.append(await loop.create_server(made, sock=admin, backlog=self.config.backlog))
 
 

@@ -54,8 +54,8 @@ class Page:
             _Memory(counters),
         ):
             self._registry.register(collector)
-        if runtime.access_fd is not None:
-            self._registry.register(Access(AccessPage(runtime.access_fd)))
+        if (page := runtime.access_fds.get("page")) is not None:
+            self._registry.register(Access(AccessPage(page)))
         if runtime.gpu_page_fd is not None:
             workers = runtime.sizes.workers
             self._registry.register(Gpus(runtime.gpu_page_fd, ready=lambda: bool(scoreboard.ready(workers))))

@@ -12,6 +12,7 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from paddlemodel_server.access import gate
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.gpu import devices
 from paddlemodel_server.host import cgroup, log, signals, termination
-from paddlemodel_server.ipc import access_page, counters, gpu_page
+from paddlemodel_server.ipc import counters, gpu_page
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.metrics import catalog, tracing
@@ -205,8 +206,8 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
     chosen = registry.read(settings.task)
     served = fitting.served(settings, chosen)
     chosen.save(folder)
-    access_fd = access_page.create() if settings.api_keys_dir else None
-    gate.of(settings, access_fd)  # what it cannot use ends the start
+    access = asdict(gate.Shared.create(settings))
+    gate.of(settings, access)  # what it cannot use ends the start
     groups = cgroup.membership()
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
     gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()
@@ -219,7 +220,7 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
         sizes=sizes,
         gpus=gpus,
         gpu_page_fd=gpu_page.create() if gpus else None,
-        access_fd=access_fd,
+        access_fds=access,
         warm_up=served.task.warm_up,
     )
     logger.info(

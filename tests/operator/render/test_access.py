@@ -50,3 +50,19 @@ def test_only_the_pods_change() -> None:
 def test_the_environment_cannot_open_what_the_spec_closes(variable: str) -> None:
     with pytest.raises(SpecError, match="must not set PADDLEMODEL_"):
         from_body(builders.body(access=KEYS, pod={"env": [{"name": variable, "value": "/tmp"}]}))
+
+
+def test_limits_are_settings_and_nothing_is_mounted() -> None:
+    limits = [{"per": "Address", "requests": 60}, {"per": "Model", "requests": 9, "seconds": 1, "burst": 3}]
+    spec = pod_spec(rateLimits=limits, trustedProxies={"cidrs": ["10.0.0.0/8", "fd00::/8"]})
+    (server,) = spec["containers"]
+    assert server["env"][len(SERVER["env"]) :] == [
+        {
+            "name": "PADDLEMODEL_RATE_LIMITS",
+            "value": '[{"per":"Address","requests":60,"seconds":60},'
+            '{"per":"Model","requests":9,"seconds":1,"burst":3}]',
+        },
+        {"name": "PADDLEMODEL_TRUSTED_PROXIES", "value": "10.0.0.0/8,fd00::/8"},
+    ]
+    assert server["volumeMounts"] == SERVER["volumeMounts"]
+    assert len(spec["volumes"]) == 2

@@ -1,119 +1,40 @@
-"""A Secret that changes under a running HTTP worker, and one that has become unusable."""
+"""Settings that make a gate, and those that are refused before anything starts."""
 
-import logging
-import os
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from dataclasses import asdict
+from typing import Any
 
 import pytest
-from paddlemodel_server.access.gate import Gate
-from paddlemodel_server.errors import StartError, UnauthorizedError
-from paddlemodel_server.ipc import access_page
-from paddlemodel_server.ipc.access_page import AccessPage
+from paddlemodel_server.access import gate
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.settings import Settings
 
-from tests.serving_image.support.access.mounts import mount, mount_bytes
-
-OLD, NEW = "old-0123456789abcdef", "new-0123456789abcdef"
+LIMIT = '[{"per":"Address","requests":1,"seconds":60}]'
 
 
-@pytest.fixture
-def page() -> Iterator[AccessPage]:
-    fd = access_page.create()
-    yield AccessPage(fd)
-    os.close(fd)
-
-
-def valid(gate: Gate) -> list[str]:
-    """Which of the two keys are."""
-    found = []
-    for key in (OLD, NEW):
-        try:
-            gate.grant({"x-api-key": key})
-        except UnauthorizedError:
-            continue
-        found.append(key)
-    return found
-
-
-def test_a_rotation_is_noticed_and_takes_the_old_key_away(tmp_path: Path, page: AccessPage) -> None:
-    gate = Gate("m", mount(tmp_path / "keys", alice=OLD), page)
-    before = gate.keys
-    gate.look()
-    assert gate.keys is before  # and with it every grant stays valid
-    mount(tmp_path / "keys", alice=OLD, alice__2=NEW)
-    gate.look()
-    assert (valid(gate), page.keys) == ([OLD, NEW], 2)
-    mount(tmp_path / "keys", alice=NEW)
-    gate.look()
-    assert (valid(gate), page.keys) == ([NEW], 1)
-
-
-def test_a_plain_folder_works_too(tmp_path: Path, page: AccessPage) -> None:
-    (tmp_path / "alice").write_text(OLD)
-    gate = Gate("m", tmp_path, page)
-    (tmp_path / "alice").write_text(NEW + "\n")
-    gate.look()
-    assert valid(gate) == [NEW]
+def test_without_settings_there_is_no_gate_and_nothing_is_shared() -> None:
+    shared = gate.Shared.create(Settings())
+    assert shared == gate.Shared()
+    assert gate.of(Settings(), asdict(shared)) is None
 
 
 @pytest.mark.parametrize(
-    "entries", [{}, {"alice": b"short"}, {"alice": NEW.encode(), "bob": NEW.encode()}], ids=str
-)
-def test_an_unusable_secret_changes_nothing_and_is_told(
-    tmp_path: Path, page: AccessPage, caplog: pytest.LogCaptureFixture, entries: dict[str, bytes]
-) -> None:
-    gate = Gate("m", mount(tmp_path / "keys", alice=OLD), page)
-    mount_bytes(tmp_path / "keys", entries)
-    with caplog.at_level(logging.ERROR):
-        gate.look()
-        gate.look()
-    assert (valid(gate), page.keys, page.keys_outdated) == ([OLD], 1, True)
-    (told,) = caplog.messages  # once
-    assert told.endswith("Until that is repaired, the keys from before stay valid, 1 of them.")
-    assert OLD not in told
-    assert NEW not in told
-    mount(tmp_path / "keys", alice=NEW)
-    gate.look()
-    assert (valid(gate), page.keys_outdated) == ([NEW], False)
-
-
-@pytest.mark.parametrize("there", [False, True], ids=["no folder", "empty"])
-def test_there_is_no_start_without_keys(tmp_path: Path, page: AccessPage, there: bool) -> None:
-    if there:
-        (tmp_path / "keys").mkdir()
-    with pytest.raises(StartError) as caught:
-        Gate("m", tmp_path / "keys", page)
-    assert caught.value.reason == "ApiKeysMissing"
-
-
-@pytest.mark.parametrize(
-    ("headers", "challenge"),
+    ("settings", "said"),
     [
-        ({}, 'Bearer realm="m"'),
-        ({"x-api-key": "wrong"}, 'Bearer realm="m", error="invalid_token"'),
-        ({"accept": "text/html,*/*"}, 'Bearer realm="m", Basic realm="m"'),
+        ({"rate_limits": "10/s"}, "PADDLEMODEL_RATE_LIMITS is '10/s'; set it to a JSON list such as"),
+        ({"rate_limits": LIMIT.replace("Address", "Client")}, "set PADDLEMODEL_API_KEYS_DIR, or limit per"),
+        (
+            {"rate_limits": LIMIT, "trusted_proxies": "all"},
+            "PADDLEMODEL_TRUSTED_PROXIES is 'all'; set it to a number of proxies",
+        ),
+        (
+            {"trusted_proxies": "1"},
+            "PADDLEMODEL_TRUSTED_PROXIES is for limits per Address, and there is none",
+        ),
     ],
 )
-def test_the_challenge(tmp_path: Path, page: AccessPage, headers: dict[str, str], challenge: str) -> None:
-    gate = Gate("m", mount(tmp_path / "keys", alice=OLD), page)
-    with pytest.raises(UnauthorizedError) as caught:
-        gate.grant(headers)
-    assert caught.value.headers == (("WWW-Authenticate", challenge),)
-    assert ("needs an API key" in caught.value.message) == ("x-api-key" not in headers)
-
-
-def test_the_loop_looks_again_and_again(tmp_path: Path, page: AccessPage) -> None:
-    class Loop:
-        calls: list[Callable[[], None]]
-
-        def call_later(self, delay: float, callback: Callable[[], None], /) -> object:
-            assert 0 < delay <= 5
-            self.calls = [callback]
-            return None
-
-    loop, gate = Loop(), Gate("m", mount(tmp_path / "keys", alice=OLD), page)
-    gate.watch(loop)
-    mount(tmp_path / "keys", alice=NEW)
-    loop.calls[0]()
-    assert valid(gate) == [NEW]
-    assert len(loop.calls) == 1
+def test_what_cannot_be_done_is_refused(settings: dict[str, Any], said: str) -> None:
+    found = Settings(**settings)
+    with pytest.raises(StartError) as caught:
+        gate.of(found, asdict(gate.Shared.create(found)))
+    assert caught.value.reason == "InvalidSettings"
+    assert said in caught.value.message

@@ -10,7 +10,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from paddlemodel_server import protocol
-from paddlemodel_server.access.gate import Gate, Grant
+from paddlemodel_server.access.addresses import FORWARDED_FOR
+from paddlemodel_server.access.gate import Gate
+from paddlemodel_server.access.keyring import Grant
+from paddlemodel_server.access.keys import Client
+from paddlemodel_server.access.limiter import Charges
 from paddlemodel_server.errors import ServingError
 from paddlemodel_server.http import head_checks
 from paddlemodel_server.http.connection import MAX_PIPELINED, NO_PATH, ClientConnection, Shared
@@ -43,7 +47,8 @@ class ProtectedConnection(ClientConnection):
 
     def __init__(self, protection: Protection, shared: Shared, *args: Any, **kwargs: Any) -> None:
         super().__init__(shared, *args, **kwargs)
-        self._gate = protection.gate
+        self._keyring, self._limiter = protection.gate.keyring, protection.gate.limiter
+        self._charged: tuple[Client | None, str | None, Charges] | None = None  # the last request's
         self._open_paths = protection.open_paths
 
     def on_head(self, method: bytes, version: str) -> None:
@@ -55,7 +60,7 @@ class ProtectedConnection(ClientConnection):
             return
         headers = protocol.joined(reader.lines)
         try:
-            self._gate.grant(headers)
+            self._count(headers, self._grant(headers))
         except ServingError as error:
             keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
             self._turn_away(
@@ -66,17 +71,41 @@ class ProtectedConnection(ClientConnection):
 
     def _take(self, known: CachedHead) -> None:
         """Begin with a request whose head is known, if its sender still may ask."""
-        head = known.head
-        grant: Grant | None = head.grant
-        if grant is None or grant.keys is not self._gate.keys:
-            try:
-                head.grant = self._gate.grant(head.headers)
-            except ServingError as error:
-                self._reader.begun = True
-                self.deadline.clear()
-                self._turn_away(head.route, head.headers, error, keep_alive=True)
-                return
+        head, keyring = known.head, self._keyring
+        try:
+            if keyring is not None and (head.grant is None or head.grant.keys is not keyring.keys):
+                head.grant = self._grant(head.headers)
+            self._count(head.headers, head.grant)
+        except ServingError as error:
+            self._reader.begun = True
+            self.deadline.clear()
+            self._turn_away(head.route, head.headers, error, keep_alive=True)
+            return
         super()._take(known)
+
+    def _grant(self, headers: Mapping[str, str]) -> Grant | None:
+        """Whose key it is; None where the server asks for none."""
+        try:
+            return self._keyring.grant(headers) if self._keyring else None
+        except ServingError:
+            if (limiter := self._limiter) is not None:
+                limiter.check(limiter.unknown(self._peer(), headers.get(FORWARDED_FOR)))
+            raise
+
+    def _count(self, headers: Mapping[str, str], grant: Grant | None) -> None:
+        """Count a request against its limits."""
+        limiter = self._limiter
+        if limiter is None:
+            return
+        client = grant.client if grant is not None else None
+        forwarded = headers.get(FORWARDED_FOR) if limiter.reads_forwarded else None
+        charged = self._charged
+        if charged is None or charged[0] is not client or charged[1] != forwarded:
+            charged = self._charged = client, forwarded, limiter.charges(self._peer(), forwarded, client)
+        limiter.check(charged[2])
+
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
 
     def _turn_away(
         self,
