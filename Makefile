@@ -7,6 +7,8 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A first look needs neither linters nor tests: an environment of its own is made in half the time.
+TRY := $(if $(wildcard $(READY)),$(VENV),.venv-try)
 
 # Some machines forbid Python to keep its byte code: then every process of every test compiles all modules anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -14,10 +16,13 @@ unexport PYTHONDONTWRITEBYTECODE
 # Only a cluster named on make's own command line is touched, never the one a shell happens to point at.
 named_cluster = $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(KUBECONFIG))
 
-.PHONY: help demo test test-slow test-neighbours fuzz check bench bench-adapter bench-operator clean
+.PHONY: help try demo test test-slow test-neighbours fuzz check bench bench-adapter bench-operator clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
+
+try: $(TRY)/.ready  ## a first look in two minutes: one YAML served on this machine, no cluster, no root (KEEP=1 keeps it, PORT=…)
+	@$(TRY)/bin/python -m devcluster.first_look $(or $(PORT),8080) $(if $(KEEP),--keep)
 
 demo: $(READY)  ## one YAML becomes a served model on a real node, and scales (KEEP=1 keeps it, KUBECONFIG=… uses your cluster)
 	@$(RUN)/python -m devcluster demo $(if $(KEEP),--keep) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
@@ -58,13 +63,22 @@ bench-operator: $(READY)  ## the operator with 100 to 5,000 models, beside a bar
 	@$(RUN)/python -m benchmarks.operator
 
 clean:  ## remove the virtual environment and tool caches of this checkout
-	rm -rf $(VENV) .venv-peers .venv-stores .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	rm -rf $(VENV) .venv-try .venv-peers .venv-stores .mypy_cache .ruff_cache .pytest_cache .hypothesis build
 
-# The environment is rebuilt whenever the locked requirements or a distribution's metadata change.
-$(READY): requirements/dev.txt crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml
-	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"make: Python 3.11 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: pass PYTHON=python3.11")'
-	@echo "==> virtual environment in $(VENV) (about a minute the first time: Paddle is 200 MB)"
-	@test -x $(RUN)/python || $(PYTHON) -m venv $(VENV) || { echo "make: 'python -m venv' failed: install python3-venv"; exit 1; }
-	@$(RUN)/pip install --disable-pip-version-check --progress-bar on --no-deps --require-hashes -r requirements/dev.txt | { grep -E '^(Collecting|Installing)' || true; } | cut -c1-100
-	@PYTHONWARNINGS=ignore $(RUN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e crds -e operator -e serving_image
-	@touch $@
+# An environment is rebuilt whenever its locked requirements or a distribution's metadata change.
+METADATA := crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml
+
+$(READY): requirements/dev.txt $(METADATA)
+	$(call environment,$(VENV),requirements/dev.txt)
+
+.venv-try/.ready: requirements/local.txt requirements/build.txt $(METADATA)
+	$(call environment,.venv-try,requirements/local.txt -r requirements/build.txt)
+
+define environment
+@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else f"make: Python 3.11 to 3.13 is needed, {sys.executable} is {v[0]}.{v[1]}: pass PYTHON=python3.11")'
+@echo "==> virtual environment in $(1) (about a minute the first time: Paddle is 200 MB)"
+@test -x $(1)/bin/python || $(PYTHON) -m venv $(1) || { echo "make: 'python -m venv' failed: install python3-venv"; exit 1; }
+@$(1)/bin/pip install --disable-pip-version-check --progress-bar on --no-deps --require-hashes -r $(2) | { grep -E '^(Collecting|Installing)' || true; } | cut -c1-100
+@PYTHONWARNINGS=ignore $(1)/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e crds -e operator -e serving_image
+@touch $(1)/.ready
+endef

@@ -8,6 +8,7 @@ without_hub() { compile --excludes <(echo huggingface-hub) "$@"; }
 compile operator/pyproject.toml -o requirements/operator.txt
 without_hub serving_image/pyproject.toml -o requirements/serving.txt
 without_hub serving_image/pyproject.toml --extra cpu -o requirements/serving-cpu.txt
+without_hub operator/pyproject.toml serving_image/pyproject.toml --extra cpu -o requirements/local.txt
 without_hub crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml --extra cpu --extra schema --group dev -o requirements/dev.txt
 compile --group build -o requirements/build.txt
 compile --group models --no-deps -o requirements/models.txt

@@ -9,9 +9,9 @@ import asyncio
 import logging
 import random
 import sys
-from typing import Any, Final, Protocol
+from collections.abc import Callable
+from typing import Any, Final
 
-from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.cluster.answers import Scope
 from paddlemodel_operator.cluster.api import Api
@@ -30,24 +30,14 @@ ASK_SECONDS: Final = 5.0
 LATER_SECONDS: Final = 30.0
 """Between two looks while the same models wait for it."""
 
-GONE_SECONDS: Final = 1.0
-"""A child that goes often goes with its model, whose own end kopf reports a moment later."""
-
 SLICE: Final = 10
 """Objects of a list that are taken over in one step of the event loop: some 4 ms."""
-
-
-class Wake(Protocol):
-    """Makes a model due, after some seconds."""
-
-    def __call__(self, key: Key, delay: float = 0.0, /) -> None:
-        """As WorkQueue.add()."""
 
 
 class Watch:
     """Feeds the cache, and wakes the models whose objects have changed."""
 
-    def __init__(self, api: Api, scope: Scope, cache: Cache, wake: Wake) -> None:
+    def __init__(self, api: Api, scope: Scope, cache: Cache, wake: Callable[[Key], None]) -> None:
         self._api = api
         self._cache = cache
         self._wake = wake
@@ -131,13 +121,13 @@ class Watch:
         if event == "BOOKMARK":
             return
         self._settle()
-        kind, gone = self.scope.kind, event == "DELETED"
-        if gone:
+        kind = self.scope.kind
+        if event == "DELETED":
             self._cache.remove(kind, body)
         else:
             self._cache.put(kind, body)
         if (key := model_of(kind, body)) is not None:
-            self._wake(key, GONE_SECONDS if gone and kind != names.POD else 0.0)
+            self._wake(key)
 
     async def _rest(self, trouble: str, error: ApiError | None = None) -> None:
         """Say what is wrong, once, and wait ever longer; a lost place is no trouble, the first time."""

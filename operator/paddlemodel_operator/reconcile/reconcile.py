@@ -18,7 +18,7 @@ from paddlemodel_operator.observe.children import LiveObjects, Observed, Workloa
 from paddlemodel_operator.probing.pod_prober import ProbeTarget
 from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children
 from paddlemodel_operator.reconcile.context import Context
-from paddlemodel_operator.render import metrics_source, render
+from paddlemodel_operator.render import Children, metrics_source, render
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.events import transition
 from paddlemodel_operator.status.judge import AUTOSCALING, READY, condition, judge, judge_invalid, merge_patch
@@ -69,6 +69,8 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
         _count(context, key, status, None)
         await _report(context, body, status)
         return
+    if await _is_gone(context, body, children):
+        return
     outcome = await apply_children(context, model, children)
     trouble = outcome.trouble
     failure = trouble.error if trouble else None
@@ -82,6 +84,31 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
     await _report(context, body, status)
     if failure is not None and key[0] not in context.ending:
         raise failure
+
+
+async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children) -> bool:
+    """Whether a model that lacks a child it once had is gone itself, so that nothing is made anew.
+
+    Garbage collection deletes the children after the model, but each kind has a watch of its own, and the
+    model's may be the last to tell. A model without status never had children: it costs no request.
+    """
+    metadata = body["metadata"]
+    namespace, name = metadata["namespace"], metadata["name"]
+    lacks = any(
+        context.cache.get(child.kind, (namespace, child.name)) is None
+        for child in desired
+        if child.kind not in context.optional or context.optional[child.kind].served
+    )
+    if not lacks or not body.get("status") or namespace in context.ending:
+        return False
+    live = await context.api.get(names.MODEL, namespace, name)
+    if live is None:
+        context.cache.remove(names.MODEL, body)
+        context.forget((namespace, name))
+        return True
+    context.cache.put(names.MODEL, live)
+    there = live["metadata"]
+    return there["uid"] != metadata["uid"] or "deletionTimestamp" in there
 
 
 def _count(context: Context, key: Key, status: Mapping[str, Any], workload: Workload | None) -> None:

@@ -54,17 +54,8 @@ class Followed:
     """A watch at work on a script."""
 
     def __init__(self, *answers: Any, scope: Scope = SERVICES) -> None:
-        self.script, self.cache, self.woken, self.delays = (
-            Script(*answers),
-            Cache(),
-            list[Key](),
-            list[float](),
-        )
-        self.watch = Watch(cast("Api", self.script), scope, self.cache, self._wake)
-
-    def _wake(self, key: Key, delay: float = 0.0, /) -> None:
-        self.woken.append(key)
-        self.delays.append(delay)
+        self.script, self.cache, self.woken = Script(*answers), Cache(), list[Key]()
+        self.watch = Watch(cast("Api", self.script), scope, self.cache, self.woken.append)
 
     async def to_the_end(self) -> None:
         task = asyncio.create_task(self.watch.run())
@@ -170,14 +161,6 @@ async def test_a_model_that_asked_for_an_unknown_kind_and_is_gone_keeps_nobody_b
     assert not task.done()  # the time limit of the test has not ended it
     task.cancel()
     assert followed.script.asked == ["list"]
-
-
-async def test_a_model_whose_child_goes_is_looked_at_once_its_own_end_would_be_known() -> None:
-    """The garbage collector's deletions may be reported sooner than the model's: it was made anew."""
-    followed = Followed((5, []), [("ADDED", thing(6)), ("MODIFIED", thing(7)), ("DELETED", thing(8))])
-    await followed.to_the_end()
-    assert followed.woken == 3 * [("ml", "a")]
-    assert followed.delays == [0.0, 0.0, module.GONE_SECONDS]
 
 
 async def test_a_kind_that_goes_takes_its_objects_along() -> None:

@@ -40,7 +40,7 @@ class Lists:
     async def serves(self, _: names.Kind) -> bool:
         return True
 
-    async def get(self, *_: object) -> Mapping[str, Any] | None:
+    async def get(self, _kind: names.Kind, _namespace: str, _name: str) -> Mapping[str, Any] | None:
         raise ApiError(0, "Unreachable", "the test's server does nothing but list")
 
     async def patch_status(self, *_: object) -> Mapping[str, Any] | None:
@@ -48,6 +48,21 @@ class Lists:
 
     async def __aexit__(self, *_: object) -> None:
         return None
+
+
+@dataclass
+class Asked(Lists):
+    """One that also knows the model as it is now, or that there is none; nothing else is expected."""
+
+    there: dict[str, Any] | None = None
+    asked: list[str] = field(default_factory=list)
+
+    async def get(self, kind: names.Kind, _namespace: str, name: str) -> Mapping[str, Any] | None:
+        self.asked.append(f"get {kind.plural} {name}")
+        return self.there
+
+    async def create(self, kind: names.Kind, _: Mapping[str, Any]) -> None:
+        self.asked.append(f"create {kind.plural}")
 
 
 @pytest.fixture
@@ -90,6 +105,21 @@ async def test_a_watch_that_reports_a_deletion_ends_the_retries_as_well(
     controller.on_event("DELETED", body())
     await until(lambda: controller.health()[1]["queued"] == 0)
     assert b"resnet50" not in controller.metrics()[0]
+
+
+@pytest.mark.parametrize("live", [None, {"uid": "another"}, {"deletionTimestamp": "2026-11-30T00:00:00Z"}])
+async def test_what_the_garbage_collector_took_is_not_made_anew_for_a_model_that_is_gone(
+    live: dict[str, Any] | None,
+) -> None:
+    """Its own end is in another watch than its children's, and may come later; so the server is asked."""
+    known = {**body(), "status": {"observedGeneration": 1}}
+    there = live and {**known, "metadata": {**known["metadata"], **live, "resourceVersion": "99"}}
+    lists = Asked({names.MODEL: [known]}, there=there)
+    controller = Controller(cast("Api", lists), SETTINGS, "here")
+    await controller.start()
+    await until(lambda: bool(lists.asked) and controller.health()[1]["queued"] == 0)
+    await controller.stop()
+    assert lists.asked == ["get paddlemodels resnet50"]
 
 
 async def test_a_server_that_wants_to_be_left_alone_is_left_alone_by_all_models(

@@ -41,7 +41,7 @@ def rights(kind: names.Kind, *methods: str, name: str = "") -> set[Right]:
 
 def needed() -> set[Right]:
     """From the operator's own tables of kinds; and for the adapter, two objects by name."""
-    found = {(names.MODEL.group, f"{names.MODEL.plural}/status", "", "patch")}
+    found = rights(names.MODEL, "get") | {(names.MODEL.group, f"{names.MODEL.plural}/status", "", "patch")}
     for kind in names.WATCHED_KINDS:
         found |= rights(kind, "list_all") | {(kind.group, kind.plural, "", "watch")}
     for kind in (*names.CHILD_KINDS, *names.OPTIONAL_KINDS):

@@ -1,0 +1,74 @@
+"""`paddlemodel`: for people who have a YAML. It chooses the command; each lives in its own file."""
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import NoReturn
+
+from paddlemodel_operator.base.errors import SettingsError
+from paddlemodel_operator.commands.faults import CommandError
+
+HELP = """usage: paddlemodel COMMAND ...
+
+Works with the YAML of a PaddleModel.
+
+  run       serve the model on this machine, without a cluster: the same fetch, the same server
+  render    print the objects that the operator would make of it, without a cluster
+
+options
+  --version  print the version
+  --help     print this; `paddlemodel COMMAND --help` explains a command, with examples
+
+A first look:
+  paddlemodel run examples/cpu-image-classification.yaml
+
+Exit codes: 0 done; 1 it could not be done, with one sentence on standard error; 2 the command line or the
+YAML is wrong.
+"""
+
+# Imported only when asked for: the renderer loads pydantic, and --help need not wait for it.
+_COMMANDS = {
+    "render": "paddlemodel_operator.commands.render",
+    "run": "paddlemodel_operator.commands.run",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Run the command that was asked for, and exit."""
+    command, *rest = list(sys.argv[1:] if argv is None else argv) or [""]
+    if command in {"-h", "--help", "help"}:
+        _print(HELP)
+    if command == "--version":
+        _print(version("paddlemodel-operator") + "\n")
+    if command not in _COMMANDS:
+        known = ", ".join(sorted(_COMMANDS))
+        _refuse(f"there is no command {command!r}; the commands are {known}" if command else HELP, 2)
+    try:
+        sys.exit(importlib.import_module(_COMMANDS[command]).main(rest))
+    except CommandError as error:
+        _refuse(f"paddlemodel {command}: {error}", error.exit_code)
+    except SettingsError as error:
+        _refuse(f"paddlemodel {command}: {error}", 2)
+    except BrokenPipeError:  # `... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _refuse(f"paddlemodel {command}: {error.filename or 'a file'}: {error.strerror or error}.", 1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _print(text: str) -> NoReturn:
+    sys.stdout.write(text)
+    sys.exit(0)
+
+
+def _refuse(sentence: str, code: int) -> NoReturn:
+    sys.stderr.write(sentence.rstrip() + "\n")
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

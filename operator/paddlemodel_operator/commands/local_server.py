@@ -1,0 +1,116 @@
+"""Starts the server's program on this machine: its fetcher to the end, then itself until a signal."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from paddlemodel_api import contract
+
+from paddlemodel_operator.commands.faults import CommandError
+from paddlemodel_operator.commands.local_pod import Process
+
+NAME: Final = "paddlemodel-server"
+LOOK_SECONDS: Final = 0.2
+
+
+def program() -> str:
+    """The path of the server's program: beside this one, or on the PATH.
+
+    Raises:
+        CommandError: there is none.
+    """
+    beside = str(Path(sys.executable).parent)
+    found = shutil.which(NAME, path=os.pathsep.join((beside, os.environ.get("PATH", ""))))
+    if found is None:
+        raise CommandError(
+            f"{NAME} is not on this machine; put it beside this program: "
+            "pip install ./crds ./serving_image paddlepaddle."
+        )
+    return found
+
+
+def finish(name: str, process: Process) -> None:
+    """Run a process to its end, such as the fetcher, whose log people see.
+
+    Raises:
+        CommandError: it failed; its last line has said why.
+    """
+    sys.stderr.write(f"==> {process.arguments[0]}\n")
+    with _started(name, process) as running:
+        code = running.wait()
+    if code:
+        raise CommandError(f"{process.arguments[0]} failed, as said above.")
+
+
+def serve(name: str, process: Process, host: str, port: int) -> int:
+    """Serve until a signal, and say when it is ready; returns the exit code."""
+    admin = _free_port(host)
+    settings = {"bind": host, "port": str(port), "admin_port": str(admin), "drain_seconds": "0"}
+    changed = process.with_environment(**{contract.variable(key): text for key, text in settings.items()})
+    sys.stderr.write("==> serve; Ctrl-C stops it\n")
+    with _started(name, changed) as running:
+        if _is_ready(running, f"http://{host}:{admin}/readyz"):
+            at = f"http://{host}:{port}"
+            sys.stderr.write(f"==> ready: {at}/ is a page to try it, {at}/predict takes requests\n")
+        code = running.wait()
+    return 0 if code == 0 else 1
+
+
+def _free_port(host: str) -> int:
+    with socket.create_server((host, 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+def _is_ready(running: "subprocess.Popen[bytes]", url: str) -> bool:
+    """Wait until it answers that it is ready; false if it ends before."""
+    while running.poll() is None:
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=10):
+                return True
+        except (urllib.error.URLError, OSError):
+            time.sleep(LOOK_SECONDS)
+    return False
+
+
+@contextmanager
+def _started(name: str, process: Process) -> Iterator["subprocess.Popen[bytes]"]:
+    """A process that gets the signals that end this one, and is never left over.
+
+    It has a session of its own, or a Ctrl-C would reach it twice.
+    """
+    environment = {contract.variable("log_format"): "text", **os.environ, **process.environment}
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    running: subprocess.Popen[bytes] | None = None
+    stopped = False
+
+    def forward(_number: int, _frame: FrameType | None) -> None:
+        nonlocal stopped
+        stopped = True
+        if running is not None:
+            running.send_signal(signal.SIGTERM)
+
+    before = {number: signal.signal(number, forward) for number in ending}
+    try:
+        running = subprocess.Popen([name, *process.arguments], env=environment, start_new_session=True)
+        if stopped:
+            running.send_signal(signal.SIGTERM)
+        yield running
+    finally:
+        if running is not None and running.poll() is None:
+            running.terminate()
+            running.wait()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if stopped and process.arguments[0] != "serve":
+        raise KeyboardInterrupt

@@ -1,0 +1,77 @@
+"""`paddlemodel` as a program: help, exit codes, what it prints."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.operator.support.manifests import manifest
+
+PROGRAM = Path(sys.executable).with_name("paddlemodel")
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+
+def run(*arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [PROGRAM, *arguments], input=text, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_help_teaches_with_examples() -> None:
+    assert "paddlemodel run examples/cpu-image-classification.yaml" in run("--help").stdout
+    for command in ("render", "run"):
+        shown = run(command, "--help")
+        assert shown.returncode == 0
+        assert f"examples:\n  paddlemodel {command} " in shown.stdout
+        assert "Exit codes: 0 " in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ((), "usage: paddlemodel COMMAND ..."),
+        (("serve",), "there is no command 'serve'; the commands are render, run"),
+        (("render", "-"), "paddlemodel render: standard input has no object of kind PaddleModel; "),
+        (("run", "-"), "paddlemodel run: standard input has no object of kind PaddleModel; "),
+        (("run", "-", "--port", "70000"), "argument --port: invalid _port value: '70000'"),
+        (("run", "-", "--secret", "login"), "argument --secret: not of the form NAME=DIR: login"),
+        (("run", "-", "--claim", "a=/no/such"), "argument --claim: no folder: /no/such"),
+    ],
+)
+def test_a_wrong_command_line_is_one_sentence_and_2(arguments: tuple[str, ...], sentence: str) -> None:
+    found = run(*arguments)
+    assert (found.returncode, found.stdout) == (2, "")
+    assert sentence in found.stderr
+    assert "Traceback" not in found.stderr
+
+
+def test_a_file_that_is_not_there_is_one_sentence_and_1() -> None:
+    found = run("render", "/no/such.yaml")
+    assert (found.returncode, found.stdout) == (1, "")
+    assert found.stderr == "paddlemodel render: /no/such.yaml: No such file or directory.\n"
+
+
+def test_render_prints_every_child_of_every_model_or_nothing() -> None:
+    text = yaml.safe_dump_all([manifest("ml", "a"), manifest("ml", "b", autoscaling={"maxReplicas": 2})])
+    found = run("render", "-", text=text)
+    assert found.returncode == 0, found.stderr
+    assert [(one["kind"], one["metadata"]["name"]) for one in yaml.safe_load_all(found.stdout)] == [
+        ("Service", "a"),
+        ("Deployment", "a"),
+        ("Service", "b"),
+        ("Deployment", "b"),
+        ("HorizontalPodAutoscaler", "b"),
+        ("PodDisruptionBudget", "b"),
+    ]
+    refused = run("render", "-", text=text + "---\n" + yaml.safe_dump(manifest("ml", "c", replicas=-1)))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("paddlemodel render: standard input, c: spec.replicas")
+
+
+@pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_example_is_rendered(example: Path) -> None:
+    found = run("render", str(example))
+    assert found.returncode == 0, found.stderr
+    assert "kind: Deployment" in found.stdout

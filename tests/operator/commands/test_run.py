@@ -1,0 +1,113 @@
+"""`paddlemodel run`: the real fetcher and the real server, without a cluster."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from devcluster import first_look
+from tests.models import archive_of
+from tests.operator.support.manifests import manifest
+
+PROGRAM = Path(sys.executable).with_name("paddlemodel")
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        return int(listening.getsockname()[1])
+
+
+@contextmanager
+def running(cache: Path, *arguments: str, text: str = "") -> Iterator["subprocess.Popen[str]"]:
+    process = subprocess.Popen(
+        [PROGRAM, "run", *arguments],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "XDG_CACHE_HOME": str(cache)},
+    )
+    assert process.stdin
+    process.stdin.write(text)
+    process.stdin.close()
+    try:
+        yield process
+    finally:
+        process.terminate()
+        process.wait(60)
+        assert process.stderr
+        process.stderr.close()
+
+
+def lines_until(process: "subprocess.Popen[str]", word: str) -> list[str]:
+    assert process.stderr
+    found = []
+    for line in process.stderr:
+        found.append(line)
+        if word in line:
+            return found
+    raise AssertionError("".join(found))
+
+
+def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
+    assert process.stderr
+    return process.wait(60), process.stderr.read()
+
+
+@pytest.mark.timeout(300)
+def test_make_try_shows_an_answer_and_leaves_nothing(port: int, capfd: pytest.CaptureFixture[str]) -> None:
+    """The example of the README, its archive from a package: what `make try` does after its set-up."""
+    assert first_look.main(port, keep=False) == 0
+    shown = capfd.readouterr()
+    assert '{"class_id":1,"label":"180","score":0.99' in shown.out
+    assert "without a cluster, these do nothing: spec.replicas, spec.resources" in shown.err
+    with pytest.raises(OSError, match="refused"):
+        urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+
+
+@pytest.mark.timeout(300)
+def test_one_model_is_served_once_and_a_signal_ends_it(port: int, tmp_path: Path) -> None:
+    archive = archive_of("textline-orientation", tmp_path)
+    text = yaml.safe_dump(manifest("ml", "a", device="GPU", gpu={"count": 1}, autoscaling={"maxReplicas": 2}))
+    arguments = ("-", "--uri", f"file://{archive}", "--device", "CPU", "--port", str(port))
+    with running(tmp_path, *arguments, text=text) as first:
+        seen = lines_until(first, "==> ready: ")
+        assert any("these do nothing: spec.autoscaling, spec.gpu" in line for line in seen)
+        with running(tmp_path, *arguments, text=text) as second:
+            code, said = end(second)
+            assert code == 1
+            assert "the model a is being served from " in said
+        first.send_signal(signal.SIGINT)
+        assert end(first)[0] == 0
+    assert (tmp_path / "paddlemodel" / "run" / "ml.a" / "models" / "model").is_dir()
+
+
+@pytest.mark.timeout(120)
+def test_what_the_fetcher_says_is_what_people_see(port: int, tmp_path: Path) -> None:
+    text = yaml.safe_dump(manifest("ml", "a", device="CPU"))
+    with running(tmp_path, "-", "--uri", "file:///no/such", "--port", str(port), text=text) as process:
+        code, said = end(process)
+    assert code == 1
+    assert "There is no such file or folder; correct the path in the URI." in said
+    assert said.endswith("paddlemodel run: fetch failed, as said above.\n")
+
+
+@pytest.mark.timeout(120)
+def test_a_port_that_is_taken_is_said(tmp_path: Path) -> None:
+    archive = archive_of("textline-orientation", tmp_path)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        number = taken.getsockname()[1]
+        text = yaml.safe_dump(manifest("ml", "a", device="CPU"))
+        arguments = ("-", "--uri", f"file://{archive}", "--port", str(number))
+        with running(tmp_path, *arguments, text=text) as process:
+            code, said = end(process)
+    assert code == 1
+    assert str(number) in said
