@@ -34,6 +34,12 @@ API_KEYS_MISSING: Final = "ApiKeysMissing"
 """The server's reason where the Secret of spec.access.apiKeys is not there, or has no entries."""
 API_KEYS_INVALID: Final = "ApiKeysInvalid"
 """The server's reason where that Secret has an entry that is no key."""
+CACHE_FAULTS: Final = {
+    "CacheFull": "enlarge the claim, or keep fewer models",
+    "CacheReadOnly": "mount the claim so that the pods' user may write",
+    "CacheFailed": "check the volume",
+}
+"""The fetcher's reasons why a model that it brought is not kept on the claim, with the cure of each."""
 CANONICAL_NAME_LABEL: Final = "service.istio.io/canonical-name"
 CANONICAL_REVISION_LABEL: Final = "service.istio.io/canonical-revision"
 """On pods only: what a service mesh shows as one service; else every model would be the same."""

@@ -94,7 +94,7 @@ MEANING_OF: Final = {
         "",
     ),
     "ModelFetched": (
-        "`status.model` says what a pod fetched; reason PodsDiffer: pods have fetched different content",
+        "`status.model` says what a pod fetched; reason PodsDiffer: pods have fetched other content",
         "the fetcher's reason",
         "no pod has tried yet",
     ),

@@ -69,7 +69,7 @@ def _fetched(args: argparse.Namespace, termination_log: Path) -> None:
         digest=fetched.digest,
         model_format=fetched.format,
         size=fetched.bytes,
-        revision=fetched.revision,
+        known={"revision": fetched.revision, "cacheFault": fetched.cache_fault},
         path=termination_log,
     )
 

@@ -8,6 +8,8 @@ from typing import Any
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
 from tests.operator.support.source_specs import Refused, of_model, of_uri
+from tests.operator.support.field_specs import access_specs
+from tests.operator.support.task_specs import sound_specs
 
 __all__ = ["ACCEPTED", "RULES", "TYPES", "UNKNOWN", "Refused"]
 
@@ -28,23 +30,10 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
     return spec(device=device, autoscaling={"maxReplicas": 3, **fields})
 
 
-def _limited(**fields: Any) -> dict[str, Any]:
-    return spec(access={"rateLimits": [{"per": "Address", "requests": 60, **fields}]})
-
-
-def _proxied(per: str = "Address", **proxies: Any) -> dict[str, Any]:
-    return spec(access={"rateLimits": [{"per": per, "requests": 60}], "trustedProxies": proxies})
-
-
 RULES = (
     *source_specs.RULES,
-    Refused("access that asks for nothing", spec(access={}), "set apiKeys or rateLimits, or remove it"),
-    Refused("clients without keys", _limited(per="Client"), "set it, or limit per Address"),
-    Refused("proxies for nothing", _proxied("Model", hops=1), "is for limits per Address: add one"),
-    Refused("proxies that are no networks", _proxied(cidrs=["10.0.0.1"]), "are networks such as"),
-    Refused("proxies out of range", _proxied(cidrs=["10.0.0.0/8", "10.0.0.0/33"]), "are networks such as"),
-    Refused("proxies by number and network", _proxied(hops=1, cidrs=["fd00::/8"]), "exactly one member"),
-    Refused("proxies by nothing", _proxied(), "keep one of hops, cidrs"),
+    *access_specs.RULES,
+    *sound_specs.RULES,
     Refused(
         "replicas beside autoscaling",
         spec(replicas=2, autoscaling={"maxReplicas": 3}),
@@ -138,14 +127,9 @@ RULES = (
 
 TYPES = (
     *source_specs.TYPES,
+    *access_specs.TYPES,
+    *sound_specs.TYPES,
     Refused("no address", spec(model={}), "spec.model.uri"),
-    Refused("keys without a Secret", spec(access={"apiKeys": {}}), "spec.access.apiKeys.secretName"),
-    Refused("no request at all", _limited(requests=0), "spec.access.rateLimits"),
-    Refused("a limit for days", _limited(seconds=86_401), "spec.access.rateLimits"),
-    Refused("a limit per user", _limited(per="User"), "spec.access.rateLimits"),
-    Refused("no limits", spec(access={"rateLimits": []}), "spec.access.rateLimits"),
-    Refused("eleven proxies", _proxied(hops=11), "spec.access.trustedProxies.hops"),
-    Refused("no proxies", _proxied(cidrs=[]), "spec.access.trustedProxies.cidrs"),
     Refused("negative replicas", spec(replicas=-1), "spec.replicas"),
     Refused("a thousand and one replicas", spec(replicas=1001), "spec.replicas"),
     Refused("replicas as text", spec(replicas="two"), "spec.replicas"),
@@ -182,6 +166,7 @@ TYPES = (
 )
 
 UNKNOWN = (
+    *access_specs.UNKNOWN,
     Refused("a field that is not there", spec(modle={}), "modle"),
     Refused("a field of a block that is not there", spec(server={"timeout": 3}), "server.timeout"),
     Refused(
@@ -189,31 +174,14 @@ UNKNOWN = (
         of_model(credentials={"secretName": "s", "token": "t"}),
         "model.credentials.token",
     ),
-    Refused(
-        "a key in the access",
-        spec(access={"apiKeys": {"secretName": "s", "key": "k"}}),
-        "access.apiKeys.key",
-    ),
     Refused("labels for tensors", spec(task={"tensors": {"labels": ["a"]}}), "task.tensors.labels"),
     Refused("labels beside the task", spec(task={"imageClassification": {}, "labels": ["a"]}), "task.labels"),
 )
 
 ACCEPTED: dict[str, dict[str, Any]] = {
     **source_specs.ACCEPTED,
-    "limits with everything": spec(
-        access={
-            "apiKeys": {"secretName": "clients"},
-            "rateLimits": [
-                {"per": "Client", "requests": 600, "burst": 10},
-                {"per": "Address", "requests": 1_000_000, "seconds": 86_400},
-                {"per": "Model", "requests": 1},
-            ],
-            "trustedProxies": {"cidrs": ["10.0.0.0/8", "10.1.2.3/16", "fd00::/8"]},
-        }
-    ),
-    "a limit alone": _limited(),
-    "a proxy": _proxied(hops=1),
-    "keys for clients": spec(access={"apiKeys": {"secretName": "clients"}}),
+    **access_specs.ACCEPTED,
+    **sound_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},
     "tensors by name": spec(task={"tensors": {}}),
     "labels in another script": _task(labels=["猫", "狗", "a, b", "$(x)", ""]),
