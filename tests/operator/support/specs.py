@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
-from tests.operator.support.source_specs import Refused, of_model, of_uri
 from tests.operator.support.field_specs import access_specs
+from tests.operator.support.source_specs import Refused, of_model, of_uri
 from tests.operator.support.task_specs import sound_specs
 
 __all__ = ["ACCEPTED", "RULES", "TYPES", "UNKNOWN", "Refused"]
