@@ -50,7 +50,7 @@ INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
 """What a pod exports without labels, one number each, once its model is loaded: all that may scale it."""
-DEFAULT_TASK: Final = '{"tensors":{}}'
+DEFAULT_TASK: Final = '{"auto":{}}'
 """What PADDLEMODEL_TASK says of a spec without a task."""
 VARIABLE_PREFIX: Final = "PADDLEMODEL_"
 """Of every variable of the server; the rest is the name of a setting in capitals."""

@@ -28,7 +28,7 @@ class Spec(Block):
     model: ModelSource = Field(description="The model files.")
     task: Task = Field(
         default_factory=Task.default,
-        description="What POST /predict takes and answers; exactly one of the following. Default: tensors.",
+        description="What POST /predict takes and answers; exactly one of the following. Default: auto.",
     )
     device: Literal["GPU", "CPU"] = Field(default="GPU", description="What the model runs on.")
     gpu: Gpu | None = Field(

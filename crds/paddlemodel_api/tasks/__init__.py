@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from paddlemodel_api.base import OneOf
+from paddlemodel_api.tasks.auto import Auto
 from paddlemodel_api.tasks.image_classification import ImageClassification
 from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
 from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
@@ -21,6 +22,7 @@ from paddlemodel_api.tasks.token_classification import TokenClassification
 
 __all__ = [
     "AudioClassification",
+    "Auto",
     "ImageClassification",
     "SpeechRecognition",
     "Task",
@@ -35,10 +37,16 @@ class Task(OneOf):
     """What POST /predict takes and answers; the routes of the protocols take tensors whatever stands here."""
 
     place: ClassVar[str] = "spec.task"
+    auto: Auto | None = Field(
+        default=None,
+        description="What the export ships beside the model decides: inference.yml of PaddleX and "
+        "PaddleClas, a tokenizer with its config.json; tensors where there is none of these. A task that is "
+        "named reads them too, for fields that are not set. Default: this, where there is no spec.task.",
+    )
     tensors: Tensors | None = Field(
         default=None,
         description="Tensors in and out: JSON of the Open Inference Protocol, or one raw or .npy tensor. "
-        "Default: this, where there is no spec.task.",
+        "Default: what auto comes to where it finds nothing.",
     )
     image_classification: ImageClassification | None = Field(
         default=None,
@@ -75,14 +83,14 @@ class Task(OneOf):
     @classmethod
     def default(cls) -> Self:
         """The task of a spec that names none."""
-        return cls(tensors=Tensors())
+        return cls(auto=Auto())
 
     @model_validator(mode="before")
     @classmethod
     def _has_no_type(cls, given: Any) -> Any:
         """Say how a task is written to who knows it from resources that have a type."""
         if isinstance(given, dict) and "type" in given:
-            example = json.dumps({cls.members()[1]: {}}).replace('"', "")
+            example = json.dumps({"imageClassification": {}}).replace('"', "")
             message = (
                 f"{cls.place}.type is not a field: name the task by its member, such as {example} "
                 f"(one of {', '.join(cls.members())})"

@@ -95,13 +95,19 @@ RULES = (
     Refused(
         "two tasks",
         spec(task={"tensors": {}, "imageClassification": {}}),
-        "spec.task has exactly one member: keep one of tensors, imageClassification",
+        "spec.task has exactly one member: keep one of auto, tensors, imageClassification",
     ),
     Refused(
         "two lists", _text("Classification", labels=["a"], labelsFile="l.txt"), "labelsFile exclude each"
     ),
     Refused("a list outside", _text("Classification", labelsFile="../l"), "must be a plain relative path"),
     Refused("a task without a member", spec(task={}), "spec.task has exactly one member"),
+    Refused(
+        "a shorter side of a picture that is stretched",
+        _task(resize="Stretch", resizeShort=256),
+        "resizeShort needs resize Crop",
+    ),
+    Refused("the best ones and all others", _task(topK=3, threshold=0.5), "topK and threshold exclude each"),
     Refused("a labels file outside", _task(labelsFile="../../etc/passwd"), "must be a plain relative path"),
     Refused("an absolute labels file", _task(labelsFile="/etc/passwd"), "must be a plain relative path"),
     Refused("an address as host", spec(ingress={"host": "https://a.example.com"}), "must be a DNS name"),
@@ -159,6 +165,7 @@ TYPES = (
     Refused("a division by nothing", _task(std=[1, 0, 1]), "spec.task.imageClassification.std"),
     Refused("no tokens", _text("Embedding", maxTokens=2), "spec.task.textEmbedding.maxTokens"),
     Refused("a pooling of its own", _text("Embedding", pooling="Sum"), "textEmbedding.pooling"),
+    Refused("a share beyond the whole", _task(threshold=1.5), "spec.task.imageClassification.threshold"),
     Refused("no best class", _task(topK=0), "spec.task.imageClassification.topK"),
     Refused("an endless address", of_uri("https://a.example.com/" + "x" * 2000 + ".tar"), "spec.model.uri"),
     Refused("a label without an end", _task(labels=["x" * 129]), "spec.task.imageClassification.labels"),
@@ -174,6 +181,7 @@ UNKNOWN = (
         of_model(credentials={"secretName": "s", "token": "t"}),
         "model.credentials.token",
     ),
+    Refused("labels for nobody", spec(task={"auto": {"labels": ["a"]}}), "task.auto.labels"),
     Refused("labels for tensors", spec(task={"tensors": {"labels": ["a"]}}), "task.tensors.labels"),
     Refused("labels beside the task", spec(task={"imageClassification": {}, "labels": ["a"]}), "task.labels"),
 )
