@@ -4,17 +4,16 @@ What is wrong with one of them is told in its place. Each is a submission of its
 share runs with each other and with other requests.
 """
 
+from abc import ABC
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import orjson
 
 from paddlemodel_server.errors import RequestTooLargeError, ServingError
 from paddlemodel_server.protocol import JSON, Array, Head, Headers, Request, Response, as_json, content
 from paddlemodel_server.protocol.served import Accepted, Served
 from paddlemodel_server.tasks.batches import multipart
-from paddlemodel_server.tasks.body import BodyTask
+from paddlemodel_server.tasks.body import WholeBody
 
 MOST_BYTES = 1 << 26  # of all arrays of a request: they wait in memory until the last of them has run
 
@@ -30,8 +29,8 @@ class Batch:
     items: list[Request | str]
 
 
-class Batched(BodyTask):
-    """Stands before the base of a task whose answers are JSON."""
+class Batched(WholeBody, ABC):
+    """Stands before the base of a task of one thing."""
 
     def accepts(self, served: Served, route: str, headers: Headers) -> Accepted:
         """A form of several files, beside one file as it is."""
@@ -85,8 +84,6 @@ class Batched(BodyTask):
 
     def _result(self, served: Served, item: Request, outputs: Sequence[Array]) -> dict[str, Any]:
         try:
-            found: dict[str, Any] = orjson.loads(super().render(served, item, outputs).body)
+            return self.result(served, item, outputs)
         except ServingError as error:
             return {"error": error.message}
-        del found["model"]
-        return found

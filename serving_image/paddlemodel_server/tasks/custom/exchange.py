@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server.errors import HandlerFailedError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.protocol import Array, Response
 from paddlemodel_server.protocol.request import JSON, OCTETS, Expected
 from paddlemodel_server.protocol.served import Served
+from paddlemodel_server.tasks.custom import handler
 
 
 class UnfitError(Exception):
@@ -25,13 +25,13 @@ def inputs(served: Served, given: Any) -> tuple[list[Array], Any]:
         given: what preprocess returned: a mapping of names to arrays, or that and anything.
 
     Raises:
-        HandlerFailedError: it is something else, or does not fit the model; UnfitError says what.
+        ModelFailedError: it is something else, or does not fit the model; UnfitError says what.
     """
     named, kept = given if type(given) is tuple and len(given) == 2 else (given, None)
     try:
         return _arrays(served, named), kept
     except UnfitError as error:
-        raise HandlerFailedError from error
+        raise handler.failed() from error
 
 
 def _arrays(served: Served, named: Any) -> list[Array]:
@@ -75,16 +75,16 @@ def answer(given: Any) -> Response:
         given: what postprocess returned: bytes, bytes and their Content-Type, or what JSON can say.
 
     Raises:
-        HandlerFailedError: it is something else; UnfitError says what.
+        ModelFailedError: it is something else; UnfitError says what.
     """
     kind = OCTETS
     if type(given) is tuple and len(given) == 2 and isinstance(given[0], bytes):
         given, kind = given
     if isinstance(given, bytes):
         if not isinstance(kind, str) or not kind.isascii() or not kind.isprintable() or "/" not in kind:
-            raise HandlerFailedError from UnfitError(f"postprocess returned the Content-Type {kind!r}")
+            raise handler.failed() from UnfitError(f"postprocess returned the Content-Type {kind!r}")
         return Response(body=given, content_type=kind)
     try:
         return Response(body=orjson.dumps(given, option=orjson.OPT_SERIALIZE_NUMPY), content_type=JSON)
     except TypeError as error:
-        raise HandlerFailedError from UnfitError(f"postprocess returned what is no JSON: {error}")
+        raise handler.failed() from UnfitError(f"postprocess returned what is no JSON: {error}")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from paddlemodel_server.errors import DeadlineExceededError, HandlerFailedError, ServingError, StartError
+from paddlemodel_server.errors import DeadlineExceededError, ModelFailedError, ServingError, StartError
 
 FILE = "handler.py"
 FUNCTIONS = ("preprocess", "postprocess")
@@ -55,6 +55,11 @@ def unusable(why: str) -> StartError:
     )
 
 
+def failed() -> ModelFailedError:
+    """What a client reads of a fault of the handler."""
+    return ModelFailedError("The model's own code failed on this request; the cause is in the server's log.")
+
+
 def call(function: Callable[..., Any], seconds: float, *arguments: Any) -> Any:
     """Call a function of the handler in this thread, and end it where it takes too long.
 
@@ -62,7 +67,7 @@ def call(function: Callable[..., Any], seconds: float, *arguments: Any) -> Any:
 
     Raises:
         DeadlineExceededError: it took too long.
-        HandlerFailedError: it raised; what, is its cause.
+        ModelFailedError: it raised; what, is its cause.
         ServingError: what the handler raised of these itself.
     """
     thread, lock = threading.get_ident(), threading.Lock()
@@ -93,4 +98,4 @@ def call(function: Callable[..., Any], seconds: float, *arguments: Any) -> Any:
     except BaseException as error:  # SystemExit, too: a handler ends no server
         if struck.is_set():
             raise DeadlineExceededError(seconds, _OVER) from None
-        raise HandlerFailedError from error
+        raise failed() from error

@@ -8,6 +8,7 @@ from paddlemodel_server.protocol import Array, tensors
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.batches.documents import batched
+from paddlemodel_server.tasks.body import BodyTask
 from paddlemodel_server.tasks.classes import above, classes
 from paddlemodel_server.tasks.image_classification import documents, plan
 from paddlemodel_server.tasks.images.task import PictureTask
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from paddlemodel_api.tasks import ImageClassification as Spec
 
 
-class ImageClassification(Batched, PictureTask):
+class ImageClassification(Batched, PictureTask, BodyTask):
     """One picture in, the most probable classes out."""
 
     name: ClassVar[str] = "imageClassification"

@@ -10,7 +10,7 @@ import pytest
 from paddlemodel_server.errors import (
     BadRequestError,
     DeadlineExceededError,
-    HandlerFailedError,
+    ModelFailedError,
     StartError,
 )
 from paddlemodel_server.model.signature import Model, Tensor
@@ -56,7 +56,7 @@ def test_a_fault_says_nothing_and_keeps_its_cause(error: BaseException) -> None:
     def fails() -> None:
         raise error
 
-    with pytest.raises(HandlerFailedError) as refusal:
+    with pytest.raises(ModelFailedError) as refusal:
         handler.call(fails, 5)
     assert refusal.value.__cause__ is error
     assert "secret" not in refusal.value.message
@@ -134,7 +134,7 @@ def test_arrays_come_in_the_model_s_order_and_dtypes() -> None:
     ],
 )
 def test_what_does_not_fit_is_the_handler_s_fault(given: Any, said: str) -> None:
-    with pytest.raises(HandlerFailedError) as refusal:
+    with pytest.raises(ModelFailedError) as refusal:
         exchange.inputs(served(X, N), given)
     assert said in str(refusal.value.__cause__)
 
@@ -168,7 +168,7 @@ def test_answers(given: Any, body: bytes, kind: str) -> None:
     ],
 )
 def test_answers_that_are_none(given: Any, said: str) -> None:
-    with pytest.raises(HandlerFailedError) as refusal:
+    with pytest.raises(ModelFailedError) as refusal:
         exchange.answer(given)
     assert said in str(refusal.value.__cause__)
 
