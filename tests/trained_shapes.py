@@ -130,7 +130,7 @@ def train(folder: Path) -> None:
             boxes, scores = self.raw(image)
             scale_y, scale_x = paddle.split(scale_factor, 2, axis=-1)
             boxes = boxes / paddle.concat([scale_x, scale_y, scale_x, scale_y], -1).reshape([-1, 1, 4])
-            found, _, counts = paddle._C_ops.multiclass_nms3(  # noqa: SLF001 - as ppdet.modeling.ops calls it
+            found, _, counts = paddle._C_ops.multiclass_nms3(
                 boxes, scores, None, 0.01, 1000, 300, 0.5, True, 1.0, -1
             )
             return found, counts

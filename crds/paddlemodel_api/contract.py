@@ -30,6 +30,10 @@ MODEL_REVISION_ANNOTATION: Final = f"{GROUP}/model-revision"
 """On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors."""
 CREDENTIALS_MISSING: Final = "CredentialsMissing"
 """The fetcher's reason where the Secret of spec.model.credentials is not there, or has no keys."""
+API_KEYS_MISSING: Final = "ApiKeysMissing"
+"""The server's reason where the Secret of spec.access.apiKeys is not there, or has no entries."""
+API_KEYS_INVALID: Final = "ApiKeysInvalid"
+"""The server's reason where that Secret has an entry that is no key."""
 CACHE_FAULTS: Final = {
     "CacheFull": "enlarge the claim, or keep fewer models",
     "CacheReadOnly": "mount the claim so that the pods' user may write",
@@ -70,8 +74,12 @@ FIELD_SETTINGS: Final = {
 """The setting of the server that gets each field, in the order of the container's environment."""
 ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
+ACCESS_SETTINGS: Final = ("api_keys_dir", "rate_limits", "trusted_proxies")
+"""Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
+GRANTED_SETTINGS: Final = ("custom_tasks",)
+"""Settings that the operator gives where the chart allows it: never a spec."""
 RESERVED_LABELS: Final = (
     NAME_LABEL,
     MANAGED_BY_LABEL,
@@ -95,4 +103,5 @@ def variable(setting: str) -> str:
 
 
 SERVER_VARIABLES: Final = tuple(variable(setting) for setting in FIELD_SETTINGS.values())
-FIXED_VARIABLES: Final = tuple(variable(setting) for setting in FIXED_SETTINGS)
+ACCESS_VARIABLES: Final = tuple(variable(setting) for setting in ACCESS_SETTINGS)
+FIXED_VARIABLES: Final = tuple(variable(setting) for setting in (*FIXED_SETTINGS, *GRANTED_SETTINGS))

@@ -12,9 +12,11 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddlemodel_server.access import gate
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.gpu import devices
 from paddlemodel_server.host import cgroup, log, signals, termination
@@ -204,6 +206,8 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
     chosen = fitting.chosen(settings)
     served = fitting.served(settings, chosen)
     chosen.save(folder)
+    access = asdict(gate.Shared.create(settings))
+    gate.of(settings, access)  # what it cannot use ends the start
     if chosen.note:
         logger.warning(chosen.note)
     groups = cgroup.membership()
@@ -218,6 +222,7 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
         sizes=sizes,
         gpus=gpus,
         gpu_page_fd=gpu_page.create() if gpus else None,
+        access_fds=access,
         warm_up=served.task.warm_up,
     )
     logger.info(

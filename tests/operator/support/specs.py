@@ -7,8 +7,9 @@ from typing import Any
 
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
+from tests.operator.support.field_specs import access_specs
 from tests.operator.support.source_specs import Refused, of_model, of_uri
-from tests.operator.support.task_specs import sound_specs
+from tests.operator.support.task_specs import picture_specs, sound_specs
 
 __all__ = ["ACCEPTED", "RULES", "TYPES", "UNKNOWN", "Refused"]
 
@@ -31,6 +32,8 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
 
 RULES = (
     *source_specs.RULES,
+    *picture_specs.RULES,
+    *access_specs.RULES,
     *sound_specs.RULES,
     Refused(
         "replicas beside autoscaling",
@@ -119,6 +122,11 @@ RULES = (
         _pod(env=[{"name": "PADDLEMODEL_PORT", "value": "1"}]),
         "use the fields of spec.server",
     ),
+    Refused(
+        "a grant of its own",
+        _pod(env=[{"name": "PADDLEMODEL_CUSTOM_TASKS", "value": "true"}]),
+        "must not set PADDLEMODEL_ variables",
+    ),
     Refused("a variable twice", _pod(env=[{"name": "A"}, {"name": "A"}]), "names a variable twice"),
     Refused(
         "a variable with two values", _pod(env=[{"name": "A", "value": "1", "valueFrom": {}}]), "keep one"
@@ -131,6 +139,8 @@ RULES = (
 
 TYPES = (
     *source_specs.TYPES,
+    *picture_specs.TYPES,
+    *access_specs.TYPES,
     *sound_specs.TYPES,
     Refused("no address", spec(model={}), "spec.model.uri"),
     Refused("negative replicas", spec(replicas=-1), "spec.replicas"),
@@ -170,6 +180,7 @@ TYPES = (
 )
 
 UNKNOWN = (
+    *access_specs.UNKNOWN,
     Refused("a field that is not there", spec(modle={}), "modle"),
     Refused("a field of a block that is not there", spec(server={"timeout": 3}), "server.timeout"),
     Refused(
@@ -184,6 +195,8 @@ UNKNOWN = (
 
 ACCEPTED: dict[str, dict[str, Any]] = {
     **source_specs.ACCEPTED,
+    **picture_specs.ACCEPTED,
+    **access_specs.ACCEPTED,
     **sound_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},
     "tensors by name": spec(task={"tensors": {}}),

@@ -37,19 +37,6 @@ class Found:
     groups: tuple[frozenset[str], ...] = (frozenset({"labels", "labels_file"}),)
 
 
-class Fields:
-    """The fields found so far, and where."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-        self.origins: dict[str, str] = {}
-
-    def set(self, branch: Branch, **values: Any) -> None:
-        """Note fields that stand in a branch."""
-        self.values |= values
-        self.origins |= dict.fromkeys(values, branch.place)
-
-
 @dataclass(frozen=True, kw_only=True)
 class Beside:
     """A model's folder and signature.

@@ -4,7 +4,8 @@ By ppcls/data/preprocess of PaddleClas and paddlex/inference/models/image_classi
 """
 
 from paddlemodel_server.tasks.auto.branch import Branch
-from paddlemodel_server.tasks.auto.found import Beside, Fields, Found
+from paddlemodel_server.tasks.auto.found import Beside, Found
+from paddlemodel_server.tasks.images.beside import Fields
 
 TASK = "imageClassification"
 _SINGLE, _MANY = "Topk", "MultiLabelThreshOutput"

@@ -8,9 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from paddlemodel_server.tasks.auto.branch import Branch
-from paddlemodel_server.tasks.auto.found import Beside, Fields, Found
-from paddlemodel_server.tasks.object_detection.plan import TASK
+from paddlemodel_server.tasks.auto.found import Beside, Found
+from paddlemodel_server.tasks.images.beside import Fields
+from paddlemodel_server.tasks.object_detection import plan
 
+TASK = plan.TASK
 _INTERPOLATIONS = ("Nearest", "Linear", "Cubic", "Area", "Lanczos")  # by OpenCV's numbers
 _KNOWN = (
     *("mode", "draw_threshold", "metric", "use_dynamic_shape", "arch", "min_subgraph_size", "Preprocess"),

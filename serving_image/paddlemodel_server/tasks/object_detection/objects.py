@@ -8,7 +8,7 @@ import numpy as np
 from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.protocol import Array
 
-_CORNERS = ("xmin", "ymin", "xmax", "ymax")
+CORNERS = ("xmin", "ymin", "xmax", "ymax")
 
 
 def objects(
@@ -48,5 +48,5 @@ def _object(row: Array, corners: Array, names: Sequence[str]) -> dict[str, Any]:
         "class_id": number,
         "label": (names[number] if number < len(names) else "") or None,
         "score": float(row[1]),
-        "box": dict(zip(_CORNERS, map(float, corners), strict=True)),
+        "box": dict(zip(CORNERS, map(float, corners), strict=True)),
     }

@@ -14,8 +14,10 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.tasks import labels as label_files
-from paddlemodel_server.tasks.images.headers import MAX_PIXELS
-from paddlemodel_server.tasks.images.preparation import Preparation, table
+from paddlemodel_server.tasks.images.headers import most_pixels
+from paddlemodel_server.tasks.object_detection.preparation import Preparation, table
+from paddlemodel_server.tasks.text import outputs
+from paddlemodel_server.tasks.text.outputs import described
 
 if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers do without pydantic
     from paddlemodel_api.tasks import ObjectDetection as Spec
@@ -24,19 +26,13 @@ TASK = "objectDetection"
 PATH = f"spec.task.{TASK}"
 COLUMNS = 6  # class, score, xmin, ymin, xmax, ymax
 STRIDE, FILL = 32, (127.5, 127.5, 127.5)
-PIXEL_BYTES = 3
 Role = Literal["image", "im_shape", "scale_factor"]
 _WHOLE = ("int32", "int64")
 
 
-def described(tensor: Tensor) -> str:
-    """An input or output as messages show it."""
-    return f"{tensor.name} {tensor.datatype} {list(tensor.shape)}"
-
-
 def misfit(what: str, cure: str) -> StartError:
     """The task and the model contradict each other."""
-    return StartError("TaskDoesNotFit", f"The task {TASK} {what}; {cure}, or use the task tensors.")
+    return outputs.misfit(TASK, what, cure)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,22 +118,22 @@ def _role(tensor: Tensor) -> Role:
     return role
 
 
-def _outputs(outputs: Sequence[Tensor]) -> tuple[int, int]:
+def _outputs(found: Sequence[Tensor]) -> tuple[int, int]:
     """The numbers of the outputs with boxes and with counts; by shape and dtype, as names differ."""
-    boxes = [at for at, t in enumerate(outputs) if t.dtype == "float32" and len(t.shape) == 2]
-    counts = [at for at, t in enumerate(outputs) if t.dtype in _WHOLE and len(t.shape) == 1]
-    if len(outputs) != 2 or len(boxes) != 1 or len(counts) != 1:
-        names = ", ".join(map(described, outputs))
+    boxes = [at for at, t in enumerate(found) if t.dtype == "float32" and len(t.shape) == 2]
+    counts = [at for at, t in enumerate(found) if t.dtype in _WHOLE and len(t.shape) == 1]
+    if len(found) != 2 or len(boxes) != 1 or len(counts) != 1:
+        names = ", ".join(map(described, found))
         raise misfit(
             f"answers from boxes FP32 [-1, 6] and their numbers INT32 [-1], the model has {names}",
             "export the detector with NMS and everything else behind it, as PaddleDetection does unless told "
             "otherwise (export.post_process and export.nms true), and without masks",
         )
-    columns = outputs[boxes[0]].shape[1]
+    columns = found[boxes[0]].shape[1]
     if columns not in {COLUMNS, -1}:
         raise misfit(
             f"takes boxes with class, score and four corners, the model's have {columns} numbers "
-            f"({described(outputs[boxes[0]])})",
+            f"({described(found[boxes[0]])})",
             "use a detector without rotated boxes or reading order",
         )
     return boxes[0], counts[0]
@@ -161,7 +157,7 @@ def _preparation(spec: "Spec", image: Tensor, body_bytes: int | None) -> Prepara
         bgr=spec.channel_order == "BGR",
         interpolation=spec.interpolation,
         table=table(spec.mean, spec.std),
-        most_pixels=MAX_PIXELS if body_bytes is None else min(MAX_PIXELS, body_bytes // PIXEL_BYTES),
+        most_pixels=most_pixels(body_bytes),
     )
 
 

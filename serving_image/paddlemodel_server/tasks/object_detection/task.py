@@ -1,27 +1,35 @@
 """The task itself: fits the model, takes a picture, names objects. OpenCV comes in with `load`."""
 
 from collections.abc import Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from paddlemodel_server.describe.schemas import obj
 from paddlemodel_server.errors import ModelFailedError
-from paddlemodel_server.protocol import Array, Head, Request, Response, as_json
+from paddlemodel_server.protocol import Array, Request
 from paddlemodel_server.protocol.served import Description, Place, Served, Shapes, WarmUp
-from paddlemodel_server.tasks.images.task import PictureTask
-from paddlemodel_server.tasks.object_detection import documents, plan
-from paddlemodel_server.tasks.object_detection.objects import objects
+from paddlemodel_server.tasks.images import documents
+from paddlemodel_server.tasks.images.task import PictureTask, decoding
+from paddlemodel_server.tasks.object_detection import plan
+from paddlemodel_server.tasks.object_detection.objects import CORNERS, objects
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import ObjectDetection as Spec
+
+_OBJECT: dict[str, Any] = {
+    "class_id": {"type": "integer", "minimum": 0},
+    "label": {"type": ["string", "null"]},
+    "score": {"type": "number"},
+    "box": obj(dict.fromkeys(CORNERS, {"type": "number", "minimum": 0})),
+}
 
 
 class ObjectDetection(PictureTask):
     """One picture in, objects out."""
 
     name: ClassVar[str] = plan.TASK
-    usage: ClassVar[str] = documents.USAGE
+    usage: ClassVar[str] = "street.jpg      a picture (.jpg .png .webp .bmp), for the task objectDetection"
 
     def __init__(self, spec: "Spec", place: Place) -> None:
         self.spec = spec
@@ -38,52 +46,37 @@ class ObjectDetection(PictureTask):
         """The size of pictures, and that boxes are counted."""
         return WarmUp(shapes=self.plan.shapes, ragged=self.plan.ragged)
 
-    def load(self) -> None:
-        """Import OpenCV before the first picture, since that takes a good part of a second."""
-        _prepared()
+    def request(self, body: bytes) -> Request:
+        """The inputs for a picture, in the model's order; the answer needs its height and width."""
+        opencv, made = decoding(), self.plan.preparation
+        with opencv.decoded(body, made.most_pixels) as pixels:
+            original = pixels.shape[:2]
+            how = opencv.Scaling(interpolation=made.interpolation)
+            size = made.scaled(*original)
+            image = made.normalised(opencv.scaled(pixels, *size, how))
+        scaled, whole = np.array([size], np.float32), np.array([original], np.float32)
+        found = {"image": image, "im_shape": scaled, "scale_factor": scaled / whole}
+        return Request(arrays=[found[role] for role in self.plan.roles], kept=original)
 
-    def parse(self, served: Served, head: Head, body: bytes) -> Request:
-        """The inputs for a picture; the answer needs to know its size."""
-        del served, head
-        arrays, size = self._inputs(body)
-        return Request(arrays=arrays, kept=size)
-
-    def arrays(self, body: bytes) -> list[Array]:
-        """The inputs for a picture, in the model's order."""
-        return self._inputs(body)[0]
-
-    def _inputs(self, body: bytes) -> tuple[list[Array], tuple[int, int]]:
-        picture = _prepared().prepared(body, self.plan.preparation)
-        size, original = np.array(picture.size, np.float32), np.array(picture.original, np.float32)
-        made = {"image": picture.tensor, "im_shape": size[None], "scale_factor": (size / original)[None]}
-        return [made[role] for role in self.plan.roles], picture.original
-
-    def render(self, served: Served, request: Request, outputs: Sequence[Array]) -> Response:
-        """The objects, the size of the picture they are in, and which model found them."""
-        height, width = request.kept
-        return as_json(
-            self.answer(served, outputs, (height, width))
-            | {"width": width, "height": height, "model": served.name}
-        )
-
-    def answer(
-        self, served: Served, outputs: Sequence[Array], size: tuple[int, int] = (1, 1)
-    ) -> dict[str, Any]:
-        """The objects of a picture with this height and width."""
+    def result(self, served: Served, request: Request, outputs: Sequence[Array]) -> dict[str, Any]:
+        """The objects, in pixels of the picture as it was sent, upright."""
         del served
         rows = outputs[self.plan.boxes]
         if rows.ndim != 2 or rows.shape[1] != plan.COLUMNS:
             raise ModelFailedError
-        found = objects(rows, size, self.labels, self.spec.score_threshold, self.spec.max_detections)
-        return {"objects": found}
+        height, width = request.kept
+        found = objects(
+            rows, (height, width), self.labels, self.spec.score_threshold, self.spec.max_detections
+        )
+        return {"objects": found, "width": width, "height": height}
 
     def describe(self, served: Served, proven: Shapes | None) -> Description:
         """The documents of `POST /predict`; they do not depend on shapes."""
         del proven
-        return documents.describe(served.name)
-
-
-def _prepared() -> ModuleType:
-    from paddlemodel_server.tasks.images import prepared  # noqa: PLC0415 - OpenCV: not for the supervisor
-
-    return prepared
+        return documents.describe(
+            served.name,
+            "Objects",
+            {"objects": {"type": "array", "items": obj(_OBJECT)}, **documents.SIZE},
+            ("Find objects in a picture", "The objects, the most probable first."),
+            "street.jpg",
+        )

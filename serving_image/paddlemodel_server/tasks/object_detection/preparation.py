@@ -1,6 +1,6 @@
-"""How a picture of any size becomes a model's input, for the tasks that find something in it; pure.
+"""How a picture of any size becomes a detector's input; pure.
 
-The sizes are those of PaddleDetection, PaddleSeg and PaddleX, which round half to even.
+The sizes are those of PaddleDetection and PaddleX, which round half to even.
 """
 
 import math
@@ -17,11 +17,10 @@ class Preparation:
     """What becomes of a picture.
 
     Attributes:
-        resize: None, Stretch, Fit or Pad.
-        height: of the model's input, or what a picture is fitted into; 0 where resize is None.
+        resize: Stretch, Fit or Pad.
+        height: of the model's input, or what a picture is fitted into.
         width: likewise.
         stride: with Fit, both sides are filled up to a multiple of it.
-        divisor: both sides are scaled to a multiple of it; 1: to any.
         fill: with Pad, the value from 0 to 255 of each channel, in the model's order, around the picture.
         bgr: whether the model's channels are in this order.
         interpolation: as `decoding.Scaling`.
@@ -33,7 +32,6 @@ class Preparation:
     height: int
     width: int
     stride: int = 1
-    divisor: int = 1
     fill: tuple[float, float, float] = (0.0, 0.0, 0.0)
     bgr: bool = False
     interpolation: str = "Linear"
@@ -42,21 +40,16 @@ class Preparation:
 
     def scaled(self, height: int, width: int) -> tuple[int, int]:
         """Height and width to which a picture is scaled."""
-        if self.resize == "None":
-            found = height, width
-        elif self.resize == "Stretch":
-            found = self.height, self.width
-        else:
-            sides, goals = (height, width), (self.height, self.width)
-            scale = min(max(goals) / max(sides), min(goals) / min(sides))
-            found = max(1, round(height * scale)), max(1, round(width * scale))
-        up = self.divisor
-        return (math.ceil(found[0] / up) * up, math.ceil(found[1] / up) * up) if up > 1 else found
+        if self.resize == "Stretch":
+            return self.height, self.width
+        sides, goals = (height, width), (self.height, self.width)
+        scale = min(max(goals) / max(sides), min(goals) / min(sides))
+        return max(1, round(height * scale)), max(1, round(width * scale))
 
     def filled(self, height: int, width: int) -> tuple[int, int]:
         """Height and width of the model's input for a picture that has been scaled to these."""
         if self.resize == "Pad":
-            return max(self.height, height), max(self.width, width)
+            return self.height, self.width
         up = self.stride
         return math.ceil(height / up) * up, math.ceil(width / up) * up
 
