@@ -15,8 +15,8 @@ class ObjectDetection(Block):
 
     labels: Annotated[tuple[Label, ...], Field(max_length=1000)] | None = Field(
         default=None,
-        description="Names of the classes in their order; for more than 1000 use labelsFile. An empty name is a "
-        "class without one. Default: label_list of the file beside the model; without it only numbers.",
+        description="Names of the classes in their order; for more than 1000 use labelsFile. An empty "
+        "name is a class without one. Default: those of the file beside the model; else only numbers.",
     )
     labels_file: Annotated[str, Field(max_length=255)] | None = Field(
         default=None,
@@ -30,7 +30,8 @@ class ObjectDetection(Block):
         default="Stretch",
         description="How a picture gets the size of the model's input. Stretch: both sides, ratio lost. Fit: "
         "as large as height and width allow in either direction, then zeros right and below up to a multiple "
-        "of stride. Pad: likewise, then padValue right and below up to height and width.",
+        "of stride. Pad: as large as fits into height and width, then "
+        "padValue right and below.",
     )
     stride: Side | None = Field(
         default=None, description="Only with resize Fit: both sides become multiples of it. Default: 32."

@@ -84,7 +84,7 @@ function show(status, good, time, text) {
   let body = null;
   try { body = JSON.parse(text, exact); } catch { /* shown as it came */ }
   bars(good && body && Array.isArray(body.top_k) ? body.top_k : []);
-  draw(good && body && Array.isArray(body.lines) ? body : { lines: [] });
+  draw(good && body ? shapes(body) : [], body);
   mark(words, good && body && Array.isArray(body.entities) ? body.entities : []);
   const full = body === null ? text : pretty(body);
   const left = full.length - SHOWN;
@@ -105,18 +105,34 @@ function bars(classes) {
   $("classes").hidden = !classes.length;
 }
 
-/* The picture as it was sent, with the polygons of its lines: corners are counted in its own pixels. */
-function draw(found) {
+/* What was found in a picture: its corners, and its name; of objects the box, of lines of text the polygon. */
+function shapes(body) {
+  if (Array.isArray(body.lines)) return body.lines.map((line) => ({ corners: line.box }));
+  if (!Array.isArray(body.objects)) return [];
+  return body.objects.map(({ box, label, class_id, score }) => ({
+    corners: [[box.xmin, box.ymin], [box.xmax, box.ymin], [box.xmax, box.ymax], [box.xmin, box.ymax]],
+    name: `${label ?? `class ${class_id}`} ${(score * 100).toFixed(0)} %`,
+  }));
+}
+
+/* The picture as it was sent, with polygons and names: corners are counted in its own pixels. */
+function draw(found, size) {
   const picture = $("drawn").querySelector("img"), drawing = $("drawn").querySelector("svg");
-  $("drawn").hidden = !found.lines.length;
-  if (!found.lines.length) return;
+  $("drawn").hidden = !found.length;
+  if (!found.length) return;
   URL.revokeObjectURL(picture.src);
   picture.src = URL.createObjectURL(chosen);
-  drawing.setAttribute("viewBox", `0 0 ${found.width} ${found.height}`);
-  drawing.replaceChildren(...found.lines.map((line) => {
-    const polygon = document.createElementNS("http://www.w3.org/2000/svg", "polygon");
-    polygon.setAttribute("points", line.box.map((corner) => corner.join(",")).join(" "));
-    return polygon;
+  drawing.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`);
+  const high = Math.max(size.width, size.height) / 36;
+  drawing.replaceChildren(...found.flatMap(({ corners, name }) => {
+    const [polygon, text] = ["polygon", "text"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
+    polygon.setAttribute("points", corners.map((corner) => corner.join(",")).join(" "));
+    if (!name) return [polygon];
+    text.textContent = name;
+    text.setAttribute("font-size", high);
+    text.setAttribute("x", corners[0][0] + high / 4);
+    text.setAttribute("y", corners[0][1] + high);
+    return [polygon, text];
   }));
 }
 

@@ -108,6 +108,16 @@ RULES = (
         _task(resize="Stretch", resizeShort=256),
         "resizeShort needs resize Crop",
     ),
+    Refused(
+        "a stride for pictures that are stretched",
+        spec(task={"objectDetection": {"stride": 32}}),
+        "objectDetection.stride needs resize Fit",
+    ),
+    Refused(
+        "a filling for pictures that are stretched",
+        spec(task={"objectDetection": {"padValue": [0, 0, 0]}}),
+        "objectDetection.padValue needs resize Pad",
+    ),
     Refused("the best ones and all others", _task(topK=3, threshold=0.5), "topK and threshold exclude each"),
     Refused("a labels file outside", _task(labelsFile="../../etc/passwd"), "must be a plain relative path"),
     Refused("an absolute labels file", _task(labelsFile="/etc/passwd"), "must be a plain relative path"),
@@ -173,6 +183,11 @@ TYPES = (
     Refused("no tokens", _text("Embedding", maxTokens=2), "spec.task.textEmbedding.maxTokens"),
     Refused("a pooling of its own", _text("Embedding", pooling="Sum"), "textEmbedding.pooling"),
     Refused("a share beyond the whole", _task(threshold=1.5), "spec.task.imageClassification.threshold"),
+    Refused(
+        "no object at all",
+        spec(task={"objectDetection": {"maxDetections": 0}}),
+        "spec.task.objectDetection.maxDetections",
+    ),
     Refused("no best class", _task(topK=0), "spec.task.imageClassification.topK"),
     Refused("an endless address", of_uri("https://a.example.com/" + "x" * 2000 + ".tar"), "spec.model.uri"),
     Refused("a label without an end", _task(labels=["x" * 129]), "spec.task.imageClassification.labels"),

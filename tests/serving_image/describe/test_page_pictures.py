@@ -3,10 +3,12 @@
 `pytest tests/serving_image/describe/test_page_pictures.py --screenshot` renews the picture in docs/tasks/.
 """
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from tests.models import trained_model
@@ -14,6 +16,7 @@ from tests.serving_image.describe.test_page_texts import picture
 from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.oracles.drawn_pages import pages
 from tests.serving_image.support.servers import serving
+from tests.trained_shapes import drawn, shapes
 
 
 def test_lines_are_drawn_where_they_stand(
@@ -44,3 +47,31 @@ def test_lines_are_drawn_where_they_stand(
         )
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#drawn")).to_be_hidden()
+
+
+def test_objects_are_drawn_with_their_names(
+    chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    content = io.BytesIO()
+    Image.fromarray(drawn(20_022, 300, 420)[0]).save(content, "PNG")
+    with (
+        serving(shapes("ppyoloe"), tmp_path, name="shapes") as server,
+        visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1200}) as page,
+    ):
+        page.locator("#file").set_input_files(
+            {"name": "shapes.png", "mimeType": "image/png", "buffer": content.getvalue()}
+        )
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#status")).to_have_text("200 OK")
+        found = json.loads(page.locator("#result").inner_text())["objects"]
+        assert found
+        expect(page.locator("#drawn polygon")).to_have_count(len(found))
+        box = found[0]["box"]
+        corners = page.locator("#drawn polygon").first.get_attribute("points") or ""
+        first, _, third, _ = corners.split()
+        assert [*map(float, first.split(",")), *map(float, third.split(","))] == pytest.approx(
+            [box["xmin"], box["ymin"], box["xmax"], box["ymax"]]
+        )
+        name = f"{found[0]['label']} {found[0]['score'] * 100:.0f} %"
+        expect(page.locator("#drawn text").first).to_have_text(name)
+        picture(page, "object-detection.png", request, tmp_path)

@@ -119,9 +119,10 @@ def _pad(fields: Fields, branch: Branch) -> None:
     if "mean" in fields.values:
         raise branch.unknown("fills pictures up behind NormalizeImage")
     height, width = (size := branch.get("size")).pair()
-    if fields.values.get("resize") != "Fit":
-        raise branch.unknown("fills up pictures whose ratio is not kept")
-    fields.set(size, resize="Pad", height=height, width=width)
+    values = fields.values
+    if values.get("resize") != "Fit" or (values["height"], values["width"]) != (height, width):
+        raise branch.unknown("fills up pictures that were not fitted into the same size, ratio kept")
+    fields.set(size, resize="Pad")
     fill = branch.get("fill_value")
     fields.set(fill, pad_value=[127.5] * 3 if fill.value is None else list(fill.three()))
 

@@ -42,8 +42,11 @@ class Preparation:
         """Height and width to which a picture is scaled."""
         if self.resize == "Stretch":
             return self.height, self.width
-        sides, goals = (height, width), (self.height, self.width)
-        scale = min(max(goals) / max(sides), min(goals) / min(sides))
+        if self.resize == "Pad":
+            scale = min(self.height / height, self.width / width)
+        else:
+            sides, goals = (height, width), (self.height, self.width)
+            scale = min(max(goals) / max(sides), min(goals) / min(sides))
         return max(1, round(height * scale)), max(1, round(width * scale))
 
     def filled(self, height: int, width: int) -> tuple[int, int]:

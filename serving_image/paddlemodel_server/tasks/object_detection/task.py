@@ -21,7 +21,7 @@ _OBJECT: dict[str, Any] = {
     "class_id": {"type": "integer", "minimum": 0},
     "label": {"type": ["string", "null"]},
     "score": {"type": "number"},
-    "box": obj(dict.fromkeys(CORNERS, {"type": "number", "minimum": 0})),
+    "box": obj({corner: {"type": "number", "minimum": 0} for corner in CORNERS}),
 }
 
 
