@@ -54,7 +54,7 @@ def test_a_classifier_of_sounds_configures_itself(tmp_path: Path, name: str) -> 
     (tmp_path / "label_list.txt").write_text("dog\nrain\nsea\n")
     chosen = settled(written(tmp_path, name, sr=16000, f_max=7600, window="hamming"))
     assert (chosen.name, chosen.source) == ("audioClassification", name)
-    shown = dict((field, (value, place)) for field, value, place in origins.settings(chosen))
+    shown = {field: (value, place) for field, value, place in origins.settings(chosen)}
     assert shown["features"][0].startswith('{"logMel": {"sampleRate": 16000, "nFft": 1024, ')
     assert shown["features"][1] == f"{name}: feature"
     assert shown["labelsFile"] == ('"label_list.txt"', "label_list.txt")
