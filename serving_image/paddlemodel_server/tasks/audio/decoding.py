@@ -132,7 +132,7 @@ def _decoded(file: soundfile.SoundFile, wanted: Wanted) -> Sound:
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[Array]:
-    """Blocks of one channel: the mean of all, as a product, since numpy's mean takes longer than to decode."""
+    """Blocks of one channel: the mean of all, as a product, since numpy's mean is slower than the decoder."""
     share = np.full(file.channels, 1 / file.channels, np.float32)
     while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
         yield block[:, 0] if file.channels == 1 else block @ share
