@@ -30,6 +30,10 @@ MODEL_REVISION_ANNOTATION: Final = f"{GROUP}/model-revision"
 """On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors."""
 CREDENTIALS_MISSING: Final = "CredentialsMissing"
 """The fetcher's reason where the Secret of spec.model.credentials is not there, or has no keys."""
+API_KEYS_MISSING: Final = "ApiKeysMissing"
+"""The server's reason where the Secret of spec.access.apiKeys is not there, or has no entries."""
+API_KEYS_INVALID: Final = "ApiKeysInvalid"
+"""The server's reason where that Secret has an entry that is no key."""
 CACHE_FAULTS: Final = {
     "CacheFull": "enlarge the claim, or keep fewer models",
     "CacheReadOnly": "mount the claim so that the pods' user may write",
@@ -46,7 +50,7 @@ INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
 """What a pod exports without labels, one number each, once its model is loaded: all that may scale it."""
-DEFAULT_TASK: Final = '{"tensors":{}}'
+DEFAULT_TASK: Final = '{"auto":{}}'
 """What PADDLEMODEL_TASK says of a spec without a task."""
 VARIABLE_PREFIX: Final = "PADDLEMODEL_"
 """Of every variable of the server; the rest is the name of a setting in capitals."""
@@ -70,6 +74,8 @@ FIELD_SETTINGS: Final = {
 """The setting of the server that gets each field, in the order of the container's environment."""
 ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
+ACCESS_SETTINGS: Final = ("api_keys_dir", "rate_limits", "trusted_proxies")
+"""Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
 RESERVED_LABELS: Final = (
@@ -95,4 +101,5 @@ def variable(setting: str) -> str:
 
 
 SERVER_VARIABLES: Final = tuple(variable(setting) for setting in FIELD_SETTINGS.values())
+ACCESS_VARIABLES: Final = tuple(variable(setting) for setting in ACCESS_SETTINGS)
 FIXED_VARIABLES: Final = tuple(variable(setting) for setting in FIXED_SETTINGS)

@@ -4,6 +4,7 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from paddlemodel_api.access import Access
 from paddlemodel_api.base import Block, Rule
 from paddlemodel_api.network import Ingress, Service
 from paddlemodel_api.pod import Pod
@@ -27,7 +28,7 @@ class Spec(Block):
     model: ModelSource = Field(description="The model files.")
     task: Task = Field(
         default_factory=Task.default,
-        description="What POST /predict takes and answers; exactly one of the following. Default: tensors.",
+        description="What POST /predict takes and answers; exactly one of the following. Default: auto.",
     )
     device: Literal["GPU", "CPU"] = Field(default="GPU", description="What the model runs on.")
     gpu: Gpu | None = Field(
@@ -51,6 +52,9 @@ class Spec(Block):
     service: Service = Field(default_factory=Service, description="The Service in front of the pods.")
     ingress: Ingress | None = Field(
         default=None, description="Reach the model from outside. Default: no Ingress."
+    )
+    access: Access | None = Field(
+        default=None, description="Who may ask. Default: everybody who reaches the Service."
     )
     pod: Pod = Field(default_factory=Pod, description="Where the pods run and what they carry.")
     rules: ClassVar[tuple[Rule, ...]] = (*scaling_rules(), *device_rules())

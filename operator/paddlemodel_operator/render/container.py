@@ -6,7 +6,7 @@ from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.render import fetching
+from paddlemodel_operator.render import access, fetching
 from paddlemodel_operator.render.metadata import Object, compact, literal
 
 USER: Final = 65532
@@ -104,7 +104,7 @@ def server(model: PaddleModel, image: str) -> Object:
     return {
         **_common(names.SERVER_CONTAINER, image),
         "args": ["serve"],
-        "env": [*_server_env(model), *_cache_env(model), *_extra_env(model)],
+        "env": [*_server_env(model), *access.variables(model), *_cache_env(model), *_extra_env(model)],
         "ports": [
             {"name": names.HTTP_PORT_NAME, "containerPort": contract.HTTP_PORT, "protocol": "TCP"},
             {"name": names.ADMIN_PORT_NAME, "containerPort": contract.ADMIN_PORT, "protocol": "TCP"},
@@ -113,6 +113,7 @@ def server(model: PaddleModel, image: str) -> Object:
         "volumeMounts": [
             {**_mount(_VOLUME_MODELS, "/models"), "readOnly": True},
             _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
+            *access.mounts(model),
         ],
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 2, "failureThreshold": START_SECONDS // 2},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
@@ -127,6 +128,7 @@ def volumes(model: PaddleModel) -> list[Object]:
         {"name": _VOLUME_MODELS, "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
         *fetching.volumes(model.spec.model, cached=True),
+        *access.volumes(model),
     ]
 
 

@@ -21,6 +21,8 @@ PROGRESSING: Final = "Progressing"
 """The one reason that means: wait; Argo CD and kubectl users take every other one as a fault."""
 
 NAMESPACE_ENDING: Final = "NamespaceTerminating"
+SECRET_MISSING: Final = "SecretMissing"  # noqa: S105 - a word, no secret
+"""Of spec.access."""
 
 PULL_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
@@ -155,6 +157,13 @@ def reported(model: PaddleModel, container: Container) -> Fault | None:
     reason, message = words.get("reason"), words.get("message")
     if not (isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str)):
         return None
+    access = model.spec.access
+    if reason == contract.API_KEYS_MISSING and access is not None and access.api_keys is not None:
+        return Fault(
+            SECRET_MISSING,
+            f"The Secret {access.api_keys.secret_name} that spec.access.apiKeys names does not exist in "
+            f"namespace {model.namespace}, or is empty: create it; docs/access.md says what is in it.",
+        )
     named = model.spec.model.credentials
     if reason == contract.CREDENTIALS_MISSING and named is not None:
         return Fault(

@@ -20,6 +20,7 @@ from paddlemodel_server.protocol.served import Description
 
 HTML = "text/html; charset=utf-8"
 _FOLDER = Path(__file__).parent
+_KEY = '-H "Authorization: Bearer $API_KEY" '
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%/-]*)?")
 
 
@@ -31,11 +32,13 @@ class Shown:
         facts: those of `GET /`.
         example: a V2 request that the model accepts.
         task: how to call `POST /predict`, and what the form sends there.
+        asks_for_keys: whether a request needs an API key; the browser then sends its user's by itself.
     """
 
     facts: dict[str, Any]
     example: dict[str, Any]
     task: Description
+    asks_for_keys: bool = False
 
 
 def render(shown: Shown, host: str) -> bytes:
@@ -62,7 +65,7 @@ def render(shown: Shown, host: str) -> bytes:
         call=call,
         upload=upload,
         ask=shown.task.ask,
-        curl=shlex.join(["curl", base + call.route, *call.arguments]),
+        curl=f"curl {_KEY if shown.asks_for_keys else ''}{shlex.join([base + call.route, *call.arguments])}",
         style=Markup(_style()),  # noqa: S704 - our own file
         script=Markup(_script()),  # noqa: S704 - our own file
     ).encode()

@@ -29,6 +29,7 @@ class Head:
     json_size: int | None  # bytes of the JSON, where binary tensors follow
     timeout_seconds: float | None  # the client's own deadline
     media: str | None  # what to answer with; None: the body has a say
+    grant: Any = None  # who sends it, where the server asks for keys: `access.keyring.Grant`
 
 
 @dataclass(slots=True, kw_only=True)

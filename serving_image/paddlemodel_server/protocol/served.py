@@ -257,6 +257,8 @@ class Served:
     model: Model
     task: Task
     max_request_bytes: int
+    settings: tuple[tuple[str, str, str], ...] = ()  # of the task: a field, its value as JSON, its origin
+    source: str = ""  # the file that told the task, where the spec left it open
 
     @cached_property
     def inputs(self) -> dict[str, Expected]:

@@ -9,7 +9,18 @@ from collections.abc import Callable
 from paddlemodel_server.model import files, signature
 from paddlemodel_server.protocol.served import Place, ScoreKind, Served
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks import registry
+from paddlemodel_server.tasks import origins, registry
+from paddlemodel_server.tasks.auto.found import Beside
+
+
+def chosen(settings: Settings) -> registry.Chosen:
+    """The task that the spec names, or the files beside the model do; the supervisor asks once.
+
+    Raises:
+        StartError: the task cannot be read, or the files cannot.
+    """
+    model = signature.read(files.locate(settings.model_dir))
+    return registry.settled(registry.read(settings.task), Beside(folder=settings.model_dir, model=model))
 
 
 def served(
@@ -38,4 +49,6 @@ def served(
         model=model,
         task=registry.fit(chosen, place),
         max_request_bytes=settings.max_request_bytes,
+        settings=origins.settings(chosen),
+        source=chosen.source,
     )

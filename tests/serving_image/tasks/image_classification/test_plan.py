@@ -173,19 +173,28 @@ def test_the_warm_up_runs_with_the_picture_s_shape(
     assert fitted(inputs=tensor(*shape), **spec).warm_up.shapes == {"x": row}
 
 
-@pytest.mark.parametrize("activation", ["None", "Softmax"])
+@pytest.mark.parametrize("activation", ["None", "Softmax", "Sigmoid"])
 def test_the_warm_up_judges_no_scores_where_the_user_does(activation: str) -> None:
     task = fitted(activation=activation)
     assert task.warm_up == WarmUp(shapes={"x": [1, 3, 8, 8]})
-    assert task.softmax(None) is task.softmax("Independent") is (activation == "Softmax")
+    assert task.activation(None) == task.activation("Independent") == activation
 
 
 def test_scores_get_a_softmax_unless_they_are_probabilities_already() -> None:
     task = fitted()
-    assert task.softmax("Logits")
-    assert task.softmax(None)  # no run told anything
-    assert not task.softmax("Probabilities")
-    assert not task.softmax("Independent")
+    assert task.activation("Logits") == "Softmax"
+    assert task.activation(None) == "Softmax"  # no run told anything
+    assert task.activation("Probabilities") == task.activation("Independent") == "None"
+
+
+def test_with_a_threshold_classes_do_not_exclude_each_other() -> None:
+    task = fitted(threshold=0.5)
+    assert task.activation("Logits") == task.activation(None) == "Sigmoid"
+    assert task.activation("Independent") == "None"
+
+
+def test_what_is_cut_out_must_fit_into_the_picture() -> None:
+    assert "cuts 8 x 8 pixels out of a picture whose shorter side has 7" in refusal(resize_short=7)
 
 
 def test_labels_come_from_the_task_or_its_file(tmp_path: Path) -> None:
