@@ -9,7 +9,7 @@ from paddlemodel_api.tasks.image_classification import Channels, Divisors, Numbe
 from paddlemodel_api.tasks.pictures import MEAN, ORDER, STD, Output, Share, Side
 
 Ratio = Annotated[Number, Field(ge=1, le=10)]
-Lines = Annotated[int, Field(strict=True, ge=1, le=10000)]
+Lines = Annotated[int, Field(strict=True, ge=1, le=3000)]
 
 
 class TextDetection(Block):
