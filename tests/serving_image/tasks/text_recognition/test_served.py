@@ -77,6 +77,20 @@ def test_a_line_is_read_alike_alone_and_in_company(server: Server) -> None:
     assert sum(texts) >= len(LINES) - 1  # padding may cost a character
 
 
+def test_all_lines_of_a_page_are_read_in_one_request(server: Server) -> None:
+    """Of different widths, each as if it were alone; what is no picture is told in its place."""
+    bodies = [*LINES[:6], b"no picture", LINES[6]]
+    files = [("file", ("x", body, "application/octet-stream")) for body in bodies]
+    answer = cleartext.post(f"{server.url}/predict", files=files, timeout=120).json()
+    assert list(answer) == ["results", "model"]
+    for body, result in zip(bodies, answer["results"], strict=True):
+        if body == b"no picture":
+            assert list(result) == ["error"]
+            continue
+        alone = read(server, body)
+        assert (result["text"], result["score"]) == (alone["text"], pytest.approx(alone["score"], abs=1e-4))
+
+
 def test_the_answer_is_that_of_all_scores(server: Server, folder: Path) -> None:
     """V2 gives all of them, as the task does not change it: the same text and score follow from them."""
     model = signature.read(files.locate(folder))
