@@ -17,7 +17,10 @@ from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
 from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
 from paddlemodel_api.tasks.tensors import Tensors
 from paddlemodel_api.tasks.text_classification import TextClassification
+from paddlemodel_api.tasks.text_detection import TextDetection
 from paddlemodel_api.tasks.text_embedding import TextEmbedding
+from paddlemodel_api.tasks.text_line_orientation import TextLineOrientation
+from paddlemodel_api.tasks.text_recognition import TextRecognition
 from paddlemodel_api.tasks.token_classification import TokenClassification
 
 __all__ = [
@@ -28,7 +31,10 @@ __all__ = [
     "Task",
     "Tensors",
     "TextClassification",
+    "TextDetection",
     "TextEmbedding",
+    "TextLineOrientation",
+    "TextRecognition",
     "TokenClassification",
 ]
 
@@ -78,6 +84,21 @@ class Task(OneOf):
         default=None,
         description="The bytes of a sound in (WAV, FLAC, Ogg or MP3); what is said in it out. The model has "
         "an output with a score for each token at each step, trained with CTC; its vocabulary is beside it.",
+    )
+    text_detection: TextDetection | None = Field(
+        default=None,
+        description="The bytes of a picture in; a polygon and a score for each line of text out. The model "
+        "has one input for pictures and an output with a map of scores, as PP-OCR's for text detection.",
+    )
+    text_recognition: TextRecognition | None = Field(
+        default=None,
+        description="The bytes of a picture of one line of text in; text and score out. The model has one "
+        "input for pictures and an output with scores of classes for each step, as PP-OCR's for recognition.",
+    )
+    text_line_orientation: TextLineOrientation | None = Field(
+        default=None,
+        description="The bytes of a picture in; out by how many degrees it is turned, 0 or 180, or 0, 90, "
+        "180 or 270. The model has one input for pictures and one output with two or four scores.",
     )
 
     @classmethod

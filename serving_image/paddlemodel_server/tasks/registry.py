@@ -23,7 +23,12 @@ from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
 from paddlemodel_server.tasks.tensors import Tensors
 from paddlemodel_server.tasks.text import recognised as texts
 from paddlemodel_server.tasks.text_classification.task import TextClassification
+from paddlemodel_server.tasks.text_detection import beside as detectors_of_text
+from paddlemodel_server.tasks.text_detection.task import TextDetection
 from paddlemodel_server.tasks.text_embedding.task import TextEmbedding
+from paddlemodel_server.tasks.text_line_orientation.task import TextLineOrientation
+from paddlemodel_server.tasks.text_recognition import beside as readers
+from paddlemodel_server.tasks.text_recognition.task import TextRecognition
 from paddlemodel_server.tasks.token_classification.task import TokenClassification
 
 AUTO = "auto"
@@ -37,11 +42,16 @@ _ALL: tuple[type[Task], ...] = (
     TokenClassification,
     AudioClassification,
     SpeechRecognition,
+    TextDetection,
+    TextRecognition,
+    TextLineOrientation,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
 Recognise = Callable[[Beside], Found | None]
-_BY_CONFIG: dict[str, Recognise] = {classifiers.TASK: classifiers.recognise}
+_BY_CONFIG: dict[str, Recognise] = {
+    module.TASK: module.recognise for module in (classifiers, detectors_of_text, readers)
+}
 """What finds a task, and values for its fields, in a configuration beside the model."""
 _RECOGNISERS: tuple[Recognise, ...] = (*_BY_CONFIG.values(), texts.recognise)
 

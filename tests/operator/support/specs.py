@@ -9,7 +9,7 @@ from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
 from tests.operator.support.field_specs import access_specs
 from tests.operator.support.source_specs import Refused, of_model, of_uri
-from tests.operator.support.task_specs import sound_specs
+from tests.operator.support.task_specs import picture_specs, sound_specs
 
 __all__ = ["ACCEPTED", "RULES", "TYPES", "UNKNOWN", "Refused"]
 
@@ -32,6 +32,7 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
 
 RULES = (
     *source_specs.RULES,
+    *picture_specs.RULES,
     *access_specs.RULES,
     *sound_specs.RULES,
     Refused(
@@ -133,6 +134,7 @@ RULES = (
 
 TYPES = (
     *source_specs.TYPES,
+    *picture_specs.TYPES,
     *access_specs.TYPES,
     *sound_specs.TYPES,
     Refused("no address", spec(model={}), "spec.model.uri"),
@@ -188,6 +190,7 @@ UNKNOWN = (
 
 ACCEPTED: dict[str, dict[str, Any]] = {
     **source_specs.ACCEPTED,
+    **picture_specs.ACCEPTED,
     **access_specs.ACCEPTED,
     **sound_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from paddlemodel_server.protocol import Array, tensors
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
+from paddlemodel_server.tasks.body import BodyTask
 from paddlemodel_server.tasks.classes import above, classes
 from paddlemodel_server.tasks.image_classification import documents, plan
 from paddlemodel_server.tasks.images.task import PictureTask
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from paddlemodel_api.tasks import ImageClassification as Spec
 
 
-class ImageClassification(PictureTask):
+class ImageClassification(PictureTask, BodyTask):
     """One picture in, the most probable classes out."""
 
     name: ClassVar[str] = "imageClassification"
