@@ -82,6 +82,8 @@ ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_pro
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
+GRANTED_SETTINGS: Final = ("custom_tasks",)
+"""Settings that the operator gives where the chart allows it: never a spec."""
 RESERVED_LABELS: Final = (
     NAME_LABEL,
     MANAGED_BY_LABEL,
@@ -106,4 +108,4 @@ def variable(setting: str) -> str:
 
 SERVER_VARIABLES: Final = tuple(variable(setting) for setting in FIELD_SETTINGS.values())
 ACCESS_VARIABLES: Final = tuple(variable(setting) for setting in ACCESS_SETTINGS)
-FIXED_VARIABLES: Final = tuple(variable(setting) for setting in FIXED_SETTINGS)
+FIXED_VARIABLES: Final = tuple(variable(setting) for setting in (*FIXED_SETTINGS, *GRANTED_SETTINGS))

@@ -200,10 +200,10 @@ class KnownToCrashError(ServingError):
 
 
 class ModelFailedError(ServingError):
-    """Paddle refused the run; what it said is in the log."""
+    """Paddle refused the run, or the model's own code failed; what was said is in the log."""
 
     status = 500
-    reason = "the model failed"
+    reason = "the model, or its own code (handler.py), failed"
     sentence = "The model failed on this request; the cause is in the server's log."
 
 
@@ -265,16 +265,16 @@ class TooManyConnectionsError(ServingError):
 
 
 class DeadlineExceededError(ServingError):
-    """The request waited longer than PADDLEMODEL_TIMEOUT_SECONDS."""
+    """The request waited longer than PADDLEMODEL_TIMEOUT_SECONDS, or code took longer than it may."""
 
     status = 504
     reason = (
         "not answered within {deadline}, or within the client's own deadline; "
-        "if it still waited, the model never runs it"
+        "if it still waited, the model never runs it; the model's own code (handler.py) took too long"
     )
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"The request was not answered within {seconds:g} seconds.")
+    def __init__(self, seconds: float, what: str = "The request was not answered") -> None:
+        super().__init__(f"{what} within {seconds:g} seconds.")
 
 
 def _kinds(of: type[ServingError]) -> tuple[type[ServingError], ...]:

@@ -12,6 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from paddlemodel_api.base import OneOf
 from paddlemodel_api.tasks.auto import Auto
+from paddlemodel_api.tasks.custom import Custom
 from paddlemodel_api.tasks.image_classification import ImageClassification
 from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
 from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
@@ -26,6 +27,7 @@ from paddlemodel_api.tasks.token_classification import TokenClassification
 __all__ = [
     "AudioClassification",
     "Auto",
+    "Custom",
     "ImageClassification",
     "SpeechRecognition",
     "Task",
@@ -84,6 +86,11 @@ class Task(OneOf):
         default=None,
         description="The bytes of a sound in (WAV, FLAC, Ogg or MP3); what is said in it out. The model has "
         "an output with a score for each token at each step, trained with CTC; its vocabulary is beside it.",
+    )
+    custom: Custom | None = Field(
+        default=None,
+        description="Any body in, any answer out, by Python code that lies beside the model: handler.py with "
+        "preprocess and postprocess. Only where the chart's value customTasks.allowed is true.",
     )
     text_detection: TextDetection | None = Field(
         default=None,

@@ -99,12 +99,13 @@ def check(model: PaddleModel, image: str) -> Object:
 def server(model: PaddleModel, image: str) -> Object:
     """The container that answers requests."""
     resources = _resources(model)
+    made = [*_server_env(model), *_granted_env(model), *access.variables(model), *_cache_env(model)]
     if model.gpu is not None:
         resources["limits"] = {**resources.get("limits", {}), model.gpu.resource_name: str(model.gpu.count)}
     return {
         **_common(names.SERVER_CONTAINER, image),
         "args": ["serve"],
-        "env": [*_server_env(model), *access.variables(model), *_cache_env(model), *_extra_env(model)],
+        "env": [*made, *_extra_env(model)],
         "ports": [
             {"name": names.HTTP_PORT_NAME, "containerPort": contract.HTTP_PORT, "protocol": "TCP"},
             {"name": names.ADMIN_PORT_NAME, "containerPort": contract.ADMIN_PORT, "protocol": "TCP"},
@@ -174,6 +175,12 @@ def _server_env(model: PaddleModel) -> list[Object]:
         for setting, value in values.items()
         if value is not None and (value is not False or setting in contract.ON_BY_DEFAULT)
     ]
+
+
+def _granted_env(model: PaddleModel) -> list[Object]:
+    """What the chart allows; `render` has refused it where it does not."""
+    (granted,) = contract.GRANTED_SETTINGS
+    return [{"name": contract.variable(granted), "value": "true"}] if model.spec.task.custom else []
 
 
 def _text(value: Any) -> str:

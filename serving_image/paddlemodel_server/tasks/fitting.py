@@ -43,7 +43,14 @@ def served(
         StartError: what is missing or does not fit, and the cure.
     """
     model = signature.read(files.locate(settings.model_dir))
-    place = Place(model=model, folder=settings.model_dir, body_bytes=body_bytes, scores=scores, alone=alone)
+    place = Place(
+        model=model,
+        folder=settings.model_dir,
+        body_bytes=body_bytes,
+        scores=scores,
+        alone=alone,
+        custom=settings.custom_tasks,
+    )
     return Served(
         name=settings.name,
         model=model,

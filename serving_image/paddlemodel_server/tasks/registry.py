@@ -17,6 +17,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.protocol.served import Place, Task
 from paddlemodel_server.tasks.audio_classification.task import AudioClassification
 from paddlemodel_server.tasks.auto.found import Beside, Found
+from paddlemodel_server.tasks.custom.task import Custom
 from paddlemodel_server.tasks.image_classification import beside as classifiers
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
@@ -42,6 +43,7 @@ _ALL: tuple[type[Task], ...] = (
     TokenClassification,
     AudioClassification,
     SpeechRecognition,
+    Custom,
     TextDetection,
     TextRecognition,
     TextLineOrientation,

@@ -47,7 +47,8 @@ def test_who_writes_a_type_is_told_of_members() -> None:
     assert str(refusal.value) == (
         "spec.task.type is not a field: name the task by its member, such as {imageClassification: {}} "
         "(one of auto, tensors, imageClassification, textEmbedding, textClassification, tokenClassification, "
-        "audioClassification, speechRecognition, textDetection, textRecognition, textLineOrientation)"
+        "audioClassification, speechRecognition, custom, textDetection, textRecognition, "
+        "textLineOrientation)"
     )
 
 

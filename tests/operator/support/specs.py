@@ -122,6 +122,11 @@ RULES = (
         _pod(env=[{"name": "PADDLEMODEL_PORT", "value": "1"}]),
         "use the fields of spec.server",
     ),
+    Refused(
+        "a grant of its own",
+        _pod(env=[{"name": "PADDLEMODEL_CUSTOM_TASKS", "value": "true"}]),
+        "must not set PADDLEMODEL_ variables",
+    ),
     Refused("a variable twice", _pod(env=[{"name": "A"}, {"name": "A"}]), "names a variable twice"),
     Refused(
         "a variable with two values", _pod(env=[{"name": "A", "value": "1", "valueFrom": {}}]), "keep one"

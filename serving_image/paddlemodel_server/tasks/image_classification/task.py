@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from paddlemodel_server.protocol import Array, tensors
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
+from paddlemodel_server.tasks.batches.batched import Batched
+from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.body import BodyTask
 from paddlemodel_server.tasks.classes import above, classes
 from paddlemodel_server.tasks.image_classification import documents, plan
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
     from paddlemodel_api.tasks import ImageClassification as Spec
 
 
-class ImageClassification(PictureTask, BodyTask):
+class ImageClassification(Batched, PictureTask, BodyTask):
     """One picture in, the most probable classes out."""
 
     name: ClassVar[str] = "imageClassification"
@@ -77,7 +79,8 @@ class ImageClassification(PictureTask, BodyTask):
     def describe(self, served: Served, proven: Shapes | None) -> Description:
         """The documents of `POST /predict`; they do not depend on shapes."""
         del proven
-        return documents.describe(served.name, many=self.spec.threshold is not None)
+        one = documents.describe(served.name, many=self.spec.threshold is not None)
+        return batched(served.name, one, "Classes")
 
 
 def _pixels() -> ModuleType:
