@@ -149,6 +149,11 @@ def scores_output(spec: "Spec", outputs: Sequence[Tensor]) -> int:
             f"takes a float output of 2 dimensions [rows, classes], the model has {described(tensor)}",
             "export the model without argmax or anything else behind its scores",
         )
+    if tensor.shape[1] == 1 and spec.activation != "None":  # its softmax is 1, and class 0 the only one
+        raise misfit(
+            f"chooses among classes, the model has one number ({described(tensor)})",
+            f"set {PATH}.activation to None if it is the score of the only class",
+        )
     _check_rows(tensor)
     return at
 

@@ -103,6 +103,12 @@ def refusal(**case: Any) -> str:
             id="a map",
         ),
         pytest.param(
+            {"outputs": tensor(-1, 1, name="p")},
+            "chooses among classes, the model has one number (p FP32 [-1, 1])",
+            "set spec.task.imageClassification.activation to None if it is the score of the only class",
+            id="one number",
+        ),
+        pytest.param(
             {"outputs": tensor(8, 3)}, "one picture at a time, the model takes and gives 8", "None", id="rows"
         ),
         pytest.param(
@@ -133,6 +139,11 @@ def test_another_signature_is_refused_with_its_cure(case: dict[str, Any], what: 
     message = refusal(**case)
     assert what in message
     assert cure in message
+
+
+def test_one_number_may_be_the_score_of_the_only_class() -> None:
+    """A softmax of one number is 1, whatever the picture shows; so the user has to say that it is a score."""
+    assert fitted(outputs=tensor(-1, 1), activation="None", labels=("hot dog",))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])

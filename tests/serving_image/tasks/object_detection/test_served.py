@@ -1,4 +1,4 @@
-"""Detectors with the contracts of PP-YOLOE, PicoDet and RT-DETR through real servers, which know drawn shapes.
+"""Detectors with the contracts of PP-YOLOE, PicoDet and RT-DETR through real servers; they know shapes.
 
 None of them is told its task: infer_cfg.yml and inference.yml beside them say it.
 """
