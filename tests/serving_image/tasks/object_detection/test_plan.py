@@ -92,10 +92,10 @@ def test_inputs_are_those_of_the_reference(sides: tuple[int, int], resize: str) 
     """Resize, NormalizeImage, Permute, PadStride and Pad of PaddleX 3.7's object_detection/processors.py."""
     height, width = sides
     body, pixels = _picture(height, width)
-    mean, std = np.float32([0.485, 0.456, 0.406]), np.float32([0.229, 0.224, 0.225])  # type: ignore[arg-type]
+    mean, std = (np.array(c, np.float32) for c in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
     scale = min(64 / height, 96 / width) if resize == "Pad" else min(96 / max(sides), 64 / min(sides))
     size = (64, 96) if resize == "Stretch" else (round(height * scale), round(width * scale))
-    wanted = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    wanted: Any = cv2.resize(pixels, size[::-1], interpolation=cv2.INTER_CUBIC).astype(np.float32)
     if resize == "Pad":
         canvas = np.full((64, 96, 3), 114, np.float32)
         canvas[: wanted.shape[0], : wanted.shape[1]] = wanted
@@ -105,7 +105,7 @@ def test_inputs_are_those_of_the_reference(sides: tuple[int, int], resize: str) 
         padded = np.zeros((3, -(-size[0] // 32) * 32, -(-size[1] // 32) * 32), np.float32)
         padded[:, : size[0], : size[1]] = wanted
         wanted = padded
-    more = {"pad_value": (114, 114, 114)} if resize == "Pad" else {}
+    more: dict[str, Any] = {"pad_value": (114, 114, 114)} if resize == "Pad" else {}
     task = fitted((SHAPE, tensor("x", *OPEN), SCALE), height=64, width=96, resize=resize, **more)
     request = task.request(body)
     shape, image, factor = request.arrays

@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 from tests import bare_predictor, cleartext
+from tests.serving_image.support.models.trained_shapes import LABELS, SIDE, drawn, shapes
 from tests.serving_image.support.servers import Server, serving
-from tests.trained_shapes import LABELS, SIDE, drawn, shapes
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 SIZES = ((SIDE, SIDE), (90, 120), (200, 75))
@@ -43,7 +43,7 @@ def wanted(name: str, pixels: np.ndarray[Any, Any]) -> list[list[float]]:
     }
     if name == "rtdetr":
         inputs["im_shape"] = np.array([size], np.float32)
-    rows = next(v for v in bare_predictor.predict(shapes(name), inputs).values() if v.ndim == 2)
+    rows: Any = next(v for v in bare_predictor.predict(shapes(name), inputs).values() if v.ndim == 2)
     found = rows[rows[:, 1] >= 0.5]
     limit = np.array([width, height, width, height])
     found[:, 2:] = found[:, 2:].clip(0, limit)

@@ -11,8 +11,8 @@ from paddle import nn
 from paddle.nn import functional
 from paddle.static import InputSpec
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.trained_shapes import LABELS, SIDE, drawn
+sys.path.insert(0, str(Path(__file__).parents[4]))
+from tests.serving_image.support.models.trained_shapes import LABELS, SIDE, drawn
 
 STRIDE = 8
 CELLS = SIDE // STRIDE
@@ -60,18 +60,8 @@ class Detector(nn.Layer):
         scale_y, scale_x = paddle.split(scale_factor, 2, axis=-1)
         boxes = boxes / paddle.concat([scale_x, scale_y, scale_x, scale_y], -1).reshape([-1, 1, 4])
         # As ppdet/modeling/ops.py calls it: score 0.01, best 1000, kept 300, IoU 0.5.
-        found, _, counts = paddle._C_ops.multiclass_nms3(
-            boxes,
-            scores,
-            None,
-            0.01,
-            1000,
-            300,
-            0.5,
-            True,
-            1.0,
-            -1,  # type: ignore[arg-type]
-        )
+        nms: Any = paddle._C_ops.multiclass_nms3
+        found, _, counts = nms(boxes, scores, None, 0.01, 1000, 300, 0.5, True, 1.0, -1)
         return found, counts
 
 

@@ -43,14 +43,23 @@ def shapes(name: str) -> Path:
     return made_once("shapes", PROGRAM.read_text() + Path(__file__).read_text(), make) / name
 
 
-def drawn(seed: int, height: int = SIDE, width: int = SIDE) -> tuple[Any, list[tuple[int, list[int]]]]:
+def drawn(
+    seed: int, height: int = SIDE, width: int = SIDE, *, noise: bool = True
+) -> tuple[Any, list[tuple[int, list[int]]]]:
     """A picture with one to three shapes that do not touch, by a seed.
+
+    Args:
+        seed: the same one draws the same.
+        height: of the picture.
+        width: of the picture.
+        noise: whether colours are uneven.
 
     Returns:
         uint8 [height, width, 3] in the order RGB; for each shape its class and corners.
     """
     random = np.random.default_rng(seed)
-    picture = random.integers(BACKGROUND - 12, BACKGROUND + 12, (height, width, 3), np.uint8)
+    grain = random.integers(-12, 12, (height, width, 3)) * noise
+    picture = (BACKGROUND + grain).astype(np.uint8)
     taken = np.zeros((height, width), bool)
     found: list[tuple[int, list[int]]] = []
     rows, columns = np.mgrid[0:height, 0:width]
@@ -64,9 +73,7 @@ def drawn(seed: int, height: int = SIDE, width: int = SIDE) -> tuple[Any, list[t
         if kind:
             across = (columns + 0.5 - x - w / 2) / (w / 2)
             inside &= across**2 + ((rows + 0.5 - y - h / 2) / (h / 2)) ** 2 <= 1
-        picture[inside] = np.clip(
-            np.array(COLOURS[kind]) + random.integers(-12, 12, (inside.sum(), 3)), 0, 255
-        )
+        picture[inside] = (np.array(COLOURS[kind]) + grain[inside]).astype(np.uint8)
         taken[y : y + h, x : x + w] = True
         found.append((kind, [x, y, x + w, y + h]))
     return picture, found
