@@ -103,7 +103,7 @@ def test_a_page_is_read_by_two_models(server: Server, tmp_path: Path) -> None:
         ImageDraw.Draw(page).text((40, 40 + 90 * at), text, "black", ImageFont.load_default(26))
     page.rotate(2, Image.Resampling.BICUBIC, fillcolor="white").save(tmp_path / "page.png")
     with serving(trained_model("character-det"), tmp_path, name="pages") as finder:
-        command = [sys.executable, EXAMPLE, tmp_path / "page.png", finder.url, server.url]
+        command = [sys.executable, str(EXAMPLE), str(tmp_path / "page.png"), finder.url, server.url]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines() == texts
 
