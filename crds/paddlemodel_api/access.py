@@ -18,6 +18,15 @@ class ApiKeys(Block):
     )
 
 
+class Tls(Block):
+    """The certificate of the clients' port, in a Secret of the model's namespace, read by the pods alone."""
+
+    secret_name: Name = Field(
+        description="Secret of type kubernetes.io/tls: tls.crt and tls.key, as cert-manager writes it. A "
+        "renewed one is in force within two minutes, without a restart, for new connections."
+    )
+
+
 class RateLimit(Block):
     """How many requests are taken; beyond it they get 429 with Retry-After. It is a pod's limit."""
 
@@ -72,6 +81,11 @@ class Access(Block):
         "X-API-Key: KEY, with 401. Only /v2/health/live and /v2/health/ready answer without one, and the "
         "admin port, which the Service does not have. Default: nobody is asked.",
     )
+    tls: Tls | None = Field(
+        default=None,
+        description="Speak only HTTPS on the clients' port. Health and metrics have the admin port, which "
+        "stays as it is. An Ingress is told by annotations for nginx, HAProxy and Traefik. Default: HTTP.",
+    )
     rate_limits: Annotated[tuple[RateLimit, ...], Field(min_length=1, max_length=8)] | None = Field(
         default=None,
         description="A request must be within all of them. They hold for each pod, whatever the number of "
@@ -84,9 +98,9 @@ class Access(Block):
     )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="has(self.apiKeys) || has(self.rateLimits)",
-            holds=lambda access: access.api_keys is not None or access.rate_limits is not None,
-            message="spec.access asks for nothing: set apiKeys or rateLimits, or remove it",
+            cel="has(self.apiKeys) || has(self.rateLimits) || has(self.tls)",
+            holds=lambda access: (access.api_keys or access.rate_limits or access.tls) is not None,
+            message="spec.access asks for nothing: set apiKeys, rateLimits or tls, or remove it",
         ),
         Rule(
             cel="has(self.apiKeys) || !has(self.rateLimits) || "

@@ -32,6 +32,10 @@ CREDENTIALS_MISSING: Final = "CredentialsMissing"
 """The fetcher's reason where the Secret of spec.model.credentials is not there, or has no keys."""
 API_KEYS_MISSING: Final = "ApiKeysMissing"
 """The server's reason where the Secret of spec.access.apiKeys is not there, or has no entries."""
+CERTIFICATE_MISSING: Final = "CertificateMissing"
+"""The server's reason where the Secret of spec.access.tls is not there, or has no pair."""
+CERTIFICATE_INVALID: Final = "CertificateInvalid"
+"""The server's reason where that pair cannot be used."""
 API_KEYS_INVALID: Final = "ApiKeysInvalid"
 """The server's reason where that Secret has an entry that is no key."""
 CACHE_FAULTS: Final = {
@@ -74,7 +78,7 @@ FIELD_SETTINGS: Final = {
 """The setting of the server that gets each field, in the order of the container's environment."""
 ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
-ACCESS_SETTINGS: Final = ("api_keys_dir", "rate_limits", "trusted_proxies")
+ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies")
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""

@@ -133,6 +133,7 @@ class Settings:
     bind: str = _setting("::", _address)  # all addresses of both families: a pod serves its whole network
     path_prefix: str = _setting("", _prefix)  # clients' routes answer below it, too
     api_keys_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of the Secret with clients' keys
+    tls_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of the Secret with the certificate
     rate_limits: str = _setting("", _text)  # see access.limits
     trusted_proxies: str = _setting("", _text)  # see access.addresses
     http_workers: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit

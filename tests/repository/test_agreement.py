@@ -115,6 +115,11 @@ def test_the_keys_reach_the_server() -> None:
     assert str(settings.api_keys_dir) == access.API_KEYS_DIR
 
 
+def test_the_certificate_reaches_the_server() -> None:
+    assert serve({}).tls_dir is None
+    assert str(serve({}, access={"tls": {"secretName": "tls"}}).tls_dir) == access.TLS_DIR
+
+
 @pytest.mark.parametrize(
     ("proxies", "expected"),
     [

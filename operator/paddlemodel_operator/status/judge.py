@@ -12,6 +12,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition, Conditions
+from paddlemodel_operator.render.access import has_tls
 from paddlemodel_operator.status import readiness_checks
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
@@ -100,8 +101,9 @@ def url(model: PaddleModel) -> str:
     if ingress is not None:
         scheme = "https" if ingress.tls_secret_name else "http"
         return f"{scheme}://{ingress.host}{ingress.path.rstrip('/')}"
-    port = "" if model.spec.service.port == 80 else f":{model.spec.service.port}"
-    return f"http://{model.name}.{model.namespace}.svc{port}"
+    scheme, usual = ("https", 443) if has_tls(model) else ("http", 80)
+    port = "" if model.spec.service.port == usual else f":{model.spec.service.port}"
+    return f"{scheme}://{model.name}.{model.namespace}.svc{port}"
 
 
 def condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:

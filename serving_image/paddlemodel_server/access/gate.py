@@ -1,4 +1,4 @@
-"""What `spec.access` comes to in one HTTP worker: whose key is asked for, and how often who may ask."""
+"""What `spec.access` comes to in one HTTP worker: keys, limits, and the certificate of the port."""
 
 import time
 from collections.abc import Mapping
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from secrets import token_bytes
 
 from paddlemodel_server.access import addresses, limits
+from paddlemodel_server.access.certificate import Certificate
 from paddlemodel_server.access.keyring import Keyring
 from paddlemodel_server.access.limiter import Limiter
 from paddlemodel_server.errors import StartError
@@ -27,7 +28,7 @@ class Shared:
         """Make it, for the children to inherit; a StartError says which setting is wrong."""
         found = _limits(settings)
         return cls(
-            page=access_page.create() if settings.api_keys_dir else None,
+            page=access_page.create() if settings.api_keys_dir or settings.tls_dir else None,
             limits=limit_table.create(len(found), token_bytes(limit_table.SALT_BYTES)) if found else None,
         )
 
@@ -38,25 +39,30 @@ class Gate:
 
     keyring: Keyring | None = None
     limiter: Limiter | None = None
+    certificate: Certificate | None = None
 
 
 def of(settings: Settings, shared: Mapping[str, int | None]) -> Gate | None:
-    """The gate of a server; None where everybody may ask, as often as they like.
+    """The gate of a server; None where `spec.access` would be empty.
 
     Args:
         settings: the server's.
         shared: the descriptors of `Shared`.
 
     Raises:
-        StartError: a setting is wrong, or there are no keys, or they cannot be used.
+        StartError: a setting is wrong, or there are no keys or no certificate, or they cannot be used.
     """
     page, table, proxies = shared.get("page"), shared.get("limits"), _proxies(settings)
-    keyring = limiter = None
+    keyring = limiter = certificate = None
     if settings.api_keys_dir is not None and page is not None:
         keyring = Keyring(settings.name, settings.api_keys_dir, AccessPage(page))
     if (found := _limits(settings)) and table is not None:
         limiter = Limiter(found, proxies, LimitTable(table, len(found)), time.monotonic_ns)
-    return Gate(keyring=keyring, limiter=limiter) if keyring or limiter else None
+    if settings.tls_dir is not None and page is not None:
+        certificate = Certificate(settings.tls_dir, AccessPage(page))
+    if not (keyring or limiter or certificate):
+        return None
+    return Gate(keyring=keyring, limiter=limiter, certificate=certificate)
 
 
 def _limits(settings: Settings) -> tuple[limits.Limit, ...]:

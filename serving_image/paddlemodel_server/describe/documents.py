@@ -55,6 +55,7 @@ class Documents:
             example=examples.infer(self.served, proven),
             task=self.served.task.describe(self.served, proven),
             asks_for_keys=self._protection.keys,
+            scheme="https" if self.settings.tls_dir else "http",
         )
         return protocol.Response(
             body=page.render(shown, host), content_type=page.HTML, extra=(*_FRESH, *page.headers())

@@ -33,12 +33,14 @@ class Shown:
         example: a V2 request that the model accepts.
         task: how to call `POST /predict`, and what the form sends there.
         asks_for_keys: whether a request needs an API key; the browser then sends its user's by itself.
+        scheme: http or https.
     """
 
     facts: dict[str, Any]
     example: dict[str, Any]
     task: Description
     asks_for_keys: bool = False
+    scheme: str = "http"
 
 
 def render(shown: Shown, host: str) -> bytes:
@@ -49,7 +51,7 @@ def render(shown: Shown, host: str) -> bytes:
         host: the request's Host header and the path before the page's; where it is no host, the page says
             localhost.
     """
-    base = f"http://{host if _HOST.fullmatch(host) else 'localhost'}/"
+    base = f"{shown.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}/"
     call, upload, name = shown.task.call, shown.task.upload, shown.facts["name"]
     page = _environment().get_template("page.html")
     return page.render(

@@ -33,7 +33,8 @@ class Ports:
 
     clients: Shared
     admin: Shared
-    protection: Protection | None = None  # of the clients' port, where not everybody may ask
+    gate: gates.Gate | None = None  # of the clients' port
+    protection: Protection | None = None  # of its connections, where not everybody may ask
 
 
 def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreboard: Scoreboard) -> Ports:
@@ -55,7 +56,8 @@ def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreb
         head_cache=HeadCache(),
     )
     gate = gates.of(settings, runtime.access_fds)
-    return Ports(clients, admin, Protection.of(gate, asgi_app.hot) if gate else None)
+    asks = gate is not None and (gate.keyring or gate.limiter)
+    return Ports(clients, admin, gate, Protection.of(gate, asgi_app.hot) if gate and asks else None)
 
 
 class TwoPorts(Server):
@@ -69,18 +71,27 @@ class TwoPorts(Server):
         """Listen on the admin port last: whom it calls ready has the other one open."""
         assert sockets, "`master` makes both sockets"  # noqa: S101 - our own mistake
         clients, admin = sockets
-        await super().startup(sockets=[clients])
-        made = partial(
-            ClientConnection,
-            self._ports.admin,
-            config=self.config,
-            server_state=self.server_state,
-            app_state=self.lifespan.state,
+        await super().startup(sockets=[])
+        gate, limits = self._ports.gate, self._ports.clients.limits
+        options: dict[str, Any] = {}
+        if gate is not None and gate.certificate is not None:
+            options = {
+                "ssl": gate.certificate.context,
+                "ssl_handshake_timeout": limits.head_seconds,
+                "ssl_shutdown_timeout": timeouts.LINGER_SECONDS,
+            }
+        for secret in (gate.keyring, gate.certificate) if gate is not None else ():
+            if secret is not None:
+                secret.watch(asyncio.get_running_loop())
+        await self._listen(clients, self.config.http_protocol_class, **options)
+        await self._listen(admin, partial(ClientConnection, self._ports.admin))
+
+    async def _listen(self, where: Any, made: Any, **options: Any) -> None:
+        connection = partial(
+            made, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
-        loop = asyncio.get_running_loop()
-        if self._ports.protection and (keyring := self._ports.protection.gate.keyring):
-            keyring.watch(loop)
-        self.servers.append(await loop.create_server(made, sock=admin, backlog=self.config.backlog))
+        backlog, loop = self.config.backlog, asyncio.get_running_loop()
+        self.servers.append(await loop.create_server(connection, sock=where, backlog=backlog, **options))
 
 
 class HttpWorker(UvicornWorker):  # type: ignore[misc]  # it has no types

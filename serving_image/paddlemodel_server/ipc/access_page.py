@@ -9,7 +9,7 @@ from typing import Final
 
 from paddlemodel_server.ipc import pages
 
-_CELLS: Final = 2
+_CELLS: Final = 3
 
 
 def create() -> int:
@@ -32,6 +32,15 @@ class AccessPage:
     def keys_outdated(self) -> bool:
         """Whether the Secret has changed to something unusable, so that the keys before it stay valid."""
         return bool(self._cells[1])
+
+    @property
+    def certificate_outdated(self) -> bool:
+        """Whether the Secret has changed to an unusable pair, so that the one before it stays in use."""
+        return bool(self._cells[2])
+
+    def write_certificate(self, *, outdated: bool) -> None:
+        """Tell what was found."""
+        self._cells[2] = outdated
 
     def write_keys(self, count: int, *, outdated: bool) -> None:
         """Tell what was found."""

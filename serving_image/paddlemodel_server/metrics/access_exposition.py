@@ -1,4 +1,4 @@
-"""What /metrics says of a server that asks for API keys."""
+"""What /metrics says of mounted Secrets: API keys and the certificate."""
 
 from collections.abc import Iterable
 
@@ -9,13 +9,24 @@ from paddlemodel_server.ipc.access_page import AccessPage
 
 
 class Access(Collector):
-    """What the HTTP workers found in the mounted Secret."""
+    """What the HTTP workers found in them."""
 
-    def __init__(self, page: AccessPage) -> None:
+    def __init__(self, page: AccessPage, *, keys: bool, tls: bool) -> None:
         self._page = page
+        self._keys, self._tls = keys, tls
 
     def collect(self) -> Iterable[Metric]:
         """Read the page."""
+        if self._keys:
+            yield from self._of_keys()
+        if self._tls:
+            yield GaugeMetricFamily(
+                "paddle_tls_certificate_outdated",
+                "1 while the mounted Secret cannot be used, so that the certificate before it stays in use.",
+                int(self._page.certificate_outdated),
+            )
+
+    def _of_keys(self) -> Iterable[Metric]:
         yield GaugeMetricFamily("paddle_api_keys", "API keys that are valid.", self._page.keys)
         yield GaugeMetricFamily(
             "paddle_api_keys_outdated",

@@ -55,7 +55,13 @@ class Page:
         ):
             self._registry.register(collector)
         if (page := runtime.access_fds.get("page")) is not None:
-            self._registry.register(Access(AccessPage(page)))
+            self._registry.register(
+                Access(
+                    AccessPage(page),
+                    keys=settings.api_keys_dir is not None,
+                    tls=settings.tls_dir is not None,
+                )
+            )
         if runtime.gpu_page_fd is not None:
             workers = runtime.sizes.workers
             self._registry.register(Gpus(runtime.gpu_page_fd, ready=lambda: bool(scoreboard.ready(workers))))

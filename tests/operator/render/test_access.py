@@ -8,6 +8,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import from_body
 from paddlemodel_operator.render import render
+from paddlemodel_operator.status import judge
 
 from tests.operator.support import builders
 from tests.operator.support.builders import SETTINGS, rendered
@@ -66,3 +67,36 @@ def test_limits_are_settings_and_nothing_is_mounted() -> None:
     ]
     assert server["volumeMounts"] == SERVER["volumeMounts"]
     assert len(spec["volumes"]) == 2
+
+
+def test_a_certificate_is_mounted_and_everybody_in_front_is_told() -> None:
+    fields: Any = {"access": {"tls": {"secretName": "cert"}}, "ingress": {"host": "a.example.com"}}
+    spec = rendered(names.DEPLOYMENT, **fields)["spec"]["template"]["spec"]
+    (server,) = spec["containers"]
+    assert server["volumeMounts"][-1] == {"name": "tls", "mountPath": "/mnt/tls", "readOnly": True}
+    assert spec["volumes"][-1]["secret"]["secretName"] == "cert"
+    assert {one["name"]: one.get("value") for one in server["env"]}["PADDLEMODEL_TLS_DIR"] == "/mnt/tls"
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert server[probe]["httpGet"]["port"] == "admin"
+        assert "scheme" not in server[probe]["httpGet"]
+    service, plain = rendered(names.SERVICE, **fields), rendered(names.SERVICE)
+    assert service["spec"]["ports"] == [plain["spec"]["ports"][0] | {"appProtocol": "https"}]
+    assert service["metadata"]["annotations"] == {
+        "traefik.ingress.kubernetes.io/service.serversscheme": "https"
+    }
+    told = rendered(names.INGRESS, **fields)["metadata"]["annotations"]
+    untold = rendered(names.INGRESS, ingress=fields["ingress"])["metadata"]["annotations"]
+    assert {name: text for name, text in told.items() if name not in untold} == {
+        "nginx.ingress.kubernetes.io/backend-protocol": "HTTPS",
+        "nginx.org/ssl-services": "resnet50",
+        "haproxy-ingress.github.io/backend-protocol": "h1-ssl",
+        "haproxy.org/server-ssl": "true",
+    }
+
+
+@pytest.mark.parametrize(
+    ("port", "url"), [(443, "https://resnet50.ml.svc"), (80, "https://resnet50.ml.svc:80")]
+)
+def test_the_address_in_the_status_is_one_that_works(port: int, url: str) -> None:
+    model = builders.model(access={"tls": {"secretName": "cert"}}, service={"port": port})
+    assert judge.url(model) == url

@@ -50,6 +50,7 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
         ingress={"host": "a.example.com", "className": "nginx", "tlsSecretName": "tls"},
         access={
             "apiKeys": {"secretName": "clients"},
+            "tls": {"secretName": "tls"},
             "rateLimits": [
                 {"per": "Client", "requests": 600},
                 {"per": "Address", "requests": 60, "burst": 5},

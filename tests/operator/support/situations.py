@@ -134,6 +134,20 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
         "SecretMissing",
         "The Secret clients that spec.access.apiKeys names does not exist in namespace ml, or is empty",
     ),
+    "a certificate that is not there": (
+        observed(
+            pod(
+                fetch=fetched(),
+                server=Container(
+                    exit_code=1,
+                    exit_message=termination(reason="CertificateMissing", message="There is none."),
+                ),
+            )
+        ),
+        {"access": {"tls": {"secretName": "cert"}}},
+        "SecretMissing",
+        "The Secret cert that spec.access.tls names does not exist in namespace ml, or is empty",
+    ),
     "a Secret of keys that are too short": (
         observed(
             pod(

@@ -15,7 +15,7 @@ def _proxied(per: str = "Address", **proxies: Any) -> dict[str, Any]:
 
 
 RULES = (
-    Refused("access that asks for nothing", spec(access={}), "set apiKeys or rateLimits, or remove it"),
+    Refused("access that asks for nothing", spec(access={}), "set apiKeys, rateLimits or tls, or"),
     Refused("clients without keys", _limited(per="Client"), "set it, or limit per Address"),
     Refused("proxies for nothing", _proxied("Model", hops=1), "is for limits per Address: add one"),
     Refused("proxies that are no networks", _proxied(cidrs=["10.0.0.1"]), "are networks such as"),
@@ -54,6 +54,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
             "trustedProxies": {"cidrs": ["10.0.0.0/8", "10.1.2.3/16", "fd00::/8"]},
         }
     ),
+    "a certificate alone": spec(access={"tls": {"secretName": "tls"}}),
     "a limit alone": _limited(),
     "a proxy": _proxied(hops=1),
     "keys for clients": spec(access={"apiKeys": {"secretName": "clients"}}),

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -17,16 +19,18 @@ from paddlemodel_server.tasks import registry
 from paddlemodel_server.tasks.auto.found import Beside
 from paddlemodel_server.tasks.text_recognition import characters
 from paddlemodel_server.tasks.text_recognition.task import TextRecognition
+from PIL import Image, ImageDraw, ImageFont
 
 from tests import cleartext
 from tests.models import trained_model
 from tests.serving_image.describe.documented import check_answer
 from tests.serving_image.support import oracles
 from tests.serving_image.support.oracles import drawn_pages
-from tests.serving_image.support.servers import Server, metric, serving
+from tests.serving_image.support.servers import Server, serving
 
 ORACLE = json.loads((Path(*oracles.__path__) / "paddlex_text.json").read_text(encoding="utf-8"))
 LINES = drawn_pages.lines()
+EXAMPLE = Path(__file__).parents[4] / "examples" / "read_page.py"
 
 
 @pytest.fixture(scope="module")
@@ -66,17 +70,42 @@ def test_lines_are_read_as_paddlex_reads_them(folder: Path, tmp_path: Path) -> N
 
 
 def test_a_line_is_read_alike_alone_and_in_company(server: Server) -> None:
-    """It is filled up to a width of its own, so it hardly matters what waits beside it."""
+    """It is filled up to a width of its own, so it hardly matters what waits, or perhaps runs, beside it."""
     alone = [read(server, line) for line in LINES]
-    before = metric(server, "paddle_batch_rows_count")
     with ThreadPoolExecutor(16) as pool:
         together = list(pool.map(lambda line: read(server, line), LINES))
-    assert metric(server, "paddle_batch_rows_count") - before < len(LINES)
     assert [found["text"] for found in together] == [found["text"] for found in alone]
     scores = [found["score"] for found in alone]
     assert [found["score"] for found in together] == pytest.approx(scores, abs=1e-4)
     texts = [found["text"] == kept["text"] for found, kept in zip(alone, ORACLE["lines"], strict=True)]
     assert sum(texts) >= len(LINES) - 1  # padding may cost a character
+
+
+def test_all_lines_of_a_page_are_read_in_one_request(server: Server) -> None:
+    """Of different widths, each as if it were alone; what is no picture is told in its place."""
+    bodies = [*LINES[:6], b"no picture", LINES[6]]
+    files = [("file", ("x", body, "application/octet-stream")) for body in bodies]
+    answer = cleartext.post(f"{server.url}/predict", files=files, timeout=120).json()
+    assert list(answer) == ["results", "model"]
+    for body, result in zip(bodies, answer["results"], strict=True):
+        if body == b"no picture":
+            assert list(result) == ["error"]
+            continue
+        alone = read(server, body)
+        assert (result["text"], result["score"]) == (alone["text"], pytest.approx(alone["score"], abs=1e-4))
+
+
+def test_a_page_is_read_by_two_models(server: Server, tmp_path: Path) -> None:
+    """The example finds its lines and reads them all, also one that is a little askew."""
+    texts = ["Invoice 2026-11-28", "Total amount 1,234.50 EUR", "Thank you for your order"]
+    page = Image.new("RGB", (640, 360), "white")
+    for at, text in enumerate(texts):
+        ImageDraw.Draw(page).text((40, 40 + 90 * at), text, "black", ImageFont.load_default(26))
+    page.rotate(2, Image.Resampling.BICUBIC, fillcolor="white").save(tmp_path / "page.png")
+    with serving(trained_model("character-det"), tmp_path, name="pages") as finder:
+        command = [sys.executable, str(EXAMPLE), str(tmp_path / "page.png"), finder.url, server.url]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    assert done.stdout.splitlines() == texts
 
 
 def test_the_answer_is_that_of_all_scores(server: Server, folder: Path) -> None:
