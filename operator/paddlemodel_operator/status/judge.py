@@ -14,6 +14,7 @@ from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition, Conditions
 from paddlemodel_operator.render.access import has_tls
 from paddlemodel_operator.status import readiness_checks
+from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
 from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault
@@ -25,6 +26,7 @@ PROGRESS: Final = "Progressing"
 FETCHED: Final = "ModelFetched"
 UPDATE: Final = "ModelUpdateAvailable"
 AUTOSCALING: Final = "AutoscalingActive"
+ACCESS: Final = "AccessConfigured"
 
 MESSAGE_MAX: Final = 2048
 
@@ -49,13 +51,14 @@ def judge(
         case: what the doctor of the autoscaler decides by; None without autoscaling.
     """
     served = _served(model, observed, before)
-    newer = update(model, observed)
+    newer, allowed = update(model, observed), access(model, observed)
     conditions = {
         READY: _ready(model, observed, fault),
         PROGRESS: _progress(model, observed),
         FETCHED: _fetched(model, observed, served),
         **({UPDATE: newer} if newer else {}),
         **({AUTOSCALING: diagnose(case)} if case else {}),
+        **({ACCESS: allowed} if allowed else {}),
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -73,6 +76,7 @@ def judge(
             replicas=f"{ready}/{desired}",
             digest=served.digest[: len("sha256:") + 12] if served else None,
             gpus=gpu_column(gpu),
+            access=column(model),
         ),
         conditions=_dated(conditions, before, model.generation, now),
     )
