@@ -51,14 +51,16 @@ def judge(
         case: what the doctor of the autoscaler decides by; None without autoscaling.
     """
     served = _served(model, observed, before)
-    newer, allowed = update(model, observed), access(model, observed)
+    others = {
+        UPDATE: update(model, observed),
+        AUTOSCALING: diagnose(case) if case else None,
+        ACCESS: access(model, observed),
+    }
     conditions = {
         READY: _ready(model, observed, fault),
         PROGRESS: _progress(model, observed),
         FETCHED: _fetched(model, observed, served),
-        **({UPDATE: newer} if newer else {}),
-        **({AUTOSCALING: diagnose(case)} if case else {}),
-        **({ACCESS: allowed} if allowed else {}),
+        **{name: found for name, found in others.items() if found},
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -72,12 +74,7 @@ def judge(
         model=served,
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
-        columns=Columns(
-            replicas=f"{ready}/{desired}",
-            digest=served.digest[: len("sha256:") + 12] if served else None,
-            gpus=gpu_column(gpu),
-            access=column(model),
-        ),
+        columns=_columns(model, f"{ready}/{desired}", served, gpu),
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
@@ -126,6 +123,17 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
         elif old != value:
             patch[key] = value
     return patch
+
+
+def _columns(
+    model: PaddleModel, replicas: str, served: ServedModel | None, gpu: api.GpuStatus | None
+) -> Columns:
+    return Columns(
+        replicas=replicas,
+        digest=served.digest[: len("sha256:") + 12] if served else None,
+        gpus=gpu_column(gpu),
+        access=column(model),
+    )
 
 
 def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Condition:
