@@ -9,7 +9,7 @@ from paddlemodel_api.tasks.image_classification import Channels, Divisors, Numbe
 from paddlemodel_api.tasks.pictures import MEAN, ORDER, STD, Output, Share, Side
 
 Ratio = Annotated[Number, Field(ge=1, le=10)]
-Lines = Annotated[int, Field(strict=True, ge=1, le=10000)]
+Lines = Annotated[int, Field(strict=True, ge=1, le=3000)]
 
 
 class TextDetection(Block):
@@ -26,9 +26,10 @@ class TextDetection(Block):
         "960, which is faster, and misses small text on large pictures.",
     )
     max_side: Side = Field(
-        default=2880,
-        description="Pixels; a picture whose longer side is above it then is made smaller. PaddleOCR has "
-        "4000, for which spec.server.maxRequestBytes must be 32 MiB at least.",
+        default=1600,
+        description="Pixels; a picture whose longer side is above it then is made smaller. A run of 1600 x "
+        "1600 takes 1 GiB and some seconds of a processor. PaddleOCR has 4000; above 2800 raise "
+        "spec.server.maxRequestBytes, too, to 32 MiB for 4000.",
     )
     threshold: Share = Field(
         default=0.3, description="A pixel with this score or less, from 0 to 1, belongs to no text."

@@ -29,9 +29,16 @@ def camel(name: str) -> str:
     return first + "".join(map(str.capitalize, others))
 
 
+def _written(value: Any) -> Any:
+    """A block inside as users write it, without what is not set."""
+    if not isinstance(value, dict):
+        return value
+    return {camel(name): _written(inner) for name, inner in value.items() if inner is not None}
+
+
 def _short(value: Any) -> str:
     """As JSON, of a long list its length and how it begins."""
-    text = json.dumps(value, ensure_ascii=False)
+    text = json.dumps(_written(value), ensure_ascii=False)
     if len(text) <= _SHOWN:
         return text
     count = f" … {len(value)} in all" if isinstance(value, list) else " …"

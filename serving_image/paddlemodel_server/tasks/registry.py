@@ -15,6 +15,7 @@ from paddlemodel_api import contract
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.protocol.served import Place, Task
+from paddlemodel_server.tasks.audio_classification import beside as classifiers_of_sounds
 from paddlemodel_server.tasks.audio_classification.task import AudioClassification
 from paddlemodel_server.tasks.auto.found import Beside, Found
 from paddlemodel_server.tasks.custom.task import Custom
@@ -52,7 +53,8 @@ TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
 Recognise = Callable[[Beside], Found | None]
 _BY_CONFIG: dict[str, Recognise] = {
-    module.TASK: module.recognise for module in (classifiers, detectors_of_text, readers)
+    module.TASK: module.recognise
+    for module in (classifiers, detectors_of_text, readers, classifiers_of_sounds)
 }
 """What finds a task, and values for its fields, in a configuration beside the model."""
 _RECOGNISERS: tuple[Recognise, ...] = (*_BY_CONFIG.values(), texts.recognise)

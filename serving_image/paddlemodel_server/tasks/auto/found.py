@@ -12,10 +12,13 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.tasks.auto.branch import Branch
 
-FILES = ("inference.yml", "infer_cfg.yml", "deploy.yaml", "config.json")
+FILES = (
+    *("inference.yml", "infer_cfg.yml", "deploy.yaml", "config.json"),
+    *("conf.yaml", "model.yaml", "panns.yaml"),  # PaddleSpeech's
+)
 """What exports write beside a model, the most telling first; the same tree may stand in config.json."""
 MOST_BYTES = 4 * 1024 * 1024  # of such a file; PP-OCRv5's has 148 KB
-_KEYS = ("PreProcess", "Preprocess", "Deploy")
+_KEYS = ("PreProcess", "Preprocess", "Deploy", "feature")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
-"""A task that takes one picture, for people and machines: its part of OpenAPI document and page; pure."""
+"""A task that takes pictures, for people and machines: its part of OpenAPI document and page; pure."""
 
 from paddlemodel_server.describe import answers
 from paddlemodel_server.describe.schemas import BINARY, obj
 from paddlemodel_server.protocol.served import Call, Description, Json, Upload
+from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.images.task import BODIES, MEDIA, SENDING
 
 _CORNER = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 2, "maxItems": 2}
@@ -22,13 +23,13 @@ def describe(model: str, name: str, fields: Json, texts: tuple[str, str], file: 
 
     Args:
         model: its name.
-        name: of the answer's schema.
+        name: of the schema of the answer to one picture.
         fields: of the answer, but for the model, each with its schema.
         texts: the summary, and what the answer is.
         file: that the command sends.
     """
     summary, answer = texts
-    return Description(
+    one = Description(
         operation={
             "summary": summary,
             "description": SENDING,
@@ -41,3 +42,4 @@ def describe(model: str, name: str, fields: Json, texts: tuple[str, str], file: 
         ),
         upload=Upload(what="a picture", media=MEDIA, preview=True),
     )
+    return batched(model, one, name)

@@ -9,6 +9,7 @@ import numpy as np
 from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.protocol import Array, Request, tensors
 from paddlemodel_server.protocol.served import Description, Place, Served, Shapes, WarmUp
+from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.images import documents, inputs
 from paddlemodel_server.tasks.images.headers import most_pixels
 from paddlemodel_server.tasks.images.task import PictureTask, decoding
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from paddlemodel_api.tasks import TextDetection as Spec
 
 
-class TextDetection(PictureTask):
+class TextDetection(Batched, PictureTask):
     """One picture in, the polygons of its lines out."""
 
     name: ClassVar[str] = "textDetection"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from paddlemodel_server.protocol import Array, tensors
 from paddlemodel_server.protocol.served import Description, Place, Served, Shapes, WarmUp
+from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.body import BodyTask
 from paddlemodel_server.tasks.classes import classes
 from paddlemodel_server.tasks.images import documents, inputs
@@ -19,7 +20,7 @@ ANGLES = {2: (0, 180), 4: (0, 90, 180, 270)}
 """By the number of the model's classes: the degrees of each."""
 
 
-class TextLineOrientation(PictureTask, BodyTask):
+class TextLineOrientation(Batched, PictureTask, BodyTask):
     """One picture in, its turn out."""
 
     name: ClassVar[str] = "textLineOrientation"

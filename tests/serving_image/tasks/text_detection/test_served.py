@@ -75,6 +75,15 @@ def test_an_answer_is_read_from_top_to_bottom_and_names_the_size(server: Server)
     assert tops == sorted(tops)
 
 
+def test_several_pages_are_answered_each_in_its_own_pixels(server: Server) -> None:
+    files = [("file", ("x", page, "image/png")) for page in PAGES[:3]]
+    answer = cleartext.post(f"{server.url}/predict", files=files, timeout=120).json()
+    for page, result in zip(PAGES, answer["results"], strict=False):
+        alone = found(server, page)
+        assert (result["width"], result["height"]) == (alone["width"], alone["height"])
+        assert [line["box"] for line in result["lines"]] == [line["box"] for line in alone["lines"]]
+
+
 def test_places_are_those_of_the_picture_upright(server: Server) -> None:
     """A camera stores a picture turned, and says so: width and height are those that a viewer shows."""
     page, exif = Image.open(io.BytesIO(PAGES[0])).convert("RGB"), Image.Exif()

@@ -23,7 +23,7 @@ from tests.models import trained_model
 from tests.serving_image.describe.documented import check_answer
 from tests.serving_image.support import oracles
 from tests.serving_image.support.oracles import drawn_pages
-from tests.serving_image.support.servers import Server, metric, serving
+from tests.serving_image.support.servers import Server, serving
 
 ORACLE = json.loads((Path(*oracles.__path__) / "paddlex_text.json").read_text(encoding="utf-8"))
 LINES = drawn_pages.lines()
@@ -66,17 +66,29 @@ def test_lines_are_read_as_paddlex_reads_them(folder: Path, tmp_path: Path) -> N
 
 
 def test_a_line_is_read_alike_alone_and_in_company(server: Server) -> None:
-    """It is filled up to a width of its own, so it hardly matters what waits beside it."""
+    """It is filled up to a width of its own, so it hardly matters what waits, or perhaps runs, beside it."""
     alone = [read(server, line) for line in LINES]
-    before = metric(server, "paddle_batch_rows_count")
     with ThreadPoolExecutor(16) as pool:
         together = list(pool.map(lambda line: read(server, line), LINES))
-    assert metric(server, "paddle_batch_rows_count") - before < len(LINES)
     assert [found["text"] for found in together] == [found["text"] for found in alone]
     scores = [found["score"] for found in alone]
     assert [found["score"] for found in together] == pytest.approx(scores, abs=1e-4)
     texts = [found["text"] == kept["text"] for found, kept in zip(alone, ORACLE["lines"], strict=True)]
     assert sum(texts) >= len(LINES) - 1  # padding may cost a character
+
+
+def test_all_lines_of_a_page_are_read_in_one_request(server: Server) -> None:
+    """Of different widths, each as if it were alone; what is no picture is told in its place."""
+    bodies = [*LINES[:6], b"no picture", LINES[6]]
+    files = [("file", ("x", body, "application/octet-stream")) for body in bodies]
+    answer = cleartext.post(f"{server.url}/predict", files=files, timeout=120).json()
+    assert list(answer) == ["results", "model"]
+    for body, result in zip(bodies, answer["results"], strict=True):
+        if body == b"no picture":
+            assert list(result) == ["error"]
+            continue
+        alone = read(server, body)
+        assert (result["text"], result["score"]) == (alone["text"], pytest.approx(alone["score"], abs=1e-4))
 
 
 def test_the_answer_is_that_of_all_scores(server: Server, folder: Path) -> None:
