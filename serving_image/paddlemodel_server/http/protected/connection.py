@@ -14,7 +14,7 @@ from paddlemodel_server.access.addresses import FORWARDED_FOR
 from paddlemodel_server.access.gate import Gate
 from paddlemodel_server.access.keyring import Grant
 from paddlemodel_server.access.keys import Client
-from paddlemodel_server.access.limiter import Charges
+from paddlemodel_server.access.limiter import Charges, Limiter
 from paddlemodel_server.errors import ServingError
 from paddlemodel_server.http import head_checks
 from paddlemodel_server.http.connection import MAX_PIPELINED, NO_PATH, ClientConnection, Shared
@@ -60,7 +60,9 @@ class ProtectedConnection(ClientConnection):
             return
         headers = protocol.joined(reader.lines)
         try:
-            self._count(headers, self._grant(headers))
+            grant = self._grant(headers)
+            if self._limiter is not None:
+                self._count(self._limiter, headers, grant)
         except ServingError as error:
             keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
             self._turn_away(
@@ -75,7 +77,8 @@ class ProtectedConnection(ClientConnection):
         try:
             if keyring is not None and (head.grant is None or head.grant.keys is not keyring.keys):
                 head.grant = self._grant(head.headers)
-            self._count(head.headers, head.grant)
+            if self._limiter is not None:
+                self._count(self._limiter, head.headers, head.grant)
         except ServingError as error:
             self._reader.begun = True
             self.deadline.clear()
@@ -92,11 +95,8 @@ class ProtectedConnection(ClientConnection):
                 limiter.check(limiter.unknown(self._peer(), headers.get(FORWARDED_FOR)))
             raise
 
-    def _count(self, headers: Mapping[str, str], grant: Grant | None) -> None:
+    def _count(self, limiter: Limiter, headers: Mapping[str, str], grant: Grant | None) -> None:
         """Count a request against its limits."""
-        limiter = self._limiter
-        if limiter is None:
-            return
         client = grant.client if grant is not None else None
         forwarded = headers.get(FORWARDED_FOR) if limiter.reads_forwarded else None
         charged = self._charged
