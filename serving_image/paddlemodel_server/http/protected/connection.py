@@ -21,6 +21,7 @@ from paddlemodel_server.http.connection import MAX_PIPELINED, NO_PATH, ClientCon
 from paddlemodel_server.http.head_cache import CachedHead
 from paddlemodel_server.http.inference_cycle import InferenceCycle
 from paddlemodel_server.metrics import catalog
+from paddlemodel_server.protocol import Head
 
 MOST_UNREAD: Final = (
     64 * 1024
@@ -49,6 +50,7 @@ class ProtectedConnection(ClientConnection):
         super().__init__(shared, *args, **kwargs)
         self._keyring, self._limiter = protection.gate.keyring, protection.gate.limiter
         self._charged: tuple[Client | None, str | None, Charges] | None = None  # the last request's
+        self._cost: tuple[Head | None, Grant | None, Charges] = None, None, ()  # of the last known head
         self._open_paths = protection.open_paths
 
     def on_head(self, method: bytes, version: str) -> None:
@@ -62,7 +64,7 @@ class ProtectedConnection(ClientConnection):
         try:
             grant = self._grant(headers)
             if self._limiter is not None:
-                self._count(self._limiter, headers, grant)
+                self._limiter.check(self._charges(self._limiter, headers, grant))
         except ServingError as error:
             keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
             self._turn_away(
@@ -78,7 +80,11 @@ class ProtectedConnection(ClientConnection):
             if keyring is not None and (head.grant is None or head.grant.keys is not keyring.keys):
                 head.grant = self._grant(head.headers)
             if self._limiter is not None:
-                self._count(self._limiter, head.headers, head.grant)
+                cost = self._cost
+                if cost[0] is not head or cost[1] is not head.grant:
+                    charges = self._charges(self._limiter, head.headers, head.grant)
+                    cost = self._cost = head, head.grant, charges
+                self._limiter.check(cost[2])
         except ServingError as error:
             self._reader.begun = True
             self.deadline.clear()
@@ -95,14 +101,14 @@ class ProtectedConnection(ClientConnection):
                 limiter.check(limiter.unknown(self._peer(), headers.get(FORWARDED_FOR)))
             raise
 
-    def _count(self, limiter: Limiter, headers: Mapping[str, str], grant: Grant | None) -> None:
-        """Count a request against its limits."""
+    def _charges(self, limiter: Limiter, headers: Mapping[str, str], grant: Grant | None) -> Charges:
+        """What a request of this connection costs."""
         client = grant.client if grant is not None else None
         forwarded = headers.get(FORWARDED_FOR) if limiter.reads_forwarded else None
         charged = self._charged
         if charged is None or charged[0] is not client or charged[1] != forwarded:
             charged = self._charged = client, forwarded, limiter.charges(self._peer(), forwarded, client)
-        limiter.check(charged[2])
+        return charged[2]
 
     def _peer(self) -> str:
         return self.client[0] if self.client else ""
