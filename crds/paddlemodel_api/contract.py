@@ -53,6 +53,7 @@ FIELD_SETTINGS: Final = {
     "spec.server.optimizations.keepTensors": "keep_tensors",
     "spec.server.optimizations.reuseMemory": "reuse_memory",
     "spec.task": "task",
+    "spec.verification": "verification",
     "spec.ingress.path": "path_prefix",
     "spec.server.batching.maxBatchSize": "max_batch_size",
     "spec.server.batching.maxDelayMs": "max_delay_ms",
@@ -64,7 +65,7 @@ FIELD_SETTINGS: Final = {
 """The setting of the server that gets each field, in the order of the container's environment."""
 ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
-FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
+FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
 RESERVED_LABELS: Final = (
     NAME_LABEL,

@@ -11,6 +11,7 @@ from paddlemodel_api.scaling import Autoscaling, scaling_rules
 from paddlemodel_api.serving import Gpu, Resources, Server, device_rules
 from paddlemodel_api.source import ModelSource
 from paddlemodel_api.tasks import Task
+from paddlemodel_api.verification import Verification
 
 NAME_PATTERN: Final = r"[a-z](?:[-a-z0-9]{0,50}[a-z0-9])?"
 NAME_MESSAGE: Final = (
@@ -52,5 +53,26 @@ class Spec(Block):
     ingress: Ingress | None = Field(
         default=None, description="Reach the model from outside. Default: no Ingress."
     )
+    verification: Verification | None = Field(
+        default=None,
+        description="Recorded requests that every new pod must answer as recorded before it gets traffic. "
+        "Default: none.",
+    )
     pod: Pod = Field(default_factory=Pod, description="Where the pods run and what they carry.")
-    rules: ClassVar[tuple[Rule, ...]] = (*scaling_rules(), *device_rules())
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *scaling_rules(),
+        *device_rules(),
+        Rule(
+            cel="!has(self.verification) || !has(self.server) || !has(self.server.precision) || "
+            "self.server.precision != 'INT8' || has(self.verification.tolerance) || "
+            "has(self.verification.outputs)",
+            holds=lambda spec: (
+                spec.verification is None
+                or spec.server.precision != "INT8"
+                or bool(spec.verification.model_fields_set & {"tolerance", "outputs"})
+            ),
+            message="spec.verification with precision INT8 needs a tolerance, or outputs with compare TopK: "
+            "how far whole numbers move depends on the model",
+            field="verification",
+        ),
+    )

@@ -108,6 +108,6 @@ class Status(Block):
     columns: Columns | None = Field(default=None, description="Texts for the columns of kubectl get.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
         default=(),
-        description="Ready, Progressing, ModelFetched, ModelUpdateAvailable and AutoscalingActive, each with "
-        "reason and message.",
+        description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable and "
+        "AutoscalingActive, each with reason and message.",
     )

@@ -17,12 +17,14 @@ from paddlemodel_operator.status.doctor import diagnose
 from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault
 from paddlemodel_operator.status.updates import revision_of, update
 from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status
+from paddlemodel_operator.status.verification import verified
 
 READY: Final = "Ready"
 PROGRESS: Final = "Progressing"
 FETCHED: Final = "ModelFetched"
 UPDATE: Final = "ModelUpdateAvailable"
 AUTOSCALING: Final = "AutoscalingActive"
+VERIFIED: Final = "ModelVerified"
 
 MESSAGE_MAX: Final = 2048
 
@@ -47,11 +49,12 @@ def judge(
         case: what the doctor of the autoscaler decides by; None without autoscaling.
     """
     served = _served(model, observed, before)
-    newer = update(model, observed)
+    newer, checked = update(model, observed), verified(model, observed)
     conditions = {
         READY: _ready(model, observed, fault),
         PROGRESS: _progress(model, observed),
         FETCHED: _fetched(model, observed, served),
+        **({VERIFIED: checked} if checked else {}),
         **({UPDATE: newer} if newer else {}),
         **({AUTOSCALING: diagnose(case)} if case else {}),
     }

@@ -11,11 +11,10 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server.commands import v2_client
 from paddlemodel_server.engine import inputs as maker
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
-from paddlemodel_server.protocol import JSON, NPY, OCTETS
+from paddlemodel_server.protocol import JSON, NPY, OCTETS, v2_client
 from paddlemodel_server.tasks import registry
 
 Shapes = Mapping[str, tuple[int, ...]]
