@@ -31,6 +31,7 @@ demo: $(READY)  ## one YAML becomes a served model on a real node, and scales (K
 test: $(READY)  ## every test but the slow ones, on real Kubernetes (PYTEST="-k word" narrows, KUBECONFIG=… as above)
 	@$(RUN)/python -m devcluster build $(if $(PYTEST),--programs)
 	@$(RUN)/python -m tests.browser
+	@$(RUN)/python -m tests.speech
 	@$(RUN)/pytest -n $(if $(PYTEST),2,4) --dist loadscope $(or $(PYTEST),--slowest) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 test-slow: $(READY)  ## what takes long: before a release, and after a change to what it tests (PYTEST=… as above)
@@ -63,7 +64,7 @@ bench-operator: $(READY)  ## the operator with 100 to 5,000 models, beside a bar
 	@$(RUN)/python -m benchmarks.operator
 
 clean:  ## remove the virtual environment and tool caches of this checkout
-	rm -rf $(VENV) .venv-try .venv-peers .venv-stores .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	rm -rf $(VENV) .venv-try .venv-peers .venv-stores .venv-oracles .mypy_cache .ruff_cache .pytest_cache .hypothesis build
 
 # An environment is rebuilt whenever its locked requirements or a distribution's metadata change.
 METADATA := crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml

@@ -12,13 +12,17 @@ from pydantic_core import PydanticCustomError
 
 from paddlemodel_api.base import OneOf
 from paddlemodel_api.tasks.image_classification import ImageClassification
+from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
+from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
 from paddlemodel_api.tasks.tensors import Tensors
 from paddlemodel_api.tasks.text_classification import TextClassification
 from paddlemodel_api.tasks.text_embedding import TextEmbedding
 from paddlemodel_api.tasks.token_classification import TokenClassification
 
 __all__ = [
+    "AudioClassification",
     "ImageClassification",
+    "SpeechRecognition",
     "Task",
     "Tensors",
     "TextClassification",
@@ -56,6 +60,16 @@ class Task(OneOf):
         description="Texts in; entities, or words, with label and place out. The model has an input for "
         "token ids and one output with a label, or scores of labels, for each token; its tokenizer is "
         "beside it.",
+    )
+    audio_classification: AudioClassification | None = Field(
+        default=None,
+        description="The bytes of a sound in (WAV, FLAC, Ogg or MP3); class, label and score out. The model "
+        "has one input for the sound and one output with a score for each class.",
+    )
+    speech_recognition: SpeechRecognition | None = Field(
+        default=None,
+        description="The bytes of a sound in (WAV, FLAC, Ogg or MP3); what is said in it out. The model has "
+        "an output with a score for each token at each step, trained with CTC; its vocabulary is beside it.",
     )
 
     @classmethod

@@ -42,10 +42,39 @@ function mode() {
 function choose(file) {
   chosen = file;
   $("chosen").textContent = `${file.name} (${Math.ceil(file.size / 1024)} KiB)`;
+  if (data.sound) listen(file);
   $("preview").hidden = !data.preview;
   if (!data.preview) return;
   URL.revokeObjectURL($("preview").src);
   $("preview").src = URL.createObjectURL(file);
+}
+
+/* A sound is played, and drawn: for each column of pixels a line from its lowest to its highest sample. */
+async function listen(file) {
+  URL.revokeObjectURL($("player").src);
+  $("player").src = URL.createObjectURL(file);
+  $("player").hidden = false;
+  const canvas = $("wave"), { width, height } = canvas;
+  canvas.hidden = true;
+  let samples;
+  try {
+    const decoded = await new OfflineAudioContext(1, 1, 16000).decodeAudioData(await file.arrayBuffer());
+    samples = decoded.getChannelData(0);
+  } catch { return; /* the server will say what is wrong with it */ }
+  if (chosen !== file) return;
+  const pen = canvas.getContext("2d");
+  pen.clearRect(0, 0, width, height);
+  pen.fillStyle = getComputedStyle(canvas).color;
+  for (let x = 0; x < width; x++) {
+    let low = 0, high = 0;
+    const end = Math.max((x + 1) * samples.length / width, Math.floor(x * samples.length / width) + 1);
+    for (let at = Math.floor(x * samples.length / width); at < end && at < samples.length; at++) {
+      low = Math.min(low, samples[at]);
+      high = Math.max(high, samples[at]);
+    }
+    pen.fillRect(x, (1 - Math.min(1, high)) * height / 2, 1, Math.max(1, (Math.min(1, high) - Math.max(-1, low)) * height / 2));
+  }
+  canvas.hidden = false;
 }
 
 function show(status, good, time, text) {

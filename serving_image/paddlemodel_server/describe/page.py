@@ -57,6 +57,7 @@ def render(shown: Shown, host: str) -> bytes:
             "example": shown.example,
             "what": upload.what if upload else None,
             "preview": bool(upload and upload.preview),
+            "sound": bool(upload and upload.sound),
         },
         call=call,
         upload=upload,
@@ -72,7 +73,8 @@ def headers() -> tuple[tuple[str, str], ...]:
     """What keeps the page to itself; renewed on every visit, as the state changes."""
     policy = (
         f"default-src 'none'; script-src {_hash(_script())}; style-src {_hash(_style())}; "
-        "connect-src 'self'; img-src blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "connect-src 'self'; img-src blob: data:; media-src blob:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
     )
     return (
         ("Content-Security-Policy", policy),

@@ -120,11 +120,13 @@ class Upload:
         what: the file is, with its article, such as "a picture".
         media: Content-Types that the browser offers.
         preview: whether the browser can show it as a picture.
+        sound: whether the browser can play it, and draw it.
     """
 
     what: str
     media: tuple[str, ...]
     preview: bool = False
+    sound: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

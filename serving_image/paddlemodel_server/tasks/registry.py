@@ -14,7 +14,9 @@ from paddlemodel_api import contract
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.protocol.served import Place, Task
+from paddlemodel_server.tasks.audio_classification.task import AudioClassification
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
+from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
 from paddlemodel_server.tasks.tensors import Tensors
 from paddlemodel_server.tasks.text_classification.task import TextClassification
 from paddlemodel_server.tasks.text_embedding.task import TextEmbedding
@@ -28,6 +30,8 @@ _ALL: tuple[type[Task], ...] = (
     TextEmbedding,
     TextClassification,
     TokenClassification,
+    AudioClassification,
+    SpeechRecognition,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 

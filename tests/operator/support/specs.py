@@ -8,6 +8,7 @@ from typing import Any
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
 from tests.operator.support.source_specs import Refused, of_model, of_uri
+from tests.operator.support.task_specs import sound_specs
 
 __all__ = ["ACCEPTED", "RULES", "TYPES", "UNKNOWN", "Refused"]
 
@@ -30,6 +31,7 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
 
 RULES = (
     *source_specs.RULES,
+    *sound_specs.RULES,
     Refused(
         "replicas beside autoscaling",
         spec(replicas=2, autoscaling={"maxReplicas": 3}),
@@ -123,6 +125,7 @@ RULES = (
 
 TYPES = (
     *source_specs.TYPES,
+    *sound_specs.TYPES,
     Refused("no address", spec(model={}), "spec.model.uri"),
     Refused("negative replicas", spec(replicas=-1), "spec.replicas"),
     Refused("a thousand and one replicas", spec(replicas=1001), "spec.replicas"),
@@ -173,6 +176,7 @@ UNKNOWN = (
 
 ACCEPTED: dict[str, dict[str, Any]] = {
     **source_specs.ACCEPTED,
+    **sound_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},
     "tensors by name": spec(task={"tensors": {}}),
     "labels in another script": _task(labels=["猫", "狗", "a, b", "$(x)", ""]),

@@ -47,8 +47,13 @@ def chosen(task: str, name: str | None, outputs: Sequence[Tensor], what: str) ->
     return 0 if name is None else names.index(name)
 
 
-def check_rows(task: str, tensor: Tensor) -> None:
+def check_rows(task: str, tensor: Tensor, what: str = "text") -> None:
     """One text is one row, so one row must be possible.
+
+    Args:
+        task: the member of spec.task.
+        tensor: an input or output.
+        what: is sent.
 
     Raises:
         StartError: `TaskDoesNotFit`.
@@ -56,6 +61,6 @@ def check_rows(task: str, tensor: Tensor) -> None:
     if tensor.shape[0] not in {-1, 1}:
         raise misfit(
             task,
-            f"sends one text at a time, the model takes and gives {tensor.shape[0]}: {described(tensor)}",
+            f"sends one {what} at a time, the model takes and gives {tensor.shape[0]}: {described(tensor)}",
             "export the model with None as its first dimension",
         )

@@ -1,0 +1,1 @@
+"""The members of `spec.task` that take sounds."""

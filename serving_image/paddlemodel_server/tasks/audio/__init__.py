@@ -1,0 +1,1 @@
+"""What the tasks for sounds share: decoding, features, lengths, documents."""

@@ -1,0 +1,74 @@
+"""What the tasks for sounds share: fit, decoding, facts about a sound; a subclass says what it is."""
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+from typing import Any, ClassVar
+
+from paddlemodel_server.protocol import Array, Head, Request, Response, as_json
+from paddlemodel_server.protocol.served import Place, Served, WarmUp
+from paddlemodel_server.tasks.audio import formats
+from paddlemodel_server.tasks.audio.fit import plan
+from paddlemodel_server.tasks.body import BodyTask
+
+USAGE = (
+    "yes.wav         a sound (.wav .flac .ogg .mp3), for the tasks audioClassification and speechRecognition"
+)
+
+
+class SoundTask(BodyTask):
+    """A task that takes one sound."""
+
+    name: ClassVar[str]
+    files: ClassVar[Mapping[str, str]] = formats.FILES
+    usage: ClassVar[str] = USAGE
+
+    def __init__(self, spec: Any, place: Place) -> None:
+        self.spec = spec
+        self.plan = plan(self.name, spec, place.model, place.folder, place.body_bytes)
+        self._place = place
+
+    @property
+    def warm_up(self) -> WarmUp:
+        """How long sounds are."""
+        return WarmUp(shapes=self.plan.shapes())
+
+    def load(self) -> None:
+        """Import the decoder before the first sound."""
+        _decoding()
+
+    def takes(self, kind: str) -> bool:
+        """Anything but what clearly is no sound: the bytes decide, as curl names no type of its own."""
+        return kind != "application/json" and not kind.startswith("multipart/")
+
+    @property
+    def taken(self) -> str:
+        """The refusal of a body that is no sound."""
+        return "This model takes the bytes of one sound; send the file as it is: curl --data-binary @yes.wav."
+
+    def arrays(self, body: bytes) -> list[Array]:
+        """The inputs for one sound."""
+        return self.plan.arrays(self._read(body)[0])
+
+    def parse(self, served: Served, head: Head, body: bytes) -> Request:
+        """Decode the sound; the answer will say how long it is."""
+        del served, head
+        samples, facts = self._read(body)
+        return Request(arrays=self.plan.arrays(samples), kept=facts)
+
+    def render(self, served: Served, request: Request, outputs: Sequence[Array]) -> Response:
+        """The answer, what it was made of, and which model gave it."""
+        return as_json(self.answer(served, outputs) | request.kept | {"model": served.name})
+
+    def _read(self, body: bytes) -> tuple[Array, dict[str, Any]]:
+        """The samples, and the facts about them that an answer has."""
+        decoding = _decoding()
+        plan = self.plan
+        wanted = decoding.Wanted(plan.rate, plan.most, self.spec.long_sounds == "Truncate")
+        sound = decoding.decode(body, wanted)
+        return sound.samples, {"seconds": round(sound.seconds, 3), "truncated": sound.truncated}
+
+
+def _decoding() -> ModuleType:
+    from paddlemodel_server.tasks.audio import decoding  # noqa: PLC0415 - libsndfile: not for the supervisor
+
+    return decoding

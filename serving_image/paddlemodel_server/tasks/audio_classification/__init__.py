@@ -1,0 +1,1 @@
+"""`spec.task.audioClassification`: one sound in, the most probable classes out."""

@@ -1,0 +1,1 @@
+"""`spec.task.speechRecognition`: one sound in, what is said in it out."""

@@ -1,0 +1,121 @@
+"""The task itself: fits the model, takes a sound, reads what is said."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from paddlemodel_server.protocol import Array, Head, Request, Response, as_json, tensors
+from paddlemodel_server.protocol.served import Description, Place, Reduction, Served, Shapes, WarmUp
+from paddlemodel_server.tasks.audio import documents
+from paddlemodel_server.tasks.audio.task import SoundTask
+from paddlemodel_server.tasks.speech_recognition import ctc
+from paddlemodel_server.tasks.text import outputs
+
+if TYPE_CHECKING:
+    from paddlemodel_api.tasks import SpeechRecognition as Spec
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the answer needs of a sound.
+
+    Attributes:
+        facts: about it, for the answer.
+        frames: of it, or samples.
+        filled: how many of them the model gets.
+    """
+
+    facts: dict[str, Any]
+    frames: int
+    filled: int
+
+
+class SpeechRecognition(SoundTask):
+    """One sound in, a text out."""
+
+    name: ClassVar[str] = "speechRecognition"
+
+    def __init__(self, spec: "Spec", place: Place) -> None:
+        super().__init__(spec, place)
+        floats = [one for one in place.model.outputs if one.dtype in outputs.FLOATS and len(one.shape) == 3]
+        named = spec.output or (floats[0].name if len(floats) == 1 else None)
+        self._output = outputs.chosen(self.name, named, place.model.outputs, "the scores of each step")
+        tensor = place.model.outputs[self._output]
+        if tensor not in floats:
+            raise outputs.misfit(
+                self.name,
+                "takes a float output of 3 dimensions [rows, steps, tokens], the model has "
+                f"{outputs.described(tensor)}",
+                "export the model with a score for each token at each step",
+            )
+        outputs.check_rows(self.name, tensor, "sound")
+        self.vocabulary = ctc.vocabulary(self.name, spec.vocabulary_file, spec.blank, place.folder)
+        tokens = len(self.vocabulary.tokens)
+        if tensor.shape[2] not in {-1, tokens}:
+            raise outputs.misfit(
+                self.name,
+                f"has {tokens} tokens in {spec.vocabulary_file}, the model {outputs.described(tensor)}",
+                f"let the file have a line for each of the model's tokens, {spec.blank} included",
+            )
+
+    @classmethod
+    def fit(cls, spec: "Spec", place: Place) -> "SpeechRecognition":
+        """Compare features, input, output and vocabulary with the model's."""
+        return cls(spec, place)
+
+    @property
+    def warm_up(self) -> WarmUp:
+        """How long sounds are, whether scores are probabilities, and what is left of them then."""
+        auto = self.spec.activation == "Auto"
+        return WarmUp(
+            shapes=self.plan.shapes(),
+            scores=self._output if auto else None,
+            setting=f"spec.task.{self.name}.activation" if auto else "",
+            reduction=Reduction(function="best", output=self._output),
+        )
+
+    @property
+    def probabilities(self) -> bool:
+        """Whether the outputs are probabilities, of which a worker need not send more than the best."""
+        if self.spec.activation == "Auto":
+            return self._place.scores() == "Probabilities"
+        return bool(self.spec.activation == "None")
+
+    def parse(self, served: Served, head: Head, body: bytes) -> Request:
+        """Decode the sound."""
+        del served, head
+        sound, facts = self._read(body)
+        arrays = self.plan.arrays(sound)
+        filled = arrays[self.plan.sound].shape[self.plan.time]
+        kept = Heard(facts, min(filled, self.plan.steps(sound)), filled)
+        return Request(arrays=arrays, kept=kept, reduced=self.probabilities)
+
+    def render(self, served: Served, request: Request, outputs: Sequence[Array]) -> Response:
+        """The text, without what is said in the silence that filled it up."""
+        heard: Heard = request.kept
+        classes, scores = (outputs[0][0], outputs[1][0]) if request.reduced else self._best(served, outputs)
+        count = ctc.steps(len(classes), heard.frames, heard.filled)
+        found = self._said(classes[:count], scores[:count])
+        return as_json(found | heard.facts | {"model": served.name})
+
+    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
+        """The text of all steps of whole outputs."""
+        return self._said(*self._best(served, outputs))
+
+    def _best(self, served: Served, outputs: Sequence[Array]) -> tuple[Array, Array]:
+        """The best token of each step, and its probability, of whole outputs."""
+        found = tensors.meant(outputs[self._output], served.in_order[self._output])[0]
+        if self.probabilities:
+            return found.argmax(axis=-1), found.max(axis=-1)
+        return ctc.probable(found)
+
+    def _said(self, classes: Array, scores: Array) -> dict[str, Any]:
+        said = ctc.read(self.vocabulary, classes, scores)
+        return {"text": said.text, "score": said.score}
+
+    def describe(self, served: Served, proven: Shapes | None) -> Description:
+        """The documents of `POST /predict`; they do not depend on shapes."""
+        del proven
+        score = {"type": "number", "minimum": 0, "description": "mean of the tokens' scores; 0 of no text"}
+        words = ("Recognise speech", "What is said in the sound.")
+        return documents.describe(served.name, {"text": {"type": "string"}, "score": score}, words)
