@@ -36,10 +36,11 @@ class Recording(OneOf):
     from_model: Annotated[str, Field(max_length=128)] | None = Field(
         default=None,
         description="A file in the model's folder, such as verify.jsonl.gz: it has the model's digest and "
-        "changes with it.",
+        "changes with it. Default: none.",
     )
     config_map: RecordingMap | None = Field(
-        default=None, description="A ConfigMap, of 1 MiB at most and never with personal data."
+        default=None,
+        description="A ConfigMap, of 1 MiB at most and never with personal data. Default: none.",
     )
 
 
@@ -89,10 +90,10 @@ class Output(Block):
         "along the last dimension, are at the same places.",
     )
     k: Annotated[int, Field(ge=1, le=1000)] | None = Field(
-        default=None, description="How many, with compare TopK."
+        default=None, description="How many, with compare TopK. Default: none."
     )
-    relative: Number | None = Field(default=None, description="In place of tolerance.relative.")
-    absolute: Number | None = Field(default=None, description="In place of tolerance.absolute.")
+    relative: Number | None = Field(default=None, description="Default: tolerance.relative.")
+    absolute: Number | None = Field(default=None, description="Default: tolerance.absolute.")
     rules: ClassVar = (
         Rule(
             cel="(has(self.compare) && self.compare == 'TopK') == has(self.k)",

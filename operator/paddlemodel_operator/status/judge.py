@@ -10,7 +10,7 @@ from paddlemodel_api.status import Columns, ServedModel, Status
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
-from paddlemodel_operator.observe.conditions import Condition, Conditions
+from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.status import readiness_checks
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
@@ -49,14 +49,13 @@ def judge(
         case: what the doctor of the autoscaler decides by; None without autoscaling.
     """
     served = _served(model, observed, before)
-    newer, checked = update(model, observed), verified(model, observed)
     conditions = {
         READY: _ready(model, observed, fault),
         PROGRESS: _progress(model, observed),
         FETCHED: _fetched(model, observed, served),
-        **({VERIFIED: checked} if checked else {}),
-        **({UPDATE: newer} if newer else {}),
-        **({AUTOSCALING: diagnose(case)} if case else {}),
+        VERIFIED: verified(model, observed),
+        UPDATE: update(model, observed),
+        AUTOSCALING: diagnose(case) if case else None,
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -230,11 +229,13 @@ def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -
 
 
 def _dated(
-    conditions: Conditions, before: Mapping[str, Any], generation: int, now: str
+    conditions: Mapping[str, Condition | None], before: Mapping[str, Any], generation: int, now: str
 ) -> tuple[api.Condition, ...]:
     """A condition keeps its time as long as it keeps its status."""
     result = []
     for name, found in conditions.items():
+        if found is None:
+            continue
         old = condition(before, name)
         kept = old.get("lastTransitionTime") if old.get("status") == found.status else None
         fields = {

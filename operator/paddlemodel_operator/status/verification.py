@@ -12,7 +12,7 @@ from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.status.readiness_checks import Fault, reported
 
 REASONS: Final = frozenset(
-    {"VerificationFailed", "VerificationTooSlow", "RecordingMissing", "RecordingInvalid"}
+    {"VerificationFailed", "VerificationTooSlow", "RecordingMissing", "RecordingInvalid", "UnknownOutput"}
 )
 """The words by which a server says that it did not get through the gate."""
 

@@ -9,7 +9,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.protocol import v2_client
+from paddlemodel_server.verification import v2_client
 
 TIMEOUT_SECONDS = 60.0
 _MODELS = "/v2/models/"

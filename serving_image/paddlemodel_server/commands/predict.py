@@ -16,8 +16,8 @@ from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
-from paddlemodel_server.protocol import v2_client
 from paddlemodel_server.tasks import registry
+from paddlemodel_server.verification import v2_client
 
 NEWLINE = "\n  "
 DESCRIPTION = f"""Send one request to a model and show the answer.

@@ -14,8 +14,7 @@ from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
 from paddlemodel_server.model.formats.program import Tensor
-from paddlemodel_server.protocol import v2_client
-from paddlemodel_server.verification import recording
+from paddlemodel_server.verification import recording, v2_client
 from paddlemodel_server.verification.recording import Difference, Exchange, Tolerance, Tolerances
 
 RTOL, ATOL = 1e-3, 1e-4

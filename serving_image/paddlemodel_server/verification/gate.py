@@ -13,10 +13,9 @@ from paddlemodel_server.engine.interface import Array, Clock, Runs
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model
-from paddlemodel_server.protocol import v2_client
 from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.tasks import rows as output_rows
-from paddlemodel_server.verification import recording
+from paddlemodel_server.verification import recording, v2_client
 from paddlemodel_server.verification.recording import Difference, Exchange
 from paddlemodel_server.verification.rules import Rules
 

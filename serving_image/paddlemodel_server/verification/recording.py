@@ -21,7 +21,7 @@ from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
 from paddlemodel_server.model.formats.program import Tensor
-from paddlemodel_server.protocol import v2_client
+from paddlemodel_server.verification import v2_client
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ test_model.py sends it through `from_body`, test_control_plane_crd.py to a real 
 
 from typing import Any
 
+from tests.operator.base import verification_specs
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
 from tests.operator.support.source_specs import Refused, of_model, of_uri
@@ -31,6 +32,7 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
 
 RULES = (
     *source_specs.RULES,
+    *verification_specs.RULES,
     *sound_specs.RULES,
     Refused(
         "replicas beside autoscaling",

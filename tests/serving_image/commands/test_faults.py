@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from paddlemodel_server import cli
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.protocol import v2_client
+from paddlemodel_server.verification import v2_client
 
 from tests.serving_image.support.servers import Server
 

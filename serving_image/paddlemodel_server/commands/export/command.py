@@ -24,8 +24,7 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
 from paddlemodel_server.model import files, formats
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
-from paddlemodel_server.protocol import v2_client
-from paddlemodel_server.verification import recording
+from paddlemodel_server.verification import recording, v2_client
 from paddlemodel_server.verification.recording import Exchange
 
 ROWS = (1, 3)
