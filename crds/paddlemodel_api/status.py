@@ -13,7 +13,8 @@ class Condition(Block):
     """One statement about the model, in the form that kubectl wait and Argo CD read."""
 
     type: Annotated[str, Field(max_length=64)] = Field(
-        description="Ready, Progressing, ModelFetched, ModelUpdateAvailable or AutoscalingActive."
+        description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable or "
+        "AutoscalingActive."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     reason: Annotated[str, Field(max_length=128)] = Field(description="The fault, or the state, in one word.")

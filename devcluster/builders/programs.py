@@ -28,6 +28,7 @@ MINUTES = {
     "prometheus-adapter": 2,
     "keda": 7,
     "metrics-server": 2,
+    "fake-gcs-server": 2,
 }
 
 

@@ -66,6 +66,9 @@ class Settings(BaseModel):
     keda_prometheus: ServerAddress = ""
     """A Prometheus that KEDA queries; empty: KEDA reads the pods themselves."""
 
+    custom_tasks: bool = False
+    """Whether models may run the code beside them: spec.task.custom."""
+
     health_bind: Bind = "[::]:8080"
     """Where /healthz and /metrics answer."""
 

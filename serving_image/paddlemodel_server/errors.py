@@ -26,17 +26,20 @@ class ServingError(Exception):
     retry_after: ClassVar[int | None] = None  # seconds after which the client may try again
     sentence: ClassVar[str] = ""  # the message, where it is always the same
 
-    def __init__(self, message: str = "", headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(
+        self, message: str = "", headers: tuple[tuple[str, str], ...] = (), wait: int | None = None
+    ) -> None:
         """Make one.
 
         Args:
             message: what the client reads; `sentence` where it is left out.
             headers: of the answer, beside Retry-After.
+            wait: seconds for Retry-After; `retry_after` where it is left out.
         """
         self.message = message or self.sentence
         super().__init__(self.message)
-        wait = (("Retry-After", str(self.retry_after)),) if self.retry_after else ()
-        self.headers = (*headers, *wait)
+        seconds = wait or self.retry_after
+        self.headers = (*headers, ("Retry-After", str(seconds))) if seconds else headers
 
 
 class BadRequestError(ServingError):
@@ -66,6 +69,14 @@ class NoRowsError(ServingError):
 
     status = 400
     reason = "instances (V1), and the model answers without a row for each"
+
+
+class UnauthorizedError(ServingError):
+    """The server asks for API keys, and the request has none that is valid."""
+
+    status = 401
+    reason = "the server asks for an API key, and there is none, or none that is valid"
+    sentence = "This request needs an API key: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
 
 
 class NotFoundError(ServingError):
@@ -133,6 +144,14 @@ class QueueFullError(ServingError):
     sentence = "The queue is full; try again in a second."
 
 
+class RateLimitedError(ServingError):
+    """A limit of spec.access.rateLimits is used up for now; `wait` says how long."""
+
+    status = 429
+    reason = "more requests than a limit of the server allows; `RateLimit` says which, `Retry-After` how long"
+    retry_after = 1
+
+
 class BodiesFullError(ServingError):
     """The bodies at hand take as much memory as they may; the client should come back."""
 
@@ -181,10 +200,10 @@ class KnownToCrashError(ServingError):
 
 
 class ModelFailedError(ServingError):
-    """Paddle refused the run; what it said is in the log."""
+    """Paddle refused the run, or the model's own code failed; what was said is in the log."""
 
     status = 500
-    reason = "the model failed"
+    reason = "the model, or its own code (handler.py), failed"
     sentence = "The model failed on this request; the cause is in the server's log."
 
 
@@ -246,16 +265,16 @@ class TooManyConnectionsError(ServingError):
 
 
 class DeadlineExceededError(ServingError):
-    """The request waited longer than PADDLEMODEL_TIMEOUT_SECONDS."""
+    """The request waited longer than PADDLEMODEL_TIMEOUT_SECONDS, or code took longer than it may."""
 
     status = 504
     reason = (
         "not answered within {deadline}, or within the client's own deadline; "
-        "if it still waited, the model never runs it"
+        "if it still waited, the model never runs it; the model's own code (handler.py) took too long"
     )
 
-    def __init__(self, seconds: float) -> None:
-        super().__init__(f"The request was not answered within {seconds:g} seconds.")
+    def __init__(self, seconds: float, what: str = "The request was not answered") -> None:
+        super().__init__(f"{what} within {seconds:g} seconds.")
 
 
 def _kinds(of: type[ServingError]) -> tuple[type[ServingError], ...]:
@@ -269,19 +288,11 @@ STATUSES: Final = tuple(dict.fromkeys(kind.status for kind in REFUSALS))
 
 
 def reasons(status: int, body_limit: str = "the limit", deadline: str = "the deadline") -> str:
-    """When a status is answered, for a document.
-
-    Args:
-        status: one of STATUSES.
-        body_limit: what a body may have, in words.
-        deadline: how long a request may take, in words.
-    """
+    """When a status is answered, for a document; the limits in words."""
     found = [kind.reason for kind in REFUSALS if kind.status == status]
     return "; ".join(found).format(body_limit=body_limit, deadline=deadline)
 
 
 def waits(status: int) -> tuple[int, ...]:
     """The seconds that Retry-After may say with a status; none where there is no such header."""
-    return tuple(
-        sorted({kind.retry_after for kind in REFUSALS if kind.status == status and kind.retry_after})
-    )
+    return tuple(sorted({kind.retry_after or 0 for kind in REFUSALS if kind.status == status} - {0}))

@@ -121,6 +121,7 @@ class Settings:
     task: str = _setting(contract.DEFAULT_TASK, _text)
     verification: str = _setting("", _text)  # what a model must show before it gets traffic
     recording_dir: Path = _setting(Path("/mnt/recording"), _path)  # noqa: RUF009 - a field; of a ConfigMap
+    custom_tasks: bool = _setting(False, _flag)  # whether the task custom may run code beside the model
     max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run
     max_delay_ms: float = _setting(0.0, _number(0, 10_000))  # extra wait for a fuller batch
     queue_size: int = _setting(256, _integer(1, 65_536))  # waiting requests of the whole pod
@@ -133,6 +134,10 @@ class Settings:
     admin_port: int = _setting(8081, _integer(1, 65_535))  # the cluster's: health and metrics
     bind: str = _setting("::", _address)  # all addresses of both families: a pod serves its whole network
     path_prefix: str = _setting("", _prefix)  # clients' routes answer below it, too
+    api_keys_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of the Secret with clients' keys
+    tls_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of the Secret with the certificate
+    rate_limits: str = _setting("", _text)  # see access.limits
+    trusted_proxies: str = _setting("", _text)  # see access.addresses
     http_workers: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
     workers: int | None = _setting(None, _optional_count)
     worker_memory_limit_bytes: int | None = _setting(None, _optional_bytes)  # None: from the memory limit

@@ -72,6 +72,18 @@ def test_the_cpu_example_answers_as_the_bare_predictor_does(served: Target) -> N
         assert answer["score"] == pytest.approx(float(bare.max()), abs=1e-4)
 
 
+def test_the_orientation_example_tells_the_turn(applied: Any, operator: Target, model_url: str) -> None:
+    content = example("text-line-orientation.yaml")
+    content["spec"]["model"] = {"uri": model_url}
+    content["spec"]["resources"] = {"requests": {"cpu": "100m", "memory": "256Mi"}}
+    applied(content)
+    name = content["metadata"]["name"]
+    wait_for(operator, name, NAMESPACE, is_ready, "Ready")
+    for upside_down, angle in ((False, 0), (True, 180)):
+        answer = predict(operator, name, text_line(upside_down=upside_down))
+        assert answer == {"angle": angle, "score": pytest.approx(1, abs=0.2), "model": name}
+
+
 def test_the_status_tells_what_is_served(served: Target, archive: Path) -> None:
     status = served.read("pdm", NAME, f"--namespace={NAMESPACE}")["status"]
     assert status["url"] == f"http://{NAME}.{NAMESPACE}.svc"

@@ -8,7 +8,7 @@ neighbour's branch or a stale tensor moves them by a thousand times more.
 
 Some programs magnify rounding: a group norm of nearly equal numbers divides what rounding left of them by
 next to nothing. So where an answer differs, the bare predictor is asked once more, with the request's last
-bits changed, and what that moves is allowed, at most MOST.
+bits changed, and what that moves an output by is allowed for that output, at most MOST.
 """
 
 from collections.abc import Sequence
@@ -35,18 +35,19 @@ def apart(expected: Array, found: Array) -> float:
     return float(np.abs(one[finite] - other[finite]).max(initial=0)) / largest
 
 
-def allowed(expected: Sequence[Array], nudged: Sequence[Array]) -> float:
-    """How far an answer may be off that rounding alone moves so much."""
-    moved = (apart(one, other) for one, other in zip(expected, nudged, strict=True))
-    return min(MOST, max(TOLERANCE, *(part for part in moved if np.isfinite(part)), 0.0))
+def allowed(expected: Sequence[Array], nudged: Sequence[Array]) -> list[float]:
+    """How far each output may be off, by what rounding alone moves it."""
+    moved = [apart(one, other) for one, other in zip(expected, nudged, strict=True)]
+    return [min(MOST, max(TOLERANCE, part)) if np.isfinite(part) else TOLERANCE for part in moved]
 
 
-def fault(expected: Sequence[Array], found: Sequence[Array], most: float = TOLERANCE) -> str:
-    """Why an answer is wrong; empty where it is right, which is within `most`."""
+def fault(expected: Sequence[Array], found: Sequence[Array], most: Sequence[float] = ()) -> str:
+    """Why an answer is wrong; empty where it is right: each output within `most`, or TOLERANCE."""
     if len(expected) != len(found):
         return f"{len(found)} outputs instead of {len(expected)}"
-    for at, (one, other) in enumerate(zip(expected, found, strict=True)):
-        if not apart(one, other) <= most:
+    limits = most or [TOLERANCE] * len(expected)
+    for at, (one, other, limit) in enumerate(zip(expected, found, limits, strict=True)):
+        if not apart(one, other) <= limit:
             return f"output {at} {_shown(one, other)}"
     return ""
 

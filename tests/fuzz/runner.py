@@ -34,7 +34,10 @@ class Verdict:
 
 
 def examine(
-    seeds: Sequence[int], folder: Path, progress: Callable[[Verdict], None] = lambda _: None
+    seeds: Sequence[int],
+    folder: Path,
+    progress: Callable[[Verdict], None] = lambda _: None,
+    *words: str,
 ) -> list[Verdict]:
     """Export and examine seeds, in their order.
 
@@ -42,6 +45,7 @@ def examine(
         seeds: which.
         folder: where the models go; each keeps its text, its model, the bare answers and the logs.
         progress: hears of every verdict at once.
+        words: for the children; see child.py.
     """
     batches = [seeds[at : at + BATCH] for at in range(0, len(seeds), BATCH)]
     if len(batches) == 1:
@@ -51,7 +55,7 @@ def examine(
         _export([seed for seed in batch if generator.program(seed).pir], folder, pir=True)
         _export([seed for seed in batch if not generator.program(seed).pir], folder, pir=False)
         found = []
-        for verdict in _examined(batch, folder):
+        for verdict in _examined(batch, folder, *words):
             progress(verdict)
             found.append(verdict)
         return found
@@ -66,10 +70,10 @@ def _export(seeds: Sequence[int], folder: Path, *, pir: bool) -> None:
             _finish(process)
 
 
-def _examined(seeds: Sequence[int], folder: Path) -> Iterator[Verdict]:
+def _examined(seeds: Sequence[int], folder: Path, *words: str) -> Iterator[Verdict]:
     if not seeds:
         return
-    with _child("child", folder, seeds) as process:
+    with _child("child", folder, [*words, *seeds]) as process:
         assert process.stdout
         for line in process.stdout:
             found = json.loads(line)
@@ -77,7 +81,7 @@ def _examined(seeds: Sequence[int], folder: Path) -> Iterator[Verdict]:
         _finish(process)
 
 
-def _child(module: str, folder: Path, seeds: Sequence[int], **more: str) -> "subprocess.Popen[str]":
+def _child(module: str, folder: Path, seeds: Sequence[int | str], **more: str) -> "subprocess.Popen[str]":
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")}
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")  # as a worker on one core has them
     environment |= dict.fromkeys(names, "1") | more | {"GLOG_minloglevel": "2"}

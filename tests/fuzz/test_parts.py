@@ -75,5 +75,7 @@ def test_what_rounding_alone_moves_is_no_fault() -> None:
     off = ANSWER * (1 + 1e-4)
     assert compare.fault([ANSWER], [off], compare.allowed([ANSWER], [ANSWER]))
     assert not compare.fault([ANSWER], [off], compare.allowed([ANSWER], [ANSWER * (1 - 2e-4)]))
-    assert compare.allowed([ANSWER], [ANSWER * 2]) == compare.MOST
-    assert compare.allowed([ANSWER, np.array([1])], [ANSWER, np.array([2])]) == compare.TOLERANCE
+    assert compare.allowed([ANSWER], [ANSWER * 2]) == [compare.MOST]
+    assert compare.allowed([ANSWER, np.array([1])], [ANSWER, np.array([2])]) == [compare.TOLERANCE] * 2
+    # An output that rounding moves allows nothing to its neighbour.
+    assert compare.fault([ANSWER] * 2, [ANSWER, off], compare.allowed([ANSWER] * 2, [ANSWER * 2, ANSWER]))

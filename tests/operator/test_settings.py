@@ -23,11 +23,13 @@ def test_every_setting_is_read() -> None:
         "METRICS_SOURCE": "keda",
         "NAMESPACE": "paddlemodel-system",
         "ADAPTER": "paddlemodel-operator-metrics-adapter",
+        "CUSTOM_TASKS": "true",
         "KEDA_PROMETHEUS": "http://prometheus.monitoring.svc:9090",
     }
     read = from_environment({f"PADDLEMODEL_OPERATOR_{name}": value for name, value in names.items()})
     assert set(names) == {name.upper() for name in Settings.model_fields}
     assert (read.server_image_cpu, read.resync_seconds, read.concurrency) == ("c", 60, 2)
+    assert read.custom_tasks
 
 
 @pytest.mark.parametrize("bind", ["[::]:8080", "[fd00::1]:8080", "0.0.0.0:8080", "localhost:65535"])

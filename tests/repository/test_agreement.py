@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import fields
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,9 @@ from paddlemodel_api import contract
 from paddlemodel_api.schema.crd import root_schema
 from paddlemodel_api.tasks import Task
 from paddlemodel_operator.base import model
-from paddlemodel_operator.render import container
+from paddlemodel_operator.render import access, container
 from paddlemodel_operator.render.recording import RECORDING_DIR
+from paddlemodel_server.access import addresses, limits
 from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import registry
@@ -125,6 +127,35 @@ def test_what_is_to_be_verified_reaches_the_server() -> None:
     assert str(settings.recording_dir) == RECORDING_DIR
 
 
+def test_the_keys_reach_the_server() -> None:
+    assert serve({}).api_keys_dir is None
+    settings = serve({}, access={"apiKeys": {"secretName": "clients"}})
+    assert str(settings.api_keys_dir) == access.API_KEYS_DIR
+
+
+def test_the_certificate_reaches_the_server() -> None:
+    assert serve({}).tls_dir is None
+    assert str(serve({}, access={"tls": {"secretName": "tls"}}).tls_dir) == access.TLS_DIR
+
+
+@pytest.mark.parametrize(
+    ("proxies", "expected"),
+    [
+        ({"hops": 10}, addresses.Proxies(hops=10)),
+        ({"cidrs": ["10.1.2.3/8"]}, addresses.Proxies(networks=(ip_network("10.0.0.0/8"),))),
+    ],
+)
+def test_limits_and_proxies_reach_the_server(proxies: dict[str, Any], expected: addresses.Proxies) -> None:
+    most: Any = {"per": "Address", "requests": 1_000_000, "seconds": 86_400, "burst": 1_000_000}
+    least = {"per": "Model", "requests": 1}
+    settings = serve({}, access={"rateLimits": [most, least], "trustedProxies": proxies})
+    assert limits.read(settings.rate_limits) == (
+        limits.Limit(**most),
+        limits.Limit(per="Model", requests=1, seconds=60, burst=1),
+    )
+    assert addresses.read(settings.trusted_proxies) == expected
+
+
 def test_tensorrt_gets_a_folder_for_its_engines() -> None:
     settings = serve({"tensorRT": {"enabled": True}}, device="GPU")
     assert settings.cache_dir == Path("/tmp/tensorrt")
@@ -132,7 +163,7 @@ def test_tensorrt_gets_a_folder_for_its_engines() -> None:
 
 def test_the_names_that_a_spec_may_not_set_are_settings_of_the_server() -> None:
     known = {contract.variable(field.name) for field in fields(Settings)}
-    assert {*contract.SERVER_VARIABLES, *contract.FIXED_VARIABLES} <= known
+    assert {*contract.SERVER_VARIABLES, *contract.ACCESS_VARIABLES, *contract.FIXED_VARIABLES} <= known
 
 
 @pytest.mark.parametrize(
@@ -152,7 +183,7 @@ def test_every_field_of_a_task_reaches_the_server(manifest: dict[str, Any]) -> N
 
 
 def test_server_and_definition_have_the_same_tasks() -> None:
-    assert tuple(registry.TASKS) == Task.members()
+    assert (registry.AUTO, *registry.TASKS) == Task.members()
 
 
 def test_a_spec_without_a_task_is_a_server_of_tensors_without_pydantic() -> None:

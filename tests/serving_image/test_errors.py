@@ -11,12 +11,14 @@ import paddlemodel_server
 import pytest
 from paddlemodel_server import errors, protocol
 from paddlemodel_server.describe import openapi
+from paddlemodel_server.describe.protection import Protection
 from paddlemodel_server.errors import REFUSALS, STATUSES, ServingError
 
 from tests.repository.sources import ROOT
 from tests.serving_image.support import bodies
 
 PAGE = (ROOT / "docs" / "serving.md").read_text()
+PROTECTED = Protection(keys=True)
 NEEDS_PADDLE = ("engine.paddle", "commands.export.command", "commands.export.child")
 ARGUMENTS: dict[type[ServingError], tuple[Any, ...]] = {
     errors.MethodNotAllowedError: ("PUT", "GET"),
@@ -84,7 +86,7 @@ def test_the_page_has_the_table() -> None:
 
 def test_the_openapi_document_has_the_table() -> None:
     served = bodies.served()
-    found = json.loads(openapi.document(served, 30))["components"]["responses"]
+    found = json.loads(openapi.document(served, 30, protection=PROTECTED))["components"]["responses"]
     for status in STATUSES:
         said = errors.reasons(status, f"{served.max_request_bytes} bytes", "30 seconds")
         assert found[f"Error{status}"]["description"].lower() == f"{said}.".lower()
@@ -93,9 +95,23 @@ def test_the_openapi_document_has_the_table() -> None:
     assert len(found) == len(STATUSES)
 
 
+def test_a_server_without_keys_never_answers_401() -> None:
+    document = openapi.document(bodies.served(), 30)
+    assert b"401" not in document
+    assert b"security" not in document
+
+
+def test_a_server_with_limits_may_say_any_wait() -> None:
+    document = json.loads(openapi.document(bodies.served(), 30, protection=Protection(limits=True)))
+    headers = document["components"]["responses"]["Error429"]["headers"]
+    assert set(headers) == {"Retry-After", "RateLimit", "RateLimit-Policy"}
+    assert headers["Retry-After"]["schema"] == {"type": "integer", "minimum": 1}
+    assert "security" not in document
+
+
 def test_every_route_that_runs_the_model_has_every_status_in_the_openapi_document() -> None:
     """But for 404 and 405: those are of other paths and methods."""
-    paths = json.loads(openapi.document(bodies.served(), 30))["paths"]
+    paths = json.loads(openapi.document(bodies.served(), 30, protection=PROTECTED))["paths"]
     running = [path["post"]["responses"] for path in paths.values() if "post" in path]
     assert running
     for responses in running:

@@ -11,22 +11,32 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from paddlemodel_api.base import OneOf
+from paddlemodel_api.tasks.auto import Auto
+from paddlemodel_api.tasks.custom import Custom
 from paddlemodel_api.tasks.image_classification import ImageClassification
 from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
 from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
 from paddlemodel_api.tasks.tensors import Tensors
 from paddlemodel_api.tasks.text_classification import TextClassification
+from paddlemodel_api.tasks.text_detection import TextDetection
 from paddlemodel_api.tasks.text_embedding import TextEmbedding
+from paddlemodel_api.tasks.text_line_orientation import TextLineOrientation
+from paddlemodel_api.tasks.text_recognition import TextRecognition
 from paddlemodel_api.tasks.token_classification import TokenClassification
 
 __all__ = [
     "AudioClassification",
+    "Auto",
+    "Custom",
     "ImageClassification",
     "SpeechRecognition",
     "Task",
     "Tensors",
     "TextClassification",
+    "TextDetection",
     "TextEmbedding",
+    "TextLineOrientation",
+    "TextRecognition",
     "TokenClassification",
 ]
 
@@ -35,10 +45,16 @@ class Task(OneOf):
     """What POST /predict takes and answers; the routes of the protocols take tensors whatever stands here."""
 
     place: ClassVar[str] = "spec.task"
+    auto: Auto | None = Field(
+        default=None,
+        description="What the export ships beside the model decides: inference.yml of PaddleX and "
+        "PaddleClas, a tokenizer with its config.json; tensors where there is none of these. A task that is "
+        "named reads them too, for fields that are not set. Default: this, where there is no spec.task.",
+    )
     tensors: Tensors | None = Field(
         default=None,
         description="Tensors in and out: JSON of the Open Inference Protocol, or one raw or .npy tensor. "
-        "Default: this, where there is no spec.task.",
+        "Default: what auto comes to where it finds nothing.",
     )
     image_classification: ImageClassification | None = Field(
         default=None,
@@ -71,18 +87,38 @@ class Task(OneOf):
         description="The bytes of a sound in (WAV, FLAC, Ogg or MP3); what is said in it out. The model has "
         "an output with a score for each token at each step, trained with CTC; its vocabulary is beside it.",
     )
+    custom: Custom | None = Field(
+        default=None,
+        description="Any body in, any answer out, by Python code that lies beside the model: handler.py with "
+        "preprocess and postprocess. Only where the chart's value customTasks.allowed is true.",
+    )
+    text_detection: TextDetection | None = Field(
+        default=None,
+        description="The bytes of a picture in; a polygon and a score for each line of text out. The model "
+        "has one input for pictures and an output with a map of scores, as PP-OCR's for text detection.",
+    )
+    text_recognition: TextRecognition | None = Field(
+        default=None,
+        description="The bytes of a picture of one line of text in; text and score out. The model has one "
+        "input for pictures and an output with scores of classes for each step, as PP-OCR's for recognition.",
+    )
+    text_line_orientation: TextLineOrientation | None = Field(
+        default=None,
+        description="The bytes of a picture in; out by how many degrees it is turned, 0 or 180, or 0, 90, "
+        "180 or 270. The model has one input for pictures and one output with two or four scores.",
+    )
 
     @classmethod
     def default(cls) -> Self:
         """The task of a spec that names none."""
-        return cls(tensors=Tensors())
+        return cls(auto=Auto())
 
     @model_validator(mode="before")
     @classmethod
     def _has_no_type(cls, given: Any) -> Any:
         """Say how a task is written to who knows it from resources that have a type."""
         if isinstance(given, dict) and "type" in given:
-            example = json.dumps({cls.members()[1]: {}}).replace('"', "")
+            example = json.dumps({"imageClassification": {}}).replace('"', "")
             message = (
                 f"{cls.place}.type is not a field: name the task by its member, such as {example} "
                 f"(one of {', '.join(cls.members())})"

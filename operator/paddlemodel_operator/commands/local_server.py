@@ -19,6 +19,7 @@ from paddlemodel_api import contract
 
 from paddlemodel_operator.commands.faults import CommandError
 from paddlemodel_operator.commands.local_pod import Process
+from paddlemodel_operator.settings import PREFIX
 
 NAME: Final = "paddlemodel-server"
 LOOK_SECONDS: Final = 0.2
@@ -89,7 +90,9 @@ def _started(name: str, process: Process) -> Iterator["subprocess.Popen[bytes]"]
 
     It has a session of its own, or a Ctrl-C would reach it twice.
     """
-    environment = {contract.variable("log_format"): "text", **os.environ, **process.environment}
+    # The server refuses what is no setting of its own, and the operator's begin like its own.
+    outer = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    environment = {contract.variable("log_format"): "text", **outer, **process.environment}
     ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     running: subprocess.Popen[bytes] | None = None
     stopped = False

@@ -11,6 +11,8 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import PaddleModel, from_body
 from paddlemodel_operator.commands.faults import InputError
+from paddlemodel_operator.render import Children, render
+from paddlemodel_operator.settings import Settings
 
 BYTES_MAX: Final = 3 * 1024 * 1024
 """More than etcd stores of one object."""
@@ -53,6 +55,18 @@ def parsed(file: str, body: dict[str, Any]) -> PaddleModel:
         return from_body(body)
     except SpecError as error:
         raise InputError(f"{_name(file)}, {body['metadata']['name']}: {error}") from None
+
+
+def children(file: str, model: PaddleModel, settings: Settings) -> Children:
+    """What the operator would apply, with the settings of this process's environment.
+
+    Raises:
+        InputError: the operator would refuse it, with the sentence that would stand in its status.
+    """
+    try:
+        return render(model, settings)
+    except SpecError as error:
+        raise InputError(f"{_name(file)}, {model.name}: {error}") from None
 
 
 def chosen(file: str, found: list[dict[str, Any]], name: str | None) -> dict[str, Any]:

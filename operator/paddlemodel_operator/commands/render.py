@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import yaml
 
 from paddlemodel_operator.commands import manifest
-from paddlemodel_operator.render import render
 from paddlemodel_operator.settings import from_environment
 
 DESCRIPTION = """Print the objects that the operator would apply for the PaddleModels of a file, as YAML.
@@ -40,6 +39,8 @@ def main(argv: Sequence[str]) -> int:
     settings = from_environment(os.environ)
     found = manifest.bodies(arguments.file, arguments.namespace)
     models = [manifest.parsed(arguments.file, body) for body in found]  # all are right, or nothing is printed
-    objects = [child for model in models for child in render(model, settings).values()]
+    objects = [
+        child for model in models for child in manifest.children(arguments.file, model, settings).values()
+    ]
     yaml.dump_all(objects, sys.stdout, yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
     return 0

@@ -15,10 +15,9 @@ from paddlemodel_api import contract, uri
 from paddlemodel_operator.base import names
 from paddlemodel_operator.commands import local_pod, local_server, manifest
 from paddlemodel_operator.commands.faults import CommandError
-from paddlemodel_operator.render import render
 from paddlemodel_operator.render.container import MODEL_DIR
 from paddlemodel_operator.render.recording import RECORDING_DIR
-from paddlemodel_operator.settings import Settings
+from paddlemodel_operator.settings import from_environment
 
 DESCRIPTION = """Fetch the model of a YAML, and serve it on this machine until Ctrl-C, as its pods would.
 
@@ -98,9 +97,8 @@ def _folder(text: str) -> tuple[str, Path]:
 def _pod(arguments: argparse.Namespace, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pod that the operator would render, of a spec that this machine can serve."""
     model = manifest.parsed(arguments.file, _here(arguments, body))
-    deployment = next(
-        child for key, child in render(model, Settings()).items() if key.kind == names.DEPLOYMENT
-    )
+    children = manifest.children(arguments.file, model, from_environment(os.environ))
+    deployment = next(child for key, child in children.items() if key.kind == names.DEPLOYMENT)
     pod: dict[str, Any] = deployment["spec"]["template"]["spec"]
     # Which a pod leaves at their defaults.
     folders = {"model_dir": MODEL_DIR, "recording_dir": RECORDING_DIR}

@@ -1,6 +1,9 @@
 """Renders a PaddleModel into Kubernetes objects, one file per kind; every builder is pure."""
 
+from typing import Final
+
 from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render import deployment, disruption, hpa, ingress, scaledobject, service, updates
 from paddlemodel_operator.render.hpa import metrics_source
@@ -9,6 +12,10 @@ from paddlemodel_operator.settings import Settings
 
 __all__ = ["Children", "Object", "metrics_source", "render"]
 
+NO_CUSTOM_TASKS: Final = (
+    "spec.task.custom runs code that lies beside the model, which this operator does not allow: set the "
+    "chart's value customTasks.allowed (PADDLEMODEL_OPERATOR_CUSTOM_TASKS), or use another task"
+)
 Children = dict[names.ChildKey, Object]
 
 
@@ -19,7 +26,12 @@ def render(model: PaddleModel, settings: Settings, content: str = "") -> Childre
         model: the spec.
         settings: of the operator.
         content: the revision of new content for which the pods are replaced; empty without one.
+
+    Raises:
+        SpecError: the spec asks for what this operator's settings do not allow.
     """
+    if model.spec.task.custom is not None and not settings.custom_tasks:
+        raise SpecError(NO_CUSTOM_TASKS)
     objects = (
         (names.SERVICE, service.build(model, settings)),
         (names.DEPLOYMENT, deployment.build(model, settings, content)),

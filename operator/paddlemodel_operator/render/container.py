@@ -6,7 +6,7 @@ from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.render import fetching, recording
+from paddlemodel_operator.render import access, fetching, recording
 from paddlemodel_operator.render.metadata import Object, compact, literal
 
 USER: Final = 65532
@@ -99,12 +99,13 @@ def check(model: PaddleModel, image: str) -> Object:
 def server(model: PaddleModel, image: str) -> Object:
     """The container that answers requests."""
     resources = _resources(model)
+    made = [*_server_env(model), *_granted_env(model), *access.variables(model), *_cache_env(model)]
     if model.gpu is not None:
         resources["limits"] = {**resources.get("limits", {}), model.gpu.resource_name: str(model.gpu.count)}
     return {
         **_common(names.SERVER_CONTAINER, image),
         "args": ["serve"],
-        "env": [*_server_env(model), *_cache_env(model), *_extra_env(model)],
+        "env": [*made, *_extra_env(model)],
         "ports": [
             {"name": names.HTTP_PORT_NAME, "containerPort": contract.HTTP_PORT, "protocol": "TCP"},
             {"name": names.ADMIN_PORT_NAME, "containerPort": contract.ADMIN_PORT, "protocol": "TCP"},
@@ -114,6 +115,7 @@ def server(model: PaddleModel, image: str) -> Object:
             {**_mount(_VOLUME_MODELS, "/models"), "readOnly": True},
             _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
             *recording.mounts(model),
+            *access.mounts(model),
         ],
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 2, "failureThreshold": START_SECONDS // 2},
         "livenessProbe": {**_probe("/healthz"), "periodSeconds": 10, "failureThreshold": 3},
@@ -129,6 +131,7 @@ def volumes(model: PaddleModel) -> list[Object]:
         {"name": "tmp", "emptyDir": {}},
         *fetching.volumes(model.spec.model, cached=True),
         *recording.volumes(model),
+        *access.volumes(model),
     ]
 
 
@@ -176,6 +179,12 @@ def _server_env(model: PaddleModel) -> list[Object]:
         for setting, value in values.items()
         if value is not None and (value is not False or setting in contract.ON_BY_DEFAULT)
     ]
+
+
+def _granted_env(model: PaddleModel) -> list[Object]:
+    """What the chart allows; `render` has refused it where it does not."""
+    (granted,) = contract.GRANTED_SETTINGS
+    return [{"name": contract.variable(granted), "value": "true"}] if model.spec.task.custom else []
 
 
 def _text(value: Any) -> str:

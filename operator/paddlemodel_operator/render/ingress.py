@@ -4,6 +4,7 @@ from typing import Final
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.render.access import has_tls
 from paddlemodel_operator.render.container import request_bytes, timeout_seconds
 from paddlemodel_operator.render.metadata import Object, compact, head
 
@@ -23,7 +24,7 @@ def build(model: PaddleModel) -> Object | None:
         if ingress.tls_secret_name
         else None
     )
-    annotations = {**_limits(model), **(ingress.annotations or {})}
+    annotations = {**_limits(model), **_backend(model), **(ingress.annotations or {})}
     return {
         **head(model, names.INGRESS, annotations),
         "spec": compact(
@@ -54,4 +55,16 @@ def _limits(model: PaddleModel) -> dict[str, str]:
         "haproxy-ingress.github.io/proxy-body-size": size,
         "haproxy-ingress.github.io/timeout-server": f"{seconds}s",
         "haproxy.org/timeout-server": f"{seconds}s",
+    }
+
+
+def _backend(model: PaddleModel) -> dict[str, str]:
+    """That the pods speak HTTPS, in the words of each controller."""
+    if not has_tls(model):
+        return {}
+    return {
+        "nginx.ingress.kubernetes.io/backend-protocol": "HTTPS",
+        "nginx.org/ssl-services": model.name,
+        "haproxy-ingress.github.io/backend-protocol": "h1-ssl",
+        "haproxy.org/server-ssl": "true",
     }

@@ -1,23 +1,31 @@
 """The Service in front of a model's pods: clients' port, and the admin port where KEDA finds pods by it."""
 
+from typing import Final
+
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.render.access import has_tls
 from paddlemodel_operator.render.metadata import Object, head
 from paddlemodel_operator.render.scaledobject import asks_the_pods
 from paddlemodel_operator.settings import Settings
 
+TRAEFIK_TLS: Final = {"traefik.ingress.kubernetes.io/service.serversscheme": "https"}
+"""Traefik reads it from the Service, the other controllers theirs from the Ingress."""
+
 
 def build(model: PaddleModel, settings: Settings) -> Object:
     """It has the model's name, so http://NAME.NAMESPACE.svc is the model."""
-    service = model.spec.service
+    service, tls = model.spec.service, has_tls(model)
+    annotations = {**(TRAEFIK_TLS if tls else {}), **(service.annotations or {})}
+    protocol = {"appProtocol": "https"} if tls else {}
     return {
-        **head(model, names.SERVICE, service.annotations),
+        **head(model, names.SERVICE, annotations),
         "spec": {
             "type": service.type,
             "selector": names.service_selector(model.name),
-            "ports": [_port(names.HTTP_PORT_NAME, service.port), *_admin(model, settings)],
+            "ports": [_port(names.HTTP_PORT_NAME, service.port) | protocol, *_admin(model, settings)],
         },
     }
 

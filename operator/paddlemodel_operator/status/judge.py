@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
+from paddlemodel_api import contract
 from paddlemodel_api import status as api
 from paddlemodel_api.status import Columns, ServedModel, Status
 
@@ -11,6 +12,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition
+from paddlemodel_operator.render.access import has_tls
 from paddlemodel_operator.status import readiness_checks
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
@@ -101,8 +103,9 @@ def url(model: PaddleModel) -> str:
     if ingress is not None:
         scheme = "https" if ingress.tls_secret_name else "http"
         return f"{scheme}://{ingress.host}{ingress.path.rstrip('/')}"
-    port = "" if model.spec.service.port == 80 else f":{model.spec.service.port}"
-    return f"http://{model.name}.{model.namespace}.svc{port}"
+    scheme, usual = ("https", 443) if has_tls(model) else ("http", 80)
+    port = "" if model.spec.service.port == usual else f":{model.spec.service.port}"
+    return f"{scheme}://{model.name}.{model.namespace}.svc{port}"
 
 
 def condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -185,6 +188,9 @@ def _fetched(model: PaddleModel, observed: Observed, served: ServedModel | None)
     if served is not None:
         if differing := _differing(model, observed):
             return Condition("True", "PodsDiffer", differing)
+        if (cache := model.spec.model.cache) and (reason := _cache_fault(observed)):
+            why = f"but the claim {cache.claim_name} does not keep it: {contract.CACHE_FAULTS[reason]}."
+            return Condition("True", reason, f"{served.uri} has digest {served.digest}, {why}")
         return Condition("True", "Fetched", f"{served.uri} has digest {served.digest}.")
     for pod in observed.pods:
         if fault := readiness_checks.model_cannot_be_fetched(model, pod):
@@ -204,6 +210,13 @@ def _differing(model: PaddleModel, observed: Observed) -> str:
         f"different digests ({parts}): set spec.model.digest to the one that is meant, or run kubectl "
         f"rollout restart deployment/{model.name} --namespace {model.namespace}."
     )
+
+
+def _cache_fault(observed: Observed) -> str | None:
+    """Why the youngest pod's fetcher could not keep the model on the claim."""
+    words = next(filter(None, map(readiness_checks.words_of, reversed(observed.pods))), {})
+    found = words.get("cacheFault")
+    return found if isinstance(found, str) and found in contract.CACHE_FAULTS else None
 
 
 def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> ServedModel | None:

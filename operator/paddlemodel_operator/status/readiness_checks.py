@@ -21,6 +21,8 @@ PROGRESSING: Final = "Progressing"
 """The one reason that means: wait; Argo CD and kubectl users take every other one as a fault."""
 
 NAMESPACE_ENDING: Final = "NamespaceTerminating"
+SECRET_MISSING: Final = "SecretMissing"  # noqa: S105 - a word, no secret
+"""Of spec.access."""
 
 PULL_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
@@ -155,6 +157,13 @@ def reported(model: PaddleModel, container: Container) -> Fault | None:
     reason, message = words.get("reason"), words.get("message")
     if not (isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str)):
         return None
+    if (secret := _secret_of_access(model, reason)) is not None:
+        field, name = secret
+        return Fault(
+            SECRET_MISSING,
+            f"The Secret {name} that spec.access.{field} names does not exist in namespace "
+            f"{model.namespace}, or is empty: create it; docs/access.md says what is in it.",
+        )
     named = model.spec.model.credentials
     if reason == contract.CREDENTIALS_MISSING and named is not None:
         return Fault(
@@ -163,6 +172,16 @@ def reported(model: PaddleModel, container: Container) -> Fault | None:
             f"{model.namespace}, or is empty: create it; docs/models.md lists its keys.",
         )
     return Fault(reason, message[:TEXT_MAX])
+
+
+def _secret_of_access(model: PaddleModel, reason: str) -> tuple[str, str] | None:
+    """The field and the Secret that a server misses."""
+    access = model.spec.access
+    if access is not None and access.api_keys and reason == contract.API_KEYS_MISSING:
+        return "apiKeys", access.api_keys.secret_name
+    if access is not None and access.tls and reason == contract.CERTIFICATE_MISSING:
+        return "tls", access.tls.secret_name
+    return None
 
 
 POD_CHECKS: Final[tuple[PodCheck, ...]] = (

@@ -4,16 +4,19 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from paddlemodel_server.commands import console
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import command, sources
 from paddlemodel_server.host import log
-from paddlemodel_server.model import files, formats, hazards
+from paddlemodel_server.model import files, formats, hazards, signature
 from paddlemodel_server.model.files import ModelFiles
 from paddlemodel_server.model.formats import weights
 from paddlemodel_server.model.formats.program import Program, Tensor
+
+if TYPE_CHECKING:
+    from paddlemodel_server.tasks.origins import Setting
 
 DESCRIPTION = """Say what a model is: format, the Paddle that wrote it, inputs, outputs, parameters,
 operators, sizes and digest. Nothing is run and Paddle is not loaded: it takes a second, on any laptop.
@@ -32,6 +35,23 @@ Exit codes: 0 it can be served, as far as files can tell; 1 it cannot, and one s
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guess:
+    """The task of a spec that names none.
+
+    Attributes:
+        name: of the member.
+        source: the file that tells it; or nothing.
+        settings: its fields.
+        refused: why the server would not start; or nothing.
+    """
+
+    name: str = ""
+    source: str = ""
+    settings: tuple["Setting", ...] = ()
+    refused: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """All that is said about a model."""
 
@@ -39,6 +59,7 @@ class Finding:
     program: Program
     held: tuple[Tensor, ...]  # the parameters as their file holds them, in the order of `program.parameters`
     digest: str
+    task: Guess = Guess()
 
     @property
     def values(self) -> int:
@@ -88,7 +109,25 @@ def inspect(name: str, scratch: Path) -> Finding:
 
 def _read(found: ModelFiles, digest: str) -> Finding:
     program = formats.checked(found)
-    return Finding(files=found, program=program, held=tuple(weights.walk(found.params)), digest=digest)
+    return Finding(
+        files=found,
+        program=program,
+        held=tuple(weights.walk(found.params)),
+        digest=digest,
+        task=_task(found.program.parent, program),
+    )
+
+
+def _task(folder: Path, program: Program) -> Guess:
+    from paddlemodel_server.tasks import origins, registry  # noqa: PLC0415 - brings numpy, which few commands need
+    from paddlemodel_server.tasks.auto.found import Beside  # noqa: PLC0415
+
+    try:
+        beside = Beside(folder=folder, model=signature.of(program))
+        chosen = registry.settled(registry.Chosen(name=registry.AUTO), beside)
+    except StartError as error:
+        return Guess(refused=error.message)
+    return Guess(name=chosen.name, source=chosen.source, settings=origins.settings(chosen))
 
 
 def remarks(program: Program) -> Iterator[str]:
@@ -130,11 +169,36 @@ def as_json(finding: Finding) -> dict[str, Any]:
             "values_by_dtype": finding.dtypes,
         },
         "quantised": program.quantised,
+        "task": _task_json(finding.task),
         "operators": dict(_by_count(program)),
         "files": {path.name: path.stat().st_size for path in _paths(finding.files)},
         "optimizations": hazards.outlook(program),
         "remarks": list(remarks(program)),
     }
+
+
+def _task_json(task: Guess) -> dict[str, Any]:
+    if task.refused:
+        return {"error": task.refused}
+    return {
+        "name": task.name,
+        "source": task.source or "default",
+        "settings": [
+            {"field": name, "value": value, "from": origin} for name, value, origin in task.settings
+        ],
+    }
+
+
+def _task_facts(task: Guess) -> Iterator[tuple[str, str]]:
+    """The task of a spec that names none: which, told by what, and the fields that a file says."""
+    if task.refused:
+        yield "task", f"none: {task.refused}"
+        return
+    source = f", told by {task.source}" if task.source else ""
+    yield "task", f"{task.name}{source}, where spec.task names none"
+    for name, value, origin in task.settings:
+        if origin != "default":
+            yield "", f"{name} {value}, from {origin}"
 
 
 def _show(finding: Finding) -> None:
@@ -151,6 +215,7 @@ def _show(finding: Finding) -> None:
             "operators",
             f"{sum(program.operators.values())}: {most}" + (f" and {more} other kinds" if more > 0 else ""),
         ),
+        *_task_facts(finding.task),
         *(("optimising", f"{name}: {outlook}") for name, outlook in hazards.outlook(program).items()),
         *(("file", f"{path.name}, {path.stat().st_size:,} bytes") for path in _paths(finding.files)),
     ]

@@ -33,6 +33,10 @@ def facts(served: Served, device: str, now: Now) -> dict[str, Any]:
         "name": served.name,
         "state": now.state,
         "task": served.task.name,
+        "task_source": served.source or "spec",
+        "task_settings": [
+            {"field": name, "value": value, "from": origin} for name, value, origin in served.settings
+        ],
         "digest": now.digest,
         "format": served.model.format,
         "paddle_version": now.paddle_version,

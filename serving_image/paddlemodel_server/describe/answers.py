@@ -8,8 +8,11 @@ from paddlemodel_server.errors import STATUSES, reasons, waits
 Schema = dict[str, Any]
 JSON = "application/json"
 
+ASKING_FOR_KEYS = (401,)  # what only a server can answer that asks for API keys
 ANY = (400, 408, 429, 431, 500, 503)  # what every route can answer, some of it before it is known which
-RUN = tuple(status for status in STATUSES if status not in {404, 405})  # a route that runs the model exists
+RUN = tuple(
+    s for s in STATUSES if s not in {404, 405, *ASKING_FOR_KEYS}
+)  # a route that runs the model exists
 
 
 def name(status: int) -> str:
@@ -28,6 +31,7 @@ def components(*, max_request_bytes: int, timeout_seconds: float) -> Schema:
             **_headers(status),
         }
         for status in STATUSES
+        if status not in ASKING_FOR_KEYS
     }
 
 

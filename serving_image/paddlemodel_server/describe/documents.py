@@ -8,6 +8,7 @@ from typing import Any
 from paddlemodel_server import protocol
 from paddlemodel_server.describe import about, examples, openapi, page
 from paddlemodel_server.describe.digest import Digest
+from paddlemodel_server.describe.protection import Protection
 from paddlemodel_server.ipc.process_context import Learned
 from paddlemodel_server.protocol.served import Shapes
 from paddlemodel_server.settings import Settings
@@ -53,6 +54,8 @@ class Documents:
             facts=facts,
             example=examples.infer(self.served, proven),
             task=self.served.task.describe(self.served, proven),
+            asks_for_keys=self._protection.keys,
+            scheme="https" if self.settings.tls_dir else "http",
         )
         return protocol.Response(
             body=page.render(shown, host), content_type=page.HTML, extra=(*_FRESH, *page.headers())
@@ -63,10 +66,20 @@ class Documents:
         if self._document:
             return protocol.Response(body=self._document)
         learned = Learned.load(self.folder)
-        document = openapi.document(self.served, self.settings.timeout_seconds, _proven(learned))
+        document = openapi.document(
+            self.served,
+            self.settings.timeout_seconds,
+            _proven(learned),
+            self._protection,
+        )
         if learned is not None:
             self._document = document
         return protocol.Response(body=document)
+
+    @property
+    def _protection(self) -> Protection:
+        settings = self.settings
+        return Protection(keys=settings.api_keys_dir is not None, limits=bool(settings.rate_limits))
 
     def _facts(self) -> dict[str, Any]:
         learned = Learned.load(self.folder)

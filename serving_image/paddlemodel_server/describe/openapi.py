@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 
 from paddlemodel_server.describe import answers, calls, schemas
+from paddlemodel_server.describe.protection import Protection
 from paddlemodel_server.protocol import Kind, Route, Served, routes_of
 from paddlemodel_server.protocol.served import Shapes
 
@@ -26,38 +27,44 @@ not 2.0.
 """
 
 
-def document(served: Served, timeout_seconds: float, proven: Shapes | None = None) -> bytes:
+def document(
+    served: Served,
+    timeout_seconds: float,
+    proven: Shapes | None = None,
+    protection: Protection = Protection(),  # noqa: B008 - it is frozen
+) -> bytes:
     """The document.
 
     Args:
         served: the model.
         timeout_seconds: the server's deadline for a request.
         proven: shapes with which the model has run, by input, for the examples.
+        protection: what the server asks of clients.
     """
     paths: Schema = {}
     for route in routes_of(served):
         path = route.path(served.name)
-        paths.setdefault(path, {})[route.method.lower()] = _operation(route, served, proven)
-    return orjson.dumps(
-        {
-            "openapi": "3.1.1",
-            "info": {
-                "title": f"{served.name}: a PaddlePaddle model",
-                "version": version("paddlemodel-server"),
-                "description": _TEXT,
-                "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
-            },
-            "servers": [{"url": "./", "description": "beside this document"}],
-            "tags": [{"name": name} for name in ("inference", "model", "health", "documents")],
-            "paths": paths,
-            "components": {
-                "schemas": schemas.components(served) | served.task.describe(served, proven).schemas,
-                "responses": answers.components(
-                    max_request_bytes=served.max_request_bytes, timeout_seconds=timeout_seconds
-                ),
-            },
-        }
-    )
+        operation = protection.operation(route, _operation(route, served, proven))
+        paths.setdefault(path, {})[route.method.lower()] = operation
+    found: Schema = {
+        "openapi": "3.1.1",
+        "info": {
+            "title": f"{served.name}: a PaddlePaddle model",
+            "version": version("paddlemodel-server"),
+            "description": _TEXT,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "./", "description": "beside this document"}],
+        "tags": [{"name": name} for name in ("inference", "model", "health", "documents")],
+        "paths": paths,
+        "components": {
+            "schemas": schemas.components(served) | served.task.describe(served, proven).schemas,
+            "responses": answers.components(
+                max_request_bytes=served.max_request_bytes, timeout_seconds=timeout_seconds
+            ),
+        },
+    }
+    return orjson.dumps(protection.document(found))
 
 
 def _operation(route: Route, served: Served, proven: Shapes | None) -> Schema:

@@ -84,6 +84,7 @@ function show(status, good, time, text) {
   let body = null;
   try { body = JSON.parse(text, exact); } catch { /* shown as it came */ }
   bars(good && body && Array.isArray(body.top_k) ? body.top_k : []);
+  draw(good && body && Array.isArray(body.lines) ? body : { lines: [] });
   mark(words, good && body && Array.isArray(body.entities) ? body.entities : []);
   const full = body === null ? text : pretty(body);
   const left = full.length - SHOWN;
@@ -102,6 +103,21 @@ function bars(classes) {
     return item;
   }));
   $("classes").hidden = !classes.length;
+}
+
+/* The picture as it was sent, with the polygons of its lines: corners are counted in its own pixels. */
+function draw(found) {
+  const picture = $("drawn").querySelector("img"), drawing = $("drawn").querySelector("svg");
+  $("drawn").hidden = !found.lines.length;
+  if (!found.lines.length) return;
+  URL.revokeObjectURL(picture.src);
+  picture.src = URL.createObjectURL(chosen);
+  drawing.setAttribute("viewBox", `0 0 ${found.width} ${found.height}`);
+  drawing.replaceChildren(...found.lines.map((line) => {
+    const polygon = document.createElementNS("http://www.w3.org/2000/svg", "polygon");
+    polygon.setAttribute("points", line.box.map((corner) => corner.join(",")).join(" "));
+    return polygon;
+  }));
 }
 
 /* The text as it was sent, with its entities marked: places are counted in code points. */

@@ -20,6 +20,7 @@ from paddlemodel_server.protocol.served import Description
 
 HTML = "text/html; charset=utf-8"
 _FOLDER = Path(__file__).parent
+_KEY = '-H "Authorization: Bearer $API_KEY" '
 _HOST = re.compile(r"(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~%/-]*)?")
 
 
@@ -31,11 +32,15 @@ class Shown:
         facts: those of `GET /`.
         example: a V2 request that the model accepts.
         task: how to call `POST /predict`, and what the form sends there.
+        asks_for_keys: whether a request needs an API key; the browser then sends its user's by itself.
+        scheme: http or https.
     """
 
     facts: dict[str, Any]
     example: dict[str, Any]
     task: Description
+    asks_for_keys: bool = False
+    scheme: str = "http"
 
 
 def render(shown: Shown, host: str) -> bytes:
@@ -46,7 +51,7 @@ def render(shown: Shown, host: str) -> bytes:
         host: the request's Host header and the path before the page's; where it is no host, the page says
             localhost.
     """
-    base = f"http://{host if _HOST.fullmatch(host) else 'localhost'}/"
+    base = f"{shown.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}/"
     call, upload, name = shown.task.call, shown.task.upload, shown.facts["name"]
     page = _environment().get_template("page.html")
     return page.render(
@@ -62,7 +67,7 @@ def render(shown: Shown, host: str) -> bytes:
         call=call,
         upload=upload,
         ask=shown.task.ask,
-        curl=shlex.join(["curl", base + call.route, *call.arguments]),
+        curl=f"curl {_KEY if shown.asks_for_keys else ''}{shlex.join([base + call.route, *call.arguments])}",
         style=Markup(_style()),  # noqa: S704 - our own file
         script=Markup(_script()),  # noqa: S704 - our own file
     ).encode()

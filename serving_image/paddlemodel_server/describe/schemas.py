@@ -93,6 +93,11 @@ def _about(served: Served) -> Schema:
             "name": {"const": served.name},
             "state": {"enum": ["loading", "ready", "draining"]},
             "task": {"const": served.task.name},
+            "task_source": NAME | {"description": "spec, or the file beside the model that tells the task"},
+            "task_settings": {
+                "type": "array",
+                "items": obj({"field": NAME, "value": {"type": "string"}, "from": NAME}),
+            },
             "digest": unknown | {"description": "null while it is computed"},
             "format": {"enum": ["PIR", "Legacy"]},
             "paddle_version": unknown | {"description": "null until the model is loaded"},

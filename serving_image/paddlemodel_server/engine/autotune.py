@@ -73,7 +73,7 @@ class Bench:
         if not self._may_try(ONEDNN, allowed=self.allowed.onednn, against=self.hazards.kernels):
             return plain
         plain.predictor.shrink()  # both are in memory now, and the limit may have room for one run
-        if (fast := self._tried(ONEDNN, engine)) is None:
+        if (fast := self._tried(ONEDNN, engine, plain)) is None:
             return plain
         predictor, once = fast
         seconds = plain.seconds or self._timed(plain.predictor, self.trials.seconds)
@@ -99,7 +99,7 @@ class Bench:
         if not self._may_try(REUSE_MEMORY, allowed=self.allowed.reuse_memory):
             return plain
         plain.predictor.shrink()
-        if (found := self._tried(REUSE_MEMORY, engine)) is None:
+        if (found := self._tried(REUSE_MEMORY, engine, plain)) is None:
             return plain
         self.note(REUSE_MEMORY, "a run takes less memory", on=True)
         return replace(plain, predictor=found[0], engine=engine)
@@ -117,7 +117,7 @@ class Bench:
         if not self._may_try(KEEP_TENSORS, allowed=self.allowed.keep_tensors):
             return chosen
         engine = replace(chosen.engine, keep_tensors=True)
-        if (kept := self._tried(KEEP_TENSORS, engine, ROUNDS)) is None:
+        if (kept := self._tried(KEEP_TENSORS, engine, chosen, ROUNDS)) is None:
             # Whether tensors are kept is a matter of the whole process: load once more, without.
             return replace(chosen, predictor=self.opened(chosen.engine))
         self.note(KEEP_TENSORS, "a run takes less than 0.5 ms", on=True)
@@ -138,7 +138,7 @@ class Bench:
         self.trying(name)
         return True
 
-    def _tried(self, name: str, engine: Engine, rounds: int = 1) -> tuple[Runs, float] | None:
+    def _tried(self, name: str, engine: Engine, plain: Chosen, rounds: int = 1) -> tuple[Runs, float] | None:
         """Load the model another way; None where it fails or answers otherwise.
 
         Returns:
@@ -146,7 +146,7 @@ class Bench:
         """
         try:
             other = self.opened(engine)
-            verdict = self.trials.judge(other, self.budget.clock, rounds)
+            verdict = self.trials.judge(other, plain.predictor, self.budget.clock, rounds)
         except Exception as error:  # noqa: BLE001 - Paddle raises whatever its C++ threw
             log.info("%s is off: the model does not run with it", name, extra={"cause": said(error)})
             self.note(name, "tried, and the model does not run with it", on=False)

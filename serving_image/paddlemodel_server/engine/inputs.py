@@ -15,6 +15,7 @@ OPEN_SIDES = (64, 224, 320, 32, 48, 16, 8, 1)  # tried in turn for dimensions th
 LARGE = 255.0  # what a picture's numbers reach
 DEAFENING = 30_000.0  # float16 holds it, too
 _SMALLEST = 1e-3
+_BYTES = {"uint8": (0, 255), "int8": (-128, 127)}
 Make = Callable[[Tensor, "Shape"], Array]
 Shape = tuple[int, ...]
 Shapes = Mapping[str, Sequence[int]]
@@ -74,6 +75,28 @@ def varied(model: Model, example: Sequence[Array], *, gentle: bool) -> Iterator[
     yield filled(model, shapes, 2)
     yield _by(_highest, model, shapes)
     yield _by(_faint, model, shapes)
+    if not gentle and any(tensor.dtype in _BYTES for tensor in model.inputs):
+        yield _by(_bytes, model, shapes)
+
+
+def resized(model: Model, example: Sequence[Array], given: Shapes) -> Iterator[list[Array]]:
+    """Requests of the example's kind, in other sizes of what is open: half of them, and three quarters.
+
+    Args:
+        model: its inputs.
+        example: a request that the model takes.
+        given: the shapes of inputs that are never others, by name.
+    """
+    for part in (0.75, 0.5):
+        shapes = [
+            tuple(
+                max(1, round(side * part)) if at and open_side == -1 and tensor.name not in given else side
+                for at, (side, open_side) in enumerate(zip(array.shape, tensor.shape, strict=True))
+            )
+            for tensor, array in zip(model.inputs, example, strict=True)
+        ]
+        if shapes != [array.shape for array in example]:
+            yield filled(model, shapes, 5)
 
 
 def repeated(example: Sequence[Array], rows: int) -> list[Array]:
@@ -88,8 +111,17 @@ def deafening(model: Model, example: Sequence[Array]) -> list[Array]:
 
 
 def nudged(example: Sequence[Array]) -> list[Array]:
-    """The same request but for rounding: what this changes in an answer, no comparison may call a fault."""
-    return [a * (1 + a.dtype.type(2**-20)) if a.dtype.name in {"float32", "float64"} else a for a in example]
+    """The same request but for rounding: what this changes in an answer, no comparison may call a fault.
+
+    Some numbers grow and others shrink: many models take no notice of a factor that all have in common.
+    """
+    signs = np.random.default_rng(6)
+    return [
+        a * (1 + 2**-20 * signs.choice([-1, 1], a.shape)).astype(a.dtype)
+        if a.dtype.name in {"float32", "float64"}
+        else a
+        for a in example
+    ]
 
 
 def _by(make: Make, model: Model, shapes: Sequence[Shape]) -> list[Array]:
@@ -135,6 +167,16 @@ def _faint(tensor: Tensor, shape: Shape) -> Array:
     if not _is_float(tensor):
         return _zeros(tensor, shape)
     return _as(tensor, np.random.default_rng(4).random(shape) / 100)
+
+
+def _bytes(tensor: Tensor, shape: Shape) -> Array:
+    """All numbers that a byte holds, in pictures above all; nobody has tables of just so many ids."""
+    if tensor.dtype not in _BYTES or tensor.id_limit is not None:
+        return _plain(tensor, shape, 2)
+    least, most = _BYTES[tensor.dtype]
+    numbers = np.random.default_rng(4).integers(least, most + 1, shape)
+    numbers.reshape(-1)[:1], numbers.reshape(-1)[-1:] = least, most
+    return numbers.astype(tensor.dtype)
 
 
 def _as(tensor: Tensor, numbers: Array) -> Array:

@@ -20,8 +20,9 @@ from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.tasks import rows as output_rows
 
-TOLERANCE = 1e-3  # of the largest value of an output: what other kernels may round otherwise
-MOST_UNSTABLE = 0.1  # likewise, for a request to which the model answers otherwise when it is nudged
+TOLERANCE = 1e-3  # of each number: what other kernels may round otherwise
+FINE = 2e-5  # of the largest number of an output: likewise, of what the largest ones cancel out to
+MOST_UNSTABLE = 0.1  # likewise, where the plain predictor itself answers otherwise when it is nudged
 LEAST = 0.01  # of the largest value in typical answers: what the largest of another one counts as at least
 MOST_ROWS = 3  # of one sample that are tried alone
 MORE = "PADDLEMODEL_WARMUP_SECONDS allows more"
@@ -30,12 +31,28 @@ _ROUNDING = 10  # an answer may be so many times as far off as that to the nudge
 log = logging.getLogger(__name__)
 
 
+class Example(NamedTuple):
+    """A request of one row that the model takes."""
+
+    inputs: list[Array]
+    answer: list[Array]
+    seconds: float  # of its run
+
+
 class Trial(NamedTuple):
     """A request and the right answer to it."""
 
     inputs: list[Array]
     answer: list[Array] | None  # None: too extreme to be compared; its rows are company for others
     typical: bool = False  # the example, a sample, or random numbers: a lower precision must do well on it
+
+
+class Material(NamedTuple):
+    """What requests are made of, beside the example."""
+
+    samples: Sequence[list[Array]]  # the user's
+    given: inputs.Shapes  # by the task: the shapes of inputs that are never others
+    gentle: bool  # made-up numbers must be harmless
 
 
 class Verdict(NamedTuple):
@@ -48,20 +65,20 @@ class Verdict(NamedTuple):
 class Trials:
     """All requests of the trial."""
 
-    def __init__(
-        self, example: list[Array], answer: list[Array], seconds: float, ragged: Ragged | None = None
-    ) -> None:
+    def __init__(self, example: Example, ragged: Ragged | None = None, fine: float = FINE) -> None:
         """Begin with the example.
 
         Args:
-            example: a request of one row, where requests may share runs.
-            answer: the plain predictor's.
-            seconds: what that run took.
+            example: a request of one row, where requests may share runs, and the plain predictor's answer.
             ragged: outputs that have another number of rows.
+            fine: what a device may round otherwise, as a part of the largest number of an output.
         """
-        self.rows = [Trial(example, answer, typical=True)]  # of one row and of equal shapes: may be joined
+        self._fine = fine
+        self.rows = [
+            Trial(example.inputs, example.answer, typical=True)
+        ]  # of one row and of equal shapes: may be joined
         self.wholes: list[Trial] = []  # of several rows, or of other shapes
-        self.seconds = seconds  # of the fastest run of one row so far
+        self.seconds = example.seconds  # of the fastest run of one row so far
         self._ragged = ragged
         self._least: list[float] = []
         self._rescale()
@@ -80,10 +97,8 @@ class Trials:
         self,
         plain: Runs,
         model: Model,
-        samples: Sequence[list[Array]],
+        material: Material,
         means: tuple[Budget, Memory],
-        *,
-        gentle: bool,
     ) -> None:
         """Ask the plain predictor as much as there is time and memory for, the user's samples first."""
         budget, memory = means
@@ -91,12 +106,12 @@ class Trials:
         plain.shrink()  # what earlier runs have left behind would hide what these take
         memory.peak()
         base, row_bytes = memory.peak(), 0
-        for request, typical, is_row in _candidates(model, self.example, samples, gentle=gentle):
-            cost = first * (_count(request) / _count(self.example))
+        for request, typical, is_row in _candidates(model, self.example, material):
+            more = _count(request) / _count(self.example)
+            cost = first * more
             if not budget.allows(2 * cost + due, loads=int(budget.allows_another())):
                 continue
             # The predictors that are compared with it run it while this one is still loaded.
-            more = _count(request) / _count(self.example)
             if more > 1 and base + 2 * row_bytes * more > memory.most():
                 continue
             began = budget.clock()
@@ -109,28 +124,30 @@ class Trials:
             if is_row:
                 row_bytes = max(row_bytes, memory.peak() - base)
                 self.seconds = min(self.seconds, budget.clock() - began)
+            due += cost if is_row or self.wholes else cost + first  # other shapes: the example once more
             (self.rows if is_row else self.wholes).append(Trial(request, answer, typical))
-            due += cost
-        if len(self.rows) > 1 and not gentle:
+        if len(self.rows) > 1 and not material.gentle:
             self.rows.append(Trial(inputs.deafening(model, self.example), None))
         self._rescale()
 
-    def judge(self, other: Runs, clock: Clock, rounds: int = 1) -> Verdict:
-        """Compare another predictor's answers to all requests.
+    def judge(self, other: Runs, plain: Runs, clock: Clock, rounds: int = 1) -> Verdict:
+        """Compare another predictor's answers to all requests, and after other shapes the example's again.
 
         Args:
             other: the predictor.
+            plain: the one whose answers are right; it tells what rounding moves.
             clock: seconds.
             rounds: how often it is asked all of them. More than once, where it has the same kernels but keeps
                 something from run to run: then nothing may be rounded otherwise.
         """
         seconds = float("inf")
-        for at, trial in enumerate(self.compared * rounds):
+        again = self.rows[:1] if self.wholes else []
+        for trial in [*self.compared * rounds, *again]:
             began = clock()
             found = other.run(trial.inputs)
-            if at < len(self.rows):
+            if _count(trial.inputs) == _count(self.example):
                 seconds = min(seconds, clock() - began)
-            if not self._same(trial, found) and (rounds > 1 or not self._unstable(other, trial, found)):
+            if not self._same(trial, found) and (rounds > 1 or not self._rounded(plain, trial, found)):
                 shapes = [list(array.shape) for array in trial.inputs]
                 return Verdict(f"it answers a request of shapes {shapes} otherwise", seconds)
         return Verdict(None, seconds)
@@ -148,7 +165,7 @@ class Trials:
                 return False
             for place, trial in enumerate(trials):
                 mine = output_rows.cut(found, place, place + 1, self._ragged)
-                if not self._same(trial, mine) and not self._unstable(predictor, trial, mine):
+                if not self._same(trial, mine) and not self._rounded(predictor, trial, mine):
                     return False
         return True
 
@@ -168,6 +185,7 @@ class Trials:
         """Let another predictor's answers be the right ones: those of a lower precision that was chosen."""
         self.rows = [t if t.answer is None else t._replace(answer=predictor.run(t.inputs)) for t in self.rows]
         self.wholes = []
+        self._fine = TOLERANCE
         self._rescale()
 
     def _rescale(self) -> None:
@@ -184,29 +202,36 @@ class Trials:
             return True
         wanted = trial.answer
         return len(wanted) == len(found) and all(
-            close(one, other, TOLERANCE * scale)
+            close(one, other, self._allowed(one, scale))
             for one, other, scale in zip(wanted, found, self._scales(wanted), strict=True)
         )
 
-    def _unstable(self, predictor: Runs, trial: Trial, found: Sequence[Array]) -> bool:
-        """Whether rounding explains a difference: the model itself magnifies that of its inputs as much.
+    def _allowed(self, answer: Array, scale: float) -> Array:
+        """How far each number may be off: as a part of itself, or of the output's largest if that is more."""
+        if not np.issubdtype(answer.dtype, np.floating):
+            return np.zeros(answer.shape)
+        fine = max(self._fine, min(TOLERANCE, float(np.finfo(answer.dtype).eps)))
+        own = np.abs(np.nan_to_num(answer.astype(np.float64), posinf=0, neginf=0))
+        return np.maximum(fine * scale, TOLERANCE * own)
 
-        Never for a typical request. A model that imitates whole numbers magnifies rounding everywhere, and
-        its users would see it.
+    def _rounded(self, plain: Runs, trial: Trial, found: Sequence[Array]) -> bool:
+        """Whether rounding explains a difference: the plain predictor magnifies that of its inputs as much.
+
+        The other one is not asked: numbers that differ every time would explain themselves. A typical request
+        may differ by no more than TOLERANCE of the largest number. A model that imitates whole numbers
+        magnifies rounding everywhere, and its users would see it.
         """
-        if trial.typical:
-            return False
         wanted = trial.answer or []
         try:
-            nudged = predictor.run(inputs.nudged(trial.inputs))
+            nudged = plain.run(inputs.nudged(trial.inputs))
         except Exception:  # noqa: BLE001 - Paddle raises whatever its C++ threw
             return False
         if not len(wanted) == len(found) == len(nudged):
             return False
-        own = predictor.run(trial.inputs)
+        most = TOLERANCE if trial.typical else MOST_UNSTABLE
         return all(
-            close(a, b, min(MOST_UNSTABLE * scale, max(TOLERANCE * scale, _ROUNDING * _moved(c, d))))
-            for a, b, c, d, scale in zip(wanted, found, own, nudged, self._scales(wanted), strict=True)
+            close(a, b, np.maximum(min(most * scale, _ROUNDING * _moved(a, c)), self._allowed(a, scale)))
+            for a, b, c, scale in zip(wanted, found, nudged, self._scales(wanted), strict=True)
         )
 
 
@@ -215,20 +240,20 @@ def joined(requests: Sequence[Sequence[Array]]) -> list[Array]:
     return [np.concatenate(arrays) if arrays[0].ndim else arrays[0] for arrays in zip(*requests, strict=True)]
 
 
-def close(one: Array, other: Array, allowed: float) -> bool:
-    """Whether outputs are the same: in shape and dtype, each number to `allowed`, whole ones exactly."""
+def close(one: Array, other: Array, allowed: Array) -> bool:
+    """Whether outputs are the same: in shape and dtype, each number to its `allowed`, whole ones exactly."""
     apart = difference(one, other)
-    return not apart.fault and float(apart.absolute.max(initial=0)) <= (0 if apart.whole else allowed)
+    return not apart.fault and bool((apart.absolute <= (0 if apart.whole else allowed)).all())
 
 
 def _candidates(
-    model: Model, example: list[Array], samples: Sequence[list[Array]], *, gentle: bool
+    model: Model, example: list[Array], material: Material
 ) -> Iterator[tuple[list[Array], bool, bool]]:
     """Requests to try; of each whether it is typical, and whether the example may be joined with it."""
-    extreme, *others = inputs.varied(model, example, gentle=gentle)
+    extreme, *others = inputs.varied(model, example, gentle=material.gentle)
     kind = [array.shape for array in example]
     yield extreme, False, True
-    for sample in samples:
+    for sample in material.samples:
         yield sample, True, False
         if model.batched:
             rows = [[a[at : at + 1] for a in sample] for at in range(min(MOST_ROWS, len(sample[0])))]
@@ -237,6 +262,8 @@ def _candidates(
         yield _of_three_rows(model, [example, extreme, others[0]]), False, False
     for at, other in enumerate(others):
         yield other, at == 1, True
+    for other in inputs.resized(model, example, material.given):
+        yield other, False, False
 
 
 def _of_three_rows(model: Model, requests: list[list[Array]]) -> list[Array]:

@@ -9,7 +9,6 @@ takes. It never touches Paddle: the predictor comes from outside, so a fake one 
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from paddlemodel_server.engine import inputs, paddle_errors, scores
 from paddlemodel_server.engine.autotune import Allowed, Bench, Chosen
@@ -17,7 +16,7 @@ from paddlemodel_server.engine.budget import Budget, Memory
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
 from paddlemodel_server.engine.paddle_errors import explain, said
 from paddlemodel_server.engine.run_sizes import warm_sizes
-from paddlemodel_server.engine.trials import Trials
+from paddlemodel_server.engine.trials import FINE, TOLERANCE, Example, Material, Trials
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.hazards import BATCHING, Hazards
 from paddlemodel_server.model.signature import Model
@@ -69,14 +68,6 @@ class Prepared:
     notes: dict[str, str] = field(default_factory=dict)  # by optimisation: whether it is on, and why
 
 
-class Example(NamedTuple):
-    """A request of one row that the model takes."""
-
-    inputs: list[Array]
-    answer: list[Array]
-    seconds: float  # of its run
-
-
 def prepare(
     model: Model, opened: Open, options: Options, clock: Clock, worked: Clock | None = None
 ) -> Prepared:
@@ -101,11 +92,11 @@ def prepare(
     budget.begin()
     if example is None:
         return _unprepared(plain, options.engine)
-    bench = _bench(model, opened, options, Trials(*example, ragged=options.task.ragged), budget)
+    bench = _bench(model, opened, options, example, budget)
     if not options.hazards.optimising:
         options.trying("a request of the trial")
-        means = budget, options.memory
-        bench.trials.collect(plain, model, options.samples, means, gentle=options.hazards.gentle)
+        material = Material(options.samples, options.task.shapes, options.hazards.gentle)
+        bench.trials.collect(plain, model, material, (budget, options.memory))
     chosen = _choose_engine(model, bench, options, Chosen(predictor=plain, engine=plain_engine))
     del plain  # the one that was not chosen gives its memory back before the sizes are warmed up
     chosen = bench.measured(chosen)
@@ -140,10 +131,11 @@ def _scores(model: Model, predictor: Runs, example: Example, options: Options) -
     return kind
 
 
-def _bench(model: Model, opened: Open, options: Options, trials: Trials, budget: Budget) -> Bench:
+def _bench(model: Model, opened: Open, options: Options, example: Example, budget: Budget) -> Bench:
+    gpu = options.engine.device != "cpu"  # its kernels may round to the ten bits of TF32
     return Bench(
         opened=opened,
-        trials=trials,
+        trials=Trials(example, options.task.ragged, TOLERANCE if gpu else FINE),
         budget=budget,
         hazards=options.hazards,
         allowed=options.allowed,

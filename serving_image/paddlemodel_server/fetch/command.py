@@ -64,12 +64,14 @@ def main(argv: Sequence[str], termination_log: Path = termination.LOG) -> int:
 
 def _fetched(args: argparse.Namespace, termination_log: Path) -> None:
     fetched = fetch(_options(args))
-    _LOG.info("model ready", extra=asdict(fetched))
+    _LOG.info(
+        "model ready", extra={name: value for name, value in asdict(fetched).items() if value is not None}
+    )
     termination.write_success(
         digest=fetched.digest,
         model_format=fetched.format,
         size=fetched.bytes,
-        revision=fetched.revision,
+        known={"revision": fetched.revision, "cacheFault": fetched.cache_fault},
         path=termination_log,
     )
 

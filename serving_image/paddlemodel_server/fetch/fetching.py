@@ -48,6 +48,7 @@ class Fetched:
     format: str
     bytes: int
     revision: str | None = None  # what the URI resolved to, where its place tells
+    cache_fault: str | None = None  # why it is not kept in the cache, where it should be
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,7 @@ def fetch(options: Options) -> Fetched:
     if options.digest is not None and not re.fullmatch(r"sha256:[0-9a-f]{64}", options.digest):
         raise StartError("InvalidDigest", "The digest must be sha256: and 64 hexadecimal digits; correct it.")
     target = Target(options.into.resolve())
+    _keep_apart(options.cache, target.folder)
     if done := _finished(options, target):
         _LOG.info("the model is already there")
         return done
@@ -83,6 +85,18 @@ def fetch(options: Options) -> Fetched:
         f"The files changed {_CHANGES} times while they were fetched; write a new version to a new place, "
         "and name it once it is whole.",
     )
+
+
+def _keep_apart(cache: Path | None, target: Path) -> None:
+    """The cache is no part of a model, and a model that is served is no part of the cache."""
+    if cache is None:
+        return
+    folder = cache.resolve()
+    if target.is_relative_to(folder) or folder.is_relative_to(target):
+        raise StartError(
+            "TargetInTheWay",
+            f"{files.printable(str(target))} and the cache lie in one another; name another folder.",
+        )
 
 
 def _fetched(options: Options, courier: Courier, target: Target) -> Fetched:
@@ -121,9 +135,10 @@ def _through_cache(options: Options, courier: Courier, target: Target) -> Fetche
             if digest and store.holds(digest) and not after_others:
                 continue  # another pod has fetched it meanwhile
             fetched = _fetched(options, courier, target)
-            store.fill(key, target.folder, asdict(fetched))
+            told = {name: value for name, value in asdict(fetched).items() if name != "cache_fault"}
+            outcome = store.fill(key, target.folder, told)
             break
-    return fetched
+    return fetched if outcome == "kept" else replace(fetched, cache_fault=outcome)
 
 
 def _taken(options: Options, store: Cache, digest: str, target: Target) -> Fetched | None:
@@ -164,7 +179,12 @@ def _told(chosen: selection.Chosen) -> Listing:
 def _courier(options: Options, target: Target | None) -> Courier:
     source = sources.of(options.uri)
     request = replace(options, target=target.folder if target else None)
-    credentials.check(request, source.takes, options.uri.partition(":")[0])
+    scheme = options.uri.partition(":")[0]
+    credentials.check(request, source.takes, scheme)
+    if options.cache is not None and source.takes.root:
+        raise StartError(
+            "UnusedOption", f"{scheme}:// has no use for --cache, it is a folder already; remove it."
+        )
     return Courier(source=source, request=request, retries=options.retries)
 
 

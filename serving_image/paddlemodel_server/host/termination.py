@@ -4,6 +4,7 @@ The fetcher and the server's parent write it; the operator copies it into the Pa
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 LOG = Path("/dev/termination-log")
@@ -18,11 +19,16 @@ def write(reason: str, message: str, path: Path = LOG) -> None:
 
 
 def write_success(
-    *, digest: str, model_format: str, size: int, revision: str | None = None, path: Path = LOG
+    *,
+    digest: str,
+    model_format: str,
+    size: int,
+    known: Mapping[str, str | None] | None = None,
+    path: Path = LOG,
 ) -> None:
-    """Record what was fetched, and what its URI resolved to where its place tells."""
-    known = {} if revision is None else {"revision": revision}
-    _write({"digest": digest, "format": model_format, "bytes": size, **known}, path)
+    """Record what was fetched, and what else is known of it: its revision, what the cache could not do."""
+    told = {name: value for name, value in (known or {}).items() if value is not None}
+    _write({"digest": digest, "format": model_format, "bytes": size, **told}, path)
 
 
 def write_revision(revision: str, path: Path = LOG) -> None:

@@ -38,10 +38,10 @@ class AsgiApp:
         self._runtime = runtime
         self.service: Service
         self._flask: Any
-        self._hot = protocol.hot(settings.name, settings.path_prefix)
+        self.hot = protocol.hot(settings.name, settings.path_prefix)
         self.inference = {
             path.encode(): route.label
-            for path, route in self._hot.items()
+            for path, route in self.hot.items()
             if route.kind is protocol.Kind.INFERENCE
         }
 
@@ -51,7 +51,7 @@ class AsgiApp:
             if scope["type"] == "lifespan":
                 await self._live(receive, send)
             return
-        route = self._hot.get(scope["path"])
+        route = self.hot.get(scope["path"])
         if route is None or route.method != scope["method"] or route.kind is protocol.Kind.INFERENCE:
             await self._through_flask(scope, receive, send)
         else:

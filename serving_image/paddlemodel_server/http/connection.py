@@ -23,7 +23,7 @@ from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.metrics import catalog
 
 MAX_PIPELINED = 64  # requests of one connection that may wait for the answer to an earlier one
-_NO_PATH = (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError, TypeError)
+NO_PATH = (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError, TypeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +138,7 @@ class ClientConnection(HttpToolsProtocol):
             if label is None:
                 self._begin_asgi()
                 return
-        except _NO_PATH:
+        except NO_PATH:
             reader.where = HEAD
             self.refuse(errors.BadRequestError("The request's target is not a valid path."))
             return

@@ -2,8 +2,8 @@
 
 What is checked here and in `protocol.read_head` depends on nothing but the head's bytes, so it is checked
 once for each different head: `head_cache` remembers those that passed. A check that depends on anything else
-(an API key that may be revoked, a rate) belongs into `pipeline.inference.Inference.start`, beside the queue's
-admission: every request passes there, whether its head was parsed or remembered, and through either door.
+(an API key that may be revoked, a rate) belongs into `protected.connection`, which asks about remembered
+heads, too; or, if it may wait for the body, into `pipeline.inference.Inference.start`.
 """
 
 from collections.abc import Sequence

@@ -134,8 +134,8 @@ def main() -> None:
     except StartError as error:
         runtime.http_workers_failure.write_text(error.message)
         raise SystemExit(1) from None
-    both = ports(settings, runtime, AsgiApp(settings, runtime), Scoreboard(runtime.scoreboard_fd))
     try:
+        both = ports(settings, runtime, AsgiApp(settings, runtime), Scoreboard(runtime.scoreboard_fd))
         descriptors = [listener.detach() for listener in sockets.listen(settings)]
     except StartError as error:
         runtime.http_workers_failure.write_text(error.message)

@@ -115,7 +115,8 @@ class Writer:
 
     def _linger(self) -> None:
         """Let a client send the rest: closing the socket on it could cost it the answer."""
-        self._transport.write_eof()
+        if self._transport.can_write_eof():  # TLS has no such thing: its client goes by the answer's length
+            self._transport.write_eof()
         self._connection.flow.resume_reading()
         self._connection.deadline.wait(REST, timeouts.LINGER_SECONDS)
 

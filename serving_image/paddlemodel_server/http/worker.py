@@ -12,12 +12,14 @@ from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]  # it has no types
 
+from paddlemodel_server.access import gate as gates
 from paddlemodel_server.http import timeouts
 from paddlemodel_server.http.admin import AdminApp
 from paddlemodel_server.http.asgi_app import AsgiApp
 from paddlemodel_server.http.connection import ClientConnection, Shared
 from paddlemodel_server.http.head_cache import HeadCache
 from paddlemodel_server.http.inference_cycle import BodyBudget
+from paddlemodel_server.http.protected.connection import ProtectedConnection, Protection
 from paddlemodel_server.ipc.process_context import ProcessContext, die_with_parent
 from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
@@ -31,10 +33,12 @@ class Ports:
 
     clients: Shared
     admin: Shared
+    gate: gates.Gate | None = None  # of the clients' port
+    protection: Protection | None = None  # of its connections, where not everybody may ask
 
 
 def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreboard: Scoreboard) -> Ports:
-    """What the connections of every HTTP worker go by, made before the fork."""
+    """What the connections of every HTTP worker go by, made before the fork; may raise a StartError."""
     clients = Shared(
         asgi_app=asgi_app,
         app=asgi_app,
@@ -51,36 +55,49 @@ def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreb
         connection_limit=timeouts.ConnectionLimit(ADMIN_CONNECTIONS),
         head_cache=HeadCache(),
     )
-    return Ports(clients, admin)
+    gate = gates.of(settings, runtime.access_fds)
+    asks = gate is not None and (gate.keyring or gate.limiter)
+    return Ports(clients, admin, gate, Protection.of(gate, asgi_app.hot) if gate and asks else None)
 
 
 class TwoPorts(Server):
     """uvicorn's server, which speaks with clients on the first socket and with the cluster on the second."""
 
-    def __init__(self, config: Config, admin: Shared) -> None:
+    def __init__(self, config: Config, ports: Ports) -> None:
         super().__init__(config)
-        self._admin = admin
+        self._ports = ports
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         """Listen on the admin port last: whom it calls ready has the other one open."""
         assert sockets, "`master` makes both sockets"  # noqa: S101 - our own mistake
         clients, admin = sockets
-        await super().startup(sockets=[clients])
-        made = partial(
-            ClientConnection,
-            self._admin,
-            config=self.config,
-            server_state=self.server_state,
-            app_state=self.lifespan.state,
+        await super().startup(sockets=[])
+        gate, limits = self._ports.gate, self._ports.clients.limits
+        options: dict[str, Any] = {}
+        if gate is not None and gate.certificate is not None:
+            options = {
+                "ssl": gate.certificate.context,
+                "ssl_handshake_timeout": limits.head_seconds,
+                "ssl_shutdown_timeout": timeouts.LINGER_SECONDS,
+            }
+        for secret in (gate.keyring, gate.certificate) if gate is not None else ():
+            if secret is not None:
+                secret.watch(asyncio.get_running_loop())
+        await self._listen(clients, self.config.http_protocol_class, **options)
+        await self._listen(admin, partial(ClientConnection, self._ports.admin))
+
+    async def _listen(self, where: Any, made: Any, **options: Any) -> None:
+        connection = partial(
+            made, config=self.config, server_state=self.server_state, app_state=self.lifespan.state
         )
-        loop = asyncio.get_running_loop()
-        self.servers.append(await loop.create_server(made, sock=admin, backlog=self.config.backlog))
+        backlog, loop = self.config.backlog, asyncio.get_running_loop()
+        self.servers.append(await loop.create_server(connection, sock=where, backlog=backlog, **options))
 
 
 class HttpWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
     """An HTTP worker that ends with its parent; `worker_class` tells it what its connections go by."""
 
-    admin: ClassVar[Shared]
+    ports: ClassVar[Ports]
     CONFIG_KWARGS: ClassVar[dict[str, Any]] = {
         "loop": "uvloop",
         "ws": "none",
@@ -104,7 +121,7 @@ class HttpWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
     async def _serve(self) -> None:
         """As uvicorn's worker does, with our server."""
         self.config.app = self.wsgi
-        server = TwoPorts(self.config, self.admin)
+        server = TwoPorts(self.config, self.ports)
         self._install_sigquit_handler()
         await server.serve(sockets=self.sockets)
         if not server.started:
@@ -113,5 +130,8 @@ class HttpWorker(UvicornWorker):  # type: ignore[misc]  # it has no types
 
 def worker_class(ports: Ports) -> type[HttpWorker]:
     """The class for gunicorn, which makes its workers itself and tells them nothing of ours."""
-    options = HttpWorker.CONFIG_KWARGS | {"http": partial(ClientConnection, ports.clients)}
-    return type(HttpWorker.__name__, (HttpWorker,), {"CONFIG_KWARGS": options, "admin": ports.admin})
+    made: Any = partial(ClientConnection, ports.clients)
+    if ports.protection:
+        made = partial(ProtectedConnection, ports.protection, ports.clients)
+    options = HttpWorker.CONFIG_KWARGS | {"http": made}
+    return type(HttpWorker.__name__, (HttpWorker,), {"CONFIG_KWARGS": options, "ports": ports})

@@ -39,6 +39,7 @@ class ProcessContext:
     sizes: Sizes
     gpus: tuple[str, ...] = ()  # as CUDA_VISIBLE_DEVICES names them; none: a server on the CPU
     gpu_page_fd: int | None = None  # what the GPUs show
+    access_fds: dict[str, int | None] = field(default_factory=dict)  # of `access.gate.Shared`
     warm_up: WarmUp = field(default_factory=WarmUp)  # what the task asks of it
 
     def to_json(self) -> str:

@@ -22,9 +22,11 @@ from prometheus_client.registry import Collector
 
 from paddlemodel_server.host import cgroup
 from paddlemodel_server.ipc import scoreboard as scoreboards
+from paddlemodel_server.ipc.access_page import AccessPage
 from paddlemodel_server.ipc.counters import PID, Array, Counters, cells_of
 from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.metrics import catalog
+from paddlemodel_server.metrics.access_exposition import Access
 from paddlemodel_server.metrics.gpu_exposition import Gpus
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.settings import Settings
@@ -52,6 +54,14 @@ class Page:
             _Memory(counters),
         ):
             self._registry.register(collector)
+        if (page := runtime.access_fds.get("page")) is not None:
+            self._registry.register(
+                Access(
+                    AccessPage(page),
+                    keys=settings.api_keys_dir is not None,
+                    tls=settings.tls_dir is not None,
+                )
+            )
         if runtime.gpu_page_fd is not None:
             workers = runtime.sizes.workers
             self._registry.register(Gpus(runtime.gpu_page_fd, ready=lambda: bool(scoreboard.ready(workers))))

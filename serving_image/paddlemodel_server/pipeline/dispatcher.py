@@ -27,7 +27,7 @@ from paddlemodel_server.ipc import layouts, slots
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import ProcessContext
 from paddlemodel_server.pipeline.killers import Killers
-from paddlemodel_server.pipeline.pending import Array, Outcome, Pending, Settled, fault
+from paddlemodel_server.pipeline.pending import Array, InFlight, Outcome, Pending, Settled, fault
 from paddlemodel_server.pipeline.worker_link import WorkerLink
 from paddlemodel_server.pipeline.write_batch import WriteBatch
 from paddlemodel_server.settings import Settings
@@ -78,7 +78,7 @@ class Dispatcher:
         self._fd = slots.create(count, size)
         self._slots = slots.Slots(self._fd, count, size)
         self._free = list(range(count))
-        self._pending: dict[int, Pending] = {}
+        self._pending = InFlight(runtime.sizes.body_bytes)
         self._killers = Killers(scoreboard.blames(row, rows))
         self._was_linked = False
         self._sweeping = False
@@ -123,7 +123,7 @@ class Dispatcher:
         """Count a request in, or refuse it; `leave` must follow."""
         if not self._links and not self._hopeful:
             raise NotReadyError
-        if not self._free or not self._queue.claim():
+        if not self._free or self._pending.full or not self._queue.claim():
             raise QueueFullError
 
     def leave(self) -> None:
@@ -168,8 +168,8 @@ class Dispatcher:
             if isinstance(error, slots.DoesNotFitError):
                 raise RequestTooLargeError("The tensors of this request are too large.") from None
             raise
-        self._pending[pending.slot] = pending
         pending.settled = settled
+        self._pending.add(pending)
         if worker is not None:
             self._send(pending, worker)
         if not self._sweeping:
@@ -198,13 +198,13 @@ class Dispatcher:
 
     def _forget(self, pending: Pending) -> None:
         """Free the slot of a request that no worker holds."""
-        del self._pending[pending.slot]
+        self._pending.remove(pending.slot)
         self._slots.give_back(pending.slot, pending.used)
         self._free.append(pending.slot)
 
     def _settle(self, slot: int, status: int, layout: layouts.Layout | None) -> None:
         """Take a worker's reply."""
-        pending = self._pending.pop(slot)
+        pending = self._pending.remove(slot)
         self._row.add_in_flight(pending.worker, -1)
         try:
             outcome = self._outcome(pending, status, layout)

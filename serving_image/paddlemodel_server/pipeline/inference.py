@@ -156,7 +156,7 @@ class Inference:
         record.settled = time.monotonic()
         arguments = context.served, record.route, self._request, outcome
         try:
-            if sum([output.nbytes for output in outcome]) > LARGE_ANSWER_BYTES:
+            if self._request.lengthy or sum([one.nbytes for one in outcome]) > LARGE_ANSWER_BYTES:
                 self._in_thread(self._rendered, protocol.render, *arguments)
             else:
                 self._encoded(protocol.render(*arguments))

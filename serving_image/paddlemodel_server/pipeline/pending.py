@@ -20,6 +20,7 @@ from paddlemodel_server.ipc.scoreboard import WorkerBlock
 Array = np.ndarray[Any, np.dtype[Any]]
 Outcome = list[Array] | ServingError
 Settled = Callable[[Outcome], None]
+TENSORS_OF_BODIES: Final = 2  # how much more memory the tensors of requests may take than their bodies
 NOWHERE: Final = -1  # the worker of a request that no worker holds
 
 _FAULTS: dict[int, Callable[[], ServingError]] = {
@@ -55,6 +56,7 @@ class Pending:
         self.deadline = deadline
         self.seconds = seconds
         self.arrays = arrays
+        self.bytes = sum([array.nbytes for array in arrays])
         self.request_id = ""
         self.layout: layouts.Layout
         self.used = 0  # bytes of the slot
@@ -96,6 +98,35 @@ class Pending:
             settled(outcome)
         except Exception:
             logger.exception("an outcome could not be handed out")
+
+
+class InFlight(dict[int, Pending]):
+    """The requests of an HTTP worker by their slots, and the bytes of their tensors.
+
+    A body is counted as it arrives, but a picture of a few kilobytes may become a tensor of many megabytes.
+    """
+
+    def __init__(self, body_bytes: int) -> None:
+        """`body_bytes`: what bodies may take together."""
+        super().__init__()
+        self._most_bytes = TENSORS_OF_BODIES * body_bytes  # the request that goes beyond it is the last
+        self._bytes = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there is no memory for another request."""
+        return self._bytes > self._most_bytes
+
+    def add(self, pending: Pending) -> None:
+        """Count a request in."""
+        self[pending.slot] = pending
+        self._bytes += pending.bytes
+
+    def remove(self, slot: int) -> Pending:
+        """Count the request of a slot out."""
+        pending = self.pop(slot)
+        self._bytes -= pending.bytes
+        return pending
 
 
 def fault(status: int) -> ServingError:

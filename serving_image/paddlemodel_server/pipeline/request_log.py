@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
-from paddlemodel_server.errors import ServingError
+from paddlemodel_server.errors import ModelFailedError, ServingError
 from paddlemodel_server.host.log import Limiter
 from paddlemodel_server.metrics import catalog, tracing
 from paddlemodel_server.protocol import Response
@@ -137,7 +137,9 @@ class RequestLog:
             logger.error("a request failed", extra=extra, exc_info=error)
             return
         extra["error"] = error.message if isinstance(error, ServingError) else ""
-        logger.log(logging.ERROR if status == 500 else logging.WARNING, "a request failed", extra=extra)
+        cause = error.__cause__ if isinstance(error, ModelFailedError) else None
+        level = logging.ERROR if status == 500 else logging.WARNING
+        logger.log(level, "a request failed", extra=extra, exc_info=cause)
 
     def _warn(self, record: RequestRecord, status: int, now: float) -> None:
         if self._allows(self._slowness, now):

@@ -3,13 +3,14 @@
 from importlib import metadata
 from typing import Any
 
-from paddlemodel_server.errors import InternalError, ServingError
+from paddlemodel_server.errors import InternalError, RateLimitedError, ServingError, UnauthorizedError
 from paddlemodel_server.protocol import v2
 from paddlemodel_server.protocol.request import Response, as_json
 from paddlemodel_server.protocol.routes import EMBEDDINGS, NO_ROUTE, check_name
 from paddlemodel_server.protocol.served import Served
 
 SERVER = "paddlemodel-server"
+_OPENAI_CODES = {UnauthorizedError: "invalid_api_key", RateLimitedError: "rate_limit_exceeded"}
 
 
 def fault(error: Exception, route: str = "") -> Response:
@@ -23,7 +24,8 @@ def fault(error: Exception, route: str = "") -> Response:
     content: Any = public.message
     if route == EMBEDDINGS and public.message != NO_ROUTE:  # a server that has no such route has no such form
         kind = "invalid_request_error" if public.status < 500 else "server_error"
-        content = {"message": public.message, "type": kind, "param": None, "code": None}
+        code = _OPENAI_CODES.get(type(public))
+        content = {"message": public.message, "type": kind, "param": None, "code": code}
     return as_json({"error": content}, public.status, public.headers)
 
 

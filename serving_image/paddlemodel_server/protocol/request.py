@@ -29,6 +29,7 @@ class Head:
     json_size: int | None  # bytes of the JSON, where binary tensors follow
     timeout_seconds: float | None  # the client's own deadline
     media: str | None  # what to answer with; None: the body has a say
+    grant: Any = None  # who sends it, where the server asks for keys: `access.keyring.Grant`
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,6 +51,7 @@ class Request:
     media: str = JSON  # what /predict answers with
     rows: int | None = None  # of V1's `instances`: an answer has as many rows
     parts: list[list[Array]] | None = None  # what a task runs instead of `arrays`, each part by itself
+    lengthy: bool = False  # whether its answer takes long to make, however small the outputs are
     reduced: bool = False  # whether the task's answer needs only what its reduction leaves of the outputs
     kept: Any = None  # what the task that made it needs for the answer
 

@@ -31,6 +31,7 @@ class Place:
         body_bytes: how much memory a decoded body may take; None where no body will be read.
         scores: what the warm-up found out about the output that the task names in `warm_up`, once it is over.
         alone: whether the warm-up found that rows change each other's answers, or could not find out.
+        custom: whether code that lies beside the model may be run.
     """
 
     model: Model
@@ -38,6 +39,7 @@ class Place:
     body_bytes: int | None = None
     scores: Callable[[], ScoreKind | None] = lambda: None
     alone: Callable[[], bool] = lambda: True
+    custom: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,6 +259,8 @@ class Served:
     model: Model
     task: Task
     max_request_bytes: int
+    settings: tuple[tuple[str, str, str], ...] = ()  # of the task: a field, its value as JSON, its origin
+    source: str = ""  # the file that told the task, where the spec left it open
 
     @cached_property
     def inputs(self) -> dict[str, Expected]:

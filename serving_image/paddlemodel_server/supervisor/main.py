@@ -12,9 +12,11 @@ import signal
 import tempfile
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from paddlemodel_server.access import gate
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.gpu import devices
 from paddlemodel_server.host import cgroup, log, signals, termination
@@ -26,7 +28,7 @@ from paddlemodel_server.metrics.utilization import Seen, Utilization
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.supervisor import processes, restart_policy, shutdown, sizing
 from paddlemodel_server.supervisor.pool import WorkerPool
-from paddlemodel_server.tasks import fitting, registry
+from paddlemodel_server.tasks import fitting
 
 if TYPE_CHECKING:
     from paddlemodel_server.gpu.sampler import Sampler
@@ -201,9 +203,13 @@ def run(environ: dict[str, str]) -> int:
 
 
 def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
-    chosen = registry.read(settings.task)
+    chosen = fitting.chosen(settings)
     served = fitting.served(settings, chosen)
     chosen.save(folder)
+    access = asdict(gate.Shared.create(settings))
+    gate.of(settings, access)  # what it cannot use ends the start
+    if chosen.note:
+        logger.warning(chosen.note)
     groups = cgroup.membership()
     cpus, memory = cgroup.cpu_limit(groups), cgroup.memory_limit(groups)
     gpus = devices.assigned(environ, sizing.gpu_count()) if settings.device == "gpu" else ()
@@ -216,6 +222,7 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
         sizes=sizes,
         gpus=gpus,
         gpu_page_fd=gpu_page.create() if gpus else None,
+        access_fds=access,
         warm_up=served.task.warm_up,
     )
     logger.info(
@@ -223,6 +230,9 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
         extra={
             "model": settings.name,
             "format": served.model.format,
+            "task": served.task.name,
+            "task_found_in": served.source or "spec",
+            "task_settings": [f"{name} {value} ({origin})" for name, value, origin in served.settings],
             "inputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.inputs],
             "outputs": [f"{t.name} {t.datatype} {list(t.shape)}" for t in served.model.outputs],
             "cpu_limit": cpus,

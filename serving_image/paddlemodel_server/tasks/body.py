@@ -14,14 +14,14 @@ from paddlemodel_server.protocol.raw import SHAPE_HEADER
 from paddlemodel_server.protocol.served import Accepted, Served, WarmUp
 
 
-class BodyTask(ABC):
+class WholeBody(ABC):
     """A task whose whole body is one thing."""
 
     routes: ClassVar[tuple[str, ...]] = ()
 
     @property
     def warm_up(self) -> WarmUp:
-        """Nothing, unless the task decides shapes or looks at scores."""
+        """Nothing, unless the task decides shapes, looks at scores, or has outputs reduced."""
         return WarmUp()
 
     def load(self) -> None:  # noqa: B027 - most tasks have nothing to load
@@ -37,16 +37,16 @@ class BodyTask(ABC):
         """The refusal of all other media types, and the cure, as a sentence."""
 
     @abstractmethod
-    def arrays(self, body: bytes) -> list[Array]:
-        """Turn a body into one array for each input, in the model's order; in a thread.
+    def request(self, body: bytes) -> Request:
+        """Turn a body into the model's arrays, and what the answer needs of it; in a thread.
 
         Raises:
             ServingError: the body is not what the task takes.
         """
 
     @abstractmethod
-    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
-        """Turn the outputs into the content of a JSON answer."""
+    def result(self, served: Served, request: Request, outputs: Sequence[Array]) -> dict[str, Any]:
+        """Turn the outputs, or what the reduction leaves of them, into the content of a JSON answer."""
 
     def accepts(self, served: Served, route: str, headers: Headers) -> Accepted:
         """Refuse other media types, and the headers that belong to tensors."""
@@ -62,9 +62,35 @@ class BodyTask(ABC):
     def parse(self, served: Served, head: Head, body: bytes) -> Request:
         """Turn the inflated body into the model's arrays."""
         del served, head
-        return Request(arrays=self.arrays(body), reduced=self.warm_up.reduction is not None)
+        request = self.request(body)
+        request.reduced = self.warm_up.reduction is not None
+        return request
 
     def render(self, served: Served, request: Request, outputs: Sequence[Array]) -> Response:
         """The answer, and which model gave it."""
+        return as_json(self.result(served, request, outputs) | {"model": served.name})
+
+
+class BodyTask(WholeBody, ABC):
+    """One whose answer needs nothing of the request but the outputs."""
+
+    @abstractmethod
+    def arrays(self, body: bytes) -> list[Array]:
+        """Turn a body into one array for each input, in the model's order; in a thread.
+
+        Raises:
+            ServingError: the body is not what the task takes.
+        """
+
+    @abstractmethod
+    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
+        """Turn the outputs, or what the reduction leaves of them, into the content of a JSON answer."""
+
+    def request(self, body: bytes) -> Request:
+        """The arrays alone."""
+        return Request(arrays=self.arrays(body))
+
+    def result(self, served: Served, request: Request, outputs: Sequence[Array]) -> dict[str, Any]:
+        """As `answer` says."""
         del request
-        return as_json(self.answer(served, outputs) | {"model": served.name})
+        return self.answer(served, outputs)

@@ -24,6 +24,33 @@ def classes(
     Raises:
         NotFiniteError: there is no best one among them.
     """
+    values = _probable(scores, softmax=softmax, sigmoid=sigmoid)
+    count = min(top_k, values.size)
+    best = np.argpartition(-values, count - 1)[:count]
+    best = best[np.lexsort((best, -values[best]))]
+    top = [_named(int(i), values, names) for i in best]
+    return top[0] | {"top_k": top}
+
+
+def above(scores: Array, threshold: float, names: Sequence[str], *, sigmoid: bool = False) -> dict[str, Any]:
+    """All classes of one picture with at least some score, the most probable first; perhaps none.
+
+    Args:
+        scores: floats of shape [1, classes].
+        threshold: the least score.
+        names: as for `classes`.
+        sigmoid: whether the scores are logits.
+
+    Raises:
+        NotFiniteError: there are numbers that are none.
+    """
+    values = _probable(scores, softmax=False, sigmoid=sigmoid)
+    found = np.flatnonzero(values >= threshold)
+    found = found[np.lexsort((found, -values[found]))]
+    return {"classes": [_named(int(i), values, names) for i in found]}
+
+
+def _probable(scores: Array, *, softmax: bool, sigmoid: bool) -> Array:
     values = scores.reshape(-1).astype(np.float64)
     if not np.isfinite(values).all():
         raise NotFiniteError
@@ -32,15 +59,12 @@ def classes(
         values /= values.sum()
     elif sigmoid:
         values = np.exp(-np.logaddexp(0, -values))
-    count = min(top_k, values.size)
-    best = np.argpartition(-values, count - 1)[:count]
-    best = best[np.lexsort((best, -values[best]))]
-    top = [
-        {
-            "class_id": int(i),
-            "label": (names[i] if i < len(names) else "") or None,
-            "score": float(values[i]),
-        }
-        for i in best
-    ]
-    return top[0] | {"top_k": top}
+    return values
+
+
+def _named(at: int, values: Array, names: Sequence[str]) -> dict[str, Any]:
+    return {
+        "class_id": at,
+        "label": (names[at] if at < len(names) else "") or None,
+        "score": float(values[at]),
+    }

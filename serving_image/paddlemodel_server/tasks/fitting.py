@@ -9,7 +9,18 @@ from collections.abc import Callable
 from paddlemodel_server.model import files, signature
 from paddlemodel_server.protocol.served import Place, ScoreKind, Served
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks import registry
+from paddlemodel_server.tasks import origins, registry
+from paddlemodel_server.tasks.auto.found import Beside
+
+
+def chosen(settings: Settings) -> registry.Chosen:
+    """The task that the spec names, or the files beside the model do; the supervisor asks once.
+
+    Raises:
+        StartError: the task cannot be read, or the files cannot.
+    """
+    model = signature.read(files.locate(settings.model_dir))
+    return registry.settled(registry.read(settings.task), Beside(folder=settings.model_dir, model=model))
 
 
 def served(
@@ -32,10 +43,19 @@ def served(
         StartError: what is missing or does not fit, and the cure.
     """
     model = signature.read(files.locate(settings.model_dir))
-    place = Place(model=model, folder=settings.model_dir, body_bytes=body_bytes, scores=scores, alone=alone)
+    place = Place(
+        model=model,
+        folder=settings.model_dir,
+        body_bytes=body_bytes,
+        scores=scores,
+        alone=alone,
+        custom=settings.custom_tasks,
+    )
     return Served(
         name=settings.name,
         model=model,
         task=registry.fit(chosen, place),
         max_request_bytes=settings.max_request_bytes,
+        settings=origins.settings(chosen),
+        source=chosen.source,
     )

@@ -5,7 +5,8 @@ import, so only the supervisor does, and not for tensors; the HTTP workers go by
 """
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,14 +15,25 @@ from paddlemodel_api import contract
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.protocol.served import Place, Task
+from paddlemodel_server.tasks.audio_classification import beside as classifiers_of_sounds
 from paddlemodel_server.tasks.audio_classification.task import AudioClassification
+from paddlemodel_server.tasks.auto.found import Beside, Found
+from paddlemodel_server.tasks.custom.task import Custom
+from paddlemodel_server.tasks.image_classification import beside as classifiers
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
 from paddlemodel_server.tasks.tensors import Tensors
+from paddlemodel_server.tasks.text import recognised as texts
 from paddlemodel_server.tasks.text_classification.task import TextClassification
+from paddlemodel_server.tasks.text_detection import beside as detectors_of_text
+from paddlemodel_server.tasks.text_detection.task import TextDetection
 from paddlemodel_server.tasks.text_embedding.task import TextEmbedding
+from paddlemodel_server.tasks.text_line_orientation.task import TextLineOrientation
+from paddlemodel_server.tasks.text_recognition import beside as readers
+from paddlemodel_server.tasks.text_recognition.task import TextRecognition
 from paddlemodel_server.tasks.token_classification.task import TokenClassification
 
+AUTO = "auto"
 _FILE = "task.json"
 
 _ALL: tuple[type[Task], ...] = (
@@ -32,8 +44,20 @@ _ALL: tuple[type[Task], ...] = (
     TokenClassification,
     AudioClassification,
     SpeechRecognition,
+    Custom,
+    TextDetection,
+    TextRecognition,
+    TextLineOrientation,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
+
+Recognise = Callable[[Beside], Found | None]
+_BY_CONFIG: dict[str, Recognise] = {
+    module.TASK: module.recognise
+    for module in (classifiers, detectors_of_text, readers, classifiers_of_sounds)
+}
+"""What finds a task, and values for its fields, in a configuration beside the model."""
+_RECOGNISERS: tuple[Recognise, ...] = (*_BY_CONFIG.values(), texts.recognise)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,10 +67,16 @@ class Chosen:
     Attributes:
         name: of the member.
         fields: the member as JSON, defaults included, by Python's names.
+        origins: of the fields that are no defaults: the spec, or a place in a file.
+        source: the file that told the task, where the spec left it open.
+        note: what a person should know about the files beside the model; or nothing.
     """
 
     name: str
     fields: str = "{}"
+    origins: dict[str, str] = field(default_factory=dict)
+    source: str = ""
+    note: str = ""
 
     @property
     def spec(self) -> Any:
@@ -63,6 +93,9 @@ class Chosen:
         return cls(**json.loads((folder / _FILE).read_text(encoding="utf-8")))
 
 
+SPEC = "spec"
+
+
 def read(text: str) -> Chosen:
     """Validate PADDLEMODEL_TASK.
 
@@ -73,7 +106,7 @@ def read(text: str) -> Chosen:
         StartError: `InvalidSettings`, with the first fault.
     """
     if text == contract.DEFAULT_TASK:
-        return Chosen(name=Tensors.name)
+        return Chosen(name=AUTO)
     from paddlemodel_api import faults, tasks  # noqa: PLC0415 - see above
     from pydantic import ValidationError  # noqa: PLC0415
 
@@ -85,7 +118,60 @@ def read(text: str) -> Chosen:
             f"it is JSON such as {contract.DEFAULT_TASK}."
         )
         raise StartError("InvalidSettings", message) from None
-    return Chosen(name=name, fields=spec.model_dump_json())
+    given = dict.fromkeys(sorted(spec.model_fields_set), SPEC)
+    return Chosen(name=name, fields=spec.model_dump_json(), origins=given)
+
+
+def settled(chosen: Chosen, beside: Beside) -> Chosen:
+    """The task with what the files beside the model say of it; fields of the spec win.
+
+    Where the spec names no task, they say which it is, or it is tensors.
+
+    Args:
+        chosen: what `read` found.
+        beside: the files.
+
+    Raises:
+        StartError: a file says the task, but not so that it can be served.
+    """
+    if chosen.name != AUTO:
+        return _completed(chosen, beside)
+    for recognise in _RECOGNISERS:
+        if found := recognise(beside):
+            return _merged(_defaults(found.task), found, source=found.source)
+    if beside.config is None:
+        return Chosen(name=Tensors.name)
+    note = f"{beside.config.file} beside the model is for a task that this server has not: it takes tensors."
+    return Chosen(name=Tensors.name, note=note)
+
+
+def _completed(chosen: Chosen, beside: Beside) -> Chosen:
+    """A named task takes fields that the spec leaves out from a file of its kind that is understood."""
+    if chosen.name not in _BY_CONFIG:
+        return chosen
+    try:
+        found = _BY_CONFIG[chosen.name](beside)
+    except StartError as error:
+        return Chosen(**asdict(chosen) | {"note": f"The spec and defaults alone hold: {error.message}"})
+    return _merged(chosen, found) if found else chosen
+
+
+def _merged(chosen: Chosen, found: Found, source: str = "") -> Chosen:
+    given = set(chosen.origins)
+    aside = {name for group in found.groups if group & given for name in group} | given
+    taken = {name: value for name, value in found.fields.items() if name not in aside}
+    origins = {name: place for name, place in found.origins.items() if name in taken}
+    return Chosen(
+        name=chosen.name,
+        fields=json.dumps(json.loads(chosen.fields) | taken),
+        origins=chosen.origins | origins,
+        source=source,
+    )
+
+
+def _defaults(name: str) -> Chosen:
+    """A task as if the spec named it, and no field of it."""
+    return read(json.dumps({name: {}}))
 
 
 def fit(chosen: Chosen, place: Place) -> Task:
@@ -94,7 +180,13 @@ def fit(chosen: Chosen, place: Place) -> Task:
     Raises:
         StartError: `TaskDoesNotFit`.
     """
-    return TASKS[chosen.name].fit(chosen.spec, place)
+    try:
+        return TASKS[chosen.name].fit(chosen.spec, place)
+    except StartError as error:
+        if not chosen.source:
+            raise
+        message = f"{error.message} The spec names no task; {chosen.source} beside the model tells this one."
+        raise StartError(error.reason, message) from None
 
 
 def files() -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What PADDLEMODEL_VERIFICATION asks for: which recording, how far an answer may be off, how many must agree.
 
-The text is a paddlemodel_api.verification.Verification as JSON, validated by its own types.
+The text is a paddlemodel_api.rollout.verification.Verification as JSON, validated by its own types.
 """
 
 from dataclasses import dataclass
@@ -44,7 +44,8 @@ def read(settings: Settings, engine: Engine) -> Rules | None:
     """
     if not settings.verification:
         return None
-    from paddlemodel_api import faults, verification  # noqa: PLC0415 - 0.1 s, which other servers need not pay
+    from paddlemodel_api import faults  # noqa: PLC0415 - 0.1 s, which other servers need not pay
+    from paddlemodel_api.rollout import verification  # noqa: PLC0415
     from pydantic import ValidationError  # noqa: PLC0415
 
     try:

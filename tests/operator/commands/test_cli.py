@@ -1,5 +1,6 @@
 """`paddlemodel` as a program: help, exit codes, what it prints."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +14,17 @@ PROGRAM = Path(sys.executable).with_name("paddlemodel")
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
-def run(*arguments: str, text: str = "") -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str, text: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+    """Settings are the operator's, in capitals and without their prefix."""
+    variables = {f"PADDLEMODEL_OPERATOR_{name}": value for name, value in settings.items()}
     return subprocess.run(
-        [PROGRAM, *arguments], input=text, capture_output=True, text=True, timeout=120, check=False
+        [PROGRAM, *arguments],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+        env=os.environ | variables,
     )
 
 
@@ -72,6 +81,15 @@ def test_render_prints_every_child_of_every_model_or_nothing() -> None:
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_example_is_rendered(example: Path) -> None:
-    found = run("render", str(example))
+    found = run("render", str(example), CUSTOM_TASKS="true")
     assert found.returncode == 0, found.stderr
     assert "kind: Deployment" in found.stdout
+
+
+@pytest.mark.parametrize("command", ["render", "run"])
+def test_code_beside_a_model_must_be_allowed_here_too(command: str) -> None:
+    found = run(command, str(EXAMPLES / "custom.yaml"))
+    assert (found.returncode, found.stdout) == (2, "")
+    (sentence,) = found.stderr.splitlines()
+    assert "custom.yaml, prices: spec.task.custom runs code that lies beside the model" in sentence
+    assert "PADDLEMODEL_OPERATOR_CUSTOM_TASKS" in sentence

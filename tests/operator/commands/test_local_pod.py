@@ -80,6 +80,14 @@ def test_a_config_map_is_a_folder_that_is_named() -> None:
         processes(found, machine())
 
 
+def test_the_keys_of_clients_are_a_folder_that_is_named() -> None:
+    spec = {"access": {"apiKeys": {"secretName": "clients"}}}
+    _, server = processes(pod(**spec), machine(secrets={"clients": Path("/keys")}))
+    assert server.environment["PADDLEMODEL_API_KEYS_DIR"] == "/keys"
+    with pytest.raises(InputError, match=r"the Secret clients .* --secret clients=DIR"):
+        processes(pod(**spec), machine())
+
+
 def test_variables_are_filled_in_as_a_kubelet_does() -> None:
     given = [
         {"name": "A", "value": "1"},

@@ -1,5 +1,6 @@
 """`paddlemodel run`: the real fetcher and the real server, without a cluster."""
 
+import json
 import os
 import signal
 import socket
@@ -14,8 +15,9 @@ import pytest
 import yaml
 
 from devcluster import first_look
-from tests.models import archive_of
+from tests.models import archive_of, trained_model
 from tests.operator.support.manifests import manifest
+from tests.trained_text import with_files
 
 PROGRAM = Path(sys.executable).with_name("paddlemodel")
 
@@ -88,6 +90,29 @@ def test_one_model_is_served_once_and_a_signal_ends_it(port: int, tmp_path: Path
         first.send_signal(signal.SIGINT)
         assert end(first)[0] == 0
     assert (tmp_path / "paddlemodel" / "run" / "ml.a" / "models" / "model").is_dir()
+
+
+HANDLER = """
+import numpy as np
+def preprocess(body, content_type):
+    return {"x": np.zeros((1, 3, 48, 192), np.float32)}, len(body)
+def postprocess(outputs, kept):
+    return {"bytes": kept, "outputs": len(outputs)}
+"""
+
+
+@pytest.mark.timeout(300)
+def test_code_beside_a_model_runs_where_the_environment_allows_it(
+    port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PADDLEMODEL_OPERATOR_CUSTOM_TASKS", "true")
+    folder = with_files(trained_model("textline-orientation"), tmp_path / "model", handler__py=HANDLER)
+    text = yaml.safe_dump(manifest("ml", "a", device="CPU", task={"custom": {}}))
+    with running(tmp_path, "-", "--uri", f"file://{folder}", "--port", str(port), text=text) as process:
+        lines_until(process, "==> ready: ")
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/predict", data=b"four")
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            assert json.loads(answer.read()) == {"bytes": 4, "outputs": 1}
 
 
 @pytest.mark.timeout(120)

@@ -61,8 +61,8 @@ def words(**fields: Any) -> str:
     return json.dumps(fields)
 
 
-def fetched(digest: str = DIGEST) -> Container:
-    return Container(exit_code=0, exit_message=words(digest=digest, format="PIR", bytes=5))
+def fetched(digest: str = DIGEST, **more: Any) -> Container:
+    return Container(exit_code=0, exit_message=words(digest=digest, format="PIR", bytes=5, **more))
 
 
 def ready_pod(name: str = "pod-a", **fields: Any) -> Pod:

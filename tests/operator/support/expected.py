@@ -46,7 +46,7 @@ SERVER = {
     "env": [
         {"name": "PADDLEMODEL_NAME", "value": "resnet50"},
         {"name": "PADDLEMODEL_DEVICE", "value": "cpu"},
-        {"name": "PADDLEMODEL_TASK", "value": '{"tensors":{}}'},
+        {"name": "PADDLEMODEL_TASK", "value": '{"auto":{}}'},
     ],
     "ports": [
         {"name": "http", "containerPort": 8080, "protocol": "TCP"},

@@ -48,6 +48,15 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
         },
         service={"type": "NodePort", "port": 8000, "annotations": {"a": "b"}},
         ingress={"host": "a.example.com", "className": "nginx", "tlsSecretName": "tls"},
+        access={
+            "apiKeys": {"secretName": "clients"},
+            "tls": {"secretName": "tls"},
+            "rateLimits": [
+                {"per": "Client", "requests": 600},
+                {"per": "Address", "requests": 60, "burst": 5},
+            ],
+            "trustedProxies": {"hops": 1},
+        },
         pod={
             "nodeSelector": {"disk": "ssd"},
             "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],

@@ -119,6 +119,49 @@ SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str]] = {
         "CredentialsMissing",
         "The Secret s3-keys that spec.model.credentials names does not exist in namespace ml, or is empty",
     ),
+    "a Secret of keys that is not there": (
+        observed(
+            pod(
+                fetch=fetched(),
+                server=Container(
+                    exit_code=1,
+                    exit_message=termination(reason="ApiKeysMissing", message="There are no API keys."),
+                    waiting="CrashLoopBackOff",
+                ),
+            )
+        ),
+        {"access": {"apiKeys": {"secretName": "clients"}}},
+        "SecretMissing",
+        "The Secret clients that spec.access.apiKeys names does not exist in namespace ml, or is empty",
+    ),
+    "a certificate that is not there": (
+        observed(
+            pod(
+                fetch=fetched(),
+                server=Container(
+                    exit_code=1,
+                    exit_message=termination(reason="CertificateMissing", message="There is none."),
+                ),
+            )
+        ),
+        {"access": {"tls": {"secretName": "cert"}}},
+        "SecretMissing",
+        "The Secret cert that spec.access.tls names does not exist in namespace ml, or is empty",
+    ),
+    "a Secret of keys that are too short": (
+        observed(
+            pod(
+                fetch=fetched(),
+                server=Container(
+                    exit_code=1,
+                    exit_message=termination(reason="ApiKeysInvalid", message="That of alice is short."),
+                ),
+            )
+        ),
+        {"access": {"apiKeys": {"secretName": "clients"}}},
+        "ApiKeysInvalid",
+        "That of alice is short.",
+    ),
     "a fetcher that dies without words": (
         observed(failed_fetch("")),
         {},

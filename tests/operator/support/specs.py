@@ -5,11 +5,11 @@ test_model.py sends it through `from_body`, test_control_plane_crd.py to a real 
 
 from typing import Any
 
-from tests.operator.base import verification_specs
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
+from tests.operator.support.field_specs import access_specs, verification_specs
 from tests.operator.support.source_specs import Refused, of_model, of_uri
-from tests.operator.support.task_specs import sound_specs
+from tests.operator.support.task_specs import picture_specs, sound_specs
 
 __all__ = ["ACCEPTED", "RULES", "TYPES", "UNKNOWN", "Refused"]
 
@@ -33,6 +33,8 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
 RULES = (
     *source_specs.RULES,
     *verification_specs.RULES,
+    *picture_specs.RULES,
+    *access_specs.RULES,
     *sound_specs.RULES,
     Refused(
         "replicas beside autoscaling",
@@ -95,13 +97,19 @@ RULES = (
     Refused(
         "two tasks",
         spec(task={"tensors": {}, "imageClassification": {}}),
-        "spec.task has exactly one member: keep one of tensors, imageClassification",
+        "spec.task has exactly one member: keep one of auto, tensors, imageClassification",
     ),
     Refused(
         "two lists", _text("Classification", labels=["a"], labelsFile="l.txt"), "labelsFile exclude each"
     ),
     Refused("a list outside", _text("Classification", labelsFile="../l"), "must be a plain relative path"),
     Refused("a task without a member", spec(task={}), "spec.task has exactly one member"),
+    Refused(
+        "a shorter side of a picture that is stretched",
+        _task(resize="Stretch", resizeShort=256),
+        "resizeShort needs resize Crop",
+    ),
+    Refused("the best ones and all others", _task(topK=3, threshold=0.5), "topK and threshold exclude each"),
     Refused("a labels file outside", _task(labelsFile="../../etc/passwd"), "must be a plain relative path"),
     Refused("an absolute labels file", _task(labelsFile="/etc/passwd"), "must be a plain relative path"),
     Refused("an address as host", spec(ingress={"host": "https://a.example.com"}), "must be a DNS name"),
@@ -115,6 +123,11 @@ RULES = (
         _pod(env=[{"name": "PADDLEMODEL_PORT", "value": "1"}]),
         "use the fields of spec.server",
     ),
+    Refused(
+        "a grant of its own",
+        _pod(env=[{"name": "PADDLEMODEL_CUSTOM_TASKS", "value": "true"}]),
+        "must not set PADDLEMODEL_ variables",
+    ),
     Refused("a variable twice", _pod(env=[{"name": "A"}, {"name": "A"}]), "names a variable twice"),
     Refused(
         "a variable with two values", _pod(env=[{"name": "A", "value": "1", "valueFrom": {}}]), "keep one"
@@ -127,6 +140,8 @@ RULES = (
 
 TYPES = (
     *source_specs.TYPES,
+    *picture_specs.TYPES,
+    *access_specs.TYPES,
     *sound_specs.TYPES,
     Refused("no address", spec(model={}), "spec.model.uri"),
     Refused("negative replicas", spec(replicas=-1), "spec.replicas"),
@@ -158,6 +173,7 @@ TYPES = (
     Refused("a division by nothing", _task(std=[1, 0, 1]), "spec.task.imageClassification.std"),
     Refused("no tokens", _text("Embedding", maxTokens=2), "spec.task.textEmbedding.maxTokens"),
     Refused("a pooling of its own", _text("Embedding", pooling="Sum"), "textEmbedding.pooling"),
+    Refused("a share beyond the whole", _task(threshold=1.5), "spec.task.imageClassification.threshold"),
     Refused("no best class", _task(topK=0), "spec.task.imageClassification.topK"),
     Refused("an endless address", of_uri("https://a.example.com/" + "x" * 2000 + ".tar"), "spec.model.uri"),
     Refused("a label without an end", _task(labels=["x" * 129]), "spec.task.imageClassification.labels"),
@@ -165,6 +181,7 @@ TYPES = (
 )
 
 UNKNOWN = (
+    *access_specs.UNKNOWN,
     Refused("a field that is not there", spec(modle={}), "modle"),
     Refused("a field of a block that is not there", spec(server={"timeout": 3}), "server.timeout"),
     Refused(
@@ -172,12 +189,15 @@ UNKNOWN = (
         of_model(credentials={"secretName": "s", "token": "t"}),
         "model.credentials.token",
     ),
+    Refused("labels for nobody", spec(task={"auto": {"labels": ["a"]}}), "task.auto.labels"),
     Refused("labels for tensors", spec(task={"tensors": {"labels": ["a"]}}), "task.tensors.labels"),
     Refused("labels beside the task", spec(task={"imageClassification": {}, "labels": ["a"]}), "task.labels"),
 )
 
 ACCEPTED: dict[str, dict[str, Any]] = {
     **source_specs.ACCEPTED,
+    **picture_specs.ACCEPTED,
+    **access_specs.ACCEPTED,
     **sound_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},
     "tensors by name": spec(task={"tensors": {}}),

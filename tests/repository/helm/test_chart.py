@@ -76,6 +76,12 @@ def test_the_environment_is_what_the_operator_reads() -> None:
     assert settings.from_environment(environment) == settings.from_environment({})
 
 
+def test_code_beside_models_is_allowed_by_a_value_alone() -> None:
+    for flag, words in ((True, ("customTasks.allowed=true",)), (False, ())):
+        environment = variables(render(*words))
+        assert settings.from_environment(environment).custom_tasks is flag
+
+
 def test_images_follow_the_chart_unless_told_otherwise() -> None:
     (container,) = pod('image={"repository":"registry.example:5000/ops/operator","tag":"1.2.3"}')[
         "containers"
@@ -141,6 +147,7 @@ def test_a_service_account_of_others_is_used() -> None:
         pytest.param('operator={"loglevel":"INFO"}', id="misspelt-name"),
         pytest.param('operator.logLevel="LOUD"', id="unknown-level"),
         pytest.param("operator.concurrency=0", id="too-small"),
+        pytest.param('customTasks.allowed="yes"', id="perhaps"),
         pytest.param('operator.resyncSeconds="often"', id="wrong-type"),
         pytest.param('image.tag="latest"', id="moving-tag"),
         pytest.param('image.repository="paddlemodel/operator:0.1.0"', id="tag-in-repository"),

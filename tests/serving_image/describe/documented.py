@@ -7,6 +7,15 @@ import jsonschema_rs
 from tests import cleartext
 
 
+def check_answer(url: str, body: bytes) -> None:
+    """Send one body of another form to /predict; the answer is what the document says."""
+    document: dict[str, Any] = cleartext.get(f"{url}/openapi.json").json()
+    good = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
+    answer = cleartext.post(f"{url}/predict", content=body, timeout=60)
+    assert answer.status_code == 200, answer.text
+    jsonschema_rs.validate({**good, "components": document["components"]}, answer.json())
+
+
 def check_examples(url: str) -> int:
     """Send every JSON example of the server's document; returns how many there were."""
     document: dict[str, Any] = cleartext.get(f"{url}/openapi.json").json()

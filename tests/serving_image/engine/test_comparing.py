@@ -94,10 +94,15 @@ def test_several_rows_are_tried_where_the_answer_has_none(output: tuple[int, ...
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_a_nudge_moves_the_last_bits(dtype: str) -> None:
-    (moved,) = inputs.nudged([np.array([1, -256, 0], dtype)])
+def test_a_nudge_moves_the_last_bits_to_either_side(dtype: str) -> None:
+    """A factor that all have in common would move no model that normalises."""
+    numbers = np.array([1, -256, 0, 3, 5, 7, 9, 11], dtype)
+    (moved,) = inputs.nudged([numbers])
     assert moved.dtype == dtype
-    assert moved.tolist() == [1 + 2**-20, -256 * (1 + 2**-20), 0]
+    by = (moved - numbers)[numbers != 0] / numbers[numbers != 0] * 2**20
+    assert np.allclose(np.abs(by), 1, atol=0.2)
+    assert {-1, 1} == set(np.sign(by))
+    assert moved[2] == 0
     assert inputs.nudged([np.array([7])])[0].tolist() == [7]
 
 

@@ -172,11 +172,29 @@ def test_a_cache_that_takes_nothing_is_told_and_done_without(
 
     monkeypatch.setattr(Cache, "_aside", refuse)
     with serving(SERVED) as server:
-        fetch.fetch(options(tmp_path, server.uri("/m.tar")))
+        fetched = fetch.fetch(options(tmp_path, server.uri("/m.tar")))
     assert tree(tmp_path / "pod" / "model") == LEGACY_MODEL
+    assert fetched.cache_fault == reason
     assert [
         getattr(record, "reason", None) for record in caplog.records if record.levelname == "WARNING"
     ] == [reason]
+
+
+def test_the_last_words_tell_what_the_cache_could_not_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The operator reads them; the log alone would be read by nobody."""
+    log, words = tmp_path / "termination-log", {}
+    cache = tmp_path / "cache"
+    for name in ("full", "kept"):
+        log.touch()
+        with serving(SERVED) as server, monkeypatch.context() as patch:
+            if name == "full":
+                patch.setattr(Cache, "_aside", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "no")))
+            into = str(tmp_path / name / "model")
+            fetch.main(["--uri", server.uri("/m.tar"), "--into", into, "--cache", str(cache)], log)
+        words[name] = json.loads(log.read_text())
+    assert (words["full"]["cacheFault"], "cacheFault" in words["kept"]) == ("CacheFull", False)
 
 
 def test_a_full_cache_makes_room_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +255,7 @@ def test_a_pod_that_is_killed_while_it_fills_leaves_a_good_cache(
 
 
 def test_what_killed_pods_have_left_goes_in_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    left = tmp_path / "cache" / "filling" / "left"
+    left = tmp_path / "cache" / "filling" / f"sha256-{'0' * 64}-{'1' * 32}"
     left.mkdir(parents=True)
     with serving(SERVED) as server:
         fetch.fetch(options(tmp_path, server.uri("/a.tar"), "a"))

@@ -218,6 +218,17 @@ def test_a_quantised_program_is_recognised(tmp_path: Path) -> None:
     assert formats.checked(files.locate(folder)).quantised
 
 
+@pytest.mark.parametrize("name", ["m.json", "m.pdmodel"])
+def test_a_size_below_zero_is_open(tmp_path: Path, name: str) -> None:
+    """Paddle computes with the -1 of what is open: twice as many rows (repeat_interleave) are -2 to it."""
+    twice = {
+        "m.json": pir_of(w=[2]).replace(b"[-1,4]", b"[-2,4]"),
+        "m.pdmodel": legacy_of(w=[2]).replace(b"\xff" * 9 + b"\1", b"\xfe" + b"\xff" * 8 + b"\1"),
+    }[name]
+    read = formats.read(files.locate(folder_of(tmp_path, {name: twice, "m.pdiparams": params_of([2])})))
+    assert [tensor.shape for tensor in (*read.inputs, *read.outputs)] == [(-1, 4)] * 2
+
+
 @pytest.mark.parametrize("model_format", ["pir", "legacy"])
 def test_parameters_of_every_dtype_are_read(exported: Callable[[str, str], Path], model_format: str) -> None:
     located = files.locate(exported(model_format, "rare"))

@@ -6,21 +6,23 @@ What is lost when something goes wrong is one request, nothing else.
 import asyncio
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from paddlemodel_server.errors import (
     DeadlineExceededError,
     ModelFailedError,
+    QueueFullError,
     ServingError,
     WorkerLostError,
 )
 from paddlemodel_server.ipc import counters, slots
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import ProcessContext
-from paddlemodel_server.pipeline.pending import Outcome
+from paddlemodel_server.pipeline.pending import TENSORS_OF_BODIES, Outcome
 
-from tests.serving_image.support.dispatching import Pod, in_a_pod
+from tests.serving_image.support.dispatching import ONE, Pod, in_a_pod
 from tests.serving_image.support.load import BODY, INFER, asked
 from tests.serving_image.support.servers import Server
 
@@ -61,6 +63,29 @@ def test_late_requests_are_told_whatever_became_of_the_others(runtime: ProcessCo
         await pod.until(lambda: pod.scoreboard.in_flight(0) == 0)
 
     in_a_pod(runtime, test)
+
+
+def test_tensors_that_take_too_much_memory_keep_others_out(runtime: ProcessContext) -> None:
+    """A small picture may be a large tensor: the one that goes beyond is taken, the next one is not."""
+    small = replace(runtime, sizes=replace(runtime.sizes, body_bytes=ONE[0].nbytes // TENSORS_OF_BODIES - 1))
+
+    async def test(pod: Pod) -> None:
+        worker = await pod.join()
+        for number in range(1, 4):
+            pod.dispatcher.admit()
+            pod.submit()
+            pod.dispatcher.leave()
+            with pytest.raises(QueueFullError):
+                pod.dispatcher.admit()
+            await asyncio.sleep(0)
+            ((layout, numbers),) = worker.announced()
+            worker.reply(numbers, slots.ANSWERED, layout)
+            worker.flush()
+            await pod.until(pod.answered(number))
+        pod.dispatcher.admit()
+        pod.dispatcher.leave()
+
+    in_a_pod(small, test)
 
 
 def test_what_cannot_be_written_or_read_costs_no_slot(

@@ -121,6 +121,9 @@ class Transport(asyncio.Transport):
     def abort(self) -> None:
         self.did.append("abort")
 
+    def can_write_eof(self) -> bool:
+        return True
+
     def write_eof(self) -> None:
         self.did.append("write_eof")
 

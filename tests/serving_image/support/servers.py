@@ -17,6 +17,7 @@ import pytest
 from paddlemodel_server.ipc.scoreboard import Scoreboard
 
 from devcluster import ports
+from tests import planted
 
 READY_SECONDS = 180
 MODULES = {"http_worker": "http.master", "worker": "worker.main"}
@@ -160,6 +161,7 @@ def end(server: Server) -> None:
         except subprocess.TimeoutExpired:
             server.process.kill()
             server.process.wait()
+    assert not (place := planted.leaked(server.logged())), f"the server's log has a secret: {place}"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol.served import Place
-from paddlemodel_server.tasks.classes import classes
+from paddlemodel_server.tasks.classes import above, classes
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 
 SCORES = np.array([[0.1, 0.6, 0.3]], np.float32)
@@ -42,6 +42,20 @@ def test_equal_scores_are_ordered_by_class() -> None:
 def test_what_is_no_number_is_no_class(value: float) -> None:
     with pytest.raises(NotFiniteError):
         classes(np.array([[0.5, value]]), 5, (), softmax=True)
+    with pytest.raises(NotFiniteError):
+        above(np.array([[0.5, value]]), 0.5, ())
+
+
+def test_all_probable_classes_are_named_and_perhaps_none() -> None:
+    found = above(np.array([[0.5, 0.1, 0.9, 0.5]]), 0.5, ("cat", "dog"))
+    assert [(entry["class_id"], entry["label"]) for entry in found["classes"]] == [
+        (2, None),
+        (0, "cat"),
+        (3, None),
+    ]
+    assert above(np.array([[0.5, 0.1]]), 0.6, ()) == {"classes": []}
+    (entry,) = above(np.array([[0.0, -1.0]]), 0.5, (), sigmoid=True)["classes"]
+    assert (entry["class_id"], entry["score"]) == (0, 0.5)
 
 
 def test_scores_in_bfloat16_are_the_numbers_that_their_bits_mean() -> None:

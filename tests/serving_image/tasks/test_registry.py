@@ -10,6 +10,8 @@ from paddlemodel_api import contract
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.tasks import registry
 
+AUTO = registry.Chosen(name="auto")
+
 
 def test_a_task_is_read_with_its_defaults() -> None:
     chosen = registry.read('{"imageClassification":{"labels":["猫"],"topK":1}}')
@@ -19,16 +21,21 @@ def test_a_task_is_read_with_its_defaults() -> None:
         "labels_file": None,
         "top_k": 1,
         "resize": "Crop",
+        "resize_short": None,
+        "interpolation": "Linear",
+        "antialias": False,
         "channel_order": "RGB",
         "mean": [0.485, 0.456, 0.406],
         "std": [0.229, 0.224, 0.225],
         "activation": "Auto",
+        "threshold": None,
         "output": None,
         "width": None,
         "height": None,
     }
-    tensors = registry.Chosen(name="tensors")
-    assert registry.read('{ "tensors": {} }') == registry.read(contract.DEFAULT_TASK) == tensors
+    assert chosen.origins == {"labels": "spec", "top_k": "spec"}
+    assert registry.read('{ "tensors": {} }') == registry.Chosen(name="tensors")
+    assert registry.read('{ "auto": {} }') == registry.read(contract.DEFAULT_TASK) == AUTO
 
 
 def test_what_the_supervisor_has_read_reaches_the_http_workers(tmp_path: Path) -> None:
@@ -44,8 +51,11 @@ def test_what_the_supervisor_has_read_reaches_the_http_workers(tmp_path: Path) -
     [
         ("x", "spec.task is not JSON: expected value at line 1 column 1"),
         ("[]", "spec.task is wrong: "),
-        ("{}", "spec.task has exactly one member: keep one of tensors, imageClassification"),
-        ('{"tensors":{},"imageClassification":{}}', "spec.task has exactly one member: keep one of tensors"),
+        ("{}", "spec.task has exactly one member: keep one of auto, tensors, imageClassification"),
+        (
+            '{"tensors":{},"imageClassification":{}}',
+            "spec.task has exactly one member: keep one of auto, tensors",
+        ),
         ('{"sing":{}}', "spec.task.sing is not a field: remove it (kubectl explain pdm.spec.task lists"),
         ('{"type":"Tensors"}', "spec.task.type is not a field: name the task by its member, such as {image"),
         ('{"tensors":{"topK":1}}', "spec.task.tensors.topK is not a field: remove it"),
@@ -88,14 +98,18 @@ def test_a_wrong_field_is_named(fields: str, message: str) -> None:
 
 
 def test_nobody_imports_what_he_does_not_need() -> None:
-    """pydantic costs a tenth of a second: neither a server of tensors nor any worker pays it."""
+    """pydantic costs a tenth of a second: neither a server of tensors nor any worker pays it, nor YAML."""
     program = """
 import sys
 import paddlemodel_server.supervisor.main, paddlemodel_server.worker.warmup_requests
 from paddlemodel_server.tasks import registry
 from paddlemodel_server.settings import Settings
-registry.read(Settings().task)
-print([name for name in ("cv2", "jinja2", "opentelemetry.sdk", "pydantic") if name in sys.modules])
+from paddlemodel_server.model.signature import Model
+from paddlemodel_server.tasks.auto.found import Beside
+from pathlib import Path
+place = Beside(folder=Path("/nowhere"), model=Model(format="PIR", inputs=(), outputs=()))
+assert registry.settled(registry.read(Settings().task), place).name == "tensors"
+print([name for name in ("cv2", "jinja2", "opentelemetry.sdk", "pydantic", "yaml") if name in sys.modules])
 registry.read('{"imageClassification":{}}')
 print([name for name in ("cv2", "pydantic") if name in sys.modules])
 """

@@ -206,7 +206,7 @@ def test_a_detector_s_boxes_are_parted_by_their_counts(tmp_path: Path, monkeypat
 
     monkeypatch.setattr(f"{__name__}.MODEL", model)
     path = recorded(tmp_path / "verify.jsonl", row(2, 7), row(0, 8), row(1, 9), answer=boxes)
-    ragged = Ragged(outputs=(0,), counts=1)
+    ragged = Ragged(outputs=[0], counts=1)
     report, predictor = gated(boxes, asked(path), rows=4, ragged=ragged, model=model)
     assert (report.requests, report.agreed) == (3, 3)
     assert predictor.rows[-1] == 4

@@ -6,6 +6,7 @@ locks/               who fetches a URI now, who reads a model now
 filling/             what is being written or thrown away
 
 Nothing here is trusted and nothing here is needed: whatever the cache cannot do, the fetch does without it.
+What else lies on the volume is never touched, whatever it is called.
 """
 
 import errno
@@ -14,6 +15,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -23,6 +25,8 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal
 from uuid import uuid4
 
+from paddlemodel_api import contract
+
 from paddlemodel_server.fetch.cache import copying
 from paddlemodel_server.fetch.cache.copying import DamagedError
 
@@ -30,6 +34,10 @@ _LOG = logging.getLogger(__name__)
 _FORGOTTEN = 86_400.0  # seconds, longer than any fetch
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _CLOSED = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+_ENTRY = re.compile(r"sha256-[0-9a-f]{64}")
+_ASIDE = re.compile(r"(sha256-[0-9a-f]{64}|index|old)-[0-9a-f]{32}")
+_PARTS = {"model", "record.json"}
 
 Outcome = Literal["kept", "CacheReadOnly", "CacheFull", "CacheFailed"]
 
@@ -118,10 +126,9 @@ class Cache:
             self._write(self.folder / "index" / f"{key}.json", index)
             self._evict(entry, keep=self.keep)
         except OSError as error:
-            reason, cure = _refusal(error)
-            _LOG.warning(
-                "the model is not kept in the cache (%s); %s", error.strerror, cure, extra={"reason": reason}
-            )
+            reason, why = _refusal(error), error.strerror
+            cure = contract.CACHE_FAULTS[reason]
+            _LOG.warning("the model is not kept in the cache (%s); %s", why, cure, extra={"reason": reason})
             return reason
         return "kept"
 
@@ -144,7 +151,7 @@ class Cache:
         """The other models, those first that were used last."""
         folder = self.folder / "models"
         entries = sorted(folder.iterdir(), key=_used, reverse=True) if _is_folder(folder) else []
-        return [entry for entry in entries if entry != newest]
+        return [entry for entry in entries if entry != newest and _is_ours(entry)]
 
     def _evict(self, newest: Path, keep: int) -> int:
         """Throw away what was not used for longest and nobody reads; `keep` counts `newest`, too."""
@@ -157,11 +164,13 @@ class Cache:
         """Throw away what pods have left that were killed."""
         folder = self.folder / "filling"
         for path in folder.iterdir() if _is_folder(folder) else ():
-            if time.time() - _used(path) > _FORGOTTEN:
+            if _ASIDE.fullmatch(path.name) and time.time() - _used(path) > _FORGOTTEN:
                 shutil.rmtree(path, ignore_errors=True)
 
     def _drop(self, entry: Path) -> bool:
-        """Throw a model away, unless somebody reads it."""
+        """Throw a model away, unless somebody reads it, or we did not write it."""
+        if not _is_ours(entry):
+            return False
         with self._locked(entry.name, fcntl.LOCK_EX | fcntl.LOCK_NB) as alone:
             if not alone:
                 return False
@@ -228,18 +237,24 @@ def key_of(*words: str | None) -> str:
     return hashlib.sha256(repr(words).encode(errors="surrogateescape")).hexdigest()[:40]
 
 
-def _refusal(error: OSError) -> tuple[Outcome, str]:
-    """Why a volume takes nothing, and the cure."""
+def _refusal(error: OSError) -> Outcome:
+    """Why a volume takes nothing."""
     if error.errno in _FULL:
-        return "CacheFull", "enlarge the claim, or keep fewer models"
-    if error.errno in _CLOSED:
-        return "CacheReadOnly", "mount the claim so that the pod's user may write"
-    return "CacheFailed", "check the volume"
+        return "CacheFull"
+    return "CacheReadOnly" if error.errno in _CLOSED else "CacheFailed"
 
 
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
+    except OSError:
+        return False
+
+
+def _is_ours(entry: Path) -> bool:
+    """Whether a folder is one that fill() has made: a claim may hold other people's, in a folder `models`."""
+    try:
+        return bool(_ENTRY.fullmatch(entry.name)) and {path.name for path in entry.iterdir()} <= _PARTS
     except OSError:
         return False
 

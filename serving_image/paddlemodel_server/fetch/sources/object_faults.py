@@ -127,6 +127,11 @@ def _unanswered(text: str, identity: str) -> Exception:
     return TryAgainError(_connection(text))
 
 
+def is_busy(text: str) -> bool:
+    """Whether the store itself said that it cannot answer now, perhaps with when it can."""
+    return _status(text) in {429, 503}
+
+
 def _status(text: str) -> int | None:
     """The HTTP status, where there was an answer."""
     found = re.search(r"Server returned non-2xx status code: (\d{3})", text)

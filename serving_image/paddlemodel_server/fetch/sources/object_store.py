@@ -10,6 +10,8 @@ import functools
 import logging
 import os
 import socket
+import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -19,15 +21,24 @@ from urllib.parse import quote
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import parallel, proxies
-from paddlemodel_server.fetch.sources import object_faults, providers
+from paddlemodel_server.fetch.sources import http_client, http_faults, object_faults, providers
 from paddlemodel_server.fetch.sources.place import Scheme, params_of, place_of
-from paddlemodel_server.fetch.sources.source import ChangedError, File, Listing, Part, Reading, Request
+from paddlemodel_server.fetch.sources.source import (
+    ChangedError,
+    File,
+    Listing,
+    Part,
+    Reading,
+    Request,
+    TryAgainError,
+)
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 1 << 16  # what a line that breaks off costs at most
 _MOST_FILES = 10_001  # one more than the fetcher takes: so it knows
 _GOOGLE = "metadata.google.internal"
 _NEVER = timedelta(days=365)
+_ANSWERED = range(100, 600)
 
 
 class ObjectStore:
@@ -99,6 +110,7 @@ class _Client:
                 client_options=_options(request, self._access.address),
                 retry_config={"max_retries": 0, "retry_timeout": _NEVER},
             )
+        self._timeout, self._lock, self._free_at = request.timeout, threading.Lock(), 0.0
         _LOG.info("asking the object store as %s", self._access.identity)
 
     @contextmanager
@@ -124,7 +136,37 @@ class _Client:
             ) from error
 
     def _fault(self, text: str, *, listed: bool) -> Exception:
-        return object_faults.fault(text, self.place, self._access.identity, listed=listed)
+        fault = object_faults.fault(text, self.place, self._access.identity, listed=listed)
+        if isinstance(fault, TryAgainError) and object_faults.is_busy(text):
+            fault.pause = self._pause()
+        return fault
+
+    def _pause(self) -> float:
+        """For how many seconds the store wants to be left alone; of parts that fail at once, one asks."""
+        with self._lock:
+            if self._free_at <= time.monotonic():
+                self._free_at = time.monotonic() + self._told()
+            return max(0.0, self._free_at - time.monotonic())
+
+    def _told(self) -> float:
+        """What the store says to a HEAD of our own: obstore passes no header on."""
+        if self._access.identity == "nobody":
+            path = f"{self._access.bucket}/{self.place.key}".strip("/")
+            address = f"{self._access.address.rstrip('/')}/{quote(path)}"
+        else:
+            try:
+                address = self._obstore.sign(self._store, "HEAD", self.place.key, timedelta(minutes=1))
+            except (
+                self._obstore.exceptions.BaseError,
+                ValueError,
+            ):  # there are keys that cannot sign addresses
+                return 0.0
+        try:
+            call = http_client.Call(uri=address, timeout=self._timeout, method="HEAD", accepted=_ANSWERED)
+            with http_client.opened(call) as answer:
+                return http_faults.pause(answer.headers.get("Retry-After", ""))
+        except (StartError, TryAgainError):
+            return 0.0
 
     def head(self, key: str, path: str) -> File:
         """An object, by its key; `path` is what it shall be called."""

@@ -49,6 +49,7 @@ class Access:
     config: Mapping[str, Any] = field(repr=False)
     address: str  # to which requests go, as far as known: for proxies
     identity: str  # who asks, for people
+    bucket: str  # by which a path begins at that address; empty where the host names it
 
 
 def access(request: Request, place: Place, environ: Mapping[str, str]) -> Access:
@@ -60,11 +61,13 @@ def access(request: Request, place: Place, environ: Mapping[str, str]) -> Access
     endpoint = checked_endpoint(request.endpoint)
     made = {"s3": _s3, "gs": _gs, "az": _az}[place.scheme](request, place, endpoint)
     config, address = dict(made[0]), made[1]
+    bucket = "" if config.get("virtual_hosted_style_request") and endpoint else place.bucket
     if request.credentials:
-        return Access(config=config, address=address, identity="the Secret")
+        return Access(config=config, address=address, identity="the Secret", bucket=bucket)
     if any(environ.get(name) for name in IDENTITY[place.scheme]):
-        return Access(config=config, address=address, identity="the pod's identity")
-    return Access(config=config | {"skip_signature": True}, address=address, identity="nobody")
+        return Access(config=config, address=address, identity="the pod's identity", bucket=bucket)
+    config |= {"skip_signature": True}
+    return Access(config=config, address=address, identity="nobody", bucket=bucket)
 
 
 def checked_endpoint(endpoint: str | None) -> str | None:

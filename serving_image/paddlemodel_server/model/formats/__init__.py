@@ -6,6 +6,7 @@ signature.py takes a program's inputs and outputs, `weights` checks its paramete
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from paddlemodel_server.errors import StartError
@@ -33,6 +34,7 @@ def read(files: ModelFiles) -> Program:
         program = (pir.read if files.format == "PIR" else legacy.read)(files.program)
         for tensor in (*program.inputs, *program.outputs, *program.parameters):
             _check_types(tensor)
+        program = replace(program, inputs=_opened(program.inputs), outputs=_opened(program.outputs))
     except (
         ArithmeticError,
         AttributeError,
@@ -52,8 +54,13 @@ def _check_types(tensor: Tensor) -> None:
     """JSON may hold anything where a name or a size should be."""
     tensor.name.encode()  # a str, and one that others can read
     tensor.dtype.encode()
-    if any(type(side) is not int or side < -1 for side in tensor.shape):
+    if any(type(side) is not int for side in tensor.shape):
         raise ValueError("shape")
+
+
+def _opened(tensors: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """With -1 for every open size: Paddle computes with it, and twice as many rows are -2 to it."""
+    return tuple(replace(tensor, shape=tuple(max(-1, side) for side in tensor.shape)) for tensor in tensors)
 
 
 @_readable()

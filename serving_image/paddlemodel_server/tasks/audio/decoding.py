@@ -132,9 +132,10 @@ def _decoded(file: soundfile.SoundFile, wanted: Wanted) -> Sound:
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[Array]:
-    """Blocks of one channel: the mean of all."""
+    """Blocks of one channel: the mean of all, as a product, since numpy's mean is slower than the decoder."""
+    share = np.full(file.channels, 1 / file.channels, np.float32)
     while len(block := file.read(BLOCK, dtype="float32", always_2d=True)):
-        yield block[:, 0] if file.channels == 1 else block.mean(axis=1)
+        yield block[:, 0] if file.channels == 1 else block @ share
 
 
 def _whole(

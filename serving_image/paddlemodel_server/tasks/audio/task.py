@@ -1,21 +1,22 @@
 """What the tasks for sounds share: fit, decoding, facts about a sound; a subclass says what it is."""
 
-from collections.abc import Mapping, Sequence
+from abc import ABC
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any, ClassVar
 
-from paddlemodel_server.protocol import Array, Head, Request, Response, as_json
-from paddlemodel_server.protocol.served import Place, Served, WarmUp
+from paddlemodel_server.protocol import Array, Request
+from paddlemodel_server.protocol.served import Place, WarmUp
 from paddlemodel_server.tasks.audio import formats
 from paddlemodel_server.tasks.audio.fit import plan
-from paddlemodel_server.tasks.body import BodyTask
+from paddlemodel_server.tasks.body import WholeBody
 
 USAGE = (
     "yes.wav         a sound (.wav .flac .ogg .mp3), for the tasks audioClassification and speechRecognition"
 )
 
 
-class SoundTask(BodyTask):
+class SoundTask(WholeBody, ABC):
     """A task that takes one sound."""
 
     name: ClassVar[str]
@@ -45,19 +46,10 @@ class SoundTask(BodyTask):
         """The refusal of a body that is no sound."""
         return "This model takes the bytes of one sound; send the file as it is: curl --data-binary @yes.wav."
 
-    def arrays(self, body: bytes) -> list[Array]:
-        """The inputs for one sound."""
-        return self.plan.arrays(self._read(body)[0])
-
-    def parse(self, served: Served, head: Head, body: bytes) -> Request:
+    def request(self, body: bytes) -> Request:
         """Decode the sound; the answer will say how long it is."""
-        del served, head
         samples, facts = self._read(body)
         return Request(arrays=self.plan.arrays(samples), kept=facts)
-
-    def render(self, served: Served, request: Request, outputs: Sequence[Array]) -> Response:
-        """The answer, what it was made of, and which model gave it."""
-        return as_json(self.answer(served, outputs) | request.kept | {"model": served.name})
 
     def _read(self, body: bytes) -> tuple[Array, dict[str, Any]]:
         """The samples, and the facts about them that an answer has."""

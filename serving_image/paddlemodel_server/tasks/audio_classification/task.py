@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paddlemodel_server.describe.schemas import obj
-from paddlemodel_server.protocol import Array, tensors
+from paddlemodel_server.protocol import Array, Request, tensors
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
 from paddlemodel_server.tasks.audio import documents
 from paddlemodel_server.tasks.audio.task import SoundTask
+from paddlemodel_server.tasks.batches.batched import Batched
+from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.classes import classes
 from paddlemodel_server.tasks.text import names, outputs
 
@@ -21,7 +23,7 @@ _CLASS: dict[str, Any] = {
 }
 
 
-class AudioClassification(SoundTask):
+class AudioClassification(Batched, SoundTask):
     """One sound in, the most probable classes out."""
 
     name: ClassVar[str] = "audioClassification"
@@ -65,16 +67,19 @@ class AudioClassification(SoundTask):
             return str(self.spec.activation)
         return "None" if found in {"Probabilities", "Independent"} else "Softmax"
 
-    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
+    def result(self, served: Served, request: Request, outputs: Sequence[Array]) -> dict[str, Any]:
         """The best classes; the scores are floats of shape [1, classes]."""
         scores = tensors.meant(outputs[self._output], served.in_order[self._output])
         how = self.activation(self._place.scores())
         softmax, sigmoid = how == "Softmax", how == "Sigmoid"
-        return classes(scores, self.spec.top_k, self.labels, softmax=softmax, sigmoid=sigmoid)
+        found = classes(scores, self.spec.top_k, self.labels, softmax=softmax, sigmoid=sigmoid)
+        facts: dict[str, Any] = request.kept
+        return found | facts
 
     def describe(self, served: Served, proven: Shapes | None) -> Description:
         """The documents of `POST /predict`; they do not depend on shapes."""
         del proven
         top: dict[str, Any] = {"type": "array", "items": obj(_CLASS), "minItems": 1}
         words = ("Classify one sound", "The most probable classes.")
-        return documents.describe(served.name, {**_CLASS, "top_k": top}, words)
+        one = documents.describe(served.name, {**_CLASS, "top_k": top}, words)
+        return batched(served.name, one, "Heard")

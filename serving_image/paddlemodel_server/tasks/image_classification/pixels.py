@@ -37,18 +37,21 @@ def _resized(pixels: Array, plan: ImagePlan) -> tuple[Array, int, int]:
     """The image at the model's size, and how much of the tensor it fills."""
     height, width = pixels.shape[:2]
     if plan.spec.resize == "Stretch":
-        return decoding.scaled(pixels, plan.height, plan.width), plan.height, plan.width
+        return _scaled(pixels, plan.height, plan.width, plan), plan.height, plan.width
     if plan.spec.resize == "Pad":
         scale = min(plan.height / height, plan.width / width)
         inner_height = min(plan.height, max(1, round(height * scale)))
         inner_width = min(plan.width, max(1, round(width * scale)))
-        return decoding.scaled(pixels, inner_height, inner_width), inner_height, inner_width
-    scale = max(plan.height / height, plan.width / width) / CROP_RATIO
+        return _scaled(pixels, inner_height, inner_width, plan), inner_height, inner_width
+    if plan.spec.resize_short is None:
+        scale = max(plan.height / height, plan.width / width) / CROP_RATIO
+    else:
+        scale = plan.spec.resize_short / min(height, width)
     if height * width * scale * scale > MAX_GROWTH * plan.height * plan.width:
         # 1 x 8000 pixels would become 256 x 2,000,000: cut the middle out before, not after.
         pixels = _middle(pixels, max(1, round(plan.height / scale)), max(1, round(plan.width / scale)))
-        return decoding.scaled(pixels, plan.height, plan.width), plan.height, plan.width
-    scaled = decoding.scaled(pixels, round(height * scale), round(width * scale))
+        return _scaled(pixels, plan.height, plan.width, plan), plan.height, plan.width
+    scaled = _scaled(pixels, round(height * scale), round(width * scale), plan)
     return _middle(scaled, plan.height, plan.width), plan.height, plan.width
 
 
@@ -56,3 +59,8 @@ def _middle(pixels: Array, height: int, width: int) -> Array:
     top, left = (pixels.shape[0] - height) // 2, (pixels.shape[1] - width) // 2
     top, left = max(0, top), max(0, left)
     return pixels[top : top + height, left : left + width]
+
+
+def _scaled(pixels: Array, height: int, width: int, plan: ImagePlan) -> Array:
+    how = decoding.Scaling(interpolation=plan.spec.interpolation, antialias=plan.spec.antialias)
+    return decoding.scaled(pixels, height, width, how)

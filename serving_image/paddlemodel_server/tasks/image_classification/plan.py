@@ -83,10 +83,17 @@ def plan(spec: "Spec", model: Model, body_bytes: int | None) -> ImagePlan:
             f"takes 1 or 3 channels, the model has {described(tensor)}",
             "export the model for grey or colour pictures",
         )
+    height = _side("height", height, spec.height, tensor)
+    width = _side("width", width, spec.width, tensor)
+    if spec.resize_short is not None and spec.resize_short < max(height, width):
+        raise misfit(
+            f"cuts {width} x {height} pixels out of a picture whose shorter side has {spec.resize_short}",
+            f"let {PATH}.resizeShort be {max(height, width)} at least",
+        )
     return ImagePlan(
         spec=spec,
-        height=_side("height", height, spec.height, tensor),
-        width=_side("width", width, spec.width, tensor),
+        height=height,
+        width=width,
         channels=channels,
         channels_last=channels_last,
         table=_table(spec, channels),
@@ -141,6 +148,11 @@ def scores_output(spec: "Spec", outputs: Sequence[Tensor]) -> int:
         raise misfit(
             f"takes a float output of 2 dimensions [rows, classes], the model has {described(tensor)}",
             "export the model without argmax or anything else behind its scores",
+        )
+    if tensor.shape[1] == 1 and spec.activation != "None":  # its softmax is 1, and class 0 the only one
+        raise misfit(
+            f"chooses among classes, the model has one number ({described(tensor)})",
+            f"set {PATH}.activation to None if it is the score of the only class",
         )
     _check_rows(tensor)
     return at

@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from paddlemodel_server.protocol import Array, tensors
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
-from paddlemodel_server.tasks.classes import classes
+from paddlemodel_server.tasks.batches.batched import Batched
+from paddlemodel_server.tasks.batches.documents import batched
+from paddlemodel_server.tasks.body import BodyTask
+from paddlemodel_server.tasks.classes import above, classes
 from paddlemodel_server.tasks.image_classification import documents, plan
 from paddlemodel_server.tasks.images.task import PictureTask
 
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from paddlemodel_api.tasks import ImageClassification as Spec
 
 
-class ImageClassification(PictureTask):
+class ImageClassification(Batched, PictureTask, BodyTask):
     """One picture in, the most probable classes out."""
 
     name: ClassVar[str] = "imageClassification"
@@ -52,24 +55,32 @@ class ImageClassification(PictureTask):
         return [_pixels().image(body, self.plan)]
 
     def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
-        """The best classes; the scores are floats of shape [1, classes]."""
+        """The best classes, or all that are probable; the scores are floats of shape [1, classes]."""
         scores = tensors.meant(outputs[self.output], served.in_order[self.output])
-        return classes(scores, self.spec.top_k, self.labels, softmax=self.softmax(self._scores()))
+        how = self.activation(self._scores())
+        if self.spec.threshold is not None:
+            return above(scores, self.spec.threshold, self.labels, sigmoid=how == "Sigmoid")
+        return classes(
+            scores, self.spec.top_k, self.labels, softmax=how == "Softmax", sigmoid=how == "Sigmoid"
+        )
 
-    def softmax(self, found: ScoreKind | None) -> bool:
-        """Whether the outputs must become probabilities.
+    def activation(self, found: ScoreKind | None) -> str:
+        """What turns outputs into scores: None, Softmax or Sigmoid.
 
         Args:
             found: what the warm-up saw.
         """
-        if self.spec.activation == "Auto":
-            return found not in {"Probabilities", "Independent"}
-        return self.spec.activation == "Softmax"
+        if self.spec.activation != "Auto":
+            return str(self.spec.activation)
+        if found in {"Probabilities", "Independent"}:
+            return "None"
+        return "Softmax" if self.spec.threshold is None else "Sigmoid"
 
     def describe(self, served: Served, proven: Shapes | None) -> Description:
         """The documents of `POST /predict`; they do not depend on shapes."""
         del proven
-        return documents.describe(served.name)
+        one = documents.describe(served.name, many=self.spec.threshold is not None)
+        return batched(served.name, one, "Classes")
 
 
 def _pixels() -> ModuleType:

@@ -7,6 +7,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.protocol import Array
@@ -17,6 +18,7 @@ os.environ.setdefault("OPENCV_IO_MAX_IMAGE_PIXELS", str(MAX_PIXELS))  # OpenCV r
 
 import cv2
 import numpy as np
+from PIL import Image
 
 LARGE_PIXELS = 1 << 24  # 16 million, 48 MiB: an HTTP worker works on larger images one at a time
 
@@ -47,11 +49,48 @@ def decoded(body: bytes, most_pixels: int, *, grey: bool = False) -> Iterator[Ar
         yield _pixels(body, grey=grey)
 
 
-def scaled(pixels: Array, height: int, width: int) -> Array:
-    """An image at another size, by linear interpolation: uint8 [height, width, channels]."""
+_OPENCV = {
+    "Nearest": cv2.INTER_NEAREST,
+    "Linear": cv2.INTER_LINEAR,
+    "Cubic": cv2.INTER_CUBIC,
+    "Area": cv2.INTER_AREA,
+    "Lanczos": cv2.INTER_LANCZOS4,
+}
+_PILLOW = {
+    "Nearest": Image.Resampling.NEAREST,
+    "Linear": Image.Resampling.BILINEAR,
+    "Cubic": Image.Resampling.BICUBIC,
+    "Area": Image.Resampling.BOX,
+    "Lanczos": Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaling:
+    """How pixels are made where an image changes its size.
+
+    Attributes:
+        interpolation: Nearest, Linear, Cubic, Area or Lanczos.
+        antialias: as Pillow does, where every pixel has its part in an image that gets smaller.
+    """
+
+    interpolation: str = "Linear"
+    antialias: bool = False
+
+
+LINEAR = Scaling()
+
+
+def scaled(pixels: Array, height: int, width: int, how: Scaling = LINEAR) -> Array:
+    """An image at another size: uint8 [height, width, channels]."""
     if pixels.shape[:2] == (height, width):
         return pixels
-    found = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=cv2.INTER_LINEAR)
+    if how.antialias:
+        picture = Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels)
+        found: Array = np.asarray(picture.resize((width, height), _PILLOW[how.interpolation]))
+    else:
+        method = _OPENCV[how.interpolation]
+        found = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=method)
     return found if found.ndim == 3 else found[:, :, None]
 
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from paddlemodel_server.protocol import Array, Head, Request, Response, as_json, tensors
+from paddlemodel_server.protocol import Array, Head, Request, tensors
 from paddlemodel_server.protocol.served import Description, Place, Reduction, Served, Shapes, WarmUp
 from paddlemodel_server.tasks.audio import documents
 from paddlemodel_server.tasks.audio.task import SoundTask
+from paddlemodel_server.tasks.batches.batched import Batched
+from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.speech_recognition import ctc
 from paddlemodel_server.tasks.text import outputs
 
@@ -30,7 +32,7 @@ class Heard:
     filled: int
 
 
-class SpeechRecognition(SoundTask):
+class OneSound(SoundTask):
     """One sound in, a text out."""
 
     name: ClassVar[str] = "speechRecognition"
@@ -59,7 +61,7 @@ class SpeechRecognition(SoundTask):
             )
 
     @classmethod
-    def fit(cls, spec: "Spec", place: Place) -> "SpeechRecognition":
+    def fit(cls, spec: "Spec", place: Place) -> Self:
         """Compare features, input, output and vocabulary with the model's."""
         return cls(spec, place)
 
@@ -81,26 +83,26 @@ class SpeechRecognition(SoundTask):
             return self._place.scores() == "Probabilities"
         return bool(self.spec.activation == "None")
 
-    def parse(self, served: Served, head: Head, body: bytes) -> Request:
+    def request(self, body: bytes) -> Request:
         """Decode the sound."""
-        del served, head
         sound, facts = self._read(body)
         arrays = self.plan.arrays(sound)
         filled = arrays[self.plan.sound].shape[self.plan.time]
-        kept = Heard(facts, min(filled, self.plan.steps(sound)), filled)
-        return Request(arrays=arrays, kept=kept, reduced=self.probabilities)
+        return Request(arrays=arrays, kept=Heard(facts, min(filled, self.plan.steps(sound)), filled))
 
-    def render(self, served: Served, request: Request, outputs: Sequence[Array]) -> Response:
+    def parse(self, served: Served, head: Head, body: bytes) -> Request:
+        """Ask for the reduction only where it leaves enough for the score."""
+        request = super().parse(served, head, body)
+        request.reduced = self.probabilities
+        return request
+
+    def result(self, served: Served, request: Request, outputs: Sequence[Array]) -> dict[str, Any]:
         """The text, without what is said in the silence that filled it up."""
         heard: Heard = request.kept
         classes, scores = (outputs[0][0], outputs[1][0]) if request.reduced else self._best(served, outputs)
         count = ctc.steps(len(classes), heard.frames, heard.filled)
-        found = self._said(classes[:count], scores[:count])
-        return as_json(found | heard.facts | {"model": served.name})
-
-    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
-        """The text of all steps of whole outputs."""
-        return self._said(*self._best(served, outputs))
+        said = ctc.read(self.vocabulary, classes[:count], scores[:count])
+        return {"text": said.text, "score": said.score} | heard.facts
 
     def _best(self, served: Served, outputs: Sequence[Array]) -> tuple[Array, Array]:
         """The best token of each step, and its probability, of whole outputs."""
@@ -109,13 +111,17 @@ class SpeechRecognition(SoundTask):
             return found.argmax(axis=-1), found.max(axis=-1)
         return ctc.probable(found)
 
-    def _said(self, classes: Array, scores: Array) -> dict[str, Any]:
-        said = ctc.read(self.vocabulary, classes, scores)
-        return {"text": said.text, "score": said.score}
-
     def describe(self, served: Served, proven: Shapes | None) -> Description:
         """The documents of `POST /predict`; they do not depend on shapes."""
         del proven
         score = {"type": "number", "minimum": 0, "description": "mean of the tokens' scores; 0 of no text"}
         words = ("Recognise speech", "What is said in the sound.")
         return documents.describe(served.name, {"text": {"type": "string"}, "score": score}, words)
+
+
+class SpeechRecognition(Batched, OneSound):
+    """The same for several sounds in one request."""
+
+    def describe(self, served: Served, proven: Shapes | None) -> Description:
+        """The documents of `POST /predict`, with forms of several sounds."""
+        return batched(served.name, super().describe(served, proven), "Heard")

@@ -20,8 +20,11 @@ def names(task: str, spec: Any, folder: Path, scores: Tensor, classes: int) -> t
         classes: how many; -1 where that is not known.
 
     Raises:
-        StartError: `LabelsMissing`, or `TaskDoesNotFit` where there are not as many names as classes.
+        StartError: `LabelsMissing`, or `TaskDoesNotFit` where there are not as many names as classes, or
+            nothing to choose.
     """
+    if classes == 1:
+        _check_only_class(task, spec, scores)
     if spec.labels_file is not None:
         found, where = labels.read(spec.labels_file, folder, classes), f"spec.task.{task}.labelsFile"
     elif spec.labels is not None:
@@ -35,6 +38,17 @@ def names(task: str, spec: Any, folder: Path, scores: Tensor, classes: int) -> t
             f"let {where} name one label for each class",
         )
     return found
+
+
+def _check_only_class(task: str, spec: Any, scores: Tensor) -> None:
+    """A softmax of one number is 1, and the largest of one number is class 0, whatever was asked."""
+    if task == "tokenClassification":
+        cure = "export the model with a number for each class"
+    elif spec.activation in {"None", "Sigmoid"}:
+        return
+    else:
+        cure = f"set spec.task.{task}.activation to None or Sigmoid if it is the score of the only class"
+    raise misfit(task, f"chooses among classes, the model has one number ({described(scores)})", cure)
 
 
 def _configured(folder: Path) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[4]
 
 
@@ -12,3 +14,10 @@ def test_a_short_round_prints_a_ratio() -> None:
     command = [sys.executable, "-m", "benchmarks.fetch", "--megabytes", "20", "--rounds", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert re.search(r"^20 MiB: \d+\.\d\d times the client's own throughput", done.stdout, re.MULTILINE)
+
+
+@pytest.mark.slow  # huggingface_hub is installed first
+def test_a_short_round_of_hub_and_registry_prints_their_ratios() -> None:
+    command = [sys.executable, "-m", "benchmarks.fetch.hubs", "--megabytes", "20", "--rounds", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert re.findall(r"^(\w+), 20 MiB: \d+\.\d\d times", done.stdout, re.MULTILINE) == ["hub", "registry"]

@@ -185,8 +185,11 @@ def test_what_can_heal_heals(big: S3, goal: Path, plan: list[Fault]) -> None:
 
 @pytest.mark.usefixtures("small_parts")
 def test_a_store_that_falls_silent_is_asked_again(big: S3, goal: Path) -> None:
+    many = RetryPolicy(attempts=20, first_pause=0.01)  # a busy machine may be silent so long by itself
     with fault_proxy(big.endpoint, Fault(cut=0.4, stall=True)) as proxy:
-        fetch.fetch(options(big, goal, "s3://big/net.tar", endpoint=proxy.endpoint, timeout=0.5))
+        fetch.fetch(
+            options(big, goal, "s3://big/net.tar", endpoint=proxy.endpoint, timeout=0.5, retries=many)
+        )
     assert tree(goal) == MODEL | {"weights.txt": BIG}
 
 

@@ -35,7 +35,7 @@ def server(folder: Path) -> Iterator[str]:
     program = _installed(f"azurite-{AZURITE}", "node_modules/.bin/azurite-blob", _NPM)
     command = [str(program), "--blobPort", str(port), "--location", str(folder), "--silent"]
     command += ["--disableTelemetry", "--skipApiVersionCheck"]
-    with _running(command, f"http://127.0.0.1:{port}/"):
+    with running(command, f"http://127.0.0.1:{port}/"):
         yield f"http://127.0.0.1:{port}/{ACCOUNT}"
 
 
@@ -63,7 +63,8 @@ def _installed(name: str, program: str, command: Sequence[str]) -> Path:
 
 
 @contextmanager
-def _running(command: Sequence[str], address: str) -> Iterator[None]:
+def running(command: Sequence[str], address: str) -> Iterator[None]:
+    """Run a store until the end of the block, from the moment on when it answers."""
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             deadline = time.monotonic() + 120

@@ -28,6 +28,7 @@ class FaultProxy:
     """Passes requests on; a `plan` step for each GET of an object, then nothing is broken."""
 
     upstream: str
+    renaming: bool = False  # whether the store hears its own name as the host: some look at it
     plan: deque[Fault] = field(default_factory=deque)
     seen: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     closing: threading.Event = field(default_factory=threading.Event)
@@ -53,6 +54,8 @@ class FaultProxy:
         if fault.shift and "range" in sent:
             first, last = map(int, sent["range"].removeprefix("bytes=").split("-"))
             sent["range"] = f"bytes={first + fault.shift}-{last}"
+        if self.renaming:
+            sent["host"] = urlsplit(self.upstream).netloc
         connection = http.client.HTTPConnection(urlsplit(self.upstream).netloc, timeout=60)
         connection.request(handler.command, handler.path, headers=sent)
         answer = connection.getresponse()
@@ -83,9 +86,9 @@ class FaultProxy:
 
 
 @contextmanager
-def fault_proxy(upstream: str, *plan: Fault) -> Iterator[FaultProxy]:
+def fault_proxy(upstream: str, *plan: Fault, renaming: bool = False) -> Iterator[FaultProxy]:
     """Put a proxy in front of a store."""
-    proxy = FaultProxy(upstream=upstream, plan=deque(plan))
+    proxy = FaultProxy(upstream=upstream, renaming=renaming, plan=deque(plan))
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

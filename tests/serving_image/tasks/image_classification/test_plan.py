@@ -103,6 +103,12 @@ def refusal(**case: Any) -> str:
             id="a map",
         ),
         pytest.param(
+            {"outputs": tensor(-1, 1, name="p")},
+            "chooses among classes, the model has one number (p FP32 [-1, 1])",
+            "set spec.task.imageClassification.activation to None if it is the score of the only class",
+            id="one number",
+        ),
+        pytest.param(
             {"outputs": tensor(8, 3)}, "one picture at a time, the model takes and gives 8", "None", id="rows"
         ),
         pytest.param(
@@ -135,6 +141,11 @@ def test_another_signature_is_refused_with_its_cure(case: dict[str, Any], what: 
     assert cure in message
 
 
+def test_one_number_may_be_the_score_of_the_only_class() -> None:
+    """A softmax of one number is 1, whatever the picture shows; so the user has to say that it is a score."""
+    assert fitted(outputs=tensor(-1, 1), activation="None", labels=("hot dog",))
+
+
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
 def test_scores_may_be_any_floats(dtype: str) -> None:
     assert fitted(outputs=tensor(-1, 3, dtype=dtype)).output == 0
@@ -162,19 +173,28 @@ def test_the_warm_up_runs_with_the_picture_s_shape(
     assert fitted(inputs=tensor(*shape), **spec).warm_up.shapes == {"x": row}
 
 
-@pytest.mark.parametrize("activation", ["None", "Softmax"])
+@pytest.mark.parametrize("activation", ["None", "Softmax", "Sigmoid"])
 def test_the_warm_up_judges_no_scores_where_the_user_does(activation: str) -> None:
     task = fitted(activation=activation)
     assert task.warm_up == WarmUp(shapes={"x": [1, 3, 8, 8]})
-    assert task.softmax(None) is task.softmax("Independent") is (activation == "Softmax")
+    assert task.activation(None) == task.activation("Independent") == activation
 
 
 def test_scores_get_a_softmax_unless_they_are_probabilities_already() -> None:
     task = fitted()
-    assert task.softmax("Logits")
-    assert task.softmax(None)  # no run told anything
-    assert not task.softmax("Probabilities")
-    assert not task.softmax("Independent")
+    assert task.activation("Logits") == "Softmax"
+    assert task.activation(None) == "Softmax"  # no run told anything
+    assert task.activation("Probabilities") == task.activation("Independent") == "None"
+
+
+def test_with_a_threshold_classes_do_not_exclude_each_other() -> None:
+    task = fitted(threshold=0.5)
+    assert task.activation("Logits") == task.activation(None) == "Sigmoid"
+    assert task.activation("Independent") == "None"
+
+
+def test_what_is_cut_out_must_fit_into_the_picture() -> None:
+    assert "cuts 8 x 8 pixels out of a picture whose shorter side has 7" in refusal(resize_short=7)
 
 
 def test_labels_come_from_the_task_or_its_file(tmp_path: Path) -> None:

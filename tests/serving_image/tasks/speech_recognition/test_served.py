@@ -12,9 +12,10 @@ import pytest
 import soundfile  # type: ignore[import-untyped]
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import files, signature
-from paddlemodel_server.protocol.served import Place, ScoreKind
+from paddlemodel_server.protocol import Request
+from paddlemodel_server.protocol.served import Place, ScoreKind, Served
 from paddlemodel_server.tasks import registry
-from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
+from paddlemodel_server.tasks.speech_recognition.task import Heard, SpeechRecognition
 
 from tests import cleartext
 from tests.serving_image.support.flask_door import flask_door
@@ -131,16 +132,14 @@ def test_workers_reduce_probabilities_alone(asked_for: str, found: ScoreKind | N
 
 
 def test_whole_outputs_are_read_either_way() -> None:
-    """As another task would hand them over."""
-    from paddlemodel_server.protocol.served import Served  # noqa: PLC0415
-
+    """Where nothing is reduced."""
     random = np.random.default_rng(3).standard_normal((1, 9, 13)).astype(np.float32)
     chances = np.exp(random) / np.exp(random).sum(-1, keepdims=True)
     for given, how in ((random, "Softmax"), (chances, "None")):
         read = fitted(telephone(), activation=how)
         model = signature.read(files.locate(telephone()))
         served = Served(name="x", model=model, task=read, max_request_bytes=1)
-        found = read.answer(served, [given])
+        found = read.result(served, Request(arrays=[], kept=Heard({}, 9, 9)), [given])
         best = chances[0].argmax(-1)
         assert found["text"] == "".join(
             read.vocabulary.tokens[n] for at, n in enumerate(best) if n and (at == 0 or best[at - 1] != n)

@@ -273,7 +273,10 @@ def test_a_server_that_cannot_read_texts_does_not_start(
 
 
 def test_other_tasks_have_no_such_route(tmp_path: Path) -> None:
-    with serving(minilm("pooled"), tmp_path, max_batch_size=1) as server, flask_door(server) as port:
+    with (
+        serving(minilm("pooled"), tmp_path, max_batch_size=1, task='{"tensors":{}}') as server,
+        flask_door(server) as port,
+    ):
         for url in (server.url, f"http://127.0.0.1:{port}"):
             answer = cleartext.post(f"{url}/v1/embeddings", json={"model": "model", "input": "a"})
             assert (answer.status_code, answer.json()) == (

@@ -1,0 +1,1 @@
+"""Who may ask: API keys from a mounted Secret; see docs/access.md."""

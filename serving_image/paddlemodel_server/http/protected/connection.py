@@ -1,0 +1,144 @@
+"""A connection that asks who is there before it reads a body: the clients' port of a server with `access`.
+
+It stands in front of every route, those of the event loop, of Flask and of nobody, and in front of the cache
+of heads: a head that was seen before is asked again once the keys have changed. A server without `access` has
+the plain connection, and pays nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from paddlemodel_server import protocol
+from paddlemodel_server.access.addresses import FORWARDED_FOR
+from paddlemodel_server.access.gate import Gate
+from paddlemodel_server.access.keyring import Grant
+from paddlemodel_server.access.keys import Client
+from paddlemodel_server.access.limiter import Charges
+from paddlemodel_server.errors import ServingError
+from paddlemodel_server.http import head_checks
+from paddlemodel_server.http.connection import MAX_PIPELINED, NO_PATH, ClientConnection, Shared
+from paddlemodel_server.http.head_cache import CachedHead
+from paddlemodel_server.http.inference_cycle import InferenceCycle
+from paddlemodel_server.metrics import catalog
+
+MOST_UNREAD: Final = (
+    64 * 1024
+)  # bytes of a refused body that are thrown away; a larger one ends the connection
+OPEN: Final = (protocol.Kind.LIVE, protocol.Kind.READY)
+"""What load balancers ask without a key; the answers tell nothing but that."""
+
+
+@dataclass(frozen=True)
+class Protection:
+    """What all connections of an HTTP worker ask by."""
+
+    gate: Gate
+    open_paths: frozenset[bytes]  # what everybody may GET
+
+    @classmethod
+    def of(cls, gate: Gate, routes: Mapping[str, protocol.Route]) -> "Protection":
+        """That of a server with these routes, by their paths."""
+        return cls(gate, frozenset(path.encode() for path, route in routes.items() if route.kind in OPEN))
+
+
+class ProtectedConnection(ClientConnection):
+    """One connection to a server with `access`."""
+
+    def __init__(self, protection: Protection, shared: Shared, *args: Any, **kwargs: Any) -> None:
+        super().__init__(shared, *args, **kwargs)
+        self._keyring, self._limiter = protection.gate.keyring, protection.gate.limiter
+        self._charged: tuple[Client | None, str | None, Charges] | None = None  # the last request's
+        self._open_paths = protection.open_paths
+
+    def on_head(self, method: bytes, version: str) -> None:
+        """Ask who it is; then find out who answers."""
+        reader = self._reader
+        full = len(self.pipeline) >= MAX_PIPELINED  # then it is refused in any case
+        if full or (method in {b"GET", b"HEAD"} and self._path() in self._open_paths):
+            super().on_head(method, version)
+            return
+        headers = protocol.joined(reader.lines)
+        try:
+            self._count(headers, self._grant(headers))
+        except ServingError as error:
+            keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
+            self._turn_away(
+                self._label(method), headers, error, keep_alive=keep_alive, bodiless=method == b"HEAD"
+            )
+            return
+        super().on_head(method, version)
+
+    def _take(self, known: CachedHead) -> None:
+        """Begin with a request whose head is known, if its sender still may ask."""
+        head, keyring = known.head, self._keyring
+        try:
+            if keyring is not None and (head.grant is None or head.grant.keys is not keyring.keys):
+                head.grant = self._grant(head.headers)
+            self._count(head.headers, head.grant)
+        except ServingError as error:
+            self._reader.begun = True
+            self.deadline.clear()
+            self._turn_away(head.route, head.headers, error, keep_alive=True)
+            return
+        super()._take(known)
+
+    def _grant(self, headers: Mapping[str, str]) -> Grant | None:
+        """Whose key it is; None where the server asks for none."""
+        try:
+            return self._keyring.grant(headers) if self._keyring else None
+        except ServingError:
+            if (limiter := self._limiter) is not None:
+                limiter.check(limiter.unknown(self._peer(), headers.get(FORWARDED_FOR)))
+            raise
+
+    def _count(self, headers: Mapping[str, str], grant: Grant | None) -> None:
+        """Count a request against its limits."""
+        limiter = self._limiter
+        if limiter is None:
+            return
+        client = grant.client if grant is not None else None
+        forwarded = headers.get(FORWARDED_FOR) if limiter.reads_forwarded else None
+        charged = self._charged
+        if charged is None or charged[0] is not client or charged[1] != forwarded:
+            charged = self._charged = client, forwarded, limiter.charges(self._peer(), forwarded, client)
+        limiter.check(charged[2])
+
+    def _peer(self) -> str:
+        return self.client[0] if self.client else ""
+
+    def _turn_away(
+        self,
+        label: str,
+        headers: Mapping[str, str],
+        error: ServingError,
+        *,
+        keep_alive: bool,
+        bodiless: bool = False,
+    ) -> None:
+        """Answer a request when it is its turn, whatever its route; its body is not read."""
+        cycle = InferenceCycle(self, label, headers, keep_alive=keep_alive)
+        answer = protocol.fault(error, label)
+        if bodiless:
+            answer.body = b""
+        cycle.refuse(answer)
+        self._enqueue(cycle)
+
+    def _label(self, method: bytes) -> str:
+        """The route's, where it runs the model: its protocol decides how an error looks."""
+        found = self._shared.inference.get(self._path()) if method == b"POST" else None
+        return found or catalog.OTHER
+
+    def _path(self) -> bytes:
+        """The path of the request; empty where it has none that is valid."""
+        try:
+            return head_checks.path(self._reader.target)
+        except NO_PATH:
+            return b""
+
+
+def _is_small(headers: Mapping[str, str]) -> bool:
+    """Whether the body is soon over, and it is known that it comes."""
+    length = headers.get("content-length", "0")
+    chunked = "transfer-encoding" in headers or "expect" in headers
+    return not chunked and length.isdecimal() and len(length) < 9 and int(length) <= MOST_UNREAD

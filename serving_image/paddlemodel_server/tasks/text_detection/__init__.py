@@ -1,0 +1,1 @@
+"""`spec.task.textDetection`: a picture in, a polygon for each line of text out."""

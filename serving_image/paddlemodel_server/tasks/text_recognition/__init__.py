@@ -1,0 +1,1 @@
+"""`spec.task.textRecognition`: a picture of one line of text in, the text out."""

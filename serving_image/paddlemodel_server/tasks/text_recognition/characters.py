@@ -1,0 +1,101 @@
+"""The characters of a recogniser's classes, and the text of its steps; pure.
+
+The first class is the blank of CTC (Graves et al. 2006); then come the characters, and for PaddleOCR's models
+a space that no dictionary names.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.model.signature import Tensor
+from paddlemodel_server.protocol import Array
+from paddlemodel_server.tasks.text.outputs import described, misfit
+
+if TYPE_CHECKING:
+    from paddlemodel_api.tasks import TextRecognition as Spec
+
+NAME = "textRecognition"
+MOST_BYTES = 4 * 1024 * 1024  # of a dictionary; that of 18,383 characters has 75 KB
+
+
+def find(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
+    """What each class stands for, the blank first.
+
+    Args:
+        spec: the validated member.
+        folder: of the model's files.
+        scores: the model's output, whose last dimension is known.
+
+    Raises:
+        StartError: `DictionaryMissing`, or `TaskDoesNotFit` where it has not as many characters as classes.
+    """
+    if spec.dictionary_file is not None:
+        found, where = read(folder, spec.dictionary_file), spec.dictionary_file
+    elif spec.characters:
+        found, where = list(spec.characters), "characters"
+    else:
+        raise misfit(
+            NAME,
+            "needs the characters of the model's classes",
+            f"name them in spec.task.{NAME}.characters, or their file in dictionaryFile, or add the export's "
+            "inference.yml to the model",
+        )
+    classes = scores.shape[-1]
+    if classes == len(found) + 2:
+        found = [*found, " "]
+    if classes != len(found) + 1:
+        raise misfit(
+            NAME,
+            f"has {len(found)} characters ({where}), for which the model needs {len(found) + 1} classes with "
+            f"the blank, or {len(found) + 2} with a space, too; it has {described(scores)}",
+            f"correct spec.task.{NAME}.characters or dictionaryFile",
+        )
+    return ("", *found)
+
+
+def read(folder: Path, name: str) -> list[str]:
+    """The lines of a dictionary; a character may be a space, or several code points.
+
+    Raises:
+        StartError: `DictionaryMissing`.
+    """
+    try:
+        with (folder / name).open("rb") as file:
+            content = file.read(MOST_BYTES + 1)
+        text = content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _missing(name, str(error)) from None
+    lines = [line.rstrip("\r") for line in text.split("\n")]
+    if not lines[-1]:
+        lines.pop()  # it stands behind the last line's end
+    if not lines or len(content) > MOST_BYTES:
+        raise _missing(name, f"it is empty, or has more than {MOST_BYTES} bytes")
+    return lines
+
+
+def _missing(name: str, why: str) -> StartError:
+    return StartError(
+        "DictionaryMissing",
+        f"The dictionary {name} cannot be read from the model's folder ({why}); add it to the model as UTF-8 "
+        "text with one character per line, or use the field characters.",
+    )
+
+
+def text(characters: tuple[str, ...], classes: Array, scores: Array) -> tuple[str, float]:
+    """The text of the best class of each step: repeated ones are one, blanks are none.
+
+    Args:
+        characters: what each class stands for.
+        classes: whole numbers [steps].
+        scores: floats [steps]: of the best classes.
+
+    Returns:
+        The text, and the mean score of its characters; 0 where there are none.
+    """
+    kept = classes != 0
+    kept[1:] &= classes[1:] != classes[:-1]
+    found = "".join([characters[number] for number in classes[kept]])
+    return found, float(scores[kept].astype(np.float64).mean()) if kept.any() else 0.0

@@ -1,0 +1,61 @@
+"""The tables of specs about `spec.access`: those that break one rule each, and those that are accepted."""
+
+from typing import Any
+
+from tests.operator.support.builders import spec
+from tests.operator.support.source_specs import Refused
+
+
+def _limited(**fields: Any) -> dict[str, Any]:
+    return spec(access={"rateLimits": [{"per": "Address", "requests": 60, **fields}]})
+
+
+def _proxied(per: str = "Address", **proxies: Any) -> dict[str, Any]:
+    return spec(access={"rateLimits": [{"per": per, "requests": 60}], "trustedProxies": proxies})
+
+
+RULES = (
+    Refused("access that asks for nothing", spec(access={}), "set apiKeys, rateLimits or tls, or"),
+    Refused("clients without keys", _limited(per="Client"), "set it, or limit per Address"),
+    Refused("proxies for nothing", _proxied("Model", hops=1), "is for limits per Address: add one"),
+    Refused("proxies that are no networks", _proxied(cidrs=["10.0.0.1"]), "are networks such as"),
+    Refused("proxies out of range", _proxied(cidrs=["10.0.0.0/8", "10.0.0.0/33"]), "are networks such as"),
+    Refused("proxies by number and network", _proxied(hops=1, cidrs=["fd00::/8"]), "exactly one member"),
+    Refused("proxies by nothing", _proxied(), "keep one of hops, cidrs"),
+)
+
+TYPES = (
+    Refused("keys without a Secret", spec(access={"apiKeys": {}}), "spec.access.apiKeys.secretName"),
+    Refused("no request at all", _limited(requests=0), "spec.access.rateLimits"),
+    Refused("a limit for days", _limited(seconds=86_401), "spec.access.rateLimits"),
+    Refused("a limit per user", _limited(per="User"), "spec.access.rateLimits"),
+    Refused("no limits", spec(access={"rateLimits": []}), "spec.access.rateLimits"),
+    Refused("eleven proxies", _proxied(hops=11), "spec.access.trustedProxies.hops"),
+    Refused("no proxies", _proxied(cidrs=[]), "spec.access.trustedProxies.cidrs"),
+)
+
+UNKNOWN = (
+    Refused(
+        "a key in the access",
+        spec(access={"apiKeys": {"secretName": "s", "key": "k"}}),
+        "access.apiKeys.key",
+    ),
+)
+
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "limits with everything": spec(
+        access={
+            "apiKeys": {"secretName": "clients"},
+            "rateLimits": [
+                {"per": "Client", "requests": 600, "burst": 10},
+                {"per": "Address", "requests": 1_000_000, "seconds": 86_400},
+                {"per": "Model", "requests": 1},
+            ],
+            "trustedProxies": {"cidrs": ["10.0.0.0/8", "10.1.2.3/16", "fd00::/8"]},
+        }
+    ),
+    "a certificate alone": spec(access={"tls": {"secretName": "tls"}}),
+    "a limit alone": _limited(),
+    "a proxy": _proxied(hops=1),
+    "keys for clients": spec(access={"apiKeys": {"secretName": "clients"}}),
+}

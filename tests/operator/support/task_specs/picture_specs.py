@@ -1,0 +1,61 @@
+"""The part of the tables of specs that is about text in pictures; specs.py puts it beside the others."""
+
+from typing import Any
+
+from tests.operator.support.builders import spec
+from tests.operator.support.source_specs import Refused
+
+
+def _reading(**fields: Any) -> dict[str, Any]:
+    return spec(task={"textRecognition": fields})
+
+
+def _finding(**fields: Any) -> dict[str, Any]:
+    return spec(task={"textDetection": fields})
+
+
+RULES = (
+    Refused("two dictionaries", _reading(characters=["a"], dictionaryFile="a.txt"), "keep one"),
+    Refused("a dictionary elsewhere", _reading(dictionaryFile="../a.txt"), "must be a plain relative path"),
+    Refused("more at least than at most", _reading(minWidth=64, maxWidth=32), "minWidth is above maxWidth"),
+    Refused("less at most than by default", _reading(maxWidth=319), "minWidth is above maxWidth"),
+    Refused("more at least than by default", _reading(minWidth=3201), "minWidth is above maxWidth"),
+)
+
+TYPES = (
+    Refused("an empty character", _reading(characters=[""]), "spec.task.textRecognition.characters"),
+    Refused("no step", _reading(widthStep=0), "spec.task.textRecognition.widthStep"),
+    Refused("a score beyond one", _finding(threshold=1.5), "spec.task.textDetection.threshold"),
+    Refused("polygons that shrink", _finding(unclipRatio=0.5), "spec.task.textDetection.unclipRatio"),
+    Refused("an unknown limit", _finding(limitType="resize_long"), "spec.task.textDetection.limitType"),
+    Refused("a crop", spec(task={"textLineOrientation": {"resize": "Crop"}}), "textLineOrientation.resize"),
+)
+
+ACCEPTED: dict[str, dict[str, Any]] = {
+    "a line's text": _reading(
+        dictionaryFile="keys/v1.txt",
+        height=32,
+        minWidth=100,
+        maxWidth=1000,
+        widthStep=1,
+        channelOrder="RGB",
+        mean=[0, 0, 0],
+        std=[1, 1, 1],
+        output="y",
+    ),
+    "digits": _reading(characters=[*"0123456789", "🇺🇸"]),
+    "lines of text": _finding(
+        limitType="Max",
+        limitSide=960,
+        maxSide=4000,
+        threshold=0,
+        boxThreshold=1,
+        unclipRatio=1,
+        maxLines=10,
+        dilation=True,
+    ),
+    "lines of text by default": _finding(),
+    "a turn": spec(
+        task={"textLineOrientation": {"resize": "Pad", "width": 192, "height": 48, "output": "y"}}
+    ),
+}

@@ -1,0 +1,40 @@
+"""Settings that make a gate, and those that are refused before anything starts."""
+
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from paddlemodel_server.access import gate
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.settings import Settings
+
+LIMIT = '[{"per":"Address","requests":1,"seconds":60}]'
+
+
+def test_without_settings_there_is_no_gate_and_nothing_is_shared() -> None:
+    shared = gate.Shared.create(Settings())
+    assert shared == gate.Shared()
+    assert gate.of(Settings(), asdict(shared)) is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"rate_limits": "10/s"}, "PADDLEMODEL_RATE_LIMITS is '10/s'; set it to a JSON list such as"),
+        ({"rate_limits": LIMIT.replace("Address", "Client")}, "set PADDLEMODEL_API_KEYS_DIR, or limit per"),
+        (
+            {"rate_limits": LIMIT, "trusted_proxies": "all"},
+            "PADDLEMODEL_TRUSTED_PROXIES is 'all'; set it to a number of proxies",
+        ),
+        (
+            {"trusted_proxies": "1"},
+            "PADDLEMODEL_TRUSTED_PROXIES is for limits per Address, and there is none",
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_refused(settings: dict[str, Any], said: str) -> None:
+    found = Settings(**settings)
+    with pytest.raises(StartError) as caught:
+        gate.of(found, asdict(gate.Shared.create(found)))
+    assert caught.value.reason == "InvalidSettings"
+    assert said in caught.value.message

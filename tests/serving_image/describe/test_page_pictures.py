@@ -1,0 +1,46 @@
+"""`GET /` of a task that finds things in pictures, in a real browser: they are drawn onto the picture.
+
+`pytest tests/serving_image/describe/test_page_pictures.py --screenshot` renews the picture in docs/tasks/.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.models import trained_model
+from tests.serving_image.describe.test_page_texts import picture
+from tests.serving_image.describe.visiting import visit
+from tests.serving_image.support.oracles.drawn_pages import pages
+from tests.serving_image.support.servers import serving
+
+
+def test_lines_are_drawn_where_they_stand(
+    chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with (
+        serving(
+            trained_model("character-det"), tmp_path, name="pages", task='{"textDetection":{}}'
+        ) as server,
+        visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1200}) as page,
+    ):
+        page.locator("#file").set_input_files(
+            {"name": "page.png", "mimeType": "image/png", "buffer": pages()[9]}
+        )
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#status")).to_have_text("200 OK")
+        found = json.loads(page.locator("#result").inner_text())
+        expect(page.locator("#drawn polygon")).to_have_count(len(found["lines"]))
+        corners = page.locator("#drawn polygon").first.get_attribute("points")
+        assert corners == " ".join(f"{x},{y}" for x, y in found["lines"][0]["box"])
+        view = page.locator("#drawn svg").get_attribute("viewBox")
+        assert view == f"0 0 {found['width']} {found['height']}"
+        shown = page.evaluate("document.querySelector('#drawn img').naturalWidth")
+        assert shown == found["width"]
+        picture(page, "text-detection.png", request, tmp_path)
+        page.locator("#file").set_input_files(
+            {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"}
+        )
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#drawn")).to_be_hidden()
