@@ -52,6 +52,8 @@ GPU_MEMORY_METRIC: Final = "paddle_gpu_memory_utilization"
 BUSY_METRIC: Final = "paddle_busy_ratio"
 INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
+API_KEYS_OUTDATED_METRIC: Final = "paddle_api_keys_outdated"
+CERTIFICATE_OUTDATED_METRIC: Final = "paddle_tls_certificate_outdated"
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
 """What a pod exports without labels, one number each, once its model is loaded: all that may scale it."""
 DEFAULT_TASK: Final = '{"auto":{}}'

@@ -108,6 +108,11 @@ MEANING_OF: Final = {
         "a link between it and the pods is broken",
         "nothing is known to be wrong yet",
     ),
+    "AccessConfigured": (
+        "`spec.access` is in force in every pod that is ready",
+        "see [access.md](access.md#what-the-status-says)",
+        "no pod is ready yet",
+    ),
 }
 
 MIRRORED: Final = (
@@ -117,8 +122,9 @@ MIRRORED: Final = (
 
 ROLLOUT: Final = """\
 `kubectl wait --for=condition=Ready pdm/NAME` waits for the newest version. While an old one still serves,
-Ready is False and the message says so. AutoscalingActive exists only with `spec.autoscaling`, and
-ModelUpdateAvailable only with `spec.model.updatePolicy` Notify or Auto.
+Ready is False and the message says so. AutoscalingActive exists only with `spec.autoscaling`,
+ModelUpdateAvailable only with `spec.model.updatePolicy` Notify or Auto, and AccessConfigured only with
+`spec.access` or an Ingress.
 
 A rolling update starts the new pod before the old one stops: on a cluster without a spare GPU it waits for
 one (Progressing, NoGPU) and the old version goes on serving. To give that up first, scale to 0 and back.
