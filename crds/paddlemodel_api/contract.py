@@ -69,6 +69,7 @@ FIELD_SETTINGS: Final = {
     "spec.server.optimizations.keepTensors": "keep_tensors",
     "spec.server.optimizations.reuseMemory": "reuse_memory",
     "spec.task": "task",
+    "spec.verification": "verification",
     "spec.ingress.path": "path_prefix",
     "spec.server.batching.maxBatchSize": "max_batch_size",
     "spec.server.batching.maxDelayMs": "max_delay_ms",
@@ -82,7 +83,7 @@ ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
 ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies")
 """Settings that the operator makes of spec.access."""
-FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
+FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
 GRANTED_SETTINGS: Final = ("custom_tasks",)
 """Settings that the operator gives where the chart allows it: never a spec."""

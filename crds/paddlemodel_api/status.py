@@ -13,8 +13,8 @@ class Condition(Block):
     """One statement about the model, in the form that kubectl wait and Argo CD read."""
 
     type: Annotated[str, Field(max_length=64)] = Field(
-        description="Ready, Progressing, ModelFetched, ModelUpdateAvailable, AutoscalingActive or "
-        "AccessConfigured."
+        description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
+        "AutoscalingActive or AccessConfigured."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     reason: Annotated[str, Field(max_length=128)] = Field(description="The fault, or the state, in one word.")
@@ -112,6 +112,6 @@ class Status(Block):
     columns: Columns | None = Field(default=None, description="Texts for the columns of kubectl get.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
         default=(),
-        description="Ready, Progressing, ModelFetched, ModelUpdateAvailable, AutoscalingActive and "
-        "AccessConfigured, each with reason and message.",
+        description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
+        "AutoscalingActive and AccessConfigured, each with reason and message.",
     )
