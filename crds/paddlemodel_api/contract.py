@@ -52,6 +52,8 @@ GPU_MEMORY_METRIC: Final = "paddle_gpu_memory_utilization"
 BUSY_METRIC: Final = "paddle_busy_ratio"
 INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
+API_KEYS_OUTDATED_METRIC: Final = "paddle_api_keys_outdated"
+CERTIFICATE_OUTDATED_METRIC: Final = "paddle_tls_certificate_outdated"
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
 """What a pod exports without labels, one number each, once its model is loaded: all that may scale it."""
 DEFAULT_TASK: Final = '{"auto":{}}'
@@ -67,6 +69,7 @@ FIELD_SETTINGS: Final = {
     "spec.server.optimizations.keepTensors": "keep_tensors",
     "spec.server.optimizations.reuseMemory": "reuse_memory",
     "spec.task": "task",
+    "spec.verification": "verification",
     "spec.ingress.path": "path_prefix",
     "spec.server.batching.maxBatchSize": "max_batch_size",
     "spec.server.batching.maxDelayMs": "max_delay_ms",
@@ -80,7 +83,7 @@ ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
 ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies")
 """Settings that the operator makes of spec.access."""
-FIXED_SETTINGS: Final = ("model_dir", "port", "admin_port", "bind")
+FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
 GRANTED_SETTINGS: Final = ("custom_tasks",)
 """Settings that the operator gives where the chart allows it: never a spec."""

@@ -8,6 +8,7 @@ from paddlemodel_api.access import Access
 from paddlemodel_api.base import Block, Rule
 from paddlemodel_api.network import Ingress, Service
 from paddlemodel_api.pod import Pod
+from paddlemodel_api.rollout.verification import Verification
 from paddlemodel_api.scaling import Autoscaling, scaling_rules
 from paddlemodel_api.serving import Gpu, Resources, Server, device_rules
 from paddlemodel_api.source import ModelSource
@@ -53,8 +54,29 @@ class Spec(Block):
     ingress: Ingress | None = Field(
         default=None, description="Reach the model from outside. Default: no Ingress."
     )
+    verification: Verification | None = Field(
+        default=None,
+        description="Recorded requests that every new pod must answer as recorded before it gets traffic. "
+        "Default: none.",
+    )
     access: Access | None = Field(
         default=None, description="Who may ask. Default: everybody who reaches the Service."
     )
     pod: Pod = Field(default_factory=Pod, description="Where the pods run and what they carry.")
-    rules: ClassVar[tuple[Rule, ...]] = (*scaling_rules(), *device_rules())
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *scaling_rules(),
+        *device_rules(),
+        Rule(
+            cel="!has(self.verification) || !has(self.server) || !has(self.server.precision) || "
+            "self.server.precision != 'INT8' || has(self.verification.tolerance) || "
+            "has(self.verification.outputs)",
+            holds=lambda spec: (
+                spec.verification is None
+                or spec.server.precision != "INT8"
+                or bool(spec.verification.model_fields_set & {"tolerance", "outputs"})
+            ),
+            message="spec.verification with precision INT8 needs a tolerance, or outputs with compare TopK: "
+            "how far whole numbers move depends on the model",
+            field="verification",
+        ),
+    )

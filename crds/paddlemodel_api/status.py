@@ -13,7 +13,8 @@ class Condition(Block):
     """One statement about the model, in the form that kubectl wait and Argo CD read."""
 
     type: Annotated[str, Field(max_length=64)] = Field(
-        description="Ready, Progressing, ModelFetched, ModelUpdateAvailable or AutoscalingActive."
+        description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
+        "AutoscalingActive or AccessConfigured."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     reason: Annotated[str, Field(max_length=128)] = Field(description="The fault, or the state, in one word.")
@@ -88,6 +89,9 @@ class Columns(Block):
     gpus: Annotated[str, Field(max_length=32)] | None = Field(
         default=None, description="GPUs and how busy they are, as 2 at 63 %."
     )
+    access: Annotated[str, Field(max_length=32)] | None = Field(
+        default=None, description="What a client meets: Open, or some of Keys, TLS, Limits."
+    )
 
 
 class Status(Block):
@@ -108,6 +112,6 @@ class Status(Block):
     columns: Columns | None = Field(default=None, description="Texts for the columns of kubectl get.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
         default=(),
-        description="Ready, Progressing, ModelFetched, ModelUpdateAvailable and AutoscalingActive, each with "
-        "reason and message.",
+        description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
+        "AutoscalingActive and AccessConfigured, each with reason and message.",
     )

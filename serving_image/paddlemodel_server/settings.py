@@ -119,6 +119,8 @@ class Settings:
     reuse_memory: bool = _setting(True, _flag)  # whether tensors of a run may share memory
     warmup_seconds: float = _setting(1.6, _number(0, 600))  # for all that is probed at the start
     task: str = _setting(contract.DEFAULT_TASK, _text)
+    verification: str = _setting("", _text)  # what a model must show before it gets traffic
+    recording_dir: Path = _setting(Path("/mnt/recording"), _path)  # noqa: RUF009 - a field; of a ConfigMap
     custom_tasks: bool = _setting(False, _flag)  # whether the task custom may run code beside the model
     max_batch_size: int = _setting(16, _integer(1, 4096))  # rows of one run
     max_delay_ms: float = _setting(0.0, _number(0, 10_000))  # extra wait for a fuller batch

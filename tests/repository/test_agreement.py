@@ -13,9 +13,12 @@ from paddlemodel_api.schema.crd import root_schema
 from paddlemodel_api.tasks import Task
 from paddlemodel_operator.base import model
 from paddlemodel_operator.render import access, container
+from paddlemodel_operator.render.recording import RECORDING_DIR
 from paddlemodel_server.access import addresses, limits
+from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import registry
+from paddlemodel_server.verification import rules
 
 Schema = dict[str, Any]
 
@@ -103,10 +106,25 @@ def test_the_path_of_the_ingress_reaches_the_server(path: str) -> None:
     assert serve({}, ingress=ingress).path_prefix == path.rstrip("/")
 
 
-def test_the_fields_outside_the_server_block_are_these_four() -> None:
-    """Each has a test of its own here: a fifth one needs one, too."""
+def test_the_fields_outside_the_server_block_are_these() -> None:
+    """Each has a test of its own here: another one needs one, too."""
     others = {field for field in contract.FIELD_SETTINGS if not field.startswith("spec.server.")}
-    assert others == {"metadata.name", "spec.device", "spec.task", "spec.ingress.path"}
+    assert others == {"metadata.name", "spec.device", "spec.task", "spec.verification", "spec.ingress.path"}
+
+
+def test_what_is_to_be_verified_reaches_the_server() -> None:
+    wanted = {
+        "recording": {"configMap": {"name": "golden", "key": "a.jsonl"}},
+        "tolerance": {"relative": "1e-2", "absolute": "0"},
+        "outputs": [{"name": "scores", "compare": "TopK", "k": 2}],
+        "minAgreementPercent": 90,
+        "maxSeconds": 5,
+    }
+    settings = serve({}, verification=wanted)
+    assert json.loads(settings.verification) == wanted
+    assert rules.read(settings, Engine()) is not None
+    assert serve({}).verification == ""
+    assert str(settings.recording_dir) == RECORDING_DIR
 
 
 def test_the_keys_reach_the_server() -> None:

@@ -61,6 +61,18 @@ SCALING_REASONS: Final = {
     "KEDAMissing": "The cluster does not know the kind ScaledObject. Install KEDA.",
 }
 
+VERIFICATION_REASONS: Final = {
+    "Verified": "Every ready pod has answered the recorded requests as recorded.",
+    "Pending": "No pod has come to them yet.",
+    "VerificationFailed": "A pod answers otherwise; the message names the worst value. Correct the model or "
+    "the precision; if the new answers are right, record them.",
+    "PodDisagrees": "One pod does, while others of its version do not: look at its node.",
+    "VerificationTooSlow": "It took longer than `maxSeconds`: raise it, or record fewer requests.",
+    "RecordingMissing": "The file or the ConfigMap is not there.",
+    "RecordingInvalid": "The recording is damaged, or of a model with other inputs.",
+    "UnknownOutput": "`outputs` names one that the model does not have.",
+}
+
 UPDATE_REASONS: Final = {
     "NotChecked": "No pod of the CronJob has ended yet. Wait, or run "
     "`kubectl create job now --from=cronjob/NAME`.",
@@ -98,6 +110,11 @@ MEANING_OF: Final = {
         "the fetcher's reason",
         "no pod has tried yet",
     ),
+    "ModelVerified": (
+        "every ready pod has answered the recorded requests as recorded",
+        "a pod has not, or could not; the message names the worst value",
+        "no pod has come to them yet",
+    ),
     "ModelUpdateAvailable": (
         "the URI has other content than the pods serve",
         "it has the same",
@@ -108,6 +125,11 @@ MEANING_OF: Final = {
         "a link between it and the pods is broken",
         "nothing is known to be wrong yet",
     ),
+    "AccessConfigured": (
+        "`spec.access` is in force in every pod that is ready",
+        "see [access.md](access.md#what-the-status-says)",
+        "no pod is ready yet",
+    ),
 }
 
 MIRRORED: Final = (
@@ -117,8 +139,9 @@ MIRRORED: Final = (
 
 ROLLOUT: Final = """\
 `kubectl wait --for=condition=Ready pdm/NAME` waits for the newest version. While an old one still serves,
-Ready is False and the message says so. AutoscalingActive exists only with `spec.autoscaling`, and
-ModelUpdateAvailable only with `spec.model.updatePolicy` Notify or Auto.
+Ready is False and the message says so. AutoscalingActive exists only with `spec.autoscaling`,
+ModelVerified only with `spec.verification`, ModelUpdateAvailable only with `spec.model.updatePolicy` Notify
+or Auto, and AccessConfigured only with `spec.access` or an Ingress.
 
 A rolling update starts the new pod before the old one stops: on a cluster without a spare GPU it waits for
 one (Progressing, NoGPU) and the old version goes on serving. To give that up first, scale to 0 and back.
@@ -151,6 +174,11 @@ def page(root: Schema) -> str:
         _table("## Conditions", ("type", "True", "False", "Unknown"), conditions),
         ROLLOUT,
         _table(f"## Reasons of Ready\n\n{further}", ("reason", "meaning and cure"), reasons),
+        _table(
+            "## Reasons of ModelVerified",
+            ("reason", "meaning and cure"),
+            [f"| {reason} | {text} |" for reason, text in VERIFICATION_REASONS.items()],
+        ),
         _table(
             f"## Reasons of ModelUpdateAvailable\n\n{further}",
             ("reason", "meaning and cure"),

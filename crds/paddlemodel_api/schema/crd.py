@@ -33,6 +33,7 @@ COLUMNS: Final = (
     ("GPUs", "string", ".status.columns.gpus", 1),
     ("Autoscaling", "string", '.status.conditions[?(@.type=="AutoscalingActive")].reason', 1),
     ("Update", "string", '.status.conditions[?(@.type=="ModelUpdateAvailable")].reason', 1),
+    ("Access", "string", ".status.columns.access", 1),
     ("Reason", "string", '.status.conditions[?(@.type=="Ready")].reason', 1),
     ("Message", "string", '.status.conditions[?(@.type=="Ready")].message', 1),
     ("Digest", "string", ".status.model.digest", 1),

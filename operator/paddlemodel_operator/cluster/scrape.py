@@ -32,6 +32,8 @@ AT_ONCE: Final = 128
 
 WANTED: Final = (
     *contract.SCALING_METRICS,
+    contract.API_KEYS_OUTDATED_METRIC,
+    contract.CERTIFICATE_OUTDATED_METRIC,
     "paddle_queue_depth",
     "paddle_workers_ready",
     "paddle_gpu_seconds_total",

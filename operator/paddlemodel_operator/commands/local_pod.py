@@ -27,12 +27,14 @@ class Machine:
         home: the folder of the model's empty volumes.
         claims: folders in place of PersistentVolumeClaims, by name.
         secrets: folders in place of Secrets, a file for each key, by name.
+        config_maps: the same in place of ConfigMaps.
         environ: where values are looked for that a cluster would fill in.
     """
 
     home: Path
     claims: Mapping[str, Path]
     secrets: Mapping[str, Path]
+    config_maps: Mapping[str, Path]
     environ: Mapping[str, str]
 
 
@@ -79,16 +81,21 @@ def _volume(volume: Object, machine: Machine) -> Volume:
             )
         return Volume(machine.claims.get(name, own), is_claim=True)
     if "secret" in volume:
-        name = volume["secret"]["secretName"]
-        if name not in machine.secrets:
-            raise InputError(
-                f"the Secret {name} is in a cluster; name a folder in its place, with a file for each key: "
-                f"--secret {name}=DIR."
-            )
-        return Volume(machine.secrets[name])
+        return _keys("Secret", volume["secret"]["secretName"], machine.secrets, "--secret")
+    if "configMap" in volume:
+        return _keys("ConfigMap", volume["configMap"]["name"], machine.config_maps, "--config-map")
     if "emptyDir" not in volume:
         raise InputError(f"the volume {volume['name']} of the pod is of a kind that only a cluster has.")
     return Volume(own)
+
+
+def _keys(kind: str, name: str, given: Mapping[str, Path], flag: str) -> Volume:
+    if name not in given:
+        raise InputError(
+            f"the {kind} {name} is in a cluster; name a folder in its place, with a file for each key: "
+            f"{flag} {name}=DIR."
+        )
+    return Volume(given[name])
 
 
 def _process(container: Object, volumes: Mapping[str, Volume], machine: Machine) -> Process:

@@ -16,6 +16,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.commands import local_pod, local_server, manifest
 from paddlemodel_operator.commands.faults import CommandError
 from paddlemodel_operator.render.container import MODEL_DIR
+from paddlemodel_operator.render.recording import RECORDING_DIR
 from paddlemodel_operator.settings import from_environment
 
 DESCRIPTION = """Fetch the model of a YAML, and serve it on this machine until Ctrl-C, as its pods would.
@@ -47,6 +48,7 @@ def main(argv: Sequence[str]) -> int:
             home=home,
             claims=dict(arguments.claim),
             secrets=dict(arguments.secret),
+            config_maps=dict(arguments.config_map),
             environ=os.environ,
         )
         *before, server = local_pod.processes(_pod(arguments, body), machine)
@@ -72,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--device", choices=["CPU", "GPU"], help="in place of spec.device")
     given: dict[str, Any] = {"type": _folder, "action": "append", "default": [], "metavar": "NAME=DIR"}
     add("--secret", **given, help="a folder in place of a Secret, a file for each key")
+    add("--config-map", **given, help="a folder in place of a ConfigMap, a file for each key")
     add("--claim", **given, help="a folder in place of a PersistentVolumeClaim")
     return parser
 
@@ -97,8 +100,11 @@ def _pod(arguments: argparse.Namespace, body: Mapping[str, Any]) -> Mapping[str,
     children = manifest.children(arguments.file, model, from_environment(os.environ))
     deployment = next(child for key, child in children.items() if key.kind == names.DEPLOYMENT)
     pod: dict[str, Any] = deployment["spec"]["template"]["spec"]
-    # The variables that a pod leaves at their defaults.
-    pod["containers"][0]["env"].append({"name": contract.variable("model_dir"), "value": MODEL_DIR})
+    # Which a pod leaves at their defaults.
+    folders = {"model_dir": MODEL_DIR, "recording_dir": RECORDING_DIR}
+    pod["containers"][0]["env"] += [
+        {"name": contract.variable(setting), "value": path} for setting, path in folders.items()
+    ]
     return pod
 
 

@@ -36,6 +36,7 @@ class Pod:
     """One pod of the newest version of the model."""
 
     name: str
+    node: str = ""
     created: str = ""
     phase: str = ""
     ready: bool = False
@@ -186,6 +187,7 @@ def _pod(body: Object) -> Pod:
     scheduled = conditions.get("PodScheduled", Condition())
     return Pod(
         name=body["metadata"]["name"],
+        node=body.get("spec", {}).get("nodeName", ""),
         created=body["metadata"].get("creationTimestamp", ""),
         phase=status.get("phase", ""),
         ready=conditions.get("Ready", Condition()).status == "True",

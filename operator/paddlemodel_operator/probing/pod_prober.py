@@ -1,8 +1,8 @@
 """Scrapes the pods of models itself: how busy their GPUs are, and what an autoscaler could read there.
 
-A reconcile asks for the latest samples and never waits for new ones. Each model with GPUs or an autoscaler is
-probed about once a minute, and at once when its autoscaler changes (`ProbeTrigger`); new samples make the
-model due for a reconcile.
+A reconcile asks for the latest samples and never waits for new ones. Each model with GPUs, an autoscaler or
+mounted Secrets of clients is probed about once a minute, and at once when its autoscaler changes
+(`ProbeTrigger`); new samples make the model due for a reconcile.
 """
 
 import asyncio

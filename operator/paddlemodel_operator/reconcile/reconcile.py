@@ -18,9 +18,9 @@ from paddlemodel_operator.observe.children import LiveObjects, Observed, Workloa
 from paddlemodel_operator.probing.pod_prober import ProbeTarget
 from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children
 from paddlemodel_operator.reconcile.context import Context
-from paddlemodel_operator.render import Children, metrics_source, render
+from paddlemodel_operator.render import Children, access, metrics_source, render
 from paddlemodel_operator.status.autoscaling_checks import Case
-from paddlemodel_operator.status.events import transition
+from paddlemodel_operator.status.events import opening, transition
 from paddlemodel_operator.status.judge import AUTOSCALING, READY, condition, judge, judge_invalid, merge_patch
 from paddlemodel_operator.status.readiness_checks import (
     NAMESPACE_ENDING,
@@ -127,14 +127,14 @@ def _observe(context: Context, model: PaddleModel, outcome: Outcome) -> Observed
     name = names.keda_autoscaler(model.name) if keda else model.name
     live = _live(context, model)
     observed = observe(live, outcome.missing)
-    scaling = model.spec.autoscaling
+    scaling, mounts = model.spec.autoscaling, bool(access.mounts(model))
     if gpu is None:
         context.records.of(key).release()
-    if scaling is None and gpu is None:
+    if scaling is None and gpu is None and not mounts:
         context.prober.forget(key)
         return observed
     aims = targets(scaling, model.spec.device) if scaling else ()
-    asks_pods = gpu is not None or any(one.metric != CPU for one in aims)
+    asks_pods = gpu is not None or mounts or any(one.metric != CPU for one in aims)
     owner = "" if keda else model.uid
     target = ProbeTarget(autoscaler=name, owner=owner, gpu_resource=live.gpu_resource, asks_pods=asks_pods)
     return replace(observed, samples=context.prober.latest(key, target, observed.trigger))
@@ -220,8 +220,9 @@ async def _report(context: Context, body: Mapping[str, Any], status: dict[str, A
     if written is None:
         return
     context.cache.put(names.MODEL, written)
-    event = transition(body, before, status, context.instance, f"{context.now():%Y-%m-%dT%H:%M:%S.%fZ}")
-    if event is not None:
+    at = f"{context.now():%Y-%m-%dT%H:%M:%S.%fZ}"
+    found = (tell(body, before, status, context.instance, at) for tell in (transition, opening))
+    for event in filter(None, found):
         log.info("%s/%s: %s. %s", namespace, name, event["reason"], event["note"])
         if not ending:  # It takes no Event either.
             await _tell(context, event)

@@ -6,7 +6,7 @@ from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.render import access, fetching
+from paddlemodel_operator.render import access, fetching, recording
 from paddlemodel_operator.render.metadata import Object, compact, literal
 
 USER: Final = 65532
@@ -114,6 +114,7 @@ def server(model: PaddleModel, image: str) -> Object:
         "volumeMounts": [
             {**_mount(_VOLUME_MODELS, "/models"), "readOnly": True},
             _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
+            *recording.mounts(model),
             *access.mounts(model),
         ],
         "startupProbe": {**_probe("/healthz"), "periodSeconds": 2, "failureThreshold": START_SECONDS // 2},
@@ -129,6 +130,7 @@ def volumes(model: PaddleModel) -> list[Object]:
         {"name": _VOLUME_MODELS, "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
         *fetching.volumes(model.spec.model, cached=True),
+        *recording.volumes(model),
         *access.volumes(model),
     ]
 
@@ -162,8 +164,10 @@ def _resources(model: PaddleModel) -> Object:
 
 def _server_env(model: PaddleModel) -> list[Object]:
     """What the spec sets; for everything else the server has the same defaults."""
+    verification = recording.text(model)
     spec = {
         "device": model.spec.device.lower(),
+        "verification": literal(verification) if verification else None,
         "task": literal(model.task_json),
         "server": model.spec.server.model_dump(by_alias=True, exclude_none=True),
         "ingress": {"path": ingress.path.rstrip("/") or None} if (ingress := model.spec.ingress) else None,

@@ -1,4 +1,4 @@
-"""Kubernetes Events about a model: one when its Ready condition turns, after the status was written."""
+"""Kubernetes Events about a model: when its Ready condition turns, and when it is open to outsiders."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -6,7 +6,8 @@ from typing import Any, Final
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
-from paddlemodel_operator.status.judge import READY, condition
+from paddlemodel_operator.status.access import OPEN
+from paddlemodel_operator.status.judge import ACCESS, READY, condition
 from paddlemodel_operator.status.readiness_checks import PROGRESSING
 
 NOTE_MAX: Final = 1024
@@ -21,6 +22,22 @@ def transition(
     if (old.get("status"), old.get("reason")) == (new["status"], new["reason"]):
         return None
     healthy = new["status"] == "True" or new["reason"] in {PROGRESSING, "ScaledToZero"}
+    return _event(body, new, instance, now, healthy=healthy)
+
+
+def opening(
+    body: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any], instance: str, now: str
+) -> dict[str, Any] | None:
+    """The warning that everybody may use a model which outsiders reach; once, when it has become so."""
+    old, new = condition(before, ACCESS), condition(after, ACCESS)
+    if new.get("reason") != OPEN or old.get("reason") == OPEN:
+        return None
+    return _event(body, new, instance, now, healthy=False)
+
+
+def _event(
+    body: Mapping[str, Any], said: Mapping[str, Any], instance: str, now: str, *, healthy: bool
+) -> dict[str, Any]:
     metadata = body["metadata"]
     return {
         "apiVersion": names.EVENT.api_version,
@@ -30,8 +47,8 @@ def transition(
         "reportingController": CONTROLLER,
         "reportingInstance": instance[:128],
         "action": "Reconcile",
-        "reason": new["reason"],
-        "note": new["message"][:NOTE_MAX],
+        "reason": said["reason"],
+        "note": said["message"][:NOTE_MAX],
         "type": "Normal" if healthy else "Warning",
         "regarding": {
             "apiVersion": contract.API_VERSION,

@@ -11,20 +11,24 @@ from paddlemodel_api.status import Columns, ServedModel, Status
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
-from paddlemodel_operator.observe.conditions import Condition, Conditions
+from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.render.access import has_tls
 from paddlemodel_operator.status import readiness_checks
+from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
 from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault
 from paddlemodel_operator.status.updates import revision_of, update
 from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status
+from paddlemodel_operator.status.verification import verified
 
 READY: Final = "Ready"
 PROGRESS: Final = "Progressing"
 FETCHED: Final = "ModelFetched"
 UPDATE: Final = "ModelUpdateAvailable"
 AUTOSCALING: Final = "AutoscalingActive"
+VERIFIED: Final = "ModelVerified"
+ACCESS: Final = "AccessConfigured"
 
 MESSAGE_MAX: Final = 2048
 
@@ -49,13 +53,14 @@ def judge(
         case: what the doctor of the autoscaler decides by; None without autoscaling.
     """
     served = _served(model, observed, before)
-    newer = update(model, observed)
     conditions = {
         READY: _ready(model, observed, fault),
         PROGRESS: _progress(model, observed),
         FETCHED: _fetched(model, observed, served),
-        **({UPDATE: newer} if newer else {}),
-        **({AUTOSCALING: diagnose(case)} if case else {}),
+        VERIFIED: verified(model, observed),
+        UPDATE: update(model, observed),
+        AUTOSCALING: diagnose(case) if case else None,
+        ACCESS: access(model, observed),
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -69,11 +74,7 @@ def judge(
         model=served,
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
-        columns=Columns(
-            replicas=f"{ready}/{desired}",
-            digest=served.digest[: len("sha256:") + 12] if served else None,
-            gpus=gpu_column(gpu),
-        ),
+        columns=_columns(model, f"{ready}/{desired}", served, gpu),
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
@@ -122,6 +123,17 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
         elif old != value:
             patch[key] = value
     return patch
+
+
+def _columns(
+    model: PaddleModel, replicas: str, served: ServedModel | None, gpu: api.GpuStatus | None
+) -> Columns:
+    return Columns(
+        replicas=replicas,
+        digest=served.digest[: len("sha256:") + 12] if served else None,
+        gpus=gpu_column(gpu),
+        access=column(model),
+    )
 
 
 def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Condition:
@@ -240,11 +252,13 @@ def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -
 
 
 def _dated(
-    conditions: Conditions, before: Mapping[str, Any], generation: int, now: str
+    conditions: Mapping[str, Condition | None], before: Mapping[str, Any], generation: int, now: str
 ) -> tuple[api.Condition, ...]:
     """A condition keeps its time as long as it keeps its status."""
     result = []
     for name, found in conditions.items():
+        if found is None:
+            continue
         old = condition(before, name)
         kept = old.get("lastTransitionTime") if old.get("status") == found.status else None
         fields = {

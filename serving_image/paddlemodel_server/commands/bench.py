@@ -13,11 +13,12 @@ from urllib.parse import quote, urlsplit
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from paddlemodel_server.commands import console, inputs, load, v2_client
+from paddlemodel_server.commands import console, inputs, load
 from paddlemodel_server.commands.client import Client, address
 from paddlemodel_server.commands.load import Plan, Result, Shot
 from paddlemodel_server.commands.predict import add_made_up
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.verification import v2_client
 
 BUSY_CLIENT = 0.9  # of a core: above, the client may have been slower than the server
 

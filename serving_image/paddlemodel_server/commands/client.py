@@ -8,8 +8,8 @@ import orjson
 import urllib3
 from urllib3.exceptions import HTTPError
 
-from paddlemodel_server.commands import v2_client
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.verification import v2_client
 
 TIMEOUT_SECONDS = 60.0
 _MODELS = "/v2/models/"

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server.commands import v2_client
 from paddlemodel_server.engine import inputs as maker
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
 from paddlemodel_server.protocol import JSON, NPY, OCTETS
 from paddlemodel_server.tasks import registry
+from paddlemodel_server.verification import v2_client
 
 Shapes = Mapping[str, tuple[int, ...]]
 # What numpy and zipfile raise of files that are cut off, packed in unknown ways, or hold Python objects.

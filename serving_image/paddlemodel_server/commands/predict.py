@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from paddlemodel_server.commands import console, v2_client
+from paddlemodel_server.commands import console
 from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
 from paddlemodel_server.tasks import registry
+from paddlemodel_server.verification import v2_client
 
 NEWLINE = "\n  "
 DESCRIPTION = f"""Send one request to a model and show the answer.

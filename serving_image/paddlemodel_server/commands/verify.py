@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paddlemodel_server.commands import console, recording, v2_client
+from paddlemodel_server.commands import console
 from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.predict import add_made_up
-from paddlemodel_server.commands.recording import Difference, Exchange, Tolerance, Tolerances
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
 from paddlemodel_server.model.formats.program import Tensor
+from paddlemodel_server.verification import recording, v2_client
+from paddlemodel_server.verification.recording import Difference, Exchange, Tolerance, Tolerances
 
 RTOL, ATOL = 1e-3, 1e-4
 

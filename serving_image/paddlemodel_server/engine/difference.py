@@ -34,8 +34,12 @@ class Distance:
 
     def beyond(self, *, rtol: float, atol: float) -> int:
         """How many values are farther away than `atol + rtol * |exact|`; of whole numbers all that differ."""
+        return int(self.off(rtol=rtol, atol=atol).sum())
+
+    def off(self, *, rtol: float, atol: float) -> Array:
+        """Which values these are, as booleans."""
         allowed = 0.0 if self.whole else atol + rtol * np.abs(np.nan_to_num(self.exact, posinf=0, neginf=0))
-        return int((self.absolute > allowed).sum())
+        return self.absolute > allowed
 
     @property
     def largest(self) -> float:

@@ -31,7 +31,8 @@ WANTED = (
     "vocab*",
     "tokenizer*",
     "labels*",
-    "verify.jsonl.gz",
+    "verify*.jsonl",  # recorded requests
+    "verify*.jsonl.gz",
     "handler.py",
 )
 """What is brought of a folder in a store, by name."""

@@ -32,7 +32,8 @@ from paddlemodel_server.model.formats.program import Program
 from paddlemodel_server.protocol.served import WarmUp
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import reducers
-from paddlemodel_server.worker import warmup_requests
+from paddlemodel_server.verification import rules
+from paddlemodel_server.worker import verifying, warmup_requests
 from paddlemodel_server.worker.loop import Answers, Loop
 
 CANNOT_START = 3  # exit code: trying again would not help
@@ -69,6 +70,7 @@ def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
         cpu_flags=_cpu_flags(),
         cache=runtime.folder / "tensorrt",
     )
+    wanted = rules.read(settings, engine)
     options = _options(settings, runtime, engine, warmup_requests.read(settings.model_dir, described))
     options = replace(options, hazards=_hazards(program, runtime))
     if engine.tensorrt == "on":
@@ -81,6 +83,8 @@ def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
         return predictor
 
     prepared = warmup.prepare(described, opened, options, time.perf_counter, _worked(engine))
+    if wanted and options.known is None:  # The others go by what the first one found, and answer as it does.
+        verifying.verify(wanted, described, prepared, runtime.warm_up)
     return Loaded(
         prepared=prepared,
         load_seconds=loaded[0] - began,

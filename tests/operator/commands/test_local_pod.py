@@ -8,6 +8,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.commands.faults import InputError
 from paddlemodel_operator.commands.local_pod import Machine, Process, processes
 from paddlemodel_operator.render import render
+from paddlemodel_operator.render.recording import RECORDING_DIR
 
 from tests.operator.support.builders import SETTINGS, model
 
@@ -15,7 +16,7 @@ HOME = Path("/data/me/run")
 
 
 def machine(**changed: Any) -> Machine:
-    return Machine(**{"home": HOME, "claims": {}, "secrets": {}, "environ": {}, **changed})
+    return Machine(**{"home": HOME, "claims": {}, "secrets": {}, "config_maps": {}, "environ": {}, **changed})
 
 
 def pod(**spec: Any) -> dict[str, Any]:
@@ -66,6 +67,17 @@ def test_a_secret_is_a_folder_that_is_named() -> None:
     assert after(fetch, "--credentials") == "/keys"
     with pytest.raises(InputError, match=r"the Secret login .* --secret login=DIR"):
         processes(pod(**spec), machine())
+
+
+def test_a_config_map_is_a_folder_that_is_named() -> None:
+    """The variable is set by `paddlemodel run`; in a pod it has this default."""
+    spec = {"verification": {"recording": {"configMap": {"name": "golden"}}}}
+    found = pod(**spec)
+    found["containers"][0]["env"].append({"name": "PADDLEMODEL_RECORDING_DIR", "value": RECORDING_DIR})
+    _, server = processes(found, machine(config_maps={"golden": Path("/golden")}))
+    assert server.environment["PADDLEMODEL_RECORDING_DIR"] == "/golden"
+    with pytest.raises(InputError, match=r"the ConfigMap golden .* --config-map golden=DIR"):
+        processes(found, machine())
 
 
 def test_the_keys_of_clients_are_a_folder_that_is_named() -> None:

@@ -71,7 +71,40 @@ def test_a_ready_pod_makes_the_model_ready(cluster: Cluster, operator: Operator,
         )
     )
     assert status["model"]["digest"] == "sha256:" + "b" * 64
-    assert status["columns"] == {"replicas": "1/1", "digest": "sha256:bbbbbbbbbbbb"}
+    assert status["columns"] == {"replicas": "1/1", "digest": "sha256:bbbbbbbbbbbb", "access": "Open"}
+
+
+def test_a_model_that_outsiders_may_use_is_warned_of_once(
+    cluster: Cluster, operator: Operator, namespace: str
+) -> None:
+    """And no more once its Secret is named; the wide output shows both."""
+
+    def warnings() -> list[Object]:
+        return [one for one in cluster.all(names.EVENT, namespace) if one["reason"] == "Open"]
+
+    def shown() -> list[str]:
+        lines = cluster.kubectl("get", "pdm", "resnet50", "-n", namespace, "-o", "wide").splitlines()
+        at = lines[0].index("ACCESS")
+        return [line[at:].split("  ")[0].strip() for line in lines]
+
+    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}))
+    settled(cluster, operator, namespace)
+    assert [(one["type"], one["regarding"]["kind"]) for one in eventually(warnings)] == [
+        ("Warning", "PaddleModel")
+    ]
+    assert shown() == ["ACCESS", "Open"]
+    access = {"apiKeys": {"secretName": "clients"}, "rateLimits": [{"per": "Client", "requests": 9}]}
+    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, access=access))
+    condition = eventually(
+        lambda: (
+            (found := cluster.conditions(namespace, "resnet50")["AccessConfigured"])["reason"] == "Pending"
+            and found
+        )
+    )
+    assert condition["status"] == "Unknown"
+    eventually(operator.is_idle)
+    assert shown() == ["ACCESS", "Keys, Limits"]
+    assert len(warnings()) == 1
 
 
 def test_a_gpu_model_without_gpus_says_so(cluster: Cluster, operator: Operator, namespace: str) -> None:

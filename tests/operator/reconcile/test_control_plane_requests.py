@@ -38,7 +38,7 @@ def test_a_new_model_costs_one_write_for_each_child(
     counts = writes(cluster, namespace, mark)
     statuses = counts.pop(("paddlemodels/status", 200))
     counts.pop(("paddlemodels/status", 409), None)  # Over a version that the controllers' reports replaced.
-    assert counts == {(kind.plural, 201): 1 for kind in MADE} | {("events", 201): 1}
+    assert counts == {(kind.plural, 201): 1 for kind in MADE} | {("events", 201): 2}  # Progressing, Open
     assert statuses <= 4
 
 
@@ -106,7 +106,7 @@ def test_two_operators_at_once_say_it_once(
         for one in cluster.all(names.EVENT, namespace)
         if one["regarding"]["kind"] == "PaddleModel"
     )
-    assert told == {(name, "Progressing"): 1 for name in models}
+    assert told == {(name, reason): 1 for name in models for reason in ("Progressing", "Open")}
     counts = writes(cluster, namespace, mark)
     for kind in MADE:
         assert counts[kind.plural, 201] == len(models)

@@ -201,8 +201,24 @@ def test_every_variable_that_the_operator_sets_is_known_by_name() -> None:
         "drainSeconds": 1,
         "maxRequestBytes": 1024,
     }
-    found = set(server_env(device="GPU", server=everything, ingress={"host": "a.b", "path": "/m"}))
+    verification = {"recording": {"fromModel": "verify.jsonl"}, "tolerance": {"absolute": "1"}}
+    ingress = {"host": "a.b", "path": "/m"}
+    found = set(server_env(device="GPU", server=everything, ingress=ingress, verification=verification))
     assert found == {*contract.SERVER_VARIABLES, "PADDLEMODEL_CACHE_DIR"}
+
+
+def test_a_recording_in_a_config_map_is_mounted_for_the_server_which_says_if_it_is_missing() -> None:
+    spec = pod_spec(verification={"recording": {"configMap": {"name": "golden", "key": "a.jsonl"}}})
+    (fetch,), (server,) = spec["initContainers"], spec["containers"]
+    assert server["volumeMounts"][-1] == {
+        "name": "recording",
+        "mountPath": "/mnt/recording",
+        "readOnly": True,
+    }
+    assert spec["volumes"][-1] == {"name": "recording", "configMap": {"name": "golden", "optional": True}}
+    assert "recording" not in {one["name"] for one in fetch["volumeMounts"]}
+    beside = pod_spec(verification={"recording": {"fromModel": "verify.jsonl"}})
+    assert "recording" not in {one["name"] for one in beside["volumes"]}
 
 
 def test_kubernetes_expands_nothing_in_the_user_s_words() -> None:

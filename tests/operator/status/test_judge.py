@@ -78,7 +78,7 @@ def test_the_whole_status_of_a_ready_model() -> None:
         "selector": "app.kubernetes.io/name=paddlemodel-server,paddlemodel.dev/model=resnet50,"
         "paddlemodel.dev/pool=main,paddlemodel.dev/track=stable",
         "model": {"uri": URI, "digest": DIGEST, "format": "PIR"},
-        "columns": {"replicas": "2/3", "digest": "sha256:aaaaaaaaaaaa"},
+        "columns": {"replicas": "2/3", "digest": "sha256:aaaaaaaaaaaa", "access": "Open"},
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
-from tests.operator.support.field_specs import access_specs
+from tests.operator.support.field_specs import access_specs, verification_specs
 from tests.operator.support.source_specs import Refused, of_model, of_uri
 from tests.operator.support.task_specs import picture_specs, sound_specs
 
@@ -32,6 +32,7 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
 
 RULES = (
     *source_specs.RULES,
+    *verification_specs.RULES,
     *picture_specs.RULES,
     *access_specs.RULES,
     *sound_specs.RULES,

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from paddlemodel_server import cli
-from paddlemodel_server.commands import v2_client
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.verification import v2_client
 
 from tests.serving_image.support.servers import Server
 

@@ -15,16 +15,17 @@ from typing import Any
 
 import numpy as np
 
-from paddlemodel_server.commands import console, recording, served, v2_client
+from paddlemodel_server.commands import console, served
 from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client
 from paddlemodel_server.commands.export.options import Input, Job, Options, Quantise, Save
-from paddlemodel_server.commands.recording import Exchange
 from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
 from paddlemodel_server.model import files, formats
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
+from paddlemodel_server.verification import recording, v2_client
+from paddlemodel_server.verification.recording import Exchange
 
 ROWS = (1, 3)
 FLOAT_TOLERANCE, INT8_TOLERANCE = 1e-3, 0.1  # of the largest value that the layer answers

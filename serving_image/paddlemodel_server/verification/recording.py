@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server.commands import v2_client
 from paddlemodel_server.engine.difference import difference
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
 from paddlemodel_server.model.formats.program import Tensor
+from paddlemodel_server.verification import v2_client
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,10 +34,14 @@ class Exchange:
 
 @dataclass(frozen=True, kw_only=True)
 class Tolerance:
-    """How far a float may be from the recorded one: `atol + rtol * |recorded|`; others must be equal."""
+    """How far a float may be from the recorded one: `atol + rtol * |recorded|`; others must be equal.
+
+    With `top_k` not values count, but where the largest ones of each row, along the last dimension, are.
+    """
 
     rtol: float
     atol: float
+    top_k: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +62,17 @@ class Difference:
     largest_relative: float = 0.0
     beyond: int = 0  # values beyond the tolerance
     size: int = 0
+    example: str = ""  # the worst value, in words
 
     @property
     def agrees(self) -> bool:
         """Whether everything is within the tolerance."""
         return not self.fault
+
+    @property
+    def weight(self) -> tuple[bool, float, float]:
+        """How bad it is: what cannot be compared is worst, then the part of the values that is off."""
+        return not self.size, self.beyond / max(1, self.size), self.largest
 
 
 def write(path: Path, known: v2_client.Metadata, exchanges: Iterable[Exchange]) -> int:
@@ -158,18 +168,65 @@ def compare(expected: v2_client.Arrays, found: v2_client.Arrays, tolerances: Tol
 def _compare(
     name: str, expected: v2_client.Array, found: v2_client.Array, tolerance: Tolerance
 ) -> Difference:
-    distance = difference(_as_json(expected), _as_json(found))
+    expected, found = _as_json(expected), _as_json(found)
+    distance = difference(expected, found)
     if distance.fault:
         return Difference(output=name, fault=distance.fault)
-    count = distance.beyond(rtol=tolerance.rtol, atol=tolerance.atol)
+    if tolerance.top_k:
+        return _compare_places(name, expected, found, tolerance.top_k)
+    off = distance.off(rtol=tolerance.rtol, atol=tolerance.atol)
+    count = int(off.sum())
     return Difference(
         output=name,
-        fault=f"{count} of {expected.size} values are beyond the tolerance" if count else "",
+        fault=_fault(expected, found, count),
         largest=distance.largest,
         largest_relative=distance.largest_relative,
         beyond=count,
         size=expected.size,
+        example=_example(expected, found, np.where(off, distance.absolute, -1)) if count else "",
     )
+
+
+def _fault(expected: v2_client.Array, found: v2_client.Array, count: int) -> str:
+    if not count:
+        return ""
+    lost = int((_is_nan(found) & ~_is_nan(expected)).sum())
+    if lost:
+        return f"{lost} of {expected.size} values are NaN or infinite, where numbers are recorded"
+    return f"{count} of {expected.size} values are beyond the tolerance"
+
+
+def _is_nan(array: v2_client.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    return np.isnan(array) if np.issubdtype(array.dtype, np.floating) else np.zeros(array.shape, bool)
+
+
+def _example(expected: v2_client.Array, found: v2_client.Array, distance: v2_client.Array) -> str:
+    """The value that is farthest off: where, what it is and what was recorded."""
+    at = np.unravel_index(int(distance.argmax()), distance.shape)
+    place = "".join(f"[{int(one)}]" for one in at)
+    return f"; value {place} is {found[at]:.6g}, recorded is {expected[at]:.6g}"
+
+
+def _compare_places(name: str, expected: v2_client.Array, found: v2_client.Array, k: int) -> Difference:
+    """Whether the k largest values of each row are where they were; equal values may change places."""
+    width = expected.shape[-1] if expected.ndim else 1
+    if not expected.size:
+        return Difference(output=name, fault="")
+    recorded, now = (np.nan_to_num(one.reshape(-1, width), nan=-np.inf) for one in (expected, found))
+    k = min(k, width)
+    largest = np.argpartition(recorded, width - k, axis=1)[:, width - k :]
+    bound = np.partition(now, width - k, axis=1)[:, width - k]
+    off = np.any(np.take_along_axis(now, largest, axis=1) < bound[:, None], axis=1)
+    count = int(off.sum())
+    example = ""
+    if count:
+        row = int(off.argmax())
+        example = (
+            f"; row {row} has its largest value at {int(now[row].argmax())}, recorded is "
+            f"{int(recorded[row].argmax())}"
+        )
+    fault = f"in {count} of {len(recorded)} rows the {k} largest values are at other places" if count else ""
+    return Difference(output=name, fault=fault, beyond=count, size=len(recorded), example=example)
 
 
 def _as_json(array: v2_client.Array) -> v2_client.Array:

@@ -1,0 +1,78 @@
+"""Is the model as closed as its spec says, and is one open that outsiders reach? Pure."""
+
+from typing import Final
+
+from paddlemodel_api import contract
+
+from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.observe.children import Observed
+from paddlemodel_operator.observe.conditions import Condition
+from paddlemodel_operator.status.readiness_checks import SECRET_MISSING, Fault, reported
+
+OPEN: Final = "Open"
+_FAULTS: Final = frozenset({SECRET_MISSING, contract.API_KEYS_INVALID, contract.CERTIFICATE_INVALID})
+_OUTDATED: Final = {
+    contract.API_KEYS_OUTDATED_METRIC: ("ApiKeysOutdated", "apiKeys", "the keys before them stay valid"),
+    contract.CERTIFICATE_OUTDATED_METRIC: (
+        "CertificateOutdated",
+        "tls",
+        "the certificate before it stays in use",
+    ),
+}
+
+
+def access(model: PaddleModel, observed: Observed) -> Condition | None:
+    """The condition AccessConfigured; None for a model without `access` that only the cluster reaches."""
+    if model.spec.access is None:
+        return _open(model)
+    if fault := _start_fault(model, observed):
+        return Condition("False", fault.reason, fault.message)
+    if outdated := _outdated(observed):
+        return outdated
+    if not observed.ready_pods:
+        return Condition("Unknown", "Pending", "No pod of the newest version is ready yet.")
+    return Condition("True", "Configured", f"In force in every pod that is ready: {column(model)}.")
+
+
+def column(model: PaddleModel) -> str:
+    """What a client meets, for the column Access of kubectl get: Open, or some of Keys, TLS, Limits."""
+    found = model.spec.access
+    if found is None:
+        return OPEN
+    parts = {"Keys": found.api_keys, "TLS": found.tls, "Limits": found.rate_limits}
+    return ", ".join(name for name, part in parts.items() if part is not None)
+
+
+def _open(model: PaddleModel) -> Condition | None:
+    ingress = model.spec.ingress
+    if ingress is None:
+        return None
+    return Condition(
+        "False",
+        OPEN,
+        f"Everybody who reaches {ingress.host} may use the model, unless what stands in front asks for a "
+        "login: set spec.access.apiKeys; docs/access.md says how.",
+    )
+
+
+def _start_fault(model: PaddleModel, observed: Observed) -> Fault | None:
+    """Why a pod of the newest version ended its start, where that was because of `access`."""
+    for pod in observed.pods:
+        fault = None if pod.ready else reported(model, pod.server)
+        if fault is not None and fault.reason in _FAULTS:
+            return fault
+    return None
+
+
+def _outdated(observed: Observed) -> Condition | None:
+    """A Secret has become unusable while pods were running."""
+    for pod in observed.samples.pods if observed.samples else ():
+        for metric, (reason, field, kept) in _OUTDATED.items():
+            if pod.values.get(metric):
+                return Condition(
+                    "False",
+                    reason,
+                    f"The Secret of spec.access.{field} has changed to something unusable, and in pod "
+                    f"{pod.name} {kept}: repair it; kubectl logs of the pod says what is wrong.",
+                )
+    return None

@@ -1,0 +1,47 @@
+"""The condition ModelVerified: do the pods answer the recorded requests as recorded?
+
+A pod is ready only after its server has verified the model, so a ready pod is a proof; a server that refuses
+says why in its termination message.
+"""
+
+from typing import Final
+
+from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.observe.children import Observed, Pod
+from paddlemodel_operator.observe.conditions import Condition
+from paddlemodel_operator.status.readiness_checks import Fault, reported
+
+REASONS: Final = frozenset(
+    {"VerificationFailed", "VerificationTooSlow", "RecordingMissing", "RecordingInvalid", "UnknownOutput"}
+)
+"""The words by which a server says that it did not get through the gate."""
+
+
+def verified(model: PaddleModel, observed: Observed) -> Condition | None:
+    """The condition; None where nothing is to be verified."""
+    if model.spec.verification is None:
+        return None
+    ready = observed.ready_pods
+    for pod in observed.pods:
+        if fault := _refused(model, pod):
+            if not ready:
+                return Condition("False", fault.reason, fault.message)
+            where = f" on node {pod.node}" if pod.node else ""
+            return Condition(
+                "False",
+                "PodDisagrees",
+                f"Pod {pod.name}{where} does not get traffic, while {ready} of its version "
+                f"{'do' if ready > 1 else 'does'}: look at that node. {fault.reason}: {fault.message}",
+            )
+    if ready:
+        return Condition(
+            "True", "Verified", "Every ready pod has answered the recorded requests as recorded."
+        )
+    return Condition("Unknown", "Pending", "No pod has come to the recorded requests yet.")
+
+
+def _refused(model: PaddleModel, pod: Pod) -> Fault | None:
+    if pod.ready or pod.server.exit_code is None:
+        return None
+    fault = reported(model, pod.server)
+    return fault if fault and fault.reason in REASONS else None

@@ -1,0 +1,1 @@
+"""Recorded requests and their answers: read, compared, and demanded of a model before it gets traffic."""

@@ -1,0 +1,107 @@
+"""The condition AccessConfigured, its column, and the warning about a model that is open to outsiders."""
+
+from typing import Any
+
+import pytest
+from paddlemodel_operator.observe.children import Container, Observed
+from paddlemodel_operator.observe.pod_samples import PodSample, PodSamples
+from paddlemodel_operator.status.access import access, column
+from paddlemodel_operator.status.events import opening
+from paddlemodel_operator.status.judge import judge
+
+from tests.operator.support.builders import LATER, NOW, body, fetched, model, observed, pod, ready_pod, words
+
+KEYS = {"apiKeys": {"secretName": "clients"}}
+EVERYTHING = {
+    **KEYS,
+    "tls": {"secretName": "cert"},
+    "rateLimits": [{"per": "Model", "requests": 1}],
+}
+INGRESS = {"ingress": {"host": "a.example.com"}}
+
+
+def ended(reason: str) -> Observed:
+    """A new version whose server ends its start, beside an old one that serves."""
+    server = Container(exit_code=1, exit_message=words(reason=reason, message="So."))
+    return observed(pod(fetch=fetched(), server=server), ready=1)
+
+
+def sampled(**values: float) -> Observed:
+    samples = PodSamples(pods=(PodSample(name="pod-a", values=values), PodSample(name="pod-b", error="x")))
+    found = observed(ready_pod())
+    return Observed(workload=found.workload, pods=found.pods, samples=samples)
+
+
+SITUATIONS: dict[str, tuple[dict[str, Any], Observed, tuple[str, str, str]]] = {
+    "no pod yet": ({"access": KEYS}, observed(), ("Unknown", "Pending", "No pod")),
+    "in force": (
+        {"access": EVERYTHING, **INGRESS},
+        observed(ready_pod()),
+        ("True", "Configured", "In force in every pod that is ready: Keys, TLS, Limits."),
+    ),
+    "limits alone": (
+        {"access": {"rateLimits": EVERYTHING["rateLimits"]}, **INGRESS},
+        observed(ready_pod()),
+        ("True", "Configured", "ready: Limits."),
+    ),
+    "no Secret of keys": ({"access": KEYS}, ended("ApiKeysMissing"), ("False", "SecretMissing", "clients")),
+    "no certificate": (
+        {"access": EVERYTHING},
+        ended("CertificateMissing"),
+        ("False", "SecretMissing", "The Secret cert that spec.access.tls names"),
+    ),
+    "keys that are none": ({"access": KEYS}, ended("ApiKeysInvalid"), ("False", "ApiKeysInvalid", "So.")),
+    "another fault": ({"access": KEYS}, ended("TaskDoesNotFit"), ("Unknown", "Pending", "No pod")),
+    "keys that became unusable": (
+        {"access": KEYS},
+        sampled(paddle_api_keys_outdated=1),
+        ("False", "ApiKeysOutdated", "in pod pod-a the keys before them stay valid: repair it"),
+    ),
+    "a certificate that became unusable": (
+        {"access": EVERYTHING},
+        sampled(paddle_api_keys_outdated=0, paddle_tls_certificate_outdated=1),
+        ("False", "CertificateOutdated", "in pod pod-a the certificate before it stays in use"),
+    ),
+    "all well": (
+        {"access": EVERYTHING},
+        sampled(paddle_api_keys_outdated=0, paddle_tls_certificate_outdated=0),
+        ("True", "Configured", "In force"),
+    ),
+    "open to outsiders": (
+        INGRESS,
+        observed(ready_pod()),
+        ("False", "Open", "Everybody who reaches a.example.com may use the model"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("fields", "seen", "expected"), SITUATIONS.values(), ids=SITUATIONS)
+def test_a_situation(fields: dict[str, Any], seen: Observed, expected: tuple[str, str, str]) -> None:
+    found = access(model(**fields), seen)
+    assert found is not None
+    status, reason, said = expected
+    assert (found.status, found.reason, said in found.message) == (status, reason, True)
+
+
+def test_a_model_of_the_cluster_alone_says_nothing() -> None:
+    assert access(model(), observed(ready_pod())) is None
+    assert column(model()) == "Open"
+
+
+def test_outsiders_are_warned_of_once_and_again_when_it_opens_again() -> None:
+    def judged(before: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        return judge(model(**fields), observed(ready_pod()), before=before, now=NOW)
+
+    def told(before: dict[str, Any], after: dict[str, Any]) -> str | None:
+        event = opening(body(), before, after, "pod-1", LATER)
+        return f"{event['type']} {event['reason']}" if event else None
+
+    outside, closed, inside = judged({}, **INGRESS), judged({}, access=KEYS, **INGRESS), judged({})
+    assert told({}, outside) == "Warning Open"
+    assert told(outside, outside) is None
+    assert told(outside, closed) is None
+    assert told(closed, outside) == "Warning Open"
+    assert told({}, closed) is None
+    assert told({}, inside) is None
+    assert outside["columns"]["access"] == "Open"
+    assert closed["columns"]["access"] == "Keys"

@@ -1,0 +1,69 @@
+"""The condition ModelVerified, and that a pod that disagrees alone takes no model away."""
+
+from typing import Any
+
+import pytest
+from paddlemodel_operator.observe.children import Container, Pod
+from paddlemodel_operator.status.judge import READY, VERIFIED, condition, judge
+from paddlemodel_operator.status.verification import verified
+
+from tests.operator.support.builders import NOW, model, observed, ready_pod, words
+
+SPEC = {"verification": {"recording": {"fromModel": "verify.jsonl.gz"}}}
+SAID = "3 of 8 recorded requests are answered differently."
+
+
+def refuses(reason: str = "VerificationFailed", **fields: Any) -> Pod:
+    server = Container(exit_code=1, restarts=2, exit_message=words(reason=reason, message=SAID))
+    return Pod(**{"name": "pod-b", "node": "n2", "scheduled": True, "server": server, **fields})
+
+
+LOADING = Pod(name="pod-c", scheduled=True, server=Container(running=True))
+
+SITUATIONS: dict[str, tuple[tuple[Pod, ...], str, str, str]] = {
+    "no pod yet": ((), "Unknown", "Pending", "No pod has come to"),
+    "a pod that loads": ((LOADING,), "Unknown", "Pending", "No pod has come to"),
+    "a pod is ready": ((ready_pod("pod-a"),), "True", "Verified", "Every ready pod has answered"),
+    "a pod refuses": ((refuses(),), "False", "VerificationFailed", SAID),
+    "no recording": ((refuses("RecordingMissing"),), "False", "RecordingMissing", SAID),
+    "a damaged recording": ((refuses("RecordingInvalid"),), "False", "RecordingInvalid", SAID),
+    "too slow": ((refuses("VerificationTooSlow"),), "False", "VerificationTooSlow", SAID),
+    "another fault": ((refuses("OutOfMemory"),), "Unknown", "Pending", "No pod has come to"),
+    "one of three": (
+        (ready_pod("pod-a"), refuses(), ready_pod("pod-d")),
+        "False",
+        "PodDisagrees",
+        (
+            "Pod pod-b on node n2 does not get traffic, while 2 of its version do: look at that node. "
+            f"VerificationFailed: {SAID}"
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_the_condition(situation: str) -> None:
+    pods, status, reason, message = SITUATIONS[situation]
+    found = verified(model(**SPEC), observed(*pods))
+    assert found is not None
+    assert (found.status, found.reason) == (status, reason)
+    assert message in found.message
+
+
+def test_without_verification_there_is_no_condition() -> None:
+    assert verified(model(), observed(ready_pod("pod-a"))) is None
+    status = judge(model(), observed(ready_pod("pod-a")), before={}, now=NOW)
+    assert not condition(status, VERIFIED)
+
+
+def test_a_pod_that_disagrees_alone_makes_no_model_unready() -> None:
+    status = judge(model(**SPEC), observed(ready_pod("pod-a"), refuses()), before={}, now=NOW)
+    assert condition(status, READY)["status"] == "True"
+    assert condition(status, VERIFIED)["reason"] == "PodDisagrees"
+
+
+def test_the_previous_version_serves_while_the_new_one_is_refused() -> None:
+    status = judge(model(**SPEC), observed(refuses(), ready=2), before={}, now=NOW)
+    ready = condition(status, READY)
+    assert (ready["status"], ready["reason"]) == ("False", "VerificationFailed")
+    assert ready["message"] == f"{SAID} The previous version still serves (2 ready)."
