@@ -156,7 +156,7 @@ class BodiesFullError(ServingError):
     """The bodies at hand take as much memory as they may; the client should come back."""
 
     status = 429
-    reason = "large bodies take all the memory that they may"
+    reason = "large bodies, or the tensors that bodies became, take all the memory that they may"
     retry_after = 1
     sentence = "The server holds as many large requests as it can; try again in a second."
 

@@ -29,7 +29,7 @@ class Limiter:
         self._limits = limits
         self._proxies = proxies
         self._table = table
-        self._clock = clock
+        self._take, self._clock = table.take, clock
         self.reads_forwarded = proxies is not None
 
     def charges(self, peer: str, forwarded: str | None, client: Client | None) -> Charges:
@@ -55,7 +55,7 @@ class Limiter:
             RateLimitedError: it is one too many, and was not counted.
         """
         now = self._clock()
-        if (refusal := self._table.take(charges, now)) is not None:
+        if (refusal := self._take(charges, now)) is not None:
             charge = charges[refusal.which]
             limit, left = self._limits[charge.limit], self._table.left(charge, now)
             raise RateLimitedError(

@@ -61,6 +61,7 @@ class LimitTable:
     def __init__(self, fd: int, limits: int) -> None:
         memory = mmap.mmap(fd, _size(limits))
         self._mutex = _mutex(memory)
+        self._acquire, self._release = self._mutex.acquire, self._mutex.release
         self._salt = memory[MUTEX_BYTES:_HEAD]
         self._cells = memoryview(memory)[_HEAD:].cast("q")
 
@@ -84,23 +85,25 @@ class LimitTable:
             charges: of the request.
             now_ns: monotonic nanoseconds.
         """
-        cells, found, refusal = self._cells, [], None
-        self._mutex.acquire()
+        cells, dues, refusal = self._cells, [], None
+        self._acquire()
         try:
-            for index, (_, at, who, cost_ns, most_ns) in enumerate(charges):
-                place = at if cells[at] == who else self._place(at, who)
-                paid_ns = cells[place + 1] if cells[place] == who else 0
-                due_ns = (max(now_ns, paid_ns)) + cost_ns
-                wait_ns = due_ns - most_ns - now_ns
-                if wait_ns > 0 and (refusal is None or wait_ns > refusal.wait_ns):
-                    refusal = Refusal(index, wait_ns)
-                found.append((place, who, due_ns))
+            for charge in charges:
+                _, place, who, cost_ns, most_ns = charge
+                if cells[place] != who:
+                    place = self._claimed(place, who)
+                due_ns = cells[place + 1]
+                due_ns = (due_ns if due_ns > now_ns else now_ns) + cost_ns  # noqa: FURB136 - max takes longer
+                if due_ns - now_ns > most_ns:
+                    wait_ns = due_ns - most_ns - now_ns
+                    if refusal is None or wait_ns > refusal.wait_ns:
+                        refusal = Refusal(charges.index(charge), wait_ns)
+                dues.append((place + 1, due_ns))
             if refusal is None:
-                for place, who, due_ns in found:
-                    cells[place] = who
-                    cells[place + 1] = due_ns
+                for place, due_ns in dues:
+                    cells[place] = due_ns
         finally:
-            self._mutex.release()
+            self._release()
         return refusal
 
     def left(self, charge: Charge, now_ns: int) -> int:
@@ -108,6 +111,13 @@ class LimitTable:
         place = self._place(charge.at, charge.who)
         unpaid_ns = max(0, self._cells[place + 1] - now_ns) if self._cells[place] == charge.who else 0
         return max(0, (charge.most_ns - unpaid_ns) // charge.cost_ns)
+
+    def _claimed(self, at: int, who: int) -> int:
+        """The place of a subject that is not at its first one, or that has none yet."""
+        cells, place = self._cells, self._place(at, who)
+        if cells[place] != who:
+            cells[place + 1], cells[place] = 0, who
+        return place
 
     def _place(self, at: int, who: int) -> int:
         """Where a subject's number is, or goes: in place of the one that is longest past."""

@@ -39,11 +39,10 @@ class Mutex:
 
     def acquire(self) -> None:
         """Wait for it; after the death of its holder it is this process's."""
-        found = _take(self._at)
-        if found == errno.EOWNERDEAD:
+        if found := _take(self._at):
+            if found != errno.EOWNERDEAD:
+                raise OSError(found, "pthread_mutex_lock")
             _threads.pthread_mutex_consistent(self._at)
-        elif found:
-            raise OSError(found, "pthread_mutex_lock")
 
     def release(self) -> None:
         """Give it back."""

@@ -21,7 +21,7 @@ from paddlemodel_server.ipc import counters
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks import registry
+from paddlemodel_server.tasks import fitting
 from uvicorn import Config
 from uvicorn.server import ServerState
 
@@ -104,7 +104,7 @@ class Worker:
             folder=folder, scoreboard_fd=self._fds[0], counters_fd=self._fds[1], sizes=sizes
         )
         settings = Settings(name="mixed", model_dir=model)
-        registry.read(settings.task).save(runtime.folder)
+        fitting.chosen(settings).save(runtime.folder)
         self.app = AsgiApp(settings, runtime)
         self.shared = Shared(
             asgi_app=self.app,

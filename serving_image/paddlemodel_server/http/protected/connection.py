@@ -14,13 +14,14 @@ from paddlemodel_server.access.addresses import FORWARDED_FOR
 from paddlemodel_server.access.gate import Gate
 from paddlemodel_server.access.keyring import Grant
 from paddlemodel_server.access.keys import Client
-from paddlemodel_server.access.limiter import Charges
+from paddlemodel_server.access.limiter import Charges, Limiter
 from paddlemodel_server.errors import ServingError
 from paddlemodel_server.http import head_checks
 from paddlemodel_server.http.connection import MAX_PIPELINED, NO_PATH, ClientConnection, Shared
 from paddlemodel_server.http.head_cache import CachedHead
 from paddlemodel_server.http.inference_cycle import InferenceCycle
 from paddlemodel_server.metrics import catalog
+from paddlemodel_server.protocol import Head
 
 MOST_UNREAD: Final = (
     64 * 1024
@@ -49,6 +50,7 @@ class ProtectedConnection(ClientConnection):
         super().__init__(shared, *args, **kwargs)
         self._keyring, self._limiter = protection.gate.keyring, protection.gate.limiter
         self._charged: tuple[Client | None, str | None, Charges] | None = None  # the last request's
+        self._cost: tuple[Head | None, Grant | None, Charges] = None, None, ()  # of the last known head
         self._open_paths = protection.open_paths
 
     def on_head(self, method: bytes, version: str) -> None:
@@ -60,7 +62,9 @@ class ProtectedConnection(ClientConnection):
             return
         headers = protocol.joined(reader.lines)
         try:
-            self._count(headers, self._grant(headers))
+            grant = self._grant(headers)
+            if self._limiter is not None:
+                self._limiter.check(self._charges(self._limiter, headers, grant))
         except ServingError as error:
             keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
             self._turn_away(
@@ -75,7 +79,12 @@ class ProtectedConnection(ClientConnection):
         try:
             if keyring is not None and (head.grant is None or head.grant.keys is not keyring.keys):
                 head.grant = self._grant(head.headers)
-            self._count(head.headers, head.grant)
+            if self._limiter is not None:
+                cost = self._cost
+                if cost[0] is not head or cost[1] is not head.grant:
+                    charges = self._charges(self._limiter, head.headers, head.grant)
+                    cost = self._cost = head, head.grant, charges
+                self._limiter.check(cost[2])
         except ServingError as error:
             self._reader.begun = True
             self.deadline.clear()
@@ -92,17 +101,14 @@ class ProtectedConnection(ClientConnection):
                 limiter.check(limiter.unknown(self._peer(), headers.get(FORWARDED_FOR)))
             raise
 
-    def _count(self, headers: Mapping[str, str], grant: Grant | None) -> None:
-        """Count a request against its limits."""
-        limiter = self._limiter
-        if limiter is None:
-            return
+    def _charges(self, limiter: Limiter, headers: Mapping[str, str], grant: Grant | None) -> Charges:
+        """What a request of this connection costs."""
         client = grant.client if grant is not None else None
         forwarded = headers.get(FORWARDED_FOR) if limiter.reads_forwarded else None
         charged = self._charged
         if charged is None or charged[0] is not client or charged[1] != forwarded:
             charged = self._charged = client, forwarded, limiter.charges(self._peer(), forwarded, client)
-        limiter.check(charged[2])
+        return charged[2]
 
     def _peer(self) -> str:
         return self.client[0] if self.client else ""
