@@ -7,6 +7,7 @@ counted by `steady_load.py`, and nobody tries again.
 import json
 from collections import Counter
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,8 @@ from devcluster.paths import State
 from devcluster.target import Target
 from tests.cluster.load import Load
 from tests.cluster.manifests import NAMESPACE, cpu_model
+from tests.models import trained_model
+from tests.serving_image.support.command_line import command
 
 pytestmark = pytest.mark.node
 NAME = "steady"
@@ -82,6 +85,57 @@ def test_a_rolling_update_of_the_only_pod_loses_no_request(load: Load) -> None:
     load.check(before, "rolling update")
     (new,) = model_pods(load.target)
     assert new["metadata"]["name"] != old["metadata"]["name"]
+
+
+def verified(load: Load, recording: str) -> None:
+    wanted = {"recording": {"configMap": {"name": recording}}}
+    patch = json.dumps({"spec": {"verification": wanted}})
+    load.target.kubectl("patch", f"pdm/{NAME}", HERE, "--type=merge", f"--patch={patch}")
+
+
+def recorded(load: Load, name: str, lines: list[dict[str, Any]]) -> None:
+    data = {"verify.jsonl": "\n".join(json.dumps(line) for line in lines)}
+    load.target.apply(
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data},
+        namespace=NAMESPACE,
+        server_side=True,
+    )
+
+
+def test_a_version_that_answers_otherwise_than_recorded_gets_no_request(load: Load, tmp_path: Path) -> None:
+    """What was recorded of the model here is what it answers in the pod; what is 0.5 off is not."""
+    model, recording = trained_model("textline-orientation"), tmp_path / "verify.jsonl"
+    command("verify", model, recording, "--record", "--count", 2, "--shape", "x=1,3,48,192")
+    lines = [json.loads(line) for line in recording.read_text().splitlines()]
+    recorded(load, "right", lines)
+    lines[1]["response"]["outputs"][0]["data"][0] += 0.5
+    recorded(load, "wrong", lines)
+    verified(load, "right")
+    settled(load.target, 1)
+    item = load.target.read("pdm", NAME, HERE)
+    assert condition(item, "ModelVerified").get("reason") == "Verified"
+    (serving,) = model_pods(load.target)
+
+    before = load.now()
+    verified(load, "wrong")
+    refused = wait_for(
+        load.target,
+        NAME,
+        NAMESPACE,
+        lambda item: condition(item, "Ready").get("reason") == "VerificationFailed",
+        "refused",
+    )
+    assert condition(refused, "ModelVerified").get("reason") == "VerificationFailed"
+    ready = condition(refused, "Ready")
+    assert (
+        "1 of 2 recorded requests is answered differently (key verify.jsonl of ConfigMap wrong)"
+        in (ready["message"])
+    )
+    assert ready["message"].endswith("The previous version still serves (1 ready).")
+    verified(load, "right")
+    settled(load.target, 1)
+    load.check(before, "a version that is refused")
+    assert [pod["metadata"]["uid"] for pod in model_pods(load.target)] == [serving["metadata"]["uid"]]
 
 
 def test_scaling_up_loses_no_request(load: Load) -> None:
