@@ -129,7 +129,10 @@ def it_scales_down_after_the_stabilisation(world: World) -> None:
         world.say(page(gpu=20))
         eventually(lambda: world.condition("AbleToScale")[1] == "ScaleDownStabilized")
         world.becomes(1)
-    assert values() == [6, 2, 1]
+    seen = values()
+    # A scrape amid the change may have read some pods before it and some after it: then 3, 4 or 5 come between.
+    assert (seen[0], seen[-1]) == (6, 1), seen
+    assert seen == sorted(seen, reverse=True), seen
 
 
 def of_several_targets_the_largest_spec_wins(world: World) -> None:

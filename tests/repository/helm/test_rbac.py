@@ -171,7 +171,8 @@ def made() -> set[str]:
         for body in bodies
         if body["kind"] == "PaddleModel"
     ]
-    found = [child for model in models for child in render_model(model, SETTINGS)]
+    allowed = SETTINGS.model_copy(update={"custom_tasks": True})
+    found = [child for model in models for child in render_model(model, allowed)]
     return {f"{child.kind.kind}/{child.name}" for child in found if child.kind != names.SERVICE}
 
 

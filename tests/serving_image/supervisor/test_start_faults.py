@@ -147,7 +147,7 @@ def test_an_error_that_nobody_has_foreseen_has_a_last_word_too(tmp_path: Path) -
     last_word.touch()
     program = SERVE.replace(
         "from paddlemodel_server.supervisor import main as supervisor;",
-        "from paddlemodel_server.tasks import fitting; fitting.served = open;"
+        "from paddlemodel_server.tasks import fitting; fitting.chosen = open;"
         "from paddlemodel_server.supervisor import main as supervisor;",
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}
