@@ -130,7 +130,7 @@ def it_scales_down_after_the_stabilisation(world: World) -> None:
         eventually(lambda: world.condition("AbleToScale")[1] == "ScaleDownStabilized")
         world.becomes(1)
     seen = values()
-    # A scrape amid the change may have read some pods before it and some after it: then 3, 4 or 5 come between.
+    # A scrape amid the change may have read some pods before it: 3, 4 or 5 come between then.
     assert (seen[0], seen[-1]) == (6, 1), seen
     assert seen == sorted(seen, reverse=True), seen
 
