@@ -62,10 +62,16 @@ def serve(name: str, process: Process, host: str, port: int) -> int:
     sys.stderr.write("==> serve; Ctrl-C stops it\n")
     with _started(name, changed) as running:
         if _is_ready(running, f"http://{host}:{admin}/readyz"):
-            at = f"http://{host}:{port}"
+            at = address(process, host, port)
             sys.stderr.write(f"==> ready: {at}/ is a page to try it, {at}/predict takes requests\n")
         code = running.wait()
     return 0 if code == 0 else 1
+
+
+def address(process: Process, host: str, port: int) -> str:
+    """Where clients ask: by https where the pod would speak TLS."""
+    scheme = "https" if contract.variable("tls_dir") in process.environment else "http"
+    return f"{scheme}://{host}:{port}"
 
 
 def _free_port(host: str) -> int:

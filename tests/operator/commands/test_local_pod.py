@@ -7,6 +7,7 @@ import pytest
 from paddlemodel_operator.base import names
 from paddlemodel_operator.commands.faults import InputError
 from paddlemodel_operator.commands.local_pod import Machine, Process, processes
+from paddlemodel_operator.commands.local_server import address
 from paddlemodel_operator.render import render
 from paddlemodel_operator.render.recording import RECORDING_DIR
 
@@ -67,6 +68,14 @@ def test_a_secret_is_a_folder_that_is_named() -> None:
     assert after(fetch, "--credentials") == "/keys"
     with pytest.raises(InputError, match=r"the Secret login .* --secret login=DIR"):
         processes(pod(**spec), machine())
+
+
+def test_a_pod_that_speaks_tls_is_reached_by_https() -> None:
+    _, plain = processes(pod(), machine())
+    assert address(plain, "127.0.0.1", 8080) == "http://127.0.0.1:8080"
+    spec = {"access": {"tls": {"secretName": "certificate"}}}
+    _, server = processes(pod(**spec), machine(secrets={"certificate": Path("/tls")}))
+    assert address(server, "127.0.0.1", 8080) == "https://127.0.0.1:8080"
 
 
 def test_a_config_map_is_a_folder_that_is_named() -> None:
