@@ -6,7 +6,7 @@ import shutil
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -209,8 +209,9 @@ def _plan_of(state: State, one: Node) -> Path:
 def _with_plan(init: int, plan: Path) -> int:
     """The pid of the `unshare` that a further node began with."""
     for child in psutil.Process(init).children():
-        if child.cmdline()[-1:] == [str(plan)]:
-            return child.pid
+        with suppress(psutil.Error):  # It has just ended: what a pod left behind, for example.
+            if child.cmdline()[-1:] == [str(plan)]:
+                return child.pid
     raise DevclusterError(f"the node of {plan.name} is not up")
 
 

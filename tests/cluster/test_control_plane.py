@@ -3,6 +3,8 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +21,16 @@ from devcluster.process import Process
 
 pytestmark = pytest.mark.control_plane
 
+PARENT = """
+import os, subprocess, sys, time
+if os.fork() == 0:
+    os._exit(0)
+os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT)  # It has ended, and nobody has asked how.
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", sys.argv[1]])
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+
 
 @pytest.fixture(scope="module")
 def shared() -> Iterator[State]:
@@ -31,6 +43,19 @@ def doomed() -> Iterator[State]:
     """One that the test destroys."""
     with cluster.control_plane_for(f"doomed-{os.getpid()}") as state:
         yield state
+
+
+def test_a_child_that_has_just_ended_hides_no_node(tmp_path: Path) -> None:
+    plan = tmp_path / "plan-2.json"
+    command = [sys.executable, "-c", PARENT, str(plan)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout
+        child = psutil.Process(int(parent.stdout.readline()))
+        try:
+            assert cluster._with_plan(parent.pid, plan) == child.pid
+        finally:
+            child.kill()
+            parent.kill()
 
 
 def processes_of(state: State) -> list[psutil.Process]:
