@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from paddlemodel_server.engine.interface import Array, Clock, Runs
+from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model
@@ -83,7 +84,7 @@ def verify(candidate: Candidate, rules: Rules, clock: Clock) -> Report:
     for group in _groups(candidate, _requests(candidate.model, rules), report):
         for request in group:
             in_time()
-            outputs = candidate.predictor.run(request.arrays)
+            outputs = _run(candidate, request.arrays, f"{request.number}, run alone", rules)
             report.note(request.number, "alone", _compared(candidate.model, request, outputs, rules))
         if candidate.rows > 1:
             in_time()
@@ -174,23 +175,37 @@ def _together(candidate: Candidate, group: list[_Request], rules: Rules, report:
     if rows > candidate.rows or not all(request.arrays and request.arrays[0].ndim for request in group):
         return
     batch = group * (candidate.rows // rows)
-    outputs = _run(candidate, batch)
+    how = f"in a run of {candidate.rows} rows"
+    inputs = _joined(candidate, batch)
+    outputs = _run(candidate, inputs, f"{group[-1].number}, run {how}", rules)
     start = 0
     for request in batch:
         part = output_rows.cut(outputs, start, start + request.rows, candidate.ragged)
         found = _compared(candidate.model, request, part, rules)
-        report.note(request.number, f"in a run of {candidate.rows} rows", found)
+        report.note(request.number, how, found)
         start += request.rows
 
 
-def _run(candidate: Candidate, requests: Sequence[_Request]) -> list[Array]:
-    """The outputs of a full run, filled up by repeating the last row, as a worker does."""
+def _run(candidate: Candidate, inputs: Sequence[Array], what: str, rules: Rules) -> list[Array]:
+    """The outputs; a model that fails on what was recorded does not answer as recorded."""
+    try:
+        return candidate.predictor.run(inputs)
+    except Exception as error:
+        raise StartError(
+            "VerificationFailed",
+            f"The model fails on recorded request {what} ({rules.where}): {said(error)}. Correct the model "
+            "or spec.server, or record requests that it takes.",
+        ) from error
+
+
+def _joined(candidate: Candidate, requests: Sequence[_Request]) -> list[Array]:
+    """The inputs of a full run, filled up by repeating the last row, as a worker does."""
     joined = []
     for parts in zip(*(request.arrays for request in requests), strict=True):
         whole = np.concatenate(parts)
         missing = candidate.rows - len(whole)
         joined.append(np.concatenate([whole, np.repeat(whole[-1:], missing, axis=0)]) if missing else whole)
-    return candidate.predictor.run(joined)
+    return joined
 
 
 def _compared(model: Model, request: _Request, outputs: Sequence[Array], rules: Rules) -> list[Difference]:

@@ -212,6 +212,21 @@ def test_a_detector_s_boxes_are_parted_by_their_counts(tmp_path: Path, monkeypat
     assert predictor.rows[-1] == 4
 
 
+@pytest.mark.parametrize(
+    ("most", "how"), [(0, "recorded request 1, run alone"), (1, "recorded request 3, run in a run of 8 rows")]
+)
+def test_a_run_that_fails_is_told_with_its_request(recording: Path, most: int, how: str) -> None:
+    def fails(x: Array) -> list[Array]:
+        if len(x) > most:
+            raise RuntimeError("(InvalidArgument) shapes do not match")
+        return twice(x)
+
+    error = refused(fails, asked(recording), rows=8)
+    assert error.reason == FAILED
+    assert f"The model fails on {how} (verify.jsonl beside the model): " in error.message
+    assert "shapes do not match" in error.message
+
+
 def test_what_takes_too_long_is_refused(recording: Path) -> None:
     error = refused(twice, asked(recording, seconds=1.5))
     assert error.reason == "VerificationTooSlow"
