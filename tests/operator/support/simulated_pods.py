@@ -52,6 +52,32 @@ def hang(_: socket.socket, over: threading.Event) -> None:
     over.wait()
 
 
+class Together:
+    """Answers from the moment on at which so many pods are asked at once, and before that nobody.
+
+    So no scrape reads some pods before a change and some after it, however long it takes.
+    """
+
+    def __init__(self, count: int, answer: Behaviour) -> None:
+        self._answer = answer
+        self._all = threading.Barrier(count)
+        self._lock = threading.Lock()
+        self._open = False
+
+    def __call__(self, client: socket.socket, over: threading.Event) -> None:
+        """As a Behaviour; a connection that is not answered is closed."""
+        if not self._open:
+            try:
+                self._all.wait(1.0)  # a scrape waits for two
+            except threading.BrokenBarrierError:
+                with self._lock:
+                    if self._all.broken:
+                        self._all.reset()
+                return
+            self._open = True
+        self._answer(client, over)
+
+
 class SimulatedPod:
     """A server at a pod's address, and the pod in the API that says so."""
 
