@@ -5,7 +5,7 @@ By ppcls/data/preprocess of PaddleClas and paddlex/inference/models/image_classi
 
 from paddlemodel_server.tasks.auto.branch import Branch
 from paddlemodel_server.tasks.auto.found import Beside, Found
-from paddlemodel_server.tasks.images.beside import Fields
+from paddlemodel_server.tasks.images.beside import Fields, fields_of
 
 TASK = "imageClassification"
 _SINGLE, _MANY = "Topk", "MultiLabelThreshOutput"
@@ -37,14 +37,8 @@ def recognise(beside: Beside) -> Found | None:
     config = beside.config
     if config is None or not {_SINGLE, _MANY} & _keys(config.get("PostProcess")):
         return None
-    fields, operations = Fields(), config.get("PreProcess").get("transform_ops")
-    for operation in operations.items():
-        name, parameters = operation.named()
-        if name in _FOR_TRAINING:
-            continue
-        if name not in _OPERATIONS:
-            raise operation.unknown(f"names the operation {name!r}")
-        _OPERATIONS[name](fields, parameters)
+    operations = config.get("PreProcess").get("transform_ops")
+    fields = fields_of(operations, _OPERATIONS, _FOR_TRAINING)
     _complete(fields, operations)
     _answers(fields, config.get("PostProcess"))
     return Found(task=TASK, source=config.file, fields=fields.values, origins=fields.origins, groups=_GROUPS)

@@ -1,5 +1,6 @@
-"""What configurations of PP-OCR's models (inference.yml) have in common: how pixels become numbers; pure."""
+"""What configurations of models for pictures share: a list of operations, how pixels become numbers; pure."""
 
+from collections.abc import Callable, Mapping, Set
 from typing import Any
 
 from paddlemodel_server.tasks.auto.branch import Branch
@@ -18,6 +19,37 @@ class Fields:
         """Note fields that stand in a branch."""
         self.values |= values
         self.origins |= dict.fromkeys(values, branch.place)
+
+
+Operations = Mapping[str, Callable[[Fields, Branch], None]]
+"""What each operation that is understood makes of its parameters."""
+
+
+def fields_of(
+    operations: Branch,
+    known: Operations,
+    skipped: Set[str] = frozenset(),
+    named: Callable[[Branch], tuple[str, Branch]] = Branch.named,
+) -> Fields:
+    """The fields that a list of operations says, in its order.
+
+    Args:
+        operations: the list.
+        known: by name.
+        skipped: those that mean nothing for an answer.
+        named: how an operation says its name and its parameters.
+
+    Raises:
+        StartError: `ConfigurationNotUnderstood`, for one that is neither.
+    """
+    fields = Fields()
+    for operation in operations.items():
+        name, parameters = named(operation)
+        if name in known:
+            known[name](fields, parameters)
+        elif name not in skipped:
+            raise operation.unknown(f"names the operation {name!r}")
+    return fields
 
 
 def decode(fields: Fields, branch: Branch) -> None:

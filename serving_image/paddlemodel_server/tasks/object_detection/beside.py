@@ -9,7 +9,7 @@ from typing import Any
 
 from paddlemodel_server.tasks.auto.branch import Branch
 from paddlemodel_server.tasks.auto.found import Beside, Found
-from paddlemodel_server.tasks.images.beside import Fields
+from paddlemodel_server.tasks.images.beside import Fields, fields_of
 from paddlemodel_server.tasks.object_detection import plan
 
 TASK = plan.TASK
@@ -36,12 +36,8 @@ def recognise(beside: Beside) -> Found | None:
     if config.get("mask").value:
         raise config.get("mask").unknown("asks for more than boxes")
     config.only(*_KNOWN)
-    fields, operations = Fields(), config.get("Preprocess")
-    for operation in operations.items():
-        name, parameters = operation.typed()
-        if name not in _OPERATIONS:
-            raise operation.unknown(f"names the operation {name!r}")
-        _OPERATIONS[name](fields, parameters)
+    operations = config.get("Preprocess")
+    fields = fields_of(operations, _OPERATIONS, named=Branch.typed)
     _complete(fields, operations)
     if (least := config.get("draw_threshold")).value is not None:
         fields.set(least, score_threshold=_share(least))

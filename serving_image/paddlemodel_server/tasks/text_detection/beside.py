@@ -6,7 +6,7 @@ To which size a picture is scaled is no matter of the file: PaddleX's pipeline o
 
 from paddlemodel_server.tasks.auto.branch import Branch
 from paddlemodel_server.tasks.auto.found import Beside, Found
-from paddlemodel_server.tasks.images.beside import FOR_TRAINING, Fields, decode, normalize
+from paddlemodel_server.tasks.images.beside import FOR_TRAINING, Fields, decode, fields_of, normalize
 
 TASK = "textDetection"
 _SCORES = {"thresh": "threshold", "box_thresh": "box_threshold", "unclip_ratio": "unclip_ratio"}
@@ -23,13 +23,7 @@ def recognise(beside: Beside) -> Found | None:
     config = beside.config
     if config is None or config.get("PostProcess").get("name").value != "DBPostProcess":
         return None
-    fields = Fields()
-    for operation in config.get("PreProcess").get("transform_ops").items():
-        name, parameters = operation.named()
-        if name in _OPERATIONS:
-            _OPERATIONS[name](fields, parameters)
-        elif name not in _SKIPPED:
-            raise operation.unknown(f"names the operation {name!r}")
+    fields = fields_of(config.get("PreProcess").get("transform_ops"), _OPERATIONS, _SKIPPED)
     _answers(fields, config.get("PostProcess"))
     return Found(task=TASK, source=config.file, fields=fields.values, origins=fields.origins, groups=_GROUPS)
 

@@ -2,7 +2,7 @@
 
 from paddlemodel_server.tasks.auto.branch import Branch
 from paddlemodel_server.tasks.auto.found import Beside, Found
-from paddlemodel_server.tasks.images.beside import FOR_TRAINING, Fields, decode
+from paddlemodel_server.tasks.images.beside import FOR_TRAINING, Fields, decode, fields_of
 
 TASK = "textRecognition"
 _GROUPS = (frozenset({"characters", "dictionary_file"}),)
@@ -17,13 +17,7 @@ def recognise(beside: Beside) -> Found | None:
     config = beside.config
     if config is None or config.get("PostProcess").get("name").value != "CTCLabelDecode":
         return None
-    fields = Fields()
-    for operation in config.get("PreProcess").get("transform_ops").items():
-        name, parameters = operation.named()
-        if name in _OPERATIONS:
-            _OPERATIONS[name](fields, parameters)
-        elif name not in FOR_TRAINING:
-            raise operation.unknown(f"names the operation {name!r}")
+    fields = fields_of(config.get("PreProcess").get("transform_ops"), _OPERATIONS, FOR_TRAINING)
     post = config.get("PostProcess").only("name", "character_dict")
     listed = post.get("character_dict")
     fields.set(listed, characters=_characters(listed))
