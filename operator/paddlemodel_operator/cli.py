@@ -12,10 +12,13 @@ from paddlemodel_operator.commands.faults import CommandError
 
 HELP = """usage: paddlemodel COMMAND ...
 
-Works with the YAML of a PaddleModel.
+Works with PaddleModels: a YAML, or models in a cluster.
 
   run       serve the model on this machine, without a cluster: the same fetch, the same server
   render    print the objects that the operator would make of it, without a cluster
+  diff      show what it would change in a cluster, object by object
+  status    show which models of a cluster are Ready, and of one everything that is known
+  doctor    follow a model from its spec to an answer, and say what is wrong and what to do
 
 options
   --version  print the version
@@ -30,9 +33,15 @@ YAML is wrong.
 
 # Imported only when asked for: the renderer loads pydantic, and --help need not wait for it.
 _COMMANDS = {
+    "doctor": "paddlemodel_operator.commands.deployed.doctor.command",
+    "status": "paddlemodel_operator.commands.deployed.status",
+    "diff": "paddlemodel_operator.commands.deployed.diff",
     "render": "paddlemodel_operator.commands.render",
     "run": "paddlemodel_operator.commands.run",
 }
+
+_ANSWERING = {"diff", "doctor", "status"}
+"""Commands whose exit code 1 is an answer: what they cannot do is 2."""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -48,14 +57,15 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     try:
         sys.exit(importlib.import_module(_COMMANDS[command]).main(rest))
     except CommandError as error:
-        _refuse(f"paddlemodel {command}: {error}", error.exit_code)
+        _refuse(f"paddlemodel {command}: {error}", 2 if command in _ANSWERING else error.exit_code)
     except SettingsError as error:
         _refuse(f"paddlemodel {command}: {error}", 2)
     except BrokenPipeError:  # `... | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _refuse(f"paddlemodel {command}: {error.filename or 'a file'}: {error.strerror or error}.", 1)
+        sentence = f"{error.filename or 'a file'}: {error.strerror or error}."
+        _refuse(f"paddlemodel {command}: {sentence}", 2 if command in _ANSWERING else 1)
     except KeyboardInterrupt:
         sys.exit(130)
 
