@@ -1,5 +1,6 @@
 """`paddlemodel diff`: what a YAML would change in the cluster: the PaddleModel, and what is made of it."""
 
+import argparse
 import json
 import os
 import sys
@@ -49,10 +50,15 @@ Live = Mapping[ChildKey, Mapping[str, Any]]
 
 def main(argv: Sequence[str]) -> int:
     """Print the differences; returns the exit code."""
-    options = parser("diff", DESCRIPTION, EXAMPLES)
-    options.add_argument("file", metavar="FILE", help="a YAML with PaddleModels, or - for standard input")
-    arguments = options.parse_args(argv)
+    arguments = options().parse_args(argv)
     return run(arguments, lambda api: _diff(api, arguments.file))
+
+
+def options() -> argparse.ArgumentParser:
+    """What the command line may say."""
+    made = parser("diff", DESCRIPTION, EXAMPLES)
+    made.add_argument("file", metavar="FILE", help="a YAML with PaddleModels, or - for standard input")
+    return made
 
 
 async def _diff(api: UserApi, file: str) -> int:

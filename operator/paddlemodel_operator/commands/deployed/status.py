@@ -1,5 +1,6 @@
 """`paddlemodel status`: which models are Ready, and of one, everything that is known."""
 
+import argparse
 import asyncio
 import json
 import sys
@@ -31,11 +32,7 @@ why. A model whose newest spec the operator has not handled yet is not Ready."""
 
 def main(argv: Sequence[str]) -> int:
     """Print the table or the page; returns the exit code."""
-    options = parser("status", DESCRIPTION, EXAMPLES)
-    options.add_argument("name", metavar="NAME", nargs="?", type=object_name, help="a model; by default all")
-    options.add_argument("-A", "--all-namespaces", action="store_true", help="of all namespaces")
-    options.add_argument("-o", "--output", choices=["text", "json"], default="text", help="by default text")
-    arguments = options.parse_args(argv)
+    arguments = options().parse_args(argv)
     if arguments.name and arguments.all_namespaces:
         raise InputError("NAME is in one namespace: leave out -A, or name it with -n.")
     found = run(arguments, lambda api: _read(api, arguments.name, everywhere=arguments.all_namespaces))
@@ -50,6 +47,15 @@ def main(argv: Sequence[str]) -> int:
     else:
         sys.stderr.write("There are no PaddleModels there; -A looks into all namespaces.\n")
     return 0 if all(one["ready"] for one in found) else 1
+
+
+def options() -> argparse.ArgumentParser:
+    """What the command line may say."""
+    made = parser("status", DESCRIPTION, EXAMPLES)
+    made.add_argument("name", metavar="NAME", nargs="?", type=object_name, help="a model; by default all")
+    made.add_argument("-A", "--all-namespaces", action="store_true", help="of all namespaces")
+    made.add_argument("-o", "--output", choices=["text", "json"], default="text", help="by default text")
+    return made
 
 
 async def _read(api: UserApi, name: str | None, *, everywhere: bool) -> list[dict[str, Any]]:

@@ -1,10 +1,10 @@
-"""The table and the page of `paddlemodel status`; pure."""
+"""The table and the page of `paddlemodel status`; the present is an argument."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paddlemodel_operator.commands.deployed.text import age, paragraph, safe, table
+from paddlemodel_operator.commands.deployed.text import NONE, paragraph, safe, table
 
 Facts = Mapping[str, Any]
 
@@ -110,3 +110,15 @@ def _events(found: Sequence[Facts] | str, now: dt.datetime) -> str:
         for one in found
     )
     return "".join(lines)
+
+
+def age(since: str, now: dt.datetime) -> str:
+    """How long ago, as kubectl writes it: 5s, 12m, 3h, 8d; a dash for what is no time."""
+    try:
+        seconds = int((now - dt.datetime.fromisoformat(since)).total_seconds())
+    except (ValueError, TypeError):
+        return NONE
+    for size, letter in ((86_400, "d"), (3600, "h"), (60, "m")):
+        if seconds >= 2 * size:
+            return f"{seconds // size}{letter}"
+    return f"{max(seconds, 0)}s"

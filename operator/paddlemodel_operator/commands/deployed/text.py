@@ -1,6 +1,5 @@
-"""Columns, paragraphs and ages for a terminal, which no text from a cluster may command; pure."""
+"""Columns and paragraphs for a terminal, which no text from a cluster may command; pure."""
 
-import datetime as dt
 import re
 import textwrap
 from collections.abc import Sequence
@@ -37,15 +36,3 @@ def paragraph(text: str, indent: str) -> str:
         break_long_words=False,
         break_on_hyphens=False,
     )
-
-
-def age(since: str, now: dt.datetime) -> str:
-    """How long ago, as kubectl writes it: 5s, 12m, 3h, 8d; a dash for what is no time."""
-    try:
-        seconds = int((now - dt.datetime.fromisoformat(since)).total_seconds())
-    except (ValueError, TypeError):
-        return NONE
-    for size, letter in ((86_400, "d"), (3600, "h"), (60, "m")):
-        if seconds >= 2 * size:
-            return f"{seconds // size}{letter}"
-    return f"{max(seconds, 0)}s"

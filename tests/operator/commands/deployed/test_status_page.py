@@ -5,8 +5,8 @@ from typing import Any
 
 from paddlemodel_api import contract
 from paddlemodel_operator.commands.deployed import facts
-from paddlemodel_operator.commands.deployed.status_page import listing, page
-from paddlemodel_operator.commands.deployed.text import age, paragraph, safe, table
+from paddlemodel_operator.commands.deployed.status_page import age, listing, page
+from paddlemodel_operator.commands.deployed.text import paragraph, safe, table
 from paddlemodel_operator.status.judge import judge
 
 from tests.operator.support.builders import DIGEST, NOW, body, model, observed, ready_pod, words
@@ -26,7 +26,7 @@ def told(*pods: Any, name: str = "resnet50", **changed: Any) -> dict[str, Any]:
 def test_the_table_has_a_row_for_each_model() -> None:
     shown = listing([told(ready_pod()), told(FAILED, name="b")], LATER, with_namespaces=True)
     head, first, second, _, last = shown.splitlines()
-    assert head.split() == ["NAMESPACE", "NAME", "READY", "REASON", "REPLICAS", "GPUS", "DIGEST", "URL", "AGE"]
+    assert " ".join(head.split()) == "NAMESPACE NAME READY REASON REPLICAS GPUS DIGEST URL AGE"
     assert first.split() == [
         *("ml", "resnet50", "True", "Serving", "1/1", "-", DIGEST[:19], "http://resnet50.ml.svc", "3h")
     ]

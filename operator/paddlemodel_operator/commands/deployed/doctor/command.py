@@ -1,5 +1,6 @@
 """`paddlemodel doctor`: what is wrong with a model, and what to do."""
 
+import argparse
 import json
 import sys
 from collections.abc import Sequence
@@ -13,9 +14,9 @@ from paddlemodel_operator.commands.deployed.doctor.seen import Seen, State, Step
 from paddlemodel_operator.commands.deployed.text import paragraph
 
 DESCRIPTION = """Follow a model from its spec to an answer, and say of each step whether it is well, and
-where it is not, why and what to do: spec, operator, objects, pods, image, fetch, load, verification, ready, service,
-autoscaling, ingress, answer. For the last one a ready pod is asked for its model's metadata, through the API
-server.
+where it is not, why and what to do: spec, operator, objects, pods, image, fetch, load, verification, ready,
+service, autoscaling, ingress, answer. For the last one a ready pod is asked for its model's metadata, through
+the API server.
 
 It reads with your rights; what they do not suffice for is "not known", and the right is named."""
 
@@ -29,10 +30,7 @@ says why."""
 
 def main(argv: Sequence[str]) -> int:
     """Print a line for each step; returns the exit code."""
-    options = parser("doctor", DESCRIPTION, EXAMPLES)
-    options.add_argument("name", metavar="NAME", type=object_name, help="of the PaddleModel")
-    options.add_argument("-o", "--output", choices=["text", "json"], default="text", help="by default text")
-    arguments = options.parse_args(argv)
+    arguments = options().parse_args(argv)
     found = run(arguments, lambda api: _walk(api, arguments.name))
     if arguments.output == "json":
         told = [{"step": one.name, "state": one.state.value, "text": one.text} for one in found]
@@ -40,6 +38,14 @@ def main(argv: Sequence[str]) -> int:
     else:
         sys.stdout.write("".join(_line(one) for one in found) + conclusion(found))
     return 0 if all(one.state is State.OK for one in found) else 1
+
+
+def options() -> argparse.ArgumentParser:
+    """What the command line may say."""
+    made = parser("doctor", DESCRIPTION, EXAMPLES)
+    made.add_argument("name", metavar="NAME", type=object_name, help="of the PaddleModel")
+    made.add_argument("-o", "--output", choices=["text", "json"], default="text", help="by default text")
+    return made
 
 
 async def _walk(api: UserApi, name: str) -> list[Step]:

@@ -70,10 +70,10 @@ def _read(
 def _observed(
     deployment: Object | NotKnown | None, pods: list[dict[str, Any]] | NotKnown
 ) -> Observed | NotKnown:
-    if isinstance(deployment, NotKnown):
-        return deployment
     if isinstance(pods, NotKnown):
         return pods
+    if isinstance(deployment, NotKnown):
+        return deployment
     return observe(LiveObjects(deployment=deployment, pods=pods))
 
 

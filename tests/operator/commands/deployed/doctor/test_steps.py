@@ -136,7 +136,7 @@ def test_an_operator_that_does_not_run_is_named() -> None:
         State.FAILED,
         "Deployment s/o has no ready pod: kubectl logs --namespace s deployment/o says why.",
     )
-    stale = body() | {"status": {"observedGeneration": 6}}
+    stale: dict[str, Any] = {**body(), "status": {"observedGeneration": 6}}
     step = walked(observed(), body=stale)["operator"]
     assert step.state is State.NOT_KNOWN
     assert "has not handled generation 7 of the spec yet, but 6" in step.text
@@ -147,7 +147,7 @@ def test_an_operator_that_does_not_run_is_named() -> None:
 
 
 def test_an_object_that_is_missing_or_of_somebody_else_is_named() -> None:
-    foreign = {"metadata": {"ownerReferences": []}}
+    foreign: dict[str, Any] = {"metadata": {"ownerReferences": []}}
     there = {ChildKey(names.SERVICE, "a"): foreign, ChildKey(names.DEPLOYMENT, "a"): None}
     step = walked(observed(), children=there)["objects"]
     assert step.state is State.FAILED
@@ -171,7 +171,7 @@ def test_a_service_that_leads_nowhere() -> None:
 
 
 def test_the_autoscaler_is_judged_by_the_operator() -> None:
-    spec = {"autoscaling": {"maxReplicas": 2, "cpuUtilization": 60}}
+    spec: dict[str, Any] = {"autoscaling": {"maxReplicas": 2, "cpuUtilization": 60}}
     step = walked(observed(ready_pod()), spec)["autoscaling"]
     assert step.state is State.NOT_KNOWN
     found = body(**spec)
