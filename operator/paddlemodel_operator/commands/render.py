@@ -18,7 +18,7 @@ gives the real one. A spec that the operator would refuse is refused here, with 
 
 EXAMPLES = """examples:
   paddlemodel render model.yaml
-  paddlemodel render model.yaml | kubectl diff -f -
+  paddlemodel diff model.yaml            # what would change, next to what is there
   kubectl get pdm -A -o yaml | paddlemodel render -
 
 Exit codes: 0 printed; 2 the file or a model in it is wrong, and one sentence says why."""

@@ -15,7 +15,7 @@ import yaml
 from paddlemodel_operator.cli import HELP
 from paddlemodel_operator.commands.listed import COMMANDS
 
-from tests.operator.support.commands import run_here
+from tests.operator.support.deployed.world import run_here
 from tests.operator.support.manifests import manifest
 
 PROGRAM = Path(sys.executable).with_name("paddlemodel")

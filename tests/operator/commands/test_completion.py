@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from paddlemodel_operator.commands.listed import COMMANDS
 
-from tests.operator.support.commands import run_here
+from tests.operator.support.deployed.world import run_here
 
 
 def completed(script: str, *words: str) -> list[str]:

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from paddlemodel_operator.commands.deployed.text import NONE, paragraph, safe, table
+from paddlemodel_operator.commands.deployed.text import NONE, safe, table, wrapped
 
 Facts = Mapping[str, Any]
 
@@ -43,7 +43,7 @@ def page(facts: Facts, now: dt.datetime) -> str:
     word = "Ready" if facts["ready"] else "not Ready"
     parts = [
         f"{safe(facts['namespace'])}/{safe(facts['name'])} is {word}: {safe(facts['reason'] or 'Unknown')}\n",
-        paragraph(facts["message"], "  ") + "\n\n",
+        wrapped(facts["message"], "  ") + "\n\n",
         table(_properties(facts)),
         "\nConditions\n",
         "".join(_condition(one, now) for one in facts["conditions"]) or "  none yet\n",
@@ -79,12 +79,12 @@ def _properties(facts: Facts) -> list[tuple[str, object]]:
 def _condition(one: Mapping[str, Any], now: dt.datetime) -> str:
     since = age(one.get("lastTransitionTime", ""), now)
     head = f"  {safe(one['type'])} {safe(one['status'])}, {safe(one['reason'])}, for {since}\n"
-    return head + paragraph(one.get("message", ""), "    ") + "\n"
+    return head + wrapped(one.get("message", ""), "    ") + "\n"
 
 
 def _versions(found: Sequence[Facts] | str) -> str:
     if isinstance(found, str):
-        return paragraph(f"not known: {found}", "  ") + "\n"
+        return wrapped(f"not known: {found}", "  ") + "\n"
     if not found:
         return "  no pods\n"
     rows = [
@@ -101,12 +101,12 @@ def _versions(found: Sequence[Facts] | str) -> str:
 
 def _events(found: Sequence[Facts] | str, now: dt.datetime) -> str:
     if isinstance(found, str):
-        return paragraph(f"not known: {found}", "  ") + "\n"
+        return wrapped(f"not known: {found}", "  ") + "\n"
     if not found:
         return "  none; Kubernetes forgets them after an hour\n"
     lines = (
         f"  {age(one['time'], now)} ago, {safe(one['type'])}, {safe(one['reason'])}\n"
-        f"{paragraph(one['note'], '    ')}\n"
+        f"{wrapped(one['note'], '    ')}\n"
         for one in found
     )
     return "".join(lines)

@@ -1,4 +1,4 @@
-"""Columns and paragraphs for a terminal, which no text from a cluster may command; pure."""
+"""Columns and wrapped sentences for a terminal, which no text from a cluster may command; pure."""
 
 import re
 import textwrap
@@ -26,7 +26,7 @@ def table(rows: Sequence[Sequence[object]], indent: str = "") -> str:
     return "".join(f"{indent}{line.rstrip()}\n" for line in lines)
 
 
-def paragraph(text: str, indent: str) -> str:
+def wrapped(text: str, indent: str) -> str:
     """A sentence on lines of a readable length; addresses and commands stay whole."""
     return textwrap.fill(
         safe(text).strip(),

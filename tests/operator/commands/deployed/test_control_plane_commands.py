@@ -5,7 +5,6 @@ There is no kubelet: the support plays the pods, and what they answer.
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import threading
@@ -21,13 +20,12 @@ from paddlemodel_operator.base import names
 from devcluster.builders import programs
 from tests.operator.commands.deployed import manual
 from tests.operator.support.cluster import Cluster, eventually
-from tests.operator.support.commands import (
+from tests.operator.support.deployed.world import (
     DIGEST,
     Said,
     fail,
     installed,
     own_address,
-    placed,
     pod_of,
     program,
     reader,
@@ -37,7 +35,6 @@ from tests.operator.support.commands import (
 )
 from tests.operator.support.manifests import manifest, settled
 from tests.operator.support.process import Operator
-from tests.operator.support.simulated_node import node
 from tests.operator.support.simulated_pods import SimulatedPod, respond
 from tests.repository.sources import ROOT
 
@@ -110,54 +107,6 @@ def test_a_changed_file_differs_in_the_model_and_its_objects(world: World, tmp_p
     assert world.cluster.get(names.AUTOSCALER, NAMESPACE, NAME) is None  # Nothing was kept.
 
 
-def test_what_would_be_deleted_is_shown(world: World, namespace: str, tmp_path: Path) -> None:
-    scaled = manifest(namespace, "a", autoscaling={"maxReplicas": 2})
-    world.cluster.apply(scaled)
-    settled(world.cluster, world.operator, namespace, "a")
-    file = tmp_path / "fixed.yaml"
-    file.write_text(yaml.safe_dump(manifest(namespace, "a")))
-    found = run("diff", str(file), kubeconfig=world.cluster.kubeconfig)
-    assert found.code == 1
-    assert f"--- live/autoscaling.v2.HorizontalPodAutoscaler.{namespace}.a" in found.out
-    assert "-kind: HorizontalPodAutoscaler\n" in found.out
-
-
-def test_a_model_that_was_applied_from_the_client_side(world: World, namespace: str, tmp_path: Path) -> None:
-    """What the file has left out since is gone, as after `kubectl apply`."""
-    file = tmp_path / "a.yaml"
-    file.write_text(yaml.safe_dump(manifest(namespace, "a", replicas=2, server={"queueSize": 50})))
-    world.cluster.kubectl("apply", "-f", str(file))
-    settled(world.cluster, world.operator, namespace, "a")
-    assert run("diff", str(file), kubeconfig=world.cluster.kubeconfig).code == 0
-    file.write_text(yaml.safe_dump(manifest(namespace, "a", replicas=2)))
-    found = run("diff", str(file), kubeconfig=world.cluster.kubeconfig)
-    assert found.code == 1
-    assert "-    queueSize: 50\n" in found.out
-
-
-def test_a_new_model_is_all_new(world: World, namespace: str, tmp_path: Path) -> None:
-    file = tmp_path / "a.yaml"
-    file.write_text(yaml.safe_dump(manifest(namespace, "new")))
-    found = run("diff", str(file), kubeconfig=world.cluster.kubeconfig)
-    assert found.code == 1
-    lines = [line for line in found.out.splitlines() if not line.startswith(("---", "@@"))]
-    assert lines
-    assert all(line.startswith("+") for line in lines)
-    assert "+kind: Deployment" in lines
-    assert "00000000" not in found.out
-    assert world.cluster.get(names.MODEL, namespace, "new") is None
-
-
-def test_an_object_of_somebody_else_is_in_the_way(world: World, namespace: str, tmp_path: Path) -> None:
-    world.cluster.kubectl("create", "service", "clusterip", "a", "--tcp=80", "-n", namespace)
-    file = tmp_path / "a.yaml"
-    file.write_text(yaml.safe_dump(manifest(namespace, "a")))
-    found = run("diff", str(file), kubeconfig=world.cluster.kubeconfig)
-    assert found.code == 2
-    assert found.err == "paddlemodel diff: Service a: Service a exists and belongs to somebody else\n"
-    assert "+kind: Deployment" in found.out
-
-
 def test_the_table_shows_which_models_are_ready(world: World) -> None:
     found = world.run("status")
     assert (found.code, found.err) == (1, "")
@@ -228,7 +177,7 @@ paddle_queue_depth 2.0
 
 @pytest.fixture
 def admin(world: World) -> Iterator[SimulatedPod]:
-    """The pod's metrics: each time it is asked, 200 more requests have been answered, the half within 10 ms."""
+    """The pod's metrics: each time they are asked for, 200 more requests were answered, half within 10 ms."""
 
     def counting(client: socket.socket, over: threading.Event) -> None:
         n = 100 * pod.requests
@@ -278,59 +227,6 @@ def test_the_manual_shows_what_the_commands_print(
     assert {line.split()[0] for line, _ in found} == {"status", "doctor", "diff", "render", "top"}
     for line, text in found:
         assert manual.comparable(printed(line)) == manual.comparable(text), line
-
-
-def log_line(level: str, message: str, **extra: Any) -> str:
-    event = {"time": "2026-01-01T00:00:00.000Z", "level": level, "process": "worker-0", "pid": 7}
-    return json.dumps({**event, "message": message, **extra}) + "\n"
-
-
-def test_logs_of_all_pods_are_printed_together(world: World, namespace: str, tmp_path: Path) -> None:
-    with node(world.cluster, "simulated", tmp_path) as kubelet:
-        for name in ("a", "b"):
-            placed(world.cluster, namespace, name, "m", "simulated")
-        kubelet.logs["a", "server"] = log_line("INFO", "ready") + log_line("ERROR", "bad", model="m")
-        kubelet.logs["b", "server"] = "Fatal Python error\n"
-        kubelet.logs["a", "fetch"] = kubelet.logs["b", "fetch"] = log_line("INFO", "model ready")
-
-        def logs(*arguments: str) -> Said:
-            return run("logs", "m", *arguments, "-n", namespace, kubeconfig=world.cluster.kubeconfig)
-
-        found = logs()
-        assert (found.code, found.err) == (0, "")
-        assert found.out.splitlines() == [
-            "a 2026-01-01T00:00:00.000Z INFO worker-0 ready",
-            "a 2026-01-01T00:00:00.000Z ERROR worker-0 bad model=m",
-            "b Fatal Python error",
-        ]
-        fetch = logs("--fetch", "--level", "INFO", "--since", "1m30s", "--tail", "5")
-        assert "a/fetch 2026-01-01T00:00:00.000Z INFO worker-0 model ready" in fetch.out
-        assert (kubelet.queries[-1]["sinceSeconds"], kubelet.queries[-1]["tailLines"]) == (["90"], ["5"])
-        assert len(logs("--level", "ERROR").out.splitlines()) == 2
-        raw = logs("-o", "json").out.splitlines()
-        assert json.loads(raw[1])["model"] == "m"
-        del kubelet.logs["b", "server"]
-        gone = logs()
-        assert gone.code == 0 if not gone.err else "==> b: " in gone.err
-
-
-def test_logs_are_followed_in_pods_that_come_later(world: World, namespace: str, tmp_path: Path) -> None:
-    with node(world.cluster, "followed", tmp_path) as kubelet:
-        placed(world.cluster, namespace, "a", "m", "followed")
-        kubelet.logs["a", "server"] = log_line("INFO", "first")
-        kubelet.logs["b", "server"] = log_line("INFO", "second")
-        command = [str(program("paddlemodel")), "logs", "m", "-f", "-n", namespace]
-        options = ["--kubeconfig", str(world.cluster.kubeconfig)]
-        with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as following:
-            assert following.stdout
-            try:
-                assert following.stdout.readline().startswith("a ")
-                placed(world.cluster, namespace, "b", "m", "followed")
-                line = next(line for line in following.stdout if not line.startswith("a "))
-                assert line == "b 2026-01-01T00:00:00.000Z INFO worker-0 second\n"
-            finally:
-                following.send_signal(signal.SIGINT)
-            assert following.wait(60) == 130
 
 
 def test_kubectl_finds_the_commands(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from paddlemodel_api import contract
 from paddlemodel_operator.commands.deployed import facts
 from paddlemodel_operator.commands.deployed.status_page import age, listing, page
-from paddlemodel_operator.commands.deployed.text import paragraph, safe, table
+from paddlemodel_operator.commands.deployed.text import safe, table, wrapped
 from paddlemodel_operator.status.judge import judge
 
 from tests.operator.support.builders import DIGEST, NOW, body, model, observed, ready_pod, words
@@ -111,7 +111,7 @@ def test_the_last_events_are_shown_with_the_newest_last() -> None:
 def test_no_text_of_the_cluster_commands_the_terminal() -> None:
     evil = "a\x1b[2Jb\nc\u202ed"
     assert safe(evil) == "a\\u001b[2Jb c\\u202ed"
-    assert "\x1b" not in table([[evil]]) + paragraph(evil, "")
+    assert "\x1b" not in table([[evil]]) + wrapped(evil, "")
 
 
 def test_ages_are_those_of_kubectl() -> None:

@@ -11,7 +11,7 @@ from paddlemodel_operator.commands.deployed.connection import object_name, parse
 from paddlemodel_operator.commands.deployed.doctor import network_steps, steps
 from paddlemodel_operator.commands.deployed.doctor.gather import gather
 from paddlemodel_operator.commands.deployed.doctor.seen import Seen, State, Step
-from paddlemodel_operator.commands.deployed.text import paragraph
+from paddlemodel_operator.commands.deployed.text import wrapped
 
 DESCRIPTION = """Follow a model from its spec to an answer, and say of each step whether it is well, and
 where it is not, why and what to do: spec, operator, objects, pods, image, fetch, load, verification, ready,
@@ -59,8 +59,8 @@ def walk(seen: Seen) -> list[Step]:
 
 
 def _line(step: Step) -> str:
-    head = f"{step.state.value:<10}{step.name:<13}"
-    return head + paragraph(step.text, " " * len(head)).lstrip() + "\n"
+    head = f"{step.state.value:<10}{step.name:<14}"
+    return head + wrapped(step.text, " " * len(head)).lstrip() + "\n"
 
 
 def conclusion(found: Sequence[Step]) -> str:

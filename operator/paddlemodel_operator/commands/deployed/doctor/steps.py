@@ -71,7 +71,7 @@ def scheduled(model: PaddleModel, observed: Observed) -> Step:
     if fault := checks.pods_are_refused(observed):
         return Step("pods", State.FAILED, _told(fault))
     chain = (checks.gpu_is_missing, checks.claim_is_missing, checks.pod_is_unschedulable)
-    return _of_pods("pods", model, observed, chain, _is_scheduled, "on nodes")
+    return _of_pods("pods", model, observed, chain, _is_scheduled, "are on a node")
 
 
 def image(model: PaddleModel, observed: Observed) -> Step:
