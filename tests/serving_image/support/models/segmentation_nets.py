@@ -31,7 +31,7 @@ class Net(nn.Layer):
 
 
 class WrappedModel(nn.Layer):
-    """The last step of an export, word for word as paddleseg/deploy/export.py has it."""
+    """The last step of an export, as WrappedModel of paddleseg/deploy/export.py has it."""
 
     def __init__(self, model: nn.Layer, output_op: str) -> None:
         super().__init__()
@@ -39,14 +39,9 @@ class WrappedModel(nn.Layer):
 
     def forward(self, x: Any) -> Any:
         outs = self.model(x)
-        new_outs = []
-        for out in outs:
-            if self.output_op == "argmax":
-                out = paddle.argmax(out, axis=1, dtype="int32")
-            elif self.output_op == "softmax":
-                out = paddle.nn.functional.softmax(out, axis=1)
-            new_outs.append(out)
-        return new_outs
+        if self.output_op == "argmax":
+            return [paddle.argmax(out, axis=1, dtype="int32") for out in outs]
+        return [functional.softmax(out, axis=1) for out in outs]
 
 
 def learn(net: Net) -> None:

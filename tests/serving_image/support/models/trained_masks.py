@@ -1,9 +1,9 @@
-"""A small segmentation net, trained here on drawn rectangles and ellipses, and what PaddleSeg makes of a picture.
+"""A small segmentation net, trained here on drawn shapes, and what PaddleSeg makes of a picture.
 
-No package carries weights of PaddleSeg's nets. What a server must get right is their contract: how a picture is
-prepared, and whether classes, scores or logits come out. So a net of three convolutions learns the shapes in a
-few seconds, in a child process (segmentation_nets.py), and is exported with each `output_op`; the exports are
-kept in the user's cache.
+No package carries weights of PaddleSeg's nets. What a server must get right is their contract: how a picture
+is prepared, and whether classes, scores or logits come out. So a net of three convolutions learns the shapes
+in a few seconds, in a child process (segmentation_nets.py), and is exported with each `output_op`; the
+exports are kept in the user's cache.
 """
 
 import os
@@ -31,8 +31,8 @@ def segmentation(name: str) -> Path:
     """The folder of a model.
 
     Args:
-        name: argmax (any size, deploy.yaml with Normalize alone), softmax (64 x 64, Resize), logits (any size,
-            inference.yml with Resize that keeps the ratio, and Padding).
+        name: argmax (any size, deploy.yaml with Normalize alone), softmax (64 x 64, Resize), logits (any
+            size, inference.yml with Resize that keeps the ratio, and Padding).
     """
 
     def make(folder: Path) -> None:
@@ -48,9 +48,11 @@ def segmentation(name: str) -> Path:
     return made_once("masks", sources, make) / name
 
 
-def masked(seed: int, height: int = SIDE, width: int = SIDE) -> tuple[Picture, Picture]:
+def masked(
+    seed: int, height: int = SIDE, width: int = SIDE, *, noise: bool = True
+) -> tuple[Picture, Picture]:
     """A picture with shapes, and the class of each of its pixels; uint8 [height, width]."""
-    picture, shapes = drawn(seed, height, width)
+    picture, shapes = drawn(seed, height, width, noise=noise)
     mask = np.zeros((height, width), np.uint8)
     rows, columns = np.mgrid[0:height, 0:width]
     for kind, (x0, y0, x1, y1) in shapes:
@@ -96,8 +98,8 @@ def prepared(name: str, picture: Picture) -> NDArray[np.float32]:
 def finished(name: str, output: NDArray[Any], picture: Picture) -> Picture:
     """The reference's mask from a model's output: argmax where it has none, and the picture's size again.
 
-    As _postprocess of deploy/python/infer.py, and reverse_transform of paddleseg/core/infer.py with what PaddleX
-    does instead of paddle.nn.functional.interpolate: cv2.INTER_NEAREST.
+    As _postprocess of deploy/python/infer.py, and reverse_transform of paddleseg/core/infer.py with what
+    PaddleX does instead of paddle.nn.functional.interpolate: cv2.INTER_NEAREST.
     """
     classes: Any = output if name == "argmax" else np.argmax(output, axis=1)
     mask = classes[0].astype(np.uint8)
