@@ -19,7 +19,7 @@ class WholeBody(ABC):
 
     routes: ClassVar[tuple[str, ...]] = ()
     answers: ClassVar[tuple[str, ...]] = (JSON,)
-    """The media types that `render` can give, the one first that is given where Accept has no wish."""
+    """The media types that `render` can give, in the order of preference where Accept has none."""
 
     @property
     def warm_up(self) -> WarmUp:

@@ -50,7 +50,7 @@ def png(mask: Array) -> bytes:
     chunks = (
         _chunk(b"IHDR", head),
         _chunk(b"PLTE", palette),
-        _chunk(b"IDAT", zlib.compress(lines, _LEVEL)),
+        _chunk(b"IDAT", zlib.compress(lines.data, _LEVEL)),
         _chunk(b"IEND", b""),
     )
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)

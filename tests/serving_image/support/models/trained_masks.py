@@ -107,5 +107,4 @@ def finished(name: str, output: NDArray[Any], picture: Picture) -> Picture:
     if name == "logits":
         scale = 96 / max(height, width)
         mask = mask[: round(height * scale), : round(width * scale)]
-    found: Any = cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST)
-    return found
+    return np.asarray(cv2.resize(mask, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
