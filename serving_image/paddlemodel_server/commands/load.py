@@ -12,7 +12,7 @@ import ssl
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -21,6 +21,9 @@ import httptools
 import numpy as np
 import uvloop
 
+from paddlemodel_server.commands.credentials import Credentials
+
+NOBODY = Credentials()
 _LAST_ANSWERS_SECONDS = 60.0  # for the answers that are still due at the end
 _RECONNECT_SECONDS = 0.05
 
@@ -31,20 +34,29 @@ class Shot:
 
     host: str
     port: int
-    tls: bool
-    content: bytes
+    tls: ssl.SSLContext | None
+    server_name: str | None
+    content: bytes = field(repr=False)  # the key is in it
 
     @classmethod
-    def at(cls, url: str, body: bytes, headers: dict[str, str]) -> "Shot":
+    def at(
+        cls, url: str, body: bytes, headers: Mapping[str, str], credentials: Credentials = NOBODY
+    ) -> "Shot":
         """A POST of `body` to `url`."""
         parts = urlsplit(url)
-        fields = {"Host": parts.netloc, "Content-Length": str(len(body)), **headers}
+        fields = {
+            "Host": parts.netloc,
+            "Content-Length": str(len(body)),
+            **headers,
+            **credentials.headers,
+        }
         head = [f"POST {parts.path or '/'} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
         tls = parts.scheme == "https"
         return cls(
             host=parts.hostname or "",
             port=parts.port or (443 if tls else 80),
-            tls=tls,
+            tls=credentials.tls() if tls else None,
+            server_name=credentials.server_name if tls else None,
             content="\r\n".join([*head, "", ""]).encode() + body,
         )
 
@@ -96,7 +108,6 @@ class _Load:
         self._waiting: set[_Connection] = set()
         self._drained = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tls = ssl.create_default_context() if shot.tls else None
 
     async def run(self, progress: Callable[[float], None]) -> Result:
         """Connect, warm up, measure, wait for the last answers."""
@@ -159,7 +170,11 @@ class _Load:
         await asyncio.sleep(wait)
         try:
             await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self), self.shot.host, self.shot.port, ssl=self._tls
+                lambda: _Connection(self),
+                self.shot.host,
+                self.shot.port,
+                ssl=self.shot.tls,
+                server_hostname=self.shot.server_name,
             )
         except OSError as error:
             self.fault(f"cannot connect ({error.strerror or type(error).__name__})", time.perf_counter())
