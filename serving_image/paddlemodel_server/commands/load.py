@@ -105,8 +105,9 @@ class _Load:
         self.start = math.inf  # only requests that are due from then on count
         self._end = math.inf  # of an open load: nothing is due after
         self.open = True
+        self.connections: set[_Connection] = set()
         self._waiting: set[_Connection] = set()
-        self._drained = asyncio.Event()
+        self._drained, self._all_gone = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, progress: Callable[[float], None]) -> Result:
@@ -143,10 +144,18 @@ class _Load:
             except TimeoutError:
                 for connection in self._waiting:
                     self.fault("no answer", connection.since)
+        await self._end_connections()
+
+    async def _end_connections(self) -> None:
+        """Wait until all are gone: TLS has a last word, and uvloop fails where its loop ends before that."""
         for task in self._tasks:
             task.cancel()
-        for connection in self.idle:
-            connection.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._all_gone.clear()
+        for connection in tuple(self.connections):
+            connection.abort()
+        if self.connections:
+            await self._all_gone.wait()
 
     async def _send_at_rate(self) -> None:
         """Send each request when it is due; where no connection is free it waits, and its clock runs."""
@@ -214,6 +223,9 @@ class _Load:
 
     def lost(self, connection: "_Connection") -> None:
         """A connection ended, perhaps as the server desired."""
+        self.connections.discard(connection)
+        if not self.connections and not self.open:
+            self._all_gone.set()
         if connection in self.idle:
             self.idle.remove(connection)
         if self.open:
@@ -232,6 +244,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._parser = httptools.HttpResponseParser(self)
+        self._load.connections.add(self)
         self._load.ready(self)
 
     def send(self, since: float) -> None:
@@ -242,6 +255,11 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         cast("asyncio.Transport", self._transport).close()
+
+    def abort(self) -> None:
+        """End at once; what was not answered is counted already."""
+        self._sent = False
+        cast("asyncio.Transport", self._transport).abort()
 
     def data_received(self, data: bytes) -> None:
         try:
