@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from paddlemodel_server.commands import console
+from paddlemodel_server.commands import console, credentials
 from paddlemodel_server.commands import inputs as samples
-from paddlemodel_server.commands.client import Client
+from paddlemodel_server.commands.client import Client, is_url
+from paddlemodel_server.commands.credentials import Credentials
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
@@ -40,6 +41,7 @@ EXAMPLES = """examples:
   PADDLEMODEL_TASK='{"imageClassification":{}}' paddlemodel-server predict my-model cat.jpg
   paddlemodel-server predict my-segmenter road.jpg --save mask.png
   paddlemodel-server predict http://localhost:8080 --rows 4 --shape x=4,3,48,192 --save answer.npz
+  paddlemodel-server predict https://resnet50.default.svc cat.jpg --key-file alice --ca-file ca.crt
 
 Exit codes: 0 answered; 1 not, and one sentence says why; 2 the command line is wrong."""
 
@@ -55,6 +57,7 @@ class Options:
     zeros: bool = False
     json: bool = False
     save: Path | None = None
+    credentials: Credentials = field(default_factory=Credentials)
 
     @property
     def body(self) -> Path | None:
@@ -68,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     options = _parse(argv)
     if options.save:
         output_files.check_file(options.save, _is_ours(options))
-    with target(options.model) as client:
+    with target(options.model, options.credentials) as client:
         if options.body:
             return _body(client, options.body, options.save)
         return _tensors(client, options)
@@ -87,19 +90,29 @@ def _parse(argv: Sequence[str]) -> Options:
         metavar="FILE",
         help="write the outputs to FILE.npz, or to FILE.png what a task answers as a picture",
     )
+    credentials.add(parser)
     found = parser.parse_intermixed_args(argv)
-    options = Options(**vars(found) | {"inputs": tuple(found.inputs), "shapes": dict(found.shapes)})
+    shown = credentials.taken(found, asks_a_server=is_url(found.model), parser=parser)
+    given = {"inputs": tuple(found.inputs), "shapes": dict(found.shapes), "credentials": shown}
+    options = Options(**vars(found) | given)
     if options.inputs and (options.zeros or options.shapes or options.rows is not None):
         parser.error("--zeros, --rows and --shape are for inputs that are made up; leave out INPUT or them")
     if options.body and len(options.inputs) > 1:
         parser.error(f"{options.body} is a request of its own; leave out the other INPUT")
-    if options.body and options.save and options.save.suffix.lower() != PNG:
-        parser.error(f"the answer to {options.body} is no tensor: --save FILE.png asks for a picture instead")
-    if options.body and options.save and options.json:
-        parser.error("--json and --save FILE.png ask for two answers; leave out one of them")
-    if options.save and options.save.suffix.lower() == PNG and not options.body:
-        parser.error("--save FILE.png is for a file that a task takes; tensors go to FILE.npz")
+    if options.save:
+        _check_goal(options, options.save, parser)
     return options
+
+
+def _check_goal(options: Options, goal: Path, parser: argparse.ArgumentParser) -> None:
+    """A task's answer goes to a picture, tensors do not."""
+    picture = goal.suffix.lower() == PNG
+    if options.body and not picture:
+        parser.error(f"the answer to {options.body} is no tensor: --save FILE.png asks for a picture instead")
+    if options.body and options.json:
+        parser.error("--json and --save FILE.png ask for two answers; leave out one of them")
+    if picture and not options.body:
+        parser.error("--save FILE.png is for a file that a task takes; tensors go to FILE.npz")
 
 
 def add_made_up(parser: argparse.ArgumentParser) -> None:
