@@ -60,6 +60,8 @@ DEFAULT_TASK: Final = '{"auto":{}}'
 """What PADDLEMODEL_TASK says of a spec without a task."""
 VARIABLE_PREFIX: Final = "PADDLEMODEL_"
 """Of every variable of the server; the rest is the name of a setting in capitals."""
+API_KEY_VARIABLE: Final = f"{VARIABLE_PREFIX}API_KEY"
+"""What the commands for people send as their key: a client's, and no setting of a server."""
 FIELD_SETTINGS: Final = {
     "metadata.name": "name",
     "spec.device": "device",
@@ -81,7 +83,7 @@ FIELD_SETTINGS: Final = {
 """The setting of the server that gets each field, in the order of the container's environment."""
 ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
-ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies")
+ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies", "cors")
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""
