@@ -1,4 +1,8 @@
-"""One controller per process: cache, queue, workers and resync. It is fed with the events of all watches."""
+"""One controller per process: cache, queue, workers and resync. It is fed with the events of all watches.
+
+Of several operators only the leader reconciles, writes and probes. The others watch, too, so that one of them
+can go on at once.
+"""
 
 import asyncio
 import logging
@@ -13,6 +17,7 @@ from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry
 from paddlemodel_operator.cluster.answers import Scope
 from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.cache import Cache, Key, key_of, version
+from paddlemodel_operator.cluster.election import Election
 from paddlemodel_operator.cluster.health import Heartbeat
 from paddlemodel_operator.cluster.queue import WorkQueue
 from paddlemodel_operator.cluster.watch import Watch, take_list
@@ -21,6 +26,7 @@ from paddlemodel_operator.probing.pod_prober import PodProber
 from paddlemodel_operator.probing.telemetry import Telemetry
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
+from paddlemodel_operator.registration.ownership import Registration
 from paddlemodel_operator.registration.registrar import Registrar
 from paddlemodel_operator.settings import Settings
 
@@ -43,23 +49,24 @@ def pauses(resync_seconds: float) -> Iterator[float]:
 
 
 class Controller:
-    """Reconciles every model that is due, from `start` to `stop`."""
+    """Reconciles every model that is due, from `start` to `stop`, while it leads."""
 
-    def __init__(self, api: Api, settings: Settings, instance: str) -> None:
+    def __init__(self, api: Api, settings: Settings, instance: str, election: Election | None = None) -> None:
         clock = asyncio.get_running_loop().time
         self._api = api
         self._settings = settings
+        self._election = election
         self._cache = Cache()
         self._queue = WorkQueue(clock)
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
         self._records = ModelRecords()
-        self._prober = PodProber(self._cache, self._records, self._queue.add, clock)
+        self._prober = PodProber(self._cache, self._records, self._wake, clock)
         self._watches = {
-            kind: Watch(api, Scope(kind=kind, selector=names.CHILD_SELECTOR), self._cache, self._queue.add)
+            kind: Watch(api, Scope(kind=kind, selector=names.CHILD_SELECTOR), self._cache, self._wake)
             for kind in (*names.CHILD_KINDS, names.POD, *names.OPTIONAL_KINDS)
         }
         self._registrar = Registrar(api, settings, on_change=self._add_all)
-        self._telemetry = Telemetry(self._records.all, lambda: self._registrar.registration)
+        self._telemetry = Telemetry(self._records.all, self._registration, lambda: self._leads)
         self._context = Context(
             api=api,
             cache=self._cache,
@@ -67,19 +74,21 @@ class Controller:
             instance=instance,
             prober=self._prober,
             records=self._records,
-            registration=lambda: self._registrar.registration,
+            registration=self._registration,
             optional={kind: self._watches[kind] for kind in names.OPTIONAL_KINDS},
         )
-        self._synced = False
+        self._synced = asyncio.Event()
+        self._leads = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Wait for the definition, then begin with a complete list: no decision is made on half a picture.
 
         kopf starts its watches when this returns, and does not notice a kind that comes a moment later. The
-        adapter's pods wait for their certificate, and need no definition.
+        adapter's pods wait for their certificate, and need no definition: so the leader begins without one.
         """
-        self._tasks.append(asyncio.create_task(self._registrar.run(), name="registrar"))
+        leader = self._lead() if self._election is None else self._election.run(self._lead)
+        self._tasks.append(asyncio.create_task(leader, name="election"))
         while not await self._has_definition():  # noqa: ASYNC110 - waits for a server, not for a task
             await asyncio.sleep(DEFINITION_SECONDS)
         self._tasks.append(asyncio.create_task(self._run(), name="controller"))
@@ -98,14 +107,15 @@ class Controller:
             self._cache.remove(names.MODEL, body)
         else:
             self._cache.put(names.MODEL, body)
-        self._queue.add(key_of(body))
+        self._wake(key_of(body))
 
     def health(self) -> tuple[list[str], dict[str, float | bool]]:
         """Complaints, and the ages (seconds) and lengths behind them."""
         wait = self._queue.oldest_wait()
         state = {
             **self._heartbeat.ages(),
-            "synced": self._synced,
+            "synced": self._synced.is_set(),
+            "leading": self._leads,
             "queued": len(self._queue),
             "secondsWaiting": round(wait, 1),
         }
@@ -115,6 +125,10 @@ class Controller:
     def metrics(self) -> tuple[bytes, str]:
         """The page for Prometheus, and its media type."""
         return self._telemetry.page()
+
+    def _registration(self) -> Registration | None:
+        """Who serves the metrics APIs, as far as the leader knows."""
+        return self._registrar.registration if self._leads else None
 
     async def _has_definition(self) -> bool:
         self._heartbeat.resync()
@@ -134,12 +148,26 @@ class Controller:
         while not await self._list_everything():  # noqa: ASYNC110 - waits for a server, not for a task
             await asyncio.sleep(LIST_RETRY_SECONDS)
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._settings.concurrency):
-                group.create_task(self._work())
             for watch in self._watches.values():
                 group.create_task(watch.run())
             group.create_task(self._resync_forever())
-            group.create_task(self._prober.run())
+
+    async def _lead(self) -> None:
+        """What one operator alone does, until it is cancelled; then what it has found out is forgotten."""
+        self._leads = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._registrar.run())
+                await self._synced.wait()
+                self._add_all()
+                for _ in range(self._settings.concurrency):
+                    group.create_task(self._work())
+                group.create_task(self._prober.run())
+        finally:
+            self._leads = False
+            self._queue.clear()
+            for key in {*self._cache, *self._records.all()}:
+                self._context.forget(key)
 
     async def _list_everything(self) -> bool:
         """The models last: a model without its children would look as if they had to be made."""
@@ -150,8 +178,9 @@ class Controller:
         except ApiError as error:
             log.warning("Cannot list what belongs to %s, trying again: %s", contract.PLURAL, error)
             return False
-        self._synced = await self.resync()
-        return self._synced
+        if await self.resync():
+            self._synced.set()
+        return self._synced.is_set()
 
     async def _resync_forever(self) -> None:
         for seconds in pauses(self._settings.resync_seconds):
@@ -173,12 +202,17 @@ class Controller:
             if one.version is not None:
                 self._heartbeat.missed(names.MODEL, one.version)
             else:
-                self._queue.add(one.key)  # Gone: its next reconcile ends all retries.
+                self._wake(one.key)  # Gone: its next reconcile ends all retries.
         self._add_all()
         return True
 
     def _add_all(self) -> None:
         for key in self._cache:
+            self._wake(key)
+
+    def _wake(self, key: Key) -> None:
+        """A model is due; one that stands by has all of them due when it begins to lead."""
+        if self._leads:
             self._queue.add(key)
 
     async def _work(self) -> None:

@@ -7,12 +7,14 @@ Each handler hands one event to the controller; none carries logic. `run` starts
 import logging
 import os
 import socket
+import uuid
 from typing import Any
 
 import kopf
 from paddlemodel_api import contract
 
 from paddlemodel_operator.cluster.api import PAGE, SILENCE_SECONDS, connect
+from paddlemodel_operator.cluster.election import REQUEST_PART, Election
 from paddlemodel_operator.cluster.endpoint import Endpoint
 from paddlemodel_operator.cluster.watch import WATCH_SECONDS
 from paddlemodel_operator.controller import Controller
@@ -26,8 +28,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -
     """Read the environment, set kopf up as an informer that writes nothing, start the controller."""
     mine = from_environment(os.environ)
     _configure(settings, mine)
-    api = await connect(mine.request_timeout_seconds)
-    memo.controller = Controller(api, mine, instance=socket.gethostname())
+    memo.controller = await _controller(mine)
     memo.endpoint = Endpoint(mine.health_bind, memo.controller.health, memo.controller.metrics)
     await memo.endpoint.start()
     await memo.controller.start()
@@ -63,6 +64,22 @@ async def login(**_: object) -> kopf.ConnectionInfo:
 async def on_event(event: kopf.RawEvent, memo: kopf.Memo, **_: object) -> None:
     """A PaddleModel was created, changed or deleted, or was there at the start."""
     memo.controller.on_event(event["type"], event["object"])
+
+
+async def _controller(mine: Settings) -> Controller:
+    """With an election, if a Lease is named: then each of its writes asks whether we still lead."""
+    instance = socket.gethostname()
+    if not mine.lease:
+        return Controller(await connect(mine.request_timeout_seconds), mine, instance)
+    identity = f"{instance}_{uuid.uuid4()}"
+    elected = Election(
+        await connect(REQUEST_PART * mine.lease_seconds),
+        (mine.namespace, mine.lease),
+        identity,
+        mine.lease_seconds,
+    )
+    api = await connect(mine.request_timeout_seconds, elected.remaining)
+    return Controller(api, mine, instance, elected)
 
 
 class NoDiffs(kopf.DiffBaseStorage):

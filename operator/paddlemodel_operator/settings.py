@@ -60,6 +60,12 @@ class Settings(BaseModel):
     namespace: ObjectName = ""
     """The namespace of the chart's release; empty where the operator runs outside a cluster."""
 
+    lease: ObjectName = ""
+    """The Lease whose holder works, of the operators of one release; empty: this one always works."""
+
+    lease_seconds: Annotated[int, Field(ge=3, le=300)] = 15
+    """How long the others wait when its holder does not renew it any more."""
+
     adapter: ObjectName = ""
     """The chart's name for the metrics adapter: its Service, Secret, ClusterRole. Empty: none installed."""
 
@@ -72,12 +78,12 @@ class Settings(BaseModel):
     health_bind: Bind = "[::]:8080"
     """Where /healthz and /metrics answer."""
 
-    @field_validator("adapter")
+    @field_validator("adapter", "lease")
     @classmethod
-    def _adapter_has_a_namespace(cls, adapter: str, info: ValidationInfo) -> str:
-        if adapter and not info.data.get("namespace"):
-            raise ValueError(f"{PREFIX}NAMESPACE has to say where the adapter is")
-        return adapter
+    def _has_a_namespace(cls, name: str, info: ValidationInfo) -> str:
+        if name and not info.data.get("namespace"):
+            raise ValueError(f"{PREFIX}NAMESPACE has to say where the {info.field_name} is")
+        return name
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:

@@ -23,6 +23,8 @@ def test_every_setting_is_read() -> None:
         "METRICS_SOURCE": "keda",
         "NAMESPACE": "paddlemodel-system",
         "ADAPTER": "paddlemodel-operator-metrics-adapter",
+        "LEASE": "paddlemodel-operator",
+        "LEASE_SECONDS": "30",
         "CUSTOM_TASKS": "true",
         "KEDA_PROMETHEUS": "http://prometheus.monitoring.svc:9090",
     }
@@ -58,6 +60,12 @@ def test_both_programs_listen_on_both_families_by_default() -> None:
         ("SERVER_IMAGE_CPU", "a b", "PADDLEMODEL_OPERATOR_SERVER_IMAGE_CPU='a b' is refused"),
         ("METRICS_SOURCE", "prometheus", "PADDLEMODEL_OPERATOR_METRICS_SOURCE='prometheus' is refused"),
         ("ADAPTER", "A", "PADDLEMODEL_OPERATOR_ADAPTER='A' is refused"),
+        (
+            "LEASE",
+            "a",
+            "PADDLEMODEL_OPERATOR_LEASE='a' is refused: Value error, PADDLEMODEL_OPERATOR_NAMESPACE",
+        ),
+        ("LEASE_SECONDS", "2", "PADDLEMODEL_OPERATOR_LEASE_SECONDS='2' is refused"),
         ("KEDA_PROMETHEUS", "prometheus:9090", "PADDLEMODEL_OPERATOR_KEDA_PROMETHEUS='prometheus:9090'"),
         ("HEALTH_BIND", "8080", "PADDLEMODEL_OPERATOR_HEALTH_BIND='8080' is refused"),
         ("HEALTH_BIND", ":::8080", "PADDLEMODEL_OPERATOR_HEALTH_BIND=':::8080' is refused"),

@@ -76,6 +76,11 @@ class Operator:
             self._process.kill()
             self._process.wait(timeout=60)
 
+    def send(self, number: int) -> None:
+        """A signal, such as SIGSTOP: the process stays where it is, and its connections stand."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def restart(self) -> None:
         self.stop()
         self.start()
