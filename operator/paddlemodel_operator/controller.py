@@ -20,7 +20,7 @@ from paddlemodel_operator.cluster.cache import Cache, Key, key_of, version
 from paddlemodel_operator.cluster.election import Election
 from paddlemodel_operator.cluster.health import Heartbeat
 from paddlemodel_operator.cluster.queue import WorkQueue
-from paddlemodel_operator.cluster.watch import Watch, take_list
+from paddlemodel_operator.cluster.watch import Watch, scopes, take_list
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
 from paddlemodel_operator.probing.telemetry import Telemetry
@@ -61,10 +61,10 @@ class Controller:
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
         self._records = ModelRecords()
         self._prober = PodProber(self._cache, self._records, self._wake, clock)
-        self._watches = {
-            kind: Watch(api, Scope(kind=kind, selector=names.CHILD_SELECTOR), self._cache, self._wake)
-            for kind in (*names.CHILD_KINDS, names.POD, *names.OPTIONAL_KINDS)
-        }
+        self._watches = [
+            Watch(api, scope, self._cache, self._wake if scope.kind != names.MODEL else self._wake_model)
+            for scope in scopes(settings.watch_namespaces)
+        ]
         self._registrar = Registrar(api, settings, on_change=self._add_all)
         self._telemetry = Telemetry(self._records.all, self._registration, lambda: self._leads)
         self._context = Context(
@@ -75,7 +75,11 @@ class Controller:
             prober=self._prober,
             records=self._records,
             registration=self._registration,
-            optional={kind: self._watches[kind] for kind in names.OPTIONAL_KINDS},
+            optional={
+                (watch.scope.kind, watch.scope.namespace): watch
+                for watch in self._watches
+                if watch.scope.kind in names.OPTIONAL_KINDS
+            },
         )
         self._synced = asyncio.Event()
         self._leads = False
@@ -119,7 +123,10 @@ class Controller:
             "queued": len(self._queue),
             "secondsWaiting": round(wait, 1),
         }
-        turned = {kind: watch.turned_at for kind, watch in self._watches.items()}
+        turned: dict[names.Kind, float] = {}
+        for watch in self._watches:
+            kind = watch.scope.kind
+            turned[kind] = min(watch.turned_at, turned.get(kind, watch.turned_at))
         return self._heartbeat.complaints(wait, turned), state
 
     def metrics(self) -> tuple[bytes, str]:
@@ -148,7 +155,7 @@ class Controller:
         while not await self._list_everything():  # noqa: ASYNC110 - waits for a server, not for a task
             await asyncio.sleep(LIST_RETRY_SECONDS)
         async with asyncio.TaskGroup() as group:
-            for watch in self._watches.values():
+            for watch in self._watches:
                 group.create_task(watch.run())
             group.create_task(self._resync_forever())
 
@@ -157,7 +164,8 @@ class Controller:
         self._leads = True
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._registrar.run())
+                if not self._settings.watch_namespaces:  # What it looks at is the whole cluster's.
+                    group.create_task(self._registrar.run())
                 await self._synced.wait()
                 self._add_all()
                 for _ in range(self._settings.concurrency):
@@ -173,8 +181,8 @@ class Controller:
         """The models last: a model without its children would look as if they had to be made."""
         self._heartbeat.resync()
         try:
-            for watch in self._watches.values():
-                await watch.list()
+            for watch in self._watches:
+                await watch.begin()
         except ApiError as error:
             log.warning("Cannot list what belongs to %s, trying again: %s", contract.PLURAL, error)
             return False
@@ -190,9 +198,12 @@ class Controller:
     async def resync(self) -> bool:
         """List all models: finds what kopf's watch has missed, and makes each due; false if it failed.
 
-        Their children need none of this: no gap is between one of our watches and the next.
+        What we watch ourselves needs none of this: no gap is between one of our watches and the next.
         """
         self._heartbeat.resync()
+        if self._settings.watch_namespaces:
+            self._add_all()
+            return True
         try:
             _, unreported = await take_list(self._api, Scope(kind=names.MODEL), self._cache)
         except ApiError as error:
@@ -209,6 +220,11 @@ class Controller:
     def _add_all(self) -> None:
         for key in self._cache:
             self._wake(key)
+
+    def _wake_model(self, key: Key) -> None:
+        """One of our own watches, in place of kopf's, has reported a PaddleModel."""
+        self._heartbeat.event(names.MODEL, 0)
+        self._wake(key)
 
     def _wake(self, key: Key) -> None:
         """A model is due; one that stands by has all of them due when it begins to lead."""

@@ -16,7 +16,7 @@ from paddlemodel_api import contract
 from paddlemodel_operator.cluster.api import PAGE, SILENCE_SECONDS, connect
 from paddlemodel_operator.cluster.election import REQUEST_PART, Election
 from paddlemodel_operator.cluster.endpoint import Endpoint
-from paddlemodel_operator.cluster.watch import WATCH_SECONDS
+from paddlemodel_operator.cluster.watch import WATCH_SECONDS, scopes
 from paddlemodel_operator.controller import Controller
 from paddlemodel_operator.settings import Settings, from_environment
 
@@ -69,8 +69,11 @@ async def on_event(event: kopf.RawEvent, memo: kopf.Memo, **_: object) -> None:
 async def _controller(mine: Settings) -> Controller:
     """With an election, if a Lease is named: then each of its writes asks whether we still lead."""
     instance = socket.gethostname()
+    # Each watch has a connection of its own.
+    connections = 100 + len(scopes(mine.watch_namespaces))
     if not mine.lease:
-        return Controller(await connect(mine.request_timeout_seconds), mine, instance)
+        api = await connect(mine.request_timeout_seconds, connections=connections)
+        return Controller(api, mine, instance)
     identity = f"{instance}_{uuid.uuid4()}"
     elected = Election(
         await connect(REQUEST_PART * mine.lease_seconds),
@@ -78,7 +81,7 @@ async def _controller(mine: Settings) -> Controller:
         identity,
         mine.lease_seconds,
     )
-    api = await connect(mine.request_timeout_seconds, elected.remaining)
+    api = await connect(mine.request_timeout_seconds, elected.remaining, connections)
     return Controller(api, mine, instance, elected)
 
 
@@ -123,12 +126,24 @@ def _configure_logging(mine: Settings) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
+def _without_watches() -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+    kopf.on.startup(registry=registry)(start)
+    kopf.on.cleanup(registry=registry)(stop)
+    kopf.on.login(registry=registry)(login)
+    return registry
+
+
 def run() -> int:
     """The whole process; returns its exit code."""
     mine = from_environment(os.environ)
     _configure_logging(mine)
     try:
-        kopf.run(standalone=True, clusterwide=True)
+        if mine.watch_namespaces:
+            # It ends where one namespace is forbidden, so that the controller follows the models itself.
+            kopf.run(registry=_without_watches(), standalone=True, clusterwide=True)
+        else:
+            kopf.run(standalone=True, clusterwide=True)
     except Exception as error:  # noqa: BLE001 - whatever ended it, the kubelet starts a fresh process
         # For example the definition was deleted: kopf's watch ends, and a fresh start waits for its return.
         log.error("Ending, to be started again: %s: %s", type(error).__name__, error)  # noqa: TRY400 - as above

@@ -82,8 +82,9 @@ async def _ensure(context: Context, model: PaddleModel, child: ChildKey, desired
     if live is None:
         if (ending := context.ending.get(model.namespace)) is not None:
             raise ending
-        if kind in context.optional and not context.optional[kind].served:
-            context.optional[kind].miss((model.namespace, model.name))
+        watch = context.watch(kind, model.namespace)
+        if watch is not None and not watch.served:
+            watch.miss((model.namespace, model.name))
             raise KindMissing(kind.kind)
         live = await _create(context, kind, key, desired)
         if live is None:

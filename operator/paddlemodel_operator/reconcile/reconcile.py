@@ -97,7 +97,7 @@ async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children)
     lacks = any(
         context.cache.get(child.kind, (namespace, child.name)) is None
         for child in desired
-        if child.kind not in context.optional or context.optional[child.kind].served
+        if context.serves(child.kind, namespace)
     )
     if not lacks or not body.get("status") or namespace in context.ending:
         return False

@@ -37,8 +37,8 @@ def test_the_defaults_are_enough() -> None:
         ("ClusterRoleBinding", "", RELEASE),
         ("CustomResourceDefinition", "", "paddlemodels.paddlemodel.dev"),
         ("Deployment", NAMESPACE, RELEASE),
-        ("Role", NAMESPACE, RELEASE),
-        ("RoleBinding", NAMESPACE, RELEASE),
+        ("Role", NAMESPACE, f"{RELEASE}-leader"),
+        ("RoleBinding", NAMESPACE, f"{RELEASE}-leader"),
         ("ServiceAccount", NAMESPACE, RELEASE),
     }
 
@@ -90,6 +90,20 @@ def test_the_environment_is_what_the_operator_reads() -> None:
     theirs = {name: environment.pop(f"{settings.PREFIX}{name}") for name in ("NAMESPACE", "ADAPTER", "LEASE")}
     assert theirs == {"NAMESPACE": NAMESPACE, "ADAPTER": ADAPTER, "LEASE": RELEASE}
     assert settings.from_environment(environment) == settings.from_environment({})
+
+
+def test_an_operator_of_some_namespaces_is_told_which() -> None:
+    """And its Prometheus scrapes the pods of these."""
+    words = ('watchNamespaces=["team-a","team-b"]', 'autoscaling.metricsSource="none"')
+    objects = render(*words, "monitoring.podMonitors.enabled=true")
+    assert settings.from_environment(variables(objects)).watch_namespaces == ("team-a", "team-b")
+    monitor = one(objects, "PodMonitor", f"{RELEASE}-models")
+    assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["team-a", "team-b"]}
+
+
+def test_an_operator_of_some_namespaces_has_no_adapter_for_the_whole_cluster() -> None:
+    with pytest.raises(RefusedError, match=r"--set autoscaling\.metricsSource=prometheusAdapter"):
+        render('watchNamespaces=["team-a"]')
 
 
 def test_code_beside_models_is_allowed_by_a_value_alone() -> None:
@@ -161,6 +175,8 @@ def test_a_service_account_of_others_is_used() -> None:
     [
         pytest.param("replica=2", id="unknown-name"),
         pytest.param("replicas=0", id="nobody"),
+        pytest.param('watchNamespaces="team-a"', id="no-list"),
+        pytest.param('watchNamespaces=["team_a"]', id="no-namespace"),
         pytest.param('operator={"loglevel":"INFO"}', id="misspelt-name"),
         pytest.param('operator.logLevel="LOUD"', id="unknown-level"),
         pytest.param("operator.concurrency=0", id="too-small"),
