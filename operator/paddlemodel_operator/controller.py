@@ -75,11 +75,7 @@ class Controller:
             prober=self._prober,
             records=self._records,
             registration=self._registration,
-            optional={
-                (watch.scope.kind, watch.scope.namespace): watch
-                for watch in self._watches
-                if watch.scope.kind in names.OPTIONAL_KINDS
-            },
+            optional=self._optional(),
         )
         self._synced = asyncio.Event()
         self._leads = False
@@ -132,6 +128,10 @@ class Controller:
     def metrics(self) -> tuple[bytes, str]:
         """The page for Prometheus, and its media type."""
         return self._telemetry.page()
+
+    def _optional(self) -> dict[tuple[names.Kind, str | None], Watch]:
+        found = {(watch.scope.kind, watch.scope.namespace): watch for watch in self._watches}
+        return {place: watch for place, watch in found.items() if place[0] in names.OPTIONAL_KINDS}
 
     def _registration(self) -> Registration | None:
         """Who serves the metrics APIs, as far as the leader knows."""

@@ -70,9 +70,9 @@ async def _controller(mine: Settings) -> Controller:
     """With an election, if a Lease is named: then each of its writes asks whether we still lead."""
     instance = socket.gethostname()
     # Each watch has a connection of its own.
-    connections = 100 + len(scopes(mine.watch_namespaces))
+    pool = 100 + len(scopes(mine.watch_namespaces))
     if not mine.lease:
-        api = await connect(mine.request_timeout_seconds, connections=connections)
+        api = await connect(mine.request_timeout_seconds, pool=pool)
         return Controller(api, mine, instance)
     identity = f"{instance}_{uuid.uuid4()}"
     elected = Election(
@@ -81,7 +81,7 @@ async def _controller(mine: Settings) -> Controller:
         identity,
         mine.lease_seconds,
     )
-    api = await connect(mine.request_timeout_seconds, elected.remaining, connections)
+    api = await connect(mine.request_timeout_seconds, elected.remaining, pool)
     return Controller(api, mine, instance, elected)
 
 

@@ -32,13 +32,11 @@ SILENCE_SECONDS: Final = 8.0
 """A watch lasts as long as was asked for, and this much longer at most: then nobody is at its other end."""
 
 
-async def connect(
-    seconds: float, leads: Callable[[], float] = lambda: math.inf, connections: int = 100
-) -> "Api":
+async def connect(seconds: float, leads: Callable[[], float] = lambda: math.inf, pool: int = 100) -> "Api":
     """As the kubeconfig that KUBECONFIG names, else as the pod's service account; see `Api` for the rest."""
     # Or each request reads ~/.netrc, which is not about this server.
     unread = {"trust_env": False}
-    settings = client.Configuration(client_session_kwargs=unread, connection_pool_maxsize=connections)
+    settings = client.Configuration(client_session_kwargs=unread, connection_pool_maxsize=pool)
     if os.environ.get("KUBECONFIG"):
         # The client has no types here.
         load = config.load_kube_config(client_configuration=settings, persist_config=False)  # type: ignore[no-untyped-call]

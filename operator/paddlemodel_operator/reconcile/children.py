@@ -53,7 +53,7 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
     for watch in context.optional.values():
         watch.waiting.discard(key)
     existing = context.cache.children(key)
-    undesired = [one for one, live in existing.items() if one not in desired and owned_by(live, model.uid)]
+    undesired = _undesired(model, existing, desired)
     for child in [*undesired, *_keda_autoscalers(existing, undesired, desired), *desired]:
         try:
             if child in desired:
@@ -74,6 +74,24 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
                 return Outcome(trouble=Trouble(child, error))
             first = first or Trouble(child, error)
     return Outcome(trouble=first, missing=tuple(missing))
+
+
+def waiting(context: Context, model: PaddleModel, desired: Children) -> list[ChildKey]:
+    """The children that `apply_children` would make, change or delete now, as far as the cache knows."""
+    existing = context.cache.children((model.namespace, model.name))
+    different = [
+        child
+        for child, wanted in desired.items()
+        if context.serves(child.kind, model.namespace)
+        and not (child in existing and is_applied(wanted, existing[child]))
+    ]
+    return [*different, *_undesired(model, existing, desired)]
+
+
+def _undesired(
+    model: PaddleModel, existing: Mapping[ChildKey, Mapping[str, Any]], desired: Children
+) -> list[ChildKey]:
+    return [one for one, live in existing.items() if one not in desired and owned_by(live, model.uid)]
 
 
 async def _ensure(context: Context, model: PaddleModel, child: ChildKey, desired: Object) -> None:
