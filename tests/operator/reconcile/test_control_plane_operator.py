@@ -243,7 +243,7 @@ def test_a_paused_model_is_left_as_it_is_until_it_is_resumed(
     cluster: Cluster, operator: Operator, namespace: str
 ) -> None:
     """What its spec says, what somebody changes by hand, and what is deleted all wait; then they do not."""
-    scaled = {"autoscaling": {"maxReplicas": 3}}
+    scaled: Object = {"autoscaling": {"maxReplicas": 3}}
     cluster.apply(manifest(namespace, **scaled))
     settled(cluster, operator, namespace)
     cluster.kubectl("annotate", "pdm", "resnet50", "paddlemodel.dev/paused=true", "-n", namespace)

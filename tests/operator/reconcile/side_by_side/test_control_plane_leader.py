@@ -29,7 +29,7 @@ class Candidate:
     proxy: FaultProxy
 
     def start(self) -> None:
-        self.operator.start(**SETTINGS)
+        self.operator.start(wait=True, **SETTINGS)
 
     @property
     def leads(self) -> bool:

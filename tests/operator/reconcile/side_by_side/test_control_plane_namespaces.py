@@ -31,7 +31,7 @@ class Team:
         prefix = "PADDLEMODEL_OPERATOR_"
         given = {key.removeprefix(prefix).lower(): value for key, value in settings.items()}
         del given["log_format"]
-        self.operator.start(**given)
+        self.operator.start(wait=True, **given)
 
     @property
     def user(self) -> str:
