@@ -60,6 +60,8 @@ DEFAULT_TASK: Final = '{"auto":{}}'
 """What PADDLEMODEL_TASK says of a spec without a task."""
 VARIABLE_PREFIX: Final = "PADDLEMODEL_"
 """Of every variable of the server; the rest is the name of a setting in capitals."""
+API_KEY_VARIABLE: Final = f"{VARIABLE_PREFIX}API_KEY"
+"""What the commands for people send as their key: a client's, and no setting of a server."""
 FIELD_SETTINGS: Final = {
     "metadata.name": "name",
     "spec.device": "device",

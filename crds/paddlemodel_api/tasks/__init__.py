@@ -13,16 +13,16 @@ from pydantic_core import PydanticCustomError
 from paddlemodel_api.base import OneOf
 from paddlemodel_api.tasks.auto import Auto
 from paddlemodel_api.tasks.custom import Custom
-from paddlemodel_api.tasks.image_classification import ImageClassification
-from paddlemodel_api.tasks.object_detection import ObjectDetection
+from paddlemodel_api.tasks.pictures.image_classification import ImageClassification
+from paddlemodel_api.tasks.pictures.object_detection import ObjectDetection
+from paddlemodel_api.tasks.pictures.text_detection import TextDetection
+from paddlemodel_api.tasks.pictures.text_line_orientation import TextLineOrientation
+from paddlemodel_api.tasks.pictures.text_recognition import TextRecognition
 from paddlemodel_api.tasks.sound.audio_classification import AudioClassification
 from paddlemodel_api.tasks.sound.speech_recognition import SpeechRecognition
 from paddlemodel_api.tasks.tensors import Tensors
 from paddlemodel_api.tasks.text_classification import TextClassification
-from paddlemodel_api.tasks.text_detection import TextDetection
 from paddlemodel_api.tasks.text_embedding import TextEmbedding
-from paddlemodel_api.tasks.text_line_orientation import TextLineOrientation
-from paddlemodel_api.tasks.text_recognition import TextRecognition
 from paddlemodel_api.tasks.token_classification import TokenClassification
 
 __all__ = [

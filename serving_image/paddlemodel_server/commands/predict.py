@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from paddlemodel_server.commands import console
+from paddlemodel_server.commands import console, credentials
 from paddlemodel_server.commands import inputs as samples
-from paddlemodel_server.commands.client import Client
+from paddlemodel_server.commands.client import Client, is_url
+from paddlemodel_server.commands.credentials import Credentials
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
@@ -38,6 +39,7 @@ EXAMPLES = """examples:
   paddlemodel-server predict my-model x.npy --json
   PADDLEMODEL_TASK='{"imageClassification":{}}' paddlemodel-server predict my-model cat.jpg
   paddlemodel-server predict http://localhost:8080 --rows 4 --shape x=4,3,48,192 --save answer.npz
+  paddlemodel-server predict https://resnet50.default.svc cat.jpg --key-file alice --ca-file ca.crt
 
 Exit codes: 0 answered; 1 not, and one sentence says why; 2 the command line is wrong."""
 
@@ -53,6 +55,7 @@ class Options:
     zeros: bool = False
     json: bool = False
     save: Path | None = None
+    credentials: Credentials = field(default_factory=Credentials)
 
     @property
     def body(self) -> Path | None:
@@ -66,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     options = _parse(argv)
     if options.save:
         output_files.check_file(options.save, _is_answer)
-    with target(options.model) as client:
+    with target(options.model, options.credentials) as client:
         if options.body:
             return _body(client, options.body, registry.files()[options.body.suffix.lower()])
         return _tensors(client, options)
@@ -80,8 +83,11 @@ def _parse(argv: Sequence[str]) -> Options:
     parser.add_argument("--zeros", action="store_true", help="make up zeros instead of random numbers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, all of it")
     parser.add_argument("--save", type=console.goal, metavar="FILE.npz", help="write the outputs to a file")
+    credentials.add(parser)
     found = parser.parse_intermixed_args(argv)
-    options = Options(**vars(found) | {"inputs": tuple(found.inputs), "shapes": dict(found.shapes)})
+    shown = credentials.taken(found, asks_a_server=is_url(found.model), parser=parser)
+    given = {"inputs": tuple(found.inputs), "shapes": dict(found.shapes), "credentials": shown}
+    options = Options(**vars(found) | given)
     if options.inputs and (options.zeros or options.shapes or options.rows is not None):
         parser.error("--zeros, --rows and --shape are for inputs that are made up; leave out INPUT or them")
     if options.body and len(options.inputs) > 1:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from paddlemodel_api.tasks.image_classification import Number
+from paddlemodel_api.tasks.pictures.image_classification import Number
 
 Side = Annotated[int, Field(strict=True, ge=1, le=8192)]
 Share = Annotated[Number, Field(ge=0, le=1)]

@@ -5,8 +5,8 @@ from typing import Literal
 from pydantic import Field
 
 from paddlemodel_api.base import Block
-from paddlemodel_api.tasks.image_classification import Channels, Divisors
-from paddlemodel_api.tasks.pictures import MEAN, ORDER, STD, Output, Side
+from paddlemodel_api.tasks.pictures.image_classification import Channels, Divisors
+from paddlemodel_api.tasks.pictures.picture_input import MEAN, ORDER, STD, Output, Side
 
 
 class TextLineOrientation(Block):

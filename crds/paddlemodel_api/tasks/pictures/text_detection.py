@@ -5,8 +5,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from paddlemodel_api.base import Block
-from paddlemodel_api.tasks.image_classification import Channels, Divisors, Number
-from paddlemodel_api.tasks.pictures import MEAN, ORDER, STD, Output, Share, Side
+from paddlemodel_api.tasks.pictures.image_classification import Channels, Divisors, Number
+from paddlemodel_api.tasks.pictures.picture_input import MEAN, ORDER, STD, Output, Share, Side
 
 Ratio = Annotated[Number, Field(ge=1, le=10)]
 Lines = Annotated[int, Field(strict=True, ge=1, le=3000)]

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from paddlemodel_api.base import Block, Rule
-from paddlemodel_api.tasks.image_classification import Channels, Count, Divisors, Label
-from paddlemodel_api.tasks.pictures import MEAN, ORDER, STD, Share, Side
+from paddlemodel_api.tasks.pictures.image_classification import Channels, Count, Divisors, Label
+from paddlemodel_api.tasks.pictures.picture_input import MEAN, ORDER, STD, Share, Side
 from paddlemodel_api.tasks.text import label_rules
 
 

@@ -5,8 +5,8 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from paddlemodel_api.base import Block, Rule, matches
-from paddlemodel_api.tasks.image_classification import Channels, Divisors
-from paddlemodel_api.tasks.pictures import MEAN, ORDER, STD, Output, Side
+from paddlemodel_api.tasks.pictures.image_classification import Channels, Divisors
+from paddlemodel_api.tasks.pictures.picture_input import MEAN, ORDER, STD, Output, Side
 
 Character = Annotated[str, Field(min_length=1, max_length=16)]
 Step = Annotated[int, Field(strict=True, ge=1, le=1024)]
