@@ -138,6 +138,7 @@ class Settings:
     tls_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of the Secret with the certificate
     rate_limits: str = _setting("", _text)  # see access.limits
     trusted_proxies: str = _setting("", _text)  # see access.addresses
+    cors: str = _setting("", _text)  # see access.cors
     http_workers: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
     workers: int | None = _setting(None, _optional_count)
     worker_memory_limit_bytes: int | None = _setting(None, _optional_bytes)  # None: from the memory limit
