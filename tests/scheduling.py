@@ -11,6 +11,7 @@ TOGETHER = {
     "port 443": ("tests/autoscaling", "tests/operator/registration"),
     "operator": (
         "tests/operator/reconcile",
+        "tests/operator/reconcile/side_by_side",
         "tests/operator/metrics_adapter",
         "tests/operator/commands/deployed",
     ),

@@ -65,9 +65,9 @@ async def _diff(api: UserApi, file: str) -> int:
     found = manifest.bodies(file, api.namespace)
     for body in found:
         manifest.parsed(file, body)  # All are right, or nothing is asked.
-    settings = await _settings(api)
     texts, faults = [], []
     for body in found:
+        settings = await _settings(api, body["metadata"]["namespace"])
         told, wrong = await _of_model(api, file, body, settings)
         texts += [text for text in told if text]
         faults += wrong
@@ -77,8 +77,8 @@ async def _diff(api: UserApi, file: str) -> int:
     return 1 if texts else 0
 
 
-async def _settings(api: UserApi) -> Settings:
-    found = await operator_settings.find(api)
+async def _settings(api: UserApi, namespace: str) -> Settings:
+    found = await operator_settings.find(api, namespace)
     settings = found.settings if not isinstance(found, NotKnown) else found
     if not isinstance(settings, NotKnown):
         return settings
@@ -96,6 +96,8 @@ async def _of_model(
     merged = await _merged(api, body, live)
     uid = live["metadata"]["uid"] if live else manifest.UNKNOWN_UID
     model = manifest.parsed(file, {**merged, "metadata": {**merged["metadata"], "uid": uid}})
+    if model.paused:
+        sys.stderr.write(f"==> {name} is paused: the operator changes its objects only afterwards.\n")
     existing = await _existing(api, model)
     content = replacement(model, observe(await _live(api, model, existing)))
     desired = manifest.children(file, model, settings, content)

@@ -10,6 +10,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.observe.children import LiveObjects, observe
 from paddlemodel_operator.observe.conditions import read_conditions
 from paddlemodel_operator.status.judge import READY, condition
+from paddlemodel_operator.status.pause import PAUSED
 from paddlemodel_operator.status.readiness_checks import words_of
 
 Object = Mapping[str, Any]
@@ -28,7 +29,7 @@ def of_model(body: Object) -> dict[str, Any]:
     generation, seen = metadata.get("generation", 0), status.get("observedGeneration", 0)
     if metadata.get("deletionTimestamp"):
         reason, message = DELETING, "The model is being deleted, and its pods with it."
-    elif seen != generation:
+    elif seen != generation and not is_paused(status):
         reason, message = NOT_SEEN, _not_seen(generation, seen)
     return {
         "namespace": metadata["namespace"],
@@ -47,6 +48,11 @@ def of_model(body: Object) -> dict[str, Any]:
         "autoscaling": status.get("autoscaling"),
         "conditions": list(status.get("conditions", ())),
     }
+
+
+def is_paused(status: Object) -> bool:
+    """Whether the spec waits because a person wants it to, as Ready says then."""
+    return bool(condition(status, PAUSED).get("status") == "True")
 
 
 def _not_seen(generation: int, seen: int) -> str:

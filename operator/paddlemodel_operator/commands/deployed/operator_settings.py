@@ -18,8 +18,8 @@ USUAL_NAMESPACE: Final = "paddlemodel-system"
 """Of docs/install.md: who may not list Deployments everywhere may perhaps list them there."""
 
 
-async def find(api: UserApi) -> Operator | NotKnown:
-    """The operator of the cluster; the first one where several are installed."""
+async def find(api: UserApi, namespace: str) -> Operator | NotKnown:
+    """The operator that serves a namespace; else any, which says by its settings that it does not."""
     try:
         found = await api.list_all(names.DEPLOYMENT, SELECTOR)
     except ApiError as error:
@@ -29,14 +29,23 @@ async def find(api: UserApi) -> Operator | NotKnown:
             found = await api.list_all(names.DEPLOYMENT, SELECTOR, USUAL_NAMESPACE)
         except ApiError as again:
             return NotKnown(sentence(again))
-    for one in found.items:
-        for container in one["spec"]["template"]["spec"]["containers"]:
-            if container["name"] == CONTAINER:
-                return _operator(one, container)
+    operators = [
+        _operator(one, container)
+        for one in found.items
+        for container in one["spec"]["template"]["spec"]["containers"]
+        if container["name"] == CONTAINER
+    ]
+    if operators:
+        return next((one for one in operators if _serves(one, namespace)), operators[0])
     return NotKnown(
         f"no Deployment has the label {SELECTOR}: install the operator, as docs/install.md says, unless it "
         "runs outside the cluster."
     )
+
+
+def _serves(operator: Operator, namespace: str) -> bool:
+    served = () if isinstance(operator.settings, NotKnown) else operator.settings.watch_namespaces
+    return not served or namespace in served
 
 
 def _operator(deployment: Mapping[str, Any], container: Mapping[str, Any]) -> Operator:

@@ -57,7 +57,8 @@ def page(facts: Facts, now: dt.datetime) -> str:
 
 def _properties(facts: Facts) -> list[tuple[str, object]]:
     model = facts["model"] or {}
-    seen = "" if facts["observedGeneration"] == facts["generation"] else ", not seen by the operator yet"
+    applied = facts["observedGeneration"]
+    seen = "" if applied == facts["generation"] else f"; what is applied is of generation {applied or 'none'}"
     found = {
         "URL": facts["url"],
         "Replicas": facts["replicas"] and f"{facts['replicas']} ready",

@@ -52,6 +52,12 @@ def test_an_older_spec_is_not_ready_whatever_the_status_says() -> None:
     new = facts.of_model(body())
     assert (new["ready"], new["reason"]) == (False, "NotObserved")
     assert "has not handled the model yet" in new["message"]
+    said = {"type": "Ready", "status": "False", "reason": "Paused", "message": "Remove the annotation."}
+    paused = {"type": "Paused", "status": "True", "reason": "Paused", "message": "x"}
+    status = {"observedGeneration": 6, "conditions": [said, paused]}
+    waits = facts.of_model({**body(), "status": status}) | {"versions": [], "events": []}
+    assert (waits["ready"], waits["reason"]) == (False, "Paused")
+    assert "generation 7; what is applied is of generation 6" in page(waits, LATER)
     gone = told(ready_pod(), deletionTimestamp=NOW)
     assert (gone["ready"], gone["reason"]) == (False, "Deleting")
 

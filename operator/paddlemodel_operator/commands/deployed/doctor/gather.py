@@ -23,7 +23,7 @@ from paddlemodel_operator.settings import Settings
 async def gather(api: UserApi, body: Mapping[str, Any]) -> Seen:
     """Everything about the model of a body."""
     namespace, name = body["metadata"]["namespace"], body["metadata"]["name"]
-    operator = await _operator(api)
+    operator = await _operator(api, namespace)
     model, wanted = _read(body, operator)
     of_service = f"{names.SERVICE_NAME_LABEL}={name}"
     deployment, pods, endpoints, classes = await asyncio.gather(
@@ -46,9 +46,9 @@ async def gather(api: UserApi, body: Mapping[str, Any]) -> Seen:
     )
 
 
-async def _operator(api: UserApi) -> Operator | NotKnown:
+async def _operator(api: UserApi, namespace: str) -> Operator | NotKnown:
     try:
-        return await operator_settings.find(api)
+        return await operator_settings.find(api, namespace)
     except ApiError as error:
         return NotKnown(sentence(error))
 

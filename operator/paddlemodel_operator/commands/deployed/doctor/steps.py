@@ -12,6 +12,7 @@ from paddlemodel_operator.observe.children import Observed, Pod, last_words
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.status import readiness_checks as checks
 from paddlemodel_operator.status.judge import READY, SCALED_TO_ZERO, condition, stage
+from paddlemodel_operator.status.pause import PAUSED
 from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault, PodCheck
 from paddlemodel_operator.status.verification import REASONS, verified
 
@@ -30,13 +31,24 @@ def operator(seen: Seen) -> Step:
     """Does it run, and has it handled this spec?"""
     found = facts.of_model(seen.body)
     told = f"it has handled generation {found['observedGeneration']}"
-    is_late = found["observedGeneration"] != found["generation"]
+    is_late = found["reason"] == facts.NOT_SEEN
+    status = seen.body.get("status") or {}
+    if facts.is_paused(status) and found["observedGeneration"] != found["generation"]:
+        return Step("operator", State.FAILED, f"{PAUSED}: {condition(status, PAUSED)['message']}")
     if isinstance(seen.operator, NotKnown):
         if is_late:
             return Step("operator", State.NOT_KNOWN, f"{found['message']} Does it run? {seen.operator.why}")
         return Step("operator", State.OK, f"{told}; whether it runs now is not known: {seen.operator.why}")
     where = f"{seen.operator.namespace}/{seen.operator.name}"
     logs = f"kubectl logs --namespace {seen.operator.namespace} deployment/{seen.operator.name}"
+    served = () if isinstance(seen.operator.settings, NotKnown) else seen.operator.settings.watch_namespaces
+    if served and found["namespace"] not in served:
+        return Step(
+            "operator",
+            State.FAILED,
+            f"{where} serves the namespaces {', '.join(served)} only: add {found['namespace']} to the chart's "
+            "watchNamespaces, or install an operator for it.",
+        )
     if not seen.operator.ready:
         return Step("operator", State.FAILED, f"Deployment {where} has no ready pod: {logs} says why.")
     if is_late:

@@ -140,10 +140,21 @@ def test_an_operator_that_does_not_run_is_named() -> None:
     step = walked(observed(), body=stale)["operator"]
     assert step.state is State.NOT_KNOWN
     assert "has not handled generation 7 of the spec yet, but 6" in step.text
+    teams = SETTINGS.model_copy(update={"watch_namespaces": ("vision", "text")})
+    step = walked(observed(), operator=Operator(namespace="s", name="o", ready=1, image="i", settings=teams))
+    assert step["operator"].state is State.FAILED
+    assert "s/o serves the namespaces vision, text only: add ml to the chart's" in step["operator"].text
     unread = walked(observed(), operator=NotKnown("you lack a right."))["operator"]
     assert unread.state is State.OK
     assert unread.text.endswith("whether it runs now is not known: you lack a right.")
     assert walked(observed(), operator=NotKnown("x"), body=stale)["operator"].state is State.NOT_KNOWN
+
+
+def test_a_newer_spec_of_a_paused_model_waits() -> None:
+    paused = {"type": "Paused", "status": "True", "reason": "Paused", "message": "Remove the annotation."}
+    waiting: dict[str, Any] = {**body(), "status": {"observedGeneration": 6, "conditions": [paused]}}
+    step = walked(observed(ready_pod()), body=waiting)["operator"]
+    assert step == Step("operator", State.FAILED, "Paused: Remove the annotation.")
 
 
 def test_an_object_that_is_missing_or_of_somebody_else_is_named() -> None:
