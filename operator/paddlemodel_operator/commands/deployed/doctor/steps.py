@@ -7,7 +7,7 @@ from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.cluster.cache import owned_by
 from paddlemodel_operator.commands.deployed import facts
 from paddlemodel_operator.commands.deployed.doctor.seen import Seen, State, Step
-from paddlemodel_operator.commands.deployed.records import NotKnown
+from paddlemodel_operator.commands.deployed.records import NotKnown, Operator
 from paddlemodel_operator.observe.children import Observed, Pod, last_words
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.status import readiness_checks as checks
@@ -29,31 +29,39 @@ def spec(seen: Seen) -> Step:
 
 def operator(seen: Seen) -> Step:
     """Does it run, and has it handled this spec?"""
-    found = facts.of_model(seen.body)
-    told = f"it has handled generation {found['observedGeneration']}"
+    found, status = facts.of_model(seen.body), seen.body.get("status") or {}
     is_late = found["reason"] == facts.NOT_SEEN
-    status = seen.body.get("status") or {}
     if facts.is_paused(status) and found["observedGeneration"] != found["generation"]:
         return Step("operator", State.FAILED, f"{PAUSED}: {condition(status, PAUSED)['message']}")
+    told = f"it has handled generation {found['observedGeneration']}"
     if isinstance(seen.operator, NotKnown):
         if is_late:
             return Step("operator", State.NOT_KNOWN, f"{found['message']} Does it run? {seen.operator.why}")
         return Step("operator", State.OK, f"{told}; whether it runs now is not known: {seen.operator.why}")
-    where = f"{seen.operator.namespace}/{seen.operator.name}"
-    logs = f"kubectl logs --namespace {seen.operator.namespace} deployment/{seen.operator.name}"
-    served = () if isinstance(seen.operator.settings, NotKnown) else seen.operator.settings.watch_namespaces
-    if served and found["namespace"] not in served:
-        return Step(
-            "operator",
-            State.FAILED,
-            f"{where} serves the namespaces {', '.join(served)} only: add {found['namespace']} to the chart's "
-            "watchNamespaces, or install an operator for it.",
-        )
-    if not seen.operator.ready:
-        return Step("operator", State.FAILED, f"Deployment {where} has no ready pod: {logs} says why.")
+    if fault := _idle(seen.operator, found["namespace"]):
+        return Step("operator", State.FAILED, fault)
     if is_late:
-        return Step("operator", State.NOT_KNOWN, f"{where} runs. {found['message']} Its log: {logs}")
+        return Step(
+            "operator", State.NOT_KNOWN, f"It runs. {found['message']} Its log: {_logs(seen.operator)}"
+        )
+    where = f"{seen.operator.namespace}/{seen.operator.name}"
     return Step("operator", State.OK, f"{where} runs ({seen.operator.image}); {told}")
+
+
+def _idle(found: Operator, namespace: str) -> str:
+    """Why an operator does nothing for a namespace; empty where it works."""
+    where = f"{found.namespace}/{found.name}"
+    served = () if isinstance(found.settings, NotKnown) else found.settings.watch_namespaces
+    if served and namespace not in served:
+        return (
+            f"{where} serves the namespaces {', '.join(served)} only: add {namespace} to the chart's value "
+            "watchNamespaces, or install an operator for it."
+        )
+    return "" if found.ready else f"Deployment {where} has no ready pod: {_logs(found)} says why."
+
+
+def _logs(found: Operator) -> str:
+    return f"kubectl logs --namespace {found.namespace} deployment/{found.name}"
 
 
 def children(seen: Seen) -> Step:

@@ -141,9 +141,10 @@ def test_an_operator_that_does_not_run_is_named() -> None:
     assert step.state is State.NOT_KNOWN
     assert "has not handled generation 7 of the spec yet, but 6" in step.text
     teams = SETTINGS.model_copy(update={"watch_namespaces": ("vision", "text")})
-    step = walked(observed(), operator=Operator(namespace="s", name="o", ready=1, image="i", settings=teams))
-    assert step["operator"].state is State.FAILED
-    assert "s/o serves the namespaces vision, text only: add ml to the chart's" in step["operator"].text
+    other = Operator(namespace="s", name="o", ready=1, image="i", settings=teams)
+    step = walked(observed(), operator=other)["operator"]
+    assert step.state is State.FAILED
+    assert "s/o serves the namespaces vision, text only: add ml to the chart's" in step.text
     unread = walked(observed(), operator=NotKnown("you lack a right."))["operator"]
     assert unread.state is State.OK
     assert unread.text.endswith("whether it runs now is not known: you lack a right.")
