@@ -17,6 +17,7 @@ from paddlemodel_operator.status import readiness_checks
 from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
+from paddlemodel_operator.status.kstatus import RECONCILING, STALLED, standard
 from paddlemodel_operator.status.pause import COLUMN, PAUSED, paused
 from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault
 from paddlemodel_operator.status.updates import revision_of, update
@@ -55,8 +56,9 @@ def judge(
         case: what the doctor of the autoscaler decides by; None without autoscaling.
     """
     served = _served(model, observed, before)
+    found = _ready(model, observed, fault)
     conditions = {
-        READY: _ready(model, observed, fault),
+        READY: found,
         PROGRESS: _progress(model, observed),
         FETCHED: _fetched(model, observed, served),
         VERIFIED: verified(model, observed),
@@ -64,6 +66,7 @@ def judge(
         AUTOSCALING: diagnose(case) if case else None,
         ACCESS: access(model, observed),
         PAUSED: paused(model, observed),
+        **standard(found),
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -85,14 +88,14 @@ def judge(
 
 def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:
     """The status of a model whose spec cannot be read: what was served before goes on."""
-    invalid = {READY: Condition("False", "InvalidSpec", message)}
+    invalid = Condition("False", "InvalidSpec", message)
     kept = {key: value for key, value in before.items() if key not in {"observedGeneration", "conditions"}}
     others = [
         api.Condition.model_validate(one)
         for one in before.get("conditions", ())
-        if one.get("type") not in {READY, PAUSED}
+        if one.get("type") not in {READY, PAUSED, RECONCILING, STALLED}
     ]
-    conditions = (*_dated(invalid, before, generation, now), *others)
+    conditions = (*_dated({READY: invalid, **standard(invalid)}, before, generation, now), *others)
     return {**kept, **dump(Status(observed_generation=generation, conditions=conditions))}
 
 
