@@ -10,6 +10,7 @@ from paddlemodel_api.scaling import MetricsSource
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -25,6 +26,17 @@ M = TypeVar("M", bound=BaseModel)
 
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
 ObjectName = Annotated[str, Field(max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")]
+
+
+def _separated(given: object) -> object:
+    return tuple(given.split(",")) if isinstance(given, str) and given else given or ()
+
+
+Namespaces = Annotated[
+    tuple[Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")], ...],
+    BeforeValidator(_separated),
+]
+"""Names separated by commas."""
 
 
 def _with_a_port(bind: str) -> str:
@@ -68,6 +80,12 @@ class Settings(BaseModel):
 
     custom_tasks: bool = False
     """Whether models may run the code beside them: spec.task.custom."""
+
+    ingress_namespaces: Namespaces = ()
+    """Namespaces of ingress controllers, which NetworkPolicies of models with an Ingress let in."""
+
+    metrics_namespaces: Namespaces = ()
+    """Namespaces that read the pods' health and metrics, for NetworkPolicies; none: all of the cluster."""
 
     health_bind: Bind = "[::]:8080"
     """Where /healthz and /metrics answer."""

@@ -93,6 +93,7 @@ DRIFTS: dict[str, tuple[names.Kind, Object]] = {
     "another port": (names.SERVICE, {"spec": {"ports": [{"name": "http", "port": 1234}]}}),
     "another selector": (names.SERVICE, {"spec": {"selector": {"paddlemodel.dev/model": "other"}}}),
     "a larger budget": (names.DISRUPTION_BUDGET, {"spec": {"maxUnavailable": 9}}),
+    "an open policy": (names.NETWORK_POLICY, {"spec": {"ingress": [{}]}}),
     "another host": (names.INGRESS, {"spec": {"rules": [{"host": "evil.example.com"}]}}),
 }
 
@@ -102,7 +103,8 @@ def test_drift_is_repaired(
     cluster: Cluster, operator: Operator, namespace: str, drift: tuple[names.Kind, Object]
 ) -> None:
     kind, change = drift
-    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, replicas=2))
+    access = {"network": {"from": [{"podSelector": {}}]}}
+    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, replicas=2, access=access))
     settled(cluster, operator, namespace)
     before = cluster.need(kind, namespace, "resnet50")
     cluster.patch(kind.item(namespace, "resnet50"), change)
@@ -129,9 +131,12 @@ def test_a_deleted_child_comes_back(
 
 
 def test_what_is_no_longer_desired_is_pruned(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, autoscaling={"maxReplicas": 2}))
+    access = {"network": {"from": [{"podSelector": {}}]}}
+    more = {"ingress": {"host": "a.example.com"}, "autoscaling": {"maxReplicas": 2}, "access": access}
+    cluster.apply(manifest(namespace, **more))
     settled(cluster, operator, namespace)
     cluster.apply(manifest(namespace))
+    eventually(lambda: cluster.get(names.NETWORK_POLICY, namespace, "resnet50") is None)
     eventually(lambda: cluster.get(names.INGRESS, namespace, "resnet50") is None)
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50") is None)
     eventually(lambda: cluster.get(names.DISRUPTION_BUDGET, namespace, "resnet50") is None)
