@@ -73,7 +73,6 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
                 return Outcome(trouble=Trouble(child, error), missing=tuple(missing))
             first = first or Trouble(child, error)
     return Outcome(trouble=first, missing=tuple(missing))
-    return Outcome(trouble=first, missing=tuple(missing))
 
 
 def _stops(context: Context, child: ChildKey, error: ApiError | NameConflict, namespace: str) -> bool:

@@ -150,8 +150,8 @@ async def test_a_policy_that_cannot_be_made_leaves_all_else_undone(
     context: Context, table: Table, code: int
 ) -> None:
     """No pod shall be open that its spec closes; what runs goes on as it is."""
-    error, closed = ApiError(code, "Invalid", "spec: no"), {"network": {"from": [{"podSelector": {}}]}}
-    policy, changed = ChildKey(names.NETWORK_POLICY, "resnet50"), model(access=closed)
+    error, policy = ApiError(code, "Invalid", "spec: no"), ChildKey(names.NETWORK_POLICY, "resnet50")
+    changed = model(access={"network": {"from": [{"podSelector": {}}]}})
     await apply_children(context, MODEL, render(MODEL, SETTINGS))
     table.refused[policy] = error
     table.done.clear()

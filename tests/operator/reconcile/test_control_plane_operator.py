@@ -90,6 +90,7 @@ def test_a_scaled_model_is_told_how_to_choose_autoscaling(
 
 AUTOSCALED = '{"spec":{"autoscaling":{"maxReplicas":5}}}'
 
+INSIDE: Object = {"network": {"from": [{"podSelector": {}}]}}
 DRIFTS: dict[str, tuple[names.Kind, Object]] = {
     "another image": (names.DEPLOYMENT, {"spec": {"paused": True, "revisionHistoryLimit": 9}}),
     "other replicas": (names.DEPLOYMENT, {"spec": {"replicas": 7}}),
@@ -107,8 +108,7 @@ def test_drift_is_repaired(
     cluster: Cluster, operator: Operator, namespace: str, drift: tuple[names.Kind, Object]
 ) -> None:
     kind, change = drift
-    access = {"network": {"from": [{"podSelector": {}}]}}
-    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, replicas=2, access=access))
+    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, replicas=2, access=INSIDE))
     settled(cluster, operator, namespace)
     before = cluster.need(kind, namespace, "resnet50")
     cluster.patch(kind.item(namespace, "resnet50"), change)
@@ -135,8 +135,11 @@ def test_a_deleted_child_comes_back(
 
 
 def test_what_is_no_longer_desired_is_pruned(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    access = {"network": {"from": [{"podSelector": {}}]}}
-    more = {"ingress": {"host": "a.example.com"}, "autoscaling": {"maxReplicas": 2}, "access": access}
+    more: dict[str, Any] = {
+        "ingress": {"host": "a.example.com"},
+        "autoscaling": {"maxReplicas": 2},
+        "access": INSIDE,
+    }
     cluster.apply(manifest(namespace, **more))
     settled(cluster, operator, namespace)
     cluster.apply(manifest(namespace))
