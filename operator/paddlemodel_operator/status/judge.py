@@ -17,6 +17,7 @@ from paddlemodel_operator.status import readiness_checks
 from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
+from paddlemodel_operator.status.pause import COLUMN, PAUSED, paused
 from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault
 from paddlemodel_operator.status.updates import revision_of, update
 from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status
@@ -61,6 +62,7 @@ def judge(
         UPDATE: update(model, observed),
         AUTOSCALING: diagnose(case) if case else None,
         ACCESS: access(model, observed),
+        PAUSED: paused(model, observed),
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -74,7 +76,7 @@ def judge(
         model=served,
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
-        columns=_columns(model, f"{ready}/{desired}", served, gpu),
+        columns=_columns(model, f"{ready}/{desired}{COLUMN if model.paused else ''}", served, gpu),
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
@@ -85,7 +87,9 @@ def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now:
     invalid = {READY: Condition("False", "InvalidSpec", message)}
     kept = {key: value for key, value in before.items() if key not in {"observedGeneration", "conditions"}}
     others = [
-        api.Condition.model_validate(one) for one in before.get("conditions", ()) if one.get("type") != READY
+        api.Condition.model_validate(one)
+        for one in before.get("conditions", ())
+        if one.get("type") not in {READY, PAUSED}
     ]
     conditions = (*_dated(invalid, before, generation, now), *others)
     return {**kept, **dump(Status(observed_generation=generation, conditions=conditions))}
