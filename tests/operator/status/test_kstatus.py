@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from lupa.lua51 import LuaRuntime
+from lupa.lua51 import LuaRuntime  # type: ignore[import-untyped]
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.status.judge import judge, judge_invalid
 from paddlemodel_operator.status.pause import spec_waits
