@@ -4,6 +4,7 @@ import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,7 +30,12 @@ class Candidate:
     proxy: FaultProxy
 
     def start(self) -> None:
-        self.operator.start(wait=True, **SETTINGS)
+        self.level.write_text("INFO")
+        self.operator.start(wait=True, **SETTINGS, log_level_file=str(self.level))
+
+    @property
+    def level(self) -> Path:
+        return self.operator.log.with_name("level")
 
     @property
     def leads(self) -> bool:
@@ -100,6 +106,16 @@ def test_one_works_and_the_other_is_ready_to(
     held = f"Lease {charts.NAMESPACE}/{charts.RELEASE} is held by"
     assert f"{held} this operator, {lease(cluster)['holderIdentity']}: it leads." in leader.log()
     assert f"{held} {lease(cluster)['holderIdentity']}: standing by." in other.log()
+
+
+def test_the_log_level_changes_without_a_restart(ranks: tuple[Candidate, Candidate]) -> None:
+    other = ranks[1]
+    assert "DEBUG" not in other.log()
+    other.level.write_text("DEBUG")
+    eventually(lambda: "The log level is DEBUG now; it was INFO." in other.log())
+    eventually(lambda: "[DEBUG" in other.log())
+    other.level.write_text("INFO")
+    eventually(lambda: "The log level is INFO now; it was DEBUG." in other.log())
 
 
 def test_one_that_was_frozen_writes_nothing_when_it_wakes(
