@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from paddlemodel_operator.base import names
 
-from tests.operator.reconcile.fault_proxy import Fault, FaultProxy
 from tests.operator.support.cluster import CHILDREN, Cluster, eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
+from tests.operator.support.proxy.fault_proxy import Fault, FaultProxy
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.slow]
 
