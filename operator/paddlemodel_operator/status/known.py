@@ -10,7 +10,7 @@ from paddlemodel_api.status import Condition, Status
 from pydantic import TypeAdapter, ValidationError
 
 _FIELDS: Final = {
-    str(field.alias): TypeAdapter[Any](field.annotation) for name, field in Status.model_fields.items()
+    str(field.alias): TypeAdapter[Any](field.annotation or object) for field in Status.model_fields.values()
 }
 _CONDITIONS: Final = "conditions"
 _CONDITION: Final = TypeAdapter(Condition)

@@ -90,7 +90,7 @@ def _text(path: str) -> st.SearchStrategy[Any]:
 
 
 def _number(node: Object) -> st.SearchStrategy[Any]:
-    low = node.get("minimum", node.get("exclusiveMinimum", -1000))
+    low: Any = node.get("minimum", node.get("exclusiveMinimum", -1000))
     high = node.get("maximum", 10**6)
     if node["type"] == "integer":
         return st.sampled_from([low, high]) | st.integers(low, high)
