@@ -17,9 +17,9 @@ from paddlemodel_api import contract
 from paddlemodel_operator.cluster.api import PAGE, SILENCE_SECONDS, connect
 from paddlemodel_operator.cluster.election import REQUEST_PART, Election
 from paddlemodel_operator.cluster.endpoint import Endpoint
-from paddlemodel_operator.cluster.log_level import LevelFile
 from paddlemodel_operator.cluster.watch import WATCH_SECONDS, scopes
 from paddlemodel_operator.controller import Controller
+from paddlemodel_operator.log_level import LevelFile
 from paddlemodel_operator.settings import Settings, from_environment
 
 log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from typing import Final
 from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster.api import connect
 from paddlemodel_operator.cluster.listen import listener
-from paddlemodel_operator.cluster.log_level import LevelFile
 from paddlemodel_operator.cluster.scrape import Scraper
+from paddlemodel_operator.log_level import LevelFile
 from paddlemodel_operator.metrics_adapter.access import CONFIG_MAP
 from paddlemodel_operator.metrics_adapter.connections import Connections
 from paddlemodel_operator.metrics_adapter.credentials import Credentials

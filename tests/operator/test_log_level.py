@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from paddlemodel_operator.cluster.log_level import LevelFile
+from paddlemodel_operator.log_level import LevelFile
 
 
 @pytest.fixture
