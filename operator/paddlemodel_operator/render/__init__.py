@@ -6,6 +6,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render import deployment, disruption, hpa, ingress, scaledobject, service, updates
+from paddlemodel_operator.render.access import network_policy
 from paddlemodel_operator.render.hpa import metrics_source
 from paddlemodel_operator.render.metadata import Object
 from paddlemodel_operator.settings import Settings
@@ -41,6 +42,7 @@ def render(model: PaddleModel, settings: Settings, content: str = "") -> Childre
     if scaling and scaling.metrics_source == "builtin" and settings.watch_namespaces:
         raise SpecError(NO_ADAPTER)
     objects = (
+        (names.NETWORK_POLICY, network_policy.build(model, settings)),
         (names.SERVICE, service.build(model, settings)),
         (names.DEPLOYMENT, deployment.build(model, settings, content)),
         (names.AUTOSCALER, hpa.build(model, settings)),
