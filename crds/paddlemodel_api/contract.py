@@ -81,6 +81,9 @@ FIELD_SETTINGS: Final = {
 """The setting of the server that gets each field, in the order of the container's environment."""
 ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
+FURTHER_MODELS_SETTING: Final = "further_models"
+"""JSON of the folders of the models beside the main one, by the names of their fields, such as
+{"recognition": "/models/recognition"}; not set where a task has none."""
 ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies")
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
@@ -111,4 +114,5 @@ def variable(setting: str) -> str:
 
 SERVER_VARIABLES: Final = tuple(variable(setting) for setting in FIELD_SETTINGS.values())
 ACCESS_VARIABLES: Final = tuple(variable(setting) for setting in ACCESS_SETTINGS)
+FURTHER_MODELS_VARIABLE: Final = variable(FURTHER_MODELS_SETTING)
 FIXED_VARIABLES: Final = tuple(variable(setting) for setting in (*FIXED_SETTINGS, *GRANTED_SETTINGS))
