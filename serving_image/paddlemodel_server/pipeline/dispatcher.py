@@ -119,7 +119,19 @@ class Dispatcher:
         """Count a request out."""
         self._queue.leave()
 
-    def submit(
+    @property
+    def roomy(self) -> bool:
+        """Whether an admitted request may have several submissions at once.
+
+        What is left is for the others, of which each can have one.
+        """
+        return len(self._free) > self._slots.count // 2 and not self._pending.full
+
+    def hold(self, size: int) -> None:
+        """Count bytes that an admitted request keeps beside its tensors; less than none give them back."""
+        self._pending.hold(size)
+
+    def submit(  # noqa: PLR0913 - an object for all would be one more for each request
         self,
         arrays: Sequence[Array],
         began: float,
@@ -128,6 +140,7 @@ class Dispatcher:
         settled: Settled,
         *,
         reduced: bool = False,
+        model: int = 0,
     ) -> Pending:
         """Hand an admitted request to the worker with the fewest in flight, or to the next that is ready.
 
@@ -138,18 +151,19 @@ class Dispatcher:
             request_id: for the worker's log.
             settled: called once with the outputs or with what went wrong, unless `abandon` comes first.
             reduced: whether the outputs should be the task's reduction of them.
+            model: the number of the workers' model that it is for.
         """
         now = time.monotonic()
         if now > began + seconds:
             raise DeadlineExceededError(seconds)
-        self._killers.check(arrays)
+        self._killers.check(arrays, model)
         worker = self._queue.least_busy(self._links)
         if worker is None and not self._hopeful:
             raise NotReadyError
         if not self._free:
             raise QueueFullError
         pending = Pending(self._free.pop(), began + seconds, seconds, arrays)
-        pending.request_id, pending.reduced = request_id, reduced
+        pending.request_id, pending.reduced, pending.model = request_id, reduced, model
         try:
             pending.write(self._slots, now)
         except BaseException as error:
@@ -258,7 +272,7 @@ class Dispatcher:
         """Send what no worker holds; what ran alone as its worker died waits for the supervisor's verdict."""
         for pending in [p for p in self._pending.values() if not p.sent]:
             if pending.convicted(self._blocks[pending.worker]):
-                self._killers.blame(pending.arrays)
+                self._killers.blame(pending.arrays, pending.model)
                 self._end(pending, CrashedError())
                 continue
             worker = None if pending.suspected >= 0 else self._queue.least_busy(self._links)
