@@ -123,3 +123,36 @@ def test_counts_that_are_wrong_end_batching() -> None:
         together = running.answers(sent, reduced=False)
         assert running.loop._runners[0].sizes == {}
     assert together == [[v.tolist() for v in Detector(wrong=1).run([one])] for one in sent]
+
+
+class Adding:
+    """Adds a number of its own, and keeps how many rows each run had."""
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+        self.rows: list[int] = []
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        self.rows.append(len(arrays[0]))
+        return [arrays[0] + self.number]
+
+    def shrink(self) -> None: ...
+
+
+def test_requests_to_different_models_never_share_a_run() -> None:
+    """They have the same shapes, and came in turn: each model gets its own, together."""
+    adding = [Adding(100), Adding(200)]
+    with worker(Logits(), BEST) as running:
+        loop, memory = running.loop, running.http_worker.slots
+        loop._runners = [
+            Runner(Prepared(predictor=one, engine=Engine(), sizes={1: 1.0, 2: 1.1, 4: 1.2})) for one in adding
+        ]
+        for slot in range(6):
+            sent = [np.full((1, 4), slot, np.float32)]
+            layout = memory.write(slot, sent, (1 << 62, 1), model=slot % 2)
+            loop._waiting.add((running.http_worker, layout), [slot], layout.kind, layout.rows, 0.0)
+        while loop._waiting.count:
+            loop._run(loop._waiting.take(loop._next.sizes))
+        answers = [memory.views(slot, memory.announced(slot).layout)[0][0, 0] for slot in range(6)]
+    assert answers == [100, 201, 102, 203, 104, 205]
+    assert [one.rows for one in adding] == [[4], [4]]  # three, filled up

@@ -15,17 +15,14 @@ UPRIGHT = 1.5  # height to width: such a line runs from top to bottom
 
 
 def cut(pixels: Array, box: list[list[int]]) -> Array:
-    """A line: uint8 [height, width, channels]; one that stands upright is laid down. It may be empty.
+    """A line: uint8 [height, width, channels]; one that stands upright is laid down.
 
     Args:
         pixels: of the page: uint8 [height, width, channels].
-        box: four corners [x, y].
+        box: four corners [x, y], around some pixels.
     """
     corners = _corners(np.array(box))
-    top, right, low, left = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1).tolist()
-    width, height = int(max(top, low)), int(max(left, right))
-    if not width or not height:
-        return np.zeros((0, 0, pixels.shape[2]), np.uint8)
+    height, width = _size(corners)
     goal = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
     warp = cv2.getPerspectiveTransform(corners, goal)
     found: Any = cv2.warpPerspective(
@@ -33,6 +30,17 @@ def cut(pixels: Array, box: list[list[int]]) -> Array:
     )
     found = found.reshape(height, width, pixels.shape[2])
     return np.rot90(found) if height / width >= UPRIGHT else found
+
+
+def has_pixels(box: list[list[int]]) -> bool:
+    """Whether there is anything inside of four corners."""
+    return min(_size(_corners(np.array(box)))) > 0
+
+
+def _size(corners: Array) -> tuple[int, int]:
+    """Height and width of a rectangle, in whole pixels."""
+    top, right, low, left = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1).tolist()
+    return int(max(left, right)), int(max(top, low))
 
 
 def _corners(points: Array) -> Array:

@@ -12,7 +12,7 @@ from paddlemodel_server.protocol import Array
 if TYPE_CHECKING:
     from paddlemodel_server.tasks.text_detection.polygons import Line
 
-MOST_LINES = 64  # cut out at a time: what waits of a page is bounded, however many lines it has
+MOST_LINES = 32  # cut out at a time: what waits of a page is bounded, however many lines it has
 MOST_BYTES = 1 << 24  # likewise: of their pixels
 
 
@@ -33,13 +33,18 @@ class Page:
     texts: list[tuple[str, float | None]] = field(default_factory=list)
 
     @property
+    def bytes(self) -> int:
+        """Of the pixels that are kept."""
+        return self.pixels.nbytes + sum(crop.nbytes for crop in self.crops)
+
+    @property
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return self.pixels.shape[0], self.pixels.shape[1]
 
     def find(self, lines: Sequence["Line"]) -> None:
         """Take the lines; one without any pixels is none."""
-        self.lines = [line for line in lines if _crops().cut(self.pixels, line.box).size]
+        self.lines = [line for line in lines if _crops().has_pixels(line.box)]
 
     def cut_next(self) -> bool:
         """Cut out the next lines; False where all have been read."""

@@ -112,7 +112,8 @@ class Ocr(PictureTask):
         """Decode a page, which is kept until it is read, and scale it as the detector wants it."""
         with decoding().decoded(body, self.most_pixels) as pixels:
             array = self.detection.array(pixels)
-        return StageRequest(arrays=[array], stage="detection", held=pixels.nbytes, kept=Page(pixels))
+        page = Page(pixels)
+        return StageRequest(arrays=[array], stage="detection", held=page.bytes, kept=page)
 
     def next(self, request: StageRequest, outputs: Sequence[Array]) -> StageRequest | None:
         """After the lines are found, some of them at a time are turned and read."""
@@ -144,7 +145,7 @@ class Ocr(PictureTask):
             stage=stage,
             model=model,
             reduced=reduced,
-            held=before.held,
+            held=before.kept.bytes + sum(array.nbytes for array in arrays),
             kept=before.kept,
             media=before.media,
         )
