@@ -68,8 +68,7 @@ def test_it_is_remembered_without_pods_and_forgotten_with_another_address() -> N
         (
             Container(exit_code=2, exit_message="Traceback"),
             "FetchFailed",
-            "spec.task.ocr.recognition: The fetcher ended with exit code 2: see kubectl logs pod-a -c "
-            "fetch-recognition. Traceback",
+            "recognition: The fetcher ended with exit code 2: see kubectl logs pod-a -c fetch-recognition. Trace",
         ),
         (
             Container(exit_code=137, exit_reason="OOMKilled"),
