@@ -68,7 +68,7 @@ def test_it_is_remembered_without_pods_and_forgotten_with_another_address() -> N
         (
             Container(exit_code=2, exit_message="Traceback"),
             "FetchFailed",
-            "recognition: The fetcher ended with exit code 2: see kubectl logs pod-a -c fetch-recognition. Trace",
+            "The fetcher ended with exit code 2: see kubectl logs pod-a -c fetch-recognition. Traceback",
         ),
         (
             Container(exit_code=137, exit_reason="OOMKilled"),
