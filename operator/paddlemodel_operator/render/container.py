@@ -98,19 +98,12 @@ def check(model: PaddleModel, found: FetchedModel, image: str) -> Object:
 def server(model: PaddleModel, image: str) -> Object:
     """The container that answers requests."""
     resources = _resources(model)
-    made = [
-        *_server_env(model),
-        *_further_env(model),
-        *_granted_env(model),
-        *access.variables(model),
-        *_cache_env(model),
-    ]
     if model.gpu is not None:
         resources["limits"] = {**resources.get("limits", {}), model.gpu.resource_name: str(model.gpu.count)}
     return {
         **_common(names.SERVER_CONTAINER, image),
         "args": ["serve"],
-        "env": [*made, *_extra_env(model)],
+        "env": _environment(model),
         "ports": [
             {"name": names.HTTP_PORT_NAME, "containerPort": contract.HTTP_PORT, "protocol": "TCP"},
             {"name": names.ADMIN_PORT_NAME, "containerPort": contract.ADMIN_PORT, "protocol": "TCP"},
@@ -165,6 +158,12 @@ def _resources(model: PaddleModel) -> Object:
         for part, amounts in parts.items()
         if amounts
     }
+
+
+def _environment(model: PaddleModel) -> list[Object]:
+    """All variables of the server; the user's own come last."""
+    made = (_server_env, _further_env, _granted_env, access.variables, _cache_env, _extra_env)
+    return [variable for variables in made for variable in variables(model)]
 
 
 def _server_env(model: PaddleModel) -> list[Object]:

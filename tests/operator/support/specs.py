@@ -9,7 +9,7 @@ from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
 from tests.operator.support.field_specs import access_specs, verification_specs
 from tests.operator.support.source_specs import Refused, of_model, of_uri
-from tests.operator.support.task_specs import ocr_specs, picture_specs, sound_specs
+from tests.operator.support.task_specs import picture_specs, sound_specs
 
 __all__ = ["ACCEPTED", "RULES", "TYPES", "UNKNOWN", "Refused"]
 
@@ -34,7 +34,6 @@ RULES = (
     *source_specs.RULES,
     *verification_specs.RULES,
     *picture_specs.RULES,
-    *ocr_specs.RULES,
     *access_specs.RULES,
     *sound_specs.RULES,
     Refused(
@@ -152,7 +151,6 @@ RULES = (
 TYPES = (
     *source_specs.TYPES,
     *picture_specs.TYPES,
-    *ocr_specs.TYPES,
     *access_specs.TYPES,
     *sound_specs.TYPES,
     Refused("no address", spec(model={}), "spec.model.uri"),
@@ -199,7 +197,7 @@ TYPES = (
 
 UNKNOWN = (
     *access_specs.UNKNOWN,
-    *ocr_specs.UNKNOWN,
+    *picture_specs.UNKNOWN,
     Refused("a field that is not there", spec(modle={}), "modle"),
     Refused("a field of a block that is not there", spec(server={"timeout": 3}), "server.timeout"),
     Refused(
@@ -215,7 +213,6 @@ UNKNOWN = (
 ACCEPTED: dict[str, dict[str, Any]] = {
     **source_specs.ACCEPTED,
     **picture_specs.ACCEPTED,
-    **ocr_specs.ACCEPTED,
     **access_specs.ACCEPTED,
     **sound_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},

@@ -75,8 +75,16 @@ TYPES = (
 )
 
 UNKNOWN = (
-    Refused("a policy of a reader's own", of_page(recognition={"updatePolicy": "Auto"}), "updatePolicy"),
-    Refused("a cache of a reader's own", of_page(recognition={"cache": {"claimName": "c"}}), "cache"),
+    Refused(
+        "a policy of a reader's own",
+        of_page(recognition={"updatePolicy": "Auto"}),
+        "task.ocr.recognition.updatePolicy",
+    ),
+    Refused(
+        "a cache of a reader's own",
+        of_page(recognition={"cache": {"claimName": "c"}}),
+        "task.ocr.recognition.cache",
+    ),
 )
 
 ACCEPTED: dict[str, dict[str, Any]] = {
