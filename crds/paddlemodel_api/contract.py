@@ -26,8 +26,6 @@ POOL_MAIN: Final = "main"
 """The pods of spec.device, beside ones on other hardware."""
 UPDATE_CHECK_LABEL: Final = f"{GROUP}/update-check"
 """On pods that look for new content, and serve nothing: a hash of how they look."""
-MODEL_REVISION_ANNOTATION: Final = f"{GROUP}/model-revision"
-"""On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors."""
 CREDENTIALS_MISSING: Final = "CredentialsMissing"
 """The fetcher's reason where the Secret of spec.model.credentials is not there, or has no keys."""
 API_KEYS_MISSING: Final = "ApiKeysMissing"
@@ -82,8 +80,8 @@ FIELD_SETTINGS: Final = {
 ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
 FURTHER_MODELS_SETTING: Final = "further_models"
-"""JSON of the folders of the models beside the main one, by the names of their fields, such as
-{"recognition": "/models/recognition"}; not set where a task has none."""
+"""JSON of the folders of a task's further models, by the names of their fields and relative to the main
+model's, such as {"recognition": "../recognition"}; not set where a task has none."""
 ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies")
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
@@ -105,6 +103,15 @@ HTTP_PORT: Final = 8080
 """What clients ask."""
 ADMIN_PORT: Final = 8081
 """Health and metrics: for the kubelet, the operator and whatever else reads metrics."""
+
+
+def revision_annotation(name: str) -> str:
+    """On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors.
+
+    Args:
+        name: `model`, or of a further model of the task, such as `recognition`.
+    """
+    return f"{GROUP}/{name}-revision"
 
 
 def variable(setting: str) -> str:

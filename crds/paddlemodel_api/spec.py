@@ -86,8 +86,8 @@ class Spec(Block):
         Rule(
             cel="!has(self.verification) || !has(self.task) || !has(self.task.ocr)",
             holds=lambda spec: spec.verification is None or spec.task.ocr is None,
-            message="spec.verification has recorded tensors of one model, and spec.task.ocr has several: remove "
-            "spec.verification",
+            message="spec.verification has recorded tensors of one model, and spec.task.ocr has several: "
+            "remove spec.verification",
             field="verification",
         ),
         *(_pin_of_further_model(name) for name in ("recognition", "orientation")),

@@ -130,6 +130,17 @@ class Task(OneOf):
         """The models that it needs beside spec.model, by the names of their fields; most tasks need none."""
         return self.ocr.further_models if self.ocr is not None else {}
 
+    def with_addresses(self, uris: dict[str, str]) -> Self:
+        """The same task with these addresses for its further models, and nothing else of theirs.
+
+        Args:
+            uris: by the names of `further_models`, one for each.
+        """
+        if self.ocr is None:
+            return self
+        places = {name: type(place)(uri=uris[name]) for name, place in self.further_models.items()}
+        return self.model_copy(update={"ocr": self.ocr.model_copy(update=places)})
+
     @classmethod
     def default(cls) -> Self:
         """The task of a spec that names none."""

@@ -25,10 +25,10 @@ from paddlemodel_operator.status.judge import AUTOSCALING, READY, condition, jud
 from paddlemodel_operator.status.readiness_checks import (
     NAMESPACE_ENDING,
     PROGRESSING,
-    Fault,
     namespace_is_ending,
     rejection,
 )
+from paddlemodel_operator.status.reports import Fault
 from paddlemodel_operator.status.updates import replacement
 
 log = logging.getLogger(__name__)

@@ -71,8 +71,8 @@ class Ocr(Block):
     reading: Reading = Field(
         default_factory=Reading, description="How a line is read: the fields of textRecognition."
     )
-    turning: TextLineOrientation | None = Field(
-        default=None,
+    turning: TextLineOrientation = Field(
+        default_factory=TextLineOrientation,
         description="How the model of orientation looks at a line: the fields of textLineOrientation.",
     )
     score_threshold: Share = Field(
@@ -81,7 +81,7 @@ class Ocr(Block):
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             cel="!has(self.turning) || has(self.orientation)",
-            holds=lambda ocr: ocr.turning is None or ocr.orientation is not None,
+            holds=lambda ocr: "turning" not in ocr.model_fields_set or ocr.orientation is not None,
             message=f"{_HERE}.turning is for the model of {_HERE}.orientation, which is not set: set it, or "
             "remove turning",
             field="turning",

@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.operator.support.builders import spec
 from tests.operator.support.source_specs import Refused
+from tests.operator.support.task_specs import ocr_specs
 
 
 def _reading(**fields: Any) -> dict[str, Any]:
@@ -15,6 +16,7 @@ def _finding(**fields: Any) -> dict[str, Any]:
 
 
 RULES = (
+    *ocr_specs.RULES,
     Refused("two dictionaries", _reading(characters=["a"], dictionaryFile="a.txt"), "keep one"),
     Refused("a dictionary elsewhere", _reading(dictionaryFile="../a.txt"), "must be a plain relative path"),
     Refused("more at least than at most", _reading(minWidth=64, maxWidth=32), "minWidth is above maxWidth"),
@@ -23,6 +25,7 @@ RULES = (
 )
 
 TYPES = (
+    *ocr_specs.TYPES,
     Refused("an empty character", _reading(characters=[""]), "spec.task.textRecognition.characters"),
     Refused("no step", _reading(widthStep=0), "spec.task.textRecognition.widthStep"),
     Refused("a score beyond one", _finding(threshold=1.5), "spec.task.textDetection.threshold"),
@@ -31,7 +34,10 @@ TYPES = (
     Refused("a crop", spec(task={"textLineOrientation": {"resize": "Crop"}}), "textLineOrientation.resize"),
 )
 
+UNKNOWN = ocr_specs.UNKNOWN
+
 ACCEPTED: dict[str, dict[str, Any]] = {
+    **ocr_specs.ACCEPTED,
     "a line's text": _reading(
         dictionaryFile="keys/v1.txt",
         height=32,
