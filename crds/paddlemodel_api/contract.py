@@ -58,6 +58,8 @@ DEFAULT_TASK: Final = '{"auto":{}}'
 """What PADDLEMODEL_TASK says of a spec without a task."""
 VARIABLE_PREFIX: Final = "PADDLEMODEL_"
 """Of every variable of the server; the rest is the name of a setting in capitals."""
+API_KEY_VARIABLE: Final = f"{VARIABLE_PREFIX}API_KEY"
+"""What the commands for people send as their key: a client's, and no setting of a server."""
 FIELD_SETTINGS: Final = {
     "metadata.name": "name",
     "spec.device": "device",
@@ -82,7 +84,7 @@ ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 FURTHER_MODELS_SETTING: Final = "further_models"
 """JSON of the folders of a task's further models, by the names of their fields and relative to the main
 model's, such as {"recognition": "../recognition"}; not set where a task has none."""
-ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies")
+ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies", "cors")
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""

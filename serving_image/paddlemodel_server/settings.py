@@ -8,7 +8,7 @@ import ipaddress
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -151,6 +151,7 @@ class Settings:
     tls_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of the Secret with the certificate
     rate_limits: str = _setting("", _text)  # see access.limits
     trusted_proxies: str = _setting("", _text)  # see access.addresses
+    cors: str = _setting("", _text)  # see access.cors
     http_workers: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
     workers: int | None = _setting(None, _optional_count)
     worker_memory_limit_bytes: int | None = _setting(None, _optional_bytes)  # None: from the memory limit
@@ -167,10 +168,7 @@ class Settings:
         for variable, text in environ.items():
             if variable.startswith(contract.VARIABLE_PREFIX):
                 if variable not in known:
-                    names = ", ".join(sorted(known))
-                    raise StartError(
-                        "InvalidSettings", f"{variable} is not a setting; the settings are {names}."
-                    )
+                    raise StartError("InvalidSettings", _unknown(variable, known))
                 values[known[variable].name] = _read(variable, text, known[variable].metadata["read"])
         settings = cls(**values)
         if settings.admin_port == settings.port:
@@ -178,6 +176,15 @@ class Settings:
             cure = "set one of them to another port"
             raise StartError("InvalidSettings", f"{both} are both {settings.port}; {cure}.")
         return settings
+
+
+def _unknown(variable: str, known: Iterable[str]) -> str:
+    if variable == contract.API_KEY_VARIABLE:
+        files = contract.variable("api_keys_dir")
+        return (
+            f"{variable} is a client's key, which no server may have; the keys that it takes are in {files}."
+        )
+    return f"{variable} is not a setting; the settings are {', '.join(sorted(known))}."
 
 
 def _read(variable: str, text: str, read: Callable[[str], Any]) -> Any:

@@ -14,7 +14,7 @@ from paddlemodel_api.tasks import Task
 from paddlemodel_operator.base import model
 from paddlemodel_operator.render import access, container
 from paddlemodel_operator.render.recording import RECORDING_DIR
-from paddlemodel_server.access import addresses, limits
+from paddlemodel_server.access import addresses, cors, limits
 from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import registry
@@ -154,6 +154,20 @@ def test_limits_and_proxies_reach_the_server(proxies: dict[str, Any], expected: 
         limits.Limit(per="Model", requests=1, seconds=60, burst=1),
     )
     assert addresses.read(settings.trusted_proxies) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({"allowedOrigins": ["*"]}, cors.Cors(origins=frozenset())),
+        (
+            {"allowedOrigins": ["https://a.b", "http://c"], "allowedHeaders": ["X"], "maxAgeSeconds": 86_400},
+            cors.Cors(origins=frozenset({"https://a.b", "http://c"}), headers=("X",), max_age_seconds=86_400),
+        ),
+    ],
+)
+def test_pages_of_other_origins_reach_the_server(given: dict[str, Any], expected: cors.Cors) -> None:
+    assert cors.read(serve({}, access={"cors": given}).cors) == expected
 
 
 def test_tensorrt_gets_a_folder_for_its_engines() -> None:

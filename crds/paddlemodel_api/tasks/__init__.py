@@ -17,6 +17,7 @@ from paddlemodel_api.tasks.custom import Custom
 from paddlemodel_api.tasks.pictures.image_classification import ImageClassification
 from paddlemodel_api.tasks.pictures.object_detection import ObjectDetection
 from paddlemodel_api.tasks.pictures.ocr import Ocr
+from paddlemodel_api.tasks.pictures.semantic_segmentation import SemanticSegmentation
 from paddlemodel_api.tasks.pictures.text_detection import TextDetection
 from paddlemodel_api.tasks.pictures.text_line_orientation import TextLineOrientation
 from paddlemodel_api.tasks.pictures.text_recognition import TextRecognition
@@ -34,6 +35,7 @@ __all__ = [
     "ImageClassification",
     "ObjectDetection",
     "Ocr",
+    "SemanticSegmentation",
     "SpeechRecognition",
     "Task",
     "Tensors",
@@ -53,9 +55,9 @@ class Task(OneOf):
     auto: Auto | None = Field(
         default=None,
         description="What the export ships beside the model decides: inference.yml of PaddleX and "
-        "PaddleClas, infer_cfg.yml of PaddleDetection, a tokenizer with its config.json; tensors where there "
-        "is none of these. A task that is named reads them too, for fields that are not set. Default: this, "
-        "where there is no spec.task.",
+        "PaddleClas, infer_cfg.yml of PaddleDetection, deploy.yaml of PaddleSeg, a tokenizer with its "
+        "config.json; tensors where there is none of these. A task that is named reads them too, for fields "
+        "that are not set. Default: this, where there is no spec.task.",
     )
     tensors: Tensors | None = Field(
         default=None,
@@ -72,6 +74,12 @@ class Task(OneOf):
         description="The bytes of a picture in; objects with label, score and box out, in pixels of the "
         "picture. The model is a detector as PaddleDetection exports it: PP-YOLOE, PicoDet, RT-DETR and "
         "others.",
+    )
+    semantic_segmentation: SemanticSegmentation | None = Field(
+        default=None,
+        description="The bytes of a picture in; the class of each of its pixels out, as a mask. The model "
+        "has one input for pictures and an output with a class, or scores of classes, for each pixel, as "
+        "PaddleSeg exports it.",
     )
     text_embedding: TextEmbedding | None = Field(
         default=None,

@@ -1,6 +1,7 @@
 """Starts the server's program on this machine: its fetcher to the end, then itself until a signal."""
 
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -64,6 +65,7 @@ def serve(name: str, process: Process, host: str, port: int) -> int:
         if _is_ready(running, f"http://{host}:{admin}/readyz"):
             at = address(process, host, port)
             sys.stderr.write(f"==> ready: {at}/ is a page to try it, {at}/predict takes requests\n")
+            sys.stderr.write(how_to_ask(process, at))
         code = running.wait()
     return 0 if code == 0 else 1
 
@@ -72,6 +74,21 @@ def address(process: Process, host: str, port: int) -> str:
     """Where clients ask: by https where the pod would speak TLS."""
     scheme = "https" if contract.variable("tls_dir") in process.environment else "http"
     return f"{scheme}://{host}:{port}"
+
+
+def how_to_ask(process: Process, at: str) -> str:
+    """The command for a server that wants a key or speaks TLS, with paths and no key; or nothing."""
+    keys, tls = (process.environment.get(contract.variable(name)) for name in ("api_keys_dir", "tls_dir"))
+    words = [NAME, "predict", at]
+    if keys and (entries := sorted(path for path in Path(keys).iterdir() if path.name[0] != ".")):
+        words += ["--key-file", str(entries[0])]
+    if tls:
+        authority = Path(tls, "ca.crt")
+        words += ["--ca-file", str(authority if authority.exists() else Path(tls, "tls.crt"))]
+    if len(words) == 3:
+        return ""
+    name = " (and --server-name NAME where the certificate is not for this address)" if tls else ""
+    return f"==> ask it by: {shlex.join(words)}{name}\n"
 
 
 def _free_port(host: str) -> int:
@@ -96,8 +113,12 @@ def _started(name: str, process: Process) -> Iterator["subprocess.Popen[bytes]"]
 
     It has a session of its own, or a Ctrl-C would reach it twice.
     """
-    # The server refuses what is no setting of its own, and the operator's begin like its own.
-    outer = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+    # The server refuses what is no setting of its own; these begin like one.
+    outer = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(PREFIX) and name != contract.API_KEY_VARIABLE
+    }
     environment = {contract.variable("log_format"): "text", **outer, **process.environment}
     ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     running: subprocess.Popen[bytes] | None = None

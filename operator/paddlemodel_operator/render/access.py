@@ -16,12 +16,13 @@ def variables(model: PaddleModel) -> list[Object]:
     """Settings of the server."""
     if (access := model.spec.access) is None:
         return []
-    proxies, limits = access.trusted_proxies, access.rate_limits
+    proxies, limits, cors = access.trusted_proxies, access.rate_limits, access.cors
     written = [limit.model_dump(by_alias=True, exclude_none=True) for limit in limits or ()]
     values = {
         "api_keys_dir": access.api_keys and API_KEYS_DIR,
         "tls_dir": access.tls and TLS_DIR,
         "rate_limits": written and json.dumps(written, separators=(",", ":")),
+        "cors": cors and cors.model_dump_json(by_alias=True, exclude_none=True),
         "trusted_proxies": proxies and (str(proxies.hops or "") or ",".join(proxies.cidrs or ())),
     }
     return [{"name": contract.variable(name), "value": value} for name, value in values.items() if value]

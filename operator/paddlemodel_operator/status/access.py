@@ -23,24 +23,32 @@ _OUTDATED: Final = {
 
 def access(model: PaddleModel, observed: Observed) -> Condition | None:
     """The condition AccessConfigured; None for a model without `access` that only the cluster reaches."""
+    if not _closed_by(model) and (opened := _open(model)):
+        return opened
     if model.spec.access is None:
-        return _open(model)
+        return None
     if fault := _start_fault(model, observed):
         return Condition("False", fault.reason, fault.message)
     if outdated := _outdated(observed):
         return outdated
     if not observed.ready_pods:
         return Condition("Unknown", "Pending", "No pod of the newest version is ready yet.")
-    return Condition("True", "Configured", f"In force in every pod that is ready: {column(model)}.")
+    found = ", ".join((*_closed_by(model), *(("CORS",) if model.spec.access.cors else ())))
+    return Condition("True", "Configured", f"In force in every pod that is ready: {found}.")
 
 
 def column(model: PaddleModel) -> str:
     """What a client meets, for the column Access of kubectl get: Open, or some of Keys, TLS, Limits."""
+    return ", ".join(_closed_by(model)) or OPEN
+
+
+def _closed_by(model: PaddleModel) -> list[str]:
+    """What stands between a client and the model. CORS does not: only browsers heed it."""
     found = model.spec.access
     if found is None:
-        return OPEN
+        return []
     parts = {"Keys": found.api_keys, "TLS": found.tls, "Limits": found.rate_limits}
-    return ", ".join(name for name, part in parts.items() if part is not None)
+    return [name for name, part in parts.items() if part is not None]
 
 
 def _open(model: PaddleModel) -> Condition | None:

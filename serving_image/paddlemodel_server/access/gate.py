@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from secrets import token_bytes
 
 from paddlemodel_server.access import addresses, limits
+from paddlemodel_server.access import cors as pages
 from paddlemodel_server.access.certificate import Certificate
 from paddlemodel_server.access.keyring import Keyring
 from paddlemodel_server.access.limiter import Limiter
@@ -40,6 +41,7 @@ class Gate:
     keyring: Keyring | None = None
     limiter: Limiter | None = None
     certificate: Certificate | None = None
+    cors: pages.Cors | None = None
 
 
 def of(settings: Settings, shared: Mapping[str, int | None]) -> Gate | None:
@@ -54,15 +56,16 @@ def of(settings: Settings, shared: Mapping[str, int | None]) -> Gate | None:
     """
     page, table, proxies = shared.get("page"), shared.get("limits"), _proxies(settings)
     keyring = limiter = certificate = None
+    cors = _cors(settings)
     if settings.api_keys_dir is not None and page is not None:
         keyring = Keyring(settings.name, settings.api_keys_dir, AccessPage(page))
     if (found := _limits(settings)) and table is not None:
         limiter = Limiter(found, proxies, LimitTable(table, len(found)), time.monotonic_ns)
     if settings.tls_dir is not None and page is not None:
         certificate = Certificate(settings.tls_dir, AccessPage(page))
-    if not (keyring or limiter or certificate):
+    if not (keyring or limiter or certificate or cors):
         return None
-    return Gate(keyring=keyring, limiter=limiter, certificate=certificate)
+    return Gate(keyring=keyring, limiter=limiter, certificate=certificate, cors=cors)
 
 
 def _limits(settings: Settings) -> tuple[limits.Limit, ...]:
@@ -94,6 +97,13 @@ def _proxies(settings: Settings) -> addresses.Proxies | None:
         return addresses.read(settings.trusted_proxies)
     except ValueError:
         raise _wrong("PADDLEMODEL_TRUSTED_PROXIES", settings.trusted_proxies, addresses.FORM) from None
+
+
+def _cors(settings: Settings) -> pages.Cors | None:
+    try:
+        return pages.read(settings.cors) if settings.cors else None
+    except ValueError:
+        raise _wrong("PADDLEMODEL_CORS", settings.cors, pages.FORM) from None
 
 
 def _wrong(variable: str, text: str, form: str) -> StartError:

@@ -13,8 +13,10 @@ from urllib.parse import quote, urlsplit
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from paddlemodel_server.commands import console, inputs, load
+from paddlemodel_server.commands import console, credentials, inputs, load
 from paddlemodel_server.commands.client import Client, address
+from paddlemodel_server.commands.console import positive, seconds
+from paddlemodel_server.commands.credentials import Credentials
 from paddlemodel_server.commands.load import Plan, Result, Shot
 from paddlemodel_server.commands.predict import add_made_up
 from paddlemodel_server.errors import StartError
@@ -85,6 +87,7 @@ class Options:
     body: Path | None = None
     content_type: str | None = None
     json: bool = False
+    credentials: Credentials = field(default_factory=Credentials)
 
     def plan(self, concurrency: int) -> Plan:
         """What one measurement runs: so many connections, for the seconds that the options say."""
@@ -98,7 +101,7 @@ def main(argv: Sequence[str]) -> int:
         address(url)  # a sentence for what is none
     form, shots = _raw_shots(options, options.body) if options.body else _shots(options)
     for url, shot in shots.items():
-        _try(url, shot)
+        _try(url, shot, options.credentials)
     series = measure(shots, options)
     _compare(series, options.urls[0])
     if options.json:
@@ -117,7 +120,9 @@ def _parse(argv: Sequence[str]) -> Options:
         parser.error("--content-type is for --body")
     if len(set(found.urls)) < len(found.urls):
         parser.error("a URL is there twice")
-    return Options(**vars(found) | {"urls": tuple(found.urls), "shapes": dict(found.shapes)})
+    shown = credentials.taken(found, asks_a_server=True, parser=parser)
+    given = {"urls": tuple(found.urls), "shapes": dict(found.shapes), "credentials": shown}
+    return Options(**vars(found) | given)
 
 
 def measure(shots: dict[str, Shot], options: Options) -> list[Series]:
@@ -153,7 +158,7 @@ def _progress(seconds: float) -> Iterator[Track]:
 
 def _shots(options: Options) -> tuple[str, dict[str, Shot]]:
     """The same tensors in the same form for every server: binary only if all of them take it."""
-    clients = {url: Client(url) for url in options.urls}
+    clients = {url: Client(url, options.credentials) for url in options.urls}
     known = {url: client.metadata() for url, client in clients.items()}
     binary = options.tensors == "binary"
     if options.tensors == "auto":
@@ -169,7 +174,7 @@ def _shots(options: Options) -> tuple[str, dict[str, Shot]]:
         arrays = inputs.made_up(one.inputs, options.shapes, rows=options.rows or 1)
         body = v2_client.request(one.inputs, arrays, binary=binary)
         goal = f"{clients[url].base}/v2/models/{quote(one.name)}/infer"
-        shots[url] = Shot.at(goal, body.content, dict(body.headers))
+        shots[url] = Shot.at(goal, body.content, body.headers, options.credentials)
     return "binary tensors" if binary else "JSON tensors", shots
 
 
@@ -184,17 +189,19 @@ def _raw_shots(options: Options, path: Path) -> tuple[str, dict[str, Shot]]:
             url if urlsplit(url).path.strip("/") else f"{url.rstrip('/')}/predict",
             content,
             {"Content-Type": kind},
+            options.credentials,
         )
         for url in options.urls
     }
 
 
-def _try(url: str, shot: Shot) -> None:
+def _try(url: str, shot: Shot, shown: Credentials) -> None:
     """One request, so that a refusal is a sentence and not a column of errors."""
     parts = urlsplit(url)
     head, _, body = shot.content.partition(b"\r\n\r\n")
     request, *lines = head.decode().split("\r\n")
-    client, headers = Client(f"{parts.scheme}://{parts.netloc}"), dict(line.split(": ", 1) for line in lines)
+    headers = dict(line.split(": ", 1) for line in lines)
+    client = Client(f"{parts.scheme}://{parts.netloc}", shown)
     client.send(request.split(" ")[1], body, headers)
 
 
@@ -258,16 +265,6 @@ def _short(url: str) -> str:
     return url.partition("://")[2].partition("?")[0].rstrip("/")
 
 
-def _positive(text: str) -> float:
-    if not 0 < float(text) <= 86_400 * 1000:
-        raise ValueError(text)
-    return float(text)
-
-
-def _seconds(text: str) -> float:
-    return 0.0 if float(text) == 0 else _positive(text)
-
-
 def _counts(text: str) -> tuple[int, ...]:
     counts = tuple(int(part) for part in text.split(","))
     if not all(1 <= count <= 20_000 for count in counts):
@@ -280,10 +277,10 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("urls", metavar="URL", nargs="+", help="a server; the others are compared with the first")
     add("--concurrency", type=_counts, default=(1, 8, 32), metavar="1,8,32", help="connections, in turn")
-    add("--duration", type=_positive, default=3.0, metavar="SECONDS", help="of a measurement (default 3)")
-    add("--warmup", type=_seconds, default=0.5, metavar="SECONDS", help="not counted before it (default 0.5)")
+    add("--duration", type=positive, default=3.0, metavar="SECONDS", help="of a measurement (default 3)")
+    add("--warmup", type=seconds, default=0.5, metavar="SECONDS", help="not counted before it (default 0.5)")
     add("--rounds", type=int, choices=range(1, 101), default=3, metavar="N", help="turns of all (default 3)")
-    add("--rate", type=_positive, metavar="N", help="open load: N requests a second")
+    add("--rate", type=positive, metavar="N", help="open load: N requests a second")
     add(
         "--tensors",
         choices=("auto", "binary", "json"),
@@ -294,4 +291,5 @@ def _parser() -> argparse.ArgumentParser:
     add("--body", type=Path, metavar="FILE", help="post this file instead of tensors that are made up")
     add("--content-type", metavar="TYPE", help="of --body (default: by the file's ending)")
     add("--json", action="store_true", help="print JSON, for programs")
+    credentials.add(parser)
     return parser

@@ -6,8 +6,9 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 import orjson
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, SSLError
 
+from paddlemodel_server.commands.credentials import Credentials
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.verification import v2_client
 
@@ -28,6 +29,10 @@ def address(url: str) -> SplitResult:
     """
     try:
         parts = urlsplit(url)
+        if parts.username is not None:  # not quoted: it may be a key
+            raise StartError(
+                "InvalidUrl", "An URL with a user or a password is refused; send a key by --key-file FILE."
+            )
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
             return parts
     except ValueError:
@@ -41,12 +46,17 @@ class Client:
     The address is `http://host:port`, or `http://host:port/v2/models/NAME` where a server has several models.
     """
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS) -> None:
+    def __init__(self, url: str, credentials: Credentials | None = None) -> None:
         parts = address(url)
         base, _, name = parts.path.partition(_MODELS)
         self.base = f"{parts.scheme}://{parts.netloc}{base.rstrip('/')}"
         self._named = name.strip("/").removesuffix("/infer")
-        self._pool = urllib3.PoolManager(timeout=timeout, retries=False)
+        self._credentials = shown = credentials or Credentials()
+        tls: dict[str, Any] = {}
+        if parts.scheme == "https":
+            tls = {"ssl_context": shown.tls(), "server_hostname": shown.server_name}
+        # Never another host: without retries a redirect is an answer, and no proxy is asked.
+        self._pool = urllib3.PoolManager(timeout=TIMEOUT_SECONDS, retries=False, **tls)
 
     def metadata(self) -> v2_client.Metadata:
         """What the model takes and gives."""
@@ -93,16 +103,24 @@ class Client:
     def _ask(
         self, method: str, path: str, content: bytes | None = None, headers: Mapping[str, str] | None = None
     ) -> urllib3.BaseHTTPResponse:
+        sent = {**(headers or {}), **self._credentials.headers}
         try:
-            answer = self._pool.request(method, self.base + path, body=content, headers=headers)
+            answer = self._pool.request(method, self.base + path, body=content, headers=sent)
+        except SSLError as error:
+            raise StartError(
+                "Untrusted",
+                f"{self.base} has no certificate that is trusted here ({error}); --ca-file FILE names its "
+                "authority, --server-name NAME the name in it.",
+            ) from error
         except HTTPError as error:
             raise StartError(
                 "Unreachable", f"{self.base} does not answer ({type(error).__name__}); is it running?"
             ) from error
         if answer.status != 200:
-            raise StartError(
-                "Refused", f"{self.base}{path} answers {answer.status}: {_sentence(answer.data)}"
-            )
+            sentence = f"{self.base}{path} answers {answer.status}: {_sentence(answer.data)}"
+            if answer.status == 401:
+                sentence += f" {self._credentials.refused}"
+            raise StartError("Refused", sentence)
         return answer
 
 

@@ -50,6 +50,26 @@ def count(text: str) -> int:
     return int(text)
 
 
+def positive(text: str) -> float:
+    """Parse a number above zero, such as a rate.
+
+    Raises:
+        ValueError: for argparse.
+    """
+    if not 0 < float(text) <= 86_400 * 1000:
+        raise ValueError(text)
+    return float(text)
+
+
+def seconds(text: str) -> float:
+    """Parse a time, which may be zero.
+
+    Raises:
+        ValueError: for argparse.
+    """
+    return 0.0 if float(text) == 0 else positive(text)
+
+
 def goal(text: str) -> Path:
     """Parse the name of a file that is to be written; its folder must be there.
 

@@ -12,7 +12,7 @@ import ssl
 import time
 from array import array
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -21,6 +21,9 @@ import httptools
 import numpy as np
 import uvloop
 
+from paddlemodel_server.commands.credentials import Credentials
+
+NOBODY = Credentials()
 _LAST_ANSWERS_SECONDS = 60.0  # for the answers that are still due at the end
 _RECONNECT_SECONDS = 0.05
 
@@ -31,20 +34,29 @@ class Shot:
 
     host: str
     port: int
-    tls: bool
-    content: bytes
+    tls: ssl.SSLContext | None
+    server_name: str | None
+    content: bytes = field(repr=False)  # the key is in it
 
     @classmethod
-    def at(cls, url: str, body: bytes, headers: dict[str, str]) -> "Shot":
+    def at(
+        cls, url: str, body: bytes, headers: Mapping[str, str], credentials: Credentials = NOBODY
+    ) -> "Shot":
         """A POST of `body` to `url`."""
         parts = urlsplit(url)
-        fields = {"Host": parts.netloc, "Content-Length": str(len(body)), **headers}
+        fields = {
+            "Host": parts.netloc,
+            "Content-Length": str(len(body)),
+            **headers,
+            **credentials.headers,
+        }
         head = [f"POST {parts.path or '/'} HTTP/1.1", *(f"{name}: {value}" for name, value in fields.items())]
         tls = parts.scheme == "https"
         return cls(
             host=parts.hostname or "",
             port=parts.port or (443 if tls else 80),
-            tls=tls,
+            tls=credentials.tls() if tls else None,
+            server_name=credentials.server_name if tls else None,
             content="\r\n".join([*head, "", ""]).encode() + body,
         )
 
@@ -93,10 +105,10 @@ class _Load:
         self.start = math.inf  # only requests that are due from then on count
         self._end = math.inf  # of an open load: nothing is due after
         self.open = True
+        self.connections: set[_Connection] = set()
         self._waiting: set[_Connection] = set()
-        self._drained = asyncio.Event()
+        self._drained, self._all_gone = asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._tls = ssl.create_default_context() if shot.tls else None
 
     async def run(self, progress: Callable[[float], None]) -> Result:
         """Connect, warm up, measure, wait for the last answers."""
@@ -132,10 +144,18 @@ class _Load:
             except TimeoutError:
                 for connection in self._waiting:
                     self.fault("no answer", connection.since)
+        await self._end_connections()
+
+    async def _end_connections(self) -> None:
+        """Wait until all are gone: TLS has a last word, and uvloop fails where its loop ends before that."""
         for task in self._tasks:
             task.cancel()
-        for connection in self.idle:
-            connection.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._all_gone.clear()
+        for connection in tuple(self.connections):
+            connection.abort()
+        if self.connections:
+            await self._all_gone.wait()
 
     async def _send_at_rate(self) -> None:
         """Send each request when it is due; where no connection is free it waits, and its clock runs."""
@@ -159,7 +179,11 @@ class _Load:
         await asyncio.sleep(wait)
         try:
             await asyncio.get_running_loop().create_connection(
-                lambda: _Connection(self), self.shot.host, self.shot.port, ssl=self._tls
+                lambda: _Connection(self),
+                self.shot.host,
+                self.shot.port,
+                ssl=self.shot.tls,
+                server_hostname=self.shot.server_name,
             )
         except OSError as error:
             self.fault(f"cannot connect ({error.strerror or type(error).__name__})", time.perf_counter())
@@ -199,6 +223,9 @@ class _Load:
 
     def lost(self, connection: "_Connection") -> None:
         """A connection ended, perhaps as the server desired."""
+        self.connections.discard(connection)
+        if not self.connections and not self.open:
+            self._all_gone.set()
         if connection in self.idle:
             self.idle.remove(connection)
         if self.open:
@@ -217,6 +244,7 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._parser = httptools.HttpResponseParser(self)
+        self._load.connections.add(self)
         self._load.ready(self)
 
     def send(self, since: float) -> None:
@@ -227,6 +255,11 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         cast("asyncio.Transport", self._transport).close()
+
+    def abort(self) -> None:
+        """End at once; what was not answered is counted already."""
+        self._sent = False
+        cast("asyncio.Transport", self._transport).abort()
 
     def data_received(self, data: bytes) -> None:
         try:

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from paddlemodel_server.commands import console
+from paddlemodel_server.commands import console, credentials
 from paddlemodel_server.commands import inputs as samples
-from paddlemodel_server.commands.client import Client
+from paddlemodel_server.commands.client import Client, is_url
+from paddlemodel_server.commands.credentials import Credentials
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
@@ -20,6 +21,7 @@ from paddlemodel_server.tasks import registry
 from paddlemodel_server.verification import v2_client
 
 NEWLINE = "\n  "
+PNG, PICTURE = ".png", "image/png"
 DESCRIPTION = f"""Send one request to a model and show the answer.
 
 MODEL is a folder, which is served for this one request exactly as in a pod (PADDLEMODEL_ variables count), or
@@ -37,7 +39,9 @@ EXAMPLES = """examples:
   paddlemodel-server predict my-model
   paddlemodel-server predict my-model x.npy --json
   PADDLEMODEL_TASK='{"imageClassification":{}}' paddlemodel-server predict my-model cat.jpg
+  paddlemodel-server predict my-segmenter road.jpg --save mask.png
   paddlemodel-server predict http://localhost:8080 --rows 4 --shape x=4,3,48,192 --save answer.npz
+  paddlemodel-server predict https://resnet50.default.svc cat.jpg --key-file alice --ca-file ca.crt
 
 Exit codes: 0 answered; 1 not, and one sentence says why; 2 the command line is wrong."""
 
@@ -53,6 +57,7 @@ class Options:
     zeros: bool = False
     json: bool = False
     save: Path | None = None
+    credentials: Credentials = field(default_factory=Credentials)
 
     @property
     def body(self) -> Path | None:
@@ -65,10 +70,10 @@ def main(argv: Sequence[str]) -> int:
     """Predict as the command line says; returns the exit code."""
     options = _parse(argv)
     if options.save:
-        output_files.check_file(options.save, _is_answer)
-    with target(options.model) as client:
+        output_files.check_file(options.save, _is_ours(options))
+    with target(options.model, options.credentials) as client:
         if options.body:
-            return _body(client, options.body, registry.files()[options.body.suffix.lower()])
+            return _body(client, options.body, options.save)
         return _tensors(client, options)
 
 
@@ -79,16 +84,35 @@ def _parse(argv: Sequence[str]) -> Options:
     add_made_up(parser)
     parser.add_argument("--zeros", action="store_true", help="make up zeros instead of random numbers")
     parser.add_argument("--json", action="store_true", help="print the answer as JSON, all of it")
-    parser.add_argument("--save", type=console.goal, metavar="FILE.npz", help="write the outputs to a file")
+    parser.add_argument(
+        "--save",
+        type=console.goal,
+        metavar="FILE",
+        help="write the outputs to FILE.npz, or to FILE.png what a task answers as a picture",
+    )
+    credentials.add(parser)
     found = parser.parse_intermixed_args(argv)
-    options = Options(**vars(found) | {"inputs": tuple(found.inputs), "shapes": dict(found.shapes)})
+    shown = credentials.taken(found, asks_a_server=is_url(found.model), parser=parser)
+    given = {"inputs": tuple(found.inputs), "shapes": dict(found.shapes), "credentials": shown}
+    options = Options(**vars(found) | given)
     if options.inputs and (options.zeros or options.shapes or options.rows is not None):
         parser.error("--zeros, --rows and --shape are for inputs that are made up; leave out INPUT or them")
     if options.body and len(options.inputs) > 1:
         parser.error(f"{options.body} is a request of its own; leave out the other INPUT")
-    if options.body and options.save:
-        parser.error(f"--save is for tensors; the answer to {options.body} is JSON")
+    if options.save:
+        _check_goal(options, options.save, parser)
     return options
+
+
+def _check_goal(options: Options, goal: Path, parser: argparse.ArgumentParser) -> None:
+    """A task's answer goes to a picture, tensors do not."""
+    picture = goal.suffix.lower() == PNG
+    if options.body and not picture:
+        parser.error(f"the answer to {options.body} is no tensor: --save FILE.png asks for a picture instead")
+    if options.body and options.json:
+        parser.error("--json and --save FILE.png ask for two answers; leave out one of them")
+    if picture and not options.body:
+        parser.error("--save FILE.png is for a file that a task takes; tensors go to FILE.npz")
 
 
 def add_made_up(parser: argparse.ArgumentParser) -> None:
@@ -107,13 +131,26 @@ def add_made_up(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _body(client: Client, path: Path, media: str) -> int:
-    """Send a file as it is to the task that takes it."""
+def _is_ours(options: Options) -> output_files.IsOurs:
+    """What `--save` may replace: an earlier answer in arrays, but no picture, which may be anybody's."""
+    return (lambda _: False) if options.body else _is_answer
+
+
+def _body(client: Client, path: Path, save: Path | None) -> int:
+    """Send a file as it is to the task that takes it; with `save` the answer is a picture."""
     try:
         content = path.read_bytes()
     except OSError as error:
         raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
-    answer = client.send("/predict", content, {"Content-Type": media})
+    headers = {"Content-Type": registry.files()[path.suffix.lower()]}
+    if save:
+        answer = client.send("/predict", content, headers | {"Accept": PICTURE})
+        if answer.headers.get("Content-Type") != PICTURE:
+            raise StartError("NotOurs", f"{client.base}/predict answers no {PICTURE}; leave out --save.")
+        with output_files.file(save, lambda _: False) as draft:
+            draft.write_bytes(answer.data)
+        return 0
+    answer = client.send("/predict", content, headers)
     try:
         console.print_json(orjson.loads(answer.data))
     except orjson.JSONDecodeError as error:

@@ -16,9 +16,11 @@ from pathlib import Path
 
 import orjson
 import urllib3
+from paddlemodel_api import contract
 from urllib3.exceptions import HTTPError
 
 from paddlemodel_server.commands.client import Client, is_url
+from paddlemodel_server.commands.credentials import Credentials
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model import files
 
@@ -36,10 +38,10 @@ sys.exit(main.run(dict(os.environ)))
 
 
 @contextmanager
-def target(name: str) -> Iterator[Client]:
+def target(name: str, credentials: Credentials) -> Iterator[Client]:
     """A client of the server at an URL, or of a server for the model in a folder."""
     if is_url(name):
-        yield Client(name)
+        yield Client(name, credentials)
         return
     folder, _ = files.find(Path(name)) if Path(name).is_dir() else (Path(name), None)
     files.locate(folder)
@@ -76,7 +78,10 @@ def serving(folder: Path) -> Iterator[str]:
 
 
 def environment(folder: Path, port: int, admin_port: int, given: Mapping[str, str]) -> dict[str, str]:
-    """The settings of such a server: small, but for what is given, and gone as soon as it is told to."""
+    """The settings of such a server: small, but for what is given, and gone as soon as it is told to.
+
+    It asks for no keys and speaks no TLS: only this command knows of it, and has none.
+    """
     defaults = {
         "PADDLEMODEL_HTTP_WORKERS": "1",
         "PADDLEMODEL_WORKERS": "1",
@@ -90,7 +95,8 @@ def environment(folder: Path, port: int, admin_port: int, given: Mapping[str, st
         "PADDLEMODEL_DRAIN_SECONDS": "0",  # nobody else knows of it
         "PADDLEMODEL_LOG_FORMAT": "json",
     }
-    return defaults | dict(given) | fixed
+    left_out = {*contract.ACCESS_VARIABLES, contract.API_KEY_VARIABLE}
+    return defaults | {name: value for name, value in given.items() if name not in left_out} | fixed
 
 
 def _wait(process: subprocess.Popen[bytes], url: str) -> None:

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from paddlemodel_server.commands import console
+from paddlemodel_server.commands import console, credentials
 from paddlemodel_server.commands import inputs as samples
-from paddlemodel_server.commands.client import Client
+from paddlemodel_server.commands.client import Client, is_url
+from paddlemodel_server.commands.credentials import Credentials
 from paddlemodel_server.commands.predict import add_made_up
 from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
@@ -54,6 +55,7 @@ class Options:
     shapes: samples.Shapes = field(default_factory=dict)
     tolerances: Tolerances
     json: bool = False
+    credentials: Credentials = field(default_factory=Credentials)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -61,7 +63,7 @@ def main(argv: Sequence[str]) -> int:
     options = _parse(argv)
     if options.record:
         output_files.check_file(options.recording, recording.is_one)
-    with target(options.model) as client:
+    with target(options.model, options.credentials) as client:
         known = client.metadata()
         if options.record:
             count = recording.write(options.recording, known, _asked(client, known, options))
@@ -189,12 +191,12 @@ def _parse(argv: Sequence[str]) -> Options:
             console.goal(str(found.recording))
         except argparse.ArgumentTypeError as error:
             parser.error(str(error))
+    shown = credentials.taken(found, asks_a_server=is_url(found.model), parser=parser)
     values = vars(found)
     default = Tolerance(rtol=values.pop("rtol"), atol=values.pop("atol"))
     tolerances = Tolerances(default=default, of=dict(values.pop("tolerance")))
-    return Options(
-        **values | {"inputs": tuple(found.inputs), "shapes": dict(found.shapes)}, tolerances=tolerances
-    )
+    given = {"inputs": tuple(found.inputs), "shapes": dict(found.shapes), "credentials": shown}
+    return Options(**values | given, tolerances=tolerances)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -222,4 +224,5 @@ def _parser() -> argparse.ArgumentParser:
         help="the tolerances of one output",
     )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    credentials.add(parser)
     return parser

@@ -84,8 +84,11 @@ function show(status, good, time, text) {
   let body = null;
   try { body = JSON.parse(text, exact); } catch { /* shown as it came */ }
   bars(good && body && Array.isArray(body.top_k) ? body.top_k : []);
-  draw(good && body ? shapes(body) : [], body);
+  const mask = good && body && data.preview && typeof body.mask === "string" && Array.isArray(body.classes) ? body.mask : "";
+  draw(good && body ? shapes(body) : [], body, mask);
+  explain(mask ? body.classes : []);
   mark(words, good && body && Array.isArray(body.entities) ? body.entities : []);
+  if (mask) body.mask = `${mask.slice(0, 40)}… ${mask.length} characters`;
   const full = body === null ? text : pretty(body);
   const left = full.length - SHOWN;
   $("result").textContent = left > 0 ? `${full.slice(0, SHOWN)}\n… and ${left} more characters` : full;
@@ -115,11 +118,13 @@ function shapes(body) {
   }));
 }
 
-/* The picture as it was sent, with polygons and names: corners are counted in its own pixels. */
-function draw(found, size) {
+/* The picture as it was sent, with polygons and names, or a mask: corners are counted in its own pixels. */
+function draw(found, size, mask) {
   const picture = $("drawn").querySelector("img"), drawing = $("drawn").querySelector("svg");
-  $("drawn").hidden = !found.length;
-  if (!found.length) return;
+  $("drawn").hidden = !found.length && !mask;
+  $("mask").hidden = !mask;
+  if (mask) $("mask").src = `data:image/png;base64,${mask}`;
+  if (!found.length && !mask) return;
   URL.revokeObjectURL(picture.src);
   picture.src = URL.createObjectURL(chosen);
   drawing.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`);
@@ -134,6 +139,17 @@ function draw(found, size) {
     text.setAttribute("y", corners[0][1] + (above ? -high / 6 : high));
     return [polygon, text];
   }));
+}
+
+/* Which colour of a mask is which class, and how much of the picture it is. */
+function explain(classes) {
+  $("legend").replaceChildren(...classes.map((entry) => {
+    const [item, colour] = ["li", "i"].map((tag) => document.createElement(tag));
+    colour.style.background = entry.color;
+    item.append(colour, `${entry.label ?? `class ${entry.class_id}`} ${(entry.fraction * 100).toFixed(1)} %`);
+    return item;
+  }));
+  $("legend").hidden = !classes.length;
 }
 
 /* The text as it was sent, with its entities marked: places are counted in code points. */

@@ -122,6 +122,11 @@ class InferenceCycle:
         ordinary = self.keep_alive and self._whole and self._refusal is None and not self._expects
         return self._head if ordinary and self._record.named is None else None
 
+    @property
+    def headers(self) -> protocol.Headers:
+        """Of the request, by lower-case name; empty where it has no acceptable head."""
+        return self._record.headers
+
     def read_head(self) -> None:
         """Refuse what can be refused before the body is read."""
         record = self._record

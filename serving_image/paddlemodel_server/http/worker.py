@@ -20,6 +20,7 @@ from paddlemodel_server.http.connection import ClientConnection, Shared
 from paddlemodel_server.http.head_cache import HeadCache
 from paddlemodel_server.http.inference_cycle import BodyBudget
 from paddlemodel_server.http.protected.connection import ProtectedConnection, Protection
+from paddlemodel_server.http.protected.cors import CorsApp
 from paddlemodel_server.ipc.process_context import ProcessContext, die_with_parent
 from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
@@ -39,9 +40,11 @@ class Ports:
 
 def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreboard: Scoreboard) -> Ports:
     """What the connections of every HTTP worker go by, made before the fork; may raise a StartError."""
+    gate = gates.of(settings, runtime.access_fds)
+    cors = gate.cors if gate is not None else None
     clients = Shared(
         asgi_app=asgi_app,
-        app=asgi_app,
+        app=asgi_app if cors is None else CorsApp(asgi_app, cors),
         inference=asgi_app.inference,
         scoreboard=scoreboard,
         limits=timeouts.Limits(settings.head_timeout_seconds, settings.body_timeout_seconds),
@@ -55,8 +58,7 @@ def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreb
         connection_limit=timeouts.ConnectionLimit(ADMIN_CONNECTIONS),
         head_cache=HeadCache(),
     )
-    gate = gates.of(settings, runtime.access_fds)
-    asks = gate is not None and (gate.keyring or gate.limiter)
+    asks = gate is not None and (gate.keyring or gate.limiter or gate.cors)
     return Ports(clients, admin, gate, Protection.of(gate, asgi_app.hot) if gate and asks else None)
 
 

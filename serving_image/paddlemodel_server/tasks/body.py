@@ -18,6 +18,8 @@ class WholeBody(ABC):
     """A task whose whole body is one thing."""
 
     routes: ClassVar[tuple[str, ...]] = ()
+    answers: ClassVar[tuple[str, ...]] = (JSON,)
+    """The media types that `render` can give, in the order of preference where Accept has none."""
 
     @property
     def warm_up(self) -> WarmUp:
@@ -57,7 +59,7 @@ class WholeBody(ABC):
             raise forms.misplaced_size()
         if SHAPE_HEADER in headers:
             raise forms.misplaced_shape()
-        return Accepted(form=forms.BODY, media=content.chosen(headers, (JSON,)))
+        return Accepted(form=forms.BODY, media=content.chosen(headers, self.answers))
 
     def parse(self, served: Served, head: Head, body: bytes) -> Request:
         """Turn the inflated body into the model's arrays."""

@@ -71,6 +71,22 @@ def label(scores: Array, axis: int) -> list[Array]:
     return [classes.astype(dtype), finite]
 
 
+def narrow(classes: Array, axis: int) -> list[Array]:
+    """Classes that a model has chosen itself, in a byte each: a quarter or an eighth of what they were.
+
+    Args:
+        classes: whole numbers of shape [rows, …].
+        axis: means nothing.
+
+    Returns:
+        uint8 of their shape. Then for each row whether all of them are from 0 to 255: bool.
+    """
+    del axis
+    flat = classes.reshape(len(classes), -1)
+    fits = (flat.min(axis=1, initial=0) >= 0) & (flat.max(axis=1, initial=0) <= 255)
+    return [classes.astype(np.uint8), np.asarray(fits)]
+
+
 def _highest(scores: Array, axis: int) -> tuple[Array, Array]:
     """The first of the best classes, and its score; NaN, where there is one among them."""
     if axis in {-1, scores.ndim - 1}:
@@ -85,4 +101,8 @@ def _highest(scores: Array, axis: int) -> tuple[Array, Array]:
     return classes, highest
 
 
-FUNCTIONS: dict[str, Callable[[Array, int], list[Array]]] = {"best": best, "label": label}
+FUNCTIONS: dict[str, Callable[[Array, int], list[Array]]] = {
+    "best": best,
+    "label": label,
+    "narrow": narrow,
+}

@@ -24,6 +24,8 @@ from paddlemodel_server.tasks.image_classification.task import ImageClassificati
 from paddlemodel_server.tasks.object_detection import beside as detectors
 from paddlemodel_server.tasks.object_detection.task import ObjectDetection
 from paddlemodel_server.tasks.ocr.task import MODELS, Ocr
+from paddlemodel_server.tasks.semantic_segmentation import beside as segmenters
+from paddlemodel_server.tasks.semantic_segmentation.task import SemanticSegmentation
 from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
 from paddlemodel_server.tasks.tensors import Tensors
 from paddlemodel_server.tasks.text import recognised as texts
@@ -43,6 +45,7 @@ _ALL: tuple[type[Task], ...] = (
     Tensors,
     ImageClassification,
     ObjectDetection,
+    SemanticSegmentation,
     TextEmbedding,
     TextClassification,
     TokenClassification,
@@ -59,7 +62,7 @@ TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 Recognise = Callable[[Beside], Found | None]
 _BY_CONFIG: dict[str, Recognise] = {
     module.TASK: module.recognise
-    for module in (classifiers, detectors, detectors_of_text, readers, classifiers_of_sounds)
+    for module in (classifiers, detectors, segmenters, detectors_of_text, readers, classifiers_of_sounds)
 }
 """What finds a task, and values for its fields, in a configuration beside the model."""
 _RECOGNISERS: tuple[Recognise, ...] = (*_BY_CONFIG.values(), texts.recognise)
@@ -186,8 +189,7 @@ def _each_completed(chosen: Chosen, beside: Mapping[str, Beside]) -> Chosen:
     for block, (task, model) in MODELS.items():
         if model not in beside:
             continue
-        given = fields[block]
-        alone = _defaults(task) if given is None else Chosen(name=task, fields=json.dumps(given))
+        alone = Chosen(name=task, fields=json.dumps(fields[block]))
         prefix = f"{block}."
         mine = {name.removeprefix(prefix): SPEC for name in chosen.origins if name.startswith(prefix)}
         found = _completed(Chosen(**asdict(alone) | {"origins": mine}), beside[model])

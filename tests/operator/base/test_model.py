@@ -46,9 +46,9 @@ def test_who_writes_a_type_is_told_of_members() -> None:
         model(task={"type": "ImageClassification", "topK": 1})
     assert str(refusal.value) == (
         "spec.task.type is not a field: name the task by its member, such as {imageClassification: {}} "
-        "(one of auto, tensors, imageClassification, objectDetection, textEmbedding, textClassification, "
-        "tokenClassification, audioClassification, speechRecognition, custom, textDetection, "
-        "textRecognition, textLineOrientation, ocr)"
+        "(one of auto, tensors, imageClassification, objectDetection, semanticSegmentation, textEmbedding, "
+        "textClassification, tokenClassification, audioClassification, speechRecognition, custom, "
+        "textDetection, textRecognition, textLineOrientation, ocr)"
     )
 
 

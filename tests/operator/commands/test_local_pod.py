@@ -7,7 +7,7 @@ import pytest
 from paddlemodel_operator.base import names
 from paddlemodel_operator.commands.faults import InputError
 from paddlemodel_operator.commands.local_pod import Machine, Process, processes
-from paddlemodel_operator.commands.local_server import address
+from paddlemodel_operator.commands.local_server import address, how_to_ask
 from paddlemodel_operator.render import render
 from paddlemodel_operator.render.recording import RECORDING_DIR
 
@@ -76,6 +76,22 @@ def test_a_pod_that_speaks_tls_is_reached_by_https() -> None:
     spec = {"access": {"tls": {"secretName": "certificate"}}}
     _, server = processes(pod(**spec), machine(secrets={"certificate": Path("/tls")}))
     assert address(server, "127.0.0.1", 8080) == "https://127.0.0.1:8080"
+
+
+def test_people_are_shown_how_to_ask_and_no_key(tmp_path: Path) -> None:
+    at = "https://127.0.0.1:8080"
+    _, plain = processes(pod(), machine())
+    assert how_to_ask(plain, at) == ""
+    for folder in ("clients", "tls"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "clients" / "alice").write_text("planted-alice-0123456789")
+    spec = {"access": {"apiKeys": {"secretName": "clients"}, "tls": {"secretName": "tls"}}}
+    given = {name: tmp_path / name for name in ("clients", "tls")}
+    _, server = processes(pod(**spec), machine(secrets=given))
+    asked = f"==> ask it by: paddlemodel-server predict {at} --key-file {tmp_path}/clients/alice --ca-file "
+    assert how_to_ask(server, at).startswith(f"{asked}{tmp_path}/tls/tls.crt (and --server-name NAME ")
+    (tmp_path / "tls" / "ca.crt").touch()
+    assert how_to_ask(server, at).startswith(f"{asked}{tmp_path}/tls/ca.crt ")
 
 
 def test_a_config_map_is_a_folder_that_is_named() -> None:

@@ -67,6 +67,16 @@ SITUATIONS: dict[str, tuple[dict[str, Any], Observed, tuple[str, str, str]]] = {
         sampled(paddle_api_keys_outdated=0, paddle_tls_certificate_outdated=0),
         ("True", "Configured", "In force"),
     ),
+    "pages of other origins": (
+        {"access": {"cors": {"allowedOrigins": ["*"]}}},
+        observed(ready_pod()),
+        ("True", "Configured", "ready: CORS."),
+    ),
+    "open to outsiders and pages": (
+        {"access": {"cors": {"allowedOrigins": ["*"]}}, **INGRESS},
+        observed(ready_pod()),
+        ("False", "Open", "Everybody who reaches a.example.com may use the model"),
+    ),
     "open to outsiders": (
         INGRESS,
         observed(ready_pod()),
@@ -86,6 +96,7 @@ def test_a_situation(fields: dict[str, Any], seen: Observed, expected: tuple[str
 def test_a_model_of_the_cluster_alone_says_nothing() -> None:
     assert access(model(), observed(ready_pod())) is None
     assert column(model()) == "Open"
+    assert column(model(access={"cors": {"allowedOrigins": ["*"]}})) == "Open"
 
 
 def test_outsiders_are_warned_of_once_and_again_when_it_opens_again() -> None:

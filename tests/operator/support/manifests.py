@@ -56,6 +56,7 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
                 {"per": "Address", "requests": 60, "burst": 5},
             ],
             "trustedProxies": {"hops": 1},
+            "cors": {"allowedOrigins": ["https://app.example.com"], "allowedHeaders": ["X-Mine"]},
         },
         pod={
             "nodeSelector": {"disk": "ssd"},

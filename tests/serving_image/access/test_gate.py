@@ -26,6 +26,7 @@ def test_without_settings_there_is_no_gate_and_nothing_is_shared() -> None:
             {"rate_limits": LIMIT, "trusted_proxies": "all"},
             "PADDLEMODEL_TRUSTED_PROXIES is 'all'; set it to a number of proxies",
         ),
+        ({"cors": "*"}, "PADDLEMODEL_CORS is '*'; set it to a JSON object such as"),
         (
             {"trusted_proxies": "1"},
             "PADDLEMODEL_TRUSTED_PROXIES is for limits per Address, and there is none",

@@ -53,6 +53,12 @@ WRONG = {
     "no bytes": (f"fetch {FETCH} --max-bytes 0", "argument --max-bytes: invalid _count value: '0'", 2),
     "options between the arguments": ("predict URL --json three.npy", "x is int8 in the file", 1),
     "a whole number that is too large": ("predict URL 300.json", "x has values that UINT8 cannot hold.", 1),
+    "a key in the address": ("predict http://alice:secret@h", "An URL with a user or a password is ref", 1),
+    "no file with a key": ("bench URL --key-file absent", "absent cannot be read (No such file", 1),
+    "an empty key": ("predict URL --key-file empty.npy", "empty.npy holds no API key: that is one line", 1),
+    "two keys": ("predict URL --key-file two-keys", "two-keys holds no API key: that is one line", 1),
+    "a key for a folder": ("predict m --key-file two-keys", "are for the URL of a running server", 2),
+    "no authority": ("predict https://h --ca-file empty.npy", "empty.npy cannot be read as certificates", 1),
     "a compressed recording that is damaged": (
         "verify URL damaged.jsonl.gz",
         "Line 1 of damaged.jsonl.gz",
@@ -75,6 +81,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "half.npz").write_bytes(whole[: len(whole) // 2])
     (tmp_path / "damaged.npz").write_bytes(damaged(whole))
     (tmp_path / "objects.npz").write_bytes(packed(x=np.array([{}, None], dtype=object)))
+    (tmp_path / "two-keys").write_text("planted-one-0123456789\nplanted-two-0123456789\n")
     np.save(tmp_path / "three.npy", np.zeros((1, 3), np.int8))
     (tmp_path / "300.json").write_text(
         '{"inputs": [{"name": "x", "datatype": "UINT8", "shape": [1], "data": [300]}]}'

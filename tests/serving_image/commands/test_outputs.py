@@ -37,6 +37,26 @@ def test_what_is_somebody_s_is_left_alone(
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {name: b"years of work"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            ["a.jpg", "--save", "x.npz"],
+            "the answer to a.jpg is no tensor: --save FILE.png asks for a picture",
+        ),
+        (["a.jpg", "--save", "x.png", "--json"], "--json and --save FILE.png ask for two answers"),
+        (["a.npy", "--save", "x.png"], "--save FILE.png is for a file that a task takes"),
+    ],
+)
+def test_an_answer_goes_to_a_file_of_its_kind(
+    arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        predict.main(["no-model", *arguments])
+    assert ended.value.code == 2
+    assert words in capsys.readouterr().err
+
+
 def test_an_earlier_answer_and_an_earlier_recording_are_replaced(server: Server, tmp_path: Path) -> None:
     answer, recorded = tmp_path / "answer.npz", tmp_path / "r.jsonl.gz"
     for rows in ("1", "2"):

@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, expect
 from tests.models import trained_model
 from tests.serving_image.describe.test_page_texts import picture
 from tests.serving_image.describe.visiting import visit
+from tests.serving_image.support.models.trained_masks import masked, segmentation
 from tests.serving_image.support.models.trained_shapes import drawn, shapes
 from tests.serving_image.support.oracles.drawn_pages import pages
 from tests.serving_image.support.servers import serving
@@ -75,3 +76,41 @@ def test_objects_are_drawn_with_their_names(
         name = f"{found[0]['label']} {found[0]['score'] * 100:.0f} %"
         expect(page.locator("#drawn text").first).to_have_text(name)
         picture(page, "object-detection.png", request, tmp_path)
+
+
+def test_a_mask_lies_on_its_picture_with_a_legend(
+    chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    content = io.BytesIO()
+    Image.fromarray(masked(20_020, 300, 420, noise=False)[0]).save(content, "PNG")
+    task = '{"semanticSegmentation":{"labels":["background","rectangle","ellipse"]}}'
+    with (
+        serving(segmentation("argmax"), tmp_path, name="shapes", task=task) as server,
+        visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1300}) as page,
+    ):
+        page.locator("#file").set_input_files(
+            {"name": "shapes.png", "mimeType": "image/png", "buffer": content.getvalue()}
+        )
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#status")).to_have_text("200 OK")
+        found = json.loads(page.locator("#result").inner_text())
+        assert [entry["label"] for entry in found["classes"]] == ["background", "ellipse", "rectangle"]
+        expect(page.locator("#legend li")).to_have_text(
+            [f"{entry['label']} {entry['fraction'] * 100:.1f} %" for entry in found["classes"]]
+        )
+        shown = page.locator("#legend i").evaluate_all("marks => marks.map((mark) => mark.style.background)")
+        colours = [tuple(bytes.fromhex(entry["color"][1:])) for entry in found["classes"]]
+        assert shown == [f"rgb{colour}" for colour in colours]
+        page.wait_for_function("document.getElementById('mask').naturalWidth === 420")
+        places = page.locator("#drawn img").evaluate_all(
+            "pictures => pictures.map((p) => JSON.stringify(p.getBoundingClientRect()))"
+        )
+        assert len(set(places)) == 1  # the mask is where the picture is
+        expect(page.locator("#drawn polygon")).to_have_count(0)
+        picture(page, "semantic-segmentation.png", request, tmp_path)
+        page.locator("#file").set_input_files(
+            {"name": "no.png", "mimeType": "image/png", "buffer": b"no picture"}
+        )
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#drawn")).to_be_hidden()
+        expect(page.locator("#legend")).to_be_hidden()

@@ -37,6 +37,13 @@ def test_labels_are_small_numbers(classes: int, dtype: str) -> None:
     assert finite.tolist() == [True, True]
 
 
+def test_chosen_classes_are_carried_in_a_byte_each() -> None:
+    classes = np.array([[[0, 255]], [[256, 1]], [[-1, 1]]], np.int64)
+    found, fits = reducers.reducer(Reduction(function="narrow"), model("int64"))([classes])
+    assert (found.dtype.name, found.shape, found[0].tolist()) == ("uint8", (3, 1, 2), [[0, 255]])
+    assert fits.tolist() == [True, False, False]
+
+
 @pytest.mark.parametrize("axis", [-1, 1])
 @pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_a_number_that_is_none_is_not_lost(axis: int, number: float) -> None:

@@ -20,6 +20,7 @@ from paddlemodel_server.http import head_checks
 from paddlemodel_server.http.connection import MAX_PIPELINED, NO_PATH, ClientConnection, Shared
 from paddlemodel_server.http.head_cache import CachedHead
 from paddlemodel_server.http.inference_cycle import InferenceCycle
+from paddlemodel_server.http.protected import cors
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.protocol import Head
 
@@ -48,10 +49,18 @@ class ProtectedConnection(ClientConnection):
 
     def __init__(self, protection: Protection, shared: Shared, *args: Any, **kwargs: Any) -> None:
         super().__init__(shared, *args, **kwargs)
-        self._keyring, self._limiter = protection.gate.keyring, protection.gate.limiter
+        gate = protection.gate
+        self._keyring, self._limiter, self._cors = gate.keyring, gate.limiter, gate.cors
         self._charged: tuple[Client | None, str | None, Charges] | None = None  # the last request's
         self._cost: tuple[Head | None, Grant | None, Charges] = None, None, ()  # of the last known head
         self._open_paths = protection.open_paths
+
+    def connection_made(self, transport: Any) -> None:
+        """Begin to wait for the first head; answers tell browsers of whom they are for."""
+        super().connection_made(transport)
+        if self._cors is not None:
+            batch = self.service.dispatcher.write_batch
+            self.writer = cors.CorsWriter(self, self._shared.heads, batch, self._cors, self._origin)
 
     def on_head(self, method: bytes, version: str) -> None:
         """Ask who it is; then find out who answers."""
@@ -61,15 +70,23 @@ class ProtectedConnection(ClientConnection):
             super().on_head(method, version)
             return
         headers = protocol.joined(reader.lines)
+        keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
+        if method == b"OPTIONS" and self._cors is not None:
+            lines = self._cors.preflight(headers)
+            if lines is not None:  # browsers never send a key with it
+                allowed = protocol.Response(content_type=cors.EMPTY, extra=lines)
+                self._answer_at_the_head(catalog.OTHER, headers, allowed, keep_alive=keep_alive)
+                return
         try:
             grant = self._grant(headers)
             if self._limiter is not None:
                 self._limiter.check(self._charges(self._limiter, headers, grant))
         except ServingError as error:
-            keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
-            self._turn_away(
-                self._label(method), headers, error, keep_alive=keep_alive, bodiless=method == b"HEAD"
-            )
+            label = self._label(method)
+            refusal = protocol.fault(error, label)
+            if method == b"HEAD":
+                refusal.body = b""
+            self._answer_at_the_head(label, headers, refusal, keep_alive=keep_alive)
             return
         super().on_head(method, version)
 
@@ -88,7 +105,8 @@ class ProtectedConnection(ClientConnection):
         except ServingError as error:
             self._reader.begun = True
             self.deadline.clear()
-            self._turn_away(head.route, head.headers, error, keep_alive=True)
+            refusal = protocol.fault(error, head.route)
+            self._answer_at_the_head(head.route, head.headers, refusal, keep_alive=True)
             return
         super()._take(known)
 
@@ -113,20 +131,18 @@ class ProtectedConnection(ClientConnection):
     def _peer(self) -> str:
         return self.client[0] if self.client else ""
 
-    def _turn_away(
-        self,
-        label: str,
-        headers: Mapping[str, str],
-        error: ServingError,
-        *,
-        keep_alive: bool,
-        bodiless: bool = False,
+    def _origin(self) -> str | None:
+        """Of the page behind the request whose answer is next; None where there is none."""
+        cycle = self._serving
+        if isinstance(cycle, InferenceCycle):
+            return cycle.headers.get("origin")
+        return None if cycle is None else cors.origin(cycle.scope)
+
+    def _answer_at_the_head(
+        self, label: str, headers: Mapping[str, str], answer: protocol.Response, *, keep_alive: bool
     ) -> None:
         """Answer a request when it is its turn, whatever its route; its body is not read."""
         cycle = InferenceCycle(self, label, headers, keep_alive=keep_alive)
-        answer = protocol.fault(error, label)
-        if bodiless:
-            answer.body = b""
         cycle.refuse(answer)
         self._enqueue(cycle)
 

@@ -16,10 +16,10 @@ class Reduction:
     Attributes:
         function: one of `tasks.reducers`, which says what it gives.
         output: the number of the output that it is made of; the task gets nothing else.
-        axis: of its classes, from 1.
+        axis: of its classes, from 1; `narrow` has none.
     """
 
-    function: Literal["best", "label"]
+    function: Literal["best", "label", "narrow"]
     output: int = 0
     axis: int = -1
 

@@ -6,7 +6,7 @@ share runs with each other and with other requests.
 
 from abc import ABC
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from paddlemodel_server.errors import RequestTooLargeError, ServingError
@@ -37,8 +37,9 @@ class Batched(WholeBody, ABC):
         if content.media_type(headers) != multipart.KIND:
             return super().accepts(served, route, headers)
         multipart.boundary(headers)
-        one = {name: value for name, value in headers.items() if name != "content-type"}
-        return super().accepts(served, route, one)
+        one = {name: value for name, value in headers.items() if name not in {"content-type", "accept"}}
+        media = content.chosen(headers, (JSON,))  # several answers stand in one list
+        return replace(super().accepts(served, route, one), media=media)
 
     def parse(self, served: Served, head: Head, body: bytes) -> Request:
         """Read each part as if it were the only one."""
@@ -64,6 +65,7 @@ class Batched(WholeBody, ABC):
             parts=[item.arrays for item in good],
             kept=Batch(items),
             reduced=any(item.reduced for item in good),
+            lengthy=any(item.lengthy for item in good),
             media=JSON,
         )
 

@@ -44,9 +44,15 @@ def decoded(body: bytes, most_pixels: int, *, grey: bool = False) -> Iterator[Ar
         UnsupportedMediaTypeError: it is no image of a known format.
         BadRequestError: it is damaged, or larger than may be.
     """
-    large = check_header(body, most_pixels) > LARGE_PIXELS
-    with _ALONE if large else nullcontext():
+    with alone(check_header(body, most_pixels)):
         yield _pixels(body, grey=grey)
+
+
+@contextmanager
+def alone(count: int) -> Iterator[None]:
+    """While something is done with so many pixels that no other large image should be in work."""
+    with _ALONE if count > LARGE_PIXELS else nullcontext():
+        yield
 
 
 _OPENCV = {

@@ -1,5 +1,6 @@
 """Whether a model has one input for pictures, and how pixels become its numbers; pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,13 +31,15 @@ class PictureInput:
     table: Array
     bgr: bool
 
-    def filled(self, pixels: Array, height: int, width: int) -> Array:
+    def filled(self, pixels: Array, height: int, width: int, around: Sequence[float] | None = None) -> Array:
         """A picture at the left and top of zeros, which is grey where the mean is taken off.
 
         Args:
             pixels: uint8 [at most height, at most width, channels], in the order BGR.
             height: of the tensor.
             width: of the tensor.
+            around: what stands right and below instead of zeros: a value from 0 to 255 for each channel, in
+                the model's order, which becomes a number as a pixel does.
 
         Returns:
             float32 of shape [1, channels, height, width].
@@ -44,6 +47,8 @@ class PictureInput:
         found = np.zeros((self.channels, height, width), np.float32)
         inner_height, inner_width = pixels.shape[:2]
         for channel in range(self.channels):
+            if around is not None:
+                found[channel] = np.interp(around[channel], np.arange(256), self.table[channel])
             source = channel if self.bgr else self.channels - 1 - channel
             found[channel, :inner_height, :inner_width] = self.table[channel].take(pixels[:, :, source])
         return found[None]

@@ -70,7 +70,7 @@ class Ocr(PictureTask):
         with _named("reading"):
             self.reading = TextRecognition(spec.reading, reader)
         self.turning = None
-        if turner and spec.turning:
+        if turner:
             with _named("turning"):
                 self.turning = TextLineOrientation(spec.turning, turner)
         self.map = Expected(place.model.outputs[self.detection.output])

@@ -14,8 +14,18 @@ def _proxied(per: str = "Address", **proxies: Any) -> dict[str, Any]:
     return spec(access={"rateLimits": [{"per": per, "requests": 60}], "trustedProxies": proxies})
 
 
+def _pages(*origins: str, **fields: Any) -> dict[str, Any]:
+    return spec(access={"cors": {"allowedOrigins": list(origins), **fields}})
+
+
 RULES = (
-    Refused("access that asks for nothing", spec(access={}), "set apiKeys, rateLimits or tls, or"),
+    Refused("an origin with a path", _pages("https://a.example.com/"), "without a path or a / at the end"),
+    Refused("an origin without a scheme", _pages("*", "a.example.com"), "are origins in lower case such as"),
+    Refused("an origin of a pattern", _pages("https://*.example.com"), "are origins in lower case such as"),
+    Refused("an origin with the usual port", _pages("https://a.example.com:443"), "would never match"),
+    Refused("every origin and one", _pages("*", "https://a.example.com"), "keep * alone, or leave it out"),
+    Refused("no header", _pages("*", allowedHeaders=["X-A", "X B"]), "are names of headers such as X-My-"),
+    Refused("access that asks for nothing", spec(access={}), "set apiKeys, rateLimits, tls or cors, or"),
     Refused("clients without keys", _limited(per="Client"), "set it, or limit per Address"),
     Refused("proxies for nothing", _proxied("Model", hops=1), "is for limits per Address: add one"),
     Refused("proxies that are no networks", _proxied(cidrs=["10.0.0.1"]), "are networks such as"),
@@ -25,6 +35,8 @@ RULES = (
 )
 
 TYPES = (
+    Refused("no origins", _pages(), "spec.access.cors.allowedOrigins"),
+    Refused("pages remembered for days", _pages("*", maxAgeSeconds=86_401), "spec.access.cors.maxAge"),
     Refused("keys without a Secret", spec(access={"apiKeys": {}}), "spec.access.apiKeys.secretName"),
     Refused("no request at all", _limited(requests=0), "spec.access.rateLimits"),
     Refused("a limit for days", _limited(seconds=86_401), "spec.access.rateLimits"),
@@ -35,6 +47,7 @@ TYPES = (
 )
 
 UNKNOWN = (
+    Refused("cookies", _pages("*", allowCredentials=True), "access.cors.allowCredentials"),
     Refused(
         "a key in the access",
         spec(access={"apiKeys": {"secretName": "s", "key": "k"}}),
@@ -56,6 +69,16 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     ),
     "a certificate alone": spec(access={"tls": {"secretName": "tls"}}),
     "a limit alone": _limited(),
+    "every page": _pages("*"),
+    "some pages": _pages(
+        "https://app.example.com",
+        "http://localhost:3000",
+        "http://[::1]:8080",
+        "https://a.example.com:80",
+        "capacitor://localhost",
+        allowedHeaders=["X-Stainless-OS", "x_b"],
+        maxAgeSeconds=0,
+    ),
     "a proxy": _proxied(hops=1),
     "keys for clients": spec(access={"apiKeys": {"secretName": "clients"}}),
 }

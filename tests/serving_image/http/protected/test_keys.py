@@ -16,6 +16,7 @@ from paddlemodel_server import protocol
 
 from tests.serving_image.support import servers
 from tests.serving_image.support.access.mounts import mount
+from tests.serving_image.support.command_line import called
 from tests.serving_image.support.metric_rules import documented, shown
 from tests.serving_image.support.servers import Server, eventually
 
@@ -206,6 +207,27 @@ def test_the_openapi_document_says_how_to_send_a_key(server: Server) -> None:
     for path, operation in operations:
         is_open = path.startswith("/v2/health/")
         assert (operation.get("security") == [], "401" in operation["responses"]) == (is_open, not is_open)
+
+
+def test_the_commands_send_a_key_from_a_file_or_a_variable(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*arguments: object, code: int = 0) -> str:
+        printed = called(capsys, *arguments, code=code)
+        assert "planted" not in printed
+        return printed
+
+    right, wrong, recording = (tmp_path / name for name in ("right", "wrong", "r.jsonl"))
+    right.write_text(f"{ALICE}\n")
+    wrong.write_text("planted-nobody-0123456789")
+    once = ("--duration", 0.1, "--warmup", 0, "--rounds", 1, "--concurrency", 1, "--json")
+    assert f"{MISSING} Give a key by --key-file FILE or in" in run("predict", server.url, code=1)
+    assert "answered in" in run("predict", server.url, "--key-file", right)
+    run("verify", server.url, recording, "--record", "--count", 1, "--key-file", right)
+    assert json.loads(run("bench", server.url, "--key-file", right, *once))[0]["errors"] == {}
+    monkeypatch.setenv("PADDLEMODEL_API_KEY", ALICE)
+    assert json.loads(run("verify", server.url, recording, "--json"))["agrees"]
+    assert f"{WRONG} The key that was sent" in run("predict", server.url, "--key-file", wrong, code=1)
 
 
 class Load(threading.Thread):

@@ -36,6 +36,7 @@ def server(
         api_keys_dir=mount(tmp_path_factory.mktemp("access") / "keys", alice=ALICE, bob=BOB),
         rate_limits=json.dumps(LIMITS),
         trusted_proxies="1",
+        cors='{"allowedOrigins":["https://app.example.com"]}',
     ) as running:
         yield running
 
@@ -94,6 +95,34 @@ def test_guessing_keys_uses_up_the_address_and_nothing_else(server: Server) -> N
     assert [answer.status for answer in answers] == [401] * ADDRESSES + [429] * 5
     assert ask(server, BOB, lambda _: "192.0.2.3", 1)[0].status == 429
     assert ask(server, BOB, lambda _: "192.0.2.4", 1)[0].status == 200
+
+
+def test_a_page_may_ask_ahead_without_a_key_and_reads_why_it_is_refused(server: Server) -> None:
+    """What browsers ask ahead (a preflight request) has no key, and is not counted."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    page = {"X-Forwarded-For": "192.0.2.6", "Origin": "https://app.example.com"}
+    wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+
+    def ask(method: str, **more: str) -> http.client.HTTPResponse:
+        connection.request(method, INFER, BODY if method == "POST" else None, {**page, **more})
+        answer = connection.getresponse()
+        answer.read()
+        return answer
+
+    for _ in range(ADDRESSES + 10):
+        assert ask("OPTIONS", **wanted).status == 200
+    key = {"X-API-Key": BOB, "Content-Type": "application/json"}
+    answers = [ask("POST"), *(ask("POST", **key) for _ in range(ADDRESSES))]
+    assert [answer.status for answer in answers] == [401] + [200] * (ADDRESSES - 1) + [429]
+    for answer in answers:
+        assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example.com"
+        shown = answer.headers["Access-Control-Expose-Headers"].split(", ")
+        assert {"Retry-After", "RateLimit", "RateLimit-Policy"} <= set(shown)
+    page["Origin"] = "https://elsewhere.example.com"
+    refused = ask("OPTIONS", **wanted)
+    assert (refused.status, refused.headers["Vary"]) == (429, "Origin")
+    assert [name for name in refused.headers if name.lower().startswith("access-control-")] == []
+    connection.close()
 
 
 def test_load_balancers_are_not_counted(server: Server) -> None:

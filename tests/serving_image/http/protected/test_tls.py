@@ -13,6 +13,7 @@ import pytest
 from tests.serving_image.support import servers
 from tests.serving_image.support.access.certificates import Pair, pair
 from tests.serving_image.support.access.mounts import mount_bytes
+from tests.serving_image.support.command_line import called
 from tests.serving_image.support.metric_rules import documented, shown
 from tests.serving_image.support.servers import Server, eventually
 
@@ -97,6 +98,22 @@ def test_who_does_not_begin_to_speak_tls_is_cut_off(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as silent:
         silent.sendall(b"\x16\x03\x01")
         assert silent.recv(1000) == b""
+
+
+def test_the_commands_verify_the_certificate(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url, authority, other = f"https://127.0.0.1:{server.port}", tmp_path / "ca.crt", tmp_path / "other.crt"
+    authority.write_bytes(FIRST.certificate)
+    other.write_bytes(SECOND.certificate)
+    once = ("--duration", 0.1, "--warmup", 0, "--rounds", 5, "--concurrency", 4, "--json")
+    trusting = ("--ca-file", authority, "--server-name", "localhost")
+    assert "answered in" in called(capsys, "predict", url, *trusting)
+    assert json.loads(called(capsys, "bench", url, *trusting, *once))[0]["errors"] == {}
+    refused = f"{url} has no certificate that is trusted here"
+    for arguments in ((), ("--ca-file", other), ("--ca-file", authority, "--server-name", "example.com")):
+        for command in ("predict", "bench"):
+            assert refused in called(capsys, command, url, *arguments, code=1)
 
 
 class Load(threading.Thread):

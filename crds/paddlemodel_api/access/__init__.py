@@ -1,0 +1,83 @@
+"""Who may ask, and how often (`spec.access`); one file for each part."""
+
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from paddlemodel_api.access.cors import Cors
+from paddlemodel_api.access.limits import RateLimit, TrustedProxies, is_network
+from paddlemodel_api.access.secrets import ApiKeys, Tls
+from paddlemodel_api.base import Block, Rule
+
+__all__ = ["Access", "ApiKeys", "Cors", "RateLimit", "Tls", "TrustedProxies"]
+
+
+def _limits(access: Any, per: str) -> bool:
+    return any(limit.per == per for limit in access.rate_limits or ())
+
+
+class Access(Block):
+    """Who may ask, and how often; without it everybody who reaches the Service, as often as they like."""
+
+    api_keys: ApiKeys | None = Field(
+        default=None,
+        description="Refuse every request that carries no valid key, as Authorization: Bearer KEY or as "
+        "X-API-Key: KEY, with 401. Only /v2/health/live and /v2/health/ready answer without one, and the "
+        "admin port, which the Service does not have. Default: nobody is asked.",
+    )
+    tls: Tls | None = Field(
+        default=None,
+        description="Speak only HTTPS on the clients' port. Health and metrics have the admin port, which "
+        "stays as it is. An Ingress is told by annotations for nginx, HAProxy and Traefik. Default: HTTP.",
+    )
+    rate_limits: Annotated[tuple[RateLimit, ...], Field(min_length=1, max_length=8)] | None = Field(
+        default=None,
+        description="A request must be within all of them. They hold for each pod, whatever the number of "
+        "its processes. Default: none.",
+    )
+    trusted_proxies: TrustedProxies | None = Field(
+        default=None,
+        description="Whose word limits per Address take for where a request comes from. Default: nobody's, "
+        "the address of the connection counts.",
+    )
+    cors: Cors | None = Field(
+        default=None,
+        description="Let pages of other origins ask from a browser. It protects nothing: only browsers heed "
+        "it. Default: only the model's own page, and others of its origin.",
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        Rule(
+            cel="has(self.apiKeys) || has(self.rateLimits) || has(self.tls) || has(self.cors)",
+            holds=lambda access: (
+                (access.api_keys or access.rate_limits or access.tls or access.cors) is not None
+            ),
+            message="spec.access says nothing: set apiKeys, rateLimits, tls or cors, or remove it",
+        ),
+        Rule(
+            cel="has(self.apiKeys) || !has(self.rateLimits) || "
+            "!self.rateLimits.exists(limit, limit.per == 'Client')",
+            holds=lambda access: access.api_keys is not None or not _limits(access, "Client"),
+            message="spec.access.rateLimits per Client needs spec.access.apiKeys, which tell clients apart: "
+            "set it, or limit per Address",
+            field="rate_limits",
+        ),
+        Rule(
+            cel="!has(self.trustedProxies) || (has(self.rateLimits) && "
+            "self.rateLimits.exists(limit, limit.per == 'Address'))",
+            holds=lambda access: access.trusted_proxies is None or _limits(access, "Address"),
+            message="spec.access.trustedProxies is for limits per Address: add one to "
+            "spec.access.rateLimits, or remove it",
+            field="trusted_proxies",
+        ),
+        Rule(
+            cel="!has(self.trustedProxies) || !has(self.trustedProxies.cidrs) || "
+            "self.trustedProxies.cidrs.all(network, isCIDR(network))",
+            holds=lambda access: (
+                access.trusted_proxies is None
+                or all(is_network(network) for network in access.trusted_proxies.cidrs or ())
+            ),
+            message="spec.access.trustedProxies.cidrs are networks such as 10.0.0.0/8 and fd00::/8: correct "
+            "them",
+            field="trusted_proxies",
+        ),
+    )
