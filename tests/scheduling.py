@@ -9,7 +9,11 @@ from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 # group, so never at once; and a control plane takes ten seconds of CPU to start, so that each two share one.
 TOGETHER = {
     "port 443": ("tests/autoscaling", "tests/operator/registration"),
-    "operator": ("tests/operator/reconcile", "tests/operator/metrics_adapter"),
+    "operator": (
+        "tests/operator/reconcile",
+        "tests/operator/reconcile/side_by_side",
+        "tests/operator/metrics_adapter",
+    ),
     "repository": ("tests/repository/docs", "tests/repository/helm"),
     "tests/cluster": ("tests/cluster", "tests/cluster/sources"),
 }

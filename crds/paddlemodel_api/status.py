@@ -14,7 +14,7 @@ class Condition(Block):
 
     type: Annotated[str, Field(max_length=64)] = Field(
         description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
-        "AutoscalingActive or AccessConfigured."
+        "AutoscalingActive, AccessConfigured or Paused."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     reason: Annotated[str, Field(max_length=128)] = Field(description="The fault, or the state, in one word.")
@@ -90,7 +90,9 @@ class GpuStatus(Block):
 class Columns(Block):
     """Texts for the columns of kubectl get; not for machines."""
 
-    replicas: Annotated[str, Field(max_length=32)] = Field(description="Ready/desired pods, for example 1/3.")
+    replicas: Annotated[str, Field(max_length=32)] = Field(
+        description="Ready/desired pods, for example 1/3; and whether the model is paused."
+    )
     digest: Annotated[str, Field(max_length=32)] | None = Field(
         default=None, description="The first digits of the digest."
     )

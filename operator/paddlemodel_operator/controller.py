@@ -1,4 +1,8 @@
-"""One controller per process: cache, queue, workers and resync. It is fed with the events of all watches."""
+"""One controller per process: cache, queue, workers and resync. It is fed with the events of all watches.
+
+Of several operators only the leader reconciles, writes and probes. The others watch, too, so that one of them
+can go on at once.
+"""
 
 import asyncio
 import logging
@@ -13,14 +17,16 @@ from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry
 from paddlemodel_operator.cluster.answers import Scope
 from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.cache import Cache, Key, key_of, version
+from paddlemodel_operator.cluster.election import Election
 from paddlemodel_operator.cluster.health import Heartbeat
 from paddlemodel_operator.cluster.queue import WorkQueue
-from paddlemodel_operator.cluster.watch import Watch, take_list
+from paddlemodel_operator.cluster.watch import Watch, scopes, take_list
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
 from paddlemodel_operator.probing.telemetry import Telemetry
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
+from paddlemodel_operator.registration.ownership import Registration
 from paddlemodel_operator.registration.registrar import Registrar
 from paddlemodel_operator.settings import Settings
 
@@ -43,23 +49,24 @@ def pauses(resync_seconds: float) -> Iterator[float]:
 
 
 class Controller:
-    """Reconciles every model that is due, from `start` to `stop`."""
+    """Reconciles every model that is due, from `start` to `stop`, while it leads."""
 
-    def __init__(self, api: Api, settings: Settings, instance: str) -> None:
+    def __init__(self, api: Api, settings: Settings, instance: str, election: Election | None = None) -> None:
         clock = asyncio.get_running_loop().time
         self._api = api
         self._settings = settings
+        self._election = election
         self._cache = Cache()
         self._queue = WorkQueue(clock)
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
         self._records = ModelRecords()
-        self._prober = PodProber(self._cache, self._records, self._queue.add, clock)
-        self._watches = {
-            kind: Watch(api, Scope(kind=kind, selector=names.CHILD_SELECTOR), self._cache, self._queue.add)
-            for kind in (*names.CHILD_KINDS, names.POD, *names.OPTIONAL_KINDS)
-        }
+        self._prober = PodProber(self._cache, self._records, self._wake, clock)
+        self._watches = [
+            Watch(api, scope, self._cache, self._wake if scope.kind != names.MODEL else self._wake_model)
+            for scope in scopes(settings.watch_namespaces)
+        ]
         self._registrar = Registrar(api, settings, on_change=self._add_all)
-        self._telemetry = Telemetry(self._records.all, lambda: self._registrar.registration)
+        self._telemetry = Telemetry(self._records.all, self._registration, lambda: self._leads)
         self._context = Context(
             api=api,
             cache=self._cache,
@@ -67,19 +74,21 @@ class Controller:
             instance=instance,
             prober=self._prober,
             records=self._records,
-            registration=lambda: self._registrar.registration,
-            optional={kind: self._watches[kind] for kind in names.OPTIONAL_KINDS},
+            registration=self._registration,
+            optional=self._optional(),
         )
-        self._synced = False
+        self._synced = asyncio.Event()
+        self._leads = False
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
         """Wait for the definition, then begin with a complete list: no decision is made on half a picture.
 
         kopf starts its watches when this returns, and does not notice a kind that comes a moment later. The
-        adapter's pods wait for their certificate, and need no definition.
+        adapter's pods wait for their certificate, and need no definition: so the leader begins without one.
         """
-        self._tasks.append(asyncio.create_task(self._registrar.run(), name="registrar"))
+        leader = self._lead() if self._election is None else self._election.run(self._lead)
+        self._tasks.append(asyncio.create_task(leader, name="election"))
         while not await self._has_definition():  # noqa: ASYNC110 - waits for a server, not for a task
             await asyncio.sleep(DEFINITION_SECONDS)
         self._tasks.append(asyncio.create_task(self._run(), name="controller"))
@@ -98,23 +107,35 @@ class Controller:
             self._cache.remove(names.MODEL, body)
         else:
             self._cache.put(names.MODEL, body)
-        self._queue.add(key_of(body))
+        self._wake(key_of(body))
 
     def health(self) -> tuple[list[str], dict[str, float | bool]]:
         """Complaints, and the ages (seconds) and lengths behind them."""
         wait = self._queue.oldest_wait()
         state = {
             **self._heartbeat.ages(),
-            "synced": self._synced,
+            "synced": self._synced.is_set(),
+            "leading": self._leads,
             "queued": len(self._queue),
             "secondsWaiting": round(wait, 1),
         }
-        turned = {kind: watch.turned_at for kind, watch in self._watches.items()}
+        turned: dict[names.Kind, float] = {}
+        for watch in self._watches:
+            kind = watch.scope.kind
+            turned[kind] = min(watch.turned_at, turned.get(kind, watch.turned_at))
         return self._heartbeat.complaints(wait, turned), state
 
     def metrics(self) -> tuple[bytes, str]:
         """The page for Prometheus, and its media type."""
         return self._telemetry.page()
+
+    def _optional(self) -> dict[tuple[names.Kind, str | None], Watch]:
+        found = {(watch.scope.kind, watch.scope.namespace): watch for watch in self._watches}
+        return {place: watch for place, watch in found.items() if place[0] in names.OPTIONAL_KINDS}
+
+    def _registration(self) -> Registration | None:
+        """Who serves the metrics APIs, as far as the leader knows."""
+        return self._registrar.registration if self._leads else None
 
     async def _has_definition(self) -> bool:
         self._heartbeat.resync()
@@ -134,24 +155,40 @@ class Controller:
         while not await self._list_everything():  # noqa: ASYNC110 - waits for a server, not for a task
             await asyncio.sleep(LIST_RETRY_SECONDS)
         async with asyncio.TaskGroup() as group:
-            for _ in range(self._settings.concurrency):
-                group.create_task(self._work())
-            for watch in self._watches.values():
+            for watch in self._watches:
                 group.create_task(watch.run())
             group.create_task(self._resync_forever())
-            group.create_task(self._prober.run())
+
+    async def _lead(self) -> None:
+        """What one operator alone does, until it is cancelled; then what it has found out is forgotten."""
+        self._leads = True
+        try:
+            async with asyncio.TaskGroup() as group:
+                if not self._settings.watch_namespaces:  # What it looks at is the whole cluster's.
+                    group.create_task(self._registrar.run())
+                await self._synced.wait()
+                self._add_all()
+                for _ in range(self._settings.concurrency):
+                    group.create_task(self._work())
+                group.create_task(self._prober.run())
+        finally:
+            self._leads = False
+            self._queue.clear()
+            for key in {*self._cache, *self._records.all()}:
+                self._context.forget(key)
 
     async def _list_everything(self) -> bool:
         """The models last: a model without its children would look as if they had to be made."""
         self._heartbeat.resync()
         try:
-            for watch in self._watches.values():
-                await watch.list()
+            for watch in self._watches:
+                await watch.begin()
         except ApiError as error:
             log.warning("Cannot list what belongs to %s, trying again: %s", contract.PLURAL, error)
             return False
-        self._synced = await self.resync()
-        return self._synced
+        if await self.resync():
+            self._synced.set()
+        return self._synced.is_set()
 
     async def _resync_forever(self) -> None:
         for seconds in pauses(self._settings.resync_seconds):
@@ -161,9 +198,12 @@ class Controller:
     async def resync(self) -> bool:
         """List all models: finds what kopf's watch has missed, and makes each due; false if it failed.
 
-        Their children need none of this: no gap is between one of our watches and the next.
+        What we watch ourselves needs none of this: no gap is between one of our watches and the next.
         """
         self._heartbeat.resync()
+        if self._settings.watch_namespaces:
+            self._add_all()
+            return True
         try:
             _, unreported = await take_list(self._api, Scope(kind=names.MODEL), self._cache)
         except ApiError as error:
@@ -173,12 +213,22 @@ class Controller:
             if one.version is not None:
                 self._heartbeat.missed(names.MODEL, one.version)
             else:
-                self._queue.add(one.key)  # Gone: its next reconcile ends all retries.
+                self._wake(one.key)  # Gone: its next reconcile ends all retries.
         self._add_all()
         return True
 
     def _add_all(self) -> None:
         for key in self._cache:
+            self._wake(key)
+
+    def _wake_model(self, key: Key) -> None:
+        """One of our own watches, in place of kopf's, has reported a PaddleModel."""
+        self._heartbeat.event(names.MODEL, 0)
+        self._wake(key)
+
+    def _wake(self, key: Key) -> None:
+        """A model is due; one that stands by has all of them due when it begins to lead."""
+        if self._leads:
             self._queue.add(key)
 
     async def _work(self) -> None:

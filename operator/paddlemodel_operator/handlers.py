@@ -7,14 +7,16 @@ Each handler hands one event to the controller; none carries logic. `run` starts
 import logging
 import os
 import socket
+import uuid
 from typing import Any
 
 import kopf
 from paddlemodel_api import contract
 
 from paddlemodel_operator.cluster.api import PAGE, SILENCE_SECONDS, connect
+from paddlemodel_operator.cluster.election import REQUEST_PART, Election
 from paddlemodel_operator.cluster.endpoint import Endpoint
-from paddlemodel_operator.cluster.watch import WATCH_SECONDS
+from paddlemodel_operator.cluster.watch import WATCH_SECONDS, scopes
 from paddlemodel_operator.controller import Controller
 from paddlemodel_operator.settings import Settings, from_environment
 
@@ -26,8 +28,7 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -
     """Read the environment, set kopf up as an informer that writes nothing, start the controller."""
     mine = from_environment(os.environ)
     _configure(settings, mine)
-    api = await connect(mine.request_timeout_seconds)
-    memo.controller = Controller(api, mine, instance=socket.gethostname())
+    memo.controller = await _controller(mine)
     memo.endpoint = Endpoint(mine.health_bind, memo.controller.health, memo.controller.metrics)
     await memo.endpoint.start()
     await memo.controller.start()
@@ -63,6 +64,25 @@ async def login(**_: object) -> kopf.ConnectionInfo:
 async def on_event(event: kopf.RawEvent, memo: kopf.Memo, **_: object) -> None:
     """A PaddleModel was created, changed or deleted, or was there at the start."""
     memo.controller.on_event(event["type"], event["object"])
+
+
+async def _controller(mine: Settings) -> Controller:
+    """With an election, if a Lease is named: then each of its writes asks whether we still lead."""
+    instance = socket.gethostname()
+    # Each watch has a connection of its own.
+    pool = 100 + len(scopes(mine.watch_namespaces))
+    if not mine.lease:
+        api = await connect(mine.request_timeout_seconds, pool=pool)
+        return Controller(api, mine, instance)
+    identity = f"{instance}_{uuid.uuid4()}"
+    elected = Election(
+        await connect(REQUEST_PART * mine.lease_seconds),
+        (mine.namespace, mine.lease),
+        identity,
+        mine.lease_seconds,
+    )
+    api = await connect(mine.request_timeout_seconds, elected.remaining, pool)
+    return Controller(api, mine, instance, elected)
 
 
 class NoDiffs(kopf.DiffBaseStorage):
@@ -106,12 +126,24 @@ def _configure_logging(mine: Settings) -> None:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))
 
 
+def _without_watches() -> kopf.OperatorRegistry:
+    registry = kopf.OperatorRegistry()
+    kopf.on.startup(registry=registry)(start)
+    kopf.on.cleanup(registry=registry)(stop)
+    kopf.on.login(registry=registry)(login)
+    return registry
+
+
 def run() -> int:
     """The whole process; returns its exit code."""
     mine = from_environment(os.environ)
     _configure_logging(mine)
     try:
-        kopf.run(standalone=True, clusterwide=True)
+        if mine.watch_namespaces:
+            # It ends where one namespace is forbidden, so that the controller follows the models itself.
+            kopf.run(registry=_without_watches(), standalone=True, clusterwide=True)
+        else:
+            kopf.run(standalone=True, clusterwide=True)
     except Exception as error:  # noqa: BLE001 - whatever ended it, the kubelet starts a fresh process
         # For example the definition was deleted: kopf's watch ends, and a fresh start waits for its return.
         log.error("Ending, to be started again: %s: %s", type(error).__name__, error)  # noqa: TRY400 - as above

@@ -10,6 +10,7 @@ from paddlemodel_api.scaling import MetricsSource
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -32,6 +33,16 @@ def _with_a_port(bind: str) -> str:
         raise ValueError("the port must be between 1 and 65535")
     return bind
 
+
+def _listed(text: object) -> object:
+    return [one.strip() for one in text.split(",")] if isinstance(text, str) and text else text or ()
+
+
+Namespaces = Annotated[
+    tuple[Annotated[str, Field(max_length=63, pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$")], ...],
+    BeforeValidator(_listed),
+]
+"""Names with commas between them."""
 
 Bind = Annotated[
     str,
@@ -60,6 +71,15 @@ class Settings(BaseModel):
     namespace: ObjectName = ""
     """The namespace of the chart's release; empty where the operator runs outside a cluster."""
 
+    watch_namespaces: Namespaces = ()
+    """The only namespaces whose models are served; empty: those of all namespaces."""
+
+    lease: ObjectName = ""
+    """The Lease whose holder works, of the operators of one release; empty: this one always works."""
+
+    lease_seconds: Annotated[int, Field(ge=3, le=300)] = 15
+    """How long the others wait when its holder does not renew it any more."""
+
     adapter: ObjectName = ""
     """The chart's name for the metrics adapter: its Service, Secret, ClusterRole. Empty: none installed."""
 
@@ -72,12 +92,29 @@ class Settings(BaseModel):
     health_bind: Bind = "[::]:8080"
     """Where /healthz and /metrics answer."""
 
+    @field_validator("watch_namespaces")
+    @classmethod
+    def _needs_no_adapter(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if names and info.data.get("metrics_source") == "builtin":
+            raise ValueError(
+                f"an adapter would serve the whole cluster: set {PREFIX}METRICS_SOURCE to "
+                "prometheusAdapter, keda or none"
+            )
+        return names
+
+    @field_validator("adapter", "lease")
+    @classmethod
+    def _has_a_namespace(cls, name: str, info: ValidationInfo) -> str:
+        if name and not info.data.get("namespace"):
+            raise ValueError(f"{PREFIX}NAMESPACE has to say where the {info.field_name} is")
+        return name
+
     @field_validator("adapter")
     @classmethod
-    def _adapter_has_a_namespace(cls, adapter: str, info: ValidationInfo) -> str:
-        if adapter and not info.data.get("namespace"):
-            raise ValueError(f"{PREFIX}NAMESPACE has to say where the adapter is")
-        return adapter
+    def _adapter_serves_the_cluster(cls, name: str, info: ValidationInfo) -> str:
+        if name and info.data.get("watch_namespaces"):
+            raise ValueError(f"with {PREFIX}WATCH_NAMESPACES no adapter can be registered for the cluster")
+        return name
 
 
 def from_environment(environ: Mapping[str, str]) -> Settings:

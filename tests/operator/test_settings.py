@@ -22,7 +22,10 @@ def test_every_setting_is_read() -> None:
         "HEALTH_BIND": "127.0.0.1:1",
         "METRICS_SOURCE": "keda",
         "NAMESPACE": "paddlemodel-system",
-        "ADAPTER": "paddlemodel-operator-metrics-adapter",
+        "WATCH_NAMESPACES": "team-a, team-b",
+        "ADAPTER": "",
+        "LEASE": "paddlemodel-operator",
+        "LEASE_SECONDS": "30",
         "CUSTOM_TASKS": "true",
         "KEDA_PROMETHEUS": "http://prometheus.monitoring.svc:9090",
     }
@@ -30,6 +33,7 @@ def test_every_setting_is_read() -> None:
     assert set(names) == {name.upper() for name in Settings.model_fields}
     assert (read.server_image_cpu, read.resync_seconds, read.concurrency) == ("c", 60, 2)
     assert read.custom_tasks
+    assert read.watch_namespaces == ("team-a", "team-b")
 
 
 @pytest.mark.parametrize("bind", ["[::]:8080", "[fd00::1]:8080", "0.0.0.0:8080", "localhost:65535"])
@@ -58,6 +62,19 @@ def test_both_programs_listen_on_both_families_by_default() -> None:
         ("SERVER_IMAGE_CPU", "a b", "PADDLEMODEL_OPERATOR_SERVER_IMAGE_CPU='a b' is refused"),
         ("METRICS_SOURCE", "prometheus", "PADDLEMODEL_OPERATOR_METRICS_SOURCE='prometheus' is refused"),
         ("ADAPTER", "A", "PADDLEMODEL_OPERATOR_ADAPTER='A' is refused"),
+        (
+            "LEASE",
+            "a",
+            "PADDLEMODEL_OPERATOR_LEASE='a' is refused: Value error, PADDLEMODEL_OPERATOR_NAMESPACE",
+        ),
+        ("LEASE_SECONDS", "2", "PADDLEMODEL_OPERATOR_LEASE_SECONDS='2' is refused"),
+        ("WATCH_NAMESPACES", "a,,b", "PADDLEMODEL_OPERATOR_WATCH_NAMESPACES='a,,b' is refused"),
+        ("WATCH_NAMESPACES", "a;b", "PADDLEMODEL_OPERATOR_WATCH_NAMESPACES='a;b' is refused"),
+        (
+            "WATCH_NAMESPACES",
+            "a",
+            "PADDLEMODEL_OPERATOR_WATCH_NAMESPACES='a' is refused: Value error, an adapter would serve the",
+        ),
         ("KEDA_PROMETHEUS", "prometheus:9090", "PADDLEMODEL_OPERATOR_KEDA_PROMETHEUS='prometheus:9090'"),
         ("HEALTH_BIND", "8080", "PADDLEMODEL_OPERATOR_HEALTH_BIND='8080' is refused"),
         ("HEALTH_BIND", ":::8080", "PADDLEMODEL_OPERATOR_HEALTH_BIND=':::8080' is refused"),
@@ -73,3 +90,9 @@ def test_a_wrong_setting_is_refused(name: str, value: str, sentence: str) -> Non
     with pytest.raises(SettingsError) as refusal:
         from_environment({f"PADDLEMODEL_OPERATOR_{name}": value})
     assert str(refusal.value).startswith(sentence)
+
+
+def test_an_operator_of_some_namespaces_registers_no_adapter() -> None:
+    given = {"NAMESPACE": "ops", "METRICS_SOURCE": "none", "WATCH_NAMESPACES": "a", "ADAPTER": "b"}
+    with pytest.raises(SettingsError, match="no adapter can be registered for the cluster"):
+        from_environment({f"PADDLEMODEL_OPERATOR_{name}": value for name, value in given.items()})

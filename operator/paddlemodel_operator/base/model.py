@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from paddlemodel_api import uri
+from paddlemodel_api import contract, uri
 from paddlemodel_api.faults import sentence
 from paddlemodel_api.serving import Gpu
 from paddlemodel_api.source import Cache, Place
@@ -57,6 +57,8 @@ class PaddleModel:
     uid: str
     generation: int
     spec: Spec
+    paused: bool = False
+    """Whether the operator is to change none of the model's objects."""
 
     @property
     def fixed_replicas(self) -> int | None:
@@ -114,6 +116,7 @@ def from_body(body: Mapping[str, Any]) -> PaddleModel:
         uid=metadata["uid"],
         generation=metadata.get("generation", 0),
         spec=spec,
+        paused=_is_paused(metadata),
     )
     if len(model.task_json.encode()) > TASK_BYTES_MAX:
         raise SpecError(
@@ -121,3 +124,12 @@ def from_body(body: Mapping[str, Any]) -> PaddleModel:
             "folder and name it in spec.task.imageClassification.labelsFile"
         )
     return model
+
+
+def _is_paused(metadata: Mapping[str, Any]) -> bool:
+    said = (metadata.get("annotations") or {}).get(contract.PAUSED_ANNOTATION, "false")
+    if said not in {"true", "false"}:
+        raise SpecError(
+            f"the annotation {contract.PAUSED_ANNOTATION} is {said!r}: set it to true, or remove it to resume"
+        )
+    return bool(said == "true")

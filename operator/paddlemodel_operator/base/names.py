@@ -79,6 +79,7 @@ EVENT: Final = Kind("events.k8s.io", "v1", "Event", "events")
 SECRET: Final = Kind("", "v1", "Secret", "secrets")
 CONFIG_MAP: Final = Kind("", "v1", "ConfigMap", "configmaps")
 CLUSTER_ROLE: Final = Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles")
+LEASE: Final = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 API_SERVICE: Final = Kind("apiregistration.k8s.io", "v1", "APIService", "apiservices")
 
 CUSTOM_METRICS_GROUP: Final = "custom.metrics.k8s.io"

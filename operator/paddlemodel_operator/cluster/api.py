@@ -1,9 +1,10 @@
 """The only file that talks to the Kubernetes API: read, server-side apply, delete, status, events.
 
-One Api per process; plain JSON in and out.
+Plain JSON in and out. A process has one Api, and one more for its election.
 """
 
 import asyncio
+import math
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -19,6 +20,7 @@ from paddlemodel_operator.cluster.answers import Listing, Scope, decoded, fault,
 
 Object = dict[str, Any]
 
+JSON: Final = "application/json"
 APPLY: Final = "application/apply-patch+yaml"
 MERGE: Final = "application/merge-patch+json"
 GUARD_VALUE: Final = 2**31 - 1
@@ -30,10 +32,11 @@ SILENCE_SECONDS: Final = 8.0
 """A watch lasts as long as was asked for, and this much longer at most: then nobody is at its other end."""
 
 
-async def connect(seconds: float) -> "Api":
-    """As the kubeconfig that KUBECONFIG names, else as the pod's service account; requests last `seconds`."""
+async def connect(seconds: float, leads: Callable[[], float] = lambda: math.inf, pool: int = 100) -> "Api":
+    """As the kubeconfig that KUBECONFIG names, else as the pod's service account; see `Api` for the rest."""
     # Or each request reads ~/.netrc, which is not about this server.
-    settings = client.Configuration(client_session_kwargs={"trust_env": False})
+    unread = {"trust_env": False}
+    settings = client.Configuration(client_session_kwargs=unread, connection_pool_maxsize=pool)
     if os.environ.get("KUBECONFIG"):
         # The client has no types here.
         load = config.load_kube_config(client_configuration=settings, persist_config=False)  # type: ignore[no-untyped-call]
@@ -41,16 +44,20 @@ async def connect(seconds: float) -> "Api":
     else:
         # As above.
         config.load_incluster_config(client_configuration=settings)  # type: ignore[no-untyped-call]
-    return Api(client.ApiClient(settings), seconds)
+    return Api(client.ApiClient(settings), seconds, leads)
 
 
 class Api:
     """A thin client: one method per thing that the operator does."""
 
-    def __init__(self, api_client: client.ApiClient, timeout: float) -> None:
+    def __init__(
+        self, api_client: client.ApiClient, timeout: float, leads: Callable[[], float] = lambda: math.inf
+    ) -> None:
+        """Requests last `timeout` seconds; writes no longer than `leads` still says, not above 0: refused."""
         self._client = api_client
         self._client.user_agent = names.FIELD_MANAGER
         self._timeout = timeout
+        self._leads = leads
 
     async def __aenter__(self) -> Self:
         return self
@@ -256,11 +263,14 @@ class Api:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
         trim: Callable[[Object], Object] | None = None,
     ) -> Object:
+        limit = self._timeout if method == "GET" else min(self._timeout, self._leads())
+        if limit <= 0:  # Asked for each write: a process that was frozen learns of nothing else in time.
+            raise ApiError(0, "NotLeader", "another operator may lead now, so nothing was written")
         try:
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(limit):
                 response = await self._open(method, path, query, body, content_type)
                 text = await response.read()
         except (OSError, TimeoutError, ClientError, client.ApiException) as error:
@@ -275,16 +285,11 @@ class Api:
         path: str,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        content_type: str = "application/json",
+        content_type: str = JSON,
         limit: float | None = None,
     ) -> Any:
         """The client's own way to serialise a request copies the whole body first."""
-        headers = {
-            "Accept": "application/json",
-            "Content-Type": content_type,
-            "User-Agent": self._client.user_agent,
-        }
-        # As above.
+        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": self._client.user_agent}
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         url = self._client.configuration.host + path + (f"?{urlencode(query)}" if query else "")
         timeout = ClientTimeout(total=limit or self._timeout)

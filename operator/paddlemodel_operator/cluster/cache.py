@@ -126,17 +126,27 @@ class Cache:
             if self.put(kind, item)
         ]
 
-    def keep(self, kind: names.Kind, present: set[Key], listed_at: int) -> list[Unreported]:
-        """Forget what a complete list of the version `listed_at` did not show; returns that."""
+    def keep(
+        self, kind: names.Kind, present: set[Key], listed_at: int, namespace: str | None = None
+    ) -> list[Unreported]:
+        """Forget what a complete list, of one namespace or of all, did not show; returns that.
+
+        Args:
+            kind: of which the list was.
+            present: what it showed.
+            listed_at: its version.
+            namespace: where; None: everywhere.
+        """
         store = self._stores[kind]
         gone = [
             Unreported(key, known.model, None)
             for key, known in store.objects.items()
-            if key not in present and known.version <= listed_at
+            if key not in present and known.version <= listed_at and namespace in {None, key[0]}
         ]
         for one in gone:
             self._drop(kind, one.key)
-        store.deleted.clear()
+        for key in [key for key in store.deleted if namespace in {None, key[0]}]:
+            del store.deleted[key]
         return gone
 
     def _of(self, kind: names.Kind, model: Key) -> list[Object]:

@@ -1,4 +1,4 @@
-"""The HTTP endpoint of the operator's own pod: /healthz and /metrics, from the present, not from a cache.
+"""The HTTP endpoint of the operator's own pod: /healthz, /readyz and /metrics, from the present.
 
 It runs in the event loop that does the work: a blocked loop does not answer, as it should be.
 """
@@ -23,6 +23,7 @@ class Endpoint:
         self._metrics = metrics
         application = web.Application()
         application.router.add_get("/healthz", self._healthz)
+        application.router.add_get("/readyz", self._readyz)
         application.router.add_get("/metrics", self._page)
         self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
 
@@ -42,6 +43,12 @@ class Endpoint:
     async def _healthz(self, _: web.Request) -> web.Response:
         complaints, state = self._health()
         return web.json_response({"complaints": complaints, **state}, status=503 if complaints else 200)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        """Ready is who could lead: it knows all models, and works."""
+        complaints, state = self._health()
+        ready = not complaints and state["synced"]
+        return web.json_response({"complaints": complaints, **state}, status=200 if ready else 503)
 
     async def _page(self, _: web.Request) -> web.Response:
         page, media_type = self._metrics()

@@ -91,6 +91,12 @@ class WorkQueue:
         self.add(key, delay)
         return delay
 
+    def clear(self) -> None:
+        """Nothing is due any more, and no failure is remembered; what is being worked on ends as it does."""
+        self._due.clear()
+        self._heap.clear()
+        self._failures.clear()
+
     def oldest_wait(self) -> float:
         """Seconds since the longest overdue or running key should have been finished; for the heartbeat."""
         first = [max(self._heap[0][0], self._held_until)] if self._top() else []

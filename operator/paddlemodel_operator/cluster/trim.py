@@ -7,6 +7,8 @@ models one operator can serve. Listed here is what a reconcile, the doctor or `d
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from paddlemodel_api import contract
+
 from paddlemodel_operator.base import names
 
 Object = Mapping[str, Any]
@@ -31,13 +33,21 @@ def trimmed(kind: names.Kind, body: Object) -> dict[str, Any]:
     metadata = _only(body["metadata"], METADATA)
     if kind == names.POD:
         return {"metadata": metadata, **_pod(body)}
-    if kind != names.MODEL:
+    if kind == names.MODEL:
+        metadata |= _pause(body["metadata"])
+    else:
         metadata |= _applied(body["metadata"])
     return {"metadata": metadata, **_only(body, ("spec", "status"))}
 
 
 def _only(body: Object, keys: Iterable[str]) -> dict[str, Any]:
     return {key: body[key] for key in keys if key in body}
+
+
+def _pause(metadata: Object) -> dict[str, Any]:
+    """The one annotation of a PaddleModel that means something to the operator."""
+    kept = _only(metadata.get("annotations") or {}, (contract.PAUSED_ANNOTATION,))
+    return {"annotations": kept} if kept else {}
 
 
 def _applied(metadata: Object) -> dict[str, Any]:

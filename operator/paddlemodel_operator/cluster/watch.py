@@ -2,16 +2,18 @@
 
 A watch ends after half a minute and is opened again where it ended, so that nothing is lost and a dead
 connection is noticed. kopf watches the PaddleModels; their children and pods, ten times as many, would pass
-through a queue, a task and a deep copy each there, and its first list brings all of them at once.
+through a queue, a task and a deep copy each there, and its first list brings all of them at once. Where only
+some namespaces are served, the PaddleModels are followed here, too: kopf ends as soon as one is forbidden.
 """
 
 import asyncio
 import logging
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.cluster.answers import Scope
 from paddlemodel_operator.cluster.api import Api
@@ -34,6 +36,17 @@ SLICE: Final = 10
 """Objects of a list that are taken over in one step of the event loop: some 4 ms."""
 
 
+def scopes(namespaces: Sequence[str]) -> list[Scope]:
+    """What kopf does not follow; models last, whose children would else look as if they had to be made."""
+    kinds = (*names.CHILD_KINDS, names.POD, *names.OPTIONAL_KINDS)
+    found = [
+        Scope(kind=kind, selector=names.CHILD_SELECTOR, namespace=one)
+        for one in namespaces or (None,)
+        for kind in kinds
+    ]
+    return [*found, *(Scope(kind=names.MODEL, namespace=one) for one in namespaces)]
+
+
 class Watch:
     """Feeds the cache, and wakes the models whose objects have changed."""
 
@@ -52,6 +65,20 @@ class Watch:
         """Whether the cluster knows the kind, as the last list saw it."""
         self.waiting: set[Key] = set()
         """Models that need the kind, which the cluster does not know."""
+
+    async def begin(self) -> None:
+        """The first list; one namespace of several that is forbidden is nothing that the others wait for.
+
+        Raises:
+            ApiError: as `list`, where it is not that.
+        """
+        try:
+            await self.list()
+        except ApiError as error:
+            if error.code != 403 or self.scope.namespace is None:
+                raise
+            where = f"{self.scope.kind.plural} in namespace {self.scope.namespace}"
+            log.warning("Cannot list %s, trying again while the others go on: %s", where, error)
 
     async def list(self) -> None:
         """Take over a complete list, page by page.
@@ -164,4 +191,4 @@ async def take_list(api: Api, scope: Scope, cache: Cache) -> tuple[int, list[Unr
             present.update(key_of(item) for item in items)
             unreported += cache.merge(scope.kind, items)
             await asyncio.sleep(0)
-    return at, [*cache.keep(scope.kind, present, at), *unreported]
+    return at, [*cache.keep(scope.kind, present, at, scope.namespace), *unreported]

@@ -75,6 +75,8 @@ class Observed:
     scaled_object: Conditions | None = None
     missing: tuple[names.Kind, ...] = ()
     """Kinds of desired children that the cluster does not know."""
+    waiting: tuple[str, ...] = ()
+    """Of a paused model: children, as kind and name, that differ from what its spec asks for."""
     pods: tuple[Pod, ...] = ()
     """Of the newest version, alive, in order of age."""
     gpus: int = 0

@@ -28,8 +28,14 @@ Records = Callable[[], Mapping[Key, ModelRecord]]
 class Telemetry:
     """Renders the present state of the records at every scrape."""
 
-    def __init__(self, records: Records, registration: Callable[[], Registration | None]) -> None:
+    def __init__(
+        self,
+        records: Records,
+        registration: Callable[[], Registration | None],
+        leads: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._registry = CollectorRegistry()
+        self._registry.register(_Leader(leads))
         self._registry.register(_Models(records))
         self._registry.register(_MetricsApi(registration))
         ProcessCollector(registry=self._registry)
@@ -115,6 +121,15 @@ class _MetricsApi(Collector):
         if found is not None:
             family.add_metric([found.state], 1)
         yield family
+
+
+class _Leader(Collector):
+    def __init__(self, leads: Callable[[], bool]) -> None:
+        self._leads = leads
+
+    def collect(self) -> Iterable[Metric]:
+        text = "1 in the operator that works, 0 in one that stands by."
+        yield GaugeMetricFamily("paddlemodel_operator_leader", text, value=float(self._leads()))
 
 
 def _condition(name: str, text: str, values: Mapping[Key, tuple[str, str] | None]) -> Metric:

@@ -53,7 +53,7 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
     for watch in context.optional.values():
         watch.waiting.discard(key)
     existing = context.cache.children(key)
-    undesired = [one for one, live in existing.items() if one not in desired and owned_by(live, model.uid)]
+    undesired = _undesired(model, existing, desired)
     for child in [*undesired, *_keda_autoscalers(existing, undesired, desired), *desired]:
         try:
             if child in desired:
@@ -76,14 +76,33 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
     return Outcome(trouble=first, missing=tuple(missing))
 
 
+def waiting(context: Context, model: PaddleModel, desired: Children) -> list[ChildKey]:
+    """The children that `apply_children` would make, change or delete now, as far as the cache knows."""
+    existing = context.cache.children((model.namespace, model.name))
+    different = [
+        child
+        for child, wanted in desired.items()
+        if context.serves(child.kind, model.namespace)
+        and not (child in existing and is_applied(wanted, existing[child]))
+    ]
+    return [*different, *_undesired(model, existing, desired)]
+
+
+def _undesired(
+    model: PaddleModel, existing: Mapping[ChildKey, Mapping[str, Any]], desired: Children
+) -> list[ChildKey]:
+    return [one for one, live in existing.items() if one not in desired and owned_by(live, model.uid)]
+
+
 async def _ensure(context: Context, model: PaddleModel, child: ChildKey, desired: Object) -> None:
     kind, key = child.kind, (model.namespace, child.name)
     live = context.cache.get(kind, key)
     if live is None:
         if (ending := context.ending.get(model.namespace)) is not None:
             raise ending
-        if kind in context.optional and not context.optional[kind].served:
-            context.optional[kind].miss((model.namespace, model.name))
+        watch = context.watch(kind, model.namespace)
+        if watch is not None and not watch.served:
+            watch.miss((model.namespace, model.name))
             raise KindMissing(kind.kind)
         live = await _create(context, kind, key, desired)
         if live is None:

@@ -46,8 +46,8 @@ class Context:
     records: ModelRecords
     registration: Callable[[], Registration | None]
     """Who serves the metrics APIs, as the registrar saw it last; None before its first round."""
-    optional: Mapping[names.Kind, Watch] = field(default_factory=dict)
-    """The watches of kinds that the cluster may not know."""
+    optional: Mapping[tuple[names.Kind, str | None], Watch] = field(default_factory=dict)
+    """The watches of kinds that the cluster may not know, by kind and namespace; None: all namespaces."""
     settled: dict[Key, Sight] = field(default_factory=dict)
     """What the last reconcile of a model saw, where it left nothing to do: another one would do the same."""
     ending: dict[str, ApiError] = field(default_factory=dict)
@@ -55,6 +55,15 @@ class Context:
     foreign: set[tuple[names.Kind, Key]] = field(default_factory=set)
     """Objects of a child's name that were somebody else's when last looked at; no watch reports them."""
     now: Callable[[], dt.datetime] = utc_now
+
+    def watch(self, kind: names.Kind, namespace: str) -> Watch | None:
+        """The watch of a kind that the cluster may not know; None of one that each cluster knows."""
+        return self.optional.get((kind, None)) or self.optional.get((kind, namespace))
+
+    def serves(self, kind: names.Kind, namespace: str) -> bool:
+        """Whether the cluster knows a kind."""
+        found = self.watch(kind, namespace)
+        return found is None or found.served
 
     def sight(self, key: Key) -> Sight:
         """What a reconcile of a model would see now."""

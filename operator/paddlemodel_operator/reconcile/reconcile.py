@@ -16,12 +16,13 @@ from paddlemodel_operator.base.model import PaddleModel, from_body
 from paddlemodel_operator.cluster.cache import Key, owned_by
 from paddlemodel_operator.observe.children import LiveObjects, Observed, Workload, observe
 from paddlemodel_operator.probing.pod_prober import ProbeTarget
-from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children
+from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children, waiting
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.render import Children, access, metrics_source, render
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.events import opening, transition
 from paddlemodel_operator.status.judge import AUTOSCALING, READY, condition, judge, judge_invalid, merge_patch
+from paddlemodel_operator.status.pause import spec_waits
 from paddlemodel_operator.status.readiness_checks import (
     NAMESPACE_ENDING,
     PROGRESSING,
@@ -69,6 +70,10 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
         _count(context, key, status, None)
         await _report(context, body, status)
         return
+    if model.paused:
+        status = _paused(context, model, children, before, now)
+        await _report(context, body, status)
+        return
     if await _is_gone(context, body, children):
         return
     outcome = await apply_children(context, model, children)
@@ -86,6 +91,23 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
         raise failure
 
 
+def _paused(
+    context: Context, model: PaddleModel, children: Children, before: Mapping[str, Any], now: str
+) -> dict[str, Any]:
+    """The status of a model of which nothing is changed: about the last spec that was applied."""
+    applied = before.get("observedGeneration", 0)
+    differing = tuple(map(str, waiting(context, model, children)))
+    observed = replace(_observe(context, model, Outcome()), waiting=differing)
+    case = _case(context, model, observed, None)
+    fault = spec_waits(model) if applied != model.generation else None
+    known = replace(model, generation=applied)
+    status = judge(known, observed, fault=fault, case=case, before=before, now=now)
+    if fault is not None:  # The address may be one of the new spec.
+        status["url"] = before.get("url", "")
+    _count(context, (model.namespace, model.name), status, observed.workload)
+    return status
+
+
 async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children) -> bool:
     """Whether a model that lacks a child it once had is gone itself, so that nothing is made anew.
 
@@ -97,7 +119,7 @@ async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children)
     lacks = any(
         context.cache.get(child.kind, (namespace, child.name)) is None
         for child in desired
-        if child.kind not in context.optional or context.optional[child.kind].served
+        if context.serves(child.kind, namespace)
     )
     if not lacks or not body.get("status") or namespace in context.ending:
         return False

@@ -17,6 +17,11 @@ NO_CUSTOM_TASKS: Final = (
     "spec.task.custom runs code that lies beside the model, which this operator does not allow: set the "
     "chart's value customTasks.allowed (PADDLEMODEL_OPERATOR_CUSTOM_TASKS), or use another task"
 )
+NO_ADAPTER: Final = (
+    "spec.autoscaling.metricsSource is builtin, but this operator serves some namespaces only, and a metrics "
+    "adapter is the whole cluster's: leave it out, or set it to what serves the metrics here, "
+    "prometheusAdapter, keda or none"
+)
 Children = dict[names.ChildKey, Object]
 
 
@@ -33,6 +38,9 @@ def render(model: PaddleModel, settings: Settings, contents: Mapping[str, str] =
     """
     if model.spec.task.custom is not None and not settings.custom_tasks:
         raise SpecError(NO_CUSTOM_TASKS)
+    scaling = model.spec.autoscaling
+    if scaling and scaling.metrics_source == "builtin" and settings.watch_namespaces:
+        raise SpecError(NO_ADAPTER)
     objects = (
         (names.SERVICE, service.build(model, settings)),
         (names.DEPLOYMENT, deployment.build(model, settings, contents)),

@@ -8,6 +8,7 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 from paddlemodel_operator.status.access import OPEN
 from paddlemodel_operator.status.judge import ACCESS, READY, condition
+from paddlemodel_operator.status.pause import PAUSED
 from paddlemodel_operator.status.readiness_checks import PROGRESSING
 
 NOTE_MAX: Final = 1024
@@ -21,7 +22,7 @@ def transition(
     old, new = condition(before, READY), condition(after, READY)
     if (old.get("status"), old.get("reason")) == (new["status"], new["reason"]):
         return None
-    healthy = new["status"] == "True" or new["reason"] in {PROGRESSING, "ScaledToZero"}
+    healthy = new["status"] == "True" or new["reason"] in {PROGRESSING, "ScaledToZero", PAUSED}
     return _event(body, new, instance, now, healthy=healthy)
 
 

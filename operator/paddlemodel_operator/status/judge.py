@@ -15,6 +15,7 @@ from paddlemodel_operator.status import fetched, readiness_checks
 from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
+from paddlemodel_operator.status.pause import COLUMN, PAUSED, paused
 from paddlemodel_operator.status.readiness_checks import PROGRESSING
 from paddlemodel_operator.status.reports import Fault
 from paddlemodel_operator.status.updates import update
@@ -61,6 +62,7 @@ def judge(
         UPDATE: update(model, observed),
         AUTOSCALING: diagnose(case) if case else None,
         ACCESS: access(model, observed),
+        PAUSED: paused(model, observed),
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -75,7 +77,7 @@ def judge(
         further_models=fetched.further(served),
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
-        columns=_columns(model, f"{ready}/{desired}", main, gpu),
+        columns=_columns(model, f"{ready}/{desired}{COLUMN if model.paused else ''}", main, gpu),
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
@@ -86,7 +88,9 @@ def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now:
     invalid = {READY: Condition("False", "InvalidSpec", message)}
     kept = {key: value for key, value in before.items() if key not in {"observedGeneration", "conditions"}}
     others = [
-        api.Condition.model_validate(one) for one in before.get("conditions", ()) if one.get("type") != READY
+        api.Condition.model_validate(one)
+        for one in before.get("conditions", ())
+        if one.get("type") not in {READY, PAUSED}
     ]
     conditions = (*_dated(invalid, before, generation, now), *others)
     return {**kept, **dump(Status(observed_generation=generation, conditions=conditions))}

@@ -153,3 +153,19 @@ def test_labels_reach_the_server_unchanged(labels: list[str]) -> None:
         one["name"]: one["value"] for one in deployment["spec"]["template"]["spec"]["containers"][0]["env"]
     }
     assert json.loads(env["PADDLEMODEL_TASK"].replace("$$", "$")) == task
+
+
+@pytest.mark.parametrize(("said", "paused"), [(None, False), ("false", False), ("true", True)])
+def test_the_annotation_pauses(said: str | None, paused: bool) -> None:
+    manifest = body()
+    manifest["metadata"]["annotations"] = {} if said is None else {contract.PAUSED_ANNOTATION: said}
+    assert from_body(manifest).paused is paused
+
+
+@pytest.mark.parametrize("said", ["", "yes", "True", "1"])
+def test_another_value_of_it_is_refused(said: str) -> None:
+    """Whether the model is paused would be a guess: nothing is changed until it is clear."""
+    manifest = body()
+    manifest["metadata"]["annotations"] = {contract.PAUSED_ANNOTATION: said}
+    with pytest.raises(SpecError, match=r"paddlemodel\.dev/paused is .*: set it to true, or remove it"):
+        from_body(manifest)

@@ -191,3 +191,33 @@ async def test_no_netrc_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         async with await connect(30) as api:
             await api.get(names.POD, "shop", "a")
     assert b"authorization" not in heads[0].lower()
+
+
+DEPLOYMENT = {"metadata": {"namespace": "shop", "name": "a"}}
+
+
+async def test_who_may_not_write_any_more_reads_and_writes_nothing() -> None:
+    """Asked at each write, since a process that was frozen learns of nothing else before its next one."""
+    left = iter([5.0, 0.0, -1.0])
+    async with (
+        answering(answer("200 OK", DEPLOYMENT)) as (host, heads),
+        Api(client.ApiClient(client.Configuration(host=host)), 30, lambda: next(left)) as api,
+    ):
+        await api.apply(names.DEPLOYMENT, DEPLOYMENT)
+        for _ in range(2):
+            with pytest.raises(ApiError) as caught:
+                await api.apply(names.DEPLOYMENT, DEPLOYMENT)
+            assert (caught.value.reason, caught.value.is_overload) == ("NotLeader", True)
+        await api.get(names.DEPLOYMENT, "shop", "a")
+    assert [head.split()[0] for head in heads] == [b"PATCH", b"GET"]
+
+
+async def test_a_write_is_given_up_when_the_right_to_it_ends() -> None:
+    """Also one that waits for its connection: it would go out when it is not ours to write any more."""
+    async with (
+        answering(silent=True) as (host, _),
+        Api(client.ApiClient(client.Configuration(host=host)), 3000, lambda: 0.1) as api,
+    ):
+        with pytest.raises(ApiError) as caught:
+            await api.delete(names.DEPLOYMENT, {"metadata": {**DEPLOYMENT["metadata"], "uid": "1"}})
+    assert caught.value.code == 0

@@ -139,3 +139,15 @@ def test_only_a_controlling_owner_owns() -> None:
     assert not owned_by(thing(1, ownerReferences=[{"uid": "1"}]), "1")
     assert not owned_by(thing(1, ownerReferences=[{"uid": "2", "controller": True}]), "1")
     assert not owned_by(thing(1), "1")
+
+
+def test_a_list_of_one_namespace_says_nothing_of_the_others() -> None:
+    cache, other = Cache(), {"metadata": {"namespace": "other", "name": "a", "resourceVersion": "1"}}
+    gone = {"metadata": {"namespace": "other", "name": "b", "resourceVersion": "4"}}
+    cache.put(names.SERVICE, thing(1))
+    cache.put(names.SERVICE, other)
+    cache.remove(names.SERVICE, gone)
+    assert cache.keep(names.SERVICE, set(), 9, "ml") == [Unreported(KEY, KEY, None)]
+    assert cache.keys(names.SERVICE) == [("other", "a")]
+    cache.put(names.SERVICE, {"metadata": {**gone["metadata"], "resourceVersion": "3"}})
+    assert cache.keys(names.SERVICE) == [("other", "a")]

@@ -87,3 +87,27 @@ async def test_the_operator_s_endpoint_answers_on_both_families(port: int, host:
             assert await answer.json() == {"complaints": [], "synced": True}
         async with session.get(f"http://{host}:{port}/metrics") as answer:
             assert await answer.read() == b"a 1\n"
+
+
+@pytest.mark.parametrize(
+    ("complaints", "synced", "health", "ready"),
+    [
+        ([], True, 200, 200),
+        ([], False, 200, 503),
+        (["stuck"], True, 503, 503),
+    ],
+)
+async def test_ready_is_who_knows_all_models(
+    complaints: list[str], synced: bool, health: int, ready: int
+) -> None:
+    with listener("127.0.0.1:0") as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    endpoint = Endpoint(address, lambda: (complaints, {"synced": synced}), lambda: (b"", "text/plain"))
+    await endpoint.start()
+    try:
+        async with aiohttp.ClientSession() as session:
+            for path, status in (("healthz", health), ("readyz", ready)):
+                async with session.get(f"http://{address}/{path}") as answer:
+                    assert answer.status == status
+    finally:
+        await endpoint.stop()

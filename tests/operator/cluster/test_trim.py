@@ -110,6 +110,9 @@ def test_the_book_keeping_of_others_is_dropped() -> None:
     assert "managedFields" not in trimmed(names.POD, pod())["metadata"]
     model = {"metadata": {"name": "a", "namespace": "ml", "managedFields": [1], "annotations": {"a": "b"}}}
     assert trimmed(names.MODEL, model) == {"metadata": {"name": "a", "namespace": "ml"}}
+    annotated: Object = {contract.PAUSED_ANNOTATION: "true", LAST_APPLIED: "{}"}
+    kept = trimmed(names.MODEL, {"metadata": {"name": "a", "annotations": annotated}})
+    assert kept["metadata"]["annotations"] == {contract.PAUSED_ANNOTATION: "true"}
 
 
 def test_a_model_with_its_children_and_pods_is_small() -> None:

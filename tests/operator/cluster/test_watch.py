@@ -12,7 +12,7 @@ from paddlemodel_operator.cluster import watch as module
 from paddlemodel_operator.cluster.answers import Listing, Scope
 from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.cache import Cache, Key
-from paddlemodel_operator.cluster.watch import SLICE, Watch, take_list
+from paddlemodel_operator.cluster.watch import SLICE, Watch, scopes, take_list
 
 Object = dict[str, Any]
 GONE = ApiError(410, "Expired", "too old resource version")
@@ -190,3 +190,34 @@ async def test_a_long_list_is_taken_over_in_steps() -> None:
     await take_list(cast("Api", script), SERVICES, Cache())
     task.cancel()
     assert turns >= 20
+
+
+FORBIDDEN = ApiError(403, "Forbidden", 'services is forbidden in the namespace "ml"')
+
+
+async def test_a_namespace_that_is_forbidden_holds_up_no_other_and_is_tried_again() -> None:
+    """It was deleted, or its owner has taken the Role away; it may come back."""
+    scope = Scope(kind=names.SERVICE, namespace="ml")
+    followed = Followed(FORBIDDEN, FORBIDDEN, (7, [thing(5)]), [], scope=scope)
+    await followed.watch.begin()
+    await followed.to_the_end()
+    assert followed.script.asked == ["list", "list", "list", "watch 7", "watch 7"]
+    assert followed.woken == [("ml", "a")]
+
+
+@pytest.mark.parametrize(
+    ("scope", "fault"),
+    [(SERVICES, FORBIDDEN), (Scope(kind=names.SERVICE, namespace="ml"), ApiError(500, "", ""))],
+)
+async def test_nobody_begins_without_a_first_list(scope: Scope, fault: ApiError) -> None:
+    with pytest.raises(ApiError):
+        await Followed(fault, scope=scope).watch.begin()
+
+
+def test_models_are_followed_here_in_some_namespaces_only() -> None:
+    everywhere = scopes(())
+    assert {scope.namespace for scope in everywhere} == {None}
+    assert names.MODEL not in {scope.kind for scope in everywhere}
+    some = scopes(("a", "b"))
+    assert [(scope.kind, scope.namespace) for scope in some[-2:]] == [(names.MODEL, "a"), (names.MODEL, "b")]
+    assert len(some) == 2 * len(everywhere) + 2

@@ -112,3 +112,9 @@ def test_a_model_has_one_reason_at_a_time_and_goes_with_its_series() -> None:
     assert found == {("paddlemodel_autoscaling_active", "resnet50Active"): 1}
     records.forget(KEY)
     assert samples(records) == {}
+
+
+@pytest.mark.parametrize("leads", [True, False])
+def test_it_says_whether_this_one_leads(leads: bool) -> None:
+    page, _ = Telemetry(ModelRecords().all, lambda: None, lambda: leads).page()
+    assert f"paddlemodel_operator_leader {float(leads)}" in page.decode()

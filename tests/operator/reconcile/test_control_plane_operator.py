@@ -237,3 +237,50 @@ def test_a_child_that_the_api_refuses_is_told_without_a_hot_loop(
     assert len([one for one in cluster.writes(USER, namespace, mark) if "/deployments/" in one]) < 6
     cluster.apply(manifest(namespace))
     settled(cluster, operator, namespace)
+
+
+def test_a_paused_model_is_left_as_it_is_until_it_is_resumed(
+    cluster: Cluster, operator: Operator, namespace: str
+) -> None:
+    """What its spec says, what somebody changes by hand, and what is deleted all wait; then they do not."""
+    scaled: Object = {"autoscaling": {"maxReplicas": 3}}
+    cluster.apply(manifest(namespace, **scaled))
+    settled(cluster, operator, namespace)
+    cluster.kubectl("annotate", "pdm", "resnet50", "paddlemodel.dev/paused=true", "-n", namespace)
+    eventually(lambda: "Paused" in cluster.conditions(namespace, "resnet50"))
+    assert cluster.kubectl("get", "pdm", "-n", namespace).splitlines()[1].split()[3:5] == ["0/1,", "paused"]
+    mark, deployment = cluster.mark(), names.DEPLOYMENT.item(namespace, "resnet50")
+    cluster.patch(deployment, {"spec": {"revisionHistoryLimit": 9, "replicas": 2}})
+    cluster.kubectl("delete", "service", "resnet50", "-n", namespace)
+    cluster.apply(manifest(namespace, **scaled, server={"queueSize": 9}))
+    eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Paused")
+    eventually(lambda: "Service resnet50" in cluster.conditions(namespace, "resnet50")["Paused"]["message"])
+    assert "Deployment resnet50" in cluster.conditions(namespace, "resnet50")["Paused"]["message"]
+    assert cluster.need(names.MODEL, namespace, "resnet50")["status"]["observedGeneration"] == 1
+    eventually(operator.is_idle)
+    wrote = cluster.writes(USER, namespace, mark)
+    assert [one for one in wrote if "/paddlemodels/" not in one and "/events" not in one] == []
+    cluster.kubectl("annotate", "pdm", "resnet50", "paddlemodel.dev/paused-", "-n", namespace)
+    eventually(lambda: cluster.get(names.SERVICE, namespace, "resnet50"))
+    assert "paused" not in settled(cluster, operator, namespace)["status"]["columns"]["replicas"]
+    spec = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"]
+    assert spec["replicas"] == 2  # The autoscaler's to change, paused or not.
+    assert {"name": "PADDLEMODEL_QUEUE_SIZE", "value": "9"} in spec["template"]["spec"]["containers"][0][
+        "env"
+    ]
+    assert "Paused" not in cluster.conditions(namespace, "resnet50")
+
+
+def test_a_paused_model_can_be_deleted(cluster: Cluster, operator: Operator, namespace: str) -> None:
+    """Also one that was made paused, and has no children yet."""
+    paused = manifest(namespace)
+    paused["metadata"]["annotations"] = {"paddlemodel.dev/paused": "true"}
+    cluster.apply(paused)
+    eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Paused")
+    assert cluster.get(names.DEPLOYMENT, namespace, "resnet50") is None
+    cluster.kubectl("annotate", "pdm", "resnet50", "paddlemodel.dev/paused-", "-n", namespace)
+    settled(cluster, operator, namespace)
+    cluster.kubectl("annotate", "pdm", "resnet50", "paddlemodel.dev/paused=true", "-n", namespace)
+    eventually(lambda: "Paused" in cluster.conditions(namespace, "resnet50"))
+    cluster.kubectl("delete", "pdm", "resnet50", "-n", namespace, "--timeout=180s")
+    eventually(lambda: all(cluster.get(kind, namespace, "resnet50") is None for kind in CHILDREN))

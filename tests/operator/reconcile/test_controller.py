@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -11,6 +11,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.cluster.answers import Listing, Scope
 from paddlemodel_operator.cluster.api import Api
+from paddlemodel_operator.cluster.election import Election
 from paddlemodel_operator.controller import SETTLE_SECONDS, Controller, pauses
 
 from tests.operator.support.builders import SETTINGS, body
@@ -138,3 +139,39 @@ def test_the_second_list_follows_soon_after_the_first() -> None:
     assert first == SETTLE_SECONDS
     assert all(540 <= seconds <= 660 for seconds in later)
     assert next(pauses(3)) == 3
+
+
+class Term:
+    """An election that a test decides."""
+
+    def __init__(self) -> None:
+        self.elected = asyncio.Event()
+        self.lost = asyncio.Event()
+
+    async def run(self, lead: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        await self.elected.wait()
+        task = asyncio.create_task(lead())
+        await self.lost.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_who_stands_by_knows_all_and_does_nothing_until_it_leads() -> None:
+    """So nothing is due meanwhile, or it would complain; what it counted, the next leader tells."""
+    lists, term = Asked({names.MODEL: [body()]}), Term()
+    controller = Controller(cast("Api", lists), SETTINGS, "here", cast("Election", term))
+    await controller.start()
+    await until(lambda: bool(controller.health()[1]["synced"]))
+    controller.on_event("MODIFIED", {**body(), "metadata": {**body()["metadata"], "resourceVersion": "5"}})
+    assert await controller.resync()
+    complaints, state = controller.health()
+    assert (complaints, state["queued"], state["leading"], lists.asked) == ([], 0, False, [])
+    term.elected.set()
+    await until(lambda: "create services" in lists.asked)
+    await until(lambda: b'paddlemodel_reconcile_errors_total{model="resnet50"' in controller.metrics()[0])
+    assert controller.health()[1]["leading"]
+    term.lost.set()
+    await until(lambda: not controller.health()[1]["leading"])
+    assert controller.health()[1]["queued"] == 0
+    assert b"resnet50" not in controller.metrics()[0]
+    await controller.stop()

@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import SpecError
+from paddlemodel_operator.settings import Settings
 
 from tests.operator.support.builders import rendered
 from tests.operator.support.expected import METADATA
@@ -123,3 +125,12 @@ def test_under_autoscaling_the_deployment_has_no_replicas() -> None:
 @pytest.mark.parametrize(("manifest", "replicas"), [({}, 1), ({"replicas": 0}, 0), ({"replicas": 4}, 4)])
 def test_replicas_are_one_unless_stated(manifest: Any, replicas: int) -> None:
     assert rendered(names.DEPLOYMENT, **manifest)["spec"]["replicas"] == replicas
+
+
+def test_an_operator_of_some_namespaces_has_no_adapter_to_offer() -> None:
+    some = Settings(watch_namespaces=("ml",), metrics_source="keda")
+    with pytest.raises(
+        SpecError, match=r"^spec\.autoscaling\.metricsSource is builtin, .*: leave it out, or"
+    ):
+        rendered(names.AUTOSCALER, some, autoscaling={"maxReplicas": 6, "metricsSource": "builtin"})
+    assert rendered(names.AUTOSCALER, some, autoscaling={"maxReplicas": 6, "metricsSource": "none"})

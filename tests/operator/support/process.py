@@ -27,8 +27,16 @@ def install(cluster: Cluster) -> None:
 class Operator:
     """Start, ask, stop; the log is kept in a file."""
 
-    def __init__(self, cluster: Cluster, folder: Path, server: str = "") -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        folder: Path,
+        server: str = "",
+        account: tuple[str, str] = (charts.NAMESPACE, charts.RELEASE),
+    ) -> None:
+        """`account` is the namespace and the name of its ServiceAccount."""
         self._cluster = cluster
+        self._account = account
         self._server = server or cluster.server
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -36,9 +44,8 @@ class Operator:
 
     def start(self, *, wait: bool = True, **settings: str) -> None:
         """Return when it has listed everything and reconciled every model, or at once."""
-        token = self._cluster.kubectl(
-            "create", "token", "paddlemodel-operator", "-n", charts.NAMESPACE
-        ).strip()
+        namespace, name = self._account
+        token = self._cluster.kubectl("create", "token", name, "-n", namespace).strip()
         kubeconfig = self._folder / "operator.kubeconfig"
         token_kubeconfig(self._cluster, token, kubeconfig, self._server)
         self.port = ports.free(1)[0]
@@ -75,6 +82,11 @@ class Operator:
         if self._process is not None:
             self._process.kill()
             self._process.wait(timeout=60)
+
+    def send(self, number: int) -> None:
+        """A signal, such as SIGSTOP: the process stays where it is, and its connections stand."""
+        assert self._process is not None
+        self._process.send_signal(number)
 
     def restart(self) -> None:
         self.stop()

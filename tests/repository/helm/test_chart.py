@@ -37,6 +37,8 @@ def test_the_defaults_are_enough() -> None:
         ("ClusterRoleBinding", "", RELEASE),
         ("CustomResourceDefinition", "", "paddlemodels.paddlemodel.dev"),
         ("Deployment", NAMESPACE, RELEASE),
+        ("Role", NAMESPACE, f"{RELEASE}-leader"),
+        ("RoleBinding", NAMESPACE, f"{RELEASE}-leader"),
         ("ServiceAccount", NAMESPACE, RELEASE),
     }
 
@@ -63,17 +65,45 @@ def test_the_operator_is_hardened() -> None:
     assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
 
 
-def test_never_two_operators_at_once() -> None:
+def test_one_operator_by_default_whose_successor_starts_beside_it() -> None:
+    """Only the holder of the Lease works; the new pod waits until it is given back."""
     spec = one(render(), "Deployment")["spec"]
-    assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
+    surge = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
+    assert (spec["replicas"], spec["strategy"]) == (1, surge)
+    assert "topologySpreadConstraints" not in spec["template"]["spec"]
+
+
+def test_two_operators_are_on_two_nodes_and_no_drain_takes_both() -> None:
+    objects = render("replicas=2")
+    spec = one(objects, "Deployment")["spec"]
+    (spread,) = spec["template"]["spec"]["topologySpreadConstraints"]
+    assert (spec["replicas"], spread["topologyKey"]) == (2, "kubernetes.io/hostname")
+    assert spread["labelSelector"] == spec["selector"]
+    budget = one(objects, "PodDisruptionBudget")["spec"]
+    assert (budget["minAvailable"], budget["selector"]) == (1, spec["selector"])
+    assert identities(objects) - identities(render()) == {("PodDisruptionBudget", NAMESPACE, RELEASE)}
 
 
 def test_the_environment_is_what_the_operator_reads() -> None:
     environment = variables(render())
-    # Its defaults are the chart's: an operator that is run by hand does the same, but has no adapter.
-    theirs = {name: environment.pop(f"{settings.PREFIX}{name}") for name in ("NAMESPACE", "ADAPTER")}
-    assert theirs == {"NAMESPACE": NAMESPACE, "ADAPTER": ADAPTER}
+    # Its defaults are the chart's: an operator run by hand does the same, with no adapter and no rival.
+    theirs = {name: environment.pop(f"{settings.PREFIX}{name}") for name in ("NAMESPACE", "ADAPTER", "LEASE")}
+    assert theirs == {"NAMESPACE": NAMESPACE, "ADAPTER": ADAPTER, "LEASE": RELEASE}
     assert settings.from_environment(environment) == settings.from_environment({})
+
+
+def test_an_operator_of_some_namespaces_is_told_which() -> None:
+    """And its Prometheus scrapes the pods of these."""
+    words = ('watchNamespaces=["team-a","team-b"]', 'autoscaling.metricsSource="none"')
+    objects = render(*words, "monitoring.podMonitors.enabled=true")
+    assert settings.from_environment(variables(objects)).watch_namespaces == ("team-a", "team-b")
+    monitor = one(objects, "PodMonitor", f"{RELEASE}-models")
+    assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["team-a", "team-b"]}
+
+
+def test_an_operator_of_some_namespaces_has_no_adapter_for_the_whole_cluster() -> None:
+    with pytest.raises(RefusedError, match=r"--set autoscaling\.metricsSource=prometheusAdapter"):
+        render('watchNamespaces=["team-a"]')
 
 
 def test_code_beside_models_is_allowed_by_a_value_alone() -> None:
@@ -143,7 +173,10 @@ def test_a_service_account_of_others_is_used() -> None:
 @pytest.mark.parametrize(
     "setting",
     [
-        pytest.param("replicas=2", id="unknown-name"),
+        pytest.param("replica=2", id="unknown-name"),
+        pytest.param("replicas=0", id="nobody"),
+        pytest.param('watchNamespaces="team-a"', id="no-list"),
+        pytest.param('watchNamespaces=["team_a"]', id="no-namespace"),
         pytest.param('operator={"loglevel":"INFO"}', id="misspelt-name"),
         pytest.param('operator.logLevel="LOUD"', id="unknown-level"),
         pytest.param("operator.concurrency=0", id="too-small"),

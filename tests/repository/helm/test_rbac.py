@@ -70,11 +70,19 @@ def test_the_role_is_exactly_what_the_source_needs() -> None:
     assert granted(one(render(), "ClusterRole")) == needed()
 
 
-def test_in_its_own_namespace_the_operator_fills_one_secret() -> None:
+LEADER = f"{RELEASE}-leader"
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "object_name"), [(ADAPTER, names.SECRET, ADAPTER), (LEADER, names.LEASE, RELEASE)]
+)
+def test_in_its_own_namespace_the_operator_writes_one_secret_and_one_lease(
+    name: str, kind: names.Kind, object_name: str
+) -> None:
     """Both roles and bindings are of the release's namespace: no Secret of another one is within reach."""
     objects = [item for item in render() if item["metadata"].get("namespace") == NAMESPACE]
-    role, binding = one(objects, "Role"), one(objects, "RoleBinding")
-    assert granted(role) == rights(names.SECRET, "get", "apply", name=ADAPTER)
+    role, binding = one(objects, "Role", name), one(objects, "RoleBinding", name)
+    assert granted(role) == rights(kind, "get", "create", "apply", name=object_name)
     assert binding["roleRef"]["name"] == role["metadata"]["name"]
     assert binding["subjects"] == [{"kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE}]
 
@@ -94,12 +102,34 @@ def test_the_adapter_may_list_pods_and_read_who_may_ask_it() -> None:
     }
 
 
+NAMESPACED = {"Role", "RoleBinding", "Secret"}
+
+
 @pytest.mark.parametrize("source", ["prometheusAdapter", "keda", "none"])
 def test_without_the_adapter_no_right_is_for_it(source: str) -> None:
     objects = render(f'autoscaling.metricsSource="{source}"')
     role = one(objects, "ClusterRole")
     assert granted(role) == {right for right in needed() if right[2] == ""}
-    assert {item["kind"] for item in objects} & {"Role", "RoleBinding", "Secret"} == set()
+    assert [item["metadata"]["name"] for item in objects if item["kind"] in NAMESPACED] == [LEADER] * 2
+
+
+SOME = ('watchNamespaces=["team-a","team-b"]', 'autoscaling.metricsSource="keda"')
+
+
+def test_an_operator_of_some_namespaces_has_rights_in_these_alone() -> None:
+    """The same as else, but for what is the cluster's: there is no ClusterRole."""
+    objects = render(*SOME)
+    assert {item["kind"] for item in objects} & {"ClusterRole", "ClusterRoleBinding"} == set()
+    for namespace in ("team-a", "team-b"):
+        there = [item for item in objects if item["metadata"].get("namespace") == namespace]
+        role, binding = one(there, "Role"), one(there, "RoleBinding")
+        cluster_wide = {names.API_SERVICE.group, names.CLUSTER_ROLE.group}
+        assert granted(role) == {right for right in needed() if right[0] not in cluster_wide}
+        assert binding["roleRef"]["name"] == role["metadata"]["name"]
+        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": RELEASE, "namespace": NAMESPACE}]
+    assert {item["metadata"].get("namespace") for item in objects if item["kind"] == "Role"} == {
+        "team-a", "team-b", NAMESPACE,
+    }  # fmt: skip
 
 
 def test_the_door_to_the_api_has_no_other_method() -> None:
@@ -240,5 +270,6 @@ def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_w
         kubectl(control_plane, "delete", "clusterrole", ADAPTER)
         until(lambda: registered(control_plane) == [], "the registration to go with its role", log)
     assert "forbidden" not in log.read_text().lower()
-    given = granted(one(render(), "ClusterRole")) | granted(one(render(), "Role"))
+    roles = [one(render(), "ClusterRole"), *(one(render(), "Role", name) for name in (ADAPTER, LEADER))]
+    given = set().union(*map(granted, roles))
     assert used(control_plane, given) == {right for right in given if right[3] in WRITES} - UNUSED

@@ -25,7 +25,11 @@ def test_lines_are_drawn_where_they_stand(
 ) -> None:
     with (
         serving(
-            trained_model("character-det"), tmp_path, name="pages", task='{"textDetection":{}}'
+            trained_model("character-det"),
+            tmp_path,
+            name="pages",
+            max_batch_size=1,
+            task='{"textDetection":{}}',
         ) as server,
         visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1200}) as page,
     ):
@@ -56,7 +60,7 @@ def test_objects_are_drawn_with_their_names(
     content = io.BytesIO()
     Image.fromarray(drawn(20_001, 300, 420, noise=False)[0]).save(content, "PNG")
     with (
-        serving(shapes("ppyoloe"), tmp_path, name="shapes") as server,
+        serving(shapes("ppyoloe"), tmp_path, name="shapes", max_batch_size=1) as server,
         visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1200}) as page,
     ):
         page.locator("#file").set_input_files(

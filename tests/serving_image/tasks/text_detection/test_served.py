@@ -27,7 +27,7 @@ PAGES = drawn_pages.pages()
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("pages")
     with serving(
-        trained_model("character-det"), folder, name="pages", task='{"textDetection":{}}'
+        trained_model("character-det"), folder, name="pages", max_batch_size=2, task='{"textDetection":{}}'
     ) as running:
         yield running
 

@@ -229,7 +229,7 @@ def test_the_truncated_end_is_told(tmp_path: Path) -> None:
     """With a vocab.txt alone; the answer is that to the text which is left."""
     folder = with_files(minilm(), tmp_path / "model", "tokenizer.json")
     task = '{"textEmbedding":{"longTexts":"Truncate","maxTokens":10}}'
-    with serving(folder, tmp_path, name="minilm", max_batch_size=4, task=task) as server:
+    with serving(folder, tmp_path, name="minilm", max_batch_size=2, task=task) as server:
         long, short = asked(server, {"texts": ["word " * 300, "word " * 8]})["results"]
         assert (long["tokens"], long["truncated"]) == (10, True)
         assert (short["tokens"], short["truncated"]) == (10, False)
@@ -243,7 +243,7 @@ def test_the_truncated_end_is_told(tmp_path: Path) -> None:
 
 def test_a_model_that_pools_and_normalises_itself(tmp_path: Path) -> None:
     """It has no input for the mask: the padding tokens tell it."""
-    with serving(minilm("pooled"), tmp_path, max_batch_size=4, task='{"textEmbedding":{}}') as server:
+    with serving(minilm("pooled"), tmp_path, max_batch_size=1, task='{"textEmbedding":{}}') as server:
         for text in TEXTS[:3]:
             assert np.abs(np.array(asked(server, {"text": text})["embedding"]) - expected(text)).max() < NEAR
 

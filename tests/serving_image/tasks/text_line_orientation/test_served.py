@@ -35,7 +35,9 @@ TASK = json.dumps({"textLineOrientation": FIELDS})
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     folder = tmp_path_factory.mktemp("turns")
-    with serving(trained_model("textline-orientation"), folder, name="turns", task=TASK) as running:
+    with serving(
+        trained_model("textline-orientation"), folder, name="turns", max_batch_size=2, task=TASK
+    ) as running:
         yield running
 
 

