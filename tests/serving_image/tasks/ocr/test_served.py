@@ -48,8 +48,11 @@ PAGES = [askew(), drawn_pages.pages()[2]]
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """With all three models; the folders are named as the operator does it, relative to the first."""
     finder, folder = trained_model("character-det"), tmp_path_factory.mktemp("ocr")
-    further = {"recognition": "character-rec", "orientation": "textline-orientation"}
-    folders = {name: os.path.relpath(trained_model(model), finder) for name, model in further.items()}
+    further = {
+        "recognition": trained_model("character-rec"),
+        "orientation": trained_model("textline-orientation"),
+    }
+    folders = {name: os.path.relpath(model, finder) for name, model in further.items()}
     places = {name: {"uri": f"file:///models/{name}"} for name in further}
     task = json.dumps({"ocr": {**places, "turning": TURNING}})
     options = {"name": "pages", "task": task, "further_models": json.dumps(folders)}
