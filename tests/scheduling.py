@@ -13,6 +13,7 @@ TOGETHER = {
         "tests/operator/reconcile",
         "tests/operator/reconcile/side_by_side",
         "tests/operator/metrics_adapter",
+        "tests/operator/commands/deployed",
     ),
     "repository": ("tests/repository/docs", "tests/repository/helm"),
     "tests/cluster": ("tests/cluster", "tests/cluster/sources"),

@@ -9,30 +9,37 @@ from typing import NoReturn
 
 from paddlemodel_operator.base.errors import SettingsError
 from paddlemodel_operator.commands.faults import CommandError
+from paddlemodel_operator.commands.listed import COMMANDS
 
 HELP = """usage: paddlemodel COMMAND ...
 
-Works with the YAML of a PaddleModel.
+Works with PaddleModels: a YAML, or models in a cluster, which it reaches as kubectl does. With kubectl on the
+PATH, `kubectl paddlemodel COMMAND` is the same.
 
   run       serve the model on this machine, without a cluster: the same fetch, the same server
   render    print the objects that the operator would make of it, without a cluster
+  diff      show what it would change in a cluster, object by object
+  status    show which models of a cluster are Ready, and of one everything that is known
+  doctor    follow a model from its spec to an answer, and say what is wrong and what to do
+  logs      print what all pods of a model write
+  top       show how busy models are: requests, time, queue, GPUs, memory
+
+  completion  print what bash or zsh needs to complete all this
 
 options
   --version  print the version
   --help     print this; `paddlemodel COMMAND --help` explains a command, with examples
 
-A first look:
+A first look, without a cluster and with one:
   paddlemodel run examples/cpu-image-classification.yaml
+  paddlemodel status -A
 
 Exit codes: 0 done; 1 it could not be done, with one sentence on standard error; 2 the command line or the
-YAML is wrong.
+YAML is wrong. Of diff, status and doctor 1 is an answer: it differs, is not Ready, is not well.
 """
 
-# Imported only when asked for: the renderer loads pydantic, and --help need not wait for it.
-_COMMANDS = {
-    "render": "paddlemodel_operator.commands.render",
-    "run": "paddlemodel_operator.commands.run",
-}
+_ANSWERING = {"diff", "doctor", "status"}
+"""Commands whose exit code 1 is an answer: what they cannot do is 2."""
 
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
@@ -42,20 +49,21 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
         _print(HELP)
     if command == "--version":
         _print(version("paddlemodel-operator") + "\n")
-    if command not in _COMMANDS:
-        known = ", ".join(sorted(_COMMANDS))
+    if command not in COMMANDS:
+        known = ", ".join(sorted(COMMANDS))
         _refuse(f"there is no command {command!r}; the commands are {known}" if command else HELP, 2)
     try:
-        sys.exit(importlib.import_module(_COMMANDS[command]).main(rest))
+        sys.exit(importlib.import_module(COMMANDS[command]).main(rest))
     except CommandError as error:
-        _refuse(f"paddlemodel {command}: {error}", error.exit_code)
+        _refuse(f"paddlemodel {command}: {error}", 2 if command in _ANSWERING else error.exit_code)
     except SettingsError as error:
         _refuse(f"paddlemodel {command}: {error}", 2)
     except BrokenPipeError:  # `... | head` has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except OSError as error:
-        _refuse(f"paddlemodel {command}: {error.filename or 'a file'}: {error.strerror or error}.", 1)
+        sentence = f"{error.filename or 'a file'}: {error.strerror or error}."
+        _refuse(f"paddlemodel {command}: {sentence}", 2 if command in _ANSWERING else 1)
     except KeyboardInterrupt:
         sys.exit(130)
 

@@ -77,6 +77,8 @@ CRON_JOB: Final = Kind("batch", "v1", "CronJob", "cronjobs")
 POD: Final = Kind("", "v1", "Pod", "pods")
 EVENT: Final = Kind("events.k8s.io", "v1", "Event", "events")
 SECRET: Final = Kind("", "v1", "Secret", "secrets")
+ENDPOINT_SLICE: Final = Kind("discovery.k8s.io", "v1", "EndpointSlice", "endpointslices")
+INGRESS_CLASS: Final = Kind("networking.k8s.io", "v1", "IngressClass", "ingressclasses")
 CONFIG_MAP: Final = Kind("", "v1", "ConfigMap", "configmaps")
 CLUSTER_ROLE: Final = Kind("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles")
 LEASE: Final = Kind("coordination.k8s.io", "v1", "Lease", "leases")
@@ -93,6 +95,8 @@ OPTIONAL_KINDS: Final = (SCALED_OBJECT,)
 """Children whose kind the cluster may not know. A watch would end with its kind, so these are listed."""
 
 WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, POD)
+SERVICE_NAME_LABEL: Final = "kubernetes.io/service-name"
+"""Of EndpointSlices."""
 CHILD_SELECTOR: Final = f"{contract.MANAGED_BY_LABEL}={MANAGED_BY}"
 
 

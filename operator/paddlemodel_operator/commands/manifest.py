@@ -57,14 +57,14 @@ def parsed(file: str, body: dict[str, Any]) -> PaddleModel:
         raise InputError(f"{_name(file)}, {body['metadata']['name']}: {error}") from None
 
 
-def children(file: str, model: PaddleModel, settings: Settings) -> Children:
-    """What the operator would apply, with the settings of this process's environment.
+def children(file: str, model: PaddleModel, settings: Settings, content: str = "") -> Children:
+    """What the operator would apply by its settings; `content` is that of `render`.
 
     Raises:
         InputError: the operator would refuse it, with the sentence that would stand in its status.
     """
     try:
-        return render(model, settings)
+        return render(model, settings, content)
     except SpecError as error:
         raise InputError(f"{_name(file)}, {model.name}: {error}") from None
 

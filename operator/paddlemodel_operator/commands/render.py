@@ -18,7 +18,7 @@ gives the real one. A spec that the operator would refuse is refused here, with 
 
 EXAMPLES = """examples:
   paddlemodel render model.yaml
-  paddlemodel render model.yaml | kubectl diff -f -
+  paddlemodel diff model.yaml            # what would change, next to what is there
   kubectl get pdm -A -o yaml | paddlemodel render -
 
 Exit codes: 0 printed; 2 the file or a model in it is wrong, and one sentence says why."""
@@ -26,6 +26,19 @@ Exit codes: 0 printed; 2 the file or a model in it is wrong, and one sentence sa
 
 def main(argv: Sequence[str]) -> int:
     """Print the children of every model of the file; returns the exit code."""
+    arguments = options().parse_args(argv)
+    settings = from_environment(os.environ)
+    found = manifest.bodies(arguments.file, arguments.namespace)
+    models = [manifest.parsed(arguments.file, body) for body in found]  # all are right, or nothing is printed
+    objects = [
+        child for model in models for child in manifest.children(arguments.file, model, settings).values()
+    ]
+    yaml.dump_all(objects, sys.stdout, yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
+    return 0
+
+
+def options() -> argparse.ArgumentParser:
+    """What the command line may say."""
     parser = argparse.ArgumentParser(
         prog="paddlemodel render",
         description=DESCRIPTION,
@@ -35,12 +48,4 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument("file", metavar="FILE", help="a YAML with PaddleModels, or - for standard input")
     parser.add_argument("-n", "--namespace", default="", help="of models that name none (default: default)")
-    arguments = parser.parse_args(argv)
-    settings = from_environment(os.environ)
-    found = manifest.bodies(arguments.file, arguments.namespace)
-    models = [manifest.parsed(arguments.file, body) for body in found]  # all are right, or nothing is printed
-    objects = [
-        child for model in models for child in manifest.children(arguments.file, model, settings).values()
-    ]
-    yaml.dump_all(objects, sys.stdout, yaml.CSafeDumper, sort_keys=False, allow_unicode=True)
-    return 0
+    return parser

@@ -42,7 +42,7 @@ _MANY: Final[dict[str, Any]] = {"action": "append", "default": []}
 
 def main(argv: Sequence[str]) -> int:
     """Fetch, serve, and stay until a signal; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    arguments = options().parse_args(argv)
     body = manifest.chosen(arguments.file, manifest.bodies(arguments.file), arguments.name)
     program = local_server.program()
     with _home(body) as home:
@@ -60,7 +60,8 @@ def main(argv: Sequence[str]) -> int:
         return local_server.serve(program, server, _HOST, arguments.port)
 
 
-def _parser() -> argparse.ArgumentParser:
+def options() -> argparse.ArgumentParser:
+    """What the command line may say."""
     parser = argparse.ArgumentParser(
         prog="paddlemodel run",
         description=DESCRIPTION,

@@ -31,6 +31,7 @@ VERIFIED: Final = "ModelVerified"
 ACCESS: Final = "AccessConfigured"
 
 MESSAGE_MAX: Final = 2048
+SCALED_TO_ZERO: Final = Fault("ScaledToZero", "spec.replicas is 0: raise it to serve the model.")
 
 
 def judge(
@@ -159,7 +160,7 @@ def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Condi
 def _unready(model: PaddleModel, observed: Observed) -> Fault | None:
     workload = observed.workload
     if workload is not None and workload.desired == 0:
-        return Fault("ScaledToZero", "spec.replicas is 0: raise it to serve the model.")
+        return SCALED_TO_ZERO
     if observed.ready_pods:
         return None  # They are of the newest version, whatever the Deployment's controller has yet to see.
     if workload is None or not workload.current:
@@ -168,11 +169,11 @@ def _unready(model: PaddleModel, observed: Observed) -> Fault | None:
         readiness_checks.pods_are_refused(observed)
         or readiness_checks.pod_fault(model, observed)
         or readiness_checks.nothing_moves(observed)
-        or Fault(PROGRESSING, _stage(observed))
+        or Fault(PROGRESSING, stage(observed))
     )
 
 
-def _stage(observed: Observed) -> str:
+def stage(observed: Observed) -> str:
     """How far the furthest pod is."""
     pods = observed.pods
     if any(pod.server.running for pod in pods):

@@ -81,7 +81,9 @@ class Together:
 class SimulatedPod:
     """A server at a pod's address, and the pod in the API that says so."""
 
-    def __init__(self, behave: Behaviour | None = None, at: str | None = None) -> None:
+    def __init__(
+        self, behave: Behaviour | None = None, at: str | None = None, port: int = contract.ADMIN_PORT
+    ) -> None:
         self.address = at or address()
         self.behave = behave or page("")
         self.heads: list[bytes] = []
@@ -103,7 +105,7 @@ class SimulatedPod:
             daemon_threads = True
             request_queue_size = 128
 
-        self._server = Server((self.address, contract.ADMIN_PORT), Handler)
+        self._server = Server((self.address, port), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 

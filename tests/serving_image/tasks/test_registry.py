@@ -98,7 +98,7 @@ def test_a_wrong_field_is_named(fields: str, message: str) -> None:
 
 
 def test_nobody_imports_what_he_does_not_need() -> None:
-    """pydantic costs a tenth of a second: neither a server of tensors nor any worker pays it, nor YAML."""
+    """pydantic costs a tenth of a second: neither servers of tensors nor workers pay it, nor for pictures."""
     program = """
 import sys
 import paddlemodel_server.supervisor.main, paddlemodel_server.worker.warmup_requests
@@ -109,9 +109,10 @@ from paddlemodel_server.tasks.auto.found import Beside
 from pathlib import Path
 place = Beside(folder=Path("/nowhere"), model=Model(format="PIR", inputs=(), outputs=()))
 assert registry.settled(registry.read(Settings().task), place).name == "tensors"
-print([name for name in ("cv2", "jinja2", "opentelemetry.sdk", "pydantic", "yaml") if name in sys.modules])
+heavy = ("cv2", "jinja2", "opentelemetry.sdk", "PIL", "pydantic", "simplejpeg", "yaml")
+print([name for name in heavy if name in sys.modules])
 registry.read('{"imageClassification":{}}')
-print([name for name in ("cv2", "pydantic") if name in sys.modules])
+print([name for name in ("cv2", "PIL", "pydantic") if name in sys.modules])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == ["[]", "['pydantic']"]

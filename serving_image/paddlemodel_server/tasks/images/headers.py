@@ -9,10 +9,7 @@ T.81), no reader tells.
 import io
 import re
 
-from PIL.BmpImagePlugin import BmpImageFile
-
 from paddlemodel_server.errors import BadRequestError, UnsupportedMediaTypeError
-from paddlemodel_server.tasks.images import jpeg
 
 MAX_PIXELS = 1 << 26  # 64 million: 192 MiB once decoded
 PIXEL_BYTES = 3
@@ -45,6 +42,8 @@ def header_size(body: bytes) -> tuple[int, int] | None:
     if body[:8] == b"\x89PNG\r\n\x1a\n":
         return _big(body, 16, 4), _big(body, 20, 4)
     if body[:3] == b"\xff\xd8\xff":
+        from paddlemodel_server.tasks.images import jpeg  # noqa: PLC0415 - Pillow: not for who reads no picture
+
         return jpeg.size(body)
     if body[:4] == b"RIFF" and body[8:12] == b"WEBP":
         return _webp_size(body)
@@ -67,6 +66,8 @@ def _scans(body: bytes) -> int:
 
 
 def _bmp_size(body: bytes) -> tuple[int, int]:
+    from PIL.BmpImagePlugin import BmpImageFile  # noqa: PLC0415 - see above
+
     try:
         return BmpImageFile(io.BytesIO(body)).size
     except (OSError, SyntaxError, ValueError):

@@ -1,0 +1,128 @@
+"""The steps from ready pods to a client's answer: Service, autoscaler, Ingress, one real question; pure."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.names import ChildKey
+from paddlemodel_operator.commands.deployed.doctor.seen import Answer, Object, Seen, State, Step
+from paddlemodel_operator.commands.deployed.doctor.steps import of_condition
+from paddlemodel_operator.commands.deployed.records import NotKnown
+from paddlemodel_operator.observe.conditions import read_conditions
+from paddlemodel_operator.status.judge import AUTOSCALING
+
+_DEFAULT_CLASS: Final = "ingressclass.kubernetes.io/is-default-class"
+_NOT_WELL: Final = "the step spec failed, so what is meant is not known."
+
+
+def service(seen: Seen) -> Step:
+    """Does the Service lead to the pods?"""
+    if isinstance(seen.endpoints, NotKnown):
+        return Step("service", State.NOT_KNOWN, seen.endpoints.why)
+    count = sum(_ready_addresses(one) for one in seen.endpoints)
+    name = seen.body["metadata"]["name"]
+    if count:
+        return Step("service", State.OK, f"Service {name} leads to {count} ready pod{'s' * (count > 1)}")
+    pods = 0 if isinstance(seen.observed, NotKnown) else seen.observed.ready_pods
+    if not pods:
+        return Step("service", State.NOT_KNOWN, "it leads to ready pods, and there is none.")
+    return Step(
+        "service",
+        State.FAILED,
+        f"Service {name} leads nowhere although {pods} pods are ready: compare its selector with the pods' "
+        f"labels; kubectl get endpointslices -l {names.SERVICE_NAME_LABEL}={name} shows where it leads.",
+    )
+
+
+def _ready_addresses(piece: Object) -> int:
+    """Of one EndpointSlice."""
+    endpoints = piece.get("endpoints") or ()
+    return sum((one.get("conditions") or {}).get("ready") is not False for one in endpoints)
+
+
+def autoscaling(seen: Seen) -> Step:
+    """Does the autoscaler read its metrics? The operator has followed the chain to the pods."""
+    found = read_conditions(seen.body.get("status") or {}).get(AUTOSCALING)
+    if found is not None:
+        return of_condition("autoscaling", found)
+    if isinstance(seen.model, NotKnown):
+        return Step("autoscaling", State.NOT_KNOWN, _NOT_WELL)
+    if seen.model.spec.autoscaling is None:
+        return Step("autoscaling", State.OK, "the number of pods is fixed (spec.autoscaling)")
+    return Step("autoscaling", State.NOT_KNOWN, "the operator has not said anything about it yet.")
+
+
+def ingress(seen: Seen) -> Step:
+    """Is the model reached from outside?"""
+    if isinstance(seen.model, NotKnown):
+        return Step("ingress", State.NOT_KNOWN, _NOT_WELL)
+    wanted = seen.model.spec.ingress
+    if wanted is None:
+        return Step("ingress", State.OK, "it is reached inside the cluster only (spec.ingress)")
+    if fault := _class_fault(wanted.class_name, seen.classes):
+        return Step("ingress", State.FAILED, fault)
+    live = seen.children.get(ChildKey(names.INGRESS, seen.model.name))
+    if live is None or isinstance(live, NotKnown):
+        return Step(
+            "ingress", State.NOT_KNOWN, live.why if live else "the object is not there, as said above."
+        )
+    balancer = (live.get("status", {}).get("loadBalancer") or {}).get("ingress") or ()
+    places = [str(one.get("ip") or one.get("hostname")) for one in balancer]
+    if not places:
+        return Step(
+            "ingress",
+            State.NOT_KNOWN,
+            "no controller has published an address yet; some never do. If clients do not reach "
+            f"{wanted.host}: see the log of the Ingress controller.",
+        )
+    return Step("ingress", State.OK, f"{wanted.host} is served at {', '.join(places)}")
+
+
+def _class_fault(name: str | None, classes: object) -> str:
+    """Why no controller takes the Ingress; empty where one does, or where that is not known."""
+    if not isinstance(classes, list):
+        return ""
+    known = [one["metadata"]["name"] for one in classes]
+    if name and name not in known:
+        there = f"there is {', '.join(known)}" if known else "there is none at all"
+        cure = "install its controller, or correct spec.ingress.className"
+        return f"IngressClass {name} does not exist, {there}: {cure}."
+    notes = [one["metadata"].get("annotations", {}) for one in classes]
+    if not name and not any(one.get(_DEFAULT_CLASS) == "true" for one in notes):
+        return (
+            "no IngressClass is the cluster's default: set spec.ingress.className, or install a controller."
+        )
+    return ""
+
+
+def answer(seen: Seen) -> Step:
+    """What a pod says when it is asked for its model's metadata."""
+    found = seen.answer
+    if found is None:
+        return Step("answer", State.NOT_KNOWN, "no pod is ready to be asked.")
+    if isinstance(found, NotKnown):
+        return Step("answer", State.NOT_KNOWN, found.why)
+    asked = f"GET {found.path} of pod {found.pod} answers {found.status}"
+    if found.status == 200:
+        return Step("answer", State.OK, f"{asked}{_inputs(found)}")
+    closed = not isinstance(seen.model, NotKnown) and seen.model.spec.access is not None
+    if found.status in {401, 403, 429} and closed:
+        return Step("answer", State.OK, f"{asked}, as spec.access wants: it is there, and asks who you are")
+    said = found.body[:300].decode(errors="replace")
+    return Step("answer", State.FAILED, f"{asked}: see kubectl logs {found.pod}. It says: {said}")
+
+
+def _inputs(found: Answer) -> str:
+    try:
+        inputs: Any = json.loads(found.body).get("inputs", ())
+        told = [f"{one['name']} {one['datatype']}{json.dumps(one['shape'])}" for one in inputs]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return ", though not with a model's metadata"
+    return f": inputs {', '.join(told)}" if told else ""
+
+
+def of_network(seen: Seen) -> Iterator[Step]:
+    """All of them: each is known, or not, by itself."""
+    for one in (service, autoscaling, ingress, answer):
+        yield one(seen)

@@ -1,0 +1,219 @@
+"""The steps from a spec to ready pods, each judged by the checks behind the model's conditions; pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.cluster.cache import owned_by
+from paddlemodel_operator.commands.deployed import facts
+from paddlemodel_operator.commands.deployed.doctor.seen import Seen, State, Step
+from paddlemodel_operator.commands.deployed.records import NotKnown, Operator
+from paddlemodel_operator.observe.children import Observed, Pod, last_words
+from paddlemodel_operator.observe.conditions import Condition
+from paddlemodel_operator.status import readiness_checks as checks
+from paddlemodel_operator.status.judge import READY, SCALED_TO_ZERO, condition, stage
+from paddlemodel_operator.status.pause import PAUSED
+from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault, PodCheck
+from paddlemodel_operator.status.verification import REASONS, verified
+
+_STATES: Final = {"True": State.OK, "False": State.FAILED}
+Passed = Callable[[Pod], bool]
+
+
+def spec(seen: Seen) -> Step:
+    """Would the operator take it?"""
+    if isinstance(seen.model, NotKnown):
+        return Step("spec", State.FAILED, seen.model.why)
+    return Step("spec", State.OK, f"generation {seen.model.generation} is well-formed: {seen.model.place}")
+
+
+def operator(seen: Seen) -> Step:
+    """Does it run, and has it handled this spec?"""
+    found, status = facts.of_model(seen.body), seen.body.get("status") or {}
+    is_late = found["reason"] == facts.NOT_SEEN
+    if facts.is_paused(status) and found["observedGeneration"] != found["generation"]:
+        return Step("operator", State.FAILED, f"{PAUSED}: {condition(status, PAUSED)['message']}")
+    told = f"it has handled generation {found['observedGeneration']}"
+    if isinstance(seen.operator, NotKnown):
+        if is_late:
+            return Step("operator", State.NOT_KNOWN, f"{found['message']} Does it run? {seen.operator.why}")
+        return Step("operator", State.OK, f"{told}; whether it runs now is not known: {seen.operator.why}")
+    if fault := _idle(seen.operator, found["namespace"]):
+        return Step("operator", State.FAILED, fault)
+    if is_late:
+        return Step(
+            "operator", State.NOT_KNOWN, f"It runs. {found['message']} Its log: {_logs(seen.operator)}"
+        )
+    where = f"{seen.operator.namespace}/{seen.operator.name}"
+    return Step("operator", State.OK, f"{where} runs ({seen.operator.image}); {told}")
+
+
+def _idle(found: Operator, namespace: str) -> str:
+    """Why an operator does nothing for a namespace; empty where it works."""
+    where = f"{found.namespace}/{found.name}"
+    served = () if isinstance(found.settings, NotKnown) else found.settings.watch_namespaces
+    if served and namespace not in served:
+        return (
+            f"{where} serves the namespaces {', '.join(served)} only: add {namespace} to the chart's value "
+            "watchNamespaces, or install an operator for it."
+        )
+    return "" if found.ready else f"Deployment {where} has no ready pod: {_logs(found)} says why."
+
+
+def _logs(found: Operator) -> str:
+    return f"kubectl logs --namespace {found.namespace} deployment/{found.name}"
+
+
+def children(seen: Seen) -> Step:
+    """Is everything there that the operator makes of the spec?"""
+    uid = seen.body["metadata"]["uid"]
+    unread = [live.why for live in seen.children.values() if isinstance(live, NotKnown)]
+    lacking = [
+        str(child)
+        for child, live in seen.children.items()
+        if live is None or (not isinstance(live, NotKnown) and not owned_by(live, uid))
+    ]
+    if lacking:
+        said = condition(seen.body.get("status") or {}, READY)
+        why = f" {said['reason']}: {said['message']}" if said.get("status") == "False" else ""
+        text = f"the model has no {', no '.join(lacking)} of its own.{why}"
+        return Step("objects", State.FAILED, text)
+    if unread:
+        return Step("objects", State.NOT_KNOWN, unread[0])
+    return Step("objects", State.OK, ", ".join(child.kind.kind for child in seen.children))
+
+
+def scheduled(model: PaddleModel, observed: Observed) -> Step:
+    """Does a node take the pods?"""
+    workload = observed.workload
+    if workload is not None and workload.desired == 0:
+        return Step("pods", State.FAILED, _told(SCALED_TO_ZERO))
+    if fault := checks.pods_are_refused(observed):
+        return Step("pods", State.FAILED, _told(fault))
+    chain = (checks.gpu_is_missing, checks.claim_is_missing, checks.pod_is_unschedulable)
+    return _of_pods("pods", model, observed, chain, _is_scheduled, "are on a node")
+
+
+def image(model: PaddleModel, observed: Observed) -> Step:
+    """Can the node pull the image, and make the containers?"""
+    chain = (checks.image_cannot_be_pulled, checks.container_cannot_be_made)
+    return _of_pods("image", model, observed, chain, _has_begun, "have begun")
+
+
+def fetch(model: PaddleModel, observed: Observed) -> Step:
+    """Has the fetcher brought the model?"""
+    found = {words["digest"][:128] for pod in observed.pods if (words := checks.words_of(pod))}
+    told = f"have the model, {', '.join(sorted(found))}" if found else "have the model"
+    return _of_pods("fetch", model, observed, (checks.model_cannot_be_fetched,), _is_fetched, told)
+
+
+def load(model: PaddleModel, observed: Observed) -> Step:
+    """Does the server take the model into memory?"""
+    chain = (checks.server_was_killed_for_memory, _crash)
+    return _of_pods("load", model, observed, chain, _is_loaded, "have loaded it")
+
+
+def verification(model: PaddleModel, observed: Observed) -> Step:
+    """Does it answer as recorded?"""
+    found = verified(model, observed)
+    if found is None:
+        return Step("verification", State.OK, "nothing is recorded for it (spec.verification)")
+    return of_condition("verification", found)
+
+
+def ready(model: PaddleModel, observed: Observed) -> Step:
+    """Does a pod of the newest version get traffic?"""
+    chain: tuple[PodCheck, ...] = ()
+    if not observed.ready_pods and (fault := checks.nothing_moves(observed)):
+        return Step("ready", State.FAILED, _told(fault))
+    return _of_pods("ready", model, observed, chain, lambda pod: pod.ready, "get traffic")
+
+
+POD_STEPS: Final = (scheduled, image, fetch, load, verification, ready)
+NAMES: Final = ("pods", "image", "fetch", "load", "verification", "ready")
+
+
+def of_pods(seen: Seen) -> Iterator[Step]:
+    """The steps of the pods; after one that failed, a later one is not known unless it knows better."""
+    if isinstance(seen.model, NotKnown):
+        yield from _all_unknown("it comes after spec, which failed.")
+        return
+    if isinstance(seen.observed, NotKnown):
+        yield from _all_unknown(seen.observed.why)
+        return
+    stopped = ""
+    for one in POD_STEPS:
+        found = one(seen.model, seen.observed)
+        if stopped and found.state is State.NOT_KNOWN:
+            found = Step(found.name, State.NOT_KNOWN, f"it comes after {stopped}")
+        yield found
+        if not stopped and found.state is State.FAILED:
+            stopped = f"{found.name}, which failed."
+        elif not stopped and found.state is State.NOT_KNOWN:
+            stopped = f"{found.name}, which is not done yet."
+
+
+def _all_unknown(why: str) -> Iterator[Step]:
+    return (Step(name, State.NOT_KNOWN, why) for name in NAMES)
+
+
+def of_condition(name: str, found: Condition) -> Step:
+    """A step that a condition decides."""
+    text = found.message if found.status == "True" else f"{found.reason}: {found.message}"
+    return Step(name, _STATES.get(found.status, State.NOT_KNOWN), text)
+
+
+def _of_pods(
+    name: str,
+    model: PaddleModel,
+    observed: Observed,
+    chain: Sequence[PodCheck],
+    passed: Passed,
+    told: str,
+) -> Step:
+    through = sum(passed(pod) for pod in observed.pods)
+    fault = _first(model, observed, chain)
+    if through:
+        but = f". But {_told(fault)}" if fault else ""
+        return Step(name, State.OK, f"{through} of {len(observed.pods)} pods {told}{but}")
+    if fault:
+        return Step(name, State.FAILED, _told(fault))
+    return Step(name, State.NOT_KNOWN, stage(observed))
+
+
+def _first(model: PaddleModel, observed: Observed, chain: Sequence[PodCheck]) -> Fault | None:
+    for check in chain:
+        for pod in observed.pods:
+            if not pod.ready and (fault := check(model, pod)):
+                return fault
+    return None
+
+
+def _told(fault: Fault) -> str:
+    return fault.message if fault.reason == PROGRESSING else f"{fault.reason}: {fault.message}"
+
+
+def _crash(model: PaddleModel, pod: Pod) -> Fault | None:
+    """As `server_crashes`, but for a server that has loaded the model and then refused to serve it."""
+    fault = checks.server_crashes(model, pod)
+    return fault if fault is None or fault.reason not in REASONS else None
+
+
+def _is_scheduled(pod: Pod) -> bool:
+    return pod.ready or pod.scheduled
+
+
+def _has_begun(pod: Pod) -> bool:
+    """A container runs or has run, and none waits for its image."""
+    stuck = {pod.fetch.waiting, pod.server.waiting} & checks.STUCK_REASONS
+    return pod.ready or (not stuck and (pod.fetch.running or pod.fetch.exit_code is not None))
+
+
+def _is_fetched(pod: Pod) -> bool:
+    return pod.ready or pod.fetch.exit_code == 0
+
+
+def _is_loaded(pod: Pod) -> bool:
+    """A server that refuses a model for its answers had loaded it."""
+    words = last_words(pod.server)
+    return pod.ready or (not pod.server.running and words.get("reason") in REASONS)

@@ -1,0 +1,1 @@
+"""`paddlemodel logs`: what the pods of a model write."""

@@ -1,0 +1,1 @@
+"""`paddlemodel top`: how busy models are, by the metrics of their pods."""
