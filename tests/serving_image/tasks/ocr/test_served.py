@@ -7,16 +7,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
+from playwright.sync_api import Browser, expect
 
 from tests import cleartext
 from tests.models import trained_model
 from tests.serving_image.describe.documented import check_answer, check_examples
+from tests.serving_image.describe.test_page_texts import picture
+from tests.serving_image.describe.visiting import visit
+from tests.serving_image.support import oracles
 from tests.serving_image.support.oracles import drawn_pages
 from tests.serving_image.support.servers import Server, metric, serving
 
@@ -41,6 +46,7 @@ def askew() -> bytes:
     return body.getvalue()
 
 
+ORACLE = json.loads((Path(*oracles.__path__) / "paddlex_pages.json").read_text(encoding="utf-8"))
 PAGES = [askew(), drawn_pages.pages()[2]]
 
 
@@ -95,8 +101,7 @@ def test_an_answer_has_lines_in_order_and_all_of_the_text(server: Server) -> Non
     check_answer(server.url, PAGES[0])
 
 
-def test_neighbours_change_nothing(server: Server) -> None:
-    """Lines of several pages share runs: texts and polygons are those of the page alone."""
+def test_pages_that_come_together_are_answered_as_alone(server: Server) -> None:
     alone = [read(server, body) for body in PAGES]
     with ThreadPoolExecutor(len(PAGES)) as pool:
         together = list(pool.map(lambda body: read(server, body), PAGES))
@@ -105,6 +110,32 @@ def test_neighbours_change_nothing(server: Server) -> None:
         for mine, theirs in zip(one["lines"], other["lines"], strict=True):
             assert mine["box"] == theirs["box"]
             assert mine["score"] == pytest.approx(theirs["score"], abs=1e-4)
+
+
+def test_pages_are_read_as_paddlex_reads_them(server: Server) -> None:
+    """Text by text, in its order, where its pipeline finds them."""
+    assert sha256(b"".join(drawn_pages.pages())).hexdigest() == ORACLE["drawn"]
+    for body, kept in list(zip(drawn_pages.pages(), ORACLE["pages"], strict=True))[2:6]:
+        lines = read(server, body)["lines"]
+        assert [line["text"] for line in lines] == kept["texts"]
+        assert [line["score"] for line in lines] == pytest.approx(kept["scores"], abs=0.05)
+        boxes = np.array([line["box"] for line in lines])
+        assert np.abs(boxes - np.array(kept["boxes"])).max() <= 1
+
+
+def test_polygons_and_texts_are_drawn_onto_the_page(
+    server: Server, chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1200}) as page:
+        page.locator("#file").set_input_files(
+            {"name": "page.png", "mimeType": "image/png", "buffer": PAGES[0]}
+        )
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#status")).to_have_text("200 OK")
+        expect(page.locator("#drawn polygon")).to_have_count(len(TEXTS))
+        expect(page.locator("#drawn text")).to_have_text(TEXTS)
+        expect(page.locator("td", has_text="recognition: input")).to_have_count(1)
+        picture(page, "ocr.png", request, tmp_path)
 
 
 def test_a_page_on_its_head_is_read(server: Server) -> None:
