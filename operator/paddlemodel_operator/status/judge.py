@@ -57,9 +57,8 @@ def judge(
     """
     served = fetched.served(model, observed, before)
     main = served.get(names.MAIN)
-    found = _ready(model, observed, fault)
     conditions = {
-        READY: found,
+        **standard(_ready(model, observed, fault)),
         PROGRESS: _progress(model, observed),
         FETCHED: fetched.fetched(model, observed, served),
         VERIFIED: verified(model, observed),
@@ -67,7 +66,6 @@ def judge(
         AUTOSCALING: diagnose(case) if case else None,
         ACCESS: access(model, observed),
         PAUSED: paused(model, observed),
-        **standard(found),
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -97,7 +95,7 @@ def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now:
         for one in before.get("conditions", ())
         if one.get("type") not in {READY, PAUSED, RECONCILING, STALLED}
     ]
-    conditions = (*_dated({READY: invalid, **standard(invalid)}, before, generation, now), *others)
+    conditions = (*_dated(standard(invalid), before, generation, now), *others)
     return {**kept, **dump(Status(observed_generation=generation, conditions=conditions))}
 
 
@@ -136,16 +134,16 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
 
 
 def standard(ready: Condition) -> dict[str, Condition]:
-    """Reconciling or Stalled, by which Helm, Flux and others tell waiting from failing.
+    """Ready, with Reconciling or Stalled, by which Helm, Flux and others tell waiting from failing.
 
     None of them for a model that is Ready, or that a person has stopped. They repeat Ready, each only while
     it is true, as the library kstatus reads them.
     Source: https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
     """
     if ready.status == "True" or ready.reason in {SCALED_TO_ZERO.reason, PAUSED}:
-        return {}
+        return {READY: ready}
     kind = RECONCILING if ready.reason == PROGRESSING else STALLED
-    return {kind: Condition("True", ready.reason, ready.message)}
+    return {READY: ready, kind: Condition("True", ready.reason, ready.message)}
 
 
 def _columns(

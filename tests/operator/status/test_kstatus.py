@@ -14,7 +14,7 @@ from lupa.lua51 import LuaRuntime  # type: ignore[import-untyped]
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.status.judge import judge, judge_invalid
 from paddlemodel_operator.status.pause import spec_waits
-from paddlemodel_operator.status.readiness_checks import Fault
+from paddlemodel_operator.status.reports import Fault
 
 from tests.operator.support.builders import NOW, body, model, observed, ready_pod
 from tests.operator.support.deployed.kstatus import compute
