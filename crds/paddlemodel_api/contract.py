@@ -26,8 +26,6 @@ POOL_MAIN: Final = "main"
 """The pods of spec.device, beside ones on other hardware."""
 UPDATE_CHECK_LABEL: Final = f"{GROUP}/update-check"
 """On pods that look for new content, and serve nothing: a hash of how they look."""
-MODEL_REVISION_ANNOTATION: Final = f"{GROUP}/model-revision"
-"""On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors."""
 PAUSED_ANNOTATION: Final = f"{GROUP}/paused"
 """On a PaddleModel, "true": the operator changes none of its objects."""
 CREDENTIALS_MISSING: Final = "CredentialsMissing"
@@ -85,6 +83,9 @@ FIELD_SETTINGS: Final = {
 """The setting of the server that gets each field, in the order of the container's environment."""
 ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 """Settings that a spec can only switch off."""
+FURTHER_MODELS_SETTING: Final = "further_models"
+"""JSON of the folders of a task's further models, by the names of their fields and relative to the main
+model's, such as {"recognition": "../recognition"}; not set where a task has none."""
 ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies", "cors")
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
@@ -108,6 +109,15 @@ ADMIN_PORT: Final = 8081
 """Health and metrics: for the kubelet, the operator and whatever else reads metrics."""
 
 
+def revision_annotation(name: str) -> str:
+    """On pods only: the new content for which spec.model.updatePolicy Auto has replaced their predecessors.
+
+    Args:
+        name: `model`, or of a further model of the task, such as `recognition`.
+    """
+    return f"{GROUP}/{name}-revision"
+
+
 def variable(setting: str) -> str:
     """The environment variable of a setting of the server, such as PADDLEMODEL_QUEUE_SIZE."""
     return VARIABLE_PREFIX + setting.upper()
@@ -115,4 +125,5 @@ def variable(setting: str) -> str:
 
 SERVER_VARIABLES: Final = tuple(variable(setting) for setting in FIELD_SETTINGS.values())
 ACCESS_VARIABLES: Final = tuple(variable(setting) for setting in ACCESS_SETTINGS)
+FURTHER_MODELS_VARIABLE: Final = variable(FURTHER_MODELS_SETTING)
 FIXED_VARIABLES: Final = tuple(variable(setting) for setting in (*FIXED_SETTINGS, *GRANTED_SETTINGS))

@@ -8,7 +8,12 @@ from paddlemodel_api import contract
 from paddlemodel_api.base import Annotations, Block, Labels, Name, Raw, Rule, matches
 
 _RESERVED = ", ".join(f"'{label}'" for label in contract.RESERVED_LABELS)
-_OURS = (*contract.SERVER_VARIABLES, *contract.ACCESS_VARIABLES, *contract.FIXED_VARIABLES)
+_OURS = (
+    *contract.SERVER_VARIABLES,
+    contract.FURTHER_MODELS_VARIABLE,
+    *contract.ACCESS_VARIABLES,
+    *contract.FIXED_VARIABLES,
+)
 
 
 class SecretName(Block):

@@ -65,7 +65,7 @@ class Store(Block):
         description="Whether the bucket stands in the path of requests or in the name of the host; only with "
         "s3. Default: Path where an endpoint is set, else VirtualHost.",
     )
-    rules: ClassVar = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         matches(
             "endpoint",
             uri_grammar.ENDPOINT,
@@ -98,8 +98,8 @@ class Cache(Block):
     )
 
 
-class ModelSource(Block):
-    """Where the model files come from, and optionally what they must be."""
+class Place(Block):
+    """Where the files of one model come from, and optionally what they must be."""
 
     uri: Annotated[str, Field(min_length=1, max_length=1024)] = Field(
         description=f"Where the model lies: {uri_grammar.FORMS}. A path is a folder or an archive with one "
@@ -109,8 +109,8 @@ class ModelSource(Block):
         default=None,
         description="sha256:HEX that the model must have, else it is not served. Of an archive: what "
         "sha256sum prints; of a folder: sha256 over the sorted sha256sum lines of its files. "
-        "status.model.digest shows the digest of what is served, ready to be copied here. Default: any "
-        "content is accepted.",
+        "status.model.digest, of the further models of a task status.furtherModels, shows the digest of what "
+        "is served, ready to be copied here. Default: any content is accepted.",
     )
     credentials: Credentials | None = Field(
         default=None,
@@ -119,20 +119,7 @@ class ModelSource(Block):
     store: Store | None = Field(
         default=None, description="Where the place is. Default: the provider's own address."
     )
-    update_policy: Literal["Pinned", "Notify", "Auto"] = Field(
-        default="Pinned",
-        description="What becomes of new content at the same URI. Pinned: nobody looks; Notify: the "
-        "condition ModelUpdateAvailable tells; Auto: the pods are replaced, as by any change of the spec.",
-    )
-    check_minutes: CheckMinutes | None = Field(
-        default=None,
-        description="Minutes between two looks for new content; with updatePolicy Notify or Auto. "
-        "Default: 60.",
-    )
-    cache: Cache | None = Field(
-        default=None, description="Fetch once for many pods. Default: each pod fetches for itself."
-    )
-    rules: ClassVar = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         _without(
             uri_grammar.CREDENTIALS,
             "spec.model.uri must not hold a user or password, which everybody who may read the object would "
@@ -181,6 +168,27 @@ class ModelSource(Block):
             (uri_grammar.TAKES_REGION, True),
             "spec.model.store.region and addressing are for s3:// only: remove them",
         ),
+    )
+
+
+class ModelSource(Place):
+    """Where the model files come from, and optionally what they must be."""
+
+    update_policy: Literal["Pinned", "Notify", "Auto"] = Field(
+        default="Pinned",
+        description="What becomes of new content at the same URI. Pinned: nobody looks; Notify: the "
+        "condition ModelUpdateAvailable tells; Auto: the pods are replaced, as by any change of the spec.",
+    )
+    check_minutes: CheckMinutes | None = Field(
+        default=None,
+        description="Minutes between two looks for new content; with updatePolicy Notify or Auto. "
+        "Default: 60.",
+    )
+    cache: Cache | None = Field(
+        default=None, description="Fetch once for many pods. Default: each pod fetches for itself."
+    )
+    rules: ClassVar[tuple[Rule, ...]] = (
+        *Place.rules,
         _fitting(
             "update_policy",
             (_LOOKS, lambda source: source.looks_for_updates),

@@ -23,6 +23,23 @@ TASK_BYTES_MAX: Final = 100_000
 """The task travels in one environment variable; Linux refuses one of 128 KiB."""
 
 
+def _pin_of_further_model(name: str) -> Rule:
+    """What spec.model's own rule is for its digest."""
+    place = f"self.task.ocr.{name}"
+    return Rule(
+        cel="!has(self.model.updatePolicy) || self.model.updatePolicy != 'Auto' || !has(self.task) || "
+        f"!has(self.task.ocr) || !has({place}) || !has({place}.digest)",
+        holds=lambda spec: (
+            spec.model.update_policy != "Auto"
+            or name not in spec.task.further_models
+            or spec.task.further_models[name].digest is None
+        ),
+        message=f"spec.model.updatePolicy Auto and spec.task.ocr.{name}.digest contradict each other: remove "
+        "the digest, or set updatePolicy to Notify",
+        field="task",
+    )
+
+
 class Spec(Block):
     """Desired state: the model to serve and how to serve it."""
 
@@ -66,6 +83,14 @@ class Spec(Block):
     rules: ClassVar[tuple[Rule, ...]] = (
         *scaling_rules(),
         *device_rules(),
+        Rule(
+            cel="!has(self.verification) || !has(self.task) || !has(self.task.ocr)",
+            holds=lambda spec: spec.verification is None or spec.task.ocr is None,
+            message="spec.verification has recorded tensors of one model, and spec.task.ocr has several: "
+            "remove spec.verification",
+            field="verification",
+        ),
+        *(_pin_of_further_model(name) for name in ("recognition", "orientation")),
         Rule(
             cel="!has(self.verification) || !has(self.server) || !has(self.server.precision) || "
             "self.server.precision != 'INT8' || has(self.verification.tolerance) || "

@@ -44,6 +44,14 @@ class ServedModel(Block):
     )
 
 
+class FurtherModel(ServedModel):
+    """What the pods have fetched of a further model of the task."""
+
+    name: Annotated[str, Field(max_length=64)] = Field(
+        description="The name of its field, such as recognition."
+    )
+
+
 class ScalingTarget(Block):
     """One metric of the autoscaler, as numbers in the units of the target."""
 
@@ -107,6 +115,9 @@ class Status(Block):
         default=None, description="Label selector of the pods, for the scale subresource."
     )
     model: ServedModel | None = Field(default=None, description="What the pods have fetched.")
+    further_models: Annotated[tuple[FurtherModel, ...], Field(max_length=8)] | None = Field(
+        default=None, description="The same of the further models of a task, such as ocr's recognition."
+    )
     autoscaling: ScalingStatus | None = Field(
         default=None, description="What the autoscaler aims at, and how far it is."
     )

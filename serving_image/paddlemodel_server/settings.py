@@ -5,6 +5,7 @@ unknown PADDLEMODEL_ name is refused with one sentence: a typing error must not 
 """
 
 import ipaddress
+import json
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -83,6 +84,17 @@ def _path(text: str) -> Path:
     return Path(_text(text))
 
 
+def _folders(text: str) -> dict[str, Path]:
+    """Folders of further models by the names that the task has for them, relative to that of the first."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(path, str) and path for path in found.values()):
+        raise _ValueError('JSON of names and folders, such as {"recognition": "/models/recognition"}')
+    return {name: Path(path) for name, path in found.items()}
+
+
 def _prefix(text: str) -> str:
     if not re.fullmatch(r"(?:/[A-Za-z0-9._~%/-]*)?", text):
         raise _ValueError("a path of letters, digits and . _ ~ % -, such as /resnet50")
@@ -119,6 +131,7 @@ class Settings:
     reuse_memory: bool = _setting(True, _flag)  # whether tensors of a run may share memory
     warmup_seconds: float = _setting(1.6, _number(0, 600))  # for all that is probed at the start
     task: str = _setting(contract.DEFAULT_TASK, _text)
+    further_models: dict[str, Path] = field(default_factory=dict, metadata={"read": _folders})  # by name
     verification: str = _setting("", _text)  # what a model must show before it gets traffic
     recording_dir: Path = _setting(Path("/mnt/recording"), _path)  # noqa: RUF009 - a field; of a ConfigMap
     custom_tasks: bool = _setting(False, _flag)  # whether the task custom may run code beside the model

@@ -200,6 +200,17 @@ def test_server_and_definition_have_the_same_tasks() -> None:
     assert (registry.AUTO, *registry.TASKS) == Task.members()
 
 
+def test_the_further_models_of_a_task_reach_the_server() -> None:
+    place = {"uri": "https://a.example.com/m.tar?sig=5ecret", "credentials": {"secretName": "s"}}
+    task = {"ocr": {"recognition": place, "orientation": place, "reading": {"widthStep": 1}}}
+    settings = serve({}, task)
+    lie = {name: (settings.model_dir / folder).resolve() for name, folder in settings.further_models.items()}
+    assert lie == {"recognition": Path("/models/recognition"), "orientation": Path("/models/orientation")}
+    assert registry.read(settings.task).spec.reading.width_step == 1
+    assert "5ecret" not in settings.task
+    assert not serve({}).further_models
+
+
 def test_a_spec_without_a_task_is_a_server_of_tensors_without_pydantic() -> None:
     """The text of the default is compared, not parsed."""
     assert serve({}).task == contract.DEFAULT_TASK == Settings().task

@@ -55,6 +55,9 @@ def test_values_are_read() -> None:
         ("PADDLEMODEL_DEVICE", "CPU", "PADDLEMODEL_DEVICE is 'CPU'; set it to one of cpu, gpu."),
         ("PADDLEMODEL_NAME", "a/b", "PADDLEMODEL_NAME is 'a/b'; set it to a name of lower-case letters"),
         ("PADDLEMODEL_CACHE_DIR", "", "PADDLEMODEL_CACHE_DIR is ''; set it to a value"),
+        ("PADDLEMODEL_FURTHER_MODELS", "/m", "set it to JSON of names and folders"),
+        ("PADDLEMODEL_FURTHER_MODELS", '{"recognition": 1}', "set it to JSON of names and folders"),
+        ("PADDLEMODEL_FURTHER_MODELS", '{"recognition": ""}', "set it to JSON of names and folders"),
         (
             "PADDLEMODEL_BIND",
             "",

@@ -11,10 +11,12 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from paddlemodel_api.base import OneOf
+from paddlemodel_api.source import Place
 from paddlemodel_api.tasks.auto import Auto
 from paddlemodel_api.tasks.custom import Custom
 from paddlemodel_api.tasks.pictures.image_classification import ImageClassification
 from paddlemodel_api.tasks.pictures.object_detection import ObjectDetection
+from paddlemodel_api.tasks.pictures.ocr import Ocr
 from paddlemodel_api.tasks.pictures.semantic_segmentation import SemanticSegmentation
 from paddlemodel_api.tasks.pictures.text_detection import TextDetection
 from paddlemodel_api.tasks.pictures.text_line_orientation import TextLineOrientation
@@ -32,6 +34,7 @@ __all__ = [
     "Custom",
     "ImageClassification",
     "ObjectDetection",
+    "Ocr",
     "SemanticSegmentation",
     "SpeechRecognition",
     "Task",
@@ -124,6 +127,27 @@ class Task(OneOf):
         description="The bytes of a picture in; out by how many degrees it is turned, 0 or 180, or 0, 90, "
         "180 or 270. The model has one input for pictures and one output with two or four scores.",
     )
+    ocr: Ocr | None = Field(
+        default=None,
+        description="The bytes of a picture of a page in; its text out, line by line, each with polygon and "
+        "score. spec.model finds lines, as for textDetection; further models in the same pod read them.",
+    )
+
+    @property
+    def further_models(self) -> dict[str, Place]:
+        """The models that it needs beside spec.model, by the names of their fields; most tasks need none."""
+        return self.ocr.further_models if self.ocr is not None else {}
+
+    def with_addresses(self, uris: dict[str, str]) -> Self:
+        """The same task with these addresses for its further models, and nothing else of theirs.
+
+        Args:
+            uris: by the names of `further_models`, one for each.
+        """
+        if self.ocr is None:
+            return self
+        places = {name: type(place)(uri=uris[name]) for name, place in self.further_models.items()}
+        return self.model_copy(update={"ocr": self.ocr.model_copy(update=places)})
 
     @classmethod
     def default(cls) -> Self:

@@ -3,15 +3,49 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from paddlemodel_api import contract
+from paddlemodel_api import contract, uri
 from paddlemodel_api.faults import sentence
 from paddlemodel_api.serving import Gpu
+from paddlemodel_api.source import Cache, Place
 from paddlemodel_api.spec import NAME_MESSAGE, NAME_PATTERN, TASK_BYTES_MAX, Spec
 from pydantic import ValidationError
 
 from paddlemodel_operator.base.errors import SpecError
+
+MODELS_DIR: Final = "/models"
+"""Where they lie in the pod, each in a folder of its name."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FetchedModel:
+    """One of the models that each pod fetches: that of spec.model, or a further one of the task.
+
+    Attributes:
+        name: `model`, or the name of the further model's field.
+        field: where it stands in the spec, for sentences.
+        source: where it comes from, and what it must be.
+        cache: the claim that keeps it; None without one, and where the pod has the place itself.
+        looks_for_updates: whether somebody is to look for new content at its URI.
+    """
+
+    name: str
+    field: str
+    source: Place
+    cache: Cache | None
+    looks_for_updates: bool
+
+    @property
+    def place(self) -> str:
+        """Where it lies, as people may read it: a query may be a signature, and is left out."""
+        path, mark, _ = self.source.uri.partition("?")
+        return f"{path}?..." if mark else path
+
+    @property
+    def folder(self) -> str:
+        """Where it lies in the pod."""
+        return f"{MODELS_DIR}/{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,15 +73,32 @@ class PaddleModel:
         return (self.spec.gpu or Gpu()) if self.spec.device == "GPU" else None
 
     @property
-    def place(self) -> str:
-        """Where the model lies, as people may read it: a query may be a signature, and is left out."""
-        path, mark, _ = self.spec.model.uri.partition("?")
-        return f"{path}?..." if mark else path
+    def fetched(self) -> tuple[FetchedModel, ...]:
+        """The models that each pod fetches, that of spec.model first."""
+        member, _ = self.spec.task.chosen
+        fields = {
+            f"spec.task.{member}.{name}": place for name, place in self.spec.task.further_models.items()
+        }
+        return tuple(self._fetched(*one) for one in {"spec.model": self.spec.model, **fields}.items())
+
+    def _fetched(self, field: str, source: Place) -> FetchedModel:
+        policy = self.spec.model
+        return FetchedModel(
+            name=field.rpartition(".")[2],
+            field=field,
+            source=source,
+            cache=None if uri.holds(source.uri, uri.MOUNTED) else policy.cache,
+            looks_for_updates=policy.looks_for_updates and not uri.holds(source.uri, uri.UNCHANGING),
+        )
 
     @property
     def task_json(self) -> str:
-        """The task as the server reads it: only what the user set."""
-        return self.spec.task.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True)
+        """The task as the server reads it: only what the user set.
+
+        Of further models it says where they lie in the pod, and nothing of where they came from.
+        """
+        task = self.spec.task.with_addresses({one.name: f"file://{one.folder}" for one in self.fetched[1:]})
+        return task.model_dump_json(by_alias=True, exclude_unset=True, exclude_none=True)
 
 
 def from_body(body: Mapping[str, Any]) -> PaddleModel:

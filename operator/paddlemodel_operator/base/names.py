@@ -25,6 +25,8 @@ MANAGED_BY: Final = "paddlemodel-operator"
 FETCH_CONTAINER: Final = "fetch"
 SERVER_CONTAINER: Final = "server"
 CHECK_CONTAINER: Final = "check"
+MAIN: Final = "model"
+"""The model of spec.model among those that a pod fetches; the others are further models of its task."""
 HTTP_PORT_NAME: Final = "http"
 ADMIN_PORT_NAME: Final = "admin"
 
@@ -108,6 +110,23 @@ WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, POD)
 SERVICE_NAME_LABEL: Final = "kubernetes.io/service-name"
 """Of EndpointSlices."""
 CHILD_SELECTOR: Final = f"{contract.MANAGED_BY_LABEL}={MANAGED_BY}"
+
+
+def of_model(container: str, name: str) -> str:
+    """The container for one of the fetched models: `fetch` for spec.model, else such as `fetch-recognition`.
+
+    Args:
+        container: FETCH_CONTAINER or CHECK_CONTAINER.
+        name: of the model (`FetchedModel.name`).
+    """
+    return container if name == MAIN else f"{container}-{name}"
+
+
+def model_of(container: str, kind: str) -> str:
+    """The model of a container of a kind, as `of_model` names it; empty for any other container."""
+    if container == kind:
+        return MAIN
+    return container.removeprefix(f"{kind}-") if container.startswith(f"{kind}-") else ""
 
 
 def keda_autoscaler(name: str) -> str:

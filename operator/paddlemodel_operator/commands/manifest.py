@@ -1,7 +1,7 @@
 """Reads PaddleModels from a file, as the operator would see them after `kubectl apply`."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import PaddleModel, from_body
 from paddlemodel_operator.commands.faults import InputError
 from paddlemodel_operator.render import Children, render
+from paddlemodel_operator.render.deployment import NONE
 from paddlemodel_operator.settings import Settings
 
 BYTES_MAX: Final = 3 * 1024 * 1024
@@ -57,14 +58,16 @@ def parsed(file: str, body: dict[str, Any]) -> PaddleModel:
         raise InputError(f"{_name(file)}, {body['metadata']['name']}: {error}") from None
 
 
-def children(file: str, model: PaddleModel, settings: Settings, content: str = "") -> Children:
-    """What the operator would apply by its settings; `content` is that of `render`.
+def children(
+    file: str, model: PaddleModel, settings: Settings, contents: Mapping[str, str] = NONE
+) -> Children:
+    """What the operator would apply by its settings; `contents` are those of `render`.
 
     Raises:
         InputError: the operator would refuse it, with the sentence that would stand in its status.
     """
     try:
-        return render(model, settings, content)
+        return render(model, settings, contents)
     except SpecError as error:
         raise InputError(f"{_name(file)}, {model.name}: {error}") from None
 

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from paddlemodel_api import contract, uri
+from paddlemodel_api.source import Place
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.commands import local_pod, local_server, manifest
-from paddlemodel_operator.commands.faults import CommandError
+from paddlemodel_operator.commands.faults import CommandError, InputError
 from paddlemodel_operator.render.container import MODEL_DIR
 from paddlemodel_operator.render.recording import RECORDING_DIR
 from paddlemodel_operator.settings import from_environment
@@ -36,6 +37,7 @@ the YAML is wrong."""
 
 _ONLY_IN_A_CLUSTER: Final = ("replicas", "autoscaling", "ingress", "service", "resources", "gpu")
 _HOST: Final = "127.0.0.1"
+_MANY: Final[dict[str, Any]] = {"action": "append", "default": []}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -71,9 +73,16 @@ def options() -> argparse.ArgumentParser:
     add("file", metavar="FILE", help="a YAML with a PaddleModel, or - for standard input")
     add("--name", help="which one, where FILE has several")
     add("--uri", help="where the model is, in place of spec.model.uri and its digest")
+    add(
+        "--further-uri",
+        **_MANY,
+        type=_address,
+        metavar="NAME=URI",
+        help="the same of a further model of the task, such as recognition of ocr",
+    )
     add("--port", type=_port, default=8080, help="where clients ask, on 127.0.0.1 (default 8080)")
     add("--device", choices=["CPU", "GPU"], help="in place of spec.device")
-    given: dict[str, Any] = {"type": _folder, "action": "append", "default": [], "metavar": "NAME=DIR"}
+    given: dict[str, Any] = {**_MANY, "type": _folder, "metavar": "NAME=DIR"}
     add("--secret", **given, help="a folder in place of a Secret, a file for each key")
     add("--config-map", **given, help="a folder in place of a ConfigMap, a file for each key")
     add("--claim", **given, help="a folder in place of a PersistentVolumeClaim")
@@ -84,6 +93,13 @@ def _port(text: str) -> int:
     if not 1 <= int(text) <= 65_535:
         raise ValueError(text)
     return int(text)
+
+
+def _address(text: str) -> tuple[str, str]:
+    name, mark, address = text.partition("=")
+    if not (name and mark and address):
+        raise argparse.ArgumentTypeError(f"not of the form NAME=URI: {text}")
+    return name, address
 
 
 def _folder(text: str) -> tuple[str, Path]:
@@ -114,7 +130,7 @@ def _here(arguments: argparse.Namespace, body: Mapping[str, Any]) -> dict[str, A
 
     Where the spec itself is wrong, the untouched one is refused first.
     """
-    manifest.parsed(arguments.file, dict(body))
+    known = manifest.parsed(arguments.file, dict(body))
     changed = copy.deepcopy(dict(body))
     spec = changed["spec"]
     if arguments.device:
@@ -122,12 +138,26 @@ def _here(arguments: argparse.Namespace, body: Mapping[str, Any]) -> dict[str, A
         for field in ("gpu", "autoscaling") if arguments.device == "CPU" else ():
             spec.pop(field, None)
     if arguments.uri:
-        spec["model"] = {
-            key: value for key, value in spec["model"].items() if key in {"credentials", "store"}
-        } | {"uri": arguments.uri}
+        spec["model"] = _elsewhere(spec["model"], arguments.uri)
+    if arguments.further_uri:
+        (task,) = spec.get("task", {"auto": {}}).values()
+        _move_further(arguments, task, known.spec.task.further_models)
     if not uri.holds(spec["model"]["uri"], uri.MOUNTED):
         spec["model"].setdefault("cache", {"claimName": "fetched"})
     return changed
+
+
+def _move_further(arguments: argparse.Namespace, task: dict[str, Any], known: Mapping[str, Place]) -> None:
+    """Put the further models of a task at the addresses of the command line."""
+    for name, address in arguments.further_uri:
+        if name not in known:
+            which = f"its further models are {', '.join(known)}" if known else "it has no further models"
+            raise InputError(f"--further-uri: the task has no model {name}; {which}.")
+        task[name] = _elsewhere(task[name], address)
+
+
+def _elsewhere(source: Mapping[str, Any], address: str) -> dict[str, Any]:
+    return {key: value for key, value in source.items() if key in {"credentials", "store"}} | {"uri": address}
 
 
 def _say_what_is_left_out(body: Mapping[str, Any]) -> None:

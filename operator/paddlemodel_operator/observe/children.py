@@ -42,7 +42,8 @@ class Pod:
     ready: bool = False
     unschedulable: str = ""
     scheduled: bool = False
-    fetch: Container = field(default_factory=Container)
+    fetches: Mapping[str, Container] = field(default_factory=dict)
+    """What brings each model, by the model's name."""
     server: Container = field(default_factory=Container)
 
 
@@ -56,10 +57,10 @@ class Workload:
     replicas: int = 0
     updated: int = 0
     ready: int = 0
-    source: str = ""
-    """The URI as the fetcher of its pods gets it."""
-    content: str = ""
-    """The revision for which its pods were replaced the last time."""
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """The URI of each model as the fetcher of its pods gets it, by the model's name."""
+    contents: Mapping[str, str] = field(default_factory=dict)
+    """The revisions for which its pods were replaced the last time, by the names of the models."""
     replica_failure: str = ""
     stuck: bool = False
 
@@ -82,8 +83,8 @@ class Observed:
     """Whether the model's NetworkPolicy is there."""
     gpus: int = 0
     """Held by the model's pods of whatever version, loading or not."""
-    check: Container | None = None
-    """What the last look for new content found."""
+    checks: Mapping[str, Container] = field(default_factory=dict)
+    """What the last look for new content of each model found; none before it has ended."""
     trigger: ProbeTrigger = field(default_factory=ProbeTrigger)
     samples: PodSamples | None = None
     """The last ones, perhaps for another trigger."""
@@ -120,7 +121,7 @@ def observe(seen: LiveObjects, missing: tuple[names.Kind, ...] = ()) -> Observed
         scaled_object=None if scaled is None else read_conditions(scaled.get("status", {})),
         missing=missing,
         pods=tuple(sorted(pods, key=lambda pod: (pod.created, pod.name))),
-        check=_last_check(seen.pods, seen.cron_job) if seen.cron_job else None,
+        checks=_last_checks(seen.pods, seen.cron_job) if seen.cron_job else {},
         network_policy=seen.network_policy is not None,
         gpus=gpus_held(seen.pods, seen.gpu_resource),
         trigger=probe_trigger(autoscaler, seen.pods),
@@ -146,17 +147,19 @@ def _counts(pod: Object, deployment: Object) -> bool:
     return not gone and all(labels.get(key) == value for key, value in wanted.items())
 
 
-def _last_check(pods: Sequence[Object], cron_job: Object) -> Container | None:
-    """Of the pods that look as the CronJob says now, what the last one said; None if none has ended yet."""
+def _last_checks(pods: Sequence[Object], cron_job: Object) -> dict[str, Container]:
+    """Of the pods that look as the CronJob says now, what the last one said of each model."""
     template = cron_job["spec"]["jobTemplate"]["spec"]["template"]
     wanted = template["metadata"].get("labels", {}).get(contract.UPDATE_CHECK_LABEL)
-    containers = (
-        _container(pod.get("status", {}).get("containerStatuses", ()), names.CHECK_CONTAINER)
-        for pod in pods
-        if wanted and pod["metadata"].get("labels", {}).get(contract.UPDATE_CHECK_LABEL) == wanted
-    )
-    reports = [one for one in containers if one.exit_code is not None or one.waiting]
-    return max(reports, key=lambda one: one.ended, default=None)
+    found: dict[str, Container] = {}
+    for pod in pods:
+        if not wanted or pod["metadata"].get("labels", {}).get(contract.UPDATE_CHECK_LABEL) != wanted:
+            continue
+        for name, one in _of_models(pod, "containerStatuses", names.CHECK_CONTAINER).items():
+            reports = one.exit_code is not None or one.waiting
+            if reports and (name not in found or one.ended > found[name].ended):
+                found[name] = one
+    return found
 
 
 def _workload(deployment: Object) -> Workload:
@@ -171,20 +174,28 @@ def _workload(deployment: Object) -> Workload:
         replicas=status.get("replicas", 0),
         updated=status.get("updatedReplicas", 0),
         ready=status.get("readyReplicas", 0),
-        source=_source(template),
-        content=(template["metadata"].get("annotations") or {}).get(contract.MODEL_REVISION_ANNOTATION, ""),
+        sources=(sources := _sources(template)),
+        contents=_contents(template, sources),
         replica_failure=failure.message if failure.status == "True" else "",
         stuck=progress.reason == "ProgressDeadlineExceeded",
     )
 
 
-def _source(template: Object) -> str:
-    """What follows --uri in the fetcher's arguments; somebody who edits a Deployment may leave them out."""
+def _sources(template: Object) -> dict[str, str]:
+    """What follows --uri in the fetchers' arguments; somebody who edits a Deployment may leave them out."""
+    found = {}
     for container in template.get("spec", {}).get("initContainers", ()):
         arguments = container.get("args", [])
-        if container["name"] == names.FETCH_CONTAINER and "--uri" in arguments[:-1]:
-            return str(arguments[arguments.index("--uri") + 1])
-    return ""
+        name = names.model_of(container["name"], names.FETCH_CONTAINER)
+        if name and "--uri" in arguments[:-1]:
+            found[name] = str(arguments[arguments.index("--uri") + 1])
+    return found
+
+
+def _contents(template: Object, models: Iterable[str]) -> dict[str, str]:
+    annotations = template["metadata"].get("annotations") or {}
+    found = {name: annotations.get(contract.revision_annotation(name), "") for name in models}
+    return {name: revision for name, revision in found.items() if revision}
 
 
 def _pod(body: Object) -> Pod:
@@ -199,9 +210,16 @@ def _pod(body: Object) -> Pod:
         ready=conditions.get("Ready", Condition()).status == "True",
         unschedulable=scheduled.message if scheduled[:2] == ("False", "Unschedulable") else "",
         scheduled=scheduled.status == "True",
-        fetch=_container(status.get("initContainerStatuses", ()), names.FETCH_CONTAINER),
+        fetches=_of_models(body, "initContainerStatuses", names.FETCH_CONTAINER),
         server=_container(status.get("containerStatuses", ()), names.SERVER_CONTAINER),
     )
+
+
+def _of_models(pod: Object, part: str, container: str) -> dict[str, Container]:
+    """The containers that a pod has once for each model, by the model's name."""
+    statuses = pod.get("status", {}).get(part, ())
+    found = {names.model_of(one["name"], container): one["name"] for one in statuses}
+    return {model: _container(statuses, name) for model, name in found.items() if model}
 
 
 def _container(statuses: Iterable[Object], name: str) -> Container:

@@ -27,10 +27,10 @@ from paddlemodel_operator.status.pause import spec_waits
 from paddlemodel_operator.status.readiness_checks import (
     NAMESPACE_ENDING,
     PROGRESSING,
-    Fault,
     namespace_is_ending,
     rejection,
 )
+from paddlemodel_operator.status.reports import Fault
 from paddlemodel_operator.status.updates import replacement
 
 log = logging.getLogger(__name__)

@@ -1,5 +1,6 @@
 """Renders a PaddleModel into Kubernetes objects, one file per kind; every builder is pure."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from paddlemodel_operator.base import names
@@ -25,13 +26,13 @@ NO_ADAPTER: Final = (
 Children = dict[names.ChildKey, Object]
 
 
-def render(model: PaddleModel, settings: Settings, content: str = "") -> Children:
+def render(model: PaddleModel, settings: Settings, contents: Mapping[str, str] = deployment.NONE) -> Children:
     """Every child that shall exist, in the order of creation; what is not in it is to be deleted.
 
     Args:
         model: the spec.
         settings: of the operator.
-        content: the revision of new content for which the pods are replaced; empty without one.
+        contents: the revisions of new content for which the pods are replaced, by the names of the models.
 
     Raises:
         SpecError: the spec asks for what this operator's settings do not allow.
@@ -44,7 +45,7 @@ def render(model: PaddleModel, settings: Settings, content: str = "") -> Childre
     objects = (
         (names.NETWORK_POLICY, network_policy.build(model, settings)),
         (names.SERVICE, service.build(model, settings)),
-        (names.DEPLOYMENT, deployment.build(model, settings, content)),
+        (names.DEPLOYMENT, deployment.build(model, settings, contents)),
         (names.AUTOSCALER, hpa.build(model, settings)),
         (names.SCALED_OBJECT, scaledobject.build(model, settings)),
         (names.DISRUPTION_BUDGET, disruption.build(model)),

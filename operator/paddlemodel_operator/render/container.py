@@ -1,16 +1,17 @@
 """The containers: `fetch` brings the model, `server` serves it, `check` looks for newer content."""
 
+import json
 from typing import Any, Final
 
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
-from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.base.model import MODELS_DIR, FetchedModel, PaddleModel
 from paddlemodel_operator.render import access, fetching, recording
 from paddlemodel_operator.render.metadata import Object, compact, literal
 
 USER: Final = 65532
-MODEL_DIR: Final = "/models/model"
+MODEL_DIR: Final = f"{MODELS_DIR}/{names.MAIN}"
 DEFAULT_TIMEOUT_SECONDS: Final = 30
 DEFAULT_DRAIN_SECONDS: Final = 5
 DEFAULT_REQUEST_BYTES: Final = 10 * 1024 * 1024
@@ -58,38 +59,36 @@ def request_bytes(model: PaddleModel) -> int:
     return model.spec.server.max_request_bytes or DEFAULT_REQUEST_BYTES
 
 
-def fetch(model: PaddleModel, image: str) -> Object:
-    """The init container; its termination message, in JSON, holds the digest or the fault."""
-    source = model.spec.model
-    where = ["--uri", fetching.address(source), "--into", MODEL_DIR]
+def fetch(model: PaddleModel, found: FetchedModel, image: str) -> Object:
+    """The init container of one model; its termination message, in JSON, holds the digest or the fault."""
+    where = ["--uri", fetching.address(found), "--into", found.folder]
     return compact(
         {
-            **_common(names.FETCH_CONTAINER, image),
-            "args": ["fetch", *where, *fetching.content(source), *fetching.access(source)],
+            **_common(names.of_model(names.FETCH_CONTAINER, found.name), image),
+            "args": ["fetch", *where, *fetching.content(found), *fetching.access(found)],
             "env": _extra_env(model) or None,
             "resources": _resources(model),
             "volumeMounts": [
-                _mount(_VOLUME_MODELS, "/models"),
+                _mount(_VOLUME_MODELS, MODELS_DIR),
                 _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
-                *fetching.mounts(source, cached=True),
+                *fetching.mounts(found, cached=True),
             ],
             "terminationMessagePolicy": "File",
         }
     )
 
 
-def check(model: PaddleModel, image: str) -> Object:
-    """The container that looks for new content; its termination message holds the revision or the fault."""
-    source = model.spec.model
+def check(model: PaddleModel, found: FetchedModel, image: str) -> Object:
+    """What looks for new content of one model; its termination message holds the revision or the fault."""
     return compact(
         {
-            **_common(names.CHECK_CONTAINER, image),
-            "args": ["fetch", "--check", "--uri", fetching.address(source), *fetching.access(source)],
+            **_common(names.of_model(names.CHECK_CONTAINER, found.name), image),
+            "args": ["fetch", "--check", "--uri", fetching.address(found), *fetching.access(found)],
             "env": _extra_env(model) or None,
             "resources": CHECK_RESOURCES,
             "volumeMounts": [
                 _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
-                *fetching.mounts(source, cached=False),
+                *fetching.mounts(found, cached=False),
             ],
             "terminationMessagePolicy": "File",
         }
@@ -99,20 +98,19 @@ def check(model: PaddleModel, image: str) -> Object:
 def server(model: PaddleModel, image: str) -> Object:
     """The container that answers requests."""
     resources = _resources(model)
-    made = [*_server_env(model), *_granted_env(model), *access.variables(model), *_cache_env(model)]
     if model.gpu is not None:
         resources["limits"] = {**resources.get("limits", {}), model.gpu.resource_name: str(model.gpu.count)}
     return {
         **_common(names.SERVER_CONTAINER, image),
         "args": ["serve"],
-        "env": [*made, *_extra_env(model)],
+        "env": _environment(model),
         "ports": [
             {"name": names.HTTP_PORT_NAME, "containerPort": contract.HTTP_PORT, "protocol": "TCP"},
             {"name": names.ADMIN_PORT_NAME, "containerPort": contract.ADMIN_PORT, "protocol": "TCP"},
         ],
         "resources": resources,
         "volumeMounts": [
-            {**_mount(_VOLUME_MODELS, "/models"), "readOnly": True},
+            {**_mount(_VOLUME_MODELS, MODELS_DIR), "readOnly": True},
             _mount("tmp", "/tmp"),  # noqa: S108 - inside the container
             *recording.mounts(model),
             *access.mounts(model),
@@ -129,7 +127,7 @@ def volumes(model: PaddleModel) -> list[Object]:
     return [
         {"name": _VOLUME_MODELS, "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
-        *fetching.volumes(model.spec.model, cached=True),
+        *fetching.volumes(model.fetched, cached=True),
         *recording.volumes(model),
         *access.volumes(model),
     ]
@@ -162,6 +160,12 @@ def _resources(model: PaddleModel) -> Object:
     }
 
 
+def _environment(model: PaddleModel) -> list[Object]:
+    """All variables of the server; the user's own come last."""
+    made = (_server_env, _further_env, _granted_env, access.variables, _cache_env, _extra_env)
+    return [variable for variables in made for variable in variables(model)]
+
+
 def _server_env(model: PaddleModel) -> list[Object]:
     """What the spec sets; for everything else the server has the same defaults."""
     verification = recording.text(model)
@@ -179,6 +183,17 @@ def _server_env(model: PaddleModel) -> list[Object]:
         for setting, value in values.items()
         if value is not None and (value is not False or setting in contract.ON_BY_DEFAULT)
     ]
+
+
+def _further_env(model: PaddleModel) -> list[Object]:
+    """Where the further models of the task lie.
+
+    Relative to the main model: `paddlemodel run` moves paths to this machine, but none inside JSON.
+    """
+    folders = {one.name: f"../{one.name}" for one in model.fetched[1:]}
+    if not folders:
+        return []
+    return [{"name": contract.FURTHER_MODELS_VARIABLE, "value": json.dumps(folders)}]
 
 
 def _granted_env(model: PaddleModel) -> list[Object]:

@@ -6,6 +6,8 @@ upgrade of the operator restarts no model.
 
 import hashlib
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from paddlemodel_api import contract
@@ -16,17 +18,20 @@ from paddlemodel_operator.render import container, pods
 from paddlemodel_operator.render.metadata import Object, compact, head
 from paddlemodel_operator.settings import Settings
 
+NONE: Final[Mapping[str, str]] = MappingProxyType({})
+"""No new content for which pods are replaced."""
+
 FETCH_AND_LOAD_SECONDS: Final = 1800
 """Until the Deployment reports a stuck rollout; large models take their time to be fetched."""
 
 
-def build(model: PaddleModel, settings: Settings, content: str = "") -> Object:
+def build(model: PaddleModel, settings: Settings, contents: Mapping[str, str] = NONE) -> Object:
     """With `replicas` only where the spec states them: otherwise the autoscaler owns the field.
 
     Args:
         model: the spec.
         settings: the images.
-        content: the revision of new content for which the pods are replaced; empty without one.
+        contents: the revisions of new content for which the pods are replaced, by the names of the models.
     """
     return {
         **head(model, names.DEPLOYMENT),
@@ -37,7 +42,7 @@ def build(model: PaddleModel, settings: Settings, content: str = "") -> Object:
                 "progressDeadlineSeconds": FETCH_AND_LOAD_SECONDS,
                 "selector": {"matchLabels": names.pod_selector(model.name)},
                 "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-                "template": _template(model, settings, content),
+                "template": _template(model, settings, contents),
             }
         ),
     }
@@ -49,9 +54,9 @@ def revision(template_spec: Object, metadata: Object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _template(model: PaddleModel, settings: Settings, content: str) -> Object:
+def _template(model: PaddleModel, settings: Settings, contents: Mapping[str, str]) -> Object:
     pod = model.spec.pod
-    replaced = {contract.MODEL_REVISION_ANNOTATION: content} if content else {}
+    replaced = {contract.revision_annotation(name): content for name, content in contents.items()}
     metadata = compact(
         {
             "labels": {**(pod.labels or {}), **names.pod_labels(model.name)},
@@ -69,7 +74,7 @@ def _pod_spec(model: PaddleModel, settings: Settings) -> Object:
     spread = model.spec.pod.topology_spread_constraints
     return compact(
         {
-            "initContainers": [container.fetch(model, image)],
+            "initContainers": [container.fetch(model, one, image) for one in model.fetched],
             "containers": [container.server(model, image)],
             "volumes": container.volumes(model),
             **pods.confined(),

@@ -3,72 +3,93 @@
 from typing import Final
 
 from paddlemodel_api import uri
-from paddlemodel_api.source import ModelSource
+from paddlemodel_api.source import Place
 
+from paddlemodel_operator.base.model import FetchedModel
 from paddlemodel_operator.render.metadata import Object, literal
 
-CLAIM_DIR: Final = "/mnt/model-source"
-CREDENTIALS_DIR: Final = "/mnt/model-credentials"
 CACHE_DIR: Final = "/mnt/model-cache"
 
-_VOLUME_CLAIM: Final = "model-source"
-_VOLUME_CREDENTIALS: Final = "model-credentials"
 _VOLUME_CACHE: Final = "model-cache"
 
 
-def address(source: ModelSource) -> str:
+def address(found: FetchedModel) -> str:
     """The URI as the fetcher gets it."""
-    return literal(uri.mounted(source.uri, CLAIM_DIR))
+    return literal(uri.mounted(found.source.uri, _path(_claim(found))))
 
 
-def access(source: ModelSource) -> list[str]:
+def access(found: FetchedModel) -> list[str]:
     """How the place is reached, as arguments of the fetcher."""
-    arguments = ["--root", CLAIM_DIR] if uri.claim(source.uri) else []
+    source = found.source
+    arguments = ["--root", _path(_claim(found))] if uri.claim(source.uri) else []
     if source.credentials:
-        arguments += ["--credentials", CREDENTIALS_DIR]
-    if (store := source.store) is not None:
-        given = (
-            ("--endpoint", store.endpoint),
-            ("--region", store.region),
-            ("--addressing", store.addressing),
-        )
-        arguments += [word for flag, value in given if value is not None for word in (flag, literal(value))]
-    return arguments
+        arguments += ["--credentials", _path(_credentials(found))]
+    return [*arguments, *_store(source)]
 
 
-def content(source: ModelSource) -> list[str]:
+def _store(source: Place) -> list[str]:
+    if (store := source.store) is None:
+        return []
+    given = (
+        ("--endpoint", store.endpoint),
+        ("--region", store.region),
+        ("--addressing", store.addressing),
+    )
+    return [word for flag, value in given if value is not None for word in (flag, literal(value))]
+
+
+def content(found: FetchedModel) -> list[str]:
     """What the model must be, and where it is kept, as arguments of the fetcher."""
-    arguments = ["--digest", source.digest] if source.digest else []
-    if source.cache:
-        arguments += ["--cache", CACHE_DIR, "--keep", str(source.cache.keep)]
+    arguments = ["--digest", found.source.digest] if found.source.digest else []
+    if found.cache:
+        arguments += ["--cache", CACHE_DIR, "--keep", str(found.cache.keep)]
     return arguments
 
 
-def mounts(source: ModelSource, *, cached: bool) -> list[Object]:
+def mounts(found: FetchedModel, *, cached: bool) -> list[Object]:
     """What the fetcher reads, and with a cache writes."""
-    found: list[Object] = []
-    if uri.claim(source.uri):
-        found.append({"name": _VOLUME_CLAIM, "mountPath": CLAIM_DIR, "readOnly": True})
-    if source.credentials:
-        found.append({"name": _VOLUME_CREDENTIALS, "mountPath": CREDENTIALS_DIR, "readOnly": True})
-    if source.cache and cached:
-        found.append({"name": _VOLUME_CACHE, "mountPath": CACHE_DIR})
-    return found
+    result: list[Object] = []
+    if uri.claim(found.source.uri):
+        result.append(_read_only(_claim(found)))
+    if found.source.credentials:
+        result.append(_read_only(_credentials(found)))
+    if found.cache and cached:
+        result.append({"name": _VOLUME_CACHE, "mountPath": CACHE_DIR})
+    return result
 
 
-def volumes(source: ModelSource, *, cached: bool) -> list[Object]:
-    """The volumes behind the mounts.
+def volumes(models: tuple[FetchedModel, ...], *, cached: bool) -> list[Object]:
+    """The volumes behind the mounts of all these models.
 
     A Secret that is missing lets the fetcher start, which says so: a pod that waits for its volume tells the
     reason in Events only, and those the operator may not read.
     """
-    found: list[Object] = []
-    if (claim := uri.claim(source.uri)) is not None:
-        found.append({"name": _VOLUME_CLAIM, "persistentVolumeClaim": {"claimName": claim, "readOnly": True}})
-    if source.credentials:
-        secret = {"secretName": source.credentials.secret_name, "optional": True, "defaultMode": 0o440}
-        found.append({"name": _VOLUME_CREDENTIALS, "secret": secret})
-    if source.cache and cached:
-        claim_name = {"claimName": source.cache.claim_name}
-        found.append({"name": _VOLUME_CACHE, "persistentVolumeClaim": claim_name})
-    return found
+    result: list[Object] = []
+    for found in models:
+        if (claim := uri.claim(found.source.uri)) is not None:
+            bound = {"claimName": claim, "readOnly": True}
+            result.append({"name": _claim(found), "persistentVolumeClaim": bound})
+        if found.source.credentials:
+            name = found.source.credentials.secret_name
+            secret = {"secretName": name, "optional": True, "defaultMode": 0o440}
+            result.append({"name": _credentials(found), "secret": secret})
+    claims = {found.cache.claim_name for found in models if found.cache and cached}
+    return result + [
+        {"name": _VOLUME_CACHE, "persistentVolumeClaim": {"claimName": name}} for name in sorted(claims)
+    ]
+
+
+def _claim(found: FetchedModel) -> str:
+    return f"{found.name}-source"
+
+
+def _credentials(found: FetchedModel) -> str:
+    return f"{found.name}-credentials"
+
+
+def _path(volume: str) -> str:
+    return f"/mnt/{volume}"
+
+
+def _read_only(volume: str) -> Object:
+    return {"name": volume, "mountPath": _path(volume), "readOnly": True}

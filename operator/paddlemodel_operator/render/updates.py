@@ -52,9 +52,10 @@ def schedule(model: PaddleModel) -> str:
 
 def _template(model: PaddleModel, settings: Settings) -> Object:
     pod = model.spec.pod
+    looked_at = tuple(one for one in model.fetched if one.looks_for_updates)
     spec: Object = {
-        "containers": [container.check(model, settings.server_image_cpu)],
-        "volumes": [{"name": "tmp", "emptyDir": {}}, *fetching.volumes(model.spec.model, cached=False)],
+        "containers": [container.check(model, one, settings.server_image_cpu) for one in looked_at],
+        "volumes": [{"name": "tmp", "emptyDir": {}}, *fetching.volumes(looked_at, cached=False)],
         "restartPolicy": "Never",
         **pods.confined(),
         **pods.placed(model),

@@ -7,7 +7,7 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition
-from paddlemodel_operator.status.readiness_checks import SECRET_MISSING, Fault, reported
+from paddlemodel_operator.status.reports import SECRET_MISSING, Fault, reported
 
 OPEN: Final = "Open"
 POLICY_MISSING: Final = "NetworkPolicyMissing"

@@ -16,7 +16,7 @@ from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.observe.pod_samples import PodSample, PodSamples
 from paddlemodel_operator.registration.ownership import Registration, Service, State
-from paddlemodel_operator.status.readiness_checks import Fault
+from paddlemodel_operator.status.reports import Fault
 
 PENDING: Final = "Pending"
 GPU_METRICS: Final = frozenset({contract.GPU_METRIC, contract.GPU_MEMORY_METRIC})

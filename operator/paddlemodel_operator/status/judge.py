@@ -1,10 +1,8 @@
 """(model, observed) -> status: pure. `now` is an argument, and enters only where a condition turned."""
 
-from collections import Counter
 from collections.abc import Mapping
 from typing import Any, Final
 
-from paddlemodel_api import contract
 from paddlemodel_api import status as api
 from paddlemodel_api.status import Columns, ServedModel, Status
 
@@ -13,13 +11,14 @@ from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.render.access import has_tls
-from paddlemodel_operator.status import readiness_checks
+from paddlemodel_operator.status import fetched, readiness_checks
 from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
 from paddlemodel_operator.status.pause import COLUMN, PAUSED, paused
-from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault
-from paddlemodel_operator.status.updates import revision_of, update
+from paddlemodel_operator.status.readiness_checks import PROGRESSING
+from paddlemodel_operator.status.reports import Fault
+from paddlemodel_operator.status.updates import update
 from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status
 from paddlemodel_operator.status.verification import verified
 
@@ -54,11 +53,12 @@ def judge(
         fault: what went wrong while the children were applied.
         case: what the doctor of the autoscaler decides by; None without autoscaling.
     """
-    served = _served(model, observed, before)
+    served = fetched.served(model, observed, before)
+    main = served.get(names.MAIN)
     conditions = {
         READY: _ready(model, observed, fault),
         PROGRESS: _progress(model, observed),
-        FETCHED: _fetched(model, observed, served),
+        FETCHED: fetched.fetched(model, observed, served),
         VERIFIED: verified(model, observed),
         UPDATE: update(model, observed),
         AUTOSCALING: diagnose(case) if case else None,
@@ -74,10 +74,11 @@ def judge(
         replicas=workload.replicas if workload else 0,
         ready_replicas=ready,
         selector=",".join(f"{key}={value}" for key, value in names.pod_selector(model.name).items()),
-        model=served,
+        model=main,
+        further_models=fetched.further(served),
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
-        columns=_columns(model, f"{ready}/{desired}{COLUMN if model.paused else ''}", served, gpu),
+        columns=_columns(model, f"{ready}/{desired}{COLUMN if model.paused else ''}", main, gpu),
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
@@ -177,7 +178,7 @@ def stage(observed: Observed) -> str:
     pods = observed.pods
     if any(pod.server.running for pod in pods):
         return "The server is loading the model."
-    if any(pod.fetch.running for pod in pods):
+    if any(fetch.running for pod in pods for fetch in pod.fetches.values()):
         return "The model is being fetched."
     if any(pod.scheduled for pod in pods):
         return "The node is preparing the pod."
@@ -197,63 +198,6 @@ def _progress(model: PaddleModel, observed: Observed) -> Condition:
     return Condition(
         "True", reason, f"{ready} of {desired} pods are of the newest version and ready.{detail}"
     )
-
-
-def _fetched(model: PaddleModel, observed: Observed, served: ServedModel | None) -> Condition:
-    if served is not None:
-        if differing := _differing(model, observed):
-            return Condition("True", "PodsDiffer", differing)
-        if (cache := model.spec.model.cache) and (reason := _cache_fault(observed)):
-            why = f"but the claim {cache.claim_name} does not keep it: {contract.CACHE_FAULTS[reason]}."
-            return Condition("True", reason, f"{served.uri} has digest {served.digest}, {why}")
-        return Condition("True", "Fetched", f"{served.uri} has digest {served.digest}.")
-    for pod in observed.pods:
-        if fault := readiness_checks.model_cannot_be_fetched(model, pod):
-            return Condition("False", fault.reason, fault.message)
-    return Condition("Unknown", "Pending", "No pod has fetched the model yet.")
-
-
-def _differing(model: PaddleModel, observed: Observed) -> str:
-    """That pods of one version have fetched different content, in a sentence; empty where they agree."""
-    words = (readiness_checks.words_of(pod) for pod in observed.pods)
-    counts = Counter(found["digest"][:128] for found in words if found)
-    if len(counts) < 2:
-        return ""
-    parts = ", ".join(f"{count} {digest}" for digest, count in sorted(counts.items()))
-    return (
-        f"The content of {model.place} has changed between the starts of the pods, and they serve "
-        f"different digests ({parts}): set spec.model.digest to the one that is meant, or run kubectl "
-        f"rollout restart deployment/{model.name} --namespace {model.namespace}."
-    )
-
-
-def _cache_fault(observed: Observed) -> str | None:
-    """Why the youngest pod's fetcher could not keep the model on the claim."""
-    words = next(filter(None, map(readiness_checks.words_of, reversed(observed.pods))), {})
-    found = words.get("cacheFault")
-    return found if isinstance(found, str) and found in contract.CACHE_FAULTS else None
-
-
-def _served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> ServedModel | None:
-    """What the youngest pod fetched; without pods, what the last one fetched from the same place.
-
-    A place whose query is not shown is the same one only as long as the spec is.
-    """
-    for pod in reversed(observed.pods):
-        if words := readiness_checks.words_of(pod):
-            form = words.get("format")
-            return ServedModel(
-                uri=model.place,
-                digest=words["digest"][:128],
-                revision=revision_of(words) or None,
-                format=form[:32] if isinstance(form, str) else None,
-            )
-    known = before.get("model", {})
-    pinned = model.spec.model.digest
-    same = model.place == model.spec.model.uri or before.get("observedGeneration") == model.generation
-    if same and known.get("uri") == model.place and (pinned is None or pinned == known.get("digest")):
-        return ServedModel.model_validate(known)
-    return None
 
 
 def _dated(

@@ -10,7 +10,7 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition
-from paddlemodel_operator.status.readiness_checks import Fault
+from paddlemodel_operator.status.reports import Fault
 
 PAUSED: Final = "Paused"
 COLUMN: Final = ", paused"

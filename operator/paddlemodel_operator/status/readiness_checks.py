@@ -1,29 +1,27 @@
 """The checks behind the Ready condition, each a function named after the fault it finds.
 
 A check examines one pod, or all that was observed, and returns None or a Fault; the first Fault decides.
-Reasons and cures stand here and nowhere else.
+Reasons and cures stand here, and those that our own images report in reports.py.
 """
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from paddlemodel_api import contract
+from paddlemodel_api import uri
 
+from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
-from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.base.model import FetchedModel, PaddleModel
 from paddlemodel_operator.base.names import DEPLOYMENT, ChildKey
-from paddlemodel_operator.observe.children import Container, Observed, Pod, last_words
+from paddlemodel_operator.observe.children import Container, Observed, Pod
 from paddlemodel_operator.observe.conditions import TEXT_MAX
+from paddlemodel_operator.status.reports import Fault, fetch_fault, of_model, reported
 
 PROGRESSING: Final = "Progressing"
 """The one reason that means: wait; Argo CD and kubectl users take every other one as a fault."""
 
 NAMESPACE_ENDING: Final = "NamespaceTerminating"
-SECRET_MISSING: Final = "SecretMissing"  # noqa: S105 - a word, no secret
-"""Of spec.access."""
-
 PULL_REASONS: Final = frozenset(
     {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable"}
 )
@@ -32,16 +30,6 @@ _CLAIM_MISSING: Final = re.compile(r'persistentvolumeclaim "([^"]+)" not found')
 _ACCOUNT_MISSING: Final = re.compile(r'serviceaccount "([^"]+)" not found')
 STUCK_REASONS: Final = PULL_REASONS | CONFIG_REASONS
 """What keeps a container from starting until somebody changes something."""
-_REASON: Final = re.compile(r"[A-Z][A-Za-z]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Why a model is not served: one word, and one sentence with cause and cure."""
-
-    reason: str
-    message: str
-
 
 PodCheck = Callable[[PaddleModel, Pod], Fault | None]
 
@@ -58,14 +46,16 @@ def gpu_is_missing(model: PaddleModel, pod: Pod) -> Fault | None:
     )
 
 
-def claim_is_missing(_: PaddleModel, pod: Pod) -> Fault | None:
+def claim_is_missing(model: PaddleModel, pod: Pod) -> Fault | None:
     """The scheduler does not find a PersistentVolumeClaim of the pod."""
     found = _CLAIM_MISSING.search(pod.unschedulable)
     if found is None:
         return None
+    naming = (one.field for one in model.fetched if uri.claim(one.source.uri) == found[1])
+    field = next(naming, "spec.model")
     return Fault(
         "ClaimMissing",
-        f"The PersistentVolumeClaim {found[1]} that spec.model names does not exist in this namespace: "
+        f"The PersistentVolumeClaim {found[1]} that {field} names does not exist in this namespace: "
         "create it, or correct the name.",
     )
 
@@ -83,7 +73,7 @@ def pod_is_unschedulable(_: PaddleModel, pod: Pod) -> Fault | None:
 
 def image_cannot_be_pulled(_: PaddleModel, pod: Pod) -> Fault | None:
     """The registry, the name or the right to pull is wrong."""
-    for container in (pod.fetch, pod.server):
+    for container in (*pod.fetches.values(), pod.server):
         if container.waiting in PULL_REASONS:
             return Fault(
                 "ImagePull",
@@ -95,7 +85,7 @@ def image_cannot_be_pulled(_: PaddleModel, pod: Pod) -> Fault | None:
 
 def container_cannot_be_made(_: PaddleModel, pod: Pod) -> Fault | None:
     """A Secret or ConfigMap of spec.pod.env is missing, for example."""
-    for container in (pod.fetch, pod.server):
+    for container in (*pod.fetches.values(), pod.server):
         if container.waiting in CONFIG_REASONS:
             return Fault(
                 "PodConfig",
@@ -106,20 +96,30 @@ def container_cannot_be_made(_: PaddleModel, pod: Pod) -> Fault | None:
 
 
 def model_cannot_be_fetched(model: PaddleModel, pod: Pod) -> Fault | None:
-    """The fetcher ended with an error; its last words are the reason and the sentence."""
-    if pod.fetch.exit_code in {None, 0}:
+    """A fetcher ended with an error; its last words are the reason and the sentence."""
+    faults = (_not_fetched(model, one, pod) for one in model.fetched)
+    return next(filter(None, faults), None)
+
+
+def _not_fetched(model: PaddleModel, wanted: FetchedModel, pod: Pod) -> Fault | None:
+    fetch = pod.fetches.get(wanted.name, Container())
+    if fetch.exit_code in {None, 0}:
         return None
-    if pod.fetch.exit_reason == "OOMKilled":
-        return Fault(
-            "FetchOOMKilled",
-            "The fetcher ran out of memory: raise spec.resources.limits.memory.",
+    if fetch.exit_reason == "OOMKilled":
+        return of_model(
+            wanted,
+            Fault("FetchOOMKilled", "The fetcher ran out of memory: raise spec.resources.limits.memory."),
         )
-    if fault := reported(model, pod.fetch):
+    if fault := fetch_fault(model, wanted, fetch):
         return fault
-    return Fault(
-        "FetchFailed",
-        f"The fetcher ended with exit code {pod.fetch.exit_code}: see kubectl logs {pod.name} -c fetch. "
-        f"{pod.fetch.exit_message[:TEXT_MAX]}".strip(),
+    container = names.of_model(names.FETCH_CONTAINER, wanted.name)
+    return of_model(
+        wanted,
+        Fault(
+            "FetchFailed",
+            f"The fetcher ended with exit code {fetch.exit_code}: see kubectl logs {pod.name} -c "
+            f"{container}. {fetch.exit_message[:TEXT_MAX]}".strip(),
+        ),
     )
 
 
@@ -149,39 +149,6 @@ def server_crashes(model: PaddleModel, pod: Pod) -> Fault | None:
         f"The server of pod {pod.name} ended with exit code {server.exit_code} after {server.restarts} "
         f"restarts: see kubectl logs {pod.name} --previous. {words}".strip(),
     )
-
-
-def reported(model: PaddleModel, container: Container) -> Fault | None:
-    """The reason and the sentence that our own images leave behind when they fail."""
-    words = last_words(container)
-    reason, message = words.get("reason"), words.get("message")
-    if not (isinstance(reason, str) and _REASON.fullmatch(reason) and isinstance(message, str)):
-        return None
-    if (secret := _secret_of_access(model, reason)) is not None:
-        field, name = secret
-        return Fault(
-            SECRET_MISSING,
-            f"The Secret {name} that spec.access.{field} names does not exist in namespace "
-            f"{model.namespace}, or is empty: create it; docs/access.md says what is in it.",
-        )
-    named = model.spec.model.credentials
-    if reason == contract.CREDENTIALS_MISSING and named is not None:
-        return Fault(
-            reason,
-            f"The Secret {named.secret_name} that spec.model.credentials names does not exist in namespace "
-            f"{model.namespace}, or is empty: create it; docs/models.md lists its keys.",
-        )
-    return Fault(reason, message[:TEXT_MAX])
-
-
-def _secret_of_access(model: PaddleModel, reason: str) -> tuple[str, str] | None:
-    """The field and the Secret that a server misses."""
-    access = model.spec.access
-    if access is not None and access.api_keys and reason == contract.API_KEYS_MISSING:
-        return "apiKeys", access.api_keys.secret_name
-    if access is not None and access.tls and reason == contract.CERTIFICATE_MISSING:
-        return "tls", access.tls.secret_name
-    return None
 
 
 POD_CHECKS: Final[tuple[PodCheck, ...]] = (
@@ -278,9 +245,3 @@ def rejection(error: ApiError, child: ChildKey, namespace: str) -> Fault:
     if error.is_rejection:
         return refusal(f"{kind}: {error.message}")
     return Fault(PROGRESSING, f"The {kind} could not be written yet; the operator tries again. {error}")
-
-
-def words_of(pod: Pod) -> dict[str, Any]:
-    """What the fetcher reports of its success: digest and format; empty before, and for a failed one."""
-    words = last_words(pod.fetch)
-    return words if pod.fetch.exit_code == 0 and isinstance(words.get("digest"), str) else {}

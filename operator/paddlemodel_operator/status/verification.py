@@ -9,7 +9,7 @@ from typing import Final
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed, Pod
 from paddlemodel_operator.observe.conditions import Condition
-from paddlemodel_operator.status.readiness_checks import Fault, reported
+from paddlemodel_operator.status.reports import Fault, reported
 
 REASONS: Final = frozenset(
     {"VerificationFailed", "VerificationTooSlow", "RecordingMissing", "RecordingInvalid", "UnknownOutput"}

@@ -43,6 +43,15 @@ def facts(served: Served, device: str, now: Now) -> dict[str, Any]:
         "device": device,
         "inputs": [_tensor(tensor) for tensor in served.model.inputs],
         "outputs": [_tensor(tensor) for tensor in served.model.outputs],
+        "further_models": [
+            {
+                "name": name,
+                "format": model.format,
+                "inputs": [_tensor(tensor) for tensor in model.inputs],
+                "outputs": [_tensor(tensor) for tensor in model.outputs],
+            }
+            for name, model in served.further
+        ],
     }
 
 

@@ -108,9 +108,9 @@ function bars(classes) {
   $("classes").hidden = !classes.length;
 }
 
-/* What was found in a picture: its corners, and its name; of objects the box, of lines of text the polygon. */
+/* What was found in a picture: its corners, and its name; of objects the box, of lines of text the polygon, and what was read. */
 function shapes(body) {
-  if (Array.isArray(body.lines)) return body.lines.map((line) => ({ corners: line.box }));
+  if (Array.isArray(body.lines)) return body.lines.map((line) => ({ corners: line.box, name: line.text, above: true }));
   if (!Array.isArray(body.objects)) return [];
   return body.objects.map(({ box, label, class_id, score }) => ({
     corners: [[box.xmin, box.ymin], [box.xmax, box.ymin], [box.xmax, box.ymax], [box.xmin, box.ymax]],
@@ -129,14 +129,14 @@ function draw(found, size, mask) {
   picture.src = URL.createObjectURL(chosen);
   drawing.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`);
   const high = Math.max(size.width, size.height) / 36;
-  drawing.replaceChildren(...found.flatMap(({ corners, name }) => {
+  drawing.replaceChildren(...found.flatMap(({ corners, name, above }) => {
     const [polygon, text] = ["polygon", "text"].map((tag) => document.createElementNS("http://www.w3.org/2000/svg", tag));
     polygon.setAttribute("points", corners.map((corner) => corner.join(",")).join(" "));
     if (!name) return [polygon];
     text.textContent = name;
     text.setAttribute("font-size", high);
     text.setAttribute("x", corners[0][0] + high / 4);
-    text.setAttribute("y", corners[0][1] + high);
+    text.setAttribute("y", corners[0][1] + (above ? -high / 6 : high));
     return [polygon, text];
   }));
 }

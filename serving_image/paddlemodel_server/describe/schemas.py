@@ -83,6 +83,10 @@ def _error(served: Served) -> Schema:
     return {"anyOf": [sentence, openai]}
 
 
+_FORMAT: Schema = {"enum": ["PIR", "Legacy"]}
+_TENSORS: Schema = {side: {"type": "array", "items": ref("Tensor")} for side in ("inputs", "outputs")}
+
+
 def _about(served: Served) -> Schema:
     unknown = {"type": ["string", "null"]}
     return obj(
@@ -99,11 +103,15 @@ def _about(served: Served) -> Schema:
                 "items": obj({"field": NAME, "value": {"type": "string"}, "from": NAME}),
             },
             "digest": unknown | {"description": "null while it is computed"},
-            "format": {"enum": ["PIR", "Legacy"]},
+            "format": _FORMAT,
             "paddle_version": unknown | {"description": "null until the model is loaded"},
             "device": {"enum": ["cpu", "gpu"]},
-            "inputs": {"type": "array", "items": ref("Tensor")},
-            "outputs": {"type": "array", "items": ref("Tensor")},
+            **_TENSORS,
+            "further_models": {
+                "type": "array",
+                "items": obj({"name": NAME, "format": _FORMAT, **_TENSORS}),
+                "description": "those beside the first, of a task that has several",
+            },
         }
     )
 

@@ -38,6 +38,7 @@ class Allowed:
     onednn: bool = True
     keep_tensors: bool = True
     reuse_memory: bool = True
+    one_model: bool = True  # whether the process has no other model, which would keep its tensors, too
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +111,9 @@ class Bench:
         Measured with PaddlePaddle 3.3.1 and a perceptron of three layers: 45 microseconds of CPU a run become
         20. A larger model would hold all tensors of a run instead of the few that are alive at a time.
         """
+        if not self.allowed.one_model:
+            self.note(KEEP_TENSORS, "it would hold for the worker's other models, too", on=False)
+            return chosen
         tiny = chosen.seconds is not None and chosen.seconds < TINY_SECONDS
         if self.allowed.keep_tensors and not self.hazards.optimising and not tiny:
             self.note(KEEP_TENSORS, "only a run of less than 0.5 ms gains by it", on=False)

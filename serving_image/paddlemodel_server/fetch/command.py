@@ -166,7 +166,7 @@ def _configure_log(environ: Mapping[str, str]) -> None:
 
 
 def _fail(uri: str, error: StartError, termination_log: Path) -> int:
-    message = f"{error.message} (model.uri is {printable_uri(uri)})"
+    message = f"{error.message} (the URI is {printable_uri(uri)})"
     _LOG.error(message, extra={"reason": error.reason})
     termination.write(error.reason, message, termination_log)
     return 1

@@ -201,7 +201,8 @@ class InferenceCycle:
 
     def _start(self) -> None:
         body, self._body = bytes(self._body), b""
-        self._inference = inference = Inference(self._connection.service, self._record, self._answer)
+        service = self._connection.service
+        self._inference = inference = service.inference(service, self._record, self._answer)
         inference.start(self._head, body, self._received)
 
     def release(self) -> None:

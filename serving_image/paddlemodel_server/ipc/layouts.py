@@ -1,7 +1,7 @@
 """Where the tensors of a signature lie in a slot, and the short names of such layouts; pure.
 
 signature = per tensor: dtype, rank, dimensions; then REDUCED, where a request wants the task's reduction
-of the outputs (all int32)
+of the outputs; then FURTHER - model, where it is for another model of the worker than the first (all int32)
 """
 
 import struct
@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 CONTROL = struct.Struct("<QIIQ65p7x")  # what a slot begins with; `slots` says what it means
-_REDUCED: Final = -1  # no dtype has this number
+_REDUCED, _FURTHER = -1, -1  # no dtype has such a number; models further on have -2, -3, …
 _DTYPES = [np.dtype(name) for name in (
     "bool", "uint8", "int8", "int16", "int32", "int64", "float16", "float32", "float64",
     "uint16", "uint32", "uint64", "complex64", "complex128",
@@ -31,6 +31,7 @@ class Layout:
     tensors: tuple[tuple[np.dtype[Any], Shape, int, int], ...]  # dtype, shape, offset, elements
     end: int
     reduced: bool = False  # of a request: whether it wants the task's reduction of the outputs
+    model: int = 0  # of a request: the number of the worker's model that it is for
 
     @cached_property
     def rows(self) -> int:
@@ -39,39 +40,44 @@ class Layout:
         return counts.pop() if len(counts) == 1 else 0
 
     @cached_property
-    def kind(self) -> tuple[bool, *tuple[Shape, ...]]:
+    def kind(self) -> tuple[int, bool, *tuple[Shape, ...]]:
         """What requests must share to run together: everything but the number of rows."""
-        return (self.reduced, *(shape[1:] for _, shape, _, _ in self.tensors))
+        return (self.model, self.reduced, *(shape[1:] for _, shape, _, _ in self.tensors))
 
 
 @lru_cache(maxsize=4096)
-def layout_of(tensors: tuple[tuple[np.dtype[Any], Shape], ...], *, reduced: bool = False) -> Layout:
+def layout_of(
+    tensors: tuple[tuple[np.dtype[Any], Shape], ...], *, reduced: bool = False, model: int = 0
+) -> Layout:
     """Lay tensors out in a slot."""
     numbers: list[int] = []
     for dtype, shape in tensors:
         numbers += (_CODES[dtype], len(shape), *shape)
     if reduced:
         numbers.append(_REDUCED)
+    if model:
+        numbers.append(_FURTHER - model)
     signature = struct.pack(f"<{len(numbers)}i", *numbers)
     placed, offset = [], aligned(CONTROL.size + len(signature))
     for dtype, shape in tensors:
         elements = int(np.prod(shape, dtype=np.int64))
         placed.append((dtype, shape, offset, elements))
         offset = aligned(offset + elements * dtype.itemsize)
-    return Layout(signature, tuple(placed), offset, reduced)
+    return Layout(signature, tuple(placed), offset, reduced, model)
 
 
 @lru_cache(maxsize=4096)
 def parse(signature: bytes) -> Layout:
     """Read a signature back into a layout."""
-    numbers = struct.unpack(f"<{len(signature) // 4}i", signature)
+    numbers = list(struct.unpack(f"<{len(signature) // 4}i", signature))
     tensors, position = [], 0
-    reduced = numbers[-1:] == (_REDUCED,)
+    model = _FURTHER - numbers.pop() if numbers and numbers[-1] < _FURTHER else 0
+    reduced = numbers[-1:] == [_REDUCED]
     while position < len(numbers) - reduced:
         code, rank = numbers[position : position + 2]
         tensors.append((_DTYPES[code], tuple(numbers[position + 2 : position + 2 + rank])))
         position += 2 + rank
-    return layout_of(tuple(tensors), reduced=reduced)
+    return layout_of(tuple(tensors), reduced=reduced, model=model)
 
 
 class Numbers:

@@ -10,7 +10,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,27 @@ class Sizes:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FurtherModel:
+    """A model beside that of spec.model.
+
+    Attributes:
+        name: what the task calls it.
+        folder: of its files.
+        warm_up: what the task asks of it.
+    """
+
+    name: str
+    folder: Path
+    warm_up: WarmUp
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> "FurtherModel":
+        """Read what became of one as JSON."""
+        warm_up = WarmUp.of(fields.pop("warm_up"))
+        return cls(name=fields["name"], folder=Path(fields["folder"]), warm_up=warm_up)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ProcessContext:
     """Where the processes of one server meet."""
 
@@ -41,18 +62,32 @@ class ProcessContext:
     gpu_page_fd: int | None = None  # what the GPUs show
     access_fds: dict[str, int | None] = field(default_factory=dict)  # of `access.gate.Shared`
     warm_up: WarmUp = field(default_factory=WarmUp)  # what the task asks of it
+    further: tuple["FurtherModel", ...] = ()  # that every worker holds beside it, by their numbers from 1
+
+    def of(self, number: int) -> "ProcessContext":
+        """What a worker goes by for one of its models: that of the first, with this one's in its place.
+
+        What is learned of a further model lies in a folder of its own.
+        """
+        if not number:
+            return self
+        model = self.further[number - 1]
+        folder = self.folder / model.name
+        folder.mkdir(exist_ok=True)
+        return replace(self, folder=folder, warm_up=model.warm_up)
 
     def to_json(self) -> str:
         """As a command-line argument."""
-        return json.dumps(asdict(self) | {"folder": str(self.folder)})
+        return json.dumps(asdict(self) | {"folder": str(self.folder)}, default=str)
 
     @classmethod
     def from_json(cls, text: str) -> "ProcessContext":
         """The context from the text that `to_json` made."""
         body = json.loads(text)
         folder, sizes = Path(body.pop("folder")), Sizes(**body.pop("sizes"))
-        warm_up = WarmUp.of(body.pop("warm_up"))
-        return cls(folder=folder, sizes=sizes, gpus=tuple(body.pop("gpus")), warm_up=warm_up, **body)
+        warm_up, gpus = WarmUp.of(body.pop("warm_up")), tuple(body.pop("gpus"))
+        further = tuple(FurtherModel.of(model) for model in body.pop("further"))
+        return cls(folder=folder, sizes=sizes, gpus=gpus, warm_up=warm_up, further=further, **body)
 
     @contextmanager
     def socket(self, worker: int) -> Iterator[str]:

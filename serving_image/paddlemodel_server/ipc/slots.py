@@ -97,6 +97,7 @@ class Slots:
         request_id: str = "",
         *,
         reduced: bool = False,
+        model: int = 0,
     ) -> Layout:
         """Put tensors into a slot and return where they lie.
 
@@ -106,8 +107,10 @@ class Slots:
             control: of a request deadline and now, of an answer what `run_times` made.
             request_id: at most ID_BYTES of ASCII.
             reduced: whether a request wants the task's reduction of the outputs.
+            model: of a request, the number of the worker's model that it is for.
         """
-        layout = layout_of(tuple([(array.dtype, array.shape) for array in arrays]), reduced=reduced)
+        tensors = tuple([(array.dtype, array.shape) for array in arrays])
+        layout = layout_of(tensors, reduced=reduced, model=model)
         if layout.end > self.size:
             raise DoesNotFitError
         base = slot * self.size

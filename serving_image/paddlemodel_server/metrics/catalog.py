@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from paddlemodel_server.ipc.counters import FIRST, HTTP_WORKER_CELLS, PID, Counters, Histogram, Row, cells_of
+from paddlemodel_server.protocol.task.stages import STAGES
 
 OTHER: Final = "other"
 STATUSES: Final[tuple[int | str, ...]] = (
@@ -19,6 +20,7 @@ STATUSES: Final[tuple[int | str, ...]] = (
     OTHER,
 )  # fmt: skip
 HTTP_WORKER_STAGES: Final = ("decode", "encode")
+FURTHER_STAGES: Final = (*STAGES, "crop")  # of tasks with several models, seen by an HTTP worker
 WORKER_STAGES: Final = ("queue", "batch", "predict")
 ENDINGS: Final = ("signal", "exit", "memory", "stuck", "recycled")  # the last: replaced, for it had grown
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -27,7 +29,8 @@ ROWS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 
 # Where everything lies in a row. An HTTP worker's: pid, stages, then by route: statuses and durations.
 HTTP_WORKER_STAGES_AT: Final = FIRST
-ROUTES_AT: Final = HTTP_WORKER_STAGES_AT + len(HTTP_WORKER_STAGES) * cells_of(STAGE_SECONDS)
+FURTHER_STAGES_AT: Final = HTTP_WORKER_STAGES_AT + len(HTTP_WORKER_STAGES) * cells_of(STAGE_SECONDS)
+ROUTES_AT: Final = FURTHER_STAGES_AT + len(FURTHER_STAGES) * cells_of(STAGE_SECONDS)
 ROUTE_CELLS: Final = len(STATUSES) + cells_of(SECONDS)
 MAX_ROUTES: Final = (HTTP_WORKER_CELLS - ROUTES_AT) // ROUTE_CELLS
 # A worker's: pid, rows of runs, durations of runs, stages, out of memory.
@@ -60,6 +63,7 @@ class HttpWorker:
         stages = _stages(cells, HTTP_WORKER_STAGES_AT, HTTP_WORKER_STAGES)
         # Seconds that a request spent in each.
         self.decode, self.encode = (stages[name] for name in HTTP_WORKER_STAGES)
+        self.further = _stages(cells, FURTHER_STAGES_AT, FURTHER_STAGES)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer.

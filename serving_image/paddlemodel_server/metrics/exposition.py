@@ -49,7 +49,7 @@ class Page:
         self._registry = CollectorRegistry()
         for collector in (
             _Requests(counters, routes),
-            _Runs(counters),
+            _Runs(counters, further=bool(runtime.further)),
             _State(settings, runtime, scoreboard, model),
             _Memory(counters),
         ):
@@ -113,8 +113,9 @@ class _Requests(Collector):
 class _Runs(Collector):
     """What the workers counted, and the stages of both kinds of process."""
 
-    def __init__(self, counters: Counters) -> None:
+    def __init__(self, counters: Counters, *, further: bool) -> None:
         self._counters = counters
+        self._further = catalog.FURTHER_STAGES if further else ()
 
     def collect(self) -> Iterable[Metric]:
         """Add up the workers."""
@@ -132,6 +133,7 @@ class _Runs(Collector):
         for total, at, names in (
             (http_workers, catalog.HTTP_WORKER_STAGES_AT, catalog.HTTP_WORKER_STAGES),
             (workers, catalog.WORKER_STAGES_AT, catalog.WORKER_STAGES),
+            (http_workers, catalog.FURTHER_STAGES_AT, self._further),
         ):
             for number, name in enumerate(names):
                 start = at + number * cells_of(catalog.STAGE_SECONDS)

@@ -6,6 +6,7 @@ It is made once per HTTP worker, on its event loop; `inference` and `http` use i
 import asyncio
 import os
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from paddlemodel_server import protocol
 from paddlemodel_server.describe.documents import Documents
@@ -13,7 +14,9 @@ from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.metrics import catalog, exposition
 from paddlemodel_server.pipeline.dispatcher import Dispatcher
+from paddlemodel_server.pipeline.inference import Inference
 from paddlemodel_server.pipeline.request_log import RequestLog
+from paddlemodel_server.pipeline.stages import Staged
 from paddlemodel_server.protocol.served import ScoreKind
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import fitting, registry
@@ -21,11 +24,18 @@ from paddlemodel_server.tasks import fitting, registry
 
 def serve(settings: Settings, runtime: ProcessContext) -> protocol.Served:
     """The model with its task, as an HTTP worker serves it; a StartError says what does not fit."""
-    chosen, learned = registry.Chosen.load(runtime.folder), list[Learned]()
+    found = {"": _learned(runtime.folder)}
+    found |= {model.name: _learned(runtime.of(at).folder) for at, model in enumerate(runtime.further, 1)}
+    chosen = registry.Chosen.load(runtime.folder)
+    return fitting.served(settings, chosen, runtime.sizes.body_bytes, found)
+
+
+def _learned(folder: Path) -> fitting.Warmed:
+    """What the first worker finds out about a model; it is asked for with every request."""
+    learned = list[Learned]()
 
     def known() -> Learned | None:
-        """What the first worker found out; it is asked for with every request."""
-        if not learned and (found := Learned.load(runtime.folder)):
+        if not learned and (found := Learned.load(folder)):
             learned.append(found)
         return learned[0] if learned else None
 
@@ -35,7 +45,7 @@ def serve(settings: Settings, runtime: ProcessContext) -> protocol.Served:
     def alone() -> bool:
         return not found.sizes if (found := known()) else True
 
-    return fitting.served(settings, chosen, runtime.sizes.body_bytes, scores, alone)
+    return fitting.Warmed(scores, alone)
 
 
 class Service:
@@ -63,6 +73,7 @@ class Service:
             ready=lambda: self.ready,
             draining=lambda: scoreboard.draining,
         )
+        self.inference = Staged if self.served.further else Inference
         self.loop = asyncio.get_running_loop()
         self.threads = ThreadPoolExecutor(max(2, runtime.sizes.workers), thread_name_prefix="codec")
 

@@ -6,12 +6,12 @@ outcome.
 """
 
 import asyncio
-import contextlib
 import logging
 import math
 import os
 import time
 from collections.abc import Sequence
+from functools import partial
 
 from paddlemodel_server.errors import (
     CrashedError,
@@ -26,13 +26,13 @@ from paddlemodel_server.errors import (
 from paddlemodel_server.ipc import layouts, slots
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.pipeline import links
 from paddlemodel_server.pipeline.killers import Killers
 from paddlemodel_server.pipeline.pending import Array, InFlight, Outcome, Pending, Settled, fault
 from paddlemodel_server.pipeline.worker_link import WorkerLink
 from paddlemodel_server.pipeline.write_batch import WriteBatch
 from paddlemodel_server.settings import Settings
 
-RECONNECT_SECONDS = 0.05
 SWEEP_SECONDS = 0.05
 SLOTS_PER_PLACE = 4  # in the queue; a slot that is not touched is address space only
 
@@ -61,15 +61,12 @@ class Dispatcher:
         """
         self.loop = asyncio.get_running_loop()
         self._run_times_after = run_times_after
-        self._runtime = runtime
         self._scoreboard = scoreboard
         self._row = scoreboard.http_worker(row)
         rows = max(runtime.sizes.http_workers, row + 1) + 1  # as many of the scoreboard are worth reading
         self._queue = scoreboards.Queue(scoreboard, self._row, rows, settings.queue_size)
         indexes = scoreboard.worker_indexes(runtime.sizes.workers)
         self._blocks = [scoreboard.worker(worker) for worker in indexes]
-        self._links: dict[int, WorkerLink] = {}
-        self._changed = asyncio.Event()  # there is a link more or less
         size = slots.slot_bytes(settings.max_request_bytes)
         # More than may wait: a client that leaves is out of the queue at once, but its slot is its worker's
         # until that has replied, and must not be missing to those who come.
@@ -83,7 +80,10 @@ class Dispatcher:
         self._was_linked = False
         self._sweeping = False
         self.write_batch = WriteBatch()
-        self._tasks = [self.loop.create_task(self._keep_linked(worker)) for worker in indexes]
+        made = partial(WorkerLink, memory=self._slots, settle=self._settle, write_batch=self.write_batch)
+        hooks = links.Hooks(changed=self._tell, found=self._resume, lost=self._lose)
+        self._keeper = links.Keeper(runtime, self._blocks, self._fd, made, hooks)
+        self._links = self._keeper.links
 
     @property
     def ready(self) -> bool:
@@ -94,16 +94,10 @@ class Dispatcher:
 
     async def linked(self, seconds: float) -> None:
         """Wait for a link to every worker that is ready now, so long at most; after it requests may come."""
-        wanted = {worker for worker, block in enumerate(self._blocks) if block.state == scoreboards.READY}
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                while not wanted <= self._links.keys():
-                    self._changed.clear()
-                    await self._changed.wait()
+        await self._keeper.linked(seconds)
         self._tell()
 
     def _tell(self) -> None:
-        self._changed.set()
         self._was_linked = self._was_linked or bool(self._links)
         self._queue.link(self._links)
         self._row.link = scoreboards.LINKED if self._links else scoreboards.UNLINKED
@@ -111,12 +105,7 @@ class Dispatcher:
     async def close(self) -> None:
         """Show in the scoreboard that this HTTP worker leaves, and end the connections to the workers."""
         self._row.link = scoreboards.ABSENT
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for link in self._links.values():
-            link.close()
-        await asyncio.gather(*(link.lost for link in self._links.values()))
+        await self._keeper.close()
         os.close(self._fd)
 
     def admit(self) -> None:
@@ -130,7 +119,19 @@ class Dispatcher:
         """Count a request out."""
         self._queue.leave()
 
-    def submit(
+    @property
+    def roomy(self) -> bool:
+        """Whether an admitted request may have several submissions at once.
+
+        What is left is for the others, of which each can have one.
+        """
+        return len(self._free) > self._slots.count // 2 and not self._pending.full
+
+    def hold(self, size: int) -> None:
+        """Count bytes that an admitted request keeps beside its tensors; less than none give them back."""
+        self._pending.hold(size)
+
+    def submit(  # noqa: PLR0913 - an object for all would be one more for each request
         self,
         arrays: Sequence[Array],
         began: float,
@@ -139,6 +140,7 @@ class Dispatcher:
         settled: Settled,
         *,
         reduced: bool = False,
+        model: int = 0,
     ) -> Pending:
         """Hand an admitted request to the worker with the fewest in flight, or to the next that is ready.
 
@@ -149,18 +151,19 @@ class Dispatcher:
             request_id: for the worker's log.
             settled: called once with the outputs or with what went wrong, unless `abandon` comes first.
             reduced: whether the outputs should be the task's reduction of them.
+            model: the number of the workers' model that it is for.
         """
         now = time.monotonic()
         if now > began + seconds:
             raise DeadlineExceededError(seconds)
-        self._killers.check(arrays)
+        self._killers.check(arrays, model)
         worker = self._queue.least_busy(self._links)
         if worker is None and not self._hopeful:
             raise NotReadyError
         if not self._free:
             raise QueueFullError
         pending = Pending(self._free.pop(), began + seconds, seconds, arrays)
-        pending.request_id, pending.reduced = request_id, reduced
+        pending.request_id, pending.reduced, pending.model = request_id, reduced, model
         try:
             pending.write(self._slots, now)
         except BaseException as error:
@@ -236,26 +239,6 @@ class Dispatcher:
         if self._sweeping:
             self.loop.call_later(SWEEP_SECONDS, self._sweep)
 
-    async def _keep_linked(self, worker: int) -> None:
-        while True:
-            if self._blocks[worker].state != scoreboards.READY:
-                await asyncio.sleep(RECONNECT_SECONDS)  # it is loading, or being replaced
-                continue
-            try:
-                link = WorkerLink(worker, self._slots, self._settle, self.write_batch)
-                await link.connect(self._runtime, self._fd)
-            except OSError:
-                await asyncio.sleep(RECONNECT_SECONDS)
-                continue
-            deaths = self._blocks[worker].deaths
-            self._links[worker] = link
-            self._tell()
-            self._resume()
-            await asyncio.shield(link.lost)
-            del self._links[worker]
-            self._tell()
-            self._lose(worker, deaths)
-
     def _end(self, pending: Pending, error: ServingError) -> None:
         """Answer a request while a worker may still hold it."""
         settled = pending.settled
@@ -289,7 +272,7 @@ class Dispatcher:
         """Send what no worker holds; what ran alone as its worker died waits for the supervisor's verdict."""
         for pending in [p for p in self._pending.values() if not p.sent]:
             if pending.convicted(self._blocks[pending.worker]):
-                self._killers.blame(pending.arrays)
+                self._killers.blame(pending.arrays, pending.model)
                 self._end(pending, CrashedError())
                 continue
             worker = None if pending.suspected >= 0 else self._queue.least_busy(self._links)

@@ -56,6 +56,11 @@ class Context(Protocol):
         """For what takes long."""
         ...
 
+    @property
+    def inference(self) -> "type[Inference]":
+        """The way of its requests; tasks with several models have one of their own."""
+        ...
+
 
 class Inference:
     """A request whose head and size have been checked."""
@@ -131,14 +136,16 @@ class Inference:
             reduced=request.reduced,
         )
 
-    def _submit_parts(self, arrays: Sequence[Sequence[protocol.Array]], *, reduced: bool) -> None:
+    def _submit_parts(
+        self, arrays: Sequence[Sequence[protocol.Array]], *, reduced: bool, model: int = 0
+    ) -> None:
         """Hand in what a task runs in several parts; there may be none of them."""
         if not arrays:
             self._settled([])
             return
         record, parts = self._record, Parts(self._context.dispatcher, self._settled)
         self._pending = parts
-        parts.submit(arrays, record.received, self._seconds, record.request_id, reduced=reduced)
+        parts.submit(arrays, record.received, self._seconds, record.request_id, reduced=reduced, model=model)
 
     def _settled(self, outcome: Outcome) -> None:
         context, record, pending = self._context, self._record, self._pending
@@ -223,7 +230,7 @@ def answer_from_thread(
 ) -> protocol.Response:
     """Answer one request whose head and size have been checked, for a door in a thread."""
     answer: Future[protocol.Response] = Future()
-    inference = Inference(context, record, answer.set_result)
+    inference = context.inference(context, record, answer.set_result)
     context.loop.call_soon_threadsafe(inference.start, head, body, time.monotonic())
     return answer.result()
 

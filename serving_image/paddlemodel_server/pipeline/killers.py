@@ -31,12 +31,12 @@ class Killers:
         self._kinds: frozenset[int] = frozenset()  # of those: most requests need no digest
         self._until = 0.0  # when all are forgotten
 
-    def blame(self, arrays: Sequence[Array]) -> None:
-        """Note that a request has ended a worker."""
-        kind = _kind(arrays)
+    def blame(self, arrays: Sequence[Array], model: int = 0) -> None:
+        """Note that a request to the workers' model of this number has ended a worker."""
+        kind = _kind(arrays, model)
         self._blames.add(Blame(kind, _digest(kind, arrays), round(self._clock() * 1e9)))
 
-    def check(self, arrays: Sequence[Array]) -> None:
+    def check(self, arrays: Sequence[Array], model: int = 0) -> None:
         """Refuse a request that has ended workers before.
 
         Raises:
@@ -50,7 +50,9 @@ class Killers:
         now = self._clock()
         if now > self._until:
             self._read()
-        elif (kind := _kind(arrays)) in self._kinds and now <= self._known.get(_digest(kind, arrays), 0.0):
+            return
+        kind = _kind(arrays, model)
+        if kind in self._kinds and now <= self._known.get(_digest(kind, arrays), 0.0):
             raise KnownToCrashError
 
     def _read(self) -> None:
@@ -65,8 +67,8 @@ class Killers:
         self._until = max(known.values(), default=0.0)
 
 
-def _kind(arrays: Sequence[Array]) -> int:
-    found = blake2b(digest_size=8)
+def _kind(arrays: Sequence[Array], model: int) -> int:
+    found = blake2b(b"%d" % model, digest_size=8)
     for array in arrays:
         found.update(f"{array.dtype.str}{array.shape}".encode())
     return int.from_bytes(found.digest(), "little")

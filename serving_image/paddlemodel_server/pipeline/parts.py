@@ -12,7 +12,7 @@ from paddlemodel_server.errors import ServingError
 from paddlemodel_server.ipc import slots
 from paddlemodel_server.pipeline.pending import NOWHERE, Array, Outcome, Pending, Settled
 
-AT_ONCE: Final = 16  # parts of a request that wait or run; the others leave room for other requests meanwhile
+AT_ONCE: Final = 16  # parts of a request that wait or run, at most; the others leave room for other requests
 
 
 class Queue(Protocol):
@@ -24,7 +24,15 @@ class Queue(Protocol):
     def leave(self) -> None:
         """Take back what `admit` counted: one request less is in flight."""
 
-    def submit(
+    @property
+    def roomy(self) -> bool:
+        """Whether an admitted request may have several submissions at once."""
+        ...
+
+    def hold(self, size: int) -> None:
+        """Count bytes that an admitted request keeps; less than none give them back."""
+
+    def submit(  # noqa: PLR0913 - an object for all would be one more for each request
         self,
         arrays: Sequence[Array],
         began: float,
@@ -33,6 +41,7 @@ class Queue(Protocol):
         settled: Callable[[Outcome], None],
         *,
         reduced: bool = False,
+        model: int = 0,
     ) -> Pending:
         """Hand it to a worker."""
         ...
@@ -70,6 +79,7 @@ class Parts:
         request_id: str,
         *,
         reduced: bool = False,
+        model: int = 0,
     ) -> None:
         """Hand parts in, the first of them now; the other arguments are those of `Queue.submit`.
 
@@ -78,10 +88,9 @@ class Parts:
         """
         self._outputs = [[] for _ in parts]
         self._due = iter(enumerate(parts))
-        self._arguments, self._reduced = (began, seconds, request_id), reduced
+        self._arguments, self._reduced, self._model = (began, seconds, request_id), reduced, model
         try:
-            while len(self._running) < AT_ONCE and self._next():
-                pass
+            self._fill()
         except BaseException:
             self.abandon()
             raise
@@ -93,13 +102,20 @@ class Parts:
         for pending in running.values():
             self._queue.abandon(pending)
 
+    def _fill(self) -> None:
+        """Hand in as many as may run; one always may, so that the request goes on."""
+        while len(self._running) < AT_ONCE and (not self._running or self._queue.roomy) and self._next():
+            pass
+
     def _next(self) -> bool:
         """Hand in the next part; False where there is none."""
         at, arrays = next(self._due, (None, ()))
         if at is None:
             return False
         settled = partial(self._settle, at)
-        self._running[at] = self._queue.submit(arrays, *self._arguments, settled, reduced=self._reduced)
+        self._running[at] = self._queue.submit(
+            arrays, *self._arguments, settled, reduced=self._reduced, model=self._model
+        )
         return True
 
     def _settle(self, at: int, outcome: Outcome) -> None:
@@ -108,7 +124,7 @@ class Parts:
         if not isinstance(outcome, ServingError):
             self._outputs[at] = outcome
             try:
-                self._next()
+                self._fill()
             except ServingError as error:
                 outcome = error
         if isinstance(outcome, ServingError):

@@ -38,6 +38,7 @@ class Pending:
 
     ran: slots.RunTimes | None = None  # only where somebody may want to know
     reduced = False  # whether it wants the task's reduction of the outputs
+    model = 0  # the number of the workers' model that it is for
     alone = False  # whether it must not share a run: one that it shared has ended a worker
     suspected = -1  # how often its worker had died before it ended in a run with this request alone
 
@@ -73,7 +74,9 @@ class Pending:
             DoesNotFitError: the tensors are too large.
         """
         control = int(self.deadline * 1e9), int(now * 1e9)
-        self.layout = memory.write(self.slot, self.arrays, control, self.request_id, reduced=self.reduced)
+        self.layout = memory.write(
+            self.slot, self.arrays, control, self.request_id, reduced=self.reduced, model=self.model
+        )
         self.used = max(self.used, self.layout.end)
 
     def convicted(self, block: WorkerBlock) -> bool:
@@ -116,6 +119,10 @@ class InFlight(dict[int, Pending]):
     def full(self) -> bool:
         """Whether there is no memory for another request."""
         return self._bytes > self._most_bytes
+
+    def hold(self, size: int) -> None:
+        """Count bytes that a request keeps beside its tensors; less than none give them back."""
+        self._bytes += size
 
     def add(self, pending: Pending) -> None:
         """Count a request in."""

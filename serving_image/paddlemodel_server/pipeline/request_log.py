@@ -31,6 +31,7 @@ class RequestRecord:
 
     received = decoded = settled = encoded = 0.0
     run_began = batch_seconds = run_seconds = 0.0  # of its run, where a worker told them
+    further: tuple[tracing.Stage, ...] = ()  # of a task with several models
     worker = -1
     error: Exception | None = None  # what went wrong
 
@@ -63,6 +64,7 @@ class RequestRecord:
                 tracing.Stage("queue", self.decoded, self.run_began),
                 tracing.Stage("batch", self.run_began, ran),
                 tracing.Stage("predict", ran, ran + self.run_seconds),
+                *self.further,
                 tracing.Stage("encode", self.settled, self.encoded),
             )
             if stage.began and stage.ended >= stage.began
@@ -183,8 +185,10 @@ def _fields(record: RequestRecord, status: int, now: float) -> dict[str, object]
         "status": status,
         "seconds": round(now - record.began, 6),
     }
+    seconds: dict[str, float] = {}  # a stage may have come several times
     for stage in record.stages():
-        fields[f"{stage.name}_seconds"] = round(stage.ended - stage.began, 6)
+        seconds[stage.name] = seconds.get(stage.name, 0.0) + stage.ended - stage.began
+    fields |= {f"{name}_seconds": round(spent, 6) for name, spent in seconds.items()}
     if record.worker >= 0:
         fields["worker"] = record.worker
     return fields

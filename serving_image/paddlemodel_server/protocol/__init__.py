@@ -15,7 +15,15 @@ from paddlemodel_server.protocol.answers import (
     server_metadata,
 )
 from paddlemodel_server.protocol.content import joined
-from paddlemodel_server.protocol.inference import check_size, is_heavy, parse, read_head, refusal, render
+from paddlemodel_server.protocol.inference import (
+    advance,
+    check_size,
+    is_heavy,
+    parse,
+    read_head,
+    refusal,
+    render,
+)
 from paddlemodel_server.protocol.request import (
     JSON,
     NPY,
@@ -72,6 +80,7 @@ __all__ = [
     "Route",
     "Served",
     "Wanted",
+    "advance",
     "alive",
     "as_json",
     "check_name",

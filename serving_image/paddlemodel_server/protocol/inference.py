@@ -4,12 +4,14 @@ V1 and V2 have the forms of tensors; what `POST /predict` takes and answers is t
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 from paddlemodel_server.errors import BadRequestError, InputRefusedError, RequestTooLargeError
 from paddlemodel_server.protocol import content, forms, tensors, v1
 from paddlemodel_server.protocol.request import JSON, Array, Head, Headers, Request, Response
 from paddlemodel_server.protocol.routes import OF_TASKS, PREDICT, V1, check_route
 from paddlemodel_server.protocol.served import Served
+from paddlemodel_server.protocol.task.stages import StageRequest
 
 INLINE_BYTES = 32 * 1024  # a JSON body up to this size is parsed in well under a millisecond
 INLINE_TEXT_BYTES = 512  # so is a body of so much text; tokenizing takes some 0.7 us a byte
@@ -87,6 +89,15 @@ def refusal(served: Served, arrays: Sequence[Array]) -> InputRefusedError:
     named = zip(served.inputs.values(), arrays, strict=True)
     shapes = [f"{one.name} {one.datatype} {list(array.shape)}" for one, array in named]
     return InputRefusedError(", ".join(shapes))
+
+
+def advance(
+    served: Served, route: str, request: StageRequest, outputs: Sequence[Array]
+) -> StageRequest | Response:
+    """Go on with a request of several stages: to the next of them, or to the answer."""
+    task: Any = served.task  # one of `Stages`: no other makes such requests
+    further: StageRequest | None = task.next(request, outputs)
+    return render(served, route, request, outputs) if further is None else further
 
 
 def render(served: Served, route: str, request: Request, outputs: Sequence[Array]) -> Response:

@@ -8,17 +8,33 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol, Self
+from typing import Any, ClassVar, Protocol, Self
 
 import orjson
 
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.request import Array, Expected, Head, Headers, Request, Response, Wanted
+from paddlemodel_server.protocol.task.description import Ask, Call, Description, Json, Upload
+from paddlemodel_server.protocol.task.warm_up import Ragged, Reduction, ScoreKind, WarmUp
 
-Json = dict[str, Any]
 Shapes = Mapping[str, Sequence[int]]  # of one row of each input, by its name
-ScoreKind = Literal["Logits", "Probabilities", "Independent"]
-"""Of an output: any numbers; in 0..1 and each row sums to one; in 0..1, but each value for itself."""
+
+__all__ = [
+    "Accepted",
+    "Ask",
+    "Call",
+    "Description",
+    "Json",
+    "Place",
+    "Ragged",
+    "Reduction",
+    "ScoreKind",
+    "Served",
+    "Shapes",
+    "Task",
+    "Upload",
+    "WarmUp",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,6 +48,7 @@ class Place:
         scores: what the warm-up found out about the output that the task names in `warm_up`, once it is over.
         alone: whether the warm-up found that rows change each other's answers, or could not find out.
         custom: whether code that lies beside the model may be run.
+        further: the same for the models beside it, by the names that the task has for them.
     """
 
     model: Model
@@ -40,65 +57,7 @@ class Place:
     scores: Callable[[], ScoreKind | None] = lambda: None
     alone: Callable[[], bool] = lambda: True
     custom: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reduction:
-    """What a worker makes of the outputs of a request to the task, before they cross to the HTTP workers.
-
-    The logits of a text recogniser for one line take megabytes, of which an answer needs two numbers a step.
-
-    Attributes:
-        function: one of `tasks.reducers`, which says what it gives.
-        output: the number of the output that it is made of; the task gets nothing else.
-        axis: of its classes, from 1; `narrow` has none.
-    """
-
-    function: Literal["best", "label", "narrow"]
-    output: int = 0
-    axis: int = -1
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ragged:
-    """Outputs with as many rows for a row of the request as another output says, such as a detector's boxes.
-
-    Attributes:
-        counts: the number of the output with these numbers, one whole number for each row of a request.
-        outputs: the numbers of those whose rows are counted; those of one row follow those of the one before.
-    """
-
-    counts: int
-    outputs: list[int]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WarmUp:
-    """What a worker needs to know of the task, above all for its warm-up; the supervisor sends it there.
-
-    Attributes:
-        shapes: of one row, of the inputs whose open dimensions the task decides.
-        scores: the output, by its number, of which the warm-up should tell what kind of scores it gives.
-        setting: the field of the spec by which a user can say so instead; for messages.
-        ragged: outputs that have another number of rows than the inputs.
-        reduction: of the outputs, for requests whose `Request.reduced` is set.
-    """
-
-    shapes: dict[str, list[int]] = field(default_factory=dict)
-    scores: int | None = None
-    setting: str = ""
-    ragged: Ragged | None = None
-    reduction: Reduction | None = None
-
-    @classmethod
-    def of(cls, fields: Json) -> "WarmUp":
-        """Read what `asdict` made of one."""
-        ragged, reduction = fields.pop("ragged"), fields.pop("reduction")
-        return cls(
-            **fields,
-            ragged=ragged and Ragged(**ragged),
-            reduction=reduction and Reduction(**reduction),
-        )
+    further: Mapping[str, "Place"] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,74 +71,6 @@ class Accepted:
 
     form: str
     media: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Upload:
-    """How the page sends a file to `POST /predict`.
-
-    Attributes:
-        what: the file is, with its article, such as "a picture".
-        media: Content-Types that the browser offers.
-        preview: whether the browser can show it as a picture.
-        sound: whether the browser can play it, and draw it.
-    """
-
-    what: str
-    media: tuple[str, ...]
-    preview: bool = False
-    sound: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """How the page sends words to `POST /predict`.
-
-    Attributes:
-        what: they are, with their article, such as "a text".
-        example: what stands there at first.
-    """
-
-    what: str
-    example: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Call:
-    """A request with curl, for the page.
-
-    Attributes:
-        route: without a leading slash.
-        arguments: of curl, behind the address.
-        file: the file among them, if there is one.
-        stands_for: what that file is, for "`cat.jpg` stands for your file".
-    """
-
-    route: str
-    arguments: tuple[str, ...]
-    file: str = ""
-    stands_for: str = ""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Description:
-    """A task for people and machines.
-
-    Attributes:
-        operation: `POST /predict` as an OpenAPI operation, without the parts that all routes share.
-        schemas: the schemas that only this operation refers to, by name.
-        call: the request that the page shows.
-        upload: what the page's form sends beside tensors; None where it sends only those.
-        more: the operations of further routes of the task, by label.
-        ask: the same for a text that is written into the page.
-    """
-
-    operation: Json
-    call: Call
-    schemas: Json = field(default_factory=dict)
-    upload: Upload | None = None
-    more: Mapping[str, Json] = field(default_factory=dict)
-    ask: Ask | None = None
 
 
 class Task(Protocol):
@@ -261,6 +152,7 @@ class Served:
     max_request_bytes: int
     settings: tuple[tuple[str, str, str], ...] = ()  # of the task: a field, its value as JSON, its origin
     source: str = ""  # the file that told the task, where the spec left it open
+    further: tuple[tuple[str, Model], ...] = ()  # the models beside it: what the task calls each
 
     @cached_property
     def inputs(self) -> dict[str, Expected]:

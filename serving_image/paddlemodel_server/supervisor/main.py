@@ -22,9 +22,11 @@ from paddlemodel_server.gpu import devices
 from paddlemodel_server.host import cgroup, log, signals, termination
 from paddlemodel_server.ipc import counters, gpu_page
 from paddlemodel_server.ipc import scoreboard as scoreboards
-from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.ipc.process_context import FurtherModel, ProcessContext
 from paddlemodel_server.metrics import catalog, tracing
 from paddlemodel_server.metrics.utilization import Seen, Utilization
+from paddlemodel_server.protocol.served import Served
+from paddlemodel_server.protocol.task.stages import Stages
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.supervisor import processes, restart_policy, shutdown, sizing
 from paddlemodel_server.supervisor.pool import WorkerPool
@@ -224,11 +226,13 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
         gpu_page_fd=gpu_page.create() if gpus else None,
         access_fds=access,
         warm_up=served.task.warm_up,
+        further=_further(settings, served),
     )
     logger.info(
         "starting",
         extra={
             "model": settings.name,
+            "further_models": {name: str(folder) for name, folder in settings.further_models.items()},
             "format": served.model.format,
             "task": served.task.name,
             "task_found_in": served.source or "spec",
@@ -245,6 +249,27 @@ def _serve(settings: Settings, folder: Path, environ: Mapping[str, str]) -> int:
     pool = WorkerPool(settings, runtime, scoreboard, memory)
     in_pod = "KUBERNETES_SERVICE_HOST" in environ
     return Supervisor(settings, runtime, scoreboard, pool, in_pod=in_pod).run()
+
+
+def _further(settings: Settings, served: Served) -> tuple[FurtherModel, ...]:
+    """The models beside that of spec.model, in the task's order.
+
+    Raises:
+        StartError: `InvalidSettings`; the task has none.
+    """
+    folders = fitting.further_folders(settings)
+    if not isinstance(served.task, Stages):
+        if not folders:
+            return ()
+        why = f"the task {served.task.name} has one model"
+        message = f"PADDLEMODEL_FURTHER_MODELS names further ones, but {why}; leave the variable out."
+        raise StartError("InvalidSettings", message)
+    if settings.verification:
+        why = "it compares tensors of one model, and this task has several"
+        message = f"PADDLEMODEL_VERIFICATION cannot be used: {why}; leave the variable out."
+        raise StartError("InvalidSettings", message)
+    wanted = served.task.further.items()
+    return tuple(FurtherModel(name=name, folder=folders[name], warm_up=warm_up) for name, warm_up in wanted)
 
 
 def _sampler(

@@ -18,9 +18,17 @@ def settings(chosen: Chosen) -> tuple[Setting, ...]:
 
 
 def _settings(chosen: Chosen) -> Iterator[Setting]:
-    for name, value in json.loads(chosen.fields).items():
+    for name, value in _fields(chosen):
         if value is not None:
-            yield camel(name), _short(value), chosen.origins.get(name, DEFAULT)
+            yield ".".join(map(camel, name.split("."))), _short(value), chosen.origins.get(name, DEFAULT)
+
+
+def _fields(chosen: Chosen) -> Iterator[tuple[str, Any]]:
+    for name, value in json.loads(chosen.fields).items():
+        if name in chosen.blocks and value is not None:
+            yield from ((f"{name}.{inner}", one) for inner, one in value.items())
+        else:
+            yield name, value
 
 
 def camel(name: str) -> str:

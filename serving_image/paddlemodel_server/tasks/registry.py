@@ -5,7 +5,7 @@ import, so only the supervisor does, and not for tensors; the HTTP workers go by
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -23,6 +23,7 @@ from paddlemodel_server.tasks.image_classification import beside as classifiers
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 from paddlemodel_server.tasks.object_detection import beside as detectors
 from paddlemodel_server.tasks.object_detection.task import ObjectDetection
+from paddlemodel_server.tasks.ocr.task import MODELS, Ocr
 from paddlemodel_server.tasks.semantic_segmentation import beside as segmenters
 from paddlemodel_server.tasks.semantic_segmentation.task import SemanticSegmentation
 from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
@@ -54,6 +55,7 @@ _ALL: tuple[type[Task], ...] = (
     TextDetection,
     TextRecognition,
     TextLineOrientation,
+    Ocr,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 
@@ -85,6 +87,11 @@ class Chosen:
     note: str = ""
 
     @property
+    def blocks(self) -> Collection[str]:
+        """The fields that are tasks of their own."""
+        return MODELS if self.name == Ocr.name else ()
+
+    @property
     def spec(self) -> Any:
         """The fields as attributes, blocks inside included; lists where the type has tuples."""
         return json.loads(self.fields, object_hook=lambda found: SimpleNamespace(**found))
@@ -100,6 +107,7 @@ class Chosen:
 
 
 SPEC = "spec"
+NO_FURTHER: Mapping[str, Beside] = {}
 
 
 def read(text: str) -> Chosen:
@@ -124,11 +132,21 @@ def read(text: str) -> Chosen:
             f"it is JSON such as {contract.DEFAULT_TASK}."
         )
         raise StartError("InvalidSettings", message) from None
-    given = dict.fromkeys(sorted(spec.model_fields_set), SPEC)
+    blocks = MODELS if name == Ocr.name else {}
+    given = dict.fromkeys(_given(spec, blocks), SPEC)
     return Chosen(name=name, fields=spec.model_dump_json(), origins=given)
 
 
-def settled(chosen: Chosen, beside: Beside) -> Chosen:
+def _given(spec: Any, blocks: Collection[str]) -> Iterator[str]:
+    """The fields that a spec sets; of blocks that are tasks of their own, theirs."""
+    for name in sorted(spec.model_fields_set):
+        if name in blocks and (inner := getattr(spec, name)) is not None:
+            yield from (f"{name}.{one}" for one in sorted(inner.model_fields_set))
+        else:
+            yield name
+
+
+def settled(chosen: Chosen, beside: Beside, further: Mapping[str, Beside] = NO_FURTHER) -> Chosen:
     """The task with what the files beside the model say of it; fields of the spec win.
 
     Where the spec names no task, they say which it is, or it is tensors.
@@ -136,10 +154,13 @@ def settled(chosen: Chosen, beside: Beside) -> Chosen:
     Args:
         chosen: what `read` found.
         beside: the files.
+        further: those of the models beside it, by the names that the task has for them.
 
     Raises:
         StartError: a file says the task, but not so that it can be served.
     """
+    if chosen.name == Ocr.name:
+        return _each_completed(chosen, {"": beside, **further})
     if chosen.name != AUTO:
         return _completed(chosen, beside)
     for recognise in _RECOGNISERS:
@@ -160,6 +181,24 @@ def _completed(chosen: Chosen, beside: Beside) -> Chosen:
     except StartError as error:
         return Chosen(**asdict(chosen) | {"note": f"The spec and defaults alone hold: {error.message}"})
     return _merged(chosen, found) if found else chosen
+
+
+def _each_completed(chosen: Chosen, beside: Mapping[str, Beside]) -> Chosen:
+    """A task of several models, each of which is completed by the files beside it as if it were alone."""
+    fields, origins, notes = json.loads(chosen.fields), dict(chosen.origins), list[str]()
+    for block, (task, model) in MODELS.items():
+        if model not in beside:
+            continue
+        alone = Chosen(name=task, fields=json.dumps(fields[block]))
+        prefix = f"{block}."
+        mine = {name.removeprefix(prefix): SPEC for name in chosen.origins if name.startswith(prefix)}
+        found = _completed(Chosen(**asdict(alone) | {"origins": mine}), beside[model])
+        fields[block] = json.loads(found.fields)
+        origins |= {prefix + name: place for name, place in found.origins.items()}
+        notes += [found.note] if found.note else []
+    return Chosen(
+        **asdict(chosen) | {"fields": json.dumps(fields), "origins": origins, "note": " ".join(notes)}
+    )
 
 
 def _merged(chosen: Chosen, found: Found, source: str = "") -> Chosen:

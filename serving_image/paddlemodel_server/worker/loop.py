@@ -1,7 +1,7 @@
 """A worker's loop: takes whatever has queued up during the previous run, runs it as one batch, replies.
 
-It needs a warm predictor. HTTP workers connect to the unix socket, hand over their slots, and then send slot
-numbers.
+It needs warm predictors, one for each model. HTTP workers connect to the unix socket, hand over their slots,
+and then send slot numbers.
 """
 
 import logging
@@ -9,23 +9,18 @@ import select
 import socket
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
-from paddlemodel_server.engine import paddle_errors, warmup
-from paddlemodel_server.engine.run_sizes import best_size, padded_size
+from paddlemodel_server.engine import paddle_errors
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
 from paddlemodel_server.host.log import Limiter
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc import slots
 from paddlemodel_server.metrics import catalog
-from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.tasks import reducers
-from paddlemodel_server.tasks import rows as output_rows
 from paddlemodel_server.worker import gather
 from paddlemodel_server.worker.batching import Job, Waiting
+from paddlemodel_server.worker.runner import Jobs, RowsMissingError, Runner
 
-Jobs = Sequence[Job[gather.Source]]
 _MEMORY_FAULTS: dict[type[Exception], int] = {
     MemoryTakenError: slots.MEMORY_TAKEN,
     InputTooLargeError: slots.INPUT_TOO_LARGE,
@@ -33,39 +28,24 @@ _MEMORY_FAULTS: dict[type[Exception], int] = {
 logger = logging.getLogger(__name__)
 
 
-class _RowsMissingError(Exception):
-    """An output has not one row for each of the inputs', so that nobody can tell whose they are."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answers:
-    """What the task asks of the outputs: how they are parted, and what is left of them."""
-
-    ragged: Ragged | None = None
-    reduce: reducers.Reduce | None = None  # for requests that want it
-
-
 class Loop:
-    """The loop between the HTTP workers and the predictor."""
+    """The loop between the HTTP workers and the predictors."""
 
     def __init__(
         self,
-        prepared: warmup.Prepared,
+        runners: Sequence[Runner],
         settings: Settings,
         block: scoreboards.WorkerBlock,
         metered: catalog.Worker,
-        answers: Answers,
     ) -> None:
-        self._prepared = prepared
+        """`runners`: of the models by their numbers."""
+        self._runners = runners
         self._delay = settings.max_delay_ms / 1e3
         self._block = block
         self._metered = metered
-        self._answers = answers
-        self._cap = max(prepared.sizes, default=1)
         self._waiting: Waiting[gather.Source] = Waiting()
         self._events = select.epoll()
         self._http_workers: dict[int, gather.HttpWorker] = {}
-        self._run_ns = 0  # in the model, during the current run
         self._failures = Limiter()
 
     def serve(self, listener: socket.socket) -> None:
@@ -79,7 +59,7 @@ class Loop:
                 else:
                     self._welcome(listener)
             if self._waiting.count and self._wait_seconds() == 0:
-                self._run(self._waiting.take(self._prepared.sizes))
+                self._run(self._waiting.take(self._next.sizes))
                 for http_worker in self._http_workers.values():
                     http_worker.flush()
 
@@ -87,9 +67,14 @@ class Loop:
         """Seconds until the next run should start; -1: nothing waits."""
         if not self._waiting.count:
             return -1
-        if not self._delay or self._cap == 1:
+        if not self._delay or (cap := self._next.cap) == 1:
             return 0
-        return max(0.0, self._waiting.wake_at(self._cap, self._delay) - time.monotonic())
+        return max(0.0, self._waiting.wake_at(cap, self._delay) - time.monotonic())
+
+    @property
+    def _next(self) -> Runner:
+        """The model of the requests that run next."""
+        return self._runners[self._waiting.oldest()[0].source[1].model]
 
     def _welcome(self, listener: socket.socket) -> None:
         connection, _ = listener.accept()
@@ -136,13 +121,14 @@ class Loop:
             return
         self._block.running = len(waited)
         self._block.started_ns = began_ns
-        self._run_ns = 0
-        rows = self._answer(live)
+        runner = self._runners[live[0].source[1].model]
+        runner.run_ns = 0
+        rows = self._answer(runner, live)
         took_ns = time.monotonic_ns() - began_ns
         self._block.started_ns = 0
         self._block.running = 0
         self._block.busy_ns += took_ns
-        self._metered.ran(rows, waited, (took_ns - self._run_ns) / 1e9, self._run_ns / 1e9)
+        self._metered.ran(rows, waited, (took_ns - runner.run_ns) / 1e9, runner.run_ns / 1e9)
 
     def _live(self, jobs: Jobs, now_ns: int) -> tuple[Jobs, list[float]]:
         """Leave out what is late or was withdrawn; with it, how long each of the others has waited."""
@@ -160,40 +146,31 @@ class Loop:
                 waits += waited
         return live, waits
 
-    def _answer(self, jobs: Jobs) -> int:
+    def _answer(self, runner: Runner, jobs: Jobs) -> int:
         """Run requests together; where that fails, alone, so that one cannot spoil another's answer."""
         rows = sum(job.rows * len(job.slots) for job in jobs)
         company = sum(len(job.slots) for job in jobs)
         for job in jobs:
             job.source[0].slots.begin(job.slots, company)
-        batched = bool(self._prepared.sizes and rows)
+        batched = bool(runner.sizes and rows)
         try:
-            outputs = self._outputs(jobs, rows, batched=batched)
-        except _RowsMissingError:
-            self._stop_batching()
-            return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
+            outputs = runner.outputs(jobs, rows, batched=batched)
+        except RowsMissingError:
+            runner.stop_batching()
+            return self._answer_alone(runner, jobs)
         except Exception as error:  # noqa: BLE001 - Paddle raises whatever its C++ threw
             if len(jobs) > 1 or len(jobs[0].slots) > 1:
-                return sum(self._answer([job._replace(slots=[slot])]) for job in jobs for slot in job.slots)
+                return self._answer_alone(runner, jobs)
             self._refuse(jobs[0], error)
             return rows
-        began_ns, run_ns = self._block.started_ns, self._run_ns
+        began_ns, run_ns = self._block.started_ns, runner.run_ns
         times = slots.run_times(began_ns, time.monotonic_ns() - began_ns - run_ns, run_ns)
-        ragged = None if self._reduces(jobs) else self._answers.ragged
-        gather.deliver(jobs, outputs, times, split=batched, ragged=ragged)
+        gather.deliver(jobs, outputs, times, split=batched, ragged=runner.ragged(jobs))
         return rows or 1
 
-    def _outputs(self, jobs: Jobs, rows: int, *, batched: bool) -> list[slots.Array]:
-        """The outputs of one or several runs, or what the task leaves of them."""
-        outputs = self._in_pieces(jobs, rows) if batched else self._model(gather.joined(jobs, 0))
-        reduce = self._answers.reduce if self._reduces(jobs) else None
-        if reduce is None:
-            return outputs
-        return reduce(output_rows.cut(outputs, 0, rows) if batched else outputs)
-
-    def _reduces(self, jobs: Jobs) -> bool:
-        """Whether these requests, which are alike, want the task's reduction."""
-        return self._answers.reduce is not None and jobs[0].source[1].reduced
+    def _answer_alone(self, runner: Runner, jobs: Jobs) -> int:
+        alone = [job._replace(slots=[slot]) for job in jobs for slot in job.slots]
+        return sum(self._answer(runner, [job]) for job in alone)
 
     def _refuse(self, job: Job[gather.Source], error: Exception) -> None:
         """Answer requests of one layout that the model did not answer, and log why."""
@@ -210,37 +187,3 @@ class Loop:
             else:
                 logger.error("the model failed on a request", extra=extra, exc_info=error)
         http_worker.reply(job.slots, slots.REFUSED if refused else slots.FAILED)
-
-    def _in_pieces(self, jobs: Jobs, rows: int) -> list[slots.Array]:
-        """Run rows in the sizes that were warmed up; a request may be larger than any of them."""
-        sizes = self._prepared.sizes
-        if rows <= self._cap:
-            return self._batch(gather.joined(jobs, padded_size(rows, sizes)))
-        inputs = gather.joined(jobs, rows)
-        answers, done = [], 0
-        while done < rows:
-            size = best_size(rows - done, sizes) if rows - done > self._cap else rows - done
-            piece = [gather.padded(a[done : done + size], padded_size(size, sizes)) for a in inputs]
-            answers.append(output_rows.cut(self._batch(piece), 0, size, self._answers.ragged))
-            done += size
-        return output_rows.joined(answers)
-
-    def _batch(self, inputs: list[slots.Array]) -> list[slots.Array]:
-        """Run rows that are to be parted again, or were filled up: each must have its own in every output."""
-        outputs = self._model(inputs)
-        if not output_rows.parted(outputs, len(inputs[0]), self._answers.ragged):
-            raise _RowsMissingError
-        return outputs
-
-    def _stop_batching(self) -> None:
-        """The warm-up's request did not show that the number of rows depends on their values."""
-        logger.warning("no batching any more: an output has another number of rows than the inputs")
-        self._prepared = replace(self._prepared, sizes={})
-        self._cap = self._block.cap = self._block.best_batch = 1
-
-    def _model(self, inputs: list[slots.Array]) -> list[slots.Array]:
-        began_ns = time.monotonic_ns()
-        try:
-            return self._prepared.predictor.run(inputs)
-        finally:
-            self._run_ns += time.monotonic_ns() - began_ns

@@ -13,15 +13,12 @@ import socket
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
 
 from paddlemodel_server.engine import autotune, paddle, validate, warmup
 from paddlemodel_server.engine.budget import Memory
 from paddlemodel_server.engine.interface import Engine
-from paddlemodel_server.engine.oom_guard import Guarded, Hooks
-from paddlemodel_server.engine.run_sizes import best_size
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import cgroup, log
 from paddlemodel_server.ipc import scoreboard as scoreboards
@@ -34,31 +31,34 @@ from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import reducers
 from paddlemodel_server.verification import rules
 from paddlemodel_server.worker import verifying, warmup_requests
-from paddlemodel_server.worker.loop import Answers, Loop
+from paddlemodel_server.worker.loop import Loop
+from paddlemodel_server.worker.ready import Loaded, Shown, publish
+from paddlemodel_server.worker.runner import Answers
 
 CANNOT_START = 3  # exit code: trying again would not help
 NICENESS = 5
-LOST = 4  # exit code: a new process is needed
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Loaded:
-    """A model that is ready, and how long that took."""
-
-    prepared: warmup.Prepared
-    load_seconds: float  # from this process's start to a loaded model; the import of Paddle is most of it
-    warmup_seconds: float  # from then on
-    answers: Answers
+def load_all(settings: Settings, runtime: ProcessContext, began: float) -> list[Loaded]:
+    """Load and warm up the model and those beside it, one after the other; arguments as of `load`."""
+    loaded = [load(settings, runtime, began)]
+    for number, model in enumerate(runtime.further, 1):
+        own = replace(settings, model_dir=model.folder)
+        try:
+            loaded.append(load(own, runtime.of(number), time.monotonic()))
+        except StartError as error:
+            raise StartError(error.reason, f"The model for {model.name}: {error.message}") from error
+    return loaded
 
 
 def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
-    """Load and warm up the model; the first worker measures, the others go by what it learned.
+    """Load and warm up a model; the first worker measures, the others go by what it learned.
 
     Args:
         settings: what the user set.
         runtime: where the processes meet.
-        began: when this process was started, in monotonic seconds.
+        began: when this process was started, or began with this model, in monotonic seconds.
     """
     located = files.locate(settings.model_dir)
     program = formats.checked(located)
@@ -121,7 +121,10 @@ def _options(
         samples=requests,
         memory=_memory(),
         allowed=autotune.Allowed(
-            onednn=settings.onednn, keep_tensors=settings.keep_tensors, reuse_memory=settings.reuse_memory
+            onednn=settings.onednn,
+            keep_tensors=settings.keep_tensors,
+            reuse_memory=settings.reuse_memory,
+            one_model=not runtime.further,
         ),
         trying=lambda what: _note_experiment(runtime, what),
     )
@@ -185,27 +188,6 @@ def _cpu_flags() -> set[str]:
     return set(found[1].split()) if found else set()
 
 
-def _lost(reason: str) -> NoReturn:
-    logger.error("the worker ends: a new process is needed", extra={"cause": reason})
-    os._exit(LOST)
-
-
-def _guarded(
-    prepared: warmup.Prepared, block: scoreboards.WorkerBlock, metered: catalog.Worker
-) -> warmup.Prepared:
-    def capped(cap: int) -> None:
-        block.cap = cap
-
-    guarded = Guarded(
-        prepared.predictor,
-        most=max(prepared.sizes, default=0),
-        fitted=prepared.fitted,
-        clock=time.monotonic,
-        hooks=Hooks(lost=_lost, capped=capped, ran_out=metered.out_of_memory),
-    )
-    return replace(prepared, predictor=guarded)
-
-
 def main() -> None:
     """Load the model, then serve until SIGTERM."""
     index, began, parent = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
@@ -221,67 +203,24 @@ def main() -> None:
     block.clear()
     block.state = scoreboards.LOADING
     try:
-        loaded = load(settings, runtime, began)
+        loaded = load_all(settings, runtime, began)
     except StartError as error:
         runtime.failure(index).write_text(json.dumps({"reason": error.reason, "message": error.message}))
         sys.exit(CANNOT_START)
     # Paddle's object graph would make every full collection stall requests for 15 ms.
     gc.collect()
     gc.freeze()
-    _publish(loaded, settings, runtime, block)
+    publish(loaded, runtime, paddle.version())
     metered = catalog.Worker(runtime.counters_fd, index)
-    prepared = _guarded(loaded.prepared, block, metered)
+    shown = Shown(loaded, settings.max_batch_size, block)
+    runners = shown.runners(metered.out_of_memory)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
         with runtime.socket(index) as address:
             Path(address).unlink(missing_ok=True)
             listener.bind(address)
         listener.listen(scoreboards.MAX_HTTP_WORKERS)
         block.state = scoreboards.READY
-        Loop(prepared, settings, block, metered, loaded.answers).serve(listener)
-
-
-def _publish(
-    loaded: Loaded, settings: Settings, runtime: ProcessContext, block: scoreboards.WorkerBlock
-) -> None:
-    """Tell the other processes, and the log, what was learned."""
-    prepared = loaded.prepared
-    engine = prepared.engine
-    if Learned.load(runtime.folder) is None:
-        Learned(
-            onednn=engine.onednn,
-            keep_tensors=engine.keep_tensors,
-            scores=prepared.scores,
-            reuse_memory=engine.reuse_memory,
-            notes=prepared.notes,
-            sizes=prepared.sizes,
-            run_seconds=prepared.run_seconds,
-            load_seconds=loaded.load_seconds,
-            paddle=paddle.version(),
-            warmup_seconds=loaded.warmup_seconds,
-            precision=engine.precision,
-            tensorrt=engine.tensorrt == "on",
-            difference=prepared.difference,
-            shapes=prepared.shapes,
-        ).save(runtime.folder)
-    block.load_ms = round(loaded.load_seconds * 1e3)
-    block.warmup_ms = round(loaded.warmup_seconds * 1e3)
-    block.cap = max(prepared.sizes, default=1)
-    block.best_batch = best_size(settings.max_batch_size, prepared.sizes) if prepared.sizes else 1
-    logger.info(
-        "ready",
-        extra={
-            "load_seconds": round(loaded.load_seconds, 3),
-            "warmup_seconds": round(loaded.warmup_seconds, 3),
-            "precision": engine.precision,
-            "onednn": engine.onednn,
-            "keep_tensors": engine.keep_tensors,
-            "reuse_memory": engine.reuse_memory,
-            "optimisations": prepared.notes,
-            "tensorrt": engine.tensorrt == "on",
-            "cap_rows": block.cap,
-            "run_ms_by_rows": {rows: round(s * 1e3, 3) for rows, s in prepared.sizes.items()},
-        },
-    )
+        Loop(runners, settings, block, metered).serve(listener)
 
 
 if __name__ == "__main__":

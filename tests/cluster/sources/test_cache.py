@@ -27,7 +27,7 @@ def fetching(target: Target, name: str, uri: str, count: int, **model: Any) -> d
     body = cpu_model(uri, name, cache={"claimName": CLAIM, "keep": 2}, **model)
     body["metadata"] |= {"namespace": NAMESPACE, "uid": "1"}
     manifest = from_body(body)
-    fetch = container.fetch(manifest, server_image(target))
+    fetch = container.fetch(manifest, manifest.fetched[0], server_image(target))
     fetch["resources"] = {"requests": {"cpu": "10m", "memory": "64Mi"}}
     spec = {
         "restartPolicy": "Never",

@@ -1,6 +1,7 @@
 """Models from a bucket and a private registry, end to end; and no password where others can read."""
 
 import base64
+import hashlib
 import io
 import itertools
 import json
@@ -13,11 +14,12 @@ from typing import Any
 import pytest
 
 from devcluster.demo.paddlemodels import condition, is_ready, wait_for
-from devcluster.paths import State
+from devcluster.paths import REPOSITORY, State
 from devcluster.target import SYSTEM_NAMESPACE, Target
-from tests.cluster.manifests import NAMESPACE, cpu_model
-from tests.cluster.sources.places import Bucket, filled_bucket, locked_registry
-from tests.models import trained_model
+from tests import cleartext
+from tests.cluster.manifests import NAMESPACE, cpu_model, example
+from tests.cluster.sources.places import Bucket, filled_bucket, locked_registry, web_server
+from tests.models import ModelName, archive_of, trained_model
 from tests.serving_image.support.hubs import registry
 
 pytestmark = pytest.mark.node
@@ -174,3 +176,32 @@ def test_a_private_registry_with_a_tag_that_moves(operator: Target, node: State,
         assert registry.PASSWORD not in readable
         assert login not in readable
         operator.kubectl("delete", "pdm", name, HERE)
+
+
+def test_a_page_is_read_by_two_models_of_one_pod(operator: Target, node: State, tmp_path: Path) -> None:
+    parts: tuple[ModelName, ...] = ("character-det", "character-rec")
+    found = {part: archive_of(part, tmp_path) for part in parts}
+    model = example("ocr.yaml")
+    name = model["metadata"]["name"]
+    model["spec"]["resources"] = {"requests": {"cpu": "100m", "memory": "256Mi"}}
+    recognition = model["spec"]["task"]["ocr"]["recognition"]
+    with web_server(node, tmp_path, tmp_path) as address:
+        model["spec"]["model"]["uri"] = f"{address}/{found['character-det'].name}"
+        recognition["uri"] = f"{address}/missing.tar"
+        operator.apply(model, namespace=NAMESPACE)
+        item = wait_for(operator, name, NAMESPACE, reason_is("NotFound"), "that one model is not there")
+        assert condition(item, "Ready")["message"].startswith("spec.task.ocr.recognition: ")
+        recognition["uri"] = f"{address}/{found['character-rec'].name}"
+        operator.apply(model, namespace=NAMESPACE)
+        status = wait_for(operator, name, NAMESPACE, is_ready, "Ready")["status"]
+    (further,) = status["furtherModels"]
+    digests = [f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}" for file in found.values()]
+    assert [status["model"]["digest"], further["digest"]] == digests
+    with operator.forward(NAMESPACE, f"service/{name}") as url:
+        page = (REPOSITORY / "examples" / "page.png").read_bytes()
+        answer = cleartext.post(
+            f"{url}/predict", content=page, headers={"Content-Type": "image/png"}, timeout=60
+        )
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["text"].startswith("Invoice 2026-117\nThree models, served for one month\n")
+    operator.kubectl("delete", "pdm", name, HERE)

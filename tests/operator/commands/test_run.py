@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -66,10 +67,11 @@ def end(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 @pytest.mark.timeout(300)
 def test_make_try_shows_an_answer_and_leaves_nothing(port: int, capfd: pytest.CaptureFixture[str]) -> None:
-    """The example of the README, its archive from a package: what `make try` does after its set-up."""
+    """The example of the README, its archives from a package: what `make try` does after its set-up."""
     assert first_look.main(port, keep=False) == 0
     shown = capfd.readouterr()
-    assert '{"class_id":1,"label":"180","score":0.99' in shown.out
+    text = ("Invoice 2026-117", "Three models, served for one month", "Total 42.50 EUR", "Thanks for reading")
+    assert f'"text":{json.dumps(chr(10).join(text))}' in shown.out
     assert "without a cluster, these do nothing: spec.replicas, spec.resources" in shown.err
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
@@ -126,6 +128,27 @@ def test_what_the_fetcher_says_is_what_people_see(port: int, tmp_path: Path) -> 
     assert code == 1
     assert "There is no such file or folder; correct the path in the URI." in said
     assert said.endswith("paddlemodel run: fetch failed, as said above.\n")
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize(
+    ("task", "said"),
+    [
+        (
+            {"ocr": {"recognition": {"uri": "file:///a"}}},
+            "has no model reader; its further models are recogn",
+        ),
+        ({"textDetection": {}}, "the task has no model reader; it has no further models."),
+    ],
+)
+def test_a_further_model_that_the_task_has_not_is_said(
+    task: dict[str, Any], said: str, tmp_path: Path
+) -> None:
+    text = yaml.safe_dump(manifest("ml", "a", device="CPU", task=task))
+    with running(tmp_path, "-", "--further-uri", "reader=file:///b", text=text) as process:
+        code, shown = end(process)
+    assert code == 2
+    assert said in shown
 
 
 @pytest.mark.timeout(120)

@@ -1,7 +1,7 @@
 """Several children of one kind at a real API server: the operator's own reconcile applies and prunes them."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -60,8 +60,8 @@ async def test_a_second_deployment_and_service_come_and_go_beside_the_first(
     clock = asyncio.get_running_loop().time
     second: tuple[names.Kind, ...] = (names.DEPLOYMENT, names.SERVICE)
 
-    def rendered(model: PaddleModel, settings: Settings, content: str) -> Children:
-        return with_a_second(render(model, settings, content), *second)
+    def rendered(model: PaddleModel, settings: Settings, contents: Mapping[str, str]) -> Children:
+        return with_a_second(render(model, settings, contents), *second)
 
     monkeypatch.setattr(module, "render", rendered)
 

@@ -137,7 +137,7 @@ def test_auto_replaces_the_pods_once(cluster: Cluster, operator: Operator, names
     look(cluster, namespace, words(revision="v2"))
     eventually(lambda: reason(cluster, namespace) == "RollingOut")
     annotated = template(cluster, namespace)
-    assert annotated["metadata"]["annotations"] == {contract.MODEL_REVISION_ANNOTATION: "v2"}
+    assert annotated["metadata"]["annotations"] == {contract.revision_annotation("model"): "v2"}
     serve(cluster, namespace, "v2")
     eventually(lambda: reason(cluster, namespace) == "UpToDate")
     assert cluster.need(names.MODEL, namespace, "resnet50")["status"]["model"]["revision"] == "v2"

@@ -127,7 +127,8 @@ def test_new_content_replaces_the_pods() -> None:
     manifest = model(pod={"annotations": {"a": "b"}})
     key = names.ChildKey(names.DEPLOYMENT, "resnet50")
     old, new = (
-        render(manifest, SETTINGS, content)[key]["spec"]["template"]["metadata"] for content in ("", "v2")
+        render(manifest, SETTINGS, contents)[key]["spec"]["template"]["metadata"]
+        for contents in ({}, {names.MAIN: "v2"})
     )
     assert old["annotations"] == {"a": "b"}
     assert new["annotations"] == {"a": "b", "paddlemodel.dev/model-revision": "v2"}

@@ -8,7 +8,8 @@ from paddlemodel_operator.base.names import DEPLOYMENT, SERVICE, ChildKey
 from paddlemodel_operator.observe.children import Container, Observed
 from paddlemodel_operator.status.events import transition
 from paddlemodel_operator.status.judge import judge, judge_invalid, merge_patch
-from paddlemodel_operator.status.readiness_checks import Fault, rejection
+from paddlemodel_operator.status.readiness_checks import rejection
+from paddlemodel_operator.status.reports import Fault
 
 from tests.operator.support.builders import (
     DIGEST,

@@ -43,7 +43,9 @@ def failed(message: str, code: int = 1) -> Container:
 
 
 def seen(check: Container | None, *pods: Pod, source: str = PLACE, content: str = "") -> Observed:
-    return replace(observed(*pods, source=source, content=content), check=check)
+    contents = {names.MAIN: content} if content else {}
+    found = observed(*pods, sources={names.MAIN: source}, contents=contents)
+    return replace(found, checks={names.MAIN: check} if check else {})
 
 
 SITUATIONS: dict[str, tuple[Observed, dict[str, Any], str, str, str]] = {
@@ -186,11 +188,11 @@ def test_the_condition_and_the_revision_are_in_the_status() -> None:
         pytest.param("Pinned", seen(None, serves("b"), content="b"), "b", id="another policy"),
         pytest.param("Pinned", seen(None, content="b", source="s3://a/b"), "", id="another place"),
         pytest.param("Auto", seen(saw("b"), serves("a"), source="s3://a/b"), "", id="a place yet to come"),
-        pytest.param("Auto", Observed(check=saw("b")), "", id="no Deployment"),
+        pytest.param("Auto", Observed(checks={names.MAIN: saw("b")}), "", id="no Deployment"),
     ],
 )
 def test_for_which_content_pods_are_replaced(policy: str, found: Observed, content: str) -> None:
-    assert replacement(looking(policy), found) == content
+    assert replacement(looking(policy), found) == ({names.MAIN: content} if content else {})
 
 
 @pytest.mark.parametrize("odd", [None, 3, ["a"], {"a": 1}, "a\nb", "\x1b[2J"])
@@ -224,8 +226,7 @@ def test_the_last_look_of_the_present_kind_counts() -> None:
     ]
     deployment = children[names.ChildKey(names.DEPLOYMENT, "resnet50")]
     found = observe(LiveObjects(deployment=deployment, cron_job=cron_job, pods=pods))
-    assert found.check is not None
-    assert (found.check.ended, found.pods) == (LATE, ())
+    assert (found.checks[names.MAIN].ended, found.pods) == (LATE, ())
     assert found.workload is not None
-    assert (found.workload.source, found.workload.content) == (PLACE, "")
-    assert observe(LiveObjects(deployment=deployment, pods=pods)).check is None
+    assert (found.workload.sources, found.workload.contents) == ({names.MAIN: PLACE}, {})
+    assert observe(LiveObjects(deployment=deployment, pods=pods)).checks == {}

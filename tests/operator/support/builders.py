@@ -66,15 +66,15 @@ def fetched(digest: str = DIGEST, **more: Any) -> Container:
 
 
 def ready_pod(name: str = "pod-a", **fields: Any) -> Pod:
+    """`fetch` is what brings the main model; further ones are in `fetches`."""
     server = Container(running=True, ready=True)
-    return Pod(
-        **{"name": name, "ready": True, "scheduled": True, "fetch": fetched(), "server": server, **fields}
-    )
+    return pod(**{"name": name, "ready": True, "fetch": fetched(), "server": server, **fields})
 
 
-def pod(**fields: Any) -> Pod:
+def pod(fetch: Container | None = None, **fields: Any) -> Pod:
     """A pod that is not ready."""
-    return Pod(**{"name": "pod-a", "scheduled": True, **fields})
+    fetches = {**({names.MAIN: fetch} if fetch else {}), **fields.pop("fetches", {})}
+    return Pod(**{"name": "pod-a", "scheduled": True, "fetches": fetches, **fields})
 
 
 def observed(*pods: Pod, autoscaler: Conditions | None = None, **fields: Any) -> Observed:

@@ -5,7 +5,7 @@ from paddlemodel_operator.observe.autoscaler import Autoscaler
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.observe.pod_samples import PodSample, PodSamples, ProbeTrigger
 from paddlemodel_operator.registration.ownership import State
-from paddlemodel_operator.status.readiness_checks import Fault
+from paddlemodel_operator.status.reports import Fault
 
 from tests.operator.support.cases import (
     BUSY,

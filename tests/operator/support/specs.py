@@ -197,6 +197,7 @@ TYPES = (
 
 UNKNOWN = (
     *access_specs.UNKNOWN,
+    *picture_specs.UNKNOWN,
     Refused("a field that is not there", spec(modle={}), "modle"),
     Refused("a field of a block that is not there", spec(server={"timeout": 3}), "server.timeout"),
     Refused(

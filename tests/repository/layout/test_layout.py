@@ -32,7 +32,6 @@ LONG = {
         "devcluster/__main__.py::_parser",
         "serving_image/paddlemodel_server/commands/export/command.py::_parser",
         "serving_image/paddlemodel_server/metrics/exposition.py::collect",
-        "serving_image/paddlemodel_server/worker/main.py::_publish",
     },
     "steps in order, of which none is used elsewhere": {
         "devcluster/builders/programs.py::_compile",

@@ -226,7 +226,7 @@ def test_failure_is_reported_to_kubernetes_without_secrets(
         shown = server.uri("/none.tar?...")
     assert (code, report["reason"]) == (1, "NotFound")
     assert report["message"] == (
-        f"The server answered 404: there is no such file; correct the URI. (model.uri is {shown})"
+        f"The server answered 404: there is no such file; correct the URI. (the URI is {shown})"
     )
     everything = json.dumps([vars(record) for record in caplog.records], default=str)
     assert "S3CRET" not in everything

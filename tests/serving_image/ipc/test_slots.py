@@ -173,6 +173,17 @@ def test_a_request_says_whether_it_wants_the_reduction() -> None:
     assert whole.rows == reduced.rows == 1
 
 
+@pytest.mark.parametrize("reduced", [False, True])
+def test_a_request_says_which_model_it_is_for(reduced: bool) -> None:
+    memory, arrays = made(), [np.zeros((1, 3), np.float32)]
+    written = [memory.write(at, arrays, reduced=reduced, model=at) for at in range(3)]
+    assert [memory.announced(at).layout for at in range(3)] == written
+    assert [(one.model, one.reduced) for one in written] == [(0, reduced), (1, reduced), (2, reduced)]
+    assert len({one.kind for one in written}) == 3
+    assert {one.rows for one in written} == {1}
+    assert memory.write(0, []).model == 0
+
+
 @pytest.mark.parametrize(
     ("shapes", "rows"),
     [([(2, 3), (2,)], 2), ([(2, 3), (1,)], 0), ([()], 0)],

@@ -46,6 +46,15 @@ def test_the_second_kill_makes_a_request_known_and_no_other() -> None:
     assert not known(killers, [np.ones((1, 2), np.float64)])
 
 
+def test_a_request_is_known_to_the_model_that_it_killed() -> None:
+    killers = Killers(memory())
+    for _ in range(2):
+        killers.blame(request(1), 1)
+    killers.check(request(1))
+    with pytest.raises(KnownToCrashError):
+        killers.check(request(1), 1)
+
+
 def test_it_is_forgotten_after_a_while_and_counted_anew() -> None:
     clock = Clock()
     killers = Killers(memory(), clock)

@@ -18,7 +18,11 @@ class Line:
         self.abandoned: list[Pending] = []
         self.room = room
 
+        self.roomy = True
+
     def admit(self) -> None: ...
+
+    def hold(self, size: int) -> None: ...
 
     def leave(self) -> None: ...
 
@@ -31,6 +35,7 @@ class Line:
         settled: Callable[[Outcome], None],
         *,
         reduced: bool = False,  # noqa: ARG002 - the dispatcher's signature
+        model: int = 0,  # noqa: ARG002
     ) -> Pending:
         assert (began, seconds, request_id) == (1.0, 2.0, "id")
         if len(self.taken) == self.room:
@@ -70,6 +75,21 @@ def test_a_long_list_leaves_room_for_others() -> None:
     for at in [*range(3), *range(4, AT_ONCE + 5)]:
         line.settle(at)
     assert [int(array[0]) for array in outcomes[0]] == list(range(AT_ONCE + 5))
+
+
+def test_where_room_is_short_one_part_follows_the_other() -> None:
+    line = Line()
+    line.roomy = False
+    outcomes = begun(4, line)
+    assert len(line.taken) == 1
+    line.settle(0)
+    assert len(line.taken) == 2
+    line.roomy = True
+    line.settle(1)
+    assert len(line.taken) == 4
+    line.settle(2)
+    line.settle(3)
+    assert [int(array[0]) for array in outcomes[0]] == [0, 1, 2, 3]
 
 
 def test_the_first_fault_settles_it_and_withdraws_the_rest() -> None:

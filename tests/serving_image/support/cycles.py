@@ -14,6 +14,7 @@ from paddlemodel_server.http.responses import Heads, Writer
 from paddlemodel_server.http.timeouts import Awaited, Deadline
 from paddlemodel_server.ipc import counters
 from paddlemodel_server.metrics import catalog
+from paddlemodel_server.pipeline.inference import Inference
 from paddlemodel_server.pipeline.pending import Outcome, Pending
 from paddlemodel_server.pipeline.request_log import RequestRecord
 from paddlemodel_server.pipeline.write_batch import WriteBatch
@@ -33,6 +34,10 @@ class Queue:
         self.submitted: list[Sequence[protocol.Array]] = []
         self.abandoned: list[Pending] = []
         self.settled: Callable[[Outcome], None]
+        self.all_settled: list[Callable[[Outcome], None]] = []
+        self.models: list[int] = []  # that the submissions were for
+        self.held = 0  # bytes
+        self.roomy = True
 
     def admit(self) -> None:
         if self.refusal:
@@ -41,6 +46,9 @@ class Queue:
 
     def leave(self) -> None:
         self.admitted -= 1
+
+    def hold(self, size: int) -> None:
+        self.held += size
 
     def submit(
         self,
@@ -51,9 +59,12 @@ class Queue:
         settled: Callable[[Outcome], None],
         *,
         reduced: bool = False,  # noqa: ARG002 - the dispatcher's signature
+        model: int = 0,
     ) -> Pending:
         self.submitted.append(arrays)
+        self.models.append(model)
         self.settled = settled
+        self.all_settled.append(settled)
         pending = Pending(0, began + seconds, seconds, arrays)
         pending.worker = 3
         return pending
@@ -83,6 +94,7 @@ class HttpWorker:
     settings: Settings = field(default_factory=lambda: Settings(timeout_seconds=60))
     dispatcher: Queue = field(default_factory=Queue)
     request_log: Log = field(default_factory=Log)
+    inference: type[Inference] = Inference
 
 
 @contextmanager

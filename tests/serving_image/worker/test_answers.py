@@ -21,7 +21,8 @@ from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import reducers
 from paddlemodel_server.worker import gather
 from paddlemodel_server.worker.batching import Job
-from paddlemodel_server.worker.loop import Answers, Loop
+from paddlemodel_server.worker.loop import Loop
+from paddlemodel_server.worker.runner import Answers, Runner
 
 CLASSES = 300
 MODEL = Model(
@@ -62,7 +63,7 @@ class Worker:
         block = scoreboards.Scoreboard(scoreboards.create()).worker(0)
         prepared = Prepared(predictor=predictor, engine=Engine(), sizes={1: 1.0, 2: 1.1, 4: 1.2})
         metered = catalog.Worker(counters.create(), 0)
-        self.loop = Loop(prepared, Settings(), block, metered, answers)
+        self.loop = Loop([Runner(prepared, answers)], Settings(), block, metered)
         self.http_worker = gather.HttpWorker(ours)
 
     def answers(self, requests: Sequence[Array], *, reduced: bool) -> list[list[list[float]]]:
@@ -72,7 +73,7 @@ class Worker:
         for slot, array in enumerate(requests):
             layout = memory.write(slot, [array], (1 << 62, 1), reduced=reduced)
             jobs.append(Job((self.http_worker, layout), [slot], layout.kind, layout.rows, 0.0, slot))
-        self.loop._answer(jobs)
+        self.loop._answer(self.loop._runners[0], jobs)
         return [
             [v.tolist() for v in memory.views(at, memory.announced(at).layout)] for at in range(len(jobs))
         ]
@@ -120,5 +121,38 @@ def test_counts_that_are_wrong_end_batching() -> None:
     sent = requests([1, 1, 1])
     with worker(Detector(wrong=1), BOXES) as running:
         together = running.answers(sent, reduced=False)
-        assert running.loop._prepared.sizes == {}
+        assert running.loop._runners[0].sizes == {}
     assert together == [[v.tolist() for v in Detector(wrong=1).run([one])] for one in sent]
+
+
+class Adding:
+    """Adds a number of its own, and keeps how many rows each run had."""
+
+    def __init__(self, number: float) -> None:
+        self.number = number
+        self.rows: list[int] = []
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        self.rows.append(len(arrays[0]))
+        return [arrays[0] + self.number]
+
+    def shrink(self) -> None: ...
+
+
+def test_requests_to_different_models_never_share_a_run() -> None:
+    """They have the same shapes, and came in turn: each model gets its own, together."""
+    adding = [Adding(100), Adding(200)]
+    with worker(Logits(), BEST) as running:
+        loop, memory = running.loop, running.http_worker.slots
+        loop._runners = [
+            Runner(Prepared(predictor=one, engine=Engine(), sizes={1: 1.0, 2: 1.1, 4: 1.2})) for one in adding
+        ]
+        for slot in range(6):
+            sent = [np.full((1, 4), slot, np.float32)]
+            layout = memory.write(slot, sent, (1 << 62, 1), model=slot % 2)
+            loop._waiting.add((running.http_worker, layout), [slot], layout.kind, layout.rows, 0.0)
+        while loop._waiting.count:
+            loop._run(loop._waiting.take(loop._next.sizes))
+        answers = [memory.views(slot, memory.announced(slot).layout)[0][0, 0] for slot in range(6)]
+    assert answers == [100, 201, 102, 203, 104, 205]
+    assert [one.rows for one in adding] == [[4], [4]]  # three, filled up

@@ -50,7 +50,7 @@ class TextRecognition(Block):
         description="Name of the output with a score for each class at each step; only for a model with "
         "several outputs, which `paddlemodel-server inspect` lists. Default: the only output.",
     )
-    rules: ClassVar = (
+    rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
             cel="!(has(self.characters) && has(self.dictionaryFile))",
             holds=lambda task: task.characters is None or task.dictionary_file is None,

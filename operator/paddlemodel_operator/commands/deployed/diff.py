@@ -99,8 +99,8 @@ async def _of_model(
     if model.paused:
         sys.stderr.write(f"==> {name} is paused: the operator changes its objects only afterwards.\n")
     existing = await _existing(api, model)
-    content = replacement(model, observe(await _live(api, model, existing)))
-    desired = manifest.children(file, model, settings, content)
+    contents = replacement(model, observe(await _live(api, model, existing)))
+    desired = manifest.children(file, model, settings, contents)
     texts, faults = [difference(_named(names.MODEL, namespace, name), live, merged)], []
     for child, wanted in desired.items():
         try:

@@ -11,7 +11,7 @@ from paddlemodel_operator.observe.children import LiveObjects, observe
 from paddlemodel_operator.observe.conditions import read_conditions
 from paddlemodel_operator.status.judge import READY, condition
 from paddlemodel_operator.status.pause import PAUSED
-from paddlemodel_operator.status.readiness_checks import words_of
+from paddlemodel_operator.status.reports import words_of
 
 Object = Mapping[str, Any]
 
@@ -45,6 +45,7 @@ def of_model(body: Object) -> dict[str, Any]:
         "access": status.get("columns", {}).get("access"),
         "gpus": status.get("columns", {}).get("gpus"),
         "model": status.get("model"),
+        "furtherModels": list(status.get("furtherModels", ())),
         "autoscaling": status.get("autoscaling"),
         "conditions": list(status.get("conditions", ())),
     }
@@ -100,7 +101,8 @@ def _digests(pods: Sequence[Object]) -> set[str]:
     labels = pods[0]["metadata"].get("labels", {})
     spec = {"selector": {}, "template": {"metadata": {"labels": labels}}}
     seen = observe(LiveObjects(deployment={"metadata": {}, "spec": spec}, pods=pods))
-    return {found["digest"][:128] for pod in seen.pods if (found := words_of(pod))}
+    words = (words_of(pod, name) for pod in seen.pods for name in pod.fetches)
+    return {found["digest"][:128] for found in words if found}
 
 
 def events(items: Sequence[Object]) -> list[dict[str, Any]]:

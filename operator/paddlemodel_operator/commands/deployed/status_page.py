@@ -68,6 +68,7 @@ def _properties(facts: Facts) -> list[tuple[str, object]]:
         "Format": model.get("format"),
         "Digest": model.get("digest"),
         "Revision": model.get("revision"),
+        **_further(facts),
         "Spec": f"generation {facts['generation']}{seen}",
     }
     scaling = facts["autoscaling"]
@@ -75,6 +76,16 @@ def _properties(facts: Facts) -> list[tuple[str, object]]:
         now = one.get("current") or "not read"
         found[f"Autoscaling {one['name']}"] = f"{now} of {one['target']} ({scaling['source']})"
     return [(name, value) for name, value in found.items() if value]
+
+
+def _further(facts: Facts) -> dict[str, object]:
+    """The further models of the task, as the first one."""
+    fields = {"Model": "uri", "Digest": "digest", "Revision": "revision"}
+    return {
+        f"{title} {one.get('name')}": one.get(field)
+        for one in facts["furtherModels"]
+        for title, field in fields.items()
+    }
 
 
 def _condition(one: Mapping[str, Any], now: dt.datetime) -> str:

@@ -19,6 +19,11 @@ SIZE: Json = {"width": {"type": "integer", "minimum": 1}, "height": {"type": "in
 
 
 def describe(model: str, name: str, fields: Json, texts: tuple[str, str], file: str) -> Description:
+    """The documents of `POST /predict` that takes several pictures, too; arguments as of `single`."""
+    return batched(model, single(model, name, fields, texts, file), name)
+
+
+def single(model: str, name: str, fields: Json, texts: tuple[str, str], file: str) -> Description:
     """The documents of `POST /predict`.
 
     Args:
@@ -29,7 +34,7 @@ def describe(model: str, name: str, fields: Json, texts: tuple[str, str], file: 
         file: that the command sends.
     """
     summary, answer = texts
-    one = Description(
+    return Description(
         operation={
             "summary": summary,
             "description": SENDING,
@@ -42,4 +47,3 @@ def describe(model: str, name: str, fields: Json, texts: tuple[str, str], file: 
         ),
         upload=Upload(what="a picture", media=MEDIA, preview=True),
     )
-    return batched(model, one, name)

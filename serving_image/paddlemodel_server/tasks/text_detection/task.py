@@ -8,6 +8,7 @@ import numpy as np
 
 from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.protocol import Array, Request, tensors
+from paddlemodel_server.protocol.request import Expected
 from paddlemodel_server.protocol.served import Description, Place, Served, Shapes, WarmUp
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.images import documents, inputs
@@ -18,6 +19,8 @@ from paddlemodel_server.tasks.text_detection import sizes
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import TextDetection as Spec
+
+    from paddlemodel_server.tasks.text_detection.polygons import Line
 
 
 class TextDetection(Batched, PictureTask):
@@ -70,20 +73,37 @@ class TextDetection(Batched, PictureTask):
 
     def request(self, body: bytes) -> Request:
         """Decode one picture, and scale it as the model wants it."""
-        opencv = decoding()
-        with opencv.decoded(body, self.most_pixels, grey=self.input.channels == 1) as pixels:
-            height, width = pixels.shape[:2]
-            found = opencv.scaled(sizes.padded(pixels), *self.size(*sizes.padded_size(height, width)))
-            array = self.input.filled(found, *found.shape[:2])
-        return Request(arrays=[array], kept=(height, width))
+        with decoding().decoded(body, self.most_pixels, grey=self.input.channels == 1) as pixels:
+            return Request(arrays=[self.array(pixels)], kept=pixels.shape[:2])
+
+    def array(self, pixels: Array) -> Array:
+        """A picture as the model wants it: float32 [1, channels, height, width]."""
+        found = decoding().scaled(
+            sizes.padded(pixels), *self.size(*sizes.padded_size(pixels.shape[0], pixels.shape[1]))
+        )
+        return self.input.filled(found, *found.shape[:2])
+
+    def lines(self, outputs: Sequence[Array], expected: Expected, size: tuple[int, int]) -> list["Line"]:
+        """The lines of a picture.
+
+        Args:
+            outputs: of the model.
+            expected: what is known of the one with the map.
+            size: height and width of the picture.
+
+        Raises:
+            NotFiniteError: a score is none.
+        """
+        scores = tensors.meant(outputs[self.output], expected)[0, 0].astype(np.float32)
+        if not np.isfinite(scores).all():
+            raise NotFiniteError
+        found: list[Line] = _polygons().lines(scores, size, self.spec)
+        return found
 
     def result(self, served: Served, request: Request, outputs: Sequence[Array]) -> dict[str, Any]:
         """The lines, in pixels of the picture as it was sent, upright."""
-        scores = tensors.meant(outputs[self.output], served.in_order[self.output])[0, 0].astype(np.float32)
-        if not np.isfinite(scores).all():
-            raise NotFiniteError
         height, width = request.kept
-        found = _polygons().lines(scores, (height, width), self.spec)
+        found = self.lines(outputs, served.in_order[self.output], (height, width))
         lines = [{"score": line.score, "box": line.box} for line in found]
         return {"lines": lines, "width": width, "height": height}
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paddlemodel_server.protocol import Array, tensors
+from paddlemodel_server.protocol.request import Expected
 from paddlemodel_server.protocol.served import Description, Place, Served, Shapes, WarmUp
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.body import BodyTask
@@ -62,20 +63,33 @@ class TextLineOrientation(Batched, PictureTask, BodyTask):
 
     def arrays(self, body: bytes) -> list[Array]:
         """Decode one picture: float32 of the input's shape, with one row."""
-        opencv = decoding()
-        with opencv.decoded(body, self.most_pixels, grey=self.input.channels == 1) as pixels:
-            height, width = pixels.shape[:2]
-            inner = self.width
-            if self.spec.resize == "Pad":
-                inner = min(self.width, max(1, -(-self.height * width // height)))
-            return [self.input.filled(opencv.scaled(pixels, self.height, inner), self.height, self.width)]
+        with decoding().decoded(body, self.most_pixels, grey=self.input.channels == 1) as pixels:
+            return [self.array(pixels)]
 
-    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
-        """The best angle; the scores are floats of shape [1, angles]."""
-        scores = tensors.meant(outputs[self.output], served.in_order[self.output])
+    def array(self, pixels: Array) -> Array:
+        """A line as the model wants it: float32 [1, channels, height, width]."""
+        height, width = pixels.shape[:2]
+        inner = self.width
+        if self.spec.resize == "Pad":
+            inner = min(self.width, max(1, -(-self.height * width // height)))
+        return self.input.filled(decoding().scaled(pixels, self.height, inner), self.height, self.width)
+
+    def angle(self, outputs: Sequence[Array], expected: Expected) -> tuple[int, float]:
+        """The best angle and its score.
+
+        Args:
+            outputs: of the model; the scores are floats of shape [1, angles].
+            expected: what is known of them.
+        """
+        scores = tensors.meant(outputs[self.output], expected)
         softmax = self._scores() not in {"Probabilities", "Independent"}
         best = classes(scores, 1, (), softmax=softmax)
-        return {"angle": self.angles[best["class_id"]], "score": best["score"]}
+        return self.angles[best["class_id"]], best["score"]
+
+    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
+        """The best angle, as `angle` has it."""
+        angle, score = self.angle(outputs, served.in_order[self.output])
+        return {"angle": angle, "score": score}
 
     def describe(self, served: Served, proven: Shapes | None) -> Description:
         """The documents of `POST /predict`; they do not depend on shapes."""

@@ -72,21 +72,36 @@ class TextRecognition(Batched, PictureTask, BodyTask):
 
     def arrays(self, body: bytes) -> list[Array]:
         """Decode one line: scaled to the height, and filled up at the right."""
-        opencv = decoding()
-        with opencv.decoded(body, self.most_pixels, grey=self.input.channels == 1) as pixels:
-            height, width = pixels.shape[:2]
-            whole = self.width(height, width)
-            inner = min(whole, max(1, ceil(self.height * width / height)))
-            return [self.input.filled(opencv.scaled(pixels, self.height, inner), self.height, whole)]
+        with decoding().decoded(body, self.most_pixels, grey=self.input.channels == 1) as pixels:
+            return [self.array(pixels)]
 
-    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
-        """The text; the outputs are the best class of each step and its score, both of shape [1, steps]."""
-        del served
+    def array(self, pixels: Array) -> Array:
+        """A line as the model wants it: float32 [1, channels, height, width]."""
+        height, width = pixels.shape[:2]
+        whole = self.width(height, width)
+        inner = min(whole, max(1, ceil(self.height * width / height)))
+        return self.input.filled(decoding().scaled(pixels, self.height, inner), self.height, whole)
+
+    def text(self, outputs: Sequence[Array]) -> tuple[str, float | None]:
+        """The text, and its score where the model's outputs are probabilities.
+
+        Args:
+            outputs: the best class of each step and its score, both of shape [1, steps].
+
+        Raises:
+            NotFiniteError: a score is none.
+        """
         classes, scores = outputs[0][0], outputs[1][0]
         if not np.isfinite(scores).all():
             raise NotFiniteError
         text, score = characters.text(self.characters, classes, scores)
-        return {"text": text, "score": None if self._scores() == "Logits" else score}
+        return text, None if self._scores() == "Logits" else score
+
+    def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
+        """The text, as `text` has it."""
+        del served
+        text, score = self.text(outputs)
+        return {"text": text, "score": score}
 
     def describe(self, served: Served, proven: Shapes | None) -> Description:
         """The documents of `POST /predict`; they do not depend on shapes."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.operator.support.builders import spec
 from tests.operator.support.source_specs import Refused
+from tests.operator.support.task_specs import ocr_specs
 
 
 def _reading(**fields: Any) -> dict[str, Any]:
@@ -19,6 +20,7 @@ def _segmenting(**fields: Any) -> dict[str, Any]:
 
 
 RULES = (
+    *ocr_specs.RULES,
     Refused("a width for pictures that keep theirs", _segmenting(width=512), "width needs resize Stretch"),
     Refused("a height likewise", _segmenting(resize="Keep", height=512), "height needs resize Stretch"),
     Refused(
@@ -38,6 +40,7 @@ RULES = (
 )
 
 TYPES = (
+    *ocr_specs.TYPES,
     Refused("more classes than a PNG has", _segmenting(labels=["x"] * 257), "semanticSegmentation.labels"),
     Refused("a mask that is cut out", _segmenting(resize="Crop"), "semanticSegmentation.resize"),
     Refused("an empty character", _reading(characters=[""]), "spec.task.textRecognition.characters"),
@@ -48,7 +51,10 @@ TYPES = (
     Refused("a crop", spec(task={"textLineOrientation": {"resize": "Crop"}}), "textLineOrientation.resize"),
 )
 
+UNKNOWN = ocr_specs.UNKNOWN
+
 ACCEPTED: dict[str, dict[str, Any]] = {
+    **ocr_specs.ACCEPTED,
     "a line's text": _reading(
         dictionaryFile="keys/v1.txt",
         height=32,

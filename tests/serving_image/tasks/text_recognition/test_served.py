@@ -2,8 +2,6 @@
 
 import json
 import shutil
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +17,6 @@ from paddlemodel_server.tasks import registry
 from paddlemodel_server.tasks.auto.found import Beside
 from paddlemodel_server.tasks.text_recognition import characters
 from paddlemodel_server.tasks.text_recognition.task import TextRecognition
-from PIL import Image, ImageDraw, ImageFont
 
 from tests import cleartext
 from tests.models import trained_model
@@ -30,7 +27,6 @@ from tests.serving_image.support.servers import Server, serving
 
 ORACLE = json.loads((Path(*oracles.__path__) / "paddlex_text.json").read_text(encoding="utf-8"))
 LINES = drawn_pages.lines()
-EXAMPLE = Path(__file__).parents[4] / "examples" / "read_page.py"
 
 
 @pytest.fixture(scope="module")
@@ -93,19 +89,6 @@ def test_all_lines_of_a_page_are_read_in_one_request(server: Server) -> None:
             continue
         alone = read(server, body)
         assert (result["text"], result["score"]) == (alone["text"], pytest.approx(alone["score"], abs=1e-4))
-
-
-def test_a_page_is_read_by_two_models(server: Server, tmp_path: Path) -> None:
-    """The example finds its lines and reads them all, also one that is a little askew."""
-    texts = ["Invoice 2026-11-28", "Total amount 1,234.50 EUR", "Thank you for your order"]
-    page = Image.new("RGB", (640, 360), "white")
-    for at, text in enumerate(texts):
-        ImageDraw.Draw(page).text((40, 40 + 90 * at), text, "black", ImageFont.load_default(26))
-    page.rotate(2, Image.Resampling.BICUBIC, fillcolor="white").save(tmp_path / "page.png")
-    with serving(trained_model("character-det"), tmp_path, name="pages", max_batch_size=1) as finder:
-        command = [sys.executable, str(EXAMPLE), str(tmp_path / "page.png"), finder.url, server.url]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.splitlines() == texts
 
 
 def test_the_answer_is_that_of_all_scores(server: Server, folder: Path) -> None:

@@ -13,7 +13,8 @@ from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.status import readiness_checks as checks
 from paddlemodel_operator.status.judge import READY, SCALED_TO_ZERO, condition, stage
 from paddlemodel_operator.status.pause import PAUSED
-from paddlemodel_operator.status.readiness_checks import PROGRESSING, Fault, PodCheck
+from paddlemodel_operator.status.readiness_checks import PROGRESSING, PodCheck
+from paddlemodel_operator.status.reports import Fault, words_of
 from paddlemodel_operator.status.verification import REASONS, verified
 
 _STATES: Final = {"True": State.OK, "False": State.FAILED}
@@ -24,7 +25,8 @@ def spec(seen: Seen) -> Step:
     """Would the operator take it?"""
     if isinstance(seen.model, NotKnown):
         return Step("spec", State.FAILED, seen.model.why)
-    return Step("spec", State.OK, f"generation {seen.model.generation} is well-formed: {seen.model.place}")
+    places = ", ".join(one.place for one in seen.model.fetched)
+    return Step("spec", State.OK, f"generation {seen.model.generation} is well-formed: {places}")
 
 
 def operator(seen: Seen) -> Step:
@@ -101,8 +103,9 @@ def image(model: PaddleModel, observed: Observed) -> Step:
 
 
 def fetch(model: PaddleModel, observed: Observed) -> Step:
-    """Has the fetcher brought the model?"""
-    found = {words["digest"][:128] for pod in observed.pods if (words := checks.words_of(pod))}
+    """Have the fetchers brought the model, and the further ones of its task?"""
+    words = (words_of(pod, one.name) for pod in observed.pods for one in model.fetched)
+    found = {one["digest"][:128] for one in words if one}
     told = f"have the model, {', '.join(sorted(found))}" if found else "have the model"
     return _of_pods("fetch", model, observed, (checks.model_cannot_be_fetched,), _is_fetched, told)
 
@@ -205,12 +208,14 @@ def _is_scheduled(pod: Pod) -> bool:
 
 def _has_begun(pod: Pod) -> bool:
     """A container runs or has run, and none waits for its image."""
-    stuck = {pod.fetch.waiting, pod.server.waiting} & checks.STUCK_REASONS
-    return pod.ready or (not stuck and (pod.fetch.running or pod.fetch.exit_code is not None))
+    fetches = tuple(pod.fetches.values())
+    stuck = {one.waiting for one in (*fetches, pod.server)} & checks.STUCK_REASONS
+    return pod.ready or (not stuck and any(one.running or one.exit_code is not None for one in fetches))
 
 
 def _is_fetched(pod: Pod) -> bool:
-    return pod.ready or pod.fetch.exit_code == 0
+    """All of them: a pod tells of each of its init containers, also of those that have yet to begin."""
+    return pod.ready or {one.exit_code for one in pod.fetches.values()} == {0}
 
 
 def _is_loaded(pod: Pod) -> bool:

@@ -127,7 +127,8 @@ def _sources(reading: _Reading, pod: Mapping[str, Any]) -> Iterator[_Began]:
     for one in statuses:
         state = one.get("state", {})
         has_begun = "running" in state or "terminated" in state or one.get("lastState")
-        if has_begun and one["name"] in {names.FETCH_CONTAINER, names.SERVER_CONTAINER}:
+        fetches = names.model_of(one["name"], names.FETCH_CONTAINER)
+        if has_begun and (fetches or one["name"] == names.SERVER_CONTAINER):
             source = (pod["metadata"]["name"], one["name"])
             yield _Began(source, one.get("restartCount", 0), "running" in state)
 

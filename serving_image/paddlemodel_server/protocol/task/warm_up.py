@@ -1,0 +1,66 @@
+"""What a worker needs to know of the task: shapes, scores, outputs that are parted or reduced; pure."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ScoreKind = Literal["Logits", "Probabilities", "Independent"]
+"""Of an output: any numbers; in 0..1 and each row sums to one; in 0..1, but each value for itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reduction:
+    """What a worker makes of the outputs of a request to the task, before they cross to the HTTP workers.
+
+    The logits of a text recogniser for one line take megabytes, of which an answer needs two numbers a step.
+
+    Attributes:
+        function: one of `tasks.reducers`, which says what it gives.
+        output: the number of the output that it is made of; the task gets nothing else.
+        axis: of its classes, from 1; `narrow` has none.
+    """
+
+    function: Literal["best", "label", "narrow"]
+    output: int = 0
+    axis: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ragged:
+    """Outputs with as many rows for a row of the request as another output says, such as a detector's boxes.
+
+    Attributes:
+        counts: the number of the output with these numbers, one whole number for each row of a request.
+        outputs: the numbers of those whose rows are counted; those of one row follow those of the one before.
+    """
+
+    counts: int
+    outputs: list[int]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmUp:
+    """What a worker needs to know of the task, above all for its warm-up; the supervisor sends it there.
+
+    Attributes:
+        shapes: of one row, of the inputs whose open dimensions the task decides.
+        scores: the output, by its number, of which the warm-up should tell what kind of scores it gives.
+        setting: the field of the spec by which a user can say so instead; for messages.
+        ragged: outputs that have another number of rows than the inputs.
+        reduction: of the outputs, for requests whose `Request.reduced` is set.
+    """
+
+    shapes: dict[str, list[int]] = field(default_factory=dict)
+    scores: int | None = None
+    setting: str = ""
+    ragged: Ragged | None = None
+    reduction: Reduction | None = None
+
+    @classmethod
+    def of(cls, fields: dict[str, Any]) -> "WarmUp":
+        """Read what `asdict` made of one."""
+        ragged, reduction = fields.pop("ragged"), fields.pop("reduction")
+        return cls(
+            **fields,
+            ragged=ragged and Ragged(**ragged),
+            reduction=reduction and Reduction(**reduction),
+        )

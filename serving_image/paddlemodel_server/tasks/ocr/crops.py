@@ -1,0 +1,52 @@
+"""The door to OpenCV's warps: a line is cut out of a page, straightened.
+
+After CropByPolys of PaddleX 3.7, step by step: crop_image_regions.py in paddlex/inference/pipelines/
+components/common.
+"""
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from paddlemodel_server.protocol import Array
+
+UPRIGHT = 1.5  # height to width: such a line runs from top to bottom
+
+
+def cut(pixels: Array, box: list[list[int]]) -> Array:
+    """A line: uint8 [height, width, channels]; one that stands upright is laid down.
+
+    Args:
+        pixels: of the page: uint8 [height, width, channels].
+        box: four corners [x, y], around some pixels.
+    """
+    corners = _corners(np.array(box))
+    height, width = _size(corners)
+    goal = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    warp = cv2.getPerspectiveTransform(corners, goal)
+    found: Any = cv2.warpPerspective(
+        pixels, warp, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC
+    )
+    found = found.reshape(height, width, pixels.shape[2])
+    return np.rot90(found) if height / width >= UPRIGHT else found
+
+
+def has_pixels(box: list[list[int]]) -> bool:
+    """Whether there is anything inside of four corners."""
+    return min(_size(_corners(np.array(box)))) > 0
+
+
+def _size(corners: Array) -> tuple[int, int]:
+    """Height and width of a rectangle, in whole pixels."""
+    top, right, low, left = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1).tolist()
+    return int(max(left, right)), int(max(top, low))
+
+
+def _corners(points: Array) -> Array:
+    """Of the smallest rectangle around points, from the top left clockwise: float32 [4, 2]."""
+    rectangle = cv2.minAreaRect(points.astype(np.int32))
+    left_one, left_two, right_one, right_two = sorted(cv2.boxPoints(rectangle), key=lambda point: point[0])
+    left = [left_one, left_two] if left_two[1] > left_one[1] else [left_two, left_one]
+    right = [right_one, right_two] if right_two[1] > right_one[1] else [right_two, right_one]
+    return np.array([left[0], right[0], right[1], left[1]], np.float32)
