@@ -89,6 +89,12 @@ class Settings(BaseModel):
     custom_tasks: bool = False
     """Whether models may run the code beside them: spec.task.custom."""
 
+    ingress_namespaces: Namespaces = ()
+    """Namespaces of ingress controllers, which NetworkPolicies of models with an Ingress let in."""
+
+    metrics_namespaces: Namespaces = ()
+    """Namespaces that read the pods' health and metrics, for NetworkPolicies; none: all of the cluster."""
+
     health_bind: Bind = "[::]:8080"
     """Where /healthz and /metrics answer."""
 

@@ -27,6 +27,8 @@ def test_every_setting_is_read() -> None:
         "LEASE": "paddlemodel-operator",
         "LEASE_SECONDS": "30",
         "CUSTOM_TASKS": "true",
+        "INGRESS_NAMESPACES": "ingress-nginx,traefik",
+        "METRICS_NAMESPACES": "monitoring",
         "KEDA_PROMETHEUS": "http://prometheus.monitoring.svc:9090",
     }
     read = from_environment({f"PADDLEMODEL_OPERATOR_{name}": value for name, value in names.items()})
@@ -34,6 +36,14 @@ def test_every_setting_is_read() -> None:
     assert (read.server_image_cpu, read.resync_seconds, read.concurrency) == ("c", 60, 2)
     assert read.custom_tasks
     assert read.watch_namespaces == ("team-a", "team-b")
+    assert read.ingress_namespaces == ("ingress-nginx", "traefik")
+    assert read.metrics_namespaces == ("monitoring",)
+
+
+@pytest.mark.parametrize("names", ["a,", "A", "a b", "a,,b"])
+def test_namespaces_are_names_and_commas(names: str) -> None:
+    with pytest.raises(SettingsError, match="INGRESS_NAMESPACES"):
+        from_environment({"PADDLEMODEL_OPERATOR_INGRESS_NAMESPACES": names})
 
 
 @pytest.mark.parametrize("bind", ["[::]:8080", "[fd00::1]:8080", "0.0.0.0:8080", "localhost:65535"])

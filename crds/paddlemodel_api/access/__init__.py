@@ -1,15 +1,19 @@
 """Who may ask, and how often (`spec.access`); one file for each part."""
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Final
 
 from pydantic import Field
 
 from paddlemodel_api.access.cors import Cors
 from paddlemodel_api.access.limits import RateLimit, TrustedProxies, is_network
+from paddlemodel_api.access.network import Network
 from paddlemodel_api.access.secrets import ApiKeys, Tls
 from paddlemodel_api.base import Block, Rule
 
-__all__ = ["Access", "ApiKeys", "Cors", "RateLimit", "Tls", "TrustedProxies"]
+__all__ = ["Access", "ApiKeys", "Cors", "Network", "RateLimit", "Tls", "TrustedProxies"]
+
+
+_PARTS: Final = ("api_keys", "rate_limits", "tls", "cors", "network")
 
 
 def _limits(access: Any, per: str) -> bool:
@@ -45,13 +49,17 @@ class Access(Block):
         description="Let pages of other origins ask from a browser. It protects nothing: only browsers heed "
         "it. Default: only the model's own page, and others of its origin.",
     )
+    network: Network | None = Field(
+        default=None,
+        description="A NetworkPolicy: from where in the network clients may connect. A cluster whose network "
+        "plugin enforces no NetworkPolicies ignores it. Default: none, from everywhere.",
+    )
     rules: ClassVar[tuple[Rule, ...]] = (
         Rule(
-            cel="has(self.apiKeys) || has(self.rateLimits) || has(self.tls) || has(self.cors)",
-            holds=lambda access: (
-                (access.api_keys or access.rate_limits or access.tls or access.cors) is not None
-            ),
-            message="spec.access says nothing: set apiKeys, rateLimits, tls or cors, or remove it",
+            cel="has(self.apiKeys) || has(self.rateLimits) || has(self.tls) || has(self.cors) || "
+            "has(self.network)",
+            holds=lambda access: any(getattr(access, part) is not None for part in _PARTS),
+            message="spec.access says nothing: set apiKeys, rateLimits, tls, cors or network, or remove it",
         ),
         Rule(
             cel="has(self.apiKeys) || !has(self.rateLimits) || "

@@ -72,6 +72,7 @@ SERVICE: Final = Kind("", "v1", "Service", "services")
 AUTOSCALER: Final = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET: Final = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 SCALED_OBJECT: Final = Kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
+NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
 CRON_JOB: Final = Kind("batch", "v1", "CronJob", "cronjobs")
 POD: Final = Kind("", "v1", "Pod", "pods")
@@ -88,8 +89,19 @@ CUSTOM_METRICS_GROUP: Final = "custom.metrics.k8s.io"
 METRICS_API_SERVICE: Final = f"v1beta2.{CUSTOM_METRICS_GROUP}"
 """The one APIService that may become ours."""
 
-CHILD_KINDS: Final = (SERVICE, DEPLOYMENT, AUTOSCALER, DISRUPTION_BUDGET, INGRESS, CRON_JOB)
+CHILD_KINDS: Final = (
+    NETWORK_POLICY,
+    SERVICE,
+    DEPLOYMENT,
+    AUTOSCALER,
+    DISRUPTION_BUDGET,
+    INGRESS,
+    CRON_JOB,
+)
 """In the order of creation."""
+
+CLOSING_KINDS: Final = (NETWORK_POLICY,)
+"""Without these nothing else is made or changed: no pod may be open that its spec closes."""
 
 OPTIONAL_KINDS: Final = (SCALED_OBJECT,)
 """Children whose kind the cluster may not know. A watch would end with its kind, so these are listed."""

@@ -79,6 +79,8 @@ class Observed:
     """Of a paused model: children, as kind and name, that differ from what its spec asks for."""
     pods: tuple[Pod, ...] = ()
     """Of the newest version, alive, in order of age."""
+    network_policy: bool = False
+    """Whether the model's NetworkPolicy is there."""
     gpus: int = 0
     """Held by the model's pods of whatever version, loading or not."""
     checks: Mapping[str, Container] = field(default_factory=dict)
@@ -101,6 +103,7 @@ class LiveObjects:
     cron_job: Object | None = None
     autoscaler: Object | None = None
     scaled_object: Object | None = None
+    network_policy: Object | None = None
     gpu_resource: str = ""
     """What the device plugin calls a GPU; empty on device CPU."""
     pods: Sequence[Object] = ()
@@ -119,6 +122,7 @@ def observe(seen: LiveObjects, missing: tuple[names.Kind, ...] = ()) -> Observed
         missing=missing,
         pods=tuple(sorted(pods, key=lambda pod: (pod.created, pod.name))),
         checks=_last_checks(seen.pods, seen.cron_job) if seen.cron_job else {},
+        network_policy=seen.network_policy is not None,
         gpus=gpus_held(seen.pods, seen.gpu_resource),
         trigger=probe_trigger(autoscaler, seen.pods),
     )

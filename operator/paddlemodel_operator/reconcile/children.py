@@ -46,6 +46,8 @@ class Outcome:
 async def apply_children(context: Context, model: PaddleModel, desired: Children) -> Outcome:
     """Delete what is ours and not desired, then apply what is; a refused child does not stop the others.
 
+    But for one that closes the pods: without it none of those behind it is touched.
+
     The order matters: an autoscaler has to be gone before the Deployment gets its replicas from the spec.
     """
     first, missing = None, []
@@ -67,13 +69,18 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
         except KindMissing:
             missing.append(child.kind)
         except (ApiError, NameConflict) as error:
-            if isinstance(error, ApiError) and error.is_of_ending_namespace:
-                context.ending[model.namespace] = error
-                return Outcome(trouble=Trouble(child, error))
-            if isinstance(error, ApiError) and error.is_overload:
-                return Outcome(trouble=Trouble(child, error))
+            if _stops(context, child, error, model.namespace):
+                return Outcome(trouble=Trouble(child, error), missing=tuple(missing))
             first = first or Trouble(child, error)
     return Outcome(trouble=first, missing=tuple(missing))
+
+
+def _stops(context: Context, child: ChildKey, error: ApiError | NameConflict, namespace: str) -> bool:
+    """Whether the children behind one that failed are left as they are."""
+    if isinstance(error, ApiError) and error.is_of_ending_namespace:
+        context.ending[namespace] = error
+        return True
+    return child.kind in names.CLOSING_KINDS or (isinstance(error, ApiError) and error.is_overload)
 
 
 def waiting(context: Context, model: PaddleModel, desired: Children) -> list[ChildKey]:

@@ -180,6 +180,7 @@ def _live(context: Context, model: PaddleModel) -> LiveObjects:
         autoscaler=context.cache.get(names.AUTOSCALER, theirs)
         if keda
         else _own(context, names.AUTOSCALER, model),
+        network_policy=_own(context, names.NETWORK_POLICY, model),
         scaled_object=_own(context, names.SCALED_OBJECT, model),
         gpu_resource=gpu.resource_name if gpu else "",
         pods=context.cache.pods(key),

@@ -7,6 +7,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render import deployment, disruption, hpa, ingress, scaledobject, service, updates
+from paddlemodel_operator.render.access import network_policy
 from paddlemodel_operator.render.hpa import metrics_source
 from paddlemodel_operator.render.metadata import Object
 from paddlemodel_operator.settings import Settings
@@ -42,6 +43,7 @@ def render(model: PaddleModel, settings: Settings, contents: Mapping[str, str] =
     if scaling and scaling.metrics_source == "builtin" and settings.watch_namespaces:
         raise SpecError(NO_ADAPTER)
     objects = (
+        (names.NETWORK_POLICY, network_policy.build(model, settings)),
         (names.SERVICE, service.build(model, settings)),
         (names.DEPLOYMENT, deployment.build(model, settings, contents)),
         (names.AUTOSCALER, hpa.build(model, settings)),

@@ -10,6 +10,11 @@ from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.status.reports import SECRET_MISSING, Fault, reported
 
 OPEN: Final = "Open"
+POLICY_MISSING: Final = "NetworkPolicyMissing"
+NO_POLICY: Final = (
+    "The NetworkPolicy of spec.access.network is not there, and without it the operator makes no pods; where "
+    "that does not pass, the condition Ready says why."
+)
 _FAULTS: Final = frozenset({SECRET_MISSING, contract.API_KEYS_INVALID, contract.CERTIFICATE_INVALID})
 _OUTDATED: Final = {
     contract.API_KEYS_OUTDATED_METRIC: ("ApiKeysOutdated", "apiKeys", "the keys before them stay valid"),
@@ -27,18 +32,16 @@ def access(model: PaddleModel, observed: Observed) -> Condition | None:
         return opened
     if model.spec.access is None:
         return None
-    if fault := _start_fault(model, observed):
-        return Condition("False", fault.reason, fault.message)
-    if outdated := _outdated(observed):
-        return outdated
+    if fault := _fault(model, observed):
+        return fault
     if not observed.ready_pods:
         return Condition("Unknown", "Pending", "No pod of the newest version is ready yet.")
     found = ", ".join((*_closed_by(model), *(("CORS",) if model.spec.access.cors else ())))
-    return Condition("True", "Configured", f"In force in every pod that is ready: {found}.")
+    return Condition("True", "Configured", f"In force in every pod that is ready: {found}.{_network(model)}")
 
 
 def column(model: PaddleModel) -> str:
-    """What a client meets, for the column Access of kubectl get: Open, or some of Keys, TLS, Limits."""
+    """What a client meets, for the column Access: Open, or some of Keys, TLS, Limits, Network."""
     return ", ".join(_closed_by(model)) or OPEN
 
 
@@ -47,8 +50,30 @@ def _closed_by(model: PaddleModel) -> list[str]:
     found = model.spec.access
     if found is None:
         return []
-    parts = {"Keys": found.api_keys, "TLS": found.tls, "Limits": found.rate_limits}
+    parts = {
+        "Keys": found.api_keys,
+        "TLS": found.tls,
+        "Limits": found.rate_limits,
+        "Network": found.network,
+    }
     return [name for name, part in parts.items() if part is not None]
+
+
+def _network(model: PaddleModel) -> str:
+    """What a NetworkPolicy means; whether the cluster enforces it no API tells."""
+    if model.spec.access is None or (network := model.spec.access.network) is None:
+        return ""
+    places = len(network.sources)
+    outside = ""
+    if model.spec.ingress is not None:
+        outside = (
+            " The ingress controller has to be one of them, or in the chart's value "
+            "networkPolicies.ingressNamespaces."
+        )
+    return (
+        f" The NetworkPolicy lets clients in from {places} {'place' if places == 1 else 'places'} of "
+        f"spec.access.network.from; a cluster whose network plugin enforces none ignores it.{outside}"
+    )
 
 
 def _open(model: PaddleModel) -> Condition | None:
@@ -61,6 +86,16 @@ def _open(model: PaddleModel) -> Condition | None:
         f"Everybody who reaches {ingress.host} may use the model, unless what stands in front asks for a "
         "login: set spec.access.apiKeys; docs/access.md says how.",
     )
+
+
+def _fault(model: PaddleModel, observed: Observed) -> Condition | None:
+    """What is not in force, or no longer as the spec has it."""
+    access = model.spec.access
+    if access is not None and access.network is not None and not observed.network_policy:
+        return Condition("False", POLICY_MISSING, NO_POLICY)
+    if fault := _start_fault(model, observed):
+        return Condition("False", fault.reason, fault.message)
+    return _outdated(observed)
 
 
 def _start_fault(model: PaddleModel, observed: Observed) -> Fault | None:

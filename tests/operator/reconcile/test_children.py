@@ -145,6 +145,25 @@ async def test_a_refused_child_is_named_and_stops_no_other(context: Context, tab
     assert table.keys == {MAIN, SERVICE}
 
 
+@pytest.mark.parametrize("code", [422, 403, 500])
+async def test_a_policy_that_cannot_be_made_leaves_all_else_undone(
+    context: Context, table: Table, code: int
+) -> None:
+    """No pod shall be open that its spec closes; what runs goes on as it is."""
+    error, policy = ApiError(code, "Invalid", "spec: no"), ChildKey(names.NETWORK_POLICY, "resnet50")
+    changed = model(access={"network": {"from": [{"podSelector": {}}]}})
+    await apply_children(context, MODEL, render(MODEL, SETTINGS))
+    table.refused[policy] = error
+    table.done.clear()
+    outcome = await apply_children(context, changed, render(changed, SETTINGS))
+    assert (outcome, table.done) == (Outcome(trouble=Trouble(policy, error)), [])
+    del table.refused[policy]
+    await apply_children(context, changed, render(changed, SETTINGS))
+    assert table.done[0] == "apply NetworkPolicy resnet50"
+    await apply_children(context, MODEL, render(MODEL, SETTINGS))
+    assert policy not in table.keys
+
+
 async def test_the_second_child_s_name_may_be_somebody_else_s(context: Context, table: Table) -> None:
     foreign = {"metadata": {"namespace": "ml", "name": "resnet50-canary"}}
     await table.apply(names.DEPLOYMENT, foreign)

@@ -26,7 +26,11 @@ def test_a_model_gets_its_children_and_a_status(cluster: Cluster, operator: Oper
         assert owner["uid"] == found["metadata"]["uid"]
     assert set(found["metadata"]) & {"finalizers", "annotations"} == set()
     assert found["status"]["url"] == "https://a.example.com"
-    assert found["status"]["columns"] == {"replicas": "0/1", "gpus": "0", "access": "Keys, TLS, Limits"}
+    assert found["status"]["columns"] == {
+        "replicas": "0/1",
+        "gpus": "0",
+        "access": "Keys, TLS, Limits, Network",
+    }
     conditions = cluster.conditions(namespace, "resnet50")
     always = {"Ready", "Progressing", "ModelFetched"}
     assert set(conditions) == always | {"ModelUpdateAvailable", "AutoscalingActive", "AccessConfigured"}
@@ -86,6 +90,7 @@ def test_a_scaled_model_is_told_how_to_choose_autoscaling(
 
 AUTOSCALED = '{"spec":{"autoscaling":{"maxReplicas":5}}}'
 
+INSIDE: Object = {"network": {"from": [{"podSelector": {}}]}}
 DRIFTS: dict[str, tuple[names.Kind, Object]] = {
     "another image": (names.DEPLOYMENT, {"spec": {"paused": True, "revisionHistoryLimit": 9}}),
     "other replicas": (names.DEPLOYMENT, {"spec": {"replicas": 7}}),
@@ -93,6 +98,7 @@ DRIFTS: dict[str, tuple[names.Kind, Object]] = {
     "another port": (names.SERVICE, {"spec": {"ports": [{"name": "http", "port": 1234}]}}),
     "another selector": (names.SERVICE, {"spec": {"selector": {"paddlemodel.dev/model": "other"}}}),
     "a larger budget": (names.DISRUPTION_BUDGET, {"spec": {"maxUnavailable": 9}}),
+    "an open policy": (names.NETWORK_POLICY, {"spec": {"ingress": [{}]}}),
     "another host": (names.INGRESS, {"spec": {"rules": [{"host": "evil.example.com"}]}}),
 }
 
@@ -102,7 +108,7 @@ def test_drift_is_repaired(
     cluster: Cluster, operator: Operator, namespace: str, drift: tuple[names.Kind, Object]
 ) -> None:
     kind, change = drift
-    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, replicas=2))
+    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, replicas=2, access=INSIDE))
     settled(cluster, operator, namespace)
     before = cluster.need(kind, namespace, "resnet50")
     cluster.patch(kind.item(namespace, "resnet50"), change)
@@ -129,9 +135,15 @@ def test_a_deleted_child_comes_back(
 
 
 def test_what_is_no_longer_desired_is_pruned(cluster: Cluster, operator: Operator, namespace: str) -> None:
-    cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, autoscaling={"maxReplicas": 2}))
+    more: dict[str, Any] = {
+        "ingress": {"host": "a.example.com"},
+        "autoscaling": {"maxReplicas": 2},
+        "access": INSIDE,
+    }
+    cluster.apply(manifest(namespace, **more))
     settled(cluster, operator, namespace)
     cluster.apply(manifest(namespace))
+    eventually(lambda: cluster.get(names.NETWORK_POLICY, namespace, "resnet50") is None)
     eventually(lambda: cluster.get(names.INGRESS, namespace, "resnet50") is None)
     eventually(lambda: cluster.get(names.AUTOSCALER, namespace, "resnet50") is None)
     eventually(lambda: cluster.get(names.DISRUPTION_BUDGET, namespace, "resnet50") is None)

@@ -17,6 +17,7 @@ EVERYTHING = {
     "tls": {"secretName": "cert"},
     "rateLimits": [{"per": "Model", "requests": 1}],
 }
+NETWORK: dict[str, Any] = {"network": {"from": [{"podSelector": {}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}]}}
 INGRESS = {"ingress": {"host": "a.example.com"}}
 
 
@@ -77,6 +78,16 @@ SITUATIONS: dict[str, tuple[dict[str, Any], Observed, tuple[str, str, str]]] = {
         observed(ready_pod()),
         ("False", "Open", "Everybody who reaches a.example.com may use the model"),
     ),
+    "no policy": (
+        {"access": NETWORK},
+        observed(ready_pod()),
+        ("False", "NetworkPolicyMissing", "is not there, and without it the operator makes no pods"),
+    ),
+    "a policy": (
+        {"access": NETWORK, **INGRESS},
+        Observed(workload=observed().workload, pods=(ready_pod(),), network_policy=True),
+        ("True", "Configured", "ready: Network. The NetworkPolicy lets clients in from 2 places of spec.ac"),
+    ),
     "open to outsiders": (
         INGRESS,
         observed(ready_pod()),
@@ -96,6 +107,7 @@ def test_a_situation(fields: dict[str, Any], seen: Observed, expected: tuple[str
 def test_a_model_of_the_cluster_alone_says_nothing() -> None:
     assert access(model(), observed(ready_pod())) is None
     assert column(model()) == "Open"
+    assert column(model(access=NETWORK)) == "Network"
     assert column(model(access={"cors": {"allowedOrigins": ["*"]}})) == "Open"
 
 

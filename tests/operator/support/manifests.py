@@ -56,6 +56,15 @@ def everything(namespace: str, name: str = "resnet50") -> Object:
                 {"per": "Address", "requests": 60, "burst": 5},
             ],
             "trustedProxies": {"hops": 1},
+            "network": {
+                "from": [
+                    {
+                        "namespaceSelector": {"matchLabels": {"a": "b"}},
+                        "podSelector": {"matchExpressions": [{"key": "c", "operator": "Exists"}]},
+                    },
+                    {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16"]}},
+                ]
+            },
             "cors": {"allowedOrigins": ["https://app.example.com"], "allowedHeaders": ["X-Mine"]},
         },
         pod={

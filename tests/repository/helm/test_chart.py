@@ -112,6 +112,12 @@ def test_code_beside_models_is_allowed_by_a_value_alone() -> None:
         assert settings.from_environment(environment).custom_tasks is flag
 
 
+def test_who_network_policies_let_in_besides_is_named_by_values() -> None:
+    words = ('networkPolicies={"ingressNamespaces":["ingress-nginx","traefik"],"metricsNamespaces":["m"]}',)
+    read = settings.from_environment(variables(render(*words)))
+    assert (read.ingress_namespaces, read.metrics_namespaces) == (("ingress-nginx", "traefik"), ("m",))
+
+
 def test_images_follow_the_chart_unless_told_otherwise() -> None:
     (container,) = pod('image={"repository":"registry.example:5000/ops/operator","tag":"1.2.3"}')[
         "containers"
@@ -181,6 +187,7 @@ def test_a_service_account_of_others_is_used() -> None:
         pytest.param('operator.logLevel="LOUD"', id="unknown-level"),
         pytest.param("operator.concurrency=0", id="too-small"),
         pytest.param('customTasks.allowed="yes"', id="perhaps"),
+        pytest.param('networkPolicies.ingressNamespaces=["Ingress"]', id="no-namespace"),
         pytest.param('operator.resyncSeconds="often"', id="wrong-type"),
         pytest.param('image.tag="latest"', id="moving-tag"),
         pytest.param('image.repository="paddlemodel/operator:0.1.0"', id="tag-in-repository"),

@@ -206,12 +206,18 @@ def made() -> set[str]:
     return {f"{child.kind.kind}/{child.name}" for child in found if child.kind != names.SERVICE}
 
 
-WITHOUT = {"model": {"updatePolicy": None, "checkMinutes": None}, "autoscaling": None, "ingress": None}
-"""What two of them lose."""
+WITHOUT = {
+    "model": {"updatePolicy": None, "checkMinutes": None},
+    "autoscaling": None,
+    "ingress": None,
+    "access": None,
+}
+"""What three of them lose."""
 UNDESIRED = {
     "CronJob/segmentation",
     "HorizontalPodAutoscaler/resnet50",
     "Ingress/resnet50",
+    "NetworkPolicy/orientation-inside",
     "PodDisruptionBudget/resnet50",
 }
 UNUSED = rights(names.SCALED_OBJECT, "apply", "replace_lists", "delete")
@@ -244,10 +250,11 @@ def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_w
     with operator(install_rights(control_plane, tmp_path), log):
         for example in named("examples/*.yaml"):
             kubectl(control_plane, "apply", "-f", shown(example))
-        children = "cronjobs,deployments,horizontalpodautoscalers,ingresses,poddisruptionbudgets"
+        kinds = [kind.plural for kind in names.CHILD_KINDS if kind != names.SERVICE]
+        children = ",".join(kinds)
         until(lambda: there(children) == sorted(made()), "the children", log)
         patch = json.dumps({"spec": WITHOUT})
-        for model in ("resnet50", "segmentation"):
+        for model in ("resnet50", "segmentation", "orientation-inside"):
             kubectl(control_plane, "patch", "pdm", model, "--type", "merge", "--patch", patch)
         assert made() > UNDESIRED
         until(lambda: there(children) == sorted(made() - UNDESIRED), "the undesired children to go", log)

@@ -18,14 +18,41 @@ def _pages(*origins: str, **fields: Any) -> dict[str, Any]:
     return spec(access={"cors": {"allowedOrigins": list(origins), **fields}})
 
 
+def _from(*peers: dict[str, Any]) -> dict[str, Any]:
+    return spec(access={"network": {"from": list(peers)}})
+
+
+def _selecting(**expression: Any) -> dict[str, Any]:
+    return _from({"podSelector": {"matchExpressions": [{"key": "app", **expression}]}})
+
+
 RULES = (
+    Refused("a place that is none", _from({}), "has entries with namespaceSelector, podSelector or both"),
+    Refused(
+        "a place told twice",
+        _from({"podSelector": {}, "ipBlock": {"cidr": "10.0.0.0/8"}}),
+        "with ipBlock alone: correct them",
+    ),
+    Refused("an address", _from({"ipBlock": {"cidr": "10.0.0.1"}}), "has a network such as 10.0.0.0/8"),
+    Refused(
+        "a hole outside",
+        _from({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["11.0.0.0/16"]}}),
+        "and smaller ones within it",
+    ),
+    Refused(
+        "a hole as large as all",
+        _from({"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.0.0.0/8"]}}),
+        "and smaller ones within it",
+    ),
+    Refused("a comparison with nothing", _selecting(operator="In"), "In and NotIn need values"),
+    Refused("existence with values", _selecting(operator="Exists", values=["a"]), "DoesNotExist have none"),
     Refused("an origin with a path", _pages("https://a.example.com/"), "without a path or a / at the end"),
     Refused("an origin without a scheme", _pages("*", "a.example.com"), "are origins in lower case such as"),
     Refused("an origin of a pattern", _pages("https://*.example.com"), "are origins in lower case such as"),
     Refused("an origin with the usual port", _pages("https://a.example.com:443"), "would never match"),
     Refused("every origin and one", _pages("*", "https://a.example.com"), "keep * alone, or leave it out"),
     Refused("no header", _pages("*", allowedHeaders=["X-A", "X B"]), "are names of headers such as X-My-"),
-    Refused("access that asks for nothing", spec(access={}), "set apiKeys, rateLimits, tls or cors, or"),
+    Refused("access that asks for nothing", spec(access={}), "tls, cors or network, or remove it"),
     Refused("clients without keys", _limited(per="Client"), "set it, or limit per Address"),
     Refused("proxies for nothing", _proxied("Model", hops=1), "is for limits per Address: add one"),
     Refused("proxies that are no networks", _proxied(cidrs=["10.0.0.1"]), "are networks such as"),
@@ -35,6 +62,8 @@ RULES = (
 )
 
 TYPES = (
+    Refused("from nowhere", _from(), "spec.access.network.from"),
+    Refused("a comparison that is none", _selecting(operator="Equals"), "spec.access.network.from"),
     Refused("no origins", _pages(), "spec.access.cors.allowedOrigins"),
     Refused("pages remembered for days", _pages("*", maxAgeSeconds=86_401), "spec.access.cors.maxAge"),
     Refused("keys without a Secret", spec(access={"apiKeys": {}}), "spec.access.apiKeys.secretName"),
@@ -70,6 +99,13 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "a certificate alone": spec(access={"tls": {"secretName": "tls"}}),
     "a limit alone": _limited(),
     "every page": _pages("*"),
+    "places": _from(
+        {"namespaceSelector": {}},
+        {"namespaceSelector": {"matchLabels": {"a.b/c": "d"}}, "podSelector": {}},
+        {"ipBlock": {"cidr": "10.0.0.0/8", "except": ["10.1.0.0/16", "10.2.3.4/32"]}},
+        {"ipBlock": {"cidr": "fd00::/8", "except": ["fd01::/16"]}},
+    ),
+    "places by requirement": _selecting(operator="NotIn", values=["a", "b"]),
     "some pages": _pages(
         "https://app.example.com",
         "http://localhost:3000",

@@ -26,7 +26,8 @@ from tests.serving_image.support.oracles import drawn_pages
 from tests.serving_image.support.servers import Server, metric, serving
 
 EXAMPLE = Path(__file__).parents[4] / "examples" / "read_page.py"
-QUICK: dict[str, Any] = {"warmup_seconds": 0}  # nothing is tried: these servers answer a few requests
+# Nothing is tried, as these servers answer a few requests; a busy machine may take its time for them.
+QUICK: dict[str, Any] = {"warmup_seconds": 0, "timeout_seconds": 120}
 TURNING = {
     "resize": "Pad",
     "width": 192,
