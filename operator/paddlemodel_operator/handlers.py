@@ -4,6 +4,7 @@ Each handler hands one event to the controller; none carries logic. `run` starts
 `kopf run -m paddlemodel_operator.handlers --all-namespaces --standalone` works.
 """
 
+import asyncio
 import logging
 import os
 import socket
@@ -18,6 +19,7 @@ from paddlemodel_operator.cluster.election import REQUEST_PART, Election
 from paddlemodel_operator.cluster.endpoint import Endpoint
 from paddlemodel_operator.cluster.watch import WATCH_SECONDS, scopes
 from paddlemodel_operator.controller import Controller
+from paddlemodel_operator.log_level import LevelFile
 from paddlemodel_operator.settings import Settings, from_environment
 
 log = logging.getLogger(__name__)
@@ -31,6 +33,9 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -
     memo.controller = await _controller(mine)
     memo.endpoint = Endpoint(mine.health_bind, memo.controller.health, memo.controller.metrics)
     await memo.endpoint.start()
+    if mine.log_level_file is not None:
+        level = LevelFile(mine.log_level_file, mine.log_level, _set_level)
+        memo.level = asyncio.create_task(level.follow(), name="log level")
     await memo.controller.start()
 
 
@@ -120,7 +125,11 @@ def _configure(settings: kopf.OperatorSettings, mine: Settings) -> None:
 def _configure_logging(mine: Settings) -> None:
     form = kopf.LogFormat.JSON if mine.log_format == "json" else kopf.LogFormat.FULL
     kopf.configure(debug=mine.log_level == "DEBUG", log_format=form)
-    logging.getLogger().setLevel(mine.log_level)
+    _set_level(mine.log_level)
+
+
+def _set_level(level: str) -> None:
+    logging.getLogger().setLevel(level)
     # kopf logs every handled event and every probe; the controller logs what was done.
     for name in ("kopf.objects", "kopf.activities", "kopf._core.engines.activities"):
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLogger().level))

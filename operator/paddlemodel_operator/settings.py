@@ -4,6 +4,7 @@ An unknown PADDLEMODEL_OPERATOR_* name or a bad value is refused.
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Final, Literal, TypeVar
 
 from paddlemodel_api.scaling import MetricsSource
@@ -61,6 +62,8 @@ class Settings(BaseModel):
     server_image_cpu: Image = "paddlemodel/server:0.1.0-cpu"
     server_image_gpu: Image = "paddlemodel/server:0.1.0-gpu"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level_file: Path | None = None
+    """A file with one of these words, which is read every five seconds and wins."""
     log_format: Literal["json", "text"] = "json"
     resync_seconds: Annotated[float, Field(ge=5, le=86400)] = 600
     concurrency: Annotated[int, Field(ge=1, le=64)] = 8

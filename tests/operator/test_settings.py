@@ -15,6 +15,7 @@ def test_every_setting_is_read() -> None:
         "SERVER_IMAGE_CPU": "c",
         "SERVER_IMAGE_GPU": "g",
         "LOG_LEVEL": "DEBUG",
+        "LOG_LEVEL_FILE": "/config/logLevel",
         "LOG_FORMAT": "text",
         "RESYNC_SECONDS": "60",
         "CONCURRENCY": "2",

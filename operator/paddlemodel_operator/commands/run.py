@@ -163,7 +163,7 @@ def _elsewhere(source: Mapping[str, Any], address: str) -> dict[str, Any]:
 def _say_what_is_left_out(body: Mapping[str, Any]) -> None:
     spec = body["spec"]
     left_out = [f"spec.{field}" for field in _ONLY_IN_A_CLUSTER if field in spec]
-    if "network" in spec.get("access", {}):
+    if (spec.get("access") or {}).get("network"):
         left_out.append("spec.access.network")
     if left_out:
         sys.stderr.write(f"==> without a cluster, these do nothing: {', '.join(left_out)}\n")

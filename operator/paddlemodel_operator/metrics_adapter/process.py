@@ -13,6 +13,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster.api import connect
 from paddlemodel_operator.cluster.listen import listener
 from paddlemodel_operator.cluster.scrape import Scraper
+from paddlemodel_operator.log_level import LevelFile
 from paddlemodel_operator.metrics_adapter.access import CONFIG_MAP
 from paddlemodel_operator.metrics_adapter.connections import Connections
 from paddlemodel_operator.metrics_adapter.credentials import Credentials
@@ -51,6 +52,9 @@ async def _serve(server: Server, listening: socket.socket, stop: asyncio.Event, 
             group.create_task(server.credentials.watch_keys()),
             group.create_task(server.credentials.watch_trust(settings.trust_seconds)),
         ]
+        if settings.log_level_file is not None:
+            level = LevelFile(settings.log_level_file, settings.log_level, logging.getLogger().setLevel)
+            watches.append(group.create_task(level.follow()))
         accepting = group.create_task(server.connections.accept(listening))
         await stop.wait()
         log.info(

@@ -23,6 +23,8 @@ class Settings(BaseModel):
     """Where tls.crt and tls.key are mounted."""
 
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_level_file: Path | None = None
+    """A file with one of these words, which is read every five seconds and wins."""
     log_format: Literal["json", "text"] = "json"
     request_timeout_seconds: Annotated[float, Field(ge=1, le=30)] = 5
     """Deadline of one request to the Kubernetes API."""

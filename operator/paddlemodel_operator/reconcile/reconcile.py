@@ -22,6 +22,7 @@ from paddlemodel_operator.render import Children, access, metrics_source, render
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.events import opening, transition
 from paddlemodel_operator.status.judge import AUTOSCALING, READY, condition, judge, judge_invalid, merge_patch
+from paddlemodel_operator.status.known import known
 from paddlemodel_operator.status.pause import spec_waits
 from paddlemodel_operator.status.readiness_checks import (
     NAMESPACE_ENDING,
@@ -61,7 +62,7 @@ async def reconcile(context: Context, key: Key) -> None:
 
 
 async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None:
-    before, now = body.get("status", {}), f"{context.now():%Y-%m-%dT%H:%M:%SZ}"
+    before, now = known(body.get("status")), f"{context.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
         model = from_body(body)
         children = render(model, context.settings, replacement(model, _before(context, model)))
@@ -100,8 +101,8 @@ def _paused(
     observed = replace(_observe(context, model, Outcome()), waiting=differing)
     case = _case(context, model, observed, None)
     fault = spec_waits(model) if applied != model.generation else None
-    known = replace(model, generation=applied)
-    status = judge(known, observed, fault=fault, case=case, before=before, now=now)
+    last = replace(model, generation=applied)
+    status = judge(last, observed, fault=fault, case=case, before=before, now=now)
     if fault is not None:  # The address may be one of the new spec.
         status["url"] = before.get("url", "")
     _count(context, (model.namespace, model.name), status, observed.workload)
@@ -228,9 +229,10 @@ async def _report(context: Context, body: Mapping[str, Any], status: dict[str, A
     Raises:
         Retry: the model is not the one any more that the status is about, and nothing was written.
     """
-    metadata, before = body["metadata"], body.get("status", {})
+    metadata, found = body["metadata"], body.get("status")
+    before = known(found)
     namespace, name = metadata["namespace"], metadata["name"]
-    patch = merge_patch(before, status)
+    patch = merge_patch(found if isinstance(found, Mapping) else {}, status)
     ending = namespace in context.ending
     if not patch or (ending and condition(before, READY).get("reason") == NAMESPACE_ENDING):
         return
@@ -244,8 +246,8 @@ async def _report(context: Context, body: Mapping[str, Any], status: dict[str, A
         return
     context.cache.put(names.MODEL, written)
     at = f"{context.now():%Y-%m-%dT%H:%M:%S.%fZ}"
-    found = (tell(body, before, status, context.instance, at) for tell in (transition, opening))
-    for event in filter(None, found):
+    told = (tell(body, before, status, context.instance, at) for tell in (transition, opening))
+    for event in filter(None, told):
         log.info("%s/%s: %s. %s", namespace, name, event["reason"], event["note"])
         if not ending:  # It takes no Event either.
             await _tell(context, event)

@@ -127,19 +127,3 @@ def test_an_operator_that_starts_before_the_definition_waits_for_it(
     install_again(cluster, definition)
     cluster.apply(manifest(namespace))
     eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "resnet50"))
-
-
-def test_two_operators_do_no_harm(
-    cluster: Cluster, operator: Operator, namespace: str, tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    """For the seconds of an upgrade, say: they want the same, so the second one has nothing to write."""
-    second = Operator(cluster, tmp_path_factory.mktemp("second"))
-    try:
-        second.start()
-        cluster.apply(manifest(namespace, autoscaling={"maxReplicas": 3}, ingress={"host": "a.example.com"}))
-        eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Progressing")
-        eventually(lambda: operator.is_idle() and second.is_idle())
-        before = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["metadata"]["generation"]
-        assert before == 1
-    finally:
-        second.kill()

@@ -5,11 +5,15 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import from_body
+from paddlemodel_operator.cluster.drift import is_applied
+from paddlemodel_operator.render import render
+from paddlemodel_operator.settings import Settings
 
-from tests.operator.reconcile.fault_proxy import Fault, FaultProxy
 from tests.operator.support.cluster import CHILDREN, Cluster, eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
+from tests.operator.support.proxy.fault_proxy import Fault, FaultProxy, Rule
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.slow]
 
@@ -158,3 +162,81 @@ def test_a_kill_after_any_write_of_a_creation(
     eventually(lambda: whole(cluster, namespace) and behind.is_idle(), 180)
     regarding = [event["regarding"]["kind"] for event in cluster.all(names.EVENT, namespace)]
     assert regarding.count("PaddleModel") <= 1
+
+
+CHANGED: Object = {
+    "replicas": 3,
+    "ingress": {"host": "b.example.com"},
+    "server": {"queueSize": 9},
+    "service": {"port": 9000},
+}
+"""Each child of FIELDS is changed or deleted; on the way back a Deployment is handed to an autoscaler."""
+
+
+def is_as_written(cluster: Cluster, namespace: str) -> bool:
+    """Every child is what the spec says, none is left of another one, and no pod was given up on the way."""
+    model = cluster.need(names.MODEL, namespace, "resnet50")
+    assert model["status"]["observedGeneration"] == model["metadata"]["generation"]
+    desired = render(from_body(model), Settings())
+    live = {
+        names.ChildKey(kind, child["metadata"]["name"]): child
+        for kind in MADE
+        for child in cluster.all(kind, namespace)
+    }
+    assert live.keys() == desired.keys()
+    assert all(is_applied(wanted, live[child]) for child, wanted in desired.items())
+    replicas = live[names.ChildKey(names.DEPLOYMENT, "resnet50")]["spec"]["replicas"]
+    assert replicas == 3 or model["metadata"]["generation"] == 1
+    return True
+
+
+def kill_after(number: int, behind: Operator, namespace: str, killed: list[str]) -> Rule:
+    """Once the server has done so many writes in a namespace, before the operator learns of the last."""
+    writes = iter(range(1, 1000))
+
+    def rule(method: str, path: str) -> Fault | None:
+        if killed or not is_write(method, path, namespace) or next(writes) != number:
+            return None
+        killed.append(f"{method} {path}")
+        return Fault(cut=True, then=behind.kill)
+
+    return rule
+
+
+def test_a_kill_after_any_write_of_a_change(
+    cluster: Cluster, behind: Operator, proxy: FaultProxy, namespace: str
+) -> None:
+    """There and back, killed one write later each time, until neither way has so many."""
+    cluster.apply(manifest(namespace, **FIELDS))
+    eventually(lambda: whole(cluster, namespace) and behind.is_idle())
+    kills: list[str] = []
+    for number in range(1, 30):
+        before = len(kills)
+        for fields in (CHANGED, FIELDS):
+            killed: list[str] = []
+            proxy.rule = kill_after(number, behind, namespace, killed)
+            cluster.apply(manifest(namespace, **fields))
+            eventually(lambda: killed or (is_as_written(cluster, namespace) and behind.is_idle()), 180)  # noqa: B023
+            if killed:
+                kills += killed
+                eventually(lambda: not behind.is_running)
+                behind.start(wait=False, request_timeout_seconds="2")
+            eventually(lambda: is_as_written(cluster, namespace) and behind.is_idle(), 180)
+        if len(kills) == before:
+            break
+    assert {kill.split()[0] for kill in kills} == {"DELETE", "PATCH"}
+    assert {"services", "deployments", "horizontalpodautoscalers", "ingresses"} <= {
+        part for kill in kills for part in kill.split("/")
+    }
+
+
+def test_a_kill_while_a_model_is_deleted(cluster: Cluster, behind: Operator, namespace: str) -> None:
+    """Garbage collection needs no operator; one that comes back amid it makes nothing anew."""
+    cluster.apply(manifest(namespace, **FIELDS))
+    eventually(lambda: whole(cluster, namespace) and behind.is_idle())
+    cluster.kubectl("delete", "pdm", "resnet50", "-n", namespace, "--wait=false")
+    behind.kill()
+    behind.start(wait=False, request_timeout_seconds="2")
+    eventually(lambda: all(cluster.all(kind, namespace) == [] for kind in MADE), 180)
+    eventually(behind.is_idle)
+    assert all(cluster.all(kind, namespace) == [] for kind in MADE)

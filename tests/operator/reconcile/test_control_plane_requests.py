@@ -15,7 +15,9 @@ from tests.operator.support.process import USER, Operator
 pytestmark = pytest.mark.control_plane
 
 FIELDS: dict[str, Any] = {"autoscaling": {"maxReplicas": 3}, "ingress": {"host": "a.example.com"}}
-MADE = [kind for kind in CHILDREN if kind != names.CRON_JOB]
+MADE = [kind for kind in CHILDREN if kind not in {names.CRON_JOB, names.NETWORK_POLICY}]
+CLOSED: dict[str, Any] = {**FIELDS, "access": {"network": {"from": [{"podSelector": {}}]}}}
+"""With a policy, too: such a model is not open to outsiders, and no Event says so."""
 
 
 def writes(cluster: Cluster, namespace: str, since: int) -> Counter[tuple[str, int]]:
@@ -40,14 +42,22 @@ def test_a_new_model_costs_one_write_for_each_child(
     counts.pop(("paddlemodels/status", 409), None)  # Over a version that the controllers' reports replaced.
     assert counts == {(kind.plural, 201): 1 for kind in MADE} | {("events", 201): 2}  # Progressing, Open
     assert statuses <= 4
+    mark = cluster.mark()
+    cluster.apply(manifest(namespace, **CLOSED))
+    eventually(lambda: cluster.get(names.NETWORK_POLICY, namespace, "resnet50"))
+    settled(cluster, operator, namespace)
+    counts = writes(cluster, namespace, mark)
+    assert {entry: count for entry, count in counts.items() if entry[0] in {k.plural for k in CHILDREN}} == {
+        ("networkpolicies", 201): 1
+    }
 
 
 async def test_an_apply_that_creates_never_changes_what_exists(
     cluster: Cluster, api: Api, namespace: str
 ) -> None:
     """Of each kind of child: this rests on two steps inside the API server, which nobody promises."""
-    cluster.apply(manifest(namespace, **FIELDS))
-    for kind in MADE:
+    cluster.apply(manifest(namespace, **CLOSED))
+    for kind in (names.NETWORK_POLICY, *MADE):
         eventually(lambda kind=kind: cluster.get(kind, namespace, "resnet50"))  # type: ignore[misc]
         assert names.CREATE_GUARD not in cluster.need(kind, namespace, "resnet50")["metadata"]
         desired = {

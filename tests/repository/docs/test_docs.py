@@ -73,6 +73,14 @@ def devcluster_commands() -> set[str]:
     return set(listed[1].split(","))
 
 
+def test_the_tests_that_stop_a_threat_are_there() -> None:
+    places = [ROOT / "tests" / folder for folder in ("serving_image", "operator", ".")]
+    rows = [line.split("|")[-2] for line in text(ROOT / "docs/security.md").splitlines() if "|" in line]
+    told = {name for row in rows for name in re.findall(r"`([a-z_/]+/test_\w+\.py)`", row)}
+    assert len(told) > 10
+    assert {name for name in told if not any((place / name).is_file() for place in places)} == set()
+
+
 def test_the_index_of_decisions_is_complete() -> None:
     """Numbered one after another, each with a line in the index."""
     folder = ROOT / "docs/decisions"

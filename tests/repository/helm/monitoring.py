@@ -50,7 +50,9 @@ class Query:
 def dashboard(*settings: str) -> dict[str, Any]:
     """Grafana's JSON."""
     found: dict[str, Any] = json.loads(
-        charts.one(charts.render(*ENABLED, *settings), "ConfigMap")["data"]["paddlemodels.json"]
+        charts.one(charts.render(*ENABLED, *settings), "ConfigMap", f"{charts.RELEASE}-dashboard")["data"][
+            "paddlemodels.json"
+        ]
     )
     return found
 

@@ -35,6 +35,7 @@ def test_the_defaults_are_enough() -> None:
     assert {found for found in identities(render()) if found[2] != ADAPTER} == {
         ("ClusterRole", "", RELEASE),
         ("ClusterRoleBinding", "", RELEASE),
+        ("ConfigMap", NAMESPACE, f"{RELEASE}-logging"),
         ("CustomResourceDefinition", "", "paddlemodels.paddlemodel.dev"),
         ("Deployment", NAMESPACE, RELEASE),
         ("Role", NAMESPACE, f"{RELEASE}-leader"),
@@ -62,7 +63,8 @@ def test_the_operator_is_hardened() -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert container["volumeMounts"] == [{"name": "tmp", "mountPath": "/tmp"}]
+    config = {"name": "config", "mountPath": "/config", "readOnly": True}
+    assert container["volumeMounts"] == [config, {"name": "tmp", "mountPath": "/tmp"}]
 
 
 def test_one_operator_by_default_whose_successor_starts_beside_it() -> None:
@@ -87,9 +89,29 @@ def test_two_operators_are_on_two_nodes_and_no_drain_takes_both() -> None:
 def test_the_environment_is_what_the_operator_reads() -> None:
     environment = variables(render())
     # Its defaults are the chart's: an operator run by hand does the same, with no adapter and no rival.
-    theirs = {name: environment.pop(f"{settings.PREFIX}{name}") for name in ("NAMESPACE", "ADAPTER", "LEASE")}
-    assert theirs == {"NAMESPACE": NAMESPACE, "ADAPTER": ADAPTER, "LEASE": RELEASE}
+    chart = {
+        "NAMESPACE": NAMESPACE,
+        "ADAPTER": ADAPTER,
+        "LEASE": RELEASE,
+        "LOG_LEVEL_FILE": "/config/logLevel",
+    }
+    assert {name: environment.pop(f"{settings.PREFIX}{name}") for name in chart} == chart
     assert settings.from_environment(environment) == settings.from_environment({})
+
+
+def test_another_log_level_changes_a_config_map_and_no_pod() -> None:
+    """Both programs read it again; the kubelet brings it into their pods."""
+    before, after = render(), render('operator.logLevel="DEBUG"')
+    changed = [(old, new) for old, new in zip(before, after, strict=True) if old != new]
+    assert [(new["kind"], new["data"]) for _, new in changed] == [("ConfigMap", {"logLevel": "DEBUG"})]
+    (name,) = {new["metadata"]["name"] for _, new in changed}
+    for deployment in (RELEASE, ADAPTER):
+        pod_spec = one(after, "Deployment", deployment)["spec"]["template"]["spec"]
+        volumes = {volume["name"]: volume for volume in pod_spec["volumes"]}
+        assert volumes["config"]["configMap"] == {"name": name}
+        file = next(value for key, value in variables(after, deployment).items() if "LOG_LEVEL" in key)
+        (mount,) = (each for each in pod_spec["containers"][0]["volumeMounts"] if each["name"] == "config")
+        assert file == f"{mount['mountPath']}/logLevel"
 
 
 def test_an_operator_of_some_namespaces_is_told_which() -> None:

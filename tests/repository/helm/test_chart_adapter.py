@@ -87,7 +87,7 @@ def test_the_adapter_is_hardened() -> None:
         "capabilities": {"drop": ["ALL"]},
     }
     mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
-    assert mounts == {"/tls": True, "/tmp": False}
+    assert mounts == {"/config": True, "/tls": True, "/tmp": False}
     (tls,) = (volume["secret"] for volume in spec["volumes"] if "secret" in volume)
     assert (tls["secretName"], tls["defaultMode"]) == (ADAPTER, 0o440)
 
@@ -196,7 +196,7 @@ def test_a_bad_value_is_refused(setting: str) -> None:
 
 
 def rules(*values: str) -> list[Any]:
-    config = one(render(PROMETHEUS, *values), "ConfigMap")
+    config = one(render(PROMETHEUS, *values), "ConfigMap", f"{RELEASE}-prometheus-adapter")
     found: list[Any] = yaml.safe_load(config["data"]["config.yaml"])["rules"]
     return found
 
@@ -242,7 +242,8 @@ def test_dcgm_s_utilisation_takes_the_place_of_ours(values: tuple[str, ...], ser
 
 def test_the_rules_go_to_prometheus_adapter_s_namespace() -> None:
     objects = render(PROMETHEUS, 'autoscaling.prometheusAdapter.namespace="monitoring"')
-    assert one(objects, "ConfigMap")["metadata"]["namespace"] == "monitoring"
+    config = one(objects, "ConfigMap", f"{RELEASE}-prometheus-adapter")
+    assert config["metadata"]["namespace"] == "monitoring"
 
 
 @pytest.mark.parametrize(

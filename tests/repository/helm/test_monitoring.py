@@ -47,7 +47,10 @@ def test_every_exported_metric_is_documented() -> None:
 
 
 def test_off_by_default() -> None:
-    assert {item["kind"] for item in render()} & {"ConfigMap", "PodMonitor", "PrometheusRule"} == set()
+    objects = render()
+    assert {item["kind"] for item in objects} & {"PodMonitor", "PrometheusRule"} == set()
+    names = [item["metadata"]["name"] for item in objects if item["kind"] == "ConfigMap"]
+    assert names == [f"{charts.RELEASE}-logging"]
 
 
 def test_panels_have_numbers_and_places_of_their_own() -> None:
@@ -146,7 +149,7 @@ def test_labels_and_namespace_are_where_they_are_looked_for() -> None:
     )
     found = [item for item in objects if item["metadata"].get("labels", {}).get("release") == "prom"]
     assert sorted(item["kind"] for item in found) == ["PodMonitor", "PodMonitor", "PrometheusRule"]
-    config = charts.one(objects, "ConfigMap")["metadata"]
+    config = charts.one(objects, "ConfigMap", f"{charts.RELEASE}-dashboard")["metadata"]
     assert (config["namespace"], config["labels"]["grafana_dashboard"]) == ("grafana", "1")
 
 

@@ -4,16 +4,17 @@ import re
 import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from paddlemodel_operator.base import names
 
 from tests import cleartext
-from tests.operator.reconcile.fault_proxy import FaultProxy
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
+from tests.operator.support.proxy.fault_proxy import FaultProxy
 from tests.repository.helm import charts
 
 pytestmark = pytest.mark.control_plane
@@ -29,7 +30,12 @@ class Candidate:
     proxy: FaultProxy
 
     def start(self) -> None:
-        self.operator.start(wait=True, **SETTINGS)
+        self.level.write_text("INFO")
+        self.operator.start(wait=True, **SETTINGS, log_level_file=str(self.level))
+
+    @property
+    def level(self) -> Path:
+        return self.operator.log.with_name("level")
 
     @property
     def leads(self) -> bool:
@@ -100,6 +106,21 @@ def test_one_works_and_the_other_is_ready_to(
     held = f"Lease {charts.NAMESPACE}/{charts.RELEASE} is held by"
     assert f"{held} this operator, {lease(cluster)['holderIdentity']}: it leads." in leader.log()
     assert f"{held} {lease(cluster)['holderIdentity']}: standing by." in other.log()
+
+
+def test_the_log_level_changes_without_a_restart(
+    cluster: Cluster, ranks: tuple[Candidate, Candidate], namespace: str
+) -> None:
+    leader, _ = ranks
+    for level, before, model, told in (
+        ("WARNING", "INFO", "silent", False),
+        ("INFO", "WARNING", "told", True),
+    ):
+        leader.level.write_text(level)
+        eventually(lambda: f"The log level is {level} now; it was {before}." in leader.log())  # noqa: B023
+        cluster.apply(manifest(namespace, model))
+        eventually(lambda: cluster.ready_reason(namespace, model) == "Progressing")  # noqa: B023
+        assert (f"Created Deployment {namespace}/{model}." in leader.log()) is told
 
 
 def test_one_that_was_frozen_writes_nothing_when_it_wakes(

@@ -1,0 +1,121 @@
+"""Whatever somebody has written into spec or status: a reconcile ends, and says what it has found."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, cast
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from paddlemodel_api.status import Condition, Status
+from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.api import Api
+from paddlemodel_operator.cluster.cache import Cache
+from paddlemodel_operator.probing.model_records import ModelRecords
+from paddlemodel_operator.probing.pod_prober import PodProber
+from paddlemodel_operator.reconcile.context import Context
+from paddlemodel_operator.reconcile.reconcile import reconcile
+from paddlemodel_operator.status.judge import merge_patch
+from paddlemodel_operator.status.known import known
+
+from tests.operator.base.test_model import json_values
+from tests.operator.support.builders import SETTINGS, body
+
+Object = dict[str, Any]
+KEY = ("ml", "resnet50")
+
+
+class Accepting:
+    """An API server that accepts everything, and keeps the last status."""
+
+    def __init__(self, status: Any) -> None:
+        self.status = status
+
+    async def create(self, _: names.Kind, desired: Mapping[str, Any]) -> Object:
+        return {**desired, "metadata": {"uid": "1", **desired["metadata"], "resourceVersion": "1"}}
+
+    async def get(self, *_: object) -> Object:
+        return {**body(), "status": self.status}
+
+    async def patch_status(self, *words: Any) -> Object:
+        self.status = merged(self.status if isinstance(self.status, dict) else {}, words[2])
+        written = {**body(), "status": self.status}
+        written["metadata"]["resourceVersion"] = "2"
+        return written
+
+    async def create_event(self, _: Mapping[str, Any]) -> None:
+        return None
+
+
+def merged(before: Object, patch: Mapping[str, Any]) -> Object:
+    """As RFC 7396 says."""
+    found = {key: value for key, value in before.items() if key not in patch}
+    for key, value in patch.items():
+        old = before.get(key)
+        if isinstance(value, Mapping):
+            found[key] = merged(old if isinstance(old, dict) else {}, value)
+        elif value is not None:
+            found[key] = value
+    return found
+
+
+def half_right(fields: list[str]) -> st.SearchStrategy[Object]:
+    return st.dictionaries(st.sampled_from(fields), json_values, max_size=5)
+
+
+aliases = [str(field.alias) for field in Status.model_fields.values()]
+conditions = st.lists(half_right([str(field.alias) for field in Condition.model_fields.values()]), max_size=4)
+garbage = st.one_of(
+    json_values,
+    half_right(aliases),
+    st.builds(lambda rest, found: {**rest, "conditions": found}, half_right(aliases), conditions),
+)
+
+
+@given(status=garbage, paused=st.sampled_from(["true", "false", "?"]), spec=st.none() | json_values)
+@settings(max_examples=200)
+def test_no_status_and_no_spec_stops_a_reconcile(status: Any, paused: str, spec: Any) -> None:
+    """And afterwards the status is one that the definition knows."""
+    manifest = body()
+    manifest["metadata"]["annotations"] = {"paddlemodel.dev/paused": paused}
+    manifest |= {"status": status} if spec is None else {"status": status, "spec": spec}
+
+    async def play() -> Any:
+        cache, records, api = Cache(), ModelRecords(), Accepting(status)
+        cache.put(names.MODEL, manifest)
+        prober = PodProber(cache, records, lambda _: None, asyncio.get_running_loop().time)
+        context = Context(
+            api=cast("Api", api),
+            cache=cache,
+            settings=SETTINGS,
+            instance="here",
+            prober=prober,
+            records=records,
+            registration=lambda: None,
+        )
+        await reconcile(context, KEY)
+        return api.status
+
+    left = asyncio.run(play())
+    assert Status.model_validate(left).conditions
+    assert known(left) == left
+
+
+def test_what_another_version_has_written_is_replaced_and_the_rest_kept() -> None:
+    """After a downgrade, say: a field and a condition that this version does not know."""
+    ready = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Serving",
+        "message": "",
+        "observedGeneration": 1,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    }
+    found = known(
+        {"url": "http://a", "rollout": {"step": 1}, "gpu": "2", "conditions": [ready, {**ready, "x": 1}]}
+    )
+    assert found == {"url": "http://a", "conditions": [ready]}
+    assert merge_patch({"rollout": {"step": 1}, "gpu": "2"}, {"url": "b"}) == {
+        "rollout": None,
+        "gpu": None,
+        "url": "b",
+    }
