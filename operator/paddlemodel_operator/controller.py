@@ -102,6 +102,8 @@ class Controller:
 
     def on_event(self, event: str | None, body: Mapping[str, Any]) -> None:
         """The watch of kopf has reported a PaddleModel: remember it, and make it due."""
+        if self._settings.watch_namespaces:
+            return  # As `kopf run` does: our own watches follow those that are ours.
         self._heartbeat.event(names.MODEL, version(body))
         if event == "DELETED":
             self._cache.remove(names.MODEL, body)

@@ -136,7 +136,7 @@ function draw(found, size, mask) {
     text.textContent = name;
     text.setAttribute("font-size", high);
     text.setAttribute("x", corners[0][0] + high / 4);
-    text.setAttribute("y", corners[0][1] + (above ? -high / 6 : high));
+    text.setAttribute("y", above ? Math.min(...corners.map((corner) => corner[1])) - high / 4 : corners[0][1] + high);
     return [polygon, text];
   }));
 }

@@ -175,3 +175,15 @@ async def test_who_stands_by_knows_all_and_does_nothing_until_it_leads() -> None
     assert controller.health()[1]["queued"] == 0
     assert b"resnet50" not in controller.metrics()[0]
     await controller.stop()
+
+
+async def test_an_operator_of_some_namespaces_takes_no_word_of_others() -> None:
+    """`kopf run` watches all namespaces, whatever the settings say."""
+    some = SETTINGS.model_copy(update={"watch_namespaces": ("a",), "metrics_source": "none"})
+    lists = Asked()
+    controller = Controller(cast("Api", lists), some, "here")
+    await controller.start()
+    await until(lambda: bool(controller.health()[1]["synced"]))
+    controller.on_event("ADDED", body())
+    assert (controller.health()[1]["queued"], lists.asked) == (0, [])
+    await controller.stop()
