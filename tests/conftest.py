@@ -33,7 +33,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="the tests marked as slow, and no others")
     parser.addoption("--slowest", action="store_true", help="print the tests that cost most CPU time")
     parser.addoption("--screenshot", action="store_true", help="renew docs/page.png from a real browser")
-    parser.addoption("--recordings", action="store_true", help="renew those of docs/kubectl.md")
+    parser.addoption("--recordings", action="store_true", help="renew docs/kubectl.md and examples/argocd/")
     parser.addoption("--plot", action="store_true", help="renew docs/autoscaling.svg from a real run")
 
 

@@ -14,7 +14,7 @@ class Condition(Block):
 
     type: Annotated[str, Field(max_length=64)] = Field(
         description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
-        "AutoscalingActive, AccessConfigured or Paused."
+        "AutoscalingActive, AccessConfigured, Paused, Reconciling or Stalled."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     reason: Annotated[str, Field(max_length=128)] = Field(description="The fault, or the state, in one word.")

@@ -21,6 +21,11 @@ def named(*patterns: str) -> list[Path]:
     return [path for path in files() if any(fnmatch(shown(path), pattern) for pattern in patterns)]
 
 
+def examples() -> list[Path]:
+    """The YAMLs that people start from, without the files for Argo CD."""
+    return [path for path in named("examples/*.yaml") if path.parent == ROOT / "examples"]
+
+
 def text(path: Path) -> str:
     """The content of a text file; nothing for a binary one."""
     try:

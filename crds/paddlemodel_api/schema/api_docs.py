@@ -130,6 +130,8 @@ MEANING_OF: Final = {
         "see [access.md](access.md#what-the-status-says)",
         "no pod is ready yet",
     ),
+    "Reconciling": ("Ready is False, and waiting is right: its reason is Progressing", "it is left out", ""),
+    "Stalled": ("Ready is False, and somebody has to act, by its reason and message", "it is left out", ""),
 }
 
 MIRRORED: Final = (
@@ -141,7 +143,9 @@ ROLLOUT: Final = """\
 `kubectl wait --for=condition=Ready pdm/NAME` waits for the newest version. While an old one still serves,
 Ready is False and the message says so. AutoscalingActive exists only with `spec.autoscaling`,
 ModelVerified only with `spec.verification`, ModelUpdateAvailable only with `spec.model.updatePolicy` Notify
-or Auto, and AccessConfigured only with `spec.access` or an Ingress.
+or Auto, and AccessConfigured only with `spec.access` or an Ingress. Reconciling and Stalled are for Helm,
+Flux and others that read a status as [kstatus](argocd.md#helm-and-flux) does; a model that is Ready, paused
+or scaled to 0 has neither.
 
 A rolling update starts the new pod before the old one stops: on a cluster without a spare GPU it waits for
 one (Progressing, NoGPU) and the old version goes on serving. To give that up first, scale to 0 and back.

@@ -29,6 +29,8 @@ UPDATE: Final = "ModelUpdateAvailable"
 AUTOSCALING: Final = "AutoscalingActive"
 VERIFIED: Final = "ModelVerified"
 ACCESS: Final = "AccessConfigured"
+RECONCILING: Final = "Reconciling"
+STALLED: Final = "Stalled"
 
 MESSAGE_MAX: Final = 2048
 SCALED_TO_ZERO: Final = Fault("ScaledToZero", "spec.replicas is 0: raise it to serve the model.")
@@ -56,7 +58,7 @@ def judge(
     served = fetched.served(model, observed, before)
     main = served.get(names.MAIN)
     conditions = {
-        READY: _ready(model, observed, fault),
+        **standard(_ready(model, observed, fault)),
         PROGRESS: _progress(model, observed),
         FETCHED: fetched.fetched(model, observed, served),
         VERIFIED: verified(model, observed),
@@ -86,14 +88,14 @@ def judge(
 
 def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:
     """The status of a model whose spec cannot be read: what was served before goes on."""
-    invalid = {READY: Condition("False", "InvalidSpec", message)}
+    invalid = Condition("False", "InvalidSpec", message)
     kept = {key: value for key, value in before.items() if key not in {"observedGeneration", "conditions"}}
     others = [
         api.Condition.model_validate(one)
         for one in before.get("conditions", ())
-        if one.get("type") not in {READY, PAUSED}
+        if one.get("type") not in {READY, PAUSED, RECONCILING, STALLED}
     ]
-    conditions = (*_dated(invalid, before, generation, now), *others)
+    conditions = (*_dated(standard(invalid), before, generation, now), *others)
     return {**kept, **dump(Status(observed_generation=generation, conditions=conditions))}
 
 
@@ -129,6 +131,19 @@ def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
         elif old != value:
             patch[key] = value
     return patch
+
+
+def standard(ready: Condition) -> dict[str, Condition]:
+    """Ready, with Reconciling or Stalled, by which Helm, Flux and others tell waiting from failing.
+
+    None of them for a model that is Ready, or that a person has stopped. They repeat Ready, each only while
+    it is true, as the library kstatus reads them.
+    Source: https://github.com/kubernetes-sigs/cli-utils/blob/master/pkg/kstatus/README.md
+    """
+    if ready.status == "True" or ready.reason in {SCALED_TO_ZERO.reason, PAUSED}:
+        return {READY: ready}
+    kind = RECONCILING if ready.reason == PROGRESSING else STALLED
+    return {READY: ready, kind: Condition("True", ready.reason, ready.message)}
 
 
 def _columns(

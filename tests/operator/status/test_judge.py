@@ -136,6 +136,7 @@ def test_without_autoscaling_nothing_is_said_about_it() -> None:
         "Ready",
         "Progressing",
         "ModelFetched",
+        "Reconciling",
     }
 
 

@@ -10,9 +10,9 @@ from paddlemodel_operator.base import model
 
 from devcluster.builders import programs
 from tests.repository.definition import until_served
-from tests.repository.sources import ROOT, named, shown, text
+from tests.repository.sources import ROOT, examples, shown, text
 
-EXAMPLES = named("examples/*.yaml")
+EXAMPLES = examples()
 
 
 def kubectl(kubeconfig: Path, *words: str) -> str:

@@ -17,7 +17,7 @@ from paddlemodel_operator.render import render as render_model
 from tests.operator.support.builders import SETTINGS
 from tests.repository.helm.charts import ADAPTER, NAMESPACE, RELEASE, Object, one, render
 from tests.repository.helm.rights import WRITES, Right, install_rights, kubectl, operator, used
-from tests.repository.sources import named, shown
+from tests.repository.sources import examples, shown
 
 # What each method of the one door to the API asks of RBAC. A server-side apply of a new object needs create.
 VERBS = {
@@ -193,9 +193,7 @@ def until(seen: Callable[[], bool], what: str, log: Path) -> None:
 def made() -> set[str]:
     """The children of all examples but for their Services, as kind/name."""
     identity = {"namespace": "default", "uid": "1"}
-    bodies = [
-        body for example in named("examples/*.yaml") for body in yaml.safe_load_all(example.read_text())
-    ]
+    bodies = [body for example in examples() for body in yaml.safe_load_all(example.read_text())]
     models = [
         from_body({**body, "metadata": {**body["metadata"], **identity}})
         for body in bodies
@@ -248,7 +246,7 @@ def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_w
         return sorted(f"{item['kind']}/{item['metadata']['name']}" for item in listed["items"])
 
     with operator(install_rights(control_plane, tmp_path), log):
-        for example in named("examples/*.yaml"):
+        for example in examples():
             kubectl(control_plane, "apply", "-f", shown(example))
         kinds = [kind.plural for kind in names.CHILD_KINDS if kind != names.SERVICE]
         children = ",".join(kinds)

@@ -1,6 +1,7 @@
 """Finds the operator's Deployment, and with it the settings by which it renders."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from paddlemodel_api import contract
@@ -41,6 +42,18 @@ async def find(api: UserApi, namespace: str) -> Operator | NotKnown:
         f"no Deployment has the label {SELECTOR}: install the operator, as docs/install.md says, unless it "
         "runs outside the cluster."
     )
+
+
+async def with_holder(api: UserApi, found: Operator) -> Operator:
+    """The same, and who holds its Lease."""
+    settings = found.settings
+    if isinstance(settings, NotKnown) or not settings.lease:
+        return found
+    try:
+        lease = await api.get(names.LEASE, found.namespace, settings.lease)
+    except ApiError as error:
+        return replace(found, holder=NotKnown(sentence(error)))
+    return replace(found, holder=str(((lease or {}).get("spec") or {}).get("holderIdentity") or ""))
 
 
 def _serves(operator: Operator, namespace: str) -> bool:

@@ -21,5 +21,7 @@ class Operator:
     ready: int
     """Pods."""
     image: str
+    holder: str | NotKnown | None = None
+    """Who works, by the Lease, of several; empty where nobody does, None where none is needed."""
     settings: Settings | NotKnown
     """By which it renders."""

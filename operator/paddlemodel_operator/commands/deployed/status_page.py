@@ -2,11 +2,15 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from paddlemodel_operator.commands.deployed.text import NONE, safe, table, wrapped
+from paddlemodel_operator.status.judge import RECONCILING, STALLED
 
 Facts = Mapping[str, Any]
+
+REPEATED: Final = frozenset({RECONCILING, STALLED})
+"""Conditions for programs, which say again what Ready says."""
 
 
 def listing(models: Sequence[Facts], now: dt.datetime, *, with_namespaces: bool) -> str:
@@ -46,7 +50,8 @@ def page(facts: Facts, now: dt.datetime) -> str:
         wrapped(facts["message"], "  ") + "\n\n",
         table(_properties(facts)),
         "\nConditions\n",
-        "".join(_condition(one, now) for one in facts["conditions"]) or "  none yet\n",
+        "".join(_condition(one, now) for one in facts["conditions"] if one["type"] not in REPEATED)
+        or "  none yet\n",
         "\nVersions\n",
         _versions(facts["versions"]),
         "\nLast Events\n",

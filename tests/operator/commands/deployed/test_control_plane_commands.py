@@ -25,7 +25,7 @@ from tests.operator.support.deployed.world import (
     Said,
     fail,
     installed,
-    own_address,
+    listening,
     pod_of,
     program,
     reader,
@@ -61,7 +61,7 @@ class World(NamedTuple):
 def world(cluster: Cluster, operator: Operator) -> Iterator[World]:
     cluster.kubectl("create", "namespace", NAMESPACE)
     answer = respond(json.dumps(METADATA).encode(), "HTTP/1.1 200 OK\r\nContent-Type: application/json")
-    pod = SimulatedPod(answer, own_address(), contract.HTTP_PORT)
+    pod = listening(answer, contract.HTTP_PORT)
     (example,) = yaml.safe_load_all(EXAMPLE.read_text())
     example["metadata"]["namespace"] = NAMESPACE
     with installed(cluster):
@@ -176,14 +176,14 @@ paddle_queue_depth 2.0
 
 
 @pytest.fixture
-def admin(world: World) -> Iterator[SimulatedPod]:
+def admin() -> Iterator[SimulatedPod]:
     """The pod's metrics: each time they are asked for, 200 more requests were answered, half within 10 ms."""
 
     def counting(client: socket.socket, over: threading.Event) -> None:
         n = 100 * pod.requests
         respond((PAGE % (n, 2 * n, 2 * n, 2 * n)).encode())(client, over)
 
-    pod = SimulatedPod(counting, world.pod.address)
+    pod = listening(counting, contract.ADMIN_PORT)
     yield pod
     pod.close()
 

@@ -16,6 +16,7 @@ from tests.operator.support.builders import words
 from tests.operator.support.cluster import Cluster, eventually, token_kubeconfig
 from tests.operator.support.manifests import settled
 from tests.operator.support.process import Operator
+from tests.operator.support.simulated_pods import Behaviour, SimulatedPod
 from tests.repository.helm import charts
 
 Object = dict[str, Any]
@@ -59,6 +60,18 @@ def own_address() -> str:
     if not found:
         pytest.skip("this machine has no address besides loopback, to which an API server leads nobody")
     return found[0]
+
+
+def listening(behave: Behaviour, port: int) -> SimulatedPod:
+    """A pod's server at this machine's address, which another run of these tests may hold for a while."""
+
+    def begun() -> SimulatedPod:
+        try:
+            return SimulatedPod(behave, own_address(), port)
+        except OSError as error:
+            raise AssertionError(f"port {port}: {error}") from error
+
+    return eventually(begun, 300)
 
 
 def container(name: str, state: Mapping[str, Any], *, ready: bool = True) -> Object:
@@ -150,13 +163,21 @@ def installed(cluster: Cluster) -> Iterator[None]:
         ]
 
     (pod,) = eventually(pods)
+    lease = {
+        "apiVersion": names.LEASE.api_version,
+        "kind": names.LEASE.kind,
+        "metadata": {"name": charts.RELEASE, "namespace": charts.NAMESPACE},
+        "spec": {"holderIdentity": pod["metadata"]["name"]},
+    }
+    cluster.apply(lease)
     ready = {"type": "Ready", "status": "True"}
     state = container("operator", SERVES)
     cluster.set_pod_status(pod, {"phase": "Running", "conditions": [ready], "containerStatuses": [state]})
     try:
         yield
     finally:
-        cluster.kubectl("delete", "deployment", charts.RELEASE, "-n", charts.NAMESPACE, "--wait=false")
+        kinds = "deployment,lease"
+        cluster.kubectl("delete", kinds, charts.RELEASE, "-n", charts.NAMESPACE, "--wait=false")
 
 
 def serving(cluster: Cluster, operator: Operator, manifest: Mapping[str, Any], at: str) -> None:

@@ -48,7 +48,8 @@ async def gather(api: UserApi, body: Mapping[str, Any]) -> Seen:
 
 async def _operator(api: UserApi, namespace: str) -> Operator | NotKnown:
     try:
-        return await operator_settings.find(api, namespace)
+        found = await operator_settings.find(api, namespace)
+        return found if isinstance(found, NotKnown) else await operator_settings.with_holder(api, found)
     except ApiError as error:
         return NotKnown(sentence(error))
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Final
 
 from paddlemodel_operator.base import names
@@ -45,12 +46,20 @@ def autoscaling(seen: Seen) -> Step:
     """Does the autoscaler read its metrics? The operator has followed the chain to the pods."""
     found = read_conditions(seen.body.get("status") or {}).get(AUTOSCALING)
     if found is not None:
-        return of_condition("autoscaling", found)
+        step = of_condition("autoscaling", found)
+        return replace(step, text=f"{step.text}{_readings(seen)}")
     if isinstance(seen.model, NotKnown):
         return Step("autoscaling", State.NOT_KNOWN, _NOT_WELL)
     if seen.model.spec.autoscaling is None:
         return Step("autoscaling", State.OK, "the number of pods is fixed (spec.autoscaling)")
     return Step("autoscaling", State.NOT_KNOWN, "the operator has not said anything about it yet.")
+
+
+def _readings(seen: Seen) -> str:
+    """What the autoscaler has read of each target, as the status has it."""
+    targets = ((seen.body.get("status") or {}).get("autoscaling") or {}).get("targets", ())
+    told = [f"{one['name']} {one.get('current', 'not read')} of {one['target']}" for one in targets]
+    return f" ({', '.join(told)})" if told else ""
 
 
 def ingress(seen: Seen) -> Step:

@@ -47,7 +47,8 @@ def operator(seen: Seen) -> Step:
             "operator", State.NOT_KNOWN, f"It runs. {found['message']} Its log: {_logs(seen.operator)}"
         )
     where = f"{seen.operator.namespace}/{seen.operator.name}"
-    return Step("operator", State.OK, f"{where} runs ({seen.operator.image}); {told}")
+    leads = f", {seen.operator.holder} leads" if isinstance(seen.operator.holder, str) else ""
+    return Step("operator", State.OK, f"{where} runs ({seen.operator.image}){leads}; {told}")
 
 
 def _idle(found: Operator, namespace: str) -> str:
@@ -59,7 +60,11 @@ def _idle(found: Operator, namespace: str) -> str:
             f"{where} serves the namespaces {', '.join(served)} only: add {namespace} to the chart's value "
             "watchNamespaces, or install an operator for it."
         )
-    return "" if found.ready else f"Deployment {where} has no ready pod: {_logs(found)} says why."
+    if not found.ready:
+        return f"Deployment {where} has no ready pod: {_logs(found)} says why."
+    if found.holder == "":
+        return f"No pod of Deployment {where} holds the Lease by which one works: {_logs(found)} says why."
+    return ""
 
 
 def _logs(found: Operator) -> str:

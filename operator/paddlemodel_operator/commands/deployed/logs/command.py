@@ -108,6 +108,9 @@ async def _print_logs(reading: _Reading) -> int:
         for pod in await _pods(reading):
             _begin(reading, pod)
         await asyncio.sleep(LOOK_SECONDS)
+        for task in reading.tasks.values():
+            if task.done():
+                task.result()  # Raises what has ended it, such as a reader that has gone: `... | head`.
     return 1
 
 

@@ -1,6 +1,7 @@
 """The doctor's steps: each situation of the judge is found by the doctor, in the judge's own words."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,6 +141,13 @@ def test_an_operator_that_does_not_run_is_named() -> None:
     step = walked(observed(), body=stale)["operator"]
     assert step.state is State.NOT_KNOWN
     assert "has not handled generation 7 of the spec yet, but 6" in step.text
+    leaderless = replace(OPERATOR, holder="")
+    step = walked(observed(), operator=leaderless)["operator"]
+    assert step.state is State.FAILED
+    assert step.text.startswith("No pod of Deployment system/operator holds the Lease by which one works: ")
+    led = walked(observed(), operator=replace(OPERATOR, holder="pod-1"))["operator"]
+    assert led.text == "system/operator runs (operator:1), pod-1 leads; it has handled generation 7"
+    assert walked(observed(), operator=replace(OPERATOR, holder=NotKnown("x")))["operator"].state is State.OK
     teams = SETTINGS.model_copy(update={"watch_namespaces": ("vision", "text")})
     other = Operator(namespace="s", name="o", ready=1, image="i", settings=teams)
     step = walked(observed(), operator=other)["operator"]
@@ -196,6 +204,11 @@ def test_the_autoscaler_is_judged_by_the_operator() -> None:
     found["status"] = {"observedGeneration": 7, "conditions": [said]}
     step = walked(observed(ready_pod()), spec, body=found)["autoscaling"]
     assert step == Step("autoscaling", State.FAILED, "PodsUnreachable: Allow it.")
+    targets = [{"name": "cpuUtilization", "target": "60", "current": "41"}, {"name": "x", "target": "1"}]
+    found["status"] |= {"autoscaling": {"targets": targets}}
+    found["status"]["conditions"][0] |= {"status": "True", "message": "It reads."}
+    step = walked(observed(ready_pod()), spec, body=found)["autoscaling"]
+    assert step == Step("autoscaling", State.OK, "It reads. (cpuUtilization 41 of 60, x not read of 1)")
 
 
 INGRESS = {"ingress": {"host": "a.example.com", "className": "nginx"}}
