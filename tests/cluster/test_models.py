@@ -228,9 +228,16 @@ def test_the_operator_is_never_forbidden_and_writes_nothing_when_idle(served: Ta
     wait_for(served, NAME, NAMESPACE, lambda item: item["status"].get("readyReplicas") == 2, "two replicas")
     writes = own_writes(audit)
     # Admission may say 403, too: a namespace that ends takes no events.
-    assert [line for line in writes if '"authorization.k8s.io/decision":"forbid"' in line] == []
-    first = next(line for line in writes[before:] if '"resource":"leases"' not in line)
+    forbidden = [line for line in writes if '"authorization.k8s.io/decision":"forbid"' in line]
+    # Where another test has uninstalled the chart, the rights went before the pod that gives its Lease back.
+    assert [line for line in forbidden if not is_of_the_lease(line)] == []
+    assert [line for line in writes[before:] if line in forbidden] == []
+    first = next(line for line in writes[before:] if not is_of_the_lease(line))
     assert '"resource":"deployments"' in first, f"the first write after the restart was {first[:400]}"
+
+
+def is_of_the_lease(line: str) -> bool:
+    return '"resource":"leases"' in line
 
 
 def own_writes(audit: Path) -> list[str]:
