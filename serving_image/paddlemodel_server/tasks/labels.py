@@ -1,8 +1,11 @@
-"""The file with the names of a model's classes, one per line; pure."""
+"""The names of a model's classes, from the spec or a file with one per line; pure."""
 
 from pathlib import Path
+from typing import Any
 
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.model.signature import Tensor
+from paddlemodel_server.tasks.outputs import described, misfit
 
 
 def read(name: str, folder: Path, classes: int) -> tuple[str, ...]:
@@ -32,3 +35,39 @@ def read(name: str, folder: Path, classes: int) -> tuple[str, ...]:
     while not lines[-1] and len(lines) > classes:
         lines.pop()
     return tuple(lines)
+
+
+def of_classes(
+    task: str,
+    spec: Any,
+    folder: Path,
+    scores: Tensor,
+    classes: int,
+    otherwise: tuple[tuple[str, ...], str] = ((), ""),
+) -> tuple[str, ...]:
+    """One name for each class, or none at all.
+
+    Args:
+        task: the member of spec.task.
+        spec: its fields, among them labels and labels_file.
+        folder: of the model's files.
+        scores: the output that has the classes.
+        classes: how many; -1 where that is not known.
+        otherwise: names that stand elsewhere, and where, for a spec without any.
+
+    Raises:
+        StartError: `LabelsMissing`, or `TaskDoesNotFit` where there are not as many names as classes.
+    """
+    if spec.labels_file is not None:
+        found, where = read(spec.labels_file, folder, classes), f"spec.task.{task}.labelsFile"
+    elif spec.labels is not None:
+        found, where = tuple(spec.labels), f"spec.task.{task}.labels"
+    else:
+        found, where = otherwise
+    if found and classes != -1 and len(found) != classes:
+        raise misfit(
+            task,
+            f"has {len(found)} labels, the model {classes} classes ({described(scores)})",
+            f"let {where} name one label for each class (an empty one for a class without a name)",
+        )
+    return found

@@ -11,7 +11,7 @@ from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.tasks.audio import features
 from paddlemodel_server.tasks.audio.plan import SoundPlan
-from paddlemodel_server.tasks.text.outputs import WHOLE, check_rows, described, misfit
+from paddlemodel_server.tasks.outputs import WHOLE, check_rows, described, misfit
 
 if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers do without pydantic
     from paddlemodel_api.tasks.sound.sound_input import Fbank, LogMel

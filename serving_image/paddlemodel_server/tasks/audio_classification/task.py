@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from paddlemodel_server.describe.schemas import obj
 from paddlemodel_server.protocol import Array, Request, tensors
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
+from paddlemodel_server.tasks import outputs
 from paddlemodel_server.tasks.audio import documents
 from paddlemodel_server.tasks.audio.task import SoundTask
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.classes import classes
-from paddlemodel_server.tasks.text import names, outputs
+from paddlemodel_server.tasks.text import names
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import AudioClassification as Spec

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,13 +11,16 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.tasks import labels as label_files
+from paddlemodel_server.tasks import outputs
+from paddlemodel_server.tasks.images import inputs
 from paddlemodel_server.tasks.images.headers import most_pixels
+from paddlemodel_server.tasks.outputs import FLOATS, described
 
 if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers do without pydantic
     from paddlemodel_api.tasks import ImageClassification as Spec
 
-FLOATS = ("float16", "bfloat16", "float32", "float64")
-PATH = "spec.task.imageClassification"
+TASK = "imageClassification"
+PATH = f"spec.task.{TASK}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,15 +42,9 @@ class ImagePlan:
         return [1, *sides, self.channels] if self.channels_last else [1, self.channels, *sides]
 
 
-def described(tensor: Tensor) -> str:
-    """An input or output as messages show it."""
-    return f"{tensor.name} {tensor.datatype} {list(tensor.shape)}"
-
-
 def misfit(what: str, cure: str) -> StartError:
     """The task and the model contradict each other."""
-    message = f"The task imageClassification {what}; {cure}, or use the task tensors."
-    return StartError("TaskDoesNotFit", message)
+    return outputs.misfit(TASK, what, cure)
 
 
 def plan(spec: "Spec", model: Model, body_bytes: int | None) -> ImagePlan:
@@ -73,7 +70,7 @@ def plan(spec: "Spec", model: Model, body_bytes: int | None) -> ImagePlan:
             f"takes an FP32 input of 4 dimensions, the model has {described(tensor)}",
             "export the model with an input such as FP32 [-1, 3, 224, 224]",
         )
-    _check_rows(tensor)
+    outputs.check_rows(TASK, tensor, "picture")
     channels_last = tensor.shape[1] not in {1, 3} and tensor.shape[3] in {1, 3}
     channels, height, width = (tensor.shape[i] for i in ((3, 1, 2) if channels_last else (1, 2, 3)))
     if channels == -1:
@@ -83,8 +80,8 @@ def plan(spec: "Spec", model: Model, body_bytes: int | None) -> ImagePlan:
             f"takes 1 or 3 channels, the model has {described(tensor)}",
             "export the model for grey or colour pictures",
         )
-    height = _side("height", height, spec.height, tensor)
-    width = _side("width", width, spec.width, tensor)
+    height = inputs.given_side(TASK, "height", height, spec.height, tensor)
+    width = inputs.given_side(TASK, "width", width, spec.width, tensor)
     if spec.resize_short is not None and spec.resize_short < max(height, width):
         raise misfit(
             f"cuts {width} x {height} pixels out of a picture whose shorter side has {spec.resize_short}",
@@ -101,49 +98,20 @@ def plan(spec: "Spec", model: Model, body_bytes: int | None) -> ImagePlan:
     )
 
 
-def _check_rows(tensor: Tensor) -> None:
-    """One request is one picture, so one row must be possible."""
-    if tensor.shape[0] not in {-1, 1}:
-        raise misfit(
-            f"sends one picture at a time, the model takes and gives {tensor.shape[0]}: {described(tensor)}",
-            "export the model with None as its first dimension",
-        )
-
-
-def _side(name: str, side: int, desired: int | None, tensor: Tensor) -> int:
-    if side == -1 and desired is None:
-        raise misfit(
-            f"needs the field {name}, because the model leaves it open: {described(tensor)}",
-            f"set {PATH}.{name} to the pixels that the model was trained with",
-        )
-    if side != -1 and desired not in {None, side}:
-        raise misfit(
-            f"has {name} {desired}, but the model's is fixed: {described(tensor)}",
-            f"remove {PATH}.{name}",
-        )
-    return cast("int", desired) if side == -1 else side
-
-
 def _table(spec: "Spec", channels: int) -> Array:
     values = np.arange(256, dtype=np.float64) / 255
     rows = [(values - spec.mean[c]) / spec.std[c] for c in range(channels)]
     return np.stack(rows).astype(np.float32)
 
 
-def scores_output(spec: "Spec", outputs: Sequence[Tensor]) -> int:
+def scores_output(spec: "Spec", found: Sequence[Tensor]) -> int:
     """The number of the output with the scores: floats of shape [rows, classes].
 
     Raises:
         StartError: `TaskDoesNotFit`.
     """
-    at = _named(spec.output, outputs) if spec.output is not None else 0
-    if spec.output is None and len(outputs) != 1:
-        names = ", ".join(described(tensor) for tensor in outputs)
-        raise misfit(
-            f"answers from one output, the model has {len(outputs)} ({names})",
-            f"name the one with the scores in {PATH}.output, or export the model with only the scores",
-        )
-    tensor = outputs[at]
+    at = outputs.chosen(TASK, spec.output, found, "the scores")
+    tensor = found[at]
     if tensor.dtype not in FLOATS or len(tensor.shape) != 2:
         raise misfit(
             f"takes a float output of 2 dimensions [rows, classes], the model has {described(tensor)}",
@@ -154,15 +122,8 @@ def scores_output(spec: "Spec", outputs: Sequence[Tensor]) -> int:
             f"chooses among classes, the model has one number ({described(tensor)})",
             f"set {PATH}.activation to None if it is the score of the only class",
         )
-    _check_rows(tensor)
+    outputs.check_rows(TASK, tensor, "picture")
     return at
-
-
-def _named(name: str, outputs: Sequence[Tensor]) -> int:
-    names = [tensor.name for tensor in outputs]
-    if name not in names:
-        raise misfit(f"names the output {name!r}, the model has {', '.join(names)}", f"correct {PATH}.output")
-    return names.index(name)
 
 
 def labels(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
@@ -173,14 +134,4 @@ def labels(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
     Raises:
         StartError: `LabelsMissing`, or `TaskDoesNotFit` where there are not as many as classes.
     """
-    classes = scores.shape[1]
-    if spec.labels_file is None:
-        found, where = tuple(spec.labels or ()), "labels"
-    else:
-        found, where = label_files.read(spec.labels_file, folder, classes), "labelsFile"
-    if found and classes != -1 and len(found) != classes:
-        raise misfit(
-            f"has {len(found)} labels, the model {classes} classes ({described(scores)})",
-            f"let {PATH}.{where} name one label for each class (an empty one for a class without a name)",
-        )
-    return found
+    return label_files.of_classes(TASK, spec, folder, scores, scores.shape[1])

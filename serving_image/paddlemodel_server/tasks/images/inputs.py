@@ -8,7 +8,7 @@ import numpy as np
 
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Array
-from paddlemodel_server.tasks.text.outputs import described, misfit
+from paddlemodel_server.tasks.outputs import check_rows, described, misfit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +79,7 @@ def find(task: str, spec: Any, model: Model) -> PictureInput:
             f"takes an FP32 input [rows, 1 or 3 channels, height, width], the model has {described(tensor)}",
             "export the model so",
         )
-    check_rows(task, tensor)
+    check_rows(task, tensor, "picture")
     channels = 3 if tensor.shape[1] == -1 else tensor.shape[1]
     values = np.arange(256, dtype=np.float64) / 255
     rows = [(values - spec.mean[channel]) / spec.std[channel] for channel in range(channels)]
@@ -93,18 +93,32 @@ def find(task: str, spec: Any, model: Model) -> PictureInput:
     )
 
 
-def check_rows(task: str, tensor: Tensor) -> None:
-    """One picture is one row, so one row must be possible.
+def given_side(task: str, name: str, found: int, desired: int | None, tensor: Tensor) -> int:
+    """The pixels of one side, which the model or the spec has to say.
+
+    Args:
+        task: the member of spec.task.
+        name: of its field.
+        found: the model's; -1 where it leaves it open.
+        desired: the spec's.
+        tensor: the model's input.
 
     Raises:
-        StartError: `TaskDoesNotFit`.
+        StartError: `TaskDoesNotFit`; neither says it, or both, and differently.
     """
-    if tensor.shape[:1] not in {(-1,), (1,)}:
+    if found == -1 and desired is None:
         raise misfit(
             task,
-            f"sends one picture at a time, the model takes and gives {tensor.shape[0]}: {described(tensor)}",
-            "export the model with None as its first dimension",
+            f"needs the field {name}, because the model leaves it open: {described(tensor)}",
+            f"set spec.task.{task}.{name} to the pixels that the model was trained with",
         )
+    if found != -1 and desired not in {None, found}:
+        raise misfit(
+            task,
+            f"has {name} {desired}, but the model's is fixed: {described(tensor)}",
+            f"remove spec.task.{task}.{name}",
+        )
+    return found if desired is None else desired
 
 
 def side(task: str, name: str, found: int, desired: int | None, default: int) -> int:

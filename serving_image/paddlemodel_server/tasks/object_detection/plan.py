@@ -14,10 +14,11 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.tasks import labels as label_files
+from paddlemodel_server.tasks import outputs
+from paddlemodel_server.tasks.images import inputs
 from paddlemodel_server.tasks.images.headers import most_pixels
 from paddlemodel_server.tasks.object_detection.preparation import Preparation, table
-from paddlemodel_server.tasks.text import outputs
-from paddlemodel_server.tasks.text.outputs import described
+from paddlemodel_server.tasks.outputs import described
 
 if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers do without pydantic
     from paddlemodel_api.tasks import ObjectDetection as Spec
@@ -140,8 +141,8 @@ def _outputs(found: Sequence[Tensor]) -> tuple[int, int]:
 
 
 def _preparation(spec: "Spec", image: Tensor, body_bytes: int | None) -> Preparation:
-    height = _side("height", image.shape[2], spec.height, image)
-    width = _side("width", image.shape[3], spec.width, image)
+    height = inputs.given_side(TASK, "height", image.shape[2], spec.height, image)
+    width = inputs.given_side(TASK, "width", image.shape[3], spec.width, image)
     if spec.resize == "Fit" and -1 not in {image.shape[2], image.shape[3]}:
         raise misfit(
             f"gives pictures many sizes with resize Fit, the model takes one: {described(image)}",
@@ -159,19 +160,6 @@ def _preparation(spec: "Spec", image: Tensor, body_bytes: int | None) -> Prepara
         table=table(spec.mean, spec.std),
         most_pixels=most_pixels(body_bytes),
     )
-
-
-def _side(name: str, side: int, desired: int | None, tensor: Tensor) -> int:
-    if side == -1 and desired is None:
-        raise misfit(
-            f"needs the field {name}, because the model leaves it open: {described(tensor)}",
-            f"set {PATH}.{name} to the pixels that the model was trained with",
-        )
-    if side != -1 and desired not in {None, side}:
-        raise misfit(
-            f"has {name} {desired}, but the model's is fixed: {described(tensor)}", f"remove {PATH}.{name}"
-        )
-    return side if desired is None else desired
 
 
 def labels(spec: "Spec", folder: Path) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from paddlemodel_server.tasks.images.headers import most_pixels
 from paddlemodel_server.tasks.images.task import PictureTask, decoding
 from paddlemodel_server.tasks.ocr import documents
 from paddlemodel_server.tasks.ocr.page import Page
-from paddlemodel_server.tasks.text.outputs import misfit
+from paddlemodel_server.tasks.outputs import misfit
 from paddlemodel_server.tasks.text_detection.task import TextDetection
 from paddlemodel_server.tasks.text_line_orientation.task import TextLineOrientation
 from paddlemodel_server.tasks.text_recognition.task import TextRecognition

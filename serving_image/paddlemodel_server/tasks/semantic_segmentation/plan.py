@@ -5,18 +5,16 @@ classes, [rows, classes, height, width] (softmax, none); older ones and others [
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol.served import Reduction
-from paddlemodel_server.tasks import labels as label_files
+from paddlemodel_server.tasks import outputs
 from paddlemodel_server.tasks.images import inputs
+from paddlemodel_server.tasks.outputs import described
 from paddlemodel_server.tasks.semantic_segmentation.mask import CLASSES
 from paddlemodel_server.tasks.semantic_segmentation.sizes import Sizes
-from paddlemodel_server.tasks.text import outputs
-from paddlemodel_server.tasks.text.outputs import described
 
 if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers do without pydantic
     from paddlemodel_api.tasks import SemanticSegmentation as Spec
@@ -84,7 +82,7 @@ def _output(spec: "Spec", model: Model) -> tuple[Reduction, int]:
             f"floats [rows, classes, height, width], the model has {described(tensor)}",
             "export the model as PaddleSeg does, with output_op argmax, softmax or none",
         )
-    inputs.check_rows(TASK, tensor)
+    outputs.check_rows(TASK, tensor, "picture")
     return reduction, classes
 
 
@@ -128,44 +126,8 @@ def _sizes(spec: "Spec", found: inputs.PictureInput, tensor: Tensor) -> Sizes:
             raise misfit(what, f"remove {PATH}.{name}")
     return Sizes(
         resize=resize,
-        height=_side("height", found.height, spec.height, tensor),
-        width=_side("width", found.width, spec.width, tensor),
+        height=inputs.given_side(TASK, "height", found.height, spec.height, tensor),
+        width=inputs.given_side(TASK, "width", found.width, spec.width, tensor),
         divisor=(spec.size_divisor or 1) if resize == "Fit" else 1,
         enlarge=spec.enlarge is not False,
     )
-
-
-def _side(name: str, side: int, desired: int | None, tensor: Tensor) -> int:
-    if side == -1 and desired is None:
-        raise misfit(
-            f"needs the field {name}, because the model leaves it open: {described(tensor)}",
-            f"set {PATH}.{name} to the pixels that the model was trained with",
-        )
-    if side != -1 and desired not in {None, side}:
-        raise misfit(
-            f"has {name} {desired}, but the model's is fixed: {described(tensor)}", f"remove {PATH}.{name}"
-        )
-    return side if desired is None else desired
-
-
-def labels(spec: "Spec", folder: Path, classes: int) -> tuple[str, ...]:
-    """The names of the classes, from the task or its file; none where neither names any.
-
-    Args:
-        spec: the validated member.
-        folder: of the model's files.
-        classes: how many the model has; -1 where it does not say.
-
-    Raises:
-        StartError: `LabelsMissing`, or `TaskDoesNotFit` where there are not as many as classes.
-    """
-    if spec.labels_file is None:
-        found, where = tuple(spec.labels or ()), "labels"
-    else:
-        found, where = label_files.read(spec.labels_file, folder, classes), "labelsFile"
-    if found and classes != -1 and len(found) != classes:
-        raise misfit(
-            f"has {len(found)} labels, the model {classes} classes",
-            f"let {PATH}.{where} name one label for each class (an empty one for a class without a name)",
-        )
-    return found

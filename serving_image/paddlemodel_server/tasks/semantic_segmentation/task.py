@@ -9,6 +9,7 @@ from paddlemodel_server.describe.schemas import BINARY, obj
 from paddlemodel_server.errors import ModelFailedError, NotFiniteError
 from paddlemodel_server.protocol import JSON, Array, Request, Response
 from paddlemodel_server.protocol.served import Description, Place, Served, Shapes, WarmUp
+from paddlemodel_server.tasks import labels
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.images import documents
 from paddlemodel_server.tasks.images.headers import most_pixels
@@ -65,7 +66,8 @@ class SemanticSegmentation(Batched, PictureTask):
     def __init__(self, spec: "Spec", place: Place) -> None:
         self.spec = spec
         self.plan = plan.plan(spec, place.model)
-        self.labels = plan.labels(spec, place.folder, self.plan.classes)
+        scores = place.model.outputs[self.plan.reduction.output]
+        self.labels = labels.of_classes(self.name, spec, place.folder, scores, self.plan.classes)
         self.most_pixels = most_pixels(place.body_bytes)
 
     @classmethod

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from paddlemodel_server.protocol import Array, Head, Request, tensors
 from paddlemodel_server.protocol.served import Description, Place, Reduction, Served, Shapes, WarmUp
+from paddlemodel_server.tasks import outputs
 from paddlemodel_server.tasks.audio import documents
 from paddlemodel_server.tasks.audio.task import SoundTask
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.speech_recognition import ctc
-from paddlemodel_server.tasks.text import outputs
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import SpeechRecognition as Spec

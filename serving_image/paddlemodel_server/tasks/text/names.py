@@ -5,8 +5,8 @@ from typing import Any
 
 from paddlemodel_server.model.signature import Tensor
 from paddlemodel_server.tasks import labels
+from paddlemodel_server.tasks.outputs import described, misfit
 from paddlemodel_server.tasks.text import beside
-from paddlemodel_server.tasks.text.outputs import described, misfit
 
 
 def names(task: str, spec: Any, folder: Path, scores: Tensor, classes: int) -> tuple[str, ...]:
@@ -25,19 +25,8 @@ def names(task: str, spec: Any, folder: Path, scores: Tensor, classes: int) -> t
     """
     if classes == 1:
         _check_only_class(task, spec, scores)
-    if spec.labels_file is not None:
-        found, where = labels.read(spec.labels_file, folder, classes), f"spec.task.{task}.labelsFile"
-    elif spec.labels is not None:
-        found, where = tuple(spec.labels), f"spec.task.{task}.labels"
-    else:
-        found, where = _configured(folder), "id2label of config.json"
-    if found and classes != -1 and len(found) != classes:
-        raise misfit(
-            task,
-            f"has {len(found)} labels, the model {classes} classes ({described(scores)})",
-            f"let {where} name one label for each class",
-        )
-    return found
+    configured = _configured(folder), "id2label of config.json"
+    return labels.of_classes(task, spec, folder, scores, classes, otherwise=configured)
 
 
 def _check_only_class(task: str, spec: Any, scores: Tensor) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Array
-from paddlemodel_server.tasks.text.outputs import FLOATS, WHOLE, check_rows, described, misfit
+from paddlemodel_server.tasks.outputs import FLOATS, WHOLE, check_rows, described, misfit
 from paddlemodel_server.tasks.text.vocabulary import Vocabulary
 
 if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers do without pydantic

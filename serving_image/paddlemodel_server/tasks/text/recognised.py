@@ -5,8 +5,8 @@ the class of the network into `architectures` of config.json.
 """
 
 from paddlemodel_server.tasks.auto.found import Beside, Found
+from paddlemodel_server.tasks.outputs import FLOATS
 from paddlemodel_server.tasks.text import beside as files
-from paddlemodel_server.tasks.text.outputs import FLOATS
 from paddlemodel_server.tasks.text.plan import ROLES
 
 _TOKENIZERS = ("tokenizer.json", "vocab.txt")

@@ -16,7 +16,8 @@ from paddlemodel_server.errors import BadRequestError, NotFiniteError, Unsupport
 from paddlemodel_server.protocol import JSON, Array, Head, Headers, Request, Response, content, forms, tensors
 from paddlemodel_server.protocol.raw import SHAPE_HEADER
 from paddlemodel_server.protocol.served import Accepted, Place, Served, WarmUp
-from paddlemodel_server.tasks.text import bodies, outputs, vocabulary
+from paddlemodel_server.tasks import outputs
+from paddlemodel_server.tasks.text import bodies, vocabulary
 from paddlemodel_server.tasks.text.bodies import Item, Sent
 from paddlemodel_server.tasks.text.plan import plan
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from paddlemodel_server.describe.schemas import obj
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
+from paddlemodel_server.tasks import outputs
 from paddlemodel_server.tasks.classes import classes
-from paddlemodel_server.tasks.text import beside, documents, names, outputs
+from paddlemodel_server.tasks.text import beside, documents, names
 from paddlemodel_server.tasks.text.task import Read, TextTask, counts
 
 if TYPE_CHECKING:

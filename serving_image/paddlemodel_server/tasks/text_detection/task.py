@@ -10,11 +10,11 @@ from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.protocol import Array, Request, tensors
 from paddlemodel_server.protocol.request import Expected
 from paddlemodel_server.protocol.served import Description, Place, Served, Shapes, WarmUp
+from paddlemodel_server.tasks import outputs as model_outputs
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.images import documents, inputs
 from paddlemodel_server.tasks.images.headers import most_pixels
 from paddlemodel_server.tasks.images.task import PictureTask, decoding
-from paddlemodel_server.tasks.text import outputs as model_outputs
 from paddlemodel_server.tasks.text_detection import sizes
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class TextDetection(Batched, PictureTask):
                 f"{model_outputs.described(scores)}",
                 "export a model for text detection such as PP-OCRv5_mobile_det",
             )
-        inputs.check_rows(self.name, scores)
+        model_outputs.check_rows(self.name, scores, "picture")
         self.most_pixels = most_pixels(place.body_bytes)
 
     @classmethod

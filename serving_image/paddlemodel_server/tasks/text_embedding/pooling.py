@@ -9,7 +9,8 @@ import numpy as np
 from paddlemodel_server.errors import NotFiniteError, StartError
 from paddlemodel_server.model.signature import Tensor
 from paddlemodel_server.protocol import Array
-from paddlemodel_server.tasks.text import beside, outputs
+from paddlemodel_server.tasks import outputs
+from paddlemodel_server.tasks.text import beside
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import TextEmbedding as Spec

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from paddlemodel_server.protocol import Array, tensors
 from paddlemodel_server.protocol.request import Expected
 from paddlemodel_server.protocol.served import Description, Place, Served, Shapes, WarmUp
+from paddlemodel_server.tasks import outputs as model_outputs
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.body import BodyTask
 from paddlemodel_server.tasks.classes import classes
 from paddlemodel_server.tasks.images import documents, inputs
 from paddlemodel_server.tasks.images.headers import most_pixels
 from paddlemodel_server.tasks.images.task import LINE_USAGE, PictureTask, decoding
-from paddlemodel_server.tasks.text import outputs as model_outputs
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import TextLineOrientation as Spec
@@ -45,7 +45,7 @@ class TextLineOrientation(Batched, PictureTask, BodyTask):
                 f"{model_outputs.described(scores)}",
                 "use the task imageClassification, which names classes",
             )
-        inputs.check_rows(self.name, scores)
+        model_outputs.check_rows(self.name, scores, "picture")
         self.angles = ANGLES[scores.shape[1]]
         self.most_pixels = most_pixels(place.body_bytes)
         self._scores = place.scores

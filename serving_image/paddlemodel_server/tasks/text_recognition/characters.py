@@ -12,7 +12,7 @@ import numpy as np
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Tensor
 from paddlemodel_server.protocol import Array
-from paddlemodel_server.tasks.text.outputs import described, misfit
+from paddlemodel_server.tasks.outputs import described, misfit
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import TextRecognition as Spec

@@ -9,12 +9,12 @@ import numpy as np
 from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.protocol.served import Description, Place, Reduction, Served, Shapes, WarmUp
+from paddlemodel_server.tasks import outputs as model_outputs
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.body import BodyTask
 from paddlemodel_server.tasks.images import documents, inputs
 from paddlemodel_server.tasks.images.headers import most_pixels
 from paddlemodel_server.tasks.images.task import LINE_USAGE, PictureTask, decoding
-from paddlemodel_server.tasks.text import outputs as model_outputs
 from paddlemodel_server.tasks.text_recognition import characters
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class TextRecognition(Batched, PictureTask, BodyTask):
                 f"{model_outputs.described(scores)}",
                 "export the model so, without a decoder behind its scores",
             )
-        inputs.check_rows(self.name, scores)
+        model_outputs.check_rows(self.name, scores, "picture")
         self.characters = characters.find(spec, place.folder, scores)
         self.most_pixels = most_pixels(place.body_bytes)
         self._scores = place.scores

@@ -8,7 +8,8 @@ from paddlemodel_server.describe.schemas import obj
 from paddlemodel_server.errors import NotFiniteError
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.protocol.served import Description, Place, Served, Shapes, WarmUp
-from paddlemodel_server.tasks.text import documents, names, outputs
+from paddlemodel_server.tasks import outputs
+from paddlemodel_server.tasks.text import documents, names
 from paddlemodel_server.tasks.text.task import Read, TextTask, counts
 from paddlemodel_server.tasks.token_classification.entities import Labels, Token, entities
 

@@ -1,4 +1,4 @@
-"""Which output of a model a task for texts answers from; pure."""
+"""Which output of a model a task answers from, and how a model that does not fit is told of; pure."""
 
 from collections.abc import Sequence
 
@@ -48,7 +48,7 @@ def chosen(task: str, name: str | None, outputs: Sequence[Tensor], what: str) ->
 
 
 def check_rows(task: str, tensor: Tensor, what: str = "text") -> None:
-    """One text is one row, so one row must be possible.
+    """One text, picture or sound is one row, so one row must be possible.
 
     Args:
         task: the member of spec.task.
