@@ -115,7 +115,7 @@ def refusal(**case: Any) -> str:
             {"outputs": (tensor(-1, 3, 4, 4, name="features"), SCORES)},
             "answers from one output, the model has 2 (features FP32 [-1, 3, 4, 4], scores FP32 [-1, 3])",
             "name the one with the scores in spec.task.imageClassification.output, or export the model with "
-            "only the scores",
+            "only that one",
             id="features first",
         ),
         pytest.param(
