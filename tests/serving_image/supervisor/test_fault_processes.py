@@ -16,7 +16,7 @@ import pytest
 
 from tests import cleartext
 from tests.serving_image.support import load, servers
-from tests.serving_image.support.load import BODY, GROWTH, INFER, MAPPINGS, Footprint, Load, footprint
+from tests.serving_image.support.load import BODY, GROWTH, INFER, Footprint, Load, footprint
 from tests.serving_image.support.memory_group import memory_group
 from tests.serving_image.support.servers import Server, eventually, metric
 
@@ -40,7 +40,6 @@ def recovered(server: Server, before: Footprint) -> None:
     after = footprint(server)
     assert after.processes == before.processes
     assert after.memory < before.memory + GROWTH
-    assert after.mappings <= before.mappings + MAPPINGS
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])

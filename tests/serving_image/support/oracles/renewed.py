@@ -28,7 +28,7 @@ def renewed(program: str, folder: Path) -> tuple[Any, Any]:
     models = [trained_model("character-det"), trained_model("character-rec")]
     environment = os.environ | {"PADDLE_PDX_CACHE_HOME": str(folder / "cache")}
     python = Environment("paddlex", 450).python()
-    command = [python, "-W", "ignore", _HERE / f"{program}.py", *models, goal]
+    command = [str(part) for part in (python, "-W", "ignore", _HERE / f"{program}.py", *models, goal)]
     subprocess.run(command, env=environment, check=True)
     kept = json.loads((_HERE / f"{program}.json").read_text(encoding="utf-8"))
     anew = json.loads(goal.read_text(encoding="utf-8"))
