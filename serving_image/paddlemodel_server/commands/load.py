@@ -128,6 +128,7 @@ class _Load:
         await self._drain()
         self.result.seconds = time.perf_counter() - self.start
         self.result.client_cpu = (time.process_time() - cpu) / self.result.seconds
+        await self._end_connections()  # which is no part of the load
         return self.result
 
     async def _pass(self, began: float, seconds: float, progress: Callable[[float], None]) -> None:
@@ -144,7 +145,6 @@ class _Load:
             except TimeoutError:
                 for connection in self._waiting:
                     self.fault("no answer", connection.since)
-        await self._end_connections()
 
     async def _end_connections(self) -> None:
         """Wait until all are gone: TLS has a last word, and uvloop fails where its loop ends before that."""

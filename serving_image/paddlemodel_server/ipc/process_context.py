@@ -78,7 +78,7 @@ class ProcessContext:
 
     def to_json(self) -> str:
         """As a command-line argument."""
-        return json.dumps(asdict(self) | {"folder": str(self.folder)}, default=str)
+        return json.dumps(asdict(self), default=os.fspath)
 
     @classmethod
     def from_json(cls, text: str) -> "ProcessContext":

@@ -6,7 +6,7 @@ import, so only the supervisor does, and not for tensors; the HTTP workers go by
 
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -132,9 +132,8 @@ def read(text: str) -> Chosen:
             f"it is JSON such as {contract.DEFAULT_TASK}."
         )
         raise StartError("InvalidSettings", message) from None
-    blocks = MODELS if name == Ocr.name else {}
-    given = dict.fromkeys(_given(spec, blocks), SPEC)
-    return Chosen(name=name, fields=spec.model_dump_json(), origins=given)
+    chosen = Chosen(name=name, fields=spec.model_dump_json())
+    return replace(chosen, origins=dict.fromkeys(_given(spec, chosen.blocks), SPEC))
 
 
 def _given(spec: Any, blocks: Collection[str]) -> Iterator[str]:
@@ -159,7 +158,7 @@ def settled(chosen: Chosen, beside: Beside, further: Mapping[str, Beside] = NO_F
     Raises:
         StartError: a file says the task, but not so that it can be served.
     """
-    if chosen.name == Ocr.name:
+    if chosen.blocks:
         return _each_completed(chosen, {"": beside, **further})
     if chosen.name != AUTO:
         return _completed(chosen, beside)
@@ -179,7 +178,7 @@ def _completed(chosen: Chosen, beside: Beside) -> Chosen:
     try:
         found = _BY_CONFIG[chosen.name](beside)
     except StartError as error:
-        return Chosen(**asdict(chosen) | {"note": f"The spec and defaults alone hold: {error.message}"})
+        return replace(chosen, note=f"The spec and defaults alone hold: {error.message}")
     return _merged(chosen, found) if found else chosen
 
 
@@ -189,16 +188,13 @@ def _each_completed(chosen: Chosen, beside: Mapping[str, Beside]) -> Chosen:
     for block, (task, model) in MODELS.items():
         if model not in beside:
             continue
-        alone = Chosen(name=task, fields=json.dumps(fields[block]))
         prefix = f"{block}."
         mine = {name.removeprefix(prefix): SPEC for name in chosen.origins if name.startswith(prefix)}
-        found = _completed(Chosen(**asdict(alone) | {"origins": mine}), beside[model])
+        found = _completed(Chosen(name=task, fields=json.dumps(fields[block]), origins=mine), beside[model])
         fields[block] = json.loads(found.fields)
         origins |= {prefix + name: place for name, place in found.origins.items()}
         notes += [found.note] if found.note else []
-    return Chosen(
-        **asdict(chosen) | {"fields": json.dumps(fields), "origins": origins, "note": " ".join(notes)}
-    )
+    return replace(chosen, fields=json.dumps(fields), origins=origins, note=" ".join(notes))
 
 
 def _merged(chosen: Chosen, found: Found, source: str = "") -> Chosen:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from paddlemodel_server.protocol import Array
+from paddlemodel_server.tasks.text_detection import polygons
 
 UPRIGHT = 1.5  # height to width: such a line runs from top to bottom
 
@@ -45,8 +46,4 @@ def _size(corners: Array) -> tuple[int, int]:
 
 def _corners(points: Array) -> Array:
     """Of the smallest rectangle around points, from the top left clockwise: float32 [4, 2]."""
-    rectangle = cv2.minAreaRect(points.astype(np.int32))
-    left_one, left_two, right_one, right_two = sorted(cv2.boxPoints(rectangle), key=lambda point: point[0])
-    left = [left_one, left_two] if left_two[1] > left_one[1] else [left_two, left_one]
-    right = [right_one, right_two] if right_two[1] > right_one[1] else [right_two, right_one]
-    return np.array([left[0], right[0], right[1], left[1]], np.float32)
+    return polygons.rectangle(points.astype(np.int32))[0]

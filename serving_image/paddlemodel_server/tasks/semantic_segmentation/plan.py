@@ -119,9 +119,8 @@ def _sizes(spec: "Spec", found: inputs.PictureInput, tensor: Tensor) -> Sizes:
         )
     if resize == "Keep":
         return Sizes(resize=resize, divisor=spec.size_divisor or 1, max_side=spec.max_side or MAX_SIDE)
-    for field in ("size_divisor", "max_side"):
-        if getattr(spec, field) is not None and resize == "Stretch":  # which the model's fixed sides ask for
-            name = {"size_divisor": "sizeDivisor", "max_side": "maxSide"}[field]
+    for name, given in (("sizeDivisor", spec.size_divisor), ("maxSide", spec.max_side)):
+        if given is not None and resize == "Stretch":  # which the model's fixed sides ask for
             what = f"has {name}, but the model's sides are fixed: {described(tensor)}"
             raise misfit(what, f"remove {PATH}.{name}")
     return Sizes(

@@ -44,7 +44,7 @@ def lines(scores: Array, size: tuple[int, int], spec: "Spec") -> list[Line]:
 
 
 def _line(contour: Any, scores: Array, size: tuple[int, int], spec: "Spec") -> Line | None:
-    corners, side = _rectangle(contour)
+    corners, side = rectangle(contour)
     if side < SMALLEST:
         return None
     score = _mean(scores, corners)
@@ -53,7 +53,7 @@ def _line(contour: Any, scores: Array, size: tuple[int, int], spec: "Spec") -> L
     grown = _grown(corners, spec.unclip_ratio)
     if grown is None:
         return None
-    corners, side = _rectangle(grown)
+    corners, side = rectangle(grown)
     if side < SMALLEST + 2:
         return None
     (height, width), (map_height, map_width) = size, scores.shape
@@ -68,13 +68,13 @@ def _within(value: float, most: int) -> int:
     return max(0, min(round(float(value)), most))
 
 
-def _rectangle(points: Any) -> tuple[Array, float]:
+def rectangle(points: Any) -> tuple[Array, float]:
     """The smallest rectangle around points, its corners in the order of `Line`, and its shorter side."""
-    rectangle = cv2.minAreaRect(points)
-    left_one, left_two, right_one, right_two = sorted(cv2.boxPoints(rectangle), key=lambda point: point[0])
+    found = cv2.minAreaRect(points)
+    left_one, left_two, right_one, right_two = sorted(cv2.boxPoints(found), key=lambda point: point[0])
     left = [left_one, left_two] if left_two[1] > left_one[1] else [left_two, left_one]
     right = [right_one, right_two] if right_two[1] > right_one[1] else [right_two, right_one]
-    return np.array([left[0], right[0], right[1], left[1]]), min(rectangle[1])
+    return np.array([left[0], right[0], right[1], left[1]]), min(found[1])
 
 
 def _mean(scores: Array, corners: Array) -> float:
