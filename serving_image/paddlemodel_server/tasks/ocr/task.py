@@ -121,7 +121,9 @@ class Ocr(PictureTask):
         if request.stage == "detection":
             page.find(self.detection.lines(outputs, self.map, page.size))
         elif request.stage == ORIENTATION and self.turning:
-            page.turn([self.turning.angle([one], self.angles)[0] for one in outputs])
+            width = len(outputs) // len(page.crops)  # outputs of the model, also those that nobody reads
+            parts = [outputs[at : at + width] for at in range(0, len(outputs), width)]
+            page.turn([self.turning.angle(part, self.angles)[0] for part in parts])
             return self._read(request)
         else:
             page.texts += [self.reading.text(outputs[at : at + 2]) for at in range(0, len(outputs), 2)]

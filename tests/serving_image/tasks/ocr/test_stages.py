@@ -84,6 +84,25 @@ def test_without_the_third_model_lines_are_read_as_they_stand() -> None:
     assert request.kept.texts == [("a", pytest.approx(0.9)), ("b", pytest.approx(0.8))]
 
 
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_model_of_turns_may_have_other_outputs(at: int) -> None:
+    """Workers leave all of them, those of one line behind those of the line before."""
+    names = ("features", "angles") if at else ("angles", "features")
+    outputs = tuple(Tensor(name=name, dtype="float32", shape=(-1, 2)) for name in names)
+    turner = Model(format="PIR", inputs=TURNER.inputs, outputs=outputs)
+    task = fitted(further={**FURTHER, "orientation": turner}, turning={"output": "angles"})
+    request = page(box(10, 10, 109, 29), box(10, 40, 109, 59))
+    before = [crop.copy() for crop in request.kept.crops]
+    features = np.array([[7.0, -7.0]], np.float32)
+    found = []
+    for scores in ([[0.1, 0.9]], [[0.9, 0.1]]):
+        pair = [np.array(scores, np.float32), features]
+        found += pair[::-1] if at else pair
+    assert task.next(request, found) is not None
+    np.testing.assert_array_equal(request.kept.crops[0], np.rot90(before[0], 2))
+    np.testing.assert_array_equal(request.kept.crops[1], before[1])
+
+
 def test_a_line_on_its_head_is_turned_before_it_is_read() -> None:
     task = fitted()
     as_it_is, turned = page(box(10, 10, 109, 29)), page(box(10, 10, 109, 29))
