@@ -54,7 +54,7 @@ def statuses() -> Iterator[tuple[str, Object]]:
 
 
 def faults() -> Iterator[tuple[str, Object]]:
-    """What the API server says when it refuses a child, in its own words."""
+    """Where the API server refuses a child; its sentences are shortened."""
     forbidden = 'services is forbidden: User "operator" cannot create resource "services" in API group ""'
     immutable = "spec.selector: Invalid value: {}: field is immutable"
     refused = 'spec.containers[0].env[0].name: Invalid value: "a=b": must not contain "="'
