@@ -21,7 +21,7 @@ named_cluster = $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
-try: $(TRY)/.ready  ## a first look in two minutes: one YAML served on this machine, no cluster, no root (KEEP=1 keeps it, PORT=…)
+try: $(TRY)/.ready  ## a first look: one YAML served on this machine, no cluster, no root (KEEP=1 keeps it, PORT=…)
 	@$(TRY)/bin/python -m devcluster.first_look $(or $(PORT),8080) $(if $(KEEP),--keep)
 
 demo: $(READY)  ## one YAML becomes a served model on a real node, and scales (KEEP=1 keeps it, KUBECONFIG=… uses your cluster)
@@ -44,7 +44,7 @@ test-slow: $(READY)  ## what takes long: before a release, and after a change to
 fuzz: $(READY)  ## 300 random programs, every answer compared with bare Paddle's (SEED=… repeats one, COUNT=…)
 	@$(RUN)/python -m tests.fuzz $(if $(SEED),--seed=$(SEED)) $(if $(COUNT),--count=$(COUNT))
 
-test-neighbours: $(READY)  ## beside the real prometheus-adapter, KEDA, metrics-server (compiles 11 min more once)
+test-neighbours: $(READY)  ## beside the real Prometheus, prometheus-adapter, KEDA, metrics-server (compiles 11 min more once)
 	@$(RUN)/python -m devcluster build --neighbours
 	@$(RUN)/pytest $(if $(findstring tests/neighbours,$(PYTEST)),,tests/neighbours) $(PYTEST)
 

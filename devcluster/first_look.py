@@ -39,7 +39,8 @@ def main(port: int, *, keep: bool) -> int:
                     server.wait()
             finally:
                 server.terminate()
-    say("Done. `make try KEEP=1` leaves it running; `make demo` does the same in a real Kubernetes node.")
+    say("Done. `make try KEEP=1` leaves it running.")
+    say("`make demo` serves a model in a real Kubernetes node, and scales it.")
     return 0
 
 

@@ -126,5 +126,5 @@ class Status(Block):
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
         default=(),
         description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
-        "AutoscalingActive, AccessConfigured and Paused, each with reason and message.",
+        "AutoscalingActive, AccessConfigured, Paused, Reconciling and Stalled, each with reason and message.",
     )

@@ -14,6 +14,8 @@ REASONS: Final = {
     "Serving": "At least one pod of the model as it is written now answers.",
     "Progressing": "Nothing is wrong yet: children are being written, the model fetched or loaded. Wait.",
     "ScaledToZero": "`spec.replicas` is 0. Raise it.",
+    "Paused": "The spec has changed while the model is paused, and waits. Remove the annotation "
+    "`paddlemodel.dev/paused`.",
     "InvalidSpec": "The spec fits the schema but cannot be served; the message names the field. "
     "What ran before goes on.",
     "NameConflict": "An object of the model's name exists and is not the operator's; it is not touched.",
@@ -22,6 +24,7 @@ REASONS: Final = {
     "SelectorImmutable": "The Deployment has the selector of another version of the operator, which "
     "cannot be changed. Delete the Deployment; the operator makes it again.",
     "OperatorForbidden": "The operator lacks a right. Install the chart's ClusterRole again.",
+    "NamespaceTerminating": "The namespace is being deleted; nothing is created in it any more.",
     "QuotaExceeded": "A ResourceQuota of the namespace is used up.",
     "PodSecurity": "The namespace's Pod Security level forbids the pods.",
     "AdmissionDenied": "A webhook or policy of the cluster refuses a child or the pods.",
@@ -31,6 +34,7 @@ REASONS: Final = {
     "Unschedulable": "No node takes the pods for another reason; the message quotes the scheduler.",
     "ImagePull": "A node cannot pull the server image.",
     "PodConfig": "A container cannot be made, for example because a Secret of `spec.pod.env` is missing.",
+    "SecretMissing": "A Secret that `spec.access` names does not exist, or is empty.",
     "FetchFailed": "The fetcher failed without a reason of its own, such as DigestMismatch or NotFound.",
     "FetchOOMKilled": "The fetcher ran out of memory. Raise `spec.resources.limits.memory`.",
     "OOMKilled": "The server ran out of memory. Raise `spec.resources.limits.memory`.",
@@ -92,7 +96,7 @@ HEAD: Final = f"""\
 `{contract.API_VERSION}`, kind `{contract.KIND}`, short name `{contract.SHORT_NAME}`, namespaced.
 The same text comes from `kubectl explain pdm.spec`. A model's name is a DNS label of at most
 52 characters that starts with a letter; its Deployment, Service, HorizontalPodAutoscaler,
-PodDisruptionBudget, Ingress and CronJob have the same name.
+PodDisruptionBudget, Ingress, NetworkPolicy and CronJob have the same name.
 
 Required fields are marked with *. The API server writes one default into the spec, `device: GPU`; all others
 are applied by the operator and leave your YAML as it is.

@@ -72,6 +72,7 @@ def test_make_try_shows_an_answer_and_leaves_nothing(port: int, capfd: pytest.Ca
     shown = capfd.readouterr()
     text = ("Invoice 2026-117", "Three models, served for one month", "Total 42.50 EUR", "Thanks for reading")
     assert f'"text":{json.dumps(chr(10).join(text))}' in shown.out
+    assert "`make demo` serves a model in a real Kubernetes node, and scales it." in shown.out
     assert "without a cluster, these do nothing: spec.replicas, spec.resources" in shown.err
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)

@@ -11,9 +11,13 @@ from typing import Any
 import pytest
 import yaml
 from lupa.lua51 import LuaRuntime  # type: ignore[import-untyped]
+from paddlemodel_api.schema.api_docs import REASONS
+from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.base.names import DEPLOYMENT, SERVICE, ChildKey
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.status.judge import judge, judge_invalid
 from paddlemodel_operator.status.pause import spec_waits
+from paddlemodel_operator.status.readiness_checks import namespace_is_ending, rejection
 from paddlemodel_operator.status.reports import Fault
 
 from tests.operator.support.builders import NOW, body, model, observed, ready_pod
@@ -40,12 +44,29 @@ def statuses() -> Iterator[tuple[str, Object]]:
         "a name that is taken",
         judged(observed(ready_pod()), Fault("NameConflict", "Delete the other one.")),
     )
+    yield from faults()
     served = judged(observed(ready_pod()))
     broken = judge_invalid("spec.x is no field: remove it", 7, served["status"], NOW)
     yield "a spec that is refused", {**body(), "status": broken}
     mended = judge(model(), observed(ready_pod()), before=broken, now=NOW)
     yield "a spec that was refused and is right again", {**body(), "status": mended}
     yield "a spec that waits while the model is paused", judged(observed(ready_pod()), spec_waits(model()))
+
+
+def faults() -> Iterator[tuple[str, Object]]:
+    """Where the API server refuses a child; its sentences are shortened."""
+    forbidden = 'services is forbidden: User "operator" cannot create resource "services" in API group ""'
+    immutable = "spec.selector: Invalid value: {}: field is immutable"
+    refused = 'spec.containers[0].env[0].name: Invalid value: "a=b": must not contain "="'
+    service, deployment = ChildKey(SERVICE, "resnet50"), ChildKey(DEPLOYMENT, "resnet50")
+    seen = observed(ready_pod())
+    for name, error, child in (
+        ("an operator without a right", ApiError(403, "Forbidden", forbidden), service),
+        ("a selector of another version", ApiError(422, "Invalid", immutable), deployment),
+        ("a field that the API server refuses", ApiError(422, "Invalid", refused), deployment),
+    ):
+        yield name, judged(seen, rejection(error, child, "ml"))
+    yield "a namespace that is being deleted", judged(seen, namespace_is_ending("ml"))
 
 
 STATUSES = dict(statuses())
@@ -109,6 +130,10 @@ def test_what_the_operator_has_not_handled_is_under_way() -> None:
 def cases() -> dict[str, Object]:
     """An object for each reason, by the name of its file."""
     return {ready_of(found)["reason"].lower(): found for found in reversed(STATUSES.values())}
+
+
+def test_every_reason_of_ready_that_is_documented_has_an_object() -> None:
+    assert {reason.lower() for reason in REASONS} <= cases().keys()
 
 
 def expectations() -> Object:
