@@ -1,13 +1,16 @@
 """The memory that tests of leaks compare is a server's own, whatever else runs on this machine."""
 
+import mmap
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.serving_image.support.load import own_bytes
+from tests.serving_image.support.load import mapped, own_bytes
 
 SIZE = 32 << 20
 READS = """
@@ -33,10 +36,12 @@ def reader(library: Path) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Path:
-    file = tmp_path / "library.so"
-    file.write_bytes(bytes(SIZE))
-    return file
+def library() -> Iterator[Path]:
+    """On the disk of the repository: /tmp may lie in memory, and then a mapped page is no file's."""
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".footprint-") as folder:
+        file = Path(folder, "library.so")
+        file.write_bytes(bytes(SIZE))
+        yield file
 
 
 def test_a_neighbour_that_ends_makes_nobody_larger(library: Path) -> None:
@@ -58,3 +63,15 @@ def test_what_a_program_takes_is_its_own(library: Path) -> None:
         assert one.stdout.readline() == "held\n"
         assert own_bytes(psutil.Process(one.pid)) - before > SIZE // 2
         one.kill()
+
+
+def test_a_file_that_stays_mapped_is_seen_though_its_bytes_are_nobody_s_own(library: Path) -> None:
+    this = psutil.Process()
+    before, held = mapped(this), own_bytes(this)
+    with library.open("rb") as file:
+        kept = [mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) for _ in range(80)]
+    assert mapped(this) - before >= 80
+    assert own_bytes(this) - held < SIZE
+    for one in kept:
+        one.close()
+    assert mapped(this) - before < 80

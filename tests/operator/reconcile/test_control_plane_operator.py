@@ -262,6 +262,7 @@ def test_a_paused_model_is_left_as_it_is_until_it_is_resumed(
     eventually(lambda: "Paused" in cluster.conditions(namespace, "resnet50"))
     assert cluster.kubectl("get", "pdm", "-n", namespace).splitlines()[1].split()[3:5] == ["0/1,", "paused"]
     mark, deployment = cluster.mark(), names.DEPLOYMENT.item(namespace, "resnet50")
+    kept = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"]["revisionHistoryLimit"]
     cluster.patch(deployment, {"spec": {"revisionHistoryLimit": 9, "replicas": 2}})
     cluster.kubectl("delete", "service", "resnet50", "-n", namespace)
     cluster.apply(manifest(namespace, **scaled, server={"queueSize": 9}))
@@ -276,6 +277,7 @@ def test_a_paused_model_is_left_as_it_is_until_it_is_resumed(
     eventually(lambda: cluster.get(names.SERVICE, namespace, "resnet50"))
     assert "paused" not in settled(cluster, operator, namespace)["status"]["columns"]["replicas"]
     spec = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"]
+    assert spec["revisionHistoryLimit"] == kept != 9
     assert spec["replicas"] == 2  # The autoscaler's to change, paused or not.
     assert {"name": "PADDLEMODEL_QUEUE_SIZE", "value": "9"} in spec["template"]["spec"]["containers"][0][
         "env"

@@ -19,10 +19,16 @@ pytestmark = [pytest.mark.control_plane, pytest.mark.slow]
 
 Object = dict[str, Any]
 
-FIELDS: Object = {"autoscaling": {"maxReplicas": 3}, "ingress": {"host": "a.example.com"}}
+FIELDS: Object = {
+    "autoscaling": {"maxReplicas": 3},
+    "ingress": {"host": "a.example.com"},
+    "access": {"network": {"from": [{"podSelector": {"matchLabels": {"app": "client"}}}]}},
+}
 MADE = [kind for kind in CHILDREN if kind != names.CRON_JOB]
-WRITES = 7
-"""Of a model with five children: these, a status and an Event; further statuses follow the controllers."""
+WRITES = len(MADE) + 2
+"""Of a model with these children: each, a status and an Event; further statuses follow the controllers."""
+
+WATCHES = len(names.WATCHED_KINDS)
 
 
 @pytest.fixture(scope="module")
@@ -126,7 +132,7 @@ def test_dead_watches_are_noticed(
     cluster.apply(manifest(namespace, "late"))
     cluster.kubectl("delete", "service", "resnet50", "-n", namespace)
     opened = proxy.watches
-    eventually(lambda: proxy.watches >= opened + 8)  # Every kind has given up its connection.
+    eventually(lambda: proxy.watches >= opened + WATCHES)  # Every kind has given up its connection.
     proxy.frozen = False
     eventually(lambda: cluster.get(names.DEPLOYMENT, namespace, "late"))
     eventually(lambda: cluster.get(names.SERVICE, namespace, "resnet50"))
@@ -137,9 +143,16 @@ def test_a_place_that_is_too_old_costs_a_list(
     cluster: Cluster, behind: Operator, proxy: FaultProxy, namespace: str
 ) -> None:
     gone = Fault(410, b'{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}')
-    left = iter(range(8))
-    proxy.rule = lambda _, path: gone if path == "/watch" and next(left, None) is not None else None
-    eventually(lambda: next(left, None) is None)
+    refused: list[str] = []
+
+    def rule(_: str, path: str) -> Fault | None:
+        if path != "/watch" or len(refused) == WATCHES:
+            return None
+        refused.append(path)
+        return gone
+
+    proxy.rule = rule
+    eventually(lambda: len(refused) == WATCHES)
     cluster.apply(manifest(namespace, **FIELDS))
     eventually(lambda: behind.revive() and whole(cluster, namespace) and behind.is_idle())
 
@@ -169,6 +182,7 @@ CHANGED: Object = {
     "ingress": {"host": "b.example.com"},
     "server": {"queueSize": 9},
     "service": {"port": 9000},
+    "access": {"network": {"from": [{"podSelector": {}}]}},
 }
 """Each child of FIELDS is changed or deleted; on the way back a Deployment is handed to an autoscaler."""
 

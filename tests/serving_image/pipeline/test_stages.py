@@ -156,6 +156,7 @@ def test_a_client_that_leaves_while_a_thread_works_gets_nothing_more() -> None:
         await asyncio.to_thread(worker.threads.submit(int).result)
         await asyncio.sleep(0)
         assert len(worker.dispatcher.submitted) == 1
+        assert asked.answers == []
 
     run(test)
 

@@ -13,7 +13,17 @@ import pytest
 from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
-from tests.serving_image.support.load import BODY, GROWTH, INFER, Footprint, asked, footprint, post, vanish
+from tests.serving_image.support.load import (
+    BODY,
+    GROWTH,
+    INFER,
+    MAPPINGS,
+    Footprint,
+    asked,
+    footprint,
+    post,
+    vanish,
+)
 from tests.serving_image.support.servers import Server, eventually, metric
 
 ROUTES = (INFER, "/predict", "/v1/models/mixed:predict")
@@ -72,6 +82,7 @@ def unharmed(server: Server, before: Before) -> Iterator[Server]:
     )
     after = footprint(server)
     assert after.memory < before.footprint.memory + GROWTH
+    assert after.mappings <= before.footprint.mappings + MAPPINGS
     assert after.processes == before.footprint.processes
     assert after.threads <= before.footprint.threads + 8  # pools fill up to their size
     assert worker_numbers(server) == before.workers

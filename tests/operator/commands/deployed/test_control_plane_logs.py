@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.base import names
+from paddlemodel_operator.commands.deployed.logs.command import AGAIN_SECONDS
 
-from tests.operator.support.cluster import Cluster
-from tests.operator.support.deployed.simulated_node import node
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.deployed.simulated_node import SimulatedKubelet, node
 from tests.operator.support.deployed.world import Said, placed, program, run
 
 pytestmark = pytest.mark.control_plane
@@ -65,7 +66,14 @@ def test_logs_of_all_pods_are_printed_together(cluster: Cluster, namespace: str,
         assert kubelet.queries[-1]["previous"] == ["true"]
         del kubelet.logs["b", "server"]
         gone = logs()
-        assert gone.code == 0 if not gone.err else "==> b: " in gone.err
+        assert gone.code == 0  # A pod that is gone is no fault, and is told.
+        assert gone.err.startswith("==> b: the API server refuses: ")
+        assert gone.out.splitlines() == found.out.splitlines()[:2]
+
+
+def since(kubelet: SimulatedKubelet, pod: str) -> list[str]:
+    """Of the latest how many seconds the log of a pod was asked for, each time; empty: of all."""
+    return ["".join(one.get("sinceSeconds", ())) for one in kubelet.queries if one["pod"] == [pod]]
 
 
 def test_logs_are_followed_in_pods_that_come_later(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
@@ -82,6 +90,10 @@ def test_logs_are_followed_in_pods_that_come_later(cluster: Cluster, namespace: 
                 placed(cluster, namespace, "b", "m", "followed")
                 line = next(line for line in following.stdout if not line.startswith("a "))
                 assert line == "b 2026-01-01T00:00:00.000Z INFO worker-0 second\n"
+                # The log of a ends at once and its container does not: only what is new is asked for again.
+                eventually(lambda: len(since(kubelet, "a")) > 1)
             finally:
                 following.send_signal(signal.SIGINT)
             assert following.wait(60) == 130
+        first, *again = since(kubelet, "a")
+        assert (first, set(again)) == ("", {str(AGAIN_SECONDS)})

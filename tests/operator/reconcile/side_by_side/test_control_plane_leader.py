@@ -94,9 +94,11 @@ def test_one_works_and_the_other_is_ready_to(
     cluster: Cluster, ranks: tuple[Candidate, Candidate], namespace: str
 ) -> None:
     leader, other = ranks
-    mark = len(other.proxy.seen)
+    mark, since = len(other.proxy.seen), len(leader.proxy.seen)
     cluster.apply(manifest(namespace))
     eventually(lambda: cluster.ready_reason(namespace, "resnet50") == "Progressing")
+    path = names.DEPLOYMENT.item(namespace, "resnet50")
+    assert [one for one in leader.writes(since) if one.endswith(path)] == [f"PATCH {path}"]
     assert other.writes(mark) == []
     assert cleartext.get(f"http://127.0.0.1:{other.operator.port}/readyz").is_success
     assert f'namespace="{namespace}"' in page(leader)

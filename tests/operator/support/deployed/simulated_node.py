@@ -26,13 +26,14 @@ class SimulatedKubelet:
         self.logs: dict[tuple[str, str], str] = {}
         """By pod and container; a container without a log has not begun."""
         self.queries: list[dict[str, list[str]]] = []
+        """What was asked for, and of which pod."""
         kubelet = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 place = urlsplit(self.path)
                 _, _, _, pod, container = place.path.split("/")
-                kubelet.queries.append(parse_qs(place.query))
+                kubelet.queries.append(parse_qs(place.query) | {"pod": [pod]})
                 text = kubelet.logs.get((pod, container))
                 self.send_response(404 if text is None else 200)
                 self.end_headers()

@@ -1,6 +1,7 @@
 """A cluster in which the commands find something: an operator that runs, models that serve and do not."""
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterator, Mapping
 from io import StringIO
@@ -58,7 +59,8 @@ def own_address() -> str:
         if one.family.name == "AF_INET" and not one.address.startswith("127.")
     ]
     if not found:
-        pytest.skip("this machine has no address besides loopback, to which an API server leads nobody")
+        lacks = "this machine has no address besides loopback, to which an API server leads nobody"
+        raise (pytest.fail if os.environ.get("CI") else pytest.skip).Exception(lacks)
     return found[0]
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.serving_image.support import servers
-from tests.serving_image.support.load import Load, footprint
+from tests.serving_image.support.load import MAPPINGS, Load, footprint
 from tests.serving_image.support.servers import Server, eventually
 
 Export = Callable[[str, str], Path]
@@ -51,6 +51,7 @@ def test_idle_connections(exported: Export, tmp_path: Path) -> None:
             idle[-1].sendall(ASK)
             receive(idle[-1])
         eventually(lambda: footprint(server).descriptors <= before.descriptors + 8, "all are let go of")
+        assert footprint(server).mappings <= before.mappings + MAPPINGS
         with Load(server, 8) as clients:
             eventually(lambda: clients.answered() > 200, "requests are answered")
         assert set(clients.outcomes.statuses) == {200}

@@ -8,7 +8,7 @@ from contextlib import closing, suppress
 import pytest
 
 from tests import cleartext
-from tests.serving_image.support.load import GROWTH, footprint
+from tests.serving_image.support.load import GROWTH, MAPPINGS, footprint
 from tests.serving_image.support.servers import Server, eventually
 
 INFER = "/v2/models/mixed/infer"
@@ -119,4 +119,6 @@ def test_slow_clients_hold_nobody_up(server: Server) -> None:
     for connection in slow:
         connection.close()
     eventually(lambda: footprint(server).descriptors <= before.descriptors + 2, "all are let go of")
-    assert footprint(server).memory < before.memory + GROWTH
+    after = footprint(server)
+    assert after.memory < before.memory + GROWTH
+    assert after.mappings <= before.mappings + MAPPINGS

@@ -220,11 +220,12 @@ def test_the_commands_send_a_key_from_a_file_or_a_variable(
     right, wrong, recording = (tmp_path / name for name in ("right", "wrong", "r.jsonl"))
     right.write_text(f"{ALICE}\n")
     wrong.write_text("planted-nobody-0123456789")
-    once = ("--duration", 0.1, "--warmup", 0, "--rounds", 1, "--concurrency", 1, "--json")
+    once = ("--duration", 1, "--warmup", 0, "--rounds", 1, "--concurrency", 1, "--json")
     assert f"{MISSING} Give a key by --key-file FILE or in" in run("predict", server.url, code=1)
     assert "answered in" in run("predict", server.url, "--key-file", right)
     run("verify", server.url, recording, "--record", "--count", 1, "--key-file", right)
-    assert json.loads(run("bench", server.url, "--key-file", right, *once))[0]["errors"] == {}
+    (measured,) = json.loads(run("bench", server.url, "--key-file", right, *once))
+    assert (measured["errors"], measured["throughput"][0] > 0) == ({}, True)
     monkeypatch.setenv("PADDLEMODEL_API_KEY", ALICE)
     assert json.loads(run("verify", server.url, recording, "--json"))["agrees"]
     assert f"{WRONG} The key that was sent" in run("predict", server.url, "--key-file", wrong, code=1)

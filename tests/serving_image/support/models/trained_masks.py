@@ -6,9 +6,6 @@ in a few seconds, in a child process (segmentation_nets.py), and is exported wit
 exports are kept in the user's cache.
 """
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from tests.models import made_once
+from tests.serving_image.support.models.trained import trained
 from tests.serving_image.support.models.trained_shapes import drawn
 
 PROGRAM = Path(__file__).with_name("segmentation_nets.py")
@@ -34,18 +31,7 @@ def segmentation(name: str) -> Path:
         name: argmax (any size, deploy.yaml with Normalize alone), softmax (64 x 64, Resize), logits (any
             size, inference.yml with Resize that keeps the ratio, and Padding).
     """
-
-    def make(folder: Path) -> None:
-        command = [sys.executable, "-W", "ignore", str(PROGRAM), str(folder)]
-        environment = os.environ | {"FLAGS_enable_pir_api": "1"}
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=900, check=False, env=environment
-        )
-        if done.returncode:
-            raise RuntimeError(f"the training failed: {done.stderr[-2000:]}")
-
-    sources = PROGRAM.read_text() + Path(__file__).read_text()
-    return made_once("masks", sources, make) / name
+    return trained("masks", PROGRAM, Path(__file__)) / name
 
 
 def masked(

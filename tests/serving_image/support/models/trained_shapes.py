@@ -6,15 +6,14 @@ by scale_factor. So a net of a few convolutions learns the shapes in twenty seco
 (shapes_nets.py), as only a child may load Paddle. The exports are kept in the user's cache.
 """
 
-import os
-import subprocess
-import sys
+import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from PIL import Image
 
-from tests.models import made_once
+from tests.serving_image.support.models.trained import trained
 
 PROGRAM = Path(__file__).with_name("shapes_nets.py")
 LABELS = ["rectangle", "ellipse"]
@@ -30,17 +29,14 @@ def shapes(name: str) -> Path:
         name: ppyoloe (image, scale_factor; NMS inside), picodet (likewise, any size, ImageNet's mean), rtdetr
             (im_shape, image, scale_factor; a fixed number of rows).
     """
+    return trained("shapes", PROGRAM, Path(__file__)) / name
 
-    def make(folder: Path) -> None:
-        command = [sys.executable, "-W", "ignore", str(PROGRAM), str(folder)]
-        environment = os.environ | {"FLAGS_enable_pir_api": "1"}
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=900, check=False, env=environment
-        )
-        if done.returncode:
-            raise RuntimeError(f"the training failed: {done.stderr[-2000:]}")
 
-    return made_once("shapes", PROGRAM.read_text() + Path(__file__).read_text(), make) / name
+def encoded(pixels: np.ndarray[Any, Any]) -> bytes:
+    """A picture as PNG."""
+    content = io.BytesIO()
+    Image.fromarray(pixels).save(content, "PNG")
+    return content.getvalue()
 
 
 def drawn(

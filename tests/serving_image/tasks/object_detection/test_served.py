@@ -3,7 +3,6 @@
 None of them is told its task: infer_cfg.yml and inference.yml beside them say it.
 """
 
-import io
 import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,20 +11,13 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from PIL import Image
 
 from tests import bare_predictor, cleartext
-from tests.serving_image.support.models.trained_shapes import LABELS, SIDE, drawn, shapes
+from tests.serving_image.support.models.trained_shapes import LABELS, SIDE, drawn, encoded, shapes
 from tests.serving_image.support.servers import Server, serving
 
 MEAN, STD = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 SIZES = ((SIDE, SIDE), (90, 120), (200, 75))
-
-
-def encoded(pixels: np.ndarray[Any, Any]) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG")
-    return content.getvalue()
 
 
 def wanted(name: str, pixels: np.ndarray[Any, Any]) -> list[list[float]]:

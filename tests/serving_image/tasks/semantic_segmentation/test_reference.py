@@ -19,18 +19,13 @@ from tests.serving_image.support.models.trained_masks import (
     prepared,
     segmentation,
 )
+from tests.serving_image.support.models.trained_shapes import encoded
 
 # Of one shape once they are inputs, so that they are one run of the bare predictor.
 PICTURES = {
     "argmax": [(50, 70)] * 6,
     "logits": [(64, 64), (90, 120), (200, 75), (31, 33), (96, 96), (40, 300)],
 }
-
-
-def encoded(pixels: np.ndarray[Any, Any]) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG")
-    return content.getvalue()
 
 
 def fitted(name: str) -> tuple[Any, Served]:

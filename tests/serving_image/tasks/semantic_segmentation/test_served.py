@@ -16,16 +16,11 @@ from tests import cleartext
 from tests.serving_image.support.command_line import command
 from tests.serving_image.support.flask_door import flask_door
 from tests.serving_image.support.models.trained_masks import LABELS, masked, segmentation
+from tests.serving_image.support.models.trained_shapes import encoded
 from tests.serving_image.support.servers import Server, serving
 
 PNG = {"Accept": "image/png"}
 TASK = '{"semanticSegmentation":{"labels":["background","rectangle","ellipse"]}}'
-
-
-def encoded(pixels: np.ndarray[Any, Any]) -> bytes:
-    content = io.BytesIO()
-    Image.fromarray(pixels).save(content, "PNG")
-    return content.getvalue()
 
 
 def read(content: bytes) -> np.ndarray[Any, Any]:
