@@ -28,6 +28,10 @@ M = TypeVar("M", bound=BaseModel)
 Image = Annotated[str, Field(min_length=1, max_length=512, pattern=r"^\S+$")]
 ObjectName = Annotated[str, Field(max_length=63, pattern=r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?)?$")]
 
+_LABEL: Final = "[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+LeaseName = Annotated[str, Field(max_length=253, pattern=rf"^({_LABEL}(\.{_LABEL})*)?$")]
+"""Parts with dots between them, as the name of a Helm release may have."""
+
 
 def _with_a_port(bind: str) -> str:
     if not 0 < int(bind.rpartition(":")[2]) <= 65_535:
@@ -77,7 +81,7 @@ class Settings(BaseModel):
     watch_namespaces: Namespaces = ()
     """The only namespaces whose models are served; empty: those of all namespaces."""
 
-    lease: ObjectName = ""
+    lease: LeaseName = ""
     """The Lease whose holder works, of the operators of one release; empty: this one always works."""
 
     lease_seconds: Annotated[int, Field(ge=3, le=300)] = 15

@@ -103,6 +103,15 @@ def test_a_wrong_setting_is_refused(name: str, value: str, sentence: str) -> Non
     assert str(refusal.value).startswith(sentence)
 
 
+def test_a_lease_is_called_as_a_release_may_be() -> None:
+    given = {"NAMESPACE": "ops", "LEASE": "v1.2-paddlemodel-operator"}
+    read = from_environment({f"PADDLEMODEL_OPERATOR_{name}": value for name, value in given.items()})
+    assert read.lease == "v1.2-paddlemodel-operator"
+    for wrong in ("a..b", ".a", "a.", "A"):
+        with pytest.raises(SettingsError, match="PADDLEMODEL_OPERATOR_LEASE="):
+            from_environment({"PADDLEMODEL_OPERATOR_NAMESPACE": "o", "PADDLEMODEL_OPERATOR_LEASE": wrong})
+
+
 def test_an_operator_of_some_namespaces_registers_no_adapter() -> None:
     given = {"NAMESPACE": "ops", "METRICS_SOURCE": "none", "WATCH_NAMESPACES": "a", "ADAPTER": "b"}
     with pytest.raises(SettingsError, match="no adapter can be registered for the cluster"):

@@ -48,7 +48,8 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
 
     But for one that closes the pods: without it none of those behind it is touched.
 
-    The order matters: an autoscaler has to be gone before the Deployment gets its replicas from the spec.
+    The order matters: an autoscaler has to be gone before the Deployment gets its replicas from the spec, and
+    what closed the pods goes last, once all that may close them instead is there.
     """
     first, missing = None, []
     key = model.namespace, model.name
@@ -56,7 +57,11 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
         watch.waiting.discard(key)
     existing = context.cache.children(key)
     undesired = _undesired(model, existing, desired)
-    for child in [*undesired, *_keda_autoscalers(existing, undesired, desired), *desired]:
+    opening = [child for child in undesired if child.kind in names.CLOSING_KINDS]
+    before = [child for child in undesired if child not in opening]
+    for child in [*before, *_keda_autoscalers(existing, undesired, desired), *desired, *opening]:
+        if first is not None and child in opening:
+            break
         try:
             if child in desired:
                 await _ensure(context, model, child, desired[child])

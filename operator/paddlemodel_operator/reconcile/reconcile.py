@@ -21,7 +21,16 @@ from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.render import Children, access, metrics_source, render
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.events import opening, transition
-from paddlemodel_operator.status.judge import AUTOSCALING, READY, condition, judge, judge_invalid, merge_patch
+from paddlemodel_operator.status.judge import (
+    AUTOSCALING,
+    READY,
+    as_applied,
+    condition,
+    judge,
+    judge_invalid,
+    last_applied,
+    merge_patch,
+)
 from paddlemodel_operator.status.known import known
 from paddlemodel_operator.status.pause import spec_waits
 from paddlemodel_operator.status.readiness_checks import (
@@ -96,15 +105,15 @@ def _paused(
     context: Context, model: PaddleModel, children: Children, before: Mapping[str, Any], now: str
 ) -> dict[str, Any]:
     """The status of a model of which nothing is changed: about the last spec that was applied."""
-    applied = before.get("observedGeneration", 0)
+    applied = last_applied(before)
     differing = tuple(map(str, waiting(context, model, children)))
     observed = replace(_observe(context, model, Outcome()), waiting=differing)
     case = _case(context, model, observed, None)
     fault = spec_waits(model) if applied != model.generation else None
     last = replace(model, generation=applied)
     status = judge(last, observed, fault=fault, case=case, before=before, now=now)
-    if fault is not None:  # The address may be one of the new spec.
-        status["url"] = before.get("url", "")
+    if fault is not None:
+        status = as_applied(status, before)
     _count(context, (model.namespace, model.name), status, observed.workload)
     return status
 

@@ -39,7 +39,7 @@ def served(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) ->
 def further(known: Served) -> tuple[FurtherModel, ...] | None:
     """The status of the models beside the main one; None where there are none."""
     found = (
-        FurtherModel(name=name, **content.model_dump(exclude={"name"}))
+        FurtherModel(name=name, **content.model_dump())
         for name, content in known.items()
         if name != names.MAIN
     )

@@ -32,6 +32,11 @@ ACCESS: Final = "AccessConfigured"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 
+_OF_SPEC: Final = frozenset({FETCHED, VERIFIED, UPDATE, AUTOSCALING, ACCESS})
+"""The conditions that the spec decides as much as the pods do; below, fields and columns of that kind."""
+_FIELDS_OF_SPEC: Final = frozenset({"url", "model", "furtherModels", "autoscaling", "gpu"})
+_COLUMNS_OF_SPEC: Final = frozenset({"access", "digest", "gpus"})
+
 MESSAGE_MAX: Final = 2048
 SCALED_TO_ZERO: Final = Fault("ScaledToZero", "spec.replicas is 0: raise it to serve the model.")
 
@@ -97,6 +102,29 @@ def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now:
     ]
     conditions = (*_dated(standard(invalid), before, generation, now), *others)
     return {**kept, **dump(Status(observed_generation=generation, conditions=conditions))}
+
+
+def last_applied(before: Mapping[str, Any]) -> int:
+    """The generation of the last spec that was applied; 0 where there is none.
+
+    The status itself may be about a later one that was refused, and that says nothing of the rollout.
+    """
+    found = condition(before, PROGRESS).get("observedGeneration")
+    return found if isinstance(found, int) else 0
+
+
+def as_applied(status: Mapping[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """A status without what a spec says that nobody has applied: there stands what was said before it."""
+    columns = _from_before(status["columns"], before.get("columns", {}), _COLUMNS_OF_SPEC)
+    conditions = [one for one in status["conditions"] if one["type"] not in _OF_SPEC]
+    kept = [one for one in before.get("conditions", ()) if one["type"] in _OF_SPEC]
+    found = _from_before(status, before, _FIELDS_OF_SPEC)
+    return {**found, "columns": columns, "conditions": [*conditions, *kept]}
+
+
+def _from_before(now: Mapping[str, Any], before: Mapping[str, Any], kept: frozenset[str]) -> dict[str, Any]:
+    found = {key: value for key, value in now.items() if key not in kept}
+    return {**found, **{key: value for key, value in before.items() if key in kept}}
 
 
 def dump(status: Status) -> dict[str, Any]:

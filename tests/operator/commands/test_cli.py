@@ -74,6 +74,7 @@ def test_help_teaches_with_examples() -> None:
         (("doctor", "A"), "argument NAME: 'A' is no name: "),
         (("logs", "a", "--since", "soon"), "argument --since: 'soon' is no length of time; "),
         (("logs", "a", "--tail=-1"), "argument --tail: '-1' is no number of lines"),
+        (("logs", "a", "-f", "--previous"), "paddlemodel logs: -f and --previous: what has ended cannot be "),
         (("logs", "a", "--level", "LOUD"), "argument --level: invalid choice: 'LOUD'"),
         (("top", "--seconds", "0"), "argument --seconds: '0' is no number of seconds from 0.1"),
         (("top", "a", "-A"), "paddlemodel top: NAME is in one namespace: leave out -A, "),

@@ -63,6 +63,8 @@ class Table:
 
     async def delete(self, kind: names.Kind, live: Mapping[str, Any]) -> None:
         metadata = live["metadata"]
+        if error := self.refused.get(ChildKey(kind, metadata["name"])):
+            raise error
         self.done.append(f"delete {kind.kind} {metadata['name']}")
         del self.objects[kind, metadata["namespace"], metadata["name"]]
 
@@ -162,6 +164,38 @@ async def test_a_policy_that_cannot_be_made_leaves_all_else_undone(
     assert table.done[0] == "apply NetworkPolicy resnet50"
     await apply_children(context, MODEL, render(MODEL, SETTINGS))
     assert policy not in table.keys
+
+
+async def test_what_closed_the_pods_goes_last_and_stays_where_anything_failed(
+    context: Context, table: Table
+) -> None:
+    """Keys instead of a policy: the old pods know no keys, so the policy is there until the Deployment is."""
+    closed = model(access={"network": {"from": [{"podSelector": {}}]}})
+    changed = model(access={"apiKeys": {"secretName": "clients"}})
+    policy = ChildKey(names.NETWORK_POLICY, "resnet50")
+    await apply_children(context, closed, render(closed, SETTINGS))
+    error = table.refused[MAIN] = ApiError(403, "Forbidden", "a webhook says no")
+    outcome = await apply_children(context, changed, render(changed, SETTINGS))
+    assert outcome == Outcome(trouble=Trouble(MAIN, error))
+    assert policy in table.keys
+    table.refused.clear()
+    table.done.clear()
+    assert await apply_children(context, changed, render(changed, SETTINGS)) == Outcome()
+    assert table.done[-2:] == ["apply Deployment resnet50", "delete NetworkPolicy resnet50"]
+
+
+async def test_a_policy_that_nobody_wants_and_that_cannot_be_deleted_stops_nothing(
+    context: Context, table: Table
+) -> None:
+    closed = model(access={"network": {"from": [{"podSelector": {}}]}})
+    policy = ChildKey(names.NETWORK_POLICY, "resnet50")
+    await apply_children(context, closed, render(closed, SETTINGS))
+    error = table.refused[policy] = ApiError(403, "Forbidden", "no right to delete")
+    table.done.clear()
+    changed = model(replicas=2)
+    outcome = await apply_children(context, changed, render(changed, SETTINGS))
+    assert outcome == Outcome(trouble=Trouble(policy, error))
+    assert {"apply Service resnet50", "apply Deployment resnet50"} < set(table.done)
 
 
 async def test_the_second_child_s_name_may_be_somebody_else_s(context: Context, table: Table) -> None:

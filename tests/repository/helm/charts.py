@@ -31,16 +31,16 @@ def helm(*words: str) -> str:
     return done.stdout
 
 
-def render(*settings: str) -> list[Object]:
+def render(*settings: str, namespace: str = NAMESPACE) -> list[Object]:
     """The objects of `helm template`; each setting is `name=value`, as JSON."""
-    return copy.deepcopy(_rendered(settings))
+    return copy.deepcopy(_rendered(settings, namespace))
 
 
 @cache
-def _rendered(settings: tuple[str, ...]) -> list[Object]:
+def _rendered(settings: tuple[str, ...], namespace: str) -> list[Object]:
     """Once for each setting: a hundred tests look at the same few renderings."""
     flags = [word for setting in settings for word in ("--set-json", setting)]
-    rendered = helm("template", RELEASE, str(CHART), "--namespace", NAMESPACE, *flags)
+    rendered = helm("template", RELEASE, str(CHART), "--namespace", namespace, *flags)
     return [item for item in yaml.load_all(rendered, yaml.CSafeLoader) if item]
 
 

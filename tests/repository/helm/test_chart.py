@@ -123,6 +123,23 @@ def test_an_operator_of_some_namespaces_is_told_which() -> None:
     assert monitor["spec"]["namespaceSelector"] == {"matchNames": ["team-a", "team-b"]}
 
 
+def test_a_namespace_may_be_called_as_a_number_is() -> None:
+    """YAML reads 123 as a number, which neither a namespace nor the value of a variable may be."""
+    parts = [f"monitoring.{part}.enabled=true" for part in ("dashboard", "alerts", "podMonitors")]
+    words = [*parts, 'networkPolicies={"ingressNamespaces":["456"],"metricsNamespaces":["7"]}']
+    some = [*words, 'watchNamespaces=["789"]', 'autoscaling.metricsSource="none"']
+    for flags in (words, some):
+        objects = render(*flags, namespace="123")
+        read = settings.from_environment(variables(objects))
+        assert (read.namespace, read.ingress_namespaces, read.metrics_namespaces) == ("123", ("456",), ("7",))
+        places = [each["metadata"].get("namespace") for each in objects]
+        subjects = [who for each in objects for who in each.get("subjects", ())]
+        places += [who.get("namespace") for who in subjects]
+        assert {type(place) for place in places} <= {str, type(None)}
+        assert "123" in places
+    assert {"789"} <= {each["metadata"].get("namespace") for each in objects}
+
+
 def test_an_operator_of_some_namespaces_has_no_adapter_for_the_whole_cluster() -> None:
     with pytest.raises(RefusedError, match=r"--set autoscaling\.metricsSource=prometheusAdapter"):
         render('watchNamespaces=["team-a"]')

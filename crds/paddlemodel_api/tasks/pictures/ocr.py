@@ -16,7 +16,7 @@ from paddlemodel_api.tasks.pictures.text_line_orientation import TextLineOrienta
 from paddlemodel_api.tasks.pictures.text_recognition import TextRecognition
 
 _HERE: Final = "spec.task.ocr"
-_STORE: Final = "Where the place is. Default: the provider's own address."
+_STORE: Final = Place.model_fields["store"].description
 
 
 class RecognitionStore(Store):

@@ -66,9 +66,12 @@ async def _diff(api: UserApi, file: str) -> int:
     for body in found:
         manifest.parsed(file, body)  # All are right, or nothing is asked.
     texts, faults = [], []
+    settings: dict[str, Settings] = {}
     for body in found:
-        settings = await _settings(api, body["metadata"]["namespace"])
-        told, wrong = await _of_model(api, file, body, settings)
+        namespace = body["metadata"]["namespace"]
+        if namespace not in settings:
+            settings[namespace] = await _settings(api, namespace)
+        told, wrong = await _of_model(api, file, body, settings[namespace])
         texts += [text for text in told if text]
         faults += wrong
     sys.stdout.write("".join(texts))

@@ -59,10 +59,11 @@ def test_a_new_model_is_all_new(cluster: Cluster, namespace: str, tmp_path: Path
 def test_an_object_of_somebody_else_is_in_the_way(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     cluster.kubectl("create", "service", "clusterip", "a", "--tcp=80", "-n", namespace)
     file = tmp_path / "a.yaml"
-    file.write_text(yaml.safe_dump(manifest(namespace, "a")))
+    file.write_text(yaml.safe_dump_all([manifest(namespace, "a"), manifest(namespace, "b")]))
     found = run("diff", str(file), kubeconfig=cluster.kubeconfig)
     assert found.code == 2
     # There is no Deployment of the operator here.
     assert found.err.startswith("==> the operator's settings are taken from this shell: no Deployment has ")
+    assert found.err.count("==> the operator's settings") == 1
     assert found.err.endswith("paddlemodel diff: Service a: Service a exists and belongs to somebody else\n")
     assert "+kind: Deployment" in found.out

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paddlemodel_operator.base import names
 from paddlemodel_operator.commands.deployed.logs.command import AGAIN_SECONDS
 
 from tests.operator.support.cluster import Cluster, eventually
@@ -19,6 +20,15 @@ pytestmark = pytest.mark.control_plane
 def log_line(level: str, message: str, **extra: Any) -> str:
     event = {"time": "2026-01-01T00:00:00.000Z", "level": level, "process": "worker-0", "pid": 7}
     return json.dumps({**event, "message": message, **extra}) + "\n"
+
+
+def crashed(cluster: Cluster, namespace: str, name: str) -> None:
+    """Play the kubelet: the server of a pod has ended once, and runs again."""
+    pod = cluster.need(names.POD, namespace, name)
+    (server,) = pod["status"]["containerStatuses"]
+    last = {"terminated": {"exitCode": 139, "reason": "Error"}}
+    again = {**server, "restartCount": 1, "lastState": last}
+    cluster.set_pod_status(pod, {**pod["status"], "containerStatuses": [again]})
 
 
 def test_logs_of_all_pods_are_printed_together(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
@@ -45,6 +55,15 @@ def test_logs_of_all_pods_are_printed_together(cluster: Cluster, namespace: str,
         assert len(logs("--level", "ERROR").out.splitlines()) == 2
         raw = logs("-o", "json").out.splitlines()
         assert json.loads(raw[1])["model"] == "m"
+        asked = len(kubelet.queries)
+        none = logs("--previous")
+        assert (none.code, none.out) == (0, "")
+        assert none.err == "None of its containers was started again, so none has a log of before.\n"
+        assert len(kubelet.queries) == asked  # A kubelet answers such a question with 400.
+        crashed(cluster, namespace, "b")
+        previous = logs("--previous")
+        assert (previous.code, previous.out, previous.err) == (0, "b Fatal Python error\n", "")
+        assert kubelet.queries[-1]["previous"] == ["true"]
         del kubelet.logs["b", "server"]
         gone = logs()
         assert gone.code == 0  # A pod that is gone is no fault, and is told.

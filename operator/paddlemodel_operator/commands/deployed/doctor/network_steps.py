@@ -69,23 +69,28 @@ def ingress(seen: Seen) -> Step:
     wanted = seen.model.spec.ingress
     if wanted is None:
         return Step("ingress", State.OK, "it is reached inside the cluster only (spec.ingress)")
+    live = seen.children.get(ChildKey(names.INGRESS, seen.model.name))
+    places = [] if live is None or isinstance(live, NotKnown) else _published(live)
+    if places:  # A controller has taken it, whatever the classes say.
+        return Step("ingress", State.OK, f"{wanted.host} is served at {', '.join(places)}")
     if fault := _class_fault(wanted.class_name, seen.classes):
         return Step("ingress", State.FAILED, fault)
-    live = seen.children.get(ChildKey(names.INGRESS, seen.model.name))
     if live is None or isinstance(live, NotKnown):
         return Step(
             "ingress", State.NOT_KNOWN, live.why if live else "the object is not there, as said above."
         )
+    return Step(
+        "ingress",
+        State.NOT_KNOWN,
+        "no controller has published an address yet; some never do. If clients do not reach "
+        f"{wanted.host}: see the log of the Ingress controller.",
+    )
+
+
+def _published(live: Object) -> list[str]:
+    """The addresses at which a controller says that it serves an Ingress."""
     balancer = (live.get("status", {}).get("loadBalancer") or {}).get("ingress") or ()
-    places = [str(one.get("ip") or one.get("hostname")) for one in balancer]
-    if not places:
-        return Step(
-            "ingress",
-            State.NOT_KNOWN,
-            "no controller has published an address yet; some never do. If clients do not reach "
-            f"{wanted.host}: see the log of the Ingress controller.",
-        )
-    return Step("ingress", State.OK, f"{wanted.host} is served at {', '.join(places)}")
+    return [str(one.get("ip") or one.get("hostname")) for one in balancer]
 
 
 def _class_fault(name: str | None, classes: object) -> str:

@@ -16,6 +16,7 @@ from paddlemodel_operator.cluster.kubeconfig import UserApi, is_forbidden
 from paddlemodel_operator.commands.deployed import status
 from paddlemodel_operator.commands.deployed.connection import object_name, parser, run, sentence
 from paddlemodel_operator.commands.deployed.logs.lines import LEVELS, passes, seconds, shown
+from paddlemodel_operator.commands.faults import InputError
 
 DESCRIPTION = """Print the logs of all pods of a model, each line with its pod in front; with --fetch also
 those of the fetchers, which brought the model."""
@@ -64,6 +65,8 @@ class _Reading:
 def main(argv: Sequence[str]) -> int:
     """Print the lines; returns the exit code."""
     arguments = options().parse_args(argv)
+    if arguments.follow and arguments.previous:
+        raise InputError("-f and --previous: what has ended cannot be followed; leave one of them out.")
     return run(arguments, lambda api: _print_logs(_Reading(api, arguments)))
 
 
@@ -100,9 +103,11 @@ async def _print_logs(reading: _Reading) -> int:
         await status.model(reading.api, reading.arguments.name)
         sys.stderr.write("The model has no pods; paddlemodel doctor says why.\n")
     if not reading.arguments.follow:
-        for pod in found:
-            for one in _sources(reading, pod):
-                await _copy(reading, one.source, reading.arguments.since)
+        sources = [one.source for pod in found for one in _sources(reading, pod)]
+        if found and not sources and reading.arguments.previous:
+            sys.stderr.write("None of its containers was started again, so none has a log of before.\n")
+        for source in sources:
+            await _copy(reading, source, reading.arguments.since)
         return 1 if reading.failed else 0
     while not reading.failed:
         for pod in await _pods(reading):
@@ -121,15 +126,15 @@ async def _pods(reading: _Reading) -> list[Mapping[str, Any]]:
 
 
 def _sources(reading: _Reading, pod: Mapping[str, Any]) -> Iterator[_Began]:
-    """The containers of a pod that have begun."""
+    """The containers of a pod that have begun; with --previous those that were started again."""
     found = pod.get("status", {})
     statuses = [
         *(found.get("initContainerStatuses", ()) if reading.arguments.fetch else ()),
         *found.get("containerStatuses", ()),
     ]
     for one in statuses:
-        state = one.get("state", {})
-        has_begun = "running" in state or "terminated" in state or one.get("lastState")
+        state, last = one.get("state", {}), one.get("lastState")
+        has_begun = last or (not reading.arguments.previous and ("running" in state or "terminated" in state))
         fetches = names.model_of(one["name"], names.FETCH_CONTAINER)
         if has_begun and (fetches or one["name"] == names.SERVER_CONTAINER):
             source = (pod["metadata"]["name"], one["name"])

@@ -45,7 +45,7 @@ Reading = dict[str, PodMetrics]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Model:
+class Model:
     """A model and its ready pods."""
 
     namespace: str
@@ -84,7 +84,7 @@ def _seconds(text: str) -> float:
 async def _top(api: UserApi, name: str | None, seconds: float, *, everywhere: bool) -> int:
     models = await _models(api, name, everywhere=everywhere)
     faults: list[str] = []
-    source = _Proxy(api, faults)
+    source = Proxy(api, faults)
     first = await source.read(models)
     begun = time.monotonic()
     if source.forbidden:
@@ -101,7 +101,7 @@ async def _top(api: UserApi, name: str | None, seconds: float, *, everywhere: bo
     return 1 if pods and not any(last.values()) else 0
 
 
-async def _models(api: UserApi, name: str | None, *, everywhere: bool) -> list[_Model]:
+async def _models(api: UserApi, name: str | None, *, everywhere: bool) -> list[Model]:
     place = None if everywhere else api.namespace
     if name:
         bodies = [await status.model(api, name)]
@@ -112,7 +112,7 @@ async def _models(api: UserApi, name: str | None, *, everywhere: bool) -> list[_
     return [_model(body, pods) for body in bodies]
 
 
-def _model(body: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> _Model:
+def _model(body: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> Model:
     told = facts.of_model(body)
     own = [
         pod
@@ -121,10 +121,10 @@ def _model(body: Mapping[str, Any], pods: Sequence[Mapping[str, Any]]) -> _Model
         and pod["metadata"]["labels"][contract.MODEL_LABEL] == told["name"]
     ]
     ready = tuple(sorted(addresses(own)))
-    return _Model(namespace=told["namespace"], name=told["name"], replicas=told["replicas"] or "", pods=ready)
+    return Model(namespace=told["namespace"], name=told["name"], replicas=told["replicas"] or "", pods=ready)
 
 
-class _Proxy:
+class Proxy:
     """Reads the pods' metrics through the API server."""
 
     def __init__(self, api: UserApi, faults: list[str]) -> None:
@@ -134,14 +134,14 @@ class _Proxy:
         self.forbidden = ""
         """Why nobody may be asked."""
 
-    async def read(self, models: Sequence[_Model]) -> dict[tuple[str, str], Reading]:
+    async def read(self, models: Sequence[Model]) -> dict[tuple[str, str], Reading]:
         """By namespace and name, what every pod says that answers."""
-        found = {}
-        for model in models:
-            pages = await asyncio.gather(*(self._pod(model.namespace, pod) for pod in model.pods))
-            found[model.namespace, model.name] = {
-                pod: page for pod, page in zip(model.pods, pages, strict=True) if page is not None
-            }
+        found: dict[tuple[str, str], Reading] = {(model.namespace, model.name): {} for model in models}
+        places = [(model, pod) for model in models for pod in model.pods]
+        pages = await asyncio.gather(*(self._pod(model.namespace, pod) for model, pod in places))
+        for (model, pod), page in zip(places, pages, strict=True):
+            if page is not None:
+                found[model.namespace, model.name][pod] = page
         return found
 
     async def _pod(self, namespace: str, pod: str) -> PodMetrics | None:
@@ -164,7 +164,7 @@ class _Proxy:
 
 
 async def _of_adapter(
-    api: UserApi, models: Sequence[_Model], faults: list[str]
+    api: UserApi, models: Sequence[Model], faults: list[str]
 ) -> dict[tuple[str, str], Reading]:
     """What autoscalers are told, for who may ask that and not the pods."""
     found = {}
@@ -177,7 +177,7 @@ async def _of_adapter(
     return found
 
 
-async def _metric(api: UserApi, model: _Model, metric: str, faults: list[str]) -> dict[str, float]:
+async def _metric(api: UserApi, model: Model, metric: str, faults: list[str]) -> dict[str, float]:
     path = f"{_ADAPTER}/namespaces/{model.namespace}/pods/*/{metric}"
     try:
         told = await api.read(path, {"labelSelector": f"{contract.MODEL_LABEL}={model.name}"})
@@ -192,7 +192,7 @@ async def _metric(api: UserApi, model: _Model, metric: str, faults: list[str]) -
 
 
 def _shown(
-    models: Sequence[_Model],
+    models: Sequence[Model],
     first: Mapping[tuple[str, str], Reading],
     last: Mapping[tuple[str, str], Reading],
     seconds: float,

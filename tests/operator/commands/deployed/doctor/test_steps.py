@@ -226,6 +226,8 @@ def test_an_ingress_without_a_controller() -> None:
     served = OWNED | {"status": {"loadBalancer": {"ingress": [{"ip": "192.0.2.1"}]}}}
     step = walked(observed(), INGRESS, classes=NGINX, children={key: served})["ingress"]
     assert step == Step("ingress", State.OK, "a.example.com is served at 192.0.2.1")
+    for fields in (without, INGRESS):  # A controller that needs no IngressClass has taken it.
+        assert walked(observed(), fields, classes=[], children={key: served})["ingress"] == step
 
 
 def test_an_answer_that_is_none() -> None:
