@@ -279,9 +279,8 @@ def test_a_paused_model_is_left_as_it_is_until_it_is_resumed(
     spec = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["spec"]
     assert spec["revisionHistoryLimit"] == kept != 9
     assert spec["replicas"] == 2  # The autoscaler's to change, paused or not.
-    assert {"name": "PADDLEMODEL_QUEUE_SIZE", "value": "9"} in spec["template"]["spec"]["containers"][0][
-        "env"
-    ]
+    (server,) = spec["template"]["spec"]["containers"]
+    assert {"name": "PADDLEMODEL_QUEUE_SIZE", "value": "9"} in server["env"]
     assert "Paused" not in cluster.conditions(namespace, "resnet50")
 
 

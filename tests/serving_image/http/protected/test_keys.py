@@ -65,12 +65,9 @@ def asked(
 
 
 ROUTES = [(route.method, route.path("mixed"), route.kind) for route in protocol.CLIENT_ROUTES]
+OPEN = {protocol.Kind.LIVE, protocol.Kind.READY}
 CLOSED = [
-    *[
-        (method, path)
-        for method, path, kind in ROUTES
-        if kind not in {protocol.Kind.LIVE, protocol.Kind.READY}
-    ],
+    *[(method, path) for method, path, kind in ROUTES if kind not in OPEN],
     *[("GET", path) for path in ("/nothing", "/metrics", "/healthz", "/below", "/below/", "//", "/%")],
     *[
         ("GET", path)
