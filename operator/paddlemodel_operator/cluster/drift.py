@@ -17,6 +17,13 @@ Fields = Mapping[str, Any]
 
 QUANTITY_PARENTS: Final = frozenset({"requests", "limits"})
 QUANTITY_KEYS: Final = frozenset({"averageValue", "sizeLimit", "divisor"})
+EXACT: Final = frozenset(
+    {
+        *("from", "podSelector", "namespaceSelector", "labelSelector", "affinity", "tolerations"),
+        *("tls", "secretKeyRef", "configMapKeyRef"),
+    }
+)
+"""Atomic values, or parts of them, to which the server adds nothing: another key is one that we took out."""
 IDENTITY: Final = frozenset({"apiVersion", "kind", "metadata.name", "metadata.namespace"})
 
 
@@ -101,9 +108,9 @@ def _same(desired: Any, live: Any, path: tuple[str, ...]) -> bool:
     if live is None:
         return desired is None or desired is False or desired in ("", {}, [], ())
     if isinstance(desired, Mapping):
-        return isinstance(live, Mapping) and all(
-            _same(value, live.get(key), (*path, key)) for key, value in desired.items()
-        )
+        if not isinstance(live, Mapping) or (live.keys() - desired.keys() and EXACT.intersection(path)):
+            return False
+        return all(_same(value, live.get(key), (*path, key)) for key, value in desired.items())
     if isinstance(desired, (list, tuple)):
         pairs = isinstance(live, list) and len(live) == len(desired)
         return pairs and all(_same(one, other, path) for one, other in zip(desired, live, strict=True))

@@ -215,6 +215,46 @@ def test_inside_a_value_that_is_owned_as_a_whole_defaults_are_no_difference() ->
     assert not is_applied(desired, body)
 
 
+@pytest.mark.parametrize(
+    ("place", "wanted", "written"),
+    [
+        (
+            "ingress",
+            [{"from": [{"podSelector": {}}]}],
+            [{"from": [{"podSelector": {}, "namespaceSelector": {}}]}],
+        ),
+        (
+            "ingress",
+            [{"from": [{"podSelector": {}}]}],
+            [{"from": [{"podSelector": {"matchLabels": {"a": "b"}}}]}],
+        ),
+        (
+            "tolerations",
+            [{"key": "gpu", "operator": "Exists"}],
+            [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        ),
+        ("tls", [{"hosts": ["a"]}], [{"hosts": ["a"], "secretName": "b"}]),
+    ],
+)
+def test_what_is_taken_out_of_a_value_that_is_owned_as_a_whole_is_a_difference(
+    place: str, wanted: Any, written: Any
+) -> None:
+    """Else a policy, for example, would stay open to the namespaces that its spec has closed."""
+    desired, body = {**DESIRED, "spec": {place: wanted}}, live()
+    body["spec"] = {place: written}
+    fields(body)["f:spec"] = {f"f:{place}": {}}
+    assert not is_applied(desired, body)
+    body["spec"] = {place: wanted}
+    assert is_applied(desired, body)
+
+
+def test_the_protocol_of_a_policy_s_port_is_the_server_s_default() -> None:
+    desired, body = {**DESIRED, "spec": {"ingress": [{"ports": [{"port": 1}]}]}}, live()
+    body["spec"] = {"ingress": [{"ports": [{"port": 1, "protocol": "TCP"}]}]}
+    fields(body)["f:spec"] = {"f:ingress": {}}
+    assert is_applied(desired, body)
+
+
 def test_zero_is_not_nothing() -> None:
     desired, body = copy.deepcopy(DESIRED), live()
     desired["spec"]["replicas"] = 0

@@ -239,7 +239,7 @@ def test_a_kill_after_any_write_of_a_change(
         if len(kills) == before:
             break
     assert {kill.split()[0] for kill in kills} == {"DELETE", "PATCH"}
-    assert {"services", "deployments", "horizontalpodautoscalers", "ingresses"} <= {
+    assert {"services", "deployments", "horizontalpodautoscalers", "ingresses", "networkpolicies"} <= {
         part for kill in kills for part in kill.split("/")
     }
 
