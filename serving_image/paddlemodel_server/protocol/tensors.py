@@ -15,6 +15,7 @@ import orjson
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model import bfloat16
+from paddlemodel_server.protocol.numbers import Numbers
 from paddlemodel_server.protocol.request import Array, Expected
 from paddlemodel_server.protocol.served import Served
 from paddlemodel_server.protocol.text import shown
@@ -65,6 +66,8 @@ def uneven(expected: Expected) -> BadRequestError:
 
 def from_values(data: Any, shape: Shape, expected: Expected) -> Array:
     """The tensor of a JSON list, flat or nested as the shape says."""
+    if type(data) is Numbers and (len(data.shape) == 1 or data.shape == shape):
+        return data.tensor(expected, shape)
     if type(data) is not list:
         raise BadRequestError(f"Input {expected.name} needs data, a list of numbers; found {shown(data)}.")
     try:
