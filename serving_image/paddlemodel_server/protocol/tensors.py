@@ -15,10 +15,10 @@ import orjson
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model import bfloat16
-from paddlemodel_server.protocol.numbers import Numbers
+from paddlemodel_server.protocol.json.numbers import Numbers
+from paddlemodel_server.protocol.json.text import shown
 from paddlemodel_server.protocol.request import Array, Expected
 from paddlemodel_server.protocol.served import Served
-from paddlemodel_server.protocol.text import shown
 
 Shape = tuple[int, ...]
 _MOST = 1 << 31  # of one dimension: Paddle's are signed 32-bit numbers

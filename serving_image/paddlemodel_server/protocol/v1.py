@@ -11,11 +11,12 @@ import numpy as np
 import orjson
 
 from paddlemodel_server.errors import BadRequestError, NoRowsError
-from paddlemodel_server.protocol import tensors, text
-from paddlemodel_server.protocol.numbers import Numbers, understood
+from paddlemodel_server.protocol import tensors
+from paddlemodel_server.protocol.json import text
+from paddlemodel_server.protocol.json.numbers import Numbers, understood
+from paddlemodel_server.protocol.json.text import shown
 from paddlemodel_server.protocol.request import Array, Expected, Request
 from paddlemodel_server.protocol.served import Served
-from paddlemodel_server.protocol.text import shown
 
 _KEYS = frozenset({"instances", "inputs"})
 Json = dict[str, Any]

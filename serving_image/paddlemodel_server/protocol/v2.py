@@ -14,12 +14,13 @@ import orjson
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model.signature import DATATYPES, Model, Tensor
-from paddlemodel_server.protocol import tensors, text
-from paddlemodel_server.protocol.numbers import understood
+from paddlemodel_server.protocol import tensors
+from paddlemodel_server.protocol.json import text
+from paddlemodel_server.protocol.json.numbers import understood
+from paddlemodel_server.protocol.json.text import shown
 from paddlemodel_server.protocol.request import Array, Expected, Request, Wanted
 from paddlemodel_server.protocol.routes import VERSION
 from paddlemodel_server.protocol.served import Served
-from paddlemodel_server.protocol.text import shown
 
 EXTENSIONS = ["binary_tensor_data"]
 

@@ -70,8 +70,8 @@ FACTS = {
 }  # fmt: skip
 # Names of things, which no language changes.
 NAMES = {
-    "PaddlePaddle", "Paddle", "JavaScript", "JSON", "Open", "Inference", "Protocol", "V", "Ctrl", "Enter", "OpenAPI",
-    "ocr", "m", "inference", "yml", "FP", "PIR", "CPU", "paddlemodel", "server", "rec", "POST",
+    "PaddlePaddle", "Paddle", "JavaScript", "JSON", "Open", "Inference", "Protocol", "V", "Ctrl", "Enter",
+    "OpenAPI", "ocr", "m", "inference", "yml", "FP", "PIR", "CPU", "paddlemodel", "server", "rec", "POST",
 }  # fmt: skip
 
 

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model.signature import Tensor
-from paddlemodel_server.protocol import Request, numbers, v1, v2
+from paddlemodel_server.protocol import Request, v1, v2
+from paddlemodel_server.protocol.json import numbers
 from paddlemodel_server.protocol.request import Expected
 from paddlemodel_server.protocol.served import Served
 

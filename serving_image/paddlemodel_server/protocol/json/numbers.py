@@ -15,7 +15,7 @@ import numpy as np
 import simdjson
 
 from paddlemodel_server.errors import BadRequestError
-from paddlemodel_server.protocol import text
+from paddlemodel_server.protocol.json import text
 from paddlemodel_server.protocol.request import Array, Expected
 
 Understood = TypeVar("Understood")
