@@ -1,8 +1,8 @@
 """`python -m benchmarks.tasks`: vectors of texts and classes of sounds over HTTP, beside loops without any.
 
-The server has its default settings, and 32 clients that send one body each at a time. The loops are two processes
-that do the same without a server, one body after the other. They take turns, so that other load slows
-both. It changes the processor time of a unit least.
+The server has its default settings, and 32 clients that send one body each at a time. The loops are two
+processes that do the same without a server, one body after the other. They take turns, so that other load
+slows both. It changes the processor time of a unit least.
 """
 
 import argparse

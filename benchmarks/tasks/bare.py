@@ -1,8 +1,8 @@
 """The ceiling: a loop in a process of its own that answers one body after the other, without any HTTP.
 
-Started as `python -m benchmarks.tasks.bare WORKLOAD MODEL_DIR`; the line "answers …" holds its answers to the first
-bodies, and each line "SECONDS" on standard input is answered with "rate …", units a second. It takes oneDNN or
-leaves it, whichever is faster. Paddle says other things in between.
+Started as `python -m benchmarks.tasks.bare WORKLOAD MODEL_DIR`. The line "answers …" holds its answers to the
+first bodies, and each line "SECONDS" on standard input is answered with "rate …", units a second. It takes
+oneDNN or leaves it, whichever is faster. Paddle says other things in between.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Clients that send one body each at a time: `python -m benchmarks.tasks.clients WORKLOAD PORT CLIENTS SECONDS`.
+"""Clients that send one body each at a time: arguments are WORKLOAD PORT CLIENTS SECONDS.
 
 They connect one after the other, as clients do: what connects in one instant may all be one HTTP worker's.
 Prints units a second, counted from the end of the first second on, when all have begun; and all units.
@@ -32,21 +32,27 @@ class Count:
 async def client(port: int, bodies: Iterator[Body], count: Count, wait: float) -> None:
     await asyncio.sleep(wait)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    while time.perf_counter() < count.ends:
-        body = next(bodies)
-        head = (
-            f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {body.media}\r\n"
-            f"Content-Length: {len(body.content)}\r\n\r\n"
-        )
-        writer.write(head.encode() + body.content)
-        answer = await reader.readuntil(b"\r\n\r\n")
-        if not answer.startswith(b"HTTP/1.1 200"):
-            raise SystemExit(answer.decode())
-        lines = [line.lower() for line in answer.split(b"\r\n")]
-        size = next(int(line[16:]) for line in lines if line.startswith(b"content-length: "))
-        await reader.readexactly(size)
-        count.add(body.weight)
-    writer.close()
+    try:
+        while time.perf_counter() < count.ends:
+            body = next(bodies)
+            await ask(reader, writer, body)
+            count.add(body.weight)
+    finally:
+        writer.close()
+
+
+async def ask(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, body: Body) -> None:
+    head = (
+        f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {body.media}\r\n"
+        f"Content-Length: {len(body.content)}\r\n\r\n"
+    )
+    writer.write(head.encode() + body.content)
+    answer = await reader.readuntil(b"\r\n\r\n")
+    if not answer.startswith(b"HTTP/1.1 200"):
+        raise SystemExit(answer.decode())
+    lines = [line.lower() for line in answer.split(b"\r\n")]
+    size = next(int(line[16:]) for line in lines if line.startswith(b"content-length: "))
+    await reader.readexactly(size)
 
 
 async def run(name: str, port: int, clients: int, seconds: float) -> str:

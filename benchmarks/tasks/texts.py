@@ -19,7 +19,7 @@ _WORDS = _SENTENCE.split()
 
 
 def _texts() -> list[str]:
-    """Mostly sentences, some pages, as queries and documents of a search are: 4 to 180 words, half below 16."""
+    """Mostly sentences, some pages, as a search has them: 4 to 180 words, half of them below 16."""
     chosen = random.Random(3)
     lengths = [min(180, max(4, round(chosen.lognormvariate(2.8, 0.9)))) for _ in range(TEXTS)]
     return [" ".join(chosen.choices(_WORDS, k=length)) for length in lengths]

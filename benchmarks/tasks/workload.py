@@ -1,4 +1,4 @@
-"""What a workload is: a model, its task, the bodies that clients send, and the loop that it is compared with."""
+"""What a workload is: a model, its task, what clients send, and the loop that it is compared with."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

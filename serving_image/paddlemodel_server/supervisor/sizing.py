@@ -82,9 +82,9 @@ def choose(settings: Settings, sizes: Sizes, measured: Measured, memory: int) ->
     """Choose the process counts for a model; what the user set wins.
 
     On CPU the cores are shared out as the work is: a request is taken to cost an HTTP worker 40 microseconds
-    beside the decoding, and a worker 15 beside the run. A model of microseconds gets HTTP workers for most cores, a convolutional
-    network of milliseconds one worker per core. More processes than cores would only wake each other: with a
-    second HTTP worker on two cores a small request was measured to cost a fifth more.
+    beside the decoding, and a worker 15 beside the run. A model of microseconds gets HTTP workers for most
+    cores, a convolutional network of milliseconds one worker per core. More processes than cores would only
+    wake each other: with a second HTTP worker on two cores a small request was measured to cost a fifth more.
 
     Args:
         settings: the user's spec.

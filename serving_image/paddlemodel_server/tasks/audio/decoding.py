@@ -63,8 +63,8 @@ class Sound:
 def turn(seconds: float) -> threading.Lock:
     """What a thread holds while it works on a sound of this length.
 
-    One at a time: what takes long hands Python's lock over so often that two threads of a process need a quarter
-    more of the processor than one, and are no faster. A long sound, which takes seconds, holds no short one up.
+    One at a time: Python's lock changes hands so often here that two threads of a process need a quarter more
+    of the processor than one, and are no faster. A long sound, which takes seconds, holds no short one up.
     """
     return _LONG if seconds > LARGE_SECONDS else _SHORT
 
@@ -141,7 +141,7 @@ def _decoded(file: soundfile.SoundFile, wanted: Wanted) -> Sound:
 def _blocks(file: soundfile.SoundFile) -> Iterator[Array]:
     """Blocks of one channel: the mean of all, as a product, since numpy's mean is slower than the decoder.
 
-    Samples of 16 bits are read as such and scaled here: the same numbers, for less than libsndfile's loop takes.
+    Samples of 16 bits are read as such and scaled here: the same numbers as libsndfile's loop gives, sooner.
     """
     dtype, loudest = ("int16", 1 << 15) if file.subtype == "PCM_16" else ("float32", 1)
     share = np.full(file.channels, 1 / file.channels / loudest, np.float32)

@@ -16,7 +16,7 @@ from paddlemodel_server.protocol.served import WarmUp
 from paddlemodel_server.tasks.audio import features
 
 EXAMPLE_SECONDS = 1.0  # of the request with which the model is warmed up
-# Of the processor, for each of sound: from 0.4 ms for WAV at the model's rate to 1.6 ms for FLAC of 44.1 kHz in stereo.
+# Of the processor, for a second of sound: 0.4 ms for WAV at the model's rate, 1.6 ms for FLAC from a CD.
 DECODING = 1e-3
 
 
