@@ -35,7 +35,7 @@ EXAMPLES = """examples:
 Exit codes: 0 stopped; 1 it could not be fetched or served, and the last line says why; 2 the command line or
 the YAML is wrong."""
 
-_ONLY_IN_A_CLUSTER: Final = ("replicas", "autoscaling", "ingress", "service", "resources", "gpu")
+_ONLY_IN_A_CLUSTER: Final = ("replicas", "autoscaling", "ingress", "gateway", "service", "resources", "gpu")
 _HOST: Final = "127.0.0.1"
 _MANY: Final[dict[str, Any]] = {"action": "append", "default": []}
 
