@@ -64,7 +64,7 @@ bench-operator: $(READY)  ## the operator with 100 to 5,000 models, beside a bar
 	@$(RUN)/python -m benchmarks.operator
 
 clean:  ## remove the virtual environment and tool caches of this checkout
-	rm -rf $(VENV) .venv-try .venv-peers .venv-stores .venv-oracles .venv-paddlex .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	rm -rf $(VENV) .venv-try .venv-peers .venv-stores .venv-oracles .venv-paddlex .venv-gateways .mypy_cache .ruff_cache .pytest_cache .hypothesis build
 
 # An environment is rebuilt whenever its locked requirements or a distribution's metadata change.
 METADATA := crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml

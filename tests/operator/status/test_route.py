@@ -75,7 +75,7 @@ SITUATIONS: dict[str, tuple[Object | None, tuple[str, str, str]]] = {
     ),
     "refused without a reason": (
         live(at(said("Accepted", "False"))),
-        ("False", "NotAccepted", "does not take the HTTPRoute"),
+        ("False", "NotAccepted", "does not take the HTTPRoute (NotAccepted). Correct spec.gateway"),
     ),
     "said of an earlier route": (
         live(at(said("Accepted", "False", "Old", "old", generation=2))),

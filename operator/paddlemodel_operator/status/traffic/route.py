@@ -58,11 +58,11 @@ def _at(model: PaddleModel, wanted: ParentRef, said: Sequence[Parent]) -> Iterat
             found = one.conditions.get(kind, Condition())
             if found.status == "False":
                 reason = found.reason or "NotAccepted"
+                words = f": {found.message.rstrip('.')}" if found.message else ""
                 yield Condition(
                     "False",
                     reason,
-                    f"{where} {means} ({reason}): {found.message.rstrip('.')}. Correct spec.gateway, or what "
-                    "the Gateway admits.",
+                    f"{where} {means} ({reason}){words}. Correct spec.gateway, or what the Gateway admits.",
                 )
 
 
