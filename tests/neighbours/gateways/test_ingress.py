@@ -24,10 +24,10 @@ REQUESTS = 100
 
 
 @pytest.mark.parametrize("kind", ["traefik", "nginx"])
-def test_a_model_answers_below_its_path_and_its_own_limit_of_bodies_is_the_one_that_holds(
+def test_a_model_answers_below_its_path_and_takes_bodies_up_to_its_own_limit(
     cluster: Cluster, traefik: Traefik, namespace: str, kind: str, pod: Pods
 ) -> None:
-    """Three mebibytes are more than ingress-nginx takes without the annotation that the operator sets."""
+    """Where the provider for nginx's annotations buffers, it takes one mebibyte unless told otherwise."""
     host = f"{kind}.example.com"
     found = routed.model(
         namespace,
@@ -43,8 +43,7 @@ def test_a_model_answers_below_its_path_and_its_own_limit_of_bodies_is_the_one_t
         assert traefik.ask(host, INFER, ONES)[0] == 200
         assert traefik.ask(host, "/v2/models/mixed")[0] == 404  # not below the path
         assert traefik.ask(host, INFER, ONES + b" " * 3 * MEBIBYTE)[0] == 200
-        status, text = traefik.ask(host, INFER, ONES + b" " * 5 * MEBIBYTE)
-        assert (status, b"4194304" in text) == (413, True)
+        assert traefik.announce(host, INFER, 5 * MEBIBYTE) == 413
 
 
 def test_the_annotation_gives_a_second_ingress_its_share(

@@ -60,6 +60,18 @@ class Traefik:
         finally:
             connection.close()
 
+    def announce(self, host: str, path: str, size: int) -> int:
+        """The status for a body of which only the size is sent: nobody hangs up on a client that writes."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=120)
+        try:
+            connection.putrequest("POST", path, skip_host=True)
+            for name, value in (("Host", host), ("Content-Length", str(size))):
+                connection.putheader(name, value)
+            connection.endheaders()
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
 
 @contextmanager
 def running(host: Host) -> Iterator[Traefik]:
@@ -80,6 +92,7 @@ def running(host: Host) -> Iterator[Traefik]:
         "--entrypoints.appending.forwardedheaders.insecure=true",
         "--providers.kubernetesgateway=true", "--providers.kubernetesingress=true",
         "--providers.kubernetesingress.ingressclass=traefik", "--providers.kubernetesingressnginx=true",
+        "--providers.kubernetesingressnginx.proxyrequestbuffering=true",
         "--global.checknewversion=false", "--global.sendanonymoususage=false",
     ]  # fmt: skip
     with host.process("traefik", argv, {"KUBECONFIG": str(host.state.kubeconfig)}):

@@ -231,8 +231,10 @@ UNDESIRED = {
     "NetworkPolicy/orientation-inside",
     "PodDisruptionBudget/resnet50",
 }
-UNUSED = rights(names.SCALED_OBJECT, "apply", "replace_lists", "delete")
-"""The scenario below has no KEDA; tests/operator/reconcile/test_control_plane_keda.py uses these."""
+UNUSED = {
+    right for kind in names.OPTIONAL_KINDS for right in rights(kind, "apply", "replace_lists", "delete")
+}
+"""The scenario below has no KEDA and no Gateway API; tests/operator/reconcile/ has tests that use these."""
 ALLOWED = ("customTasks.allowed=true", "gatewayAPI.enabled=true")
 """All that an example may ask for."""
 
