@@ -1,7 +1,7 @@
 """PaddleX' pipeline itself, in an environment of its own: it and the server read the same in all pages.
 
-It reads one line at a time, as the server does where it fills lines up to no multiple (`widthStep: 1`). With six
-at a time, its own default, a line is filled up to the widest of them, and its text depends on its neighbours.
+It reads one line at a time, as the server does where it fills lines up to no multiple (`widthStep: 1`). With
+six at a time, its own default, a line is filled up to the widest of them, so that neighbours change texts.
 """
 
 import json

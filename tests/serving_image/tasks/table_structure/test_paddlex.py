@@ -1,4 +1,4 @@
-"""PaddleX' net for tables itself, in an environment of its own: it still gives the answers that are kept of it."""
+"""PaddleX' net for tables itself, in an environment of its own: it still gives the answers that are kept."""
 
 from pathlib import Path
 
