@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def _compare(name: str, ours: Contender, theirs: Contender, args: argparse.Namespace) -> None:
-    ratios = []
+    ratios, work = [], []
     for turn in range(args.rounds):
         order = (ours, theirs) if turn % 2 == 0 else (theirs, ours)
         found = {one.title: one.measured(args.clients, args.seconds) for one in order}
@@ -47,13 +47,16 @@ def _compare(name: str, ours: Contender, theirs: Contender, args: argparse.Names
             print(
                 f"{name:10} round {turn + 1}  {title:28} {measured.rate:7.2f} a second, "
                 f"p50 {measured.p50_ms:6.0f} ms, p99 {measured.p99_ms:6.0f} ms, "
-                f"CPU {cpu * 1e3:6.0f} ms each, {measured.errors} errors",
+                f"CPU {cpu * 1e3:6.1f} ms each, {measured.errors} errors",
                 flush=True,
             )
-        ratios.append(found[ours.title][0].rate / found[theirs.title][0].rate)
+        (mine, my_cpu), (other, other_cpu) = found[ours.title], found[theirs.title]
+        ratios.append(mine.rate / other.rate)
+        work.append(other_cpu / my_cpu)
     print(
         f"{name:10} ours is {statistics.median(ratios):.2f}x ({min(ratios):.2f}-{max(ratios):.2f}) of "
-        f"{theirs.title}; the goal is {GOALS[name]:g}x",
+        f"{theirs.title}, and answers {statistics.median(work):.2f}x as many with a second of CPU "
+        f"({min(work):.2f}-{max(work):.2f}); the goal is {GOALS[name]:g}x",
         flush=True,
     )
 
