@@ -1,6 +1,6 @@
 """A rival: Flask around PaddleDetection's Python for deployment, with the model's infer_cfg.yml.
 
-What it does with a picture is deploy/python/preprocess.py and infer.py of PaddleDetection (at commit 666f597),
+What it does with a picture is deploy/python/preprocess.py and infer.py of PaddleDetection (commit 666f597),
 class by class: decode, Resize, NormalizeImage, Permute, one predictor, all outputs, and the threshold.
 """
 
