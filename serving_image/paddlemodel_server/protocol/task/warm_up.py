@@ -17,11 +17,13 @@ class Reduction:
         function: one of `tasks.reducers`, which says what it gives.
         output: the number of the output that it is made of; the task gets nothing else.
         axis: of its classes, from 1; `narrow` has none.
+        count: of the classes that `top` keeps.
     """
 
-    function: Literal["best", "label", "narrow"]
+    function: Literal["best", "label", "narrow", "top"]
     output: int = 0
     axis: int = -1
+    count: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
