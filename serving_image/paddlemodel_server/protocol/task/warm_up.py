@@ -49,6 +49,8 @@ class WarmUp:
         setting: the field of the spec by which a user can say so instead; for messages.
         ragged: outputs that have another number of rows than the inputs.
         reduction: of the outputs, for requests whose `Request.reduced` is set.
+        sized: whether rows have many sizes, and may be much larger than `shapes`: a run then has as many rows
+            as take no more memory than the largest run of the warm-up, but always one.
     """
 
     shapes: dict[str, list[int]] = field(default_factory=dict)
@@ -56,6 +58,7 @@ class WarmUp:
     setting: str = ""
     ragged: Ragged | None = None
     reduction: Reduction | None = None
+    sized: bool = False
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "WarmUp":
