@@ -57,7 +57,7 @@ class Runner:
         return self._prepared.sizes
 
     def sizes_for(self, layout: Layout) -> Mapping[int, float]:
-        """Those for requests of a layout: of large pictures fewer share a run than of the small ones tried."""
+        """Those for requests of a layout: of large pictures fewer share a run than of small ones."""
         sizes, rows = self._prepared.sizes, layout.rows
         if not self._answers.sized or not sizes or not rows:
             return sizes
