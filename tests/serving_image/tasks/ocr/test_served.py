@@ -22,6 +22,7 @@ from tests.serving_image.describe.documented import check_answer, check_examples
 from tests.serving_image.describe.test_page_texts import picture
 from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support import oracles
+from tests.serving_image.support.command_line import command
 from tests.serving_image.support.oracles import drawn_pages, printed_pages
 from tests.serving_image.support.servers import Server, metric, serving
 
@@ -181,3 +182,13 @@ def test_the_server_tells_of_both_models(server: Server) -> None:
     tensor = {"name": "x", "datatype": "FP32", "shape": [1, 3, 64, 64], "data": zeros}
     answer = cleartext.post(f"{server.url}/v2/models/pages/infer", json={"inputs": [tensor]}, timeout=60)
     assert answer.json()["outputs"][0]["shape"] == [1, 1, 64, 64]
+
+
+def test_the_commands_send_a_page_and_measure_pages(server: Server, tmp_path: Path) -> None:
+    page = tmp_path / "page.png"
+    page.write_bytes(PAGES[0])
+    found = json.loads(command("predict", server.url, page))
+    assert found["text"] == "\n".join(TEXTS)
+    load = ("--concurrency", 2, "--duration", 1, "--warmup", 0, "--rounds", 1, "--json")
+    (one,) = json.loads(command("bench", server.url, "--body", page, *load))
+    assert one["errors"] == {}
