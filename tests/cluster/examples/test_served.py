@@ -14,14 +14,14 @@ import pytest
 from devcluster.demo.paddlemodels import is_ready, wait_for
 from devcluster.paths import State
 from devcluster.target import Target
-from tests.cluster.examples import pictures
+from tests.cluster.examples import pictures, words
 from tests.cluster.examples.asking import Asked, pack
 from tests.cluster.manifests import NAMESPACE, example
 from tests.cluster.sources.places import web_server
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 
-EXAMPLES = pictures.EXAMPLES
+EXAMPLES = pictures.EXAMPLES | words.EXAMPLES
 SHOWN = 400  # characters of an answer
 
 

@@ -51,6 +51,7 @@ class WarmUp:
         reduction: of the outputs, for requests whose `Request.reduced` is set.
         sized: whether rows have many sizes, and may be much larger than `shapes`: a run then has as many rows
             as take no more memory than the largest run of the warm-up, but always one.
+        http_seconds: of the processor, for an HTTP worker to decode a request like that of the warm-up.
     """
 
     shapes: dict[str, list[int]] = field(default_factory=dict)
@@ -59,6 +60,7 @@ class WarmUp:
     ragged: Ragged | None = None
     reduction: Reduction | None = None
     sized: bool = False
+    http_seconds: float = 0.0
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "WarmUp":
