@@ -30,7 +30,8 @@ def test_a_broken_rule_names_field_and_cure(case: Refused) -> None:
 
 @pytest.mark.parametrize("manifest", ACCEPTED.values(), ids=ACCEPTED)
 def test_a_good_spec_is_understood_and_rendered(manifest: Any) -> None:
-    assert render(from_body({**body(), "spec": manifest}), SETTINGS)
+    allowed = SETTINGS.model_copy(update={"gateway_api": True})
+    assert render(from_body({**body(), "spec": manifest}), allowed)
 
 
 def test_defaults_are_applied_by_the_types() -> None:
@@ -48,7 +49,7 @@ def test_who_writes_a_type_is_told_of_members() -> None:
         "spec.task.type is not a field: name the task by its member, such as {imageClassification: {}} "
         "(one of auto, tensors, imageClassification, objectDetection, semanticSegmentation, textEmbedding, "
         "textClassification, tokenClassification, audioClassification, speechRecognition, custom, "
-        "textDetection, textRecognition, textLineOrientation, ocr)"
+        "textDetection, textRecognition, textLineOrientation, tableStructure, ocr)"
     )
 
 
