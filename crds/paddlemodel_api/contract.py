@@ -64,7 +64,8 @@ CERTIFICATE_OUTDATED_METRIC: Final = "paddle_tls_certificate_outdated"
 REQUESTS_METRIC: Final = "paddle_requests_total"
 """By route and status, of clients: mirrored requests are in MIRROR_METRIC only."""
 DURATIONS_METRIC: Final = "paddle_request_duration_seconds_bucket"
-"""The histogram beside it."""
+SECONDS_METRIC: Final = "paddle_request_duration_seconds_sum"
+"""The histogram beside it, and the sum of what is in it."""
 MODEL_ROUTES: Final = ("predict", "infer", "v1", "embeddings")
 """Their routes that run the model."""
 MIRROR_METRIC: Final = "paddle_mirror_total"
@@ -72,6 +73,8 @@ MIRROR_METRIC: Final = "paddle_mirror_total"
 MIRROR_RESULTS: Final = ("agree", "differ", "error", "dropped")
 MIRROR_HEADER: Final = "X-PaddleModel-Mirror"
 """On a mirrored request, with the value 1: it is not mirrored again, and counts as no client's."""
+TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
+"""On Deployments: a hash of the pod template as the operator wrote it, without the mirror's variable."""
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
 """What a pod exports without labels, one number each, once its model is loaded: all that may scale it."""
 DEFAULT_TASK: Final = '{"auto":{}}'

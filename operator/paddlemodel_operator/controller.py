@@ -23,6 +23,7 @@ from paddlemodel_operator.cluster.queue import WorkQueue
 from paddlemodel_operator.cluster.watch import Watch, scopes, take_list
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
+from paddlemodel_operator.probing.rollout_meter import RolloutMeter
 from paddlemodel_operator.probing.telemetry import Telemetry
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
@@ -61,6 +62,7 @@ class Controller:
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
         self._records = ModelRecords()
         self._prober = PodProber(self._cache, self._records, self._wake, clock)
+        self._meter = RolloutMeter(self._cache, self._wake, clock)
         self._watches = [
             Watch(api, scope, self._cache, self._wake if scope.kind != names.MODEL else self._wake_model)
             for scope in scopes(settings.watch_namespaces)
@@ -73,6 +75,7 @@ class Controller:
             settings=settings,
             instance=instance,
             prober=self._prober,
+            meter=self._meter,
             records=self._records,
             registration=self._registration,
             optional=self._optional(),
@@ -173,6 +176,7 @@ class Controller:
                 for _ in range(self._settings.concurrency):
                     group.create_task(self._work())
                 group.create_task(self._prober.run())
+                group.create_task(self._meter.run())
         finally:
             self._leads = False
             self._queue.clear()

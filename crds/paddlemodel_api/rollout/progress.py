@@ -15,10 +15,12 @@ Cause = Literal[
     "Latency",
     "Disagreement",
     "VerificationFailed",
+    "Crashing",
     "NoCapacity",
     "Deadline",
     "NoTraffic",
     "Command",
+    "Unknown",
 ]
 
 

@@ -84,17 +84,17 @@ def _keyed_list(desired: Sequence[Any], live: Sequence[Any], fields: Fields, pat
     if len(fields) != len(desired):
         return False
     for item in desired:
-        found = [key for key in fields if _names(key, item)]
+        found = [key for key in fields if item_is(key, item)]
         if len(found) != 1:
             return False
         (key,) = found
-        match = next((one for one in live if _names(key, one)), None)
+        match = next((one for one in live if item_is(key, one)), None)
         if match is None or not _value(item, match, fields[key], path):
             return False
     return True
 
 
-def _names(key: str, item: Any) -> bool:
+def item_is(key: str, item: Any) -> bool:
     """Whether a field path element such as k:{"name":"server"} or v:"x" means this item."""
     kind, _, text = key.partition(":")
     wanted = json.loads(text)

@@ -16,6 +16,7 @@ import aiohttp
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
+from paddlemodel_operator.cluster.series import SeriesScan
 
 SECONDS: Final = 2.0
 """From the connection to the page's last byte."""
@@ -87,15 +88,31 @@ class Scraper:
             await self._session.close()
 
     async def read(self, address: str) -> Page:
-        """The page of the pod at an IP address; the wait for a free slot does not count as the pod's.
+        """The page of the pod at an IP address.
 
         Raises:
             ScrapeError: it cannot be had, and why.
         """
+        scan = Scan()
+        await self._scan(address, scan)
+        return scan.page()
+
+    async def read_series(self, address: str) -> list[tuple[str, dict[str, str], float]]:
+        """The counters with labels by which a rollout is judged: name, labels and value of each.
+
+        Raises:
+            ScrapeError: they cannot be had, and why.
+        """
+        scan = SeriesScan()
+        await self._scan(address, scan)
+        return scan.page()
+
+    async def _scan(self, address: str, scan: "Scan | SeriesScan") -> None:
+        """Feed a page as it comes; the wait for a free slot does not count as the pod's."""
         url = _url(address)
         try:
             async with self._slots, asyncio.timeout(SECONDS):
-                return await self._page(url)
+                await self._feed(url, scan)
         except TimeoutError as error:
             raise ScrapeError(f"does not answer /metrics within {SECONDS:g} s") from error
         except aiohttp.ClientConnectorError as error:
@@ -103,20 +120,19 @@ class Scraper:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ScrapeError(f"does not speak HTTP properly: {type(error).__name__}") from error
 
-    async def _page(self, url: str) -> Page:
+    async def _feed(self, url: str, scan: "Scan | SeriesScan") -> None:
         assert self._session is not None, "use Scraper as a context manager"  # noqa: S101 - our own mistake
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status != 200:
                 raise ScrapeError(f"answers /metrics with {response.status}")
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise ScrapeError("compresses /metrics though it was not asked to")
-            scan, size = Scan(), 0
+            size = 0
             async for chunk in response.content.iter_any():
                 size += len(chunk)
                 if size > MAX_BYTES:
                     raise ScrapeError(f"answers /metrics with more than {MAX_BYTES >> 20} MiB")
                 scan.feed(chunk)
-            return scan.page()
 
 
 class Scan:

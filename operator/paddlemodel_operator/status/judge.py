@@ -11,6 +11,7 @@ from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.render.access import has_tls
+from paddlemodel_operator.rollout.words import UNDER_WAY
 from paddlemodel_operator.status import fetched, readiness_checks
 from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
@@ -23,6 +24,7 @@ from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_st
 from paddlemodel_operator.status.verification import verified
 
 READY: Final = "Ready"
+AVAILABLE: Final = "Available"
 PROGRESS: Final = "Progressing"
 FETCHED: Final = "ModelFetched"
 UPDATE: Final = "ModelUpdateAvailable"
@@ -34,7 +36,7 @@ STALLED: Final = "Stalled"
 
 _OF_SPEC: Final = frozenset({FETCHED, VERIFIED, UPDATE, AUTOSCALING, ACCESS})
 """The conditions that the spec decides as much as the pods do; below, fields and columns of that kind."""
-_FIELDS_OF_SPEC: Final = frozenset({"url", "model", "furtherModels", "autoscaling", "gpu"})
+_FIELDS_OF_SPEC: Final = frozenset({"url", "model", "furtherModels", "autoscaling", "gpu", "rollout"})
 _COLUMNS_OF_SPEC: Final = frozenset({"access", "digest", "gpus"})
 
 MESSAGE_MAX: Final = 2048
@@ -64,6 +66,7 @@ def judge(
     main = served.get(names.MAIN)
     conditions = {
         **standard(_ready(model, observed, fault)),
+        AVAILABLE: available(observed),
         PROGRESS: _progress(model, observed),
         FETCHED: fetched.fetched(model, observed, served),
         VERIFIED: verified(model, observed),
@@ -85,7 +88,8 @@ def judge(
         further_models=fetched.further(served),
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
-        columns=_columns(model, f"{ready}/{desired}{COLUMN if model.paused else ''}", main, gpu),
+        rollout=observed.plan.status,
+        columns=_columns(model, f"{ready}/{desired}{_asides(model, observed)}", main, gpu),
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
@@ -170,7 +174,7 @@ def standard(ready: Condition) -> dict[str, Condition]:
     """
     if ready.status == "True" or ready.reason in {SCALED_TO_ZERO.reason, PAUSED}:
         return {READY: ready}
-    kind = RECONCILING if ready.reason == PROGRESSING else STALLED
+    kind = RECONCILING if ready.reason in {PROGRESSING, *UNDER_WAY} else STALLED
     return {READY: ready, kind: Condition("True", ready.reason, ready.message)}
 
 
@@ -185,9 +189,27 @@ def _columns(
     )
 
 
+def _asides(model: PaddleModel, observed: Observed) -> str:
+    """What stands behind the numbers of the column Replicas."""
+    canary = f", canary {observed.plan.weight} %" if observed.plan.canary else ""
+    return f"{canary}{COLUMN if model.paused else ''}"
+
+
+def available(observed: Observed) -> Condition:
+    """Whether the model answers at all, in whatever version; Ready is about the newest one."""
+    answering = observed.workload.ready if observed.workload else 0
+    if not answering:
+        return Condition(
+            "False", "NoPodReady", "No pod of any version answers: the condition Ready says why."
+        )
+    return Condition("True", "Serving", f"{answering} pod{'s answer' if answering > 1 else ' answers'}.")
+
+
 def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Condition:
-    """Ready means: at least one pod of the model as it is written now answers."""
-    found = fault or _unready(model, observed)
+    """Ready means: at least one pod of the model as it is written now answers, and no canary is under way."""
+    found, told = fault or _unready(model, observed), observed.plan.told
+    if told is not None and (found is None or found.reason == PROGRESSING):
+        return Condition("False", told.reason, told.message)
     if found is None:
         pods = observed.ready_pods
         return Condition(
