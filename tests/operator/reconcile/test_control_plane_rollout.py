@@ -230,6 +230,8 @@ def test_an_operator_that_writes_templates_otherwise_replaces_no_pod(
     metadata = {"name": NAME, "namespace": namespace, **owned_part(live, "metadata")}
     metadata["annotations"] |= {contract.TEMPLATE_ANNOTATION: "0123456789"}
     spec = owned_part(live, "spec")
+    labels = (contract.REVISION_LABEL, contract.CANONICAL_REVISION_LABEL)
+    spec["template"]["metadata"]["labels"] |= dict.fromkeys(labels, "0123456789")
     spec["template"]["spec"]["terminationGracePeriodSeconds"] = 77
     answer = cluster.http.patch(
         names.DEPLOYMENT.item(namespace, NAME),
