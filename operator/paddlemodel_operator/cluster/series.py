@@ -39,7 +39,7 @@ class SeriesScan:
         # Of an overlong line only its end would be left, which looks like none of ours.
         self._rest = rest if len(rest) <= MAX_LINE_BYTES else b"#"
         for line in lines:
-            if line.startswith(b"paddle_") and len(self._found) < MAX_LINES:
+            if line.startswith(b"paddle_") and len(line) <= MAX_LINE_BYTES and len(self._found) < MAX_LINES:
                 self._take(line)
 
     def page(self) -> list[tuple[str, dict[str, str], float]]:

@@ -243,10 +243,10 @@ def _settled(seen: Situation, *, serves: bool, command: str | None = None) -> Ro
 
 
 def _status(seen: Situation, **fields: object) -> RolloutStatus:
-    """The status of a canary; an aborted one keeps the numbers that it had."""
-    before, found = seen.before, seen.numbers
-    stable = seen.stable.revision if seen.stable else None
-    source = found or (before if fields.get("phase") in {"Aborting", "Aborted"} else None)
+    """The status of a canary; while nothing is measured it keeps the numbers that it had."""
+    before, stable = seen.before, seen.stable.revision if seen.stable else None
+    same = before.canary_revision == fields.get("canary_revision", seen.wanted)
+    source = seen.numbers or (before if same else None)
     numbers = {name: getattr(source, name) for name in ("stable", "canary", "agreement")} if source else {}
     made = {
         "stable_revision": stable,

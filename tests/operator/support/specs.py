@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
-from tests.operator.support.field_specs import access_specs, verification_specs
+from tests.operator.support.field_specs import access_specs, rollout_specs, verification_specs
 from tests.operator.support.source_specs import Refused, of_model, of_uri
 from tests.operator.support.task_specs import picture_specs, sound_specs
 
@@ -33,6 +33,7 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
 RULES = (
     *source_specs.RULES,
     *verification_specs.RULES,
+    *rollout_specs.RULES,
     *picture_specs.RULES,
     *access_specs.RULES,
     *sound_specs.RULES,
@@ -215,6 +216,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     **picture_specs.ACCEPTED,
     **access_specs.ACCEPTED,
     **sound_specs.ACCEPTED,
+    **rollout_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},
     "tensors by name": spec(task={"tensors": {}}),
     "labels in another script": _task(labels=["猫", "狗", "a, b", "$(x)", ""]),
