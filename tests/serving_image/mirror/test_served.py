@@ -15,6 +15,7 @@ from paddlemodel_server.mirror.mirror import AT_ONCE, MOST_WAITING
 from devcluster import ports
 from tests.serving_image.support.access.certificates import pair
 from tests.serving_image.support.access.mounts import mount, mount_bytes
+from tests.serving_image.support.metric_rules import documented, shown
 from tests.serving_image.support.servers import Server, eventually, metric, serving, stopped
 
 INFER = "/v2/models/mixed/infer"
@@ -160,6 +161,8 @@ def test_the_same_model_agrees_at_every_door_and_for_repeated_heads(
         assert ask(stable, X_PaddleModel_Mirror="whatever")[0] == 200
         eventually(lambda: since(stable, before) == {"agree": 8}, "all are mirrored")
         assert metric(new, MIRRORED) == asked + 8
+        families = {name for name in shown(new.get("/metrics")[1]) if name.startswith("paddle_mirror")}
+        assert families == {name for name in documented() if name.startswith("paddle_mirror")}
         assert metric(new, "paddle_mirrored_request_duration_seconds_count") == asked + 8
         # What only says so is a client's, and counts as one.
         assert 'paddle_requests_total{route="infer"' not in new.get("/metrics")[1]
