@@ -25,7 +25,7 @@ TRACK_CANARY: Final = "canary"
 """The version that is tried out."""
 ROLLOUT_ANNOTATION: Final = f"{GROUP}/rollout"
 """On a PaddleModel, a person's word about one revision: promote@REVISION, abort@…, pause@… or retry@…."""
-WISH_ANNOTATION: Final = f"{GROUP}/rollout-revision"
+REVISION_ANNOTATION: Final = f"{GROUP}/rollout-revision"
 """On Deployments: a hash of what the spec asks of the pods, by which a canary begins. Unlike the label of the
 pods it does not know how the operator writes it down, so that an upgrade of the operator begins none."""
 POOL_LABEL: Final = f"{GROUP}/pool"

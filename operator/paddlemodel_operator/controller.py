@@ -62,7 +62,6 @@ class Controller:
         self._heartbeat = Heartbeat(clock, settings.resync_seconds)
         self._records = ModelRecords()
         self._prober = PodProber(self._cache, self._records, self._wake, clock)
-        self._meter = RolloutMeter(self._cache, self._wake, clock)
         self._watches = [
             Watch(api, scope, self._cache, self._wake if scope.kind != names.MODEL else self._wake_model)
             for scope in scopes(settings.watch_namespaces)
@@ -75,7 +74,7 @@ class Controller:
             settings=settings,
             instance=instance,
             prober=self._prober,
-            meter=self._meter,
+            meter=RolloutMeter(self._cache, self._wake, clock),
             records=self._records,
             registration=self._registration,
             optional=self._optional(),
@@ -176,7 +175,7 @@ class Controller:
                 for _ in range(self._settings.concurrency):
                     group.create_task(self._work())
                 group.create_task(self._prober.run())
-                group.create_task(self._meter.run())
+                group.create_task(self._context.meter.run())
         finally:
             self._leads = False
             self._queue.clear()

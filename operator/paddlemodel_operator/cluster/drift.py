@@ -84,17 +84,17 @@ def _keyed_list(desired: Sequence[Any], live: Sequence[Any], fields: Fields, pat
     if len(fields) != len(desired):
         return False
     for item in desired:
-        found = [key for key in fields if item_is(key, item)]
+        found = [key for key in fields if _names(key, item)]
         if len(found) != 1:
             return False
         (key,) = found
-        match = next((one for one in live if item_is(key, one)), None)
+        match = next((one for one in live if _names(key, one)), None)
         if match is None or not _value(item, match, fields[key], path):
             return False
     return True
 
 
-def item_is(key: str, item: Any) -> bool:
+def _names(key: str, item: Any) -> bool:
     """Whether a field path element such as k:{"name":"server"} or v:"x" means this item."""
     kind, _, text = key.partition(":")
     wanted = json.loads(text)
@@ -124,3 +124,24 @@ def _is_quantity(path: tuple[str, ...]) -> bool:
     """Where the server rewrites 1000m as 1; elsewhere such texts are different texts."""
     key, parent = path[-1], path[-2] if len(path) > 1 else ""
     return parent in QUANTITY_PARENTS or key in QUANTITY_KEYS or (key == "value" and parent == "target")
+
+
+def owned_part(live: Mapping[str, Any], *path: str) -> Any:
+    """What we have applied at a path, such as ("spec", "template"); None where that is nothing."""
+    fields: Any = owned_fields(live)
+    value: Any = live
+    for key in path:
+        fields, value = (fields or {}).get(f"f:{key}"), (value or {}).get(key)
+    return None if fields is None or value is None else _part(value, fields)
+
+
+def _part(value: Any, fields: Mapping[str, Any]) -> Any:
+    inner = {key: one for key, one in fields.items() if key != "."}
+    if not inner:
+        return value
+    if isinstance(value, Mapping):
+        found = {key.removeprefix("f:"): one for key, one in inner.items()}
+        return {key: _part(one, found[key]) for key, one in value.items() if key in found}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_part(one, inner[key]) for one in value for key in inner if _names(key, one)]
+    return value

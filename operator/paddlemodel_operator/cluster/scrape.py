@@ -10,13 +10,12 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import aiohttp
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
-from paddlemodel_operator.cluster.series import SeriesScan
 
 SECONDS: Final = 2.0
 """From the connection to the page's last byte."""
@@ -59,6 +58,13 @@ class Page:
     nvml_state: str | None = None
 
 
+class Scanner(Protocol):
+    """Looks for something in a page that comes in pieces."""
+
+    def feed(self, chunk: bytes) -> None:
+        """The next piece."""
+
+
 class Scraper:
     """One HTTP client per process, for any number of pods; use it as an async context manager."""
 
@@ -94,25 +100,19 @@ class Scraper:
             ScrapeError: it cannot be had, and why.
         """
         scan = Scan()
-        await self._scan(address, scan)
+        await self.feed(address, scan)
         return scan.page()
 
-    async def read_series(self, address: str) -> list[tuple[str, dict[str, str], float]]:
-        """The counters with labels by which a rollout is judged: name, labels and value of each.
+    async def feed(self, address: str, scan: Scanner) -> None:
+        """Feed a page as it comes to who looks for something in it; a wait for a free slot is not the pod's.
 
         Raises:
-            ScrapeError: they cannot be had, and why.
+            ScrapeError: it cannot be had to its end, and why.
         """
-        scan = SeriesScan()
-        await self._scan(address, scan)
-        return scan.page()
-
-    async def _scan(self, address: str, scan: "Scan | SeriesScan") -> None:
-        """Feed a page as it comes; the wait for a free slot does not count as the pod's."""
         url = _url(address)
         try:
             async with self._slots, asyncio.timeout(SECONDS):
-                await self._feed(url, scan)
+                await self._page(url, scan)
         except TimeoutError as error:
             raise ScrapeError(f"does not answer /metrics within {SECONDS:g} s") from error
         except aiohttp.ClientConnectorError as error:
@@ -120,7 +120,7 @@ class Scraper:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ScrapeError(f"does not speak HTTP properly: {type(error).__name__}") from error
 
-    async def _feed(self, url: str, scan: "Scan | SeriesScan") -> None:
+    async def _page(self, url: str, scan: Scanner) -> None:
         assert self._session is not None, "use Scraper as a context manager"  # noqa: S101 - our own mistake
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status != 200:

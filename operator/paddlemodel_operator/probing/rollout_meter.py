@@ -17,6 +17,7 @@ from paddlemodel_operator.cluster.queue import WorkQueue
 from paddlemodel_operator.cluster.scrape import ScrapeError, Scraper
 from paddlemodel_operator.observe.pod_samples import addresses
 from paddlemodel_operator.rollout.counting import Count, Counters, Measurement, read_counters
+from paddlemodel_operator.rollout.series import SeriesScan
 
 log = logging.getLogger(__name__)
 
@@ -131,7 +132,9 @@ def _labels(pod: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 async def _read(scraper: Scraper, name: str, address: str) -> tuple[str, Counters, str]:
+    scan = SeriesScan()
     try:
-        return name, read_counters(await scraper.read_series(address)), ""
+        await scraper.feed(address, scan)
     except ScrapeError as error:
         return name, {}, str(error)
+    return name, read_counters(scan.page()), ""

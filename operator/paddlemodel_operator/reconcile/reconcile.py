@@ -104,8 +104,13 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
     await _report(context, body, status)
     if failure is not None and key[0] not in context.ending:
         raise failure
-    if rollout.plan.again is not None:
-        raise Retry(rollout.plan.again, "a canary is under way")
+    _come_back(rollout.plan)
+
+
+def _come_back(plan: Plan) -> None:
+    """A step of a canary ends by the clock, which no event tells."""
+    if plan.again is not None:
+        raise Retry(plan.again, "a canary is under way")
 
 
 def _paused(

@@ -12,17 +12,17 @@ from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.cluster.cache import Key, owned_by
 from paddlemodel_operator.probing.rollout_meter import Target
 from paddlemodel_operator.reconcile.context import Context
+from paddlemodel_operator.reconcile.tracks import Tracks, canary_track, stable_track
 from paddlemodel_operator.render import Rollout
 from paddlemodel_operator.rollout import steps
 from paddlemodel_operator.rollout.bounds import P95, Latencies
 from paddlemodel_operator.rollout.counting import Measurement
 from paddlemodel_operator.rollout.judgement import Verdict, Window, judge
 from paddlemodel_operator.rollout.plan import plan
-from paddlemodel_operator.rollout.revision import wish
+from paddlemodel_operator.rollout.revision import wanted_revision
 from paddlemodel_operator.rollout.situation import Numbers, Situation
 from paddlemodel_operator.rollout.sizes import limits
 from paddlemodel_operator.settings import Settings
-from paddlemodel_operator.status.tracks import Tracks, canary_track, stable_track
 
 
 def decide(
@@ -63,7 +63,7 @@ def planned(
     known, elapsed = _dated(before, now)
     seen = Situation(
         model=model,
-        wanted=wish(model, settings, contents),
+        wanted=wanted_revision(model, settings, contents),
         stable=stable_track(model, settings, contents, live),
         canary=canary_track(model, live),
         before=known,

@@ -14,9 +14,10 @@ from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.render import container, mirror, pods
+from paddlemodel_operator.render import container, pods
 from paddlemodel_operator.render.metadata import Object, compact, head
-from paddlemodel_operator.rollout.revision import wish
+from paddlemodel_operator.render.templates import mirror
+from paddlemodel_operator.rollout.revision import wanted_revision
 from paddlemodel_operator.settings import Settings
 
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -51,8 +52,8 @@ def revision(template_spec: Object, metadata: Object) -> str:
 
 
 def _deployment(model: PaddleModel, track: str, replicas: int | None, made: Object) -> Object:
-    wish, base, template = made["wish"], made["base"], made["template"]
-    annotations = {contract.WISH_ANNOTATION: wish, contract.TEMPLATE_ANNOTATION: base}
+    asked, base, template = made["asked"], made["base"], made["template"]
+    annotations = {contract.REVISION_ANNOTATION: asked, contract.TEMPLATE_ANNOTATION: base}
     surge = model.spec.rollout.surge
     name = model.name if track == contract.TRACK_STABLE else names.canary(model.name)
     return {
@@ -74,7 +75,7 @@ def _deployment(model: PaddleModel, track: str, replicas: int | None, made: Obje
 
 
 def _template(model: PaddleModel, settings: Settings, contents: Mapping[str, str], track: str) -> Object:
-    """The template, with the names of the wish behind it and of itself."""
+    """The template, with the names of what is asked and of itself."""
     pod = model.spec.pod
     replaced = {contract.revision_annotation(name): content for name, content in contents.items()}
     metadata = compact(
@@ -86,7 +87,7 @@ def _template(model: PaddleModel, settings: Settings, contents: Mapping[str, str
     spec = _pod_spec(model, settings)
     base = revision(spec, metadata)
     template = mirror.into({"metadata": metadata, "spec": spec}, base, mirror.text(model, track))
-    return {"wish": wish(model, settings, contents), "base": base, "template": template}
+    return {"asked": wanted_revision(model, settings, contents), "base": base, "template": template}
 
 
 def _pod_spec(model: PaddleModel, settings: Settings) -> Object:

@@ -7,9 +7,10 @@ from typing import Any, Final
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.render import deployment, mirror
-from paddlemodel_operator.render.held import held, is_rewritten
+from paddlemodel_operator.render import deployment
 from paddlemodel_operator.render.metadata import Object
+from paddlemodel_operator.render.templates import mirror
+from paddlemodel_operator.render.templates.held import held, is_rewritten
 from paddlemodel_operator.rollout.situation import Plan
 from paddlemodel_operator.settings import Settings
 

@@ -17,7 +17,7 @@ AT_ONCE: Final = ("replicas", "autoscaling", "service", "ingress", "rollout")
 _AT_ONCE_OF_MODEL: Final = ("updatePolicy", "checkMinutes")
 
 
-def wish(model: PaddleModel, settings: Settings, contents: Mapping[str, str]) -> str:
+def wanted_revision(model: PaddleModel, settings: Settings, contents: Mapping[str, str]) -> str:
     """The revision of a model's pods.
 
     Args:

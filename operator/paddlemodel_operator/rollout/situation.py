@@ -21,7 +21,7 @@ class Track:
     """One version as its Deployment shows it."""
 
     revision: str
-    """Of the wish that it was made for."""
+    """What the spec asked of its pods."""
     desired: int
     """Pods that it should have."""
     ready: int = 0

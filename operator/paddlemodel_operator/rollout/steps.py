@@ -12,7 +12,7 @@ from paddlemodel_operator.rollout.sizes import canary_pods, steps_of
 
 PHASES: Final[tuple[Phase, ...]] = ("Starting", "Stepping", "Paused", "AwaitingApproval")
 """In which a canary is between its begin and its end."""
-PATIENCE_SECONDS: Final = 60.0
+LEAST_SECONDS: Final = 60.0
 """Before too few requests count as no traffic, however short the step."""
 _CAUSES: Final[dict[Kind, Cause]] = {
     Kind.ERRORS: "Errors",
@@ -129,7 +129,7 @@ def _too_few(seen: Situation, number: int) -> Goes | Ended | None:
     verdict, policy = seen.verdict, seen.model.spec.rollout.on_no_traffic or "Wait"
     if verdict is None or verdict.kind is not Kind.TOO_FEW:
         return None
-    if seen.elapsed < PATIENCE_SECONDS:
+    if seen.elapsed < LEAST_SECONDS:
         return _stays(seen, words.stepping(seen, number))
     if policy == "Abort":
         return Ended("NoTraffic", verdict.message)

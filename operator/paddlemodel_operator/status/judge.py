@@ -66,14 +66,8 @@ def judge(
     main = served.get(names.MAIN)
     conditions = {
         **standard(_ready(model, observed, fault)),
-        AVAILABLE: available(observed),
-        PROGRESS: _progress(model, observed),
-        FETCHED: fetched.fetched(model, observed, served),
-        VERIFIED: verified(model, observed),
-        UPDATE: update(model, observed),
+        **_others(model, observed, served),
         AUTOSCALING: diagnose(case) if case else None,
-        ACCESS: access(model, observed),
-        PAUSED: paused(model, observed),
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -93,6 +87,18 @@ def judge(
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
+
+
+def _others(model: PaddleModel, observed: Observed, served: fetched.Served) -> dict[str, Condition | None]:
+    return {
+        AVAILABLE: available(observed),
+        PROGRESS: _progress(model, observed),
+        FETCHED: fetched.fetched(model, observed, served),
+        VERIFIED: verified(model, observed),
+        UPDATE: update(model, observed),
+        ACCESS: access(model, observed),
+        PAUSED: paused(model, observed),
+    }
 
 
 def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:

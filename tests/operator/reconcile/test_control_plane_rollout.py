@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
-from paddlemodel_operator.cluster.owned import owned_part
+from paddlemodel_operator.cluster.drift import owned_part
 
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.kubelet import Kubelet

@@ -25,8 +25,8 @@ def test_the_simplest_deployment() -> None:
     assert len(revision) == 10
     assert labels.pop("service.istio.io/canonical-revision") == revision
     annotations = deployment["metadata"].pop("annotations")
-    wish = annotations["paddlemodel.dev/rollout-revision"]
-    assert annotations == {"paddlemodel.dev/rollout-revision": wish, "paddlemodel.dev/template": revision}
+    asked = annotations["paddlemodel.dev/rollout-revision"]
+    assert annotations == {"paddlemodel.dev/rollout-revision": asked, "paddlemodel.dev/template": revision}
     assert deployment == {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

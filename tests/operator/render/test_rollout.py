@@ -8,6 +8,7 @@ import pytest
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 from paddlemodel_operator.render import Children, Rollout, render
+from paddlemodel_operator.render.templates.held import revision_of
 from paddlemodel_operator.rollout.situation import Plan
 
 from tests.operator.support.builders import SETTINGS, URI, model
@@ -64,8 +65,7 @@ def test_two_versions_at_once() -> None:
     assert canary["spec"]["replicas"] == 2
     assert canary["spec"]["selector"]["matchLabels"]["paddlemodel.dev/track"] == "canary"
     assert "other.tar" in json.dumps(canary)
-    wishes = [found[key]["metadata"]["annotations"][contract.WISH_ANNOTATION] for key in (STABLE, CANARY)]
-    assert wishes[0] == before[STABLE]["metadata"]["annotations"][contract.WISH_ANNOTATION] != wishes[1]
+    assert revision_of(found[STABLE]) == revision_of(before[STABLE]) != revision_of(found[CANARY])
 
 
 @pytest.mark.parametrize(("weight", "track"), [(0, "stable"), (1, None)], ids=["no requests", "requests"])

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator.rollout.revision import wish
+from paddlemodel_operator.rollout.revision import wanted_revision as revision
 
 from tests.operator.support.builders import DIGEST, SETTINGS, URI, model
 
@@ -35,17 +35,21 @@ THE_SAME: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("change", ANOTHER.values(), ids=ANOTHER)
 def test_another_version(change: dict[str, Any]) -> None:
-    assert wish(model(**change), SETTINGS, {}) != wish(model(), SETTINGS, {})
+    assert revision(model(**change), SETTINGS, {}) != revision(model(), SETTINGS, {})
 
 
 @pytest.mark.parametrize("change", THE_SAME.values(), ids=THE_SAME)
 def test_no_other_version(change: dict[str, Any]) -> None:
-    assert wish(model(**change), SETTINGS, {}) == wish(model(), SETTINGS, {})
+    assert revision(model(**change), SETTINGS, {}) == revision(model(), SETTINGS, {})
 
 
 def test_another_image_and_new_content_are_other_versions() -> None:
     other = SETTINGS.model_copy(update={"server_image_cpu": "server:other"})
-    found = {wish(model(), SETTINGS, {}), wish(model(), other, {}), wish(model(), SETTINGS, {"model": "v2"})}
+    found = {
+        revision(model(), SETTINGS, {}),
+        revision(model(), other, {}),
+        revision(model(), SETTINGS, {"model": "v2"}),
+    }
     assert len(found) == 3
     elsewhere = SETTINGS.model_copy(update={"server_image_gpu": "server:other"})
-    assert wish(model(), elsewhere, {}) == wish(model(), SETTINGS, {})
+    assert revision(model(), elsewhere, {}) == revision(model(), SETTINGS, {})

@@ -6,7 +6,7 @@ import pytest
 from paddlemodel_operator.rollout.judgement import Limits
 from paddlemodel_operator.rollout.sizes import canary_pods, limits
 
-from tests.operator.support.canaries import wished
+from tests.operator.support.canaries import tried
 
 
 @pytest.mark.parametrize(
@@ -27,11 +27,11 @@ from tests.operator.support.canaries import wished
 )
 def test_pods_for_a_share(stable: int, weight: int, mirrored: int, pods: int) -> None:
     rollout: dict[str, Any] = {"mirror": {"percent": mirrored}} if mirrored else {}
-    assert canary_pods(stable, weight, wished(**rollout).spec.rollout) == pods
+    assert canary_pods(stable, weight, tried(**rollout).spec.rollout) == pods
 
 
 def test_limits_are_numbers() -> None:
-    assert limits(wished().spec.rollout, 10) == Limits(
+    assert limits(tried().spec.rollout, 10) == Limits(
         error_percent=1.0, p95_ratio=1.5, disagreement_percent=None, min_requests=200, shadow=False
     )
     given = {
@@ -40,6 +40,6 @@ def test_limits_are_numbers() -> None:
         "disagreementPercentAbove": "3",
         "minRequests": 10,
     }
-    assert limits(wished(mirror={}, abortOn=given).spec.rollout, 0) == Limits(
+    assert limits(tried(mirror={}, abortOn=given).spec.rollout, 0) == Limits(
         error_percent=0.5, p95_ratio=2.0, disagreement_percent=3.0, min_requests=10, shadow=True
     )

@@ -17,7 +17,7 @@ TOO_FEW = Verdict(Kind.TOO_FEW, "There are 3 of 200 requests.")
 ERRORS = Verdict(Kind.ERRORS, "5 % of 400 requests failed.")
 
 
-def wished(command: str = "", replicas: int = 4, **rollout: Any) -> PaddleModel:
+def tried(command: str = "", replicas: int = 4, **rollout: Any) -> PaddleModel:
     """A model with a canary's strategy; `command` is the annotation."""
     found = model(replicas=replicas, rollout={"strategy": "Canary", "steps": STEPS, **rollout})
     said = Command(*command.split("@")) if command else None
@@ -61,7 +61,7 @@ def aborted(revision: str = NEW, **fields: Any) -> RolloutStatus:
 def seen(command: str = "", rollout: Any = None, **fields: Any) -> Situation:
     """A canary at its first step, five minutes old, that is judged to be good."""
     made = {
-        "model": wished(command, **(rollout or {})),
+        "model": tried(command, **(rollout or {})),
         "wanted": NEW,
         "stable": track(),
         "canary": track(NEW, 1),

@@ -25,11 +25,11 @@ from paddlemodel_operator.commands.deployed.records import NotKnown
 from paddlemodel_operator.commands.faults import CommandError
 from paddlemodel_operator.observe.children import LiveObjects, observe
 from paddlemodel_operator.reconcile.rollout import planned
+from paddlemodel_operator.reconcile.tracks import Tracks
 from paddlemodel_operator.render import Rollout
 from paddlemodel_operator.render.rollout import AT_ONCE
 from paddlemodel_operator.settings import Settings, from_environment
 from paddlemodel_operator.status.known import known
-from paddlemodel_operator.status.tracks import Tracks
 from paddlemodel_operator.status.updates import replacement
 
 DESCRIPTION = """Show what the PaddleModels of a file would change in the cluster, as a unified diff for each

@@ -9,7 +9,7 @@ from paddlemodel_api.rollout.progress import Cause
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import LiveObjects, Observed, observe
 from paddlemodel_operator.render import deployment
-from paddlemodel_operator.render.held import template_of, wish_of
+from paddlemodel_operator.render.templates.held import revision_of, template_of
 from paddlemodel_operator.rollout.situation import Failure, Track
 from paddlemodel_operator.settings import Settings
 from paddlemodel_operator.status.readiness_checks import nothing_moves, pod_fault, pods_are_refused
@@ -47,10 +47,10 @@ def stable_track(
     if live.stable is None:
         return None
     found = observe(LiveObjects(deployment=live.stable, pods=live.pods))
-    revision = wish_of(live.stable)
-    if not revision:  # Made before wishes were noted: it is the spec's if the operator would write it alike.
+    revision = revision_of(live.stable)
+    if not revision:  # Made before these were noted: it is the spec's if it would be written alike.
         rendered = deployment.build(model, settings, contents)
-        revision = wish_of(rendered) if template_of(rendered) == template_of(live.stable) else UNKNOWN
+        revision = revision_of(rendered) if template_of(rendered) == template_of(live.stable) else UNKNOWN
     fixed = model.fixed_replicas
     return Track(
         revision=revision,
@@ -69,7 +69,7 @@ def canary_track(model: PaddleModel, live: Tracks) -> Track | None:
     fault = pods_are_refused(found) or pod_fault(model, found)
     current = found.workload is not None and found.workload.current
     return Track(
-        revision=wish_of(live.canary),
+        revision=revision_of(live.canary),
         desired=live.canary["spec"].get("replicas", 1),
         ready=found.ready_pods if current else 0,
         answering=found.workload.ready if found.workload else 0,

@@ -9,14 +9,14 @@ from typing import Any
 
 from paddlemodel_api import contract
 
-from paddlemodel_operator.cluster.owned import owned_part
-from paddlemodel_operator.render import mirror
+from paddlemodel_operator.cluster.drift import owned_part
 from paddlemodel_operator.render.metadata import Object
+from paddlemodel_operator.render.templates import mirror
 
 
-def wish_of(live: Mapping[str, Any]) -> str:
-    """The wish that a Deployment was made for; empty of one from before wishes were noted."""
-    return str((live["metadata"].get("annotations") or {}).get(contract.WISH_ANNOTATION, ""))
+def revision_of(live: Mapping[str, Any]) -> str:
+    """What a Deployment was made for; empty of one from before that was noted."""
+    return str((live["metadata"].get("annotations") or {}).get(contract.REVISION_ANNOTATION, ""))
 
 
 def template_of(live: Mapping[str, Any]) -> str:
@@ -28,7 +28,7 @@ def template_of(live: Mapping[str, Any]) -> str:
 
 def is_rewritten(rendered: Object, live: Mapping[str, Any]) -> bool:
     """Whether only the operator's own way to write the template has changed."""
-    return wish_of(live) == wish_of(rendered) and template_of(live) != template_of(rendered)
+    return revision_of(live) == revision_of(rendered) and template_of(live) != template_of(rendered)
 
 
 def held(rendered: Object, live: Mapping[str, Any], mirrored: str | None) -> Object:
@@ -36,7 +36,7 @@ def held(rendered: Object, live: Mapping[str, Any], mirrored: str | None) -> Obj
     template, base = owned_part(live, "spec", "template") or live["spec"]["template"], template_of(live)
     annotations = {
         **rendered["metadata"]["annotations"],
-        contract.WISH_ANNOTATION: wish_of(live),
+        contract.REVISION_ANNOTATION: revision_of(live),
         contract.TEMPLATE_ANNOTATION: base,
     }
     return {

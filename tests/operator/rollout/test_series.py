@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from paddlemodel_operator.cluster.series import MAX_LINES, SeriesScan
+from paddlemodel_operator.rollout.series import MAX_LINES, SeriesScan
 
 PAGE = b"""# TYPE paddle_requests_total counter
 paddle_requests_total{route="predict",status="200"} 12.0
