@@ -76,27 +76,23 @@ async def reconcile(context: Context, key: Key) -> None:
 async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None:
     before, now = known(body.get("status")), f"{context.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
-        model = from_body(body)
-        contents = replacement(model, _before(context, model))
-        rollout = decide(context, model, before, contents)
-        children = render(model, context.settings, contents, rollout)
+        model, children, plan = _wanted(context, body, before)
     except SpecError as error:
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         _count(context, key, status, None)
         await _report(context, body, status)
         return
     if model.paused:
-        status = _paused(context, model, children, before, now, rollout.plan)
+        status = _paused(context, model, children, before, now, plan)
         await _report(context, body, status)
         return
     if await _is_gone(context, body, children):
         return
     outcome = await apply_children(context, model, children)
-    trouble = outcome.trouble
-    failure = trouble.error if trouble else None
+    trouble, failure = outcome.trouble, outcome.trouble.error if outcome.trouble else None
     if isinstance(failure, ApiError) and failure.is_overload:
         raise failure  # A status would be one more request to a server that has asked for fewer.
-    observed = replace(_observe(context, model, outcome), plan=rollout.plan)
+    observed = replace(_observe(context, model, outcome), plan=plan)
     fault = _fault(model, trouble) if trouble else None
     case = _case(context, model, observed, trouble)
     status = judge(model, observed, fault=fault, case=case, before=before, now=now)
@@ -104,7 +100,21 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
     await _report(context, body, status)
     if failure is not None and key[0] not in context.ending:
         raise failure
-    _come_back(rollout.plan)
+    _come_back(plan)
+
+
+def _wanted(
+    context: Context, body: Mapping[str, Any], before: Mapping[str, Any]
+) -> tuple[PaddleModel, Children, Plan]:
+    """The parsed spec, what is to exist for it, and how far its rollout is to be.
+
+    Raises:
+        SpecError: it asks for what cannot be.
+    """
+    model = from_body(body)
+    contents = replacement(model, _before(context, model))
+    rollout = decide(context, model, before, contents)
+    return model, render(model, context.settings, contents, rollout), rollout.plan
 
 
 def _come_back(plan: Plan) -> None:

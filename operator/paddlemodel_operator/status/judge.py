@@ -16,7 +16,7 @@ from paddlemodel_operator.status import fetched, readiness_checks
 from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
-from paddlemodel_operator.status.pause import COLUMN, PAUSED, paused
+from paddlemodel_operator.status.pause import PAUSED, asides, paused
 from paddlemodel_operator.status.readiness_checks import PROGRESSING
 from paddlemodel_operator.status.reports import Fault
 from paddlemodel_operator.status.updates import update
@@ -83,7 +83,7 @@ def judge(
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
         rollout=observed.plan.status,
-        columns=_columns(model, f"{ready}/{desired}{_asides(model, observed)}", main, gpu),
+        columns=_columns(model, f"{ready}/{desired}{asides(model, observed)}", main, gpu),
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
@@ -193,12 +193,6 @@ def _columns(
         gpus=gpu_column(gpu),
         access=column(model),
     )
-
-
-def _asides(model: PaddleModel, observed: Observed) -> str:
-    """What stands behind the numbers of the column Replicas."""
-    canary = f", canary {observed.plan.weight} %" if observed.plan.canary else ""
-    return f"{canary}{COLUMN if model.paused else ''}"
 
 
 def available(observed: Observed) -> Condition:

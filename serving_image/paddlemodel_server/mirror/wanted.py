@@ -2,7 +2,7 @@
 
 The text is a paddlemodel_api.rollout.mirror.Mirror as JSON, with the canary's `url` and a `token` beside it.
 A canary has the token alone: who shows it is a mirror, whose requests count against nobody's limits and in no
-client's metrics. Whoever does not know it cannot hide among them.
+client's metrics. Who does not know it cannot hide among them.
 """
 
 import json

@@ -76,8 +76,9 @@ def test_the_canary_is_behind_the_service_while_it_gets_requests(weight: int, tr
 
 def test_only_the_stable_pods_mirror() -> None:
     found = children(Plan(promote=False, canary=1), children(rollout=MIRRORED), rollout=MIRRORED, **OTHER)
-    assert mirrored(found[STABLE]) == {"url": "http://resnet50-canary.ml.svc:80", "percent": 7}
-    assert mirrored(found[CANARY]) is None
+    stable, canary = mirrored(found[STABLE]), mirrored(found[CANARY])
+    assert stable == {"url": "http://resnet50-canary.ml.svc:80", "percent": 7, **canary}
+    assert set(canary) == {"token"}
 
 
 def test_a_mirror_reaches_the_stable_pods_at_once_and_changes_nothing_else_of_them() -> None:

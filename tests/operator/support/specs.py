@@ -30,13 +30,9 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
     return spec(device=device, autoscaling={"maxReplicas": 3, **fields})
 
 
+PARTS = (source_specs, verification_specs, rollout_specs, picture_specs, access_specs, sound_specs)
 RULES = (
-    *source_specs.RULES,
-    *verification_specs.RULES,
-    *rollout_specs.RULES,
-    *picture_specs.RULES,
-    *access_specs.RULES,
-    *sound_specs.RULES,
+    *(rule for part in PARTS for rule in part.RULES),
     Refused(
         "replicas beside autoscaling",
         spec(replicas=2, autoscaling={"maxReplicas": 3}),
