@@ -261,8 +261,18 @@ def _progress(model: PaddleModel, observed: Observed) -> Condition:
     detail = f" {hindrance.reason}: {hindrance.message}" if hindrance else ""
     reason = hindrance.reason if hindrance else "RollingOut"
     return Condition(
-        "True", reason, f"{ready} of {desired} pods are of the newest version and ready.{detail}"
+        "True",
+        reason,
+        f"{ready} of {desired} pods are of the newest version and ready.{_cost(model, desired)}{detail}",
     )
+
+
+def _cost(model: PaddleModel, desired: int) -> str:
+    """What it means that there is no pod to spare."""
+    if model.spec.rollout.surge:
+        return ""
+    left = f"{desired - 1} of {desired} answer" if desired > 1 else "none answers"
+    return f" By spec.rollout.surge 0 a pod ends before its successor starts, so {left} meanwhile."
 
 
 def _dated(
