@@ -108,7 +108,7 @@ FURTHER_MODELS_SETTING: Final = "further_models"
 """JSON of the folders of a task's further models, by the names of their fields and relative to the main
 model's, such as {"recognition": "../recognition"}; not set where a task has none."""
 MIRROR_SETTING: Final = "mirror"
-"""JSON of spec.rollout.mirror as the user has set it, with `url`, the canary's, and `token`, by which it knows
+"""JSON of spec.rollout.mirror as the user has set it, with the canary's `url`, and `token`, by which it knows
 mirrored requests; a canary has the token alone. Not set without a mirror."""
 ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies", "cors")
 """Settings that the operator makes of spec.access."""
