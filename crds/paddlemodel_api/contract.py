@@ -72,7 +72,7 @@ MIRROR_METRIC: Final = "paddle_mirror_total"
 """Of a stable pod, by result."""
 MIRROR_RESULTS: Final = ("agree", "differ", "error", "dropped")
 MIRROR_HEADER: Final = "X-PaddleModel-Mirror"
-"""On a mirrored request, which is not mirrored again; with the token of MIRROR_SETTING it counts as no client's."""
+"""On a mirrored request, which is not mirrored again; with MIRROR_SETTING's token it is no client's."""
 TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
 """On Deployments: a hash of the pod template as the operator wrote it, without the mirror's variable."""
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
@@ -108,8 +108,8 @@ FURTHER_MODELS_SETTING: Final = "further_models"
 """JSON of the folders of a task's further models, by the names of their fields and relative to the main
 model's, such as {"recognition": "../recognition"}; not set where a task has none."""
 MIRROR_SETTING: Final = "mirror"
-"""JSON of spec.rollout.mirror as the user has set it, with `url`, the canary's, and `token`, by which the canary
-knows mirrored requests; of a canary the token alone. Not set without a mirror."""
+"""JSON of spec.rollout.mirror as the user has set it, with the canary's `url`, and `token`, by which it knows
+mirrored requests; a canary has the token alone. Not set without a mirror."""
 ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies", "cors")
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")

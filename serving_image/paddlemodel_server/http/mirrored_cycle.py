@@ -7,7 +7,6 @@ from typing import Any
 
 from paddlemodel_server import protocol
 from paddlemodel_server.http.inference_cycle import InferenceCycle
-from paddlemodel_server.metrics.catalog import MirrorCounts
 from paddlemodel_server.mirror.mirror import Mirror, Options
 from paddlemodel_server.mirror.wanted import HEADER, UNTOLD, Target
 
@@ -26,21 +25,23 @@ class Mirroring:
         self._mirror: Mirror | None = None
 
     def __call__(
-        self, connection: Any, label: str, headers: protocol.Headers, **how: bool
-    ) -> "MirroredCycle":
+        self, connection: Any, label: str, headers: protocol.Headers, *, keep_alive: bool
+    ) -> InferenceCycle:
         """Make one; the arguments are those of InferenceCycle."""
-        return MirroredCycle(self, connection, label, headers, **how)
+        if self._target is None:
+            cycle = InferenceCycle(connection, label, headers, keep_alive=keep_alive)
+            cycle.record.mirrored = self.is_mirrored(headers)
+            return cycle
+        chosen = MirroredCycle(connection, label, headers, keep_alive=keep_alive)
+        if self._mirror is None:
+            self._mirror = Mirror(self._target, self._options, connection.service.metrics.mirror)
+        chosen.mirror = self._mirror
+        return chosen
 
     def is_mirrored(self, headers: protocol.Headers) -> bool:
         """Whether a request comes from a mirror for certain, and not from a client who says so."""
         shown = headers.get(HEADER)
         return shown is not None and shown == self._options.token != UNTOLD
-
-    def mirror(self, counts: MirrorCounts) -> Mirror | None:
-        """That of this HTTP worker, from its first request on."""
-        if self._mirror is None and self._target is not None:
-            self._mirror = Mirror(self._target, self._options, counts)
-        return self._mirror
 
     def close(self) -> None:
         """The HTTP worker ends."""
@@ -49,30 +50,19 @@ class Mirroring:
 
 
 class MirroredCycle(InferenceCycle):
-    """One request."""
+    """One request to a stable version."""
 
+    mirror: Mirror
     _kept: bytes | None = None  # the body, where the request was chosen
 
-    def __init__(
-        self,
-        mirroring: Mirroring,
-        connection: Any,
-        label: str,
-        headers: protocol.Headers,
-        *,
-        keep_alive: bool,
-    ) -> None:
-        super().__init__(connection, label, headers, keep_alive=keep_alive)
-        self._mirror = mirroring.mirror(connection.service.metrics.mirror)
-        self._record.mirrored = mirroring.is_mirrored(headers)
-
     def _start(self) -> None:
-        if self._mirror is not None and self._mirror.wants(self._record.headers, len(self._body)):
+        if self.mirror.wants(self.headers, len(self._body)):
             self._body = self._kept = bytes(self._body)
         super()._start()
 
     def _answer(self, response: protocol.Response) -> None:
-        kept, self._kept = self._kept, None
         super()._answer(response)
-        if kept is not None and self._mirror is not None and response.status == 200:
-            self._mirror.take(self._head, kept, response)
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            if response.status == 200:
+                self.mirror.take(self._head, kept, response)

@@ -38,26 +38,29 @@ class Line:
                 raise UnreachableError("nobody answers") from None
             self._since = time.monotonic()
 
-    async def ask(self, head: bytes, body: bytes, most: int) -> Reply:
+    async def ask(self, head: bytes, body: bytes, most: int, seconds: float) -> Reply:
         """Ask over it; once more over a new one if it ended between two requests, which is nobody's fault.
 
         A model's answer changes nothing, so it does no harm if the first was under way.
 
+        The arguments are those of `Peer.ask`.
+
         Raises:
             UnreachableError: there is nobody any more.
+            TimeoutError: it took too long.
             BrokenError: there is no answer.
             TooLongError: it is longer than `most` bytes.
         """
         assert self._peer is not None, "open it first"  # noqa: S101 - our own mistake
         used = not self._peer.fresh
         try:
-            return await self._peer.ask(head, body, most)
+            return await self._peer.ask(head, body, most, seconds)
         except BrokenError:
             if not used:
                 raise
         self.close()
         await self.open()
-        return await self._peer.ask(head, body, most)
+        return await self._peer.ask(head, body, most, seconds)
 
     def close(self) -> None:
         """End the connection, if there is one."""

@@ -92,6 +92,7 @@ class Mirror:
         self._told = Limiter()
         self._unseen = set(target.tolerances.of)  # names that no answer has had yet
         self._compared = 0
+        self._made: tuple[Head, int, bytes] | None = None  # the last head
 
     def wants(self, headers: Headers, size: int) -> bool:
         """Whether a request shall be mirrored, should it be answered.
@@ -152,8 +153,8 @@ class Mirror:
         try:
             await line.open()
             self._find()
-            async with asyncio.timeout(self._options.seconds):
-                reply = await line.ask(self._request_head(exchange), exchange.body, most)
+            head = self._request_head(exchange.head, len(exchange.body))
+            reply = await line.ask(head, exchange.body, most, self._options.seconds)
         except UnreachableError as error:
             self._rest(error)
         except (BrokenError, TimeoutError):
@@ -222,12 +223,19 @@ class Mirror:
         while not self._queue.empty():
             self._held -= self._queue.get_nowait().size
 
-    def _request_head(self, exchange: _Exchange) -> bytes:
-        target, options, given = self._target, self._options, exchange.head.headers
+    def _request_head(self, head: Head, size: int) -> bytes:
+        """The head to send; the same object comes again and again from a connection that is kept."""
+        made = self._made
+        if made is None or made[0] is not head or made[1] != size:
+            made = self._made = head, size, self._make_head(head, size)
+        return made[2]
+
+    def _make_head(self, head: Head, size: int) -> bytes:
+        target, options, given = self._target, self._options, head.headers
         lines = [
-            f"POST {options.paths[exchange.head.route]} HTTP/1.1",
+            f"POST {options.paths[head.route]} HTTP/1.1",
             f"host: {target.host}:{target.port}",
-            f"content-length: {len(exchange.body)}",
+            f"content-length: {size}",
             f"{HEADER}: {options.token}",
             *(f"{name}: {given[name]}" for name in FORWARDED if name in given),
         ]

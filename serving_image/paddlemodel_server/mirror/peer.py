@@ -14,6 +14,7 @@ from typing import Any, Final
 import httptools
 
 MOST_HEAD: Final = 64 * 1024
+_CHANGING: Final = (b"date", b"content-length")
 
 
 class UnreachableError(Exception):
@@ -34,7 +35,7 @@ class TooLongError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """An answer; headers by lower-case name."""
+    """An answer; headers by lower-case name, but for its date and length."""
 
     status: int
     headers: Mapping[str, str]
@@ -78,6 +79,9 @@ class Peer(asyncio.Protocol):
     def __init__(self) -> None:
         self._transport: Any = None
         self._waiting: asyncio.Future[Reply] | None = None
+        self._lines: list[tuple[bytes, bytes]] = []  # of the head
+        self._known: list[tuple[bytes, bytes]] | None = None  # those that `_headers` are made of
+        self._headers: Mapping[str, str] = {}
         self._most = 0
         self.open = False
         self.fresh = True
@@ -94,23 +98,26 @@ class Peer(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    async def ask(self, head: bytes, body: bytes, most: int) -> Reply:
+    async def ask(self, head: bytes, body: bytes, most: int, seconds: float) -> Reply:
         """Send a request, and wait for the whole answer.
 
         Args:
             head: with the empty line at its end.
             body: as its Content-Length says.
             most: bytes of the answer's body.
+            seconds: how long the whole answer may take.
 
         Raises:
+            TimeoutError: it took longer.
             BrokenError: there is none.
             TooLongError: it is longer.
         """
         self._parser = httptools.HttpResponseParser(self)
-        self._headers: dict[str, str] = {}
-        self._parts: list[bytes] = []
+        self._lines, self._parts = [], list[bytes]()
         self._most, self._size, self.fresh = most, 0, False
-        self._waiting = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._waiting = loop.create_future()
+        timer = loop.call_later(seconds, self._fail, TimeoutError())
         try:
             self._transport.writelines([head, body])
             return await self._waiting
@@ -118,6 +125,7 @@ class Peer(asyncio.Protocol):
             self.close()
             raise
         finally:
+            timer.cancel()
             self._waiting = None
 
     # --- called by the event loop
@@ -148,7 +156,8 @@ class Peer(asyncio.Protocol):
         self._size += len(name) + len(value)
         if self._size > MOST_HEAD:
             self._fail(BrokenError())
-        self._headers[name.decode("latin1").lower()] = value.decode("latin1")
+        if name not in _CHANGING:
+            self._lines.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Count the body alone from now on."""
@@ -167,6 +176,9 @@ class Peer(asyncio.Protocol):
         self.open = self.open and self._parser.should_keep_alive()
         if self._waiting is not None and not self._waiting.done():
             status = self._parser.get_status_code()
+            if self._lines != self._known:  # nearly all answers have one head
+                self._known = self._lines
+                self._headers = {n.decode("latin1").lower(): v.decode("latin1") for n, v in self._lines}
             self._waiting.set_result(Reply(status=status, headers=self._headers, body=b"".join(self._parts)))
         if not self.open:
             self.close()

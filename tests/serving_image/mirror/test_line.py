@@ -70,7 +70,7 @@ async def _next(reader: asyncio.StreamReader, asked: list[bytes], left: "object"
 async def _ask(line: Line) -> bytes:
     await line.open()
     async with asyncio.timeout(30):
-        return (await line.ask(HEAD, BODY, 100)).body
+        return (await line.ask(HEAD, BODY, 100, 30)).body
 
 
 @pytest.mark.parametrize("tls", [False, True])
