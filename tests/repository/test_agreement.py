@@ -12,8 +12,9 @@ from paddlemodel_api import contract
 from paddlemodel_api.schema.crd import root_schema
 from paddlemodel_api.tasks import Task
 from paddlemodel_operator.base import model
-from paddlemodel_operator.render import access, container, mirror
+from paddlemodel_operator.render import access, container
 from paddlemodel_operator.render.recording import RECORDING_DIR
+from paddlemodel_operator.render.templates import mirror
 from paddlemodel_server.access import addresses, cors, limits
 from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.mirror import wanted

@@ -6,7 +6,7 @@ import pytest
 from paddlemodel_operator.rollout.plan import DRAIN_SECONDS, plan
 from paddlemodel_operator.rollout.situation import Failure, Plan, Situation
 
-from tests.operator.support.canaries import (
+from tests.operator.support.rollout.canaries import (
     ERRORS,
     NEW,
     OLD,

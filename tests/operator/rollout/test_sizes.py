@@ -6,7 +6,7 @@ import pytest
 from paddlemodel_operator.rollout.judgement import Limits
 from paddlemodel_operator.rollout.sizes import canary_pods, limits
 
-from tests.operator.support.canaries import tried
+from tests.operator.support.rollout.canaries import tried
 
 
 @pytest.mark.parametrize(

@@ -24,8 +24,8 @@ from paddlemodel_operator.status.readiness_checks import namespace_is_ending, re
 from paddlemodel_operator.status.reports import Fault
 
 from tests.operator.support.builders import NOW, body, model, observed, ready_pod
-from tests.operator.support.canaries import told
 from tests.operator.support.deployed.kstatus import compute
+from tests.operator.support.rollout.canaries import told
 from tests.operator.support.situations import SITUATIONS
 from tests.repository.sources import ROOT
 

@@ -6,10 +6,10 @@ import pytest
 from paddlemodel_operator.base import names
 
 from tests.operator.support.cluster import Cluster, eventually
-from tests.operator.support.kubelet import Kubelet
 from tests.operator.support.process import Operator
 from tests.operator.support.proxy.fault_proxy import FaultProxy
-from tests.operator.support.rollouts import (
+from tests.operator.support.rollout.kubelet import Kubelet
+from tests.operator.support.rollout.rollouts import (
     NAME,
     NEW,
     OLD,

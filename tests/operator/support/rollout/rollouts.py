@@ -7,8 +7,8 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
 from tests.operator.support.cluster import Cluster
-from tests.operator.support.kubelet import Labels, Traffic
 from tests.operator.support.manifests import manifest
+from tests.operator.support.rollout.kubelet import Labels, Traffic
 
 Object = dict[str, Any]
 NAME = "resnet50"

@@ -9,9 +9,9 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster.drift import owned_part
 
 from tests.operator.support.cluster import Cluster, eventually
-from tests.operator.support.kubelet import Kubelet
 from tests.operator.support.process import USER, Operator
-from tests.operator.support.rollouts import (
+from tests.operator.support.rollout.kubelet import Kubelet
+from tests.operator.support.rollout.rollouts import (
     CANARY,
     LONG,
     NAME,
