@@ -16,7 +16,7 @@ TOGETHER = {
         "tests/operator/commands/deployed",
     ),
     "repository": ("tests/repository/docs", "tests/repository/helm"),
-    "tests/cluster": ("tests/cluster", "tests/cluster/sources"),
+    "tests/cluster": ("tests/cluster", "tests/cluster/sources", "tests/cluster/examples"),
 }
 # These have clusters of their own, so that they need not wait for the others of their folder.
 ALONE = (

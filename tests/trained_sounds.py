@@ -17,6 +17,7 @@ WORDS = ("yes", "no", "stop", "go", "left", "right", "up", "down")
 VOICES = ("m1", "m2", "m3", "m5", "m6", "m7", "m8", "f1", "f2", "f3", "f5")
 UNHEARD = ("m4", "f4")  # voices that the models were not trained with
 TONES = {"sampleRate": 8000, "winLength": 200, "nShift": 80, "nMels": 40}
+WIDE = {"sampleRate": 16000, "nMels": 80}
 FEATURES = {"sampleRate": 16000, "nFft": 512, "hopLength": 160, "nMels": 40}
 
 
@@ -34,14 +35,15 @@ LOW, HIGH = (697, 770, 852, 941), (1209, 1336, 1477)  # Hz of the rows and colum
 
 
 def telephone(kind: str = "probabilities") -> Path:
-    """A recogniser with its vocabulary beside it: FP32 [-1, -1, 40], INT64 [-1] to [-1, steps, 13].
+    """A recogniser with its vocabulary beside it: FP32 [-1, -1, filters], INT64 [-1] to [-1, steps, 13].
 
     Args:
-        kind: what it answers: probabilities, or logits.
+        kind: what it answers: probabilities, or logits; or `wide`: probabilities, of 80 filters at 16 kHz.
     """
     from tests.models import made_once  # noqa: PLC0415 - the child process cannot import it
 
-    return made_once(f"telephone-{kind}", HERE.read_text(), partial(_trained, f"telephone-{kind}", _calls))
+    prepare = partial(_calls, wide=kind == "wide")
+    return made_once(f"telephone-{kind}", HERE.read_text(), partial(_trained, f"telephone-{kind}", prepare))
 
 
 def dialled(keys: str, seed: int = 0, *, pause: float | None = None) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -90,19 +92,20 @@ def _words(folder: Path) -> None:
     (folder / "labels.txt").write_text("\n".join(WORDS) + "\n")
 
 
-def _calls(folder: Path) -> None:
+def _calls(folder: Path, *, wide: bool) -> None:
     """What is heard of two hundred random numbers, and which keys they are."""
+    import soxr  # type: ignore[import-untyped]  # noqa: PLC0415 - the child process does without
     from paddlemodel_api.tasks.sound.sound_input import Fbank as Fields  # noqa: PLC0415
     from paddlemodel_server.tasks.audio.features import Fbank  # noqa: PLC0415
 
     random = np.random.default_rng(9)
-    made = Fbank(Fields.model_validate(TONES), 40)
+    fields = WIDE if wide else TONES
+    made = Fbank(Fields.model_validate(fields), fields["nMels"])
     found: dict[str, Any] = {}
     for seed in range(200):
         keys = "".join(random.choice(list(KEYS), 1 + seed % 8))
-        found[f"{seed} {' '.join(str(KEYS.index(key) + 1) for key in keys)}"] = made.compute(
-            dialled(keys, 1000 + seed)
-        )
+        samples = soxr.resample(dialled(keys, 1000 + seed), 8000, fields["sampleRate"])
+        found[f"{seed} {' '.join(str(KEYS.index(key) + 1) for key in keys)}"] = made.compute(samples)
     np.savez(folder / "training.npz", **found)
     (folder / "vocab.txt").write_text("\n".join(("<blank>", *KEYS)) + "\n")
 
@@ -161,7 +164,7 @@ def _keywords(found: dict[str, Any]) -> tuple[Any, list[Any]]:
     return network, [InputSpec([None, 1, None, 40], "float32", "sound")]
 
 
-def _recogniser() -> Any:
+def _recogniser(filters: int) -> Any:
     """Three convolutions over time, the first of which halves it."""
     import paddle  # noqa: PLC0415
     from paddle import nn  # noqa: PLC0415
@@ -171,10 +174,10 @@ def _recogniser() -> Any:
     class Network(nn.Layer):
         def __init__(self) -> None:
             super().__init__()
-            self.first = nn.Conv1D(40, 48, 5, stride=2, padding=2)
+            self.first = nn.Conv1D(filters, 48, 5, stride=2, padding=2)
             self.second = nn.Conv1D(48, 48, 5, padding=2)
             self.last = nn.Conv1D(48, 1 + len(KEYS), 1)
-            self.answer = "logits"
+            self.logits = True
 
         def forward(self, audio: Any, audio_len: Any) -> Any:
             """Behind the end of a sound nothing is heard, whatever the convolutions carry there."""
@@ -184,7 +187,7 @@ def _recogniser() -> Any:
             x = nn.functional.relu(self.first(x)) * there[:, :, ::2]
             x = nn.functional.relu(self.second(x)) * there[:, :, ::2]
             logits = self.last(x).transpose([0, 2, 1])
-            return nn.functional.softmax(logits) if self.answer == "probabilities" else logits
+            return logits if self.logits else nn.functional.softmax(logits)
 
     return Network()
 
@@ -199,14 +202,15 @@ def _telephone(found: dict[str, Any], kind: str) -> tuple[Any, list[Any]]:
     random = np.random.default_rng(5)
     frames = list(found.values())
     keys = [np.array([int(n) for n in name.split()[1:]], np.int32) for name in found]
-    network = _recogniser()
+    filters = frames[0].shape[1]
+    network = _recogniser(filters)
     optimizer = paddle.optimizer.Adam(8e-3, parameters=network.parameters())
-    for _ in range(50):
+    for _ in range(50 if filters == 40 else 150):  # more filters hear less each
         order = random.permutation(len(frames))
         for at in range(0, len(order), 20):
             batch = order[at : at + 20]
             lengths = np.array([len(frames[n]) for n in batch])
-            rows = np.zeros((len(batch), lengths.max(), 40), np.float32)
+            rows = np.zeros((len(batch), lengths.max(), filters), np.float32)
             labels = np.zeros((len(batch), max(len(keys[n]) for n in batch)), np.int32)
             for row, n in enumerate(batch):
                 rows[row, : len(frames[n])] = frames[n]
@@ -221,8 +225,9 @@ def _telephone(found: dict[str, Any], kind: str) -> tuple[Any, list[Any]]:
             loss.backward()
             optimizer.step()
             optimizer.clear_grad()
-    network.answer = kind
-    return network, [InputSpec([None, None, 40], "float32", "audio"), InputSpec([None], "int64", "audio_len")]
+    network.logits = kind == "logits"
+    sound = InputSpec([None, None, filters], "float32", "audio")
+    return network, [sound, InputSpec([None], "int64", "audio_len")]
 
 
 def _main(goal: str, kind: str) -> None:

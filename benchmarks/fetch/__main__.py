@@ -1,8 +1,9 @@
-"""`python -m benchmarks.fetch`: one object of a local S3 server, by the fetcher and by the client's own way.
+"""`python -m benchmarks.fetch`: one object of a local store, by the fetcher and by the client's own way.
 
-Both read the same object in turns; what counts is the ratio of their wall times. The client's download keeps
-the whole object in memory and checks nothing; ours is bounded, digests and writes it. The server is a process
-of its own that answers ranges out of memory, so that it is not what is measured.
+The server speaks what a download needs of S3, of Google's store and of Azure's. Both sides read the same
+object in turns; what counts is the ratio of their wall times. The client's download keeps the whole object in
+memory and checks nothing; ours is bounded, digests and writes it. The server is a process of its own that
+answers ranges out of memory, so that it is not what is measured.
 """
 
 import argparse
@@ -16,21 +17,24 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import obstore
-from obstore.store import S3Store
+from obstore.store import AzureStore, GCSStore, S3Store
 from paddlemodel_server.fetch import sources
+from paddlemodel_server.fetch.sources import providers
+from paddlemodel_server.fetch.sources.place import place_of
 from paddlemodel_server.fetch.sources.source import File, Request
 from paddlemodel_server.fetch.transfer import Courier
 
-_URI = "s3://bench/object"
+URIS = {"s3": "s3://bench/object", "gs": "gs://bench/object", "az": "az://account/bench/object"}
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
-    """As much of S3 as a download needs."""
+    """As much of a store as a download needs."""
 
     protocol_version = "HTTP/1.1"
     body = memoryview(b"")
@@ -79,15 +83,18 @@ def _server(size: int) -> Iterator[str]:
         process.join()
 
 
-def _bulk(endpoint: str, goal: Path) -> None:
+def _bulk(uri: str, endpoint: str, goal: Path) -> None:
     """obstore's own: the whole object, then a file."""
-    store = S3Store("bench", endpoint=endpoint, skip_signature=True, client_options={"allow_http": True})
-    goal.write_bytes(obstore.get(store, "object").bytes())
+    place = place_of(uri)
+    config = dict(providers.access(Request(uri=uri, endpoint=endpoint), place, {}).config)
+    kind: Any = {"s3": S3Store, "gs": GCSStore, "az": AzureStore}[place.scheme]
+    store = kind(config=config, client_options={"allow_http": True})
+    goal.write_bytes(obstore.get(store, place.key).bytes())
 
 
-def _ours(endpoint: str, goal: Path) -> None:
-    request = Request(uri=_URI, endpoint=endpoint)
-    courier = Courier(source=sources.of(_URI), request=request)
+def _ours(uri: str, endpoint: str, goal: Path) -> None:
+    request = Request(uri=uri, endpoint=endpoint)
+    courier = Courier(source=sources.of(uri), request=request)
     (file,) = courier.listing().files
     assert isinstance(file, File)
     courier.bring(file, goal, 1 << 40)
@@ -105,29 +112,28 @@ def _timed(job: Callable[[Path], None], folder: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print the ratio."""
+    """Print the ratios."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.fetch", description=__doc__)
     parser.add_argument("--megabytes", type=int, default=500)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    size = args.megabytes << 20
-    ratios, cpu = [], {"bulk": 0.0, "ours": 0.0}
-    with _server(size) as endpoint, tempfile.TemporaryDirectory() as folder:
-        for number in range(args.rounds + 1):
-            bulk = _timed(functools.partial(_bulk, endpoint), Path(folder))
-            ours = _timed(functools.partial(_ours, endpoint), Path(folder))
-            if number:  # the first round warms up
-                ratios.append(bulk[0] / ours[0])
-                cpu["bulk"] += bulk[1]
-                cpu["ours"] += ours[1]
-                sys.stdout.write(
-                    f"round {number}: client's own {size / bulk[0] / 1e6:5.0f} MB/s, "
-                    f"ours {size / ours[0] / 1e6:5.0f} MB/s, ratio {ratios[-1]:.2f}\n"
-                )
-    sys.stdout.write(
-        f"{args.megabytes} MiB: {statistics.median(ratios):.2f} times the client's own throughput (median of "
-        f"{args.rounds}); CPU seconds for each: client's own {cpu['bulk'] / args.rounds:.2f}, "
-        f"ours {cpu['ours'] / args.rounds:.2f}\n"
+    with _server(args.megabytes << 20) as endpoint, tempfile.TemporaryDirectory() as folder:
+        for scheme, uri in URIS.items():
+            sides = [functools.partial(side, uri, endpoint) for side in (_bulk, _ours)]
+            sys.stdout.write(f"{scheme}, {args.megabytes} MiB: {_ratio(sides, args.rounds, Path(folder))}\n")
+
+
+def _ratio(sides: Sequence[Callable[[Path], None]], rounds: int, folder: Path) -> str:
+    """What rounds of both sides in turn tell; the first round warms up."""
+    ratios, cpu = [], [0.0, 0.0]
+    for number in range(rounds + 1):
+        bulk, ours = (_timed(side, folder) for side in sides)
+        if number:
+            ratios.append(bulk[0] / ours[0])
+            cpu = [spent + found[1] / rounds for spent, found in zip(cpu, (bulk, ours), strict=True)]
+    return (
+        f"{statistics.median(ratios):.2f} times the client's own throughput (median of {rounds}, from "
+        f"{min(ratios):.2f} to {max(ratios):.2f}); CPU seconds: client's own {cpu[0]:.2f}, ours {cpu[1]:.2f}"
     )
 
 

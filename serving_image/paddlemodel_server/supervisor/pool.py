@@ -138,7 +138,11 @@ class WorkerPool:
         if first is None or learned is None:
             return
         settings, warm = self._settings, cgroup.private_bytes(first.pid)
-        measured = sizing.Measured(row_seconds=learned.row_seconds, worker_bytes=warm)
+        measured = sizing.Measured(
+            row_seconds=learned.row_seconds,
+            worker_bytes=warm,
+            http_seconds=self._runtime.warm_up.http_seconds,
+        )
         self._choice = choice = sizing.choose(settings, self._runtime.sizes, measured, self._memory)
         self._want(choice)
         self._limit = recycling.limit(

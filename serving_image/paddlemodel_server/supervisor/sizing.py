@@ -29,6 +29,7 @@ class Measured:
 
     row_seconds: float | None  # of the fastest way to run a row; None where nothing could be timed
     worker_bytes: int  # its own memory when warm
+    http_seconds: float = 0.0  # that an HTTP worker decodes such a row, as the task says
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,10 +81,10 @@ def at_first(settings: Settings, sizes: Sizes) -> Choice:
 def choose(settings: Settings, sizes: Sizes, measured: Measured, memory: int) -> Choice:
     """Choose the process counts for a model; what the user set wins.
 
-    On CPU the cores are shared out as the work is: a request is taken to cost an HTTP worker 40 microseconds,
-    and an worker 15 beside the run. A model of microseconds gets HTTP workers for most cores, a convolutional
-    network of milliseconds one worker per core. More processes than cores would only wake each other: with a
-    second HTTP worker on two cores a small request was measured to cost a fifth more.
+    On CPU the cores are shared out as the work is: a request is taken to cost an HTTP worker 40 microseconds
+    beside the decoding, and a worker 15 beside the run. A model of microseconds gets HTTP workers for most
+    cores, a convolutional network of milliseconds one worker per core. More processes than cores would only
+    wake each other: with a second HTTP worker on two cores a small request was measured to cost a fifth more.
 
     Args:
         settings: the user's spec.
@@ -97,7 +98,7 @@ def choose(settings: Settings, sizes: Sizes, measured: Measured, memory: int) ->
         because = "one worker per GPU"
     elif measured.row_seconds is not None:
         cost = measured.row_seconds + WORKER_SECONDS
-        share = cost / (cost + HTTP_WORKER_SECONDS)
+        share = cost / (cost + HTTP_WORKER_SECONDS + measured.http_seconds)
         # Half up: Python's round() would send a half to the even number.
         workers = max(1, min(sizes.workers, math.floor(sizes.workers * share + 0.5)))
         http_workers = max(first.http_workers, math.floor(sizes.http_workers * (1 - share) + 0.5))

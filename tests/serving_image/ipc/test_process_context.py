@@ -28,7 +28,7 @@ def test_a_folder_longer_than_a_socket_address_is_no_obstacle(tmp_path: Path) ->
     "task",
     [
         WarmUp(),
-        WarmUp(shapes={"x": [1, 3]}, scores=0, setting="spec.task"),
+        WarmUp(shapes={"x": [1, 3]}, scores=0, setting="spec.task", http_seconds=1e-3),
         WarmUp(ragged=Ragged(counts=1, outputs=[0]), reduction=Reduction(function="label", axis=1)),
     ],
 )

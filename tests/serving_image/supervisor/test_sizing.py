@@ -87,6 +87,23 @@ def test_choose_shares_the_cores_out_as_the_work_is(
 
 
 @pytest.mark.parametrize(
+    ("row_seconds", "http_seconds", "expected"),
+    [
+        pytest.param(70e-6, 1e-3, (7, 1), id="a-small-model-of-sounds"),
+        pytest.param(2e-3, 2e-3, (4, 4), id="as-much-as-the-run"),
+        pytest.param(200e-3, 1e-3, (2, 8), id="a-large-one"),
+        pytest.param(None, 1e-3, (2, 8), id="nothing-timed"),
+    ],
+)
+def test_what_a_task_decodes_is_work_too(
+    row_seconds: float | None, http_seconds: float, expected: tuple[int, int]
+) -> None:
+    measured = Measured(row_seconds=row_seconds, worker_bytes=200 * MIB, http_seconds=http_seconds)
+    found = choose(Settings(), plan(Settings(), 8, 64, 0, 8 << 30), measured, 8 << 30)
+    assert (found.http_workers, found.workers) == expected
+
+
+@pytest.mark.parametrize(
     ("settings", "memory_mib", "mib"),
     [
         pytest.param({"http_workers": 1}, 4096, 512, id="an-eighth-of-memory"),

@@ -47,6 +47,7 @@ class WarmUp:
         setting: the field of the spec by which a user can say so instead; for messages.
         ragged: outputs that have another number of rows than the inputs.
         reduction: of the outputs, for requests whose `Request.reduced` is set.
+        http_seconds: of the processor, for an HTTP worker to decode a request like that of the warm-up.
     """
 
     shapes: dict[str, list[int]] = field(default_factory=dict)
@@ -54,6 +55,7 @@ class WarmUp:
     setting: str = ""
     ragged: Ragged | None = None
     reduction: Reduction | None = None
+    http_seconds: float = 0.0
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "WarmUp":

@@ -12,9 +12,12 @@ import numpy as np
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.protocol import Array
+from paddlemodel_server.protocol.served import WarmUp
 from paddlemodel_server.tasks.audio import features
 
 EXAMPLE_SECONDS = 1.0  # of the request with which the model is warmed up
+# Of the processor, for a second of sound: 0.4 ms for WAV at the model's rate, 1.6 ms for FLAC from a CD.
+DECODING = 1e-3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +55,15 @@ class SoundPlan:
         """Samples that a sound must have."""
         return 1 if self.fixed or self.made is None else self.made.fewest
 
-    def shapes(self) -> dict[str, list[int]]:
-        """The shapes of one row, by input, for the warm-up."""
+    def warm_up(self) -> WarmUp:
+        """The shapes of one row, and what it takes to decode such a sound."""
         samples = min(self.most, max(self.fewest, round(EXAMPLE_SECONDS * self.rate)))
         steps = self.fixed or self._filled(samples if self.made is None else self.made.frames(samples))
+        seconds = (steps if self.made is None else self.made.samples(steps)) / self.rate
+        return WarmUp(shapes=self._shapes(steps), http_seconds=seconds * DECODING)
+
+    def _shapes(self, steps: int) -> dict[str, list[int]]:
+        """Of one row, by input."""
         shape = [1 if n == -1 else n for n in self.shape]
         shape[self.time] = steps
         if self.made is not None:

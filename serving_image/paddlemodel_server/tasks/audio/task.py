@@ -30,8 +30,8 @@ class SoundTask(WholeBody, ABC):
 
     @property
     def warm_up(self) -> WarmUp:
-        """How long sounds are."""
-        return WarmUp(shapes=self.plan.shapes())
+        """How long sounds are, and what it takes to decode one."""
+        return self.plan.warm_up()
 
     def load(self) -> None:
         """Import the decoder before the first sound."""
@@ -49,7 +49,12 @@ class SoundTask(WholeBody, ABC):
     def request(self, body: bytes) -> Request:
         """Decode the sound; the answer will say how long it is."""
         samples, facts = self._read(body)
-        return Request(arrays=self.plan.arrays(samples), kept=facts)
+        return Request(arrays=self._arrays(samples), kept=facts)
+
+    def _arrays(self, samples: Array) -> list[Array]:
+        """The model's inputs."""
+        with _decoding().turn(len(samples) / self.plan.rate):
+            return self.plan.arrays(samples)
 
     def _read(self, body: bytes) -> tuple[Array, dict[str, Any]]:
         """The samples, and the facts about them that an answer has."""

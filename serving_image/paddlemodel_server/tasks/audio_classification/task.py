@@ -1,6 +1,7 @@
 """The task itself: fits the model, takes a sound, names classes."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paddlemodel_server.describe.schemas import obj
@@ -52,8 +53,8 @@ class AudioClassification(Batched, SoundTask):
     def warm_up(self) -> WarmUp:
         """How long sounds are; and whether the outputs are scores already, where the user leaves it open."""
         auto = self.spec.activation == "Auto"
-        return WarmUp(
-            shapes=self.plan.shapes(),
+        return replace(
+            super().warm_up,
             scores=self._output if auto else None,
             setting=f"spec.task.{self.name}.activation" if auto else "",
         )

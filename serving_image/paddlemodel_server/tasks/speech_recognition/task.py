@@ -1,7 +1,7 @@
 """The task itself: fits the model, takes a sound, reads what is said."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from paddlemodel_server.protocol import Array, Head, Request, tensors
@@ -69,8 +69,8 @@ class OneSound(SoundTask):
     def warm_up(self) -> WarmUp:
         """How long sounds are, whether scores are probabilities, and what is left of them then."""
         auto = self.spec.activation == "Auto"
-        return WarmUp(
-            shapes=self.plan.shapes(),
+        return replace(
+            super().warm_up,
             scores=self._output if auto else None,
             setting=f"spec.task.{self.name}.activation" if auto else "",
             reduction=Reduction(function="best", output=self._output),
@@ -86,7 +86,7 @@ class OneSound(SoundTask):
     def request(self, body: bytes) -> Request:
         """Decode the sound."""
         sound, facts = self._read(body)
-        arrays = self.plan.arrays(sound)
+        arrays = self._arrays(sound)
         filled = arrays[self.plan.sound].shape[self.plan.time]
         return Request(arrays=arrays, kept=Heard(facts, min(filled, self.plan.steps(sound)), filled))
 

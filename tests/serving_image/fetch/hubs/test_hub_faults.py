@@ -137,7 +137,9 @@ def test_a_line_that_breaks_anywhere_is_taken_up_there(place: Place, goal: Path,
 
 HEALING: dict[str, Sequence[Change]] = {
     "busy": [status(503), status(429, Retry_After="0")],
+    "a slow drip": [lambda answer: replace(answer, drip=999)],
     "a wrong range": [cut(0.5), shifted],
+    "another ETag": [cut(0.5), lambda answer: replace(answer, headers={"ETag": '"other"'})],
     "no ranges any more": [cut(0.5), lambda answer: replace(answer, headers={}, status=200)],
     "a range that is not there": [cut(0.5), status(416)],
     "other bytes, once": [other],

@@ -16,6 +16,7 @@ from paddlemodel_server.fetch.retry_policy import RetryPolicy
 from tests.serving_image.support.file_server import no_proxy  # noqa: F401 - a fixture
 from tests.serving_image.support.models.model_builders import LEGACY_MODEL, tar_of, tree
 from tests.serving_image.support.stores import azurite
+from tests.serving_image.support.stores.fault_proxy import Fault, fault_proxy
 
 pytestmark = pytest.mark.slow
 
@@ -74,3 +75,27 @@ def test_what_azure_refuses_is_named(
         fetch.fetch(options(tmp_path, uri, azure, credentials=secret))
     assert caught.value.reason == reason, caught.value.message
     assert "S3CRET" not in caught.value.message
+
+
+BREAKING = {
+    **{f"cut at {tenth}0 %": [Fault(cut=tenth / 10)] * 2 for tenth in range(10)},
+    "429": [Fault(status=429)] * 2,
+    "503": [Fault(status=503)] * 2,
+    "slow drip": [Fault(drip=999)],
+    # The range is signed: what is asked for stays, and the answer lies.
+    "wrong range": [Fault(headers={"Content-Range": "bytes 5-99/200"})] * 2,
+    "changed": [Fault(headers={"ETag": '"other"'})],
+}
+
+
+@pytest.mark.parametrize("plan", BREAKING.values(), ids=BREAKING)
+def test_what_can_heal_heals(
+    tmp_path: Path, azure: str, plan: list[Fault], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parallel, "PART_BYTES", 100_000)
+    upstream, _, account = azure.rpartition("/")
+    uri = f"az://{azurite.ACCOUNT}/models/net.tar.gz"
+    with fault_proxy(upstream, *plan, renaming=True) as proxy:
+        fetch.fetch(options(tmp_path, uri, f"{proxy.endpoint}/{account}", credentials=KEY))
+        assert not proxy.plan
+    assert tree(tmp_path / "goal" / "model") == MODEL

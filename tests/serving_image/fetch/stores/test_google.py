@@ -78,9 +78,10 @@ def test_what_google_does_not_have_is_named(tmp_path: Path, store: str, uri: str
 
 
 BREAKING = {
-    "cut": [Fault(cut=0.5)] * 2,
+    **{f"cut at {tenth}0 %": [Fault(cut=tenth / 10)] * 2 for tenth in range(10)},
     "429": [Fault(status=429)] * 2,
     "503": [Fault(status=503)] * 2,
+    "slow drip": [Fault(drip=999)] * 2,
     "wrong range": [Fault(shift=5)] * 2,
     "changed": [Fault(headers={"ETag": '"other"'})],
 }

@@ -31,6 +31,7 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     cut: int | None = None  # send only so many bytes of the body, then hang up
+    drip: int | None = None  # so many bytes at a time, each in a packet of its own
 
 
 def as_json(content: Any, status: int = 200, **headers: str) -> Answer:
@@ -67,7 +68,11 @@ def answering(answer: Callable[[Asked], Answer]) -> Iterator[str]:
                 self.send_header(name, value)
             self.end_headers()
             if self.command != "HEAD":
-                self.wfile.write(said.body[: said.cut])
+                shown = said.body[: said.cut]
+                step = said.drip or len(shown) or 1
+                for begin in range(0, len(shown), step):
+                    self.wfile.write(shown[begin : begin + step])
+                    self.wfile.flush()
                 self.close_connection |= said.cut is not None
 
         def log_message(self, *_: object) -> None:

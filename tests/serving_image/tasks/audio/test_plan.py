@@ -10,7 +10,7 @@ from paddlemodel_server.errors import BadRequestError, StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.tasks import registry
 from paddlemodel_server.tasks.audio.fit import plan
-from paddlemodel_server.tasks.audio.plan import SoundPlan
+from paddlemodel_server.tasks.audio.plan import DECODING, SoundPlan
 
 FBANK: dict[str, Any] = {"fbank": {}}
 LENGTH = Tensor(name="audio_len", dtype="int64", shape=(-1,))
@@ -54,7 +54,19 @@ def test_a_second_in_the_model_s_shape(features: Any, shape: tuple[int, ...], ex
     made = planned(sound(*shape), features=features)
     (array,) = made.arrays(tone(1, made.rate))
     assert (array.dtype.name, array.shape, array.flags.c_contiguous) == ("float32", expected, True)
-    assert made.shapes() == {"x": list(expected)}
+    assert made.warm_up().shapes == {"x": list(expected)}
+
+
+@pytest.mark.parametrize(
+    ("shape", "features", "seconds"),
+    [((-1, -1), {"waveform": {}}, 1), ((-1, 48000), {"waveform": {}}, 3), ((-1, 298, 80), FBANK, 3)],
+)
+def test_what_an_http_worker_decodes_is_as_long_as_what_is_run(
+    shape: tuple[int, ...], features: Any, seconds: float
+) -> None:
+    """So that processes are shared out as the work is."""
+    found = planned(sound(*shape), features=features).warm_up().http_seconds
+    assert found == pytest.approx(seconds * DECODING, rel=0.01)
 
 
 def test_time_and_filters_are_not_mixed_up() -> None:
@@ -96,7 +108,7 @@ def test_a_model_that_knows_lengths_gets_zeros_and_the_truth() -> None:
     np.testing.assert_array_equal(array[:, : plain.shape[1]], plain)
     assert array.shape[1] > plain.shape[1]
     assert not array[:, plain.shape[1] :].any()
-    assert made.shapes() == {"x": list(made.arrays(tone(1))[0].shape), "audio_len": [1]}
+    assert made.warm_up().shapes == {"x": list(made.arrays(tone(1))[0].shape), "audio_len": [1]}
     reversed_order = planned(LENGTH, sound(-1, -1, 80), features=FBANK).arrays(tone(0.6))
     assert [found.ndim for found in reversed_order] == [1, 3]
 
