@@ -29,7 +29,7 @@ from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
 
 if TYPE_CHECKING:
-    from paddlemodel_server.http.mirrored_cycle import Mirroring
+    from paddlemodel_server.http.mirrored.cycle import Mirroring
 
 ADMIN_CONNECTIONS: Final = 64  # of each HTTP worker; they are among timeouts.SPARE_DESCRIPTORS
 
@@ -77,7 +77,7 @@ def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreb
 def _mirroring(settings: Settings) -> "Mirroring | None":
     if not settings.mirror:
         return None
-    from paddlemodel_server.http import mirrored_cycle  # noqa: PLC0415 - 0.1 s, which other servers need not pay
+    from paddlemodel_server.http.mirrored import cycle  # noqa: PLC0415 - 0.1 s, which other servers need not pay
     from paddlemodel_server.mirror import wanted  # noqa: PLC0415
     from paddlemodel_server.mirror.mirror import Options  # noqa: PLC0415
 
@@ -90,7 +90,7 @@ def _mirroring(settings: Settings) -> "Mirroring | None":
         most_bytes=2 * settings.max_request_bytes,
         certificate=partial(_own, tls_dir) if found.target is not None and found.target.tls else None,
     )
-    return mirrored_cycle.Mirroring(found.target, options)
+    return cycle.Mirroring(found.target, options)
 
 
 def _own(tls_dir: Path | None) -> bytes:
