@@ -73,6 +73,22 @@ class Target:
         content: dict[str, Any] = json.loads(self.kubectl("get", *words, "-o", "json"))
         return content
 
+    def copy(self, file: Path, namespace: str, what: str, goal: str) -> None:
+        """Copy a file into the first container of `deployment/NAME`; it appears there as a whole.
+
+        Raises:
+            DevclusterError: With what kubectl said, when it failed.
+        """
+        words = ["exec", "--stdin", f"--namespace={namespace}", what, "--"]
+        script = 'cat > "$0.part" && mv "$0.part" "$0"'
+        command = [program_for("kubernetes", "kubectl"), *words, "sh", "-c", script, goal]
+        with file.open("rb") as content:
+            done = subprocess.run(
+                command, stdin=content, env=self._environment(), capture_output=True, check=False
+            )
+        if done.returncode != 0:
+            raise DevclusterError(f"copying {file.name} to {what} failed: {done.stderr.decode().strip()}")
+
     @contextmanager
     def forward(self, namespace: str, what: str, port: int = 80) -> Iterator[str]:
         """Reach a port of `service/NAME` or `deployment/NAME` on a free port of 127.0.0.1; yields its URL."""

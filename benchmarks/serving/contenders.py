@@ -149,7 +149,7 @@ class _Starting:
     def __enter__(self) -> Server:
         try:
             process = self._stack.enter_context(running(self._command, self._environment, self._log))
-            _until_ok(self._port, self._path, process, self._log)
+            until_ok(self._port, self._path, process, self._log)
         except BaseException:
             self._stack.close()
             raise
@@ -257,7 +257,8 @@ def running(command: list[str], environment: dict[str, str], log: Path) -> Itera
                 left.kill()
 
 
-def _until_ok(port: int, path: str, process: psutil.Process, log: Path) -> None:
+def until_ok(port: int, path: str, process: psutil.Process, log: Path) -> None:
+    """Wait until a path of a server is there, or known not to be."""
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline:
         if not process.is_running() or process.status() == psutil.STATUS_ZOMBIE:

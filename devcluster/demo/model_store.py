@@ -1,41 +1,51 @@
-"""A model archive served over HTTP from inside the cluster, in place of a public model store.
+"""Model archives served over HTTP from inside the cluster, in place of a public model store.
 
-For clusters without the internet: demo and tests fetch the same archive, by the same kind of URL, as
-`examples/` names. The pod runs the server image, whose Python can serve a folder.
+For clusters without the internet: demo and tests fetch the same archives, by the same kind of URL, as
+`examples/` names. The pod runs the server image, whose Python can serve a folder; the archives are copied
+into it, whatever their size, so that nothing of the cluster's but the pod is needed.
 """
 
-import base64
-import gzip
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from devcluster.target import Target
+
 NAME = "model-store"
 _SCRIPT = """
-for file in /packed/*.gz; do gzip -dc "$file" > "/archives/$(basename "$file" .gz)"; done
 serve="python3 -m http.server 8000 --directory /archives"
 $serve --bind :: || exec $serve  # by default it listens on IPv4 alone; a kernel may have no IPv6
 """
 
 
-def objects(image: str, archives: list[Path]) -> list[dict[str, Any]]:
-    """ConfigMap (with the archives, packed, under 1 MiB together), Deployment and Service."""
+def start(target: Target, namespace: str, image: str, archives: Sequence[Path]) -> None:
+    """Start the store and fill it; what it serves is gone with its pod."""
+    target.apply(*_objects(image), namespace=namespace)
+    here = f"--namespace={namespace}"
+    target.kubectl("rollout", "status", f"deployment/{NAME}", here, "--timeout=180s")
+    for archive in archives:
+        target.copy(archive, namespace, f"deployment/{NAME}", f"/archives/{archive.name}")
+
+
+def url(archive: Path, namespace: str) -> str:
+    """Where pods of the cluster find an archive."""
+    return f"http://{NAME}.{namespace}.svc/{archive.name}"
+
+
+def _objects(image: str) -> list[dict[str, Any]]:
+    """Deployment and Service."""
     labels = {"app": NAME}
-    content = {f"{archive.name}.gz": _packed(archive) for archive in archives}
     container = {
         "name": "http",
         "image": image,
         "command": ["/bin/sh", "-ec", _SCRIPT],
         "ports": [{"containerPort": 8000}],
         "readinessProbe": {"httpGet": {"path": "/", "port": 8000}, "periodSeconds": 1},
-        "volumeMounts": [
-            {"name": "packed", "mountPath": "/packed"},
-            {"name": "archives", "mountPath": "/archives"},
-        ],
+        "volumeMounts": [{"name": "archives", "mountPath": "/archives"}],
     }
-    volumes = [{"name": "packed", "configMap": {"name": NAME}}, {"name": "archives", "emptyDir": {}}]
+    volumes = [{"name": "archives", "emptyDir": {}}]
     pod = {"containers": [container], "volumes": volumes, "terminationGracePeriodSeconds": 0}
     return [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": NAME}, "binaryData": content},
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -52,12 +62,3 @@ def objects(image: str, archives: list[Path]) -> list[dict[str, Any]]:
             "spec": {"selector": labels, "ports": [{"port": 80, "targetPort": 8000}]},
         },
     ]
-
-
-def url(archive: Path, namespace: str) -> str:
-    """Where pods of the cluster find an archive."""
-    return f"http://{NAME}.{namespace}.svc/{archive.name}"
-
-
-def _packed(archive: Path) -> str:
-    return base64.b64encode(gzip.compress(archive.read_bytes(), mtime=0)).decode()

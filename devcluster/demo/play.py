@@ -16,10 +16,13 @@ from devcluster.errors import DevclusterError
 from devcluster.paths import REPOSITORY, State
 from devcluster.progress import say, step
 from devcluster.target import SYSTEM_NAMESPACE, Target, named_by_reader
-from tests.models import archive_of, text_line
+from tests.models import ModelName, archive_of
 
 NAMESPACE = "paddlemodel-demo"
-EXAMPLE = REPOSITORY / "examples" / "cpu-image-classification.yaml"
+EXAMPLE = REPOSITORY / "examples" / "ocr.yaml"
+SMALL_EXAMPLE = REPOSITORY / "examples" / "cpu-image-classification.yaml"
+PAGE = REPOSITORY / "examples" / "page.png"
+FIRST_LINE = "Invoice 2026-117"
 CLUSTER = "demo"
 
 
@@ -35,11 +38,11 @@ def main(*, keep: bool, kubeconfig: Path | None, image_prefix: str) -> int:
     else:
         target = _own_node()
     try:
-        model = _play(target)
+        small = _play(target)
         if kubeconfig:
             say("==> no autoscaling on GPUs here: the demo simulates them, and only in a node of its own")
         else:
-            autoscaling.play(State.of(CLUSTER), target, NAMESPACE, server_image(target), model)
+            autoscaling.play(State.of(CLUSTER), target, NAMESPACE, server_image(target), small)
     except DevclusterError:
         _explain(target)
         _say_how_to_go_on(target, own_node=kubeconfig is None)
@@ -79,11 +82,11 @@ def _refuse_to_disturb(target: Target) -> None:
 
 
 def _play(target: Target) -> dict[str, Any]:
-    """Everything on the CPU; returns the model that is served."""
+    """Everything on the CPU; returns a small model for the scene on GPUs."""
     with step("install the chart: the operator runs as a pod, under its own ServiceAccount"):
         target.install_operator()
         say(_indent(target.kubectl("get", "pods", f"--namespace={SYSTEM_NAMESPACE}")))
-    model = _example(target)
+    model, small = _examples(target)
     name = model["metadata"]["name"]
     with step(f"apply one YAML: {EXAMPLE.relative_to(REPOSITORY)}"):
         target.apply(model, namespace=NAMESPACE)
@@ -92,11 +95,11 @@ def _play(target: Target) -> dict[str, Any]:
         )
     say("    it became:")
     say(_indent(_children(target)))
-    with step("wait until the model is fetched, checked, loaded and warm"):
+    with step("wait until its two models are fetched, checked, loaded and warm"):
         wait_for(target, name, NAMESPACE, is_ready, "Ready")
         say(_indent(target.kubectl("get", "pdm", f"--namespace={NAMESPACE}")))
-    with step("classify two real pictures through the Service: a line of text, and the same upside down"):
-        _classify(target, name)
+    with step(f"read a page through the Service: {PAGE.relative_to(REPOSITORY)}"):
+        _read(target, name)
     with step(f"kubectl scale pdm/{name} --replicas 2: the model is scaled like a Deployment"):
         target.kubectl("scale", f"pdm/{name}", "--replicas=2", f"--namespace={NAMESPACE}")
         wait_for(
@@ -113,29 +116,24 @@ def _play(target: Target) -> dict[str, Any]:
                 )
             )
         )
-    return model
+    return small
 
 
-def _example(target: Target) -> dict[str, Any]:
-    """The example, its archive served from inside the cluster: the demo needs no internet."""
-    model: dict[str, Any] = yaml.safe_load(EXAMPLE.read_text())
+def _examples(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The examples, their archives served from inside the cluster: the demo needs no internet."""
+    model, small = (yaml.safe_load(example.read_text()) for example in (EXAMPLE, SMALL_EXAMPLE))
+    names: tuple[ModelName, ...] = ("character-det", "character-rec", "textline-orientation")
     target.kubectl("create", "namespace", NAMESPACE)
     with (
-        step("serve the example's model archive from inside the cluster"),
+        step("serve the archives of the examples' models from inside the cluster"),
         tempfile.TemporaryDirectory() as folder,
     ):
-        archive = archive_of("textline-orientation", Path(folder))
-        objects = model_store.objects(server_image(target), [archive])
-        target.apply(*objects, namespace=NAMESPACE, server_side=True)
-        target.kubectl(
-            "rollout",
-            "status",
-            f"deployment/{model_store.NAME}",
-            f"--namespace={NAMESPACE}",
-            "--timeout=120s",
-        )
-        model["spec"]["model"]["uri"] = model_store.url(archive, NAMESPACE)
-    return model
+        archives = [archive_of(name, Path(folder)) for name in names]
+        model_store.start(target, NAMESPACE, server_image(target), archives)
+        finds, reads, turns = (model_store.url(archive, NAMESPACE) for archive in archives)
+    model["spec"]["model"]["uri"], model["spec"]["task"]["ocr"]["recognition"]["uri"] = finds, reads
+    small["spec"]["model"]["uri"] = turns
+    return model, small
 
 
 def server_image(target: Target) -> str:
@@ -148,20 +146,17 @@ def server_image(target: Target) -> str:
     return image
 
 
-def _classify(target: Target, name: str) -> None:
+def _read(target: Target, name: str) -> None:
     with target.forward(NAMESPACE, f"service/{name}") as url:
-        for upside_down, expected in ((False, "0"), (True, "180")):
-            picture = text_line(upside_down=upside_down)
-            response = httpx.post(
-                f"{url}/predict", content=picture, headers={"Content-Type": "image/png"}, timeout=30
-            )
-            answer = response.json()
-            if response.status_code != 200:
-                raise DevclusterError(f"POST /predict answered {response.status_code}: {answer}")
-            took = response.elapsed.total_seconds() * 1000
-            say(f"    POST /predict -> label {answer['label']!r}, score {answer['score']:.3f}, {took:.0f} ms")
-            if answer["label"] != expected:
-                raise DevclusterError(f"the model answered {answer}, expected the label {expected!r}")
+        response = httpx.post(f"{url}/predict", content=PAGE.read_bytes(), timeout=60)
+    answer = response.json()
+    if response.status_code != 200:
+        raise DevclusterError(f"POST /predict answered {response.status_code}: {answer}")
+    took = response.elapsed.total_seconds() * 1000
+    say(f"    POST /predict -> {len(answer['lines'])} lines, {took:.0f} ms:")
+    say(_indent(_indent(answer["text"])))
+    if not answer["text"].startswith(FIRST_LINE):
+        raise DevclusterError(f"the page begins with {FIRST_LINE!r}, which was not read")
 
 
 def _children(target: Target) -> str:
@@ -202,7 +197,7 @@ def _say_how_to_go_on(target: Target, *, own_node: bool) -> None:
     say(f"    export KUBECONFIG={target.kubeconfig}")
     say(f"    kubectl get pdm -n {NAMESPACE}")
     say("    kubectl explain pdm.spec")
-    say(f"    kubectl port-forward -n {NAMESPACE} service/textline-orientation 8000:80")
+    say(f"    kubectl port-forward -n {NAMESPACE} service/page-reader 8000:80")
     if own_node:
         say(f"    kubectl describe -n {NAMESPACE} hpa {autoscaling.NAME}")
         say(f"    .venv/bin/python -m devcluster --name {CLUSTER} kubectl …   (if kubectl is not installed)")

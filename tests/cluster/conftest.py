@@ -31,9 +31,5 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def model_url(operator: Target, archive: Path) -> str:
     """The archive, served over HTTP from inside the cluster."""
-    image = server_image(operator)
-    operator.apply(*model_store.objects(image, [archive]), namespace=NAMESPACE, server_side=True)
-    operator.kubectl(
-        "rollout", "status", f"deployment/{model_store.NAME}", f"--namespace={NAMESPACE}", "--timeout=180s"
-    )
+    model_store.start(operator, NAMESPACE, server_image(operator), [archive])
     return model_store.url(archive, NAMESPACE)

@@ -26,16 +26,16 @@ def demo(kubeconfig: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.node
-def test_it_serves_classifies_scales_and_leaves_nothing(node: State) -> None:
+def test_it_serves_reads_scales_and_leaves_nothing(node: State) -> None:
     target = Target(kubeconfig=node.kubeconfig)
     before = target.kubectl("get", "namespaces,crd,clusterroles,clusterrolebindings", "-o", "name")
     done = demo(node.kubeconfig)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "label '0'" in done.stdout
-    assert "label '180'" in done.stdout
+    assert "4 lines" in done.stdout
+    assert "        Invoice 2026-117\n        Three models, served for one month\n" in done.stdout
     assert "no autoscaling on GPUs here" in done.stdout
-    assert done.stdout.count("pod/textline-orientation-") == 1
-    assert done.stdout.count("    textline-orientation-") == 2, "two pods after the scale-up"
+    assert done.stdout.count("pod/page-reader-") == 1
+    assert done.stdout.count("    page-reader-") == 2, "two pods after the scale-up"
     assert target.kubectl("get", "namespaces,crd,clusterroles,clusterrolebindings", "-o", "name") == before
 
 

@@ -18,6 +18,7 @@ from paddlemodel_api.tasks.pictures.image_classification import ImageClassificat
 from paddlemodel_api.tasks.pictures.object_detection import ObjectDetection
 from paddlemodel_api.tasks.pictures.ocr import Ocr
 from paddlemodel_api.tasks.pictures.semantic_segmentation import SemanticSegmentation
+from paddlemodel_api.tasks.pictures.table_structure import TableStructure
 from paddlemodel_api.tasks.pictures.text_detection import TextDetection
 from paddlemodel_api.tasks.pictures.text_line_orientation import TextLineOrientation
 from paddlemodel_api.tasks.pictures.text_recognition import TextRecognition
@@ -37,6 +38,7 @@ __all__ = [
     "Ocr",
     "SemanticSegmentation",
     "SpeechRecognition",
+    "TableStructure",
     "Task",
     "Tensors",
     "TextClassification",
@@ -126,6 +128,11 @@ class Task(OneOf):
         default=None,
         description="The bytes of a picture in; out by how many degrees it is turned, 0 or 180, or 0, 90, "
         "180 or 270. The model has one input for pictures and one output with two or four scores.",
+    )
+    table_structure: TableStructure | None = Field(
+        default=None,
+        description="The bytes of a picture of a table in; its structure out, as HTML with empty cells, and "
+        "the corners of each cell. The model is one of SLANet's family, as PaddleOCR exports it.",
     )
     ocr: Ocr | None = Field(
         default=None,

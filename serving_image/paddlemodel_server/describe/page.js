@@ -108,9 +108,10 @@ function bars(classes) {
   $("classes").hidden = !classes.length;
 }
 
-/* What was found in a picture: its corners, and its name; of objects the box, of lines of text the polygon, and what was read. */
+/* What was found in a picture: its corners, and its name; of objects the box, of lines of text and cells the polygon, and what was read. */
 function shapes(body) {
   if (Array.isArray(body.lines)) return body.lines.map((line) => ({ corners: line.box, name: line.text, above: true }));
+  if (Array.isArray(body.cells)) return body.cells.map((cell) => ({ corners: cell.box }));
   if (!Array.isArray(body.objects)) return [];
   return body.objects.map(({ box, label, class_id, score }) => ({
     corners: [[box.xmin, box.ymin], [box.xmax, box.ymin], [box.xmax, box.ymax], [box.xmin, box.ymax]],

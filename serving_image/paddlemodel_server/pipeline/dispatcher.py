@@ -131,6 +131,14 @@ class Dispatcher:
         """Count bytes that an admitted request keeps beside its tensors; less than none give them back."""
         self._pending.hold(size)
 
+    def check_memory(self) -> None:
+        """Refuse an admitted request, now decoded, where others' tensors have taken the memory meanwhile.
+
+        Many small bodies are admitted before the first of them is decoded: `admit` cannot know.
+        """
+        if self._pending.full:
+            raise QueueFullError
+
     def submit(  # noqa: PLR0913 - an object for all would be one more for each request
         self,
         arrays: Sequence[Array],

@@ -67,6 +67,7 @@ class Inference:
 
     # What most requests never change is set once, here.
     _admitted = False
+    _held = 0  # bytes that it keeps beside the tensors that are in flight
     _pending: Pending | Parts | None = None
     _request: protocol.Request
     _thread: asyncio.Future[Any] | None = None
@@ -114,7 +115,9 @@ class Inference:
         if not self._done:
             return
         try:
-            self._submit(future.result())
+            request = future.result()
+            self._context.dispatcher.check_memory()
+            self._submit(request)
         except Exception as error:  # noqa: BLE001 - the outermost layer
             self._fail(error)
 
@@ -125,6 +128,7 @@ class Inference:
         context.metrics.decode.observe(record.decoded - record.received)
         self._request = request
         if request.parts is not None:
+            self._hold(sum(array.nbytes for part in request.parts for array in part))
             self._submit_parts(request.parts, reduced=request.reduced)
             return
         self._pending = context.dispatcher.submit(
@@ -135,6 +139,11 @@ class Inference:
             self._settled,
             reduced=request.reduced,
         )
+
+    def _hold(self, size: int) -> None:
+        """Count the bytes that the request keeps, until it leaves or keeps others."""
+        self._context.dispatcher.hold(size - self._held)
+        self._held = size
 
     def _submit_parts(
         self, arrays: Sequence[Sequence[protocol.Array]], *, reduced: bool, model: int = 0
@@ -220,6 +229,8 @@ class Inference:
             done(response)
 
     def _leave(self) -> None:
+        if self._held:
+            self._hold(0)
         if self._admitted:
             self._admitted = False
             self._context.dispatcher.leave()

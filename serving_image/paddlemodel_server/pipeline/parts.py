@@ -32,6 +32,9 @@ class Queue(Protocol):
     def hold(self, size: int) -> None:
         """Count bytes that an admitted request keeps; less than none give them back."""
 
+    def check_memory(self) -> None:
+        """Refuse an admitted request, now decoded, where others have taken the memory meanwhile."""
+
     def submit(  # noqa: PLR0913 - an object for all would be one more for each request
         self,
         arrays: Sequence[Array],

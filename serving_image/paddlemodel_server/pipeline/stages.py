@@ -22,7 +22,6 @@ class Staged(Inference):
     """A request of a task that has stages, or one of tensors to the first of its models."""
 
     _began = 0.0  # of the stage, in monotonic seconds
-    _held = 0  # bytes that the request keeps between its stages
 
     def _submit(self, request: protocol.Request) -> None:
         if isinstance(request, StageRequest):
@@ -31,8 +30,7 @@ class Staged(Inference):
 
     def _enter(self, request: StageRequest) -> None:
         self._began = time.monotonic()
-        self._context.dispatcher.hold(request.held - self._held)
-        self._held = request.held
+        self._hold(request.held)
 
     def _settled(self, outcome: Outcome) -> None:
         request, record, pending = self._request, self._record, self._pending
@@ -79,9 +77,3 @@ class Staged(Inference):
         now = time.monotonic()
         self._context.metrics.further[name].observe(now - began)
         self._record.further = (*self._record.further, Stage(name, began, now))
-
-    def _leave(self) -> None:
-        if self._held:
-            self._context.dispatcher.hold(-self._held)
-            self._held = 0
-        super()._leave()

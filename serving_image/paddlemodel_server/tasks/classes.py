@@ -28,8 +28,26 @@ def classes(
     count = min(top_k, values.size)
     best = np.argpartition(-values, count - 1)[:count]
     best = best[np.lexsort((best, -values[best]))]
-    top = [_named(int(i), values, names) for i in best]
-    return top[0] | {"top_k": top}
+    return _ranked([_named(int(i), float(values[i]), names) for i in best])
+
+
+def kept(
+    found: Sequence[Array], names: Sequence[str], *, softmax: bool = False, sigmoid: bool = False
+) -> dict[str, Any]:
+    """As `classes`, of what the reduction `top` keeps of one picture.
+
+    Raises:
+        NotFiniteError: there are numbers that are none among all scores.
+    """
+    best, scores, total = (part[0] for part in found)
+    if not np.isfinite(total):
+        raise NotFiniteError
+    values = scores.astype(np.float64)
+    if softmax:
+        values = np.exp(values - total)
+    elif sigmoid:
+        values = _sigmoid(values)
+    return _ranked([_named(int(i), float(v), names) for i, v in zip(best, values, strict=True)])
 
 
 def above(scores: Array, threshold: float, names: Sequence[str], *, sigmoid: bool = False) -> dict[str, Any]:
@@ -47,7 +65,7 @@ def above(scores: Array, threshold: float, names: Sequence[str], *, sigmoid: boo
     values = _probable(scores, softmax=False, sigmoid=sigmoid)
     found = np.flatnonzero(values >= threshold)
     found = found[np.lexsort((found, -values[found]))]
-    return {"classes": [_named(int(i), values, names) for i in found]}
+    return {"classes": [_named(int(i), float(values[i]), names) for i in found]}
 
 
 def _probable(scores: Array, *, softmax: bool, sigmoid: bool) -> Array:
@@ -58,13 +76,18 @@ def _probable(scores: Array, *, softmax: bool, sigmoid: bool) -> Array:
         values = np.exp(values - values.max())
         values /= values.sum()
     elif sigmoid:
-        values = np.exp(-np.logaddexp(0, -values))
+        values = _sigmoid(values)
     return values
 
 
-def _named(at: int, values: Array, names: Sequence[str]) -> dict[str, Any]:
-    return {
-        "class_id": at,
-        "label": (names[at] if at < len(names) else "") or None,
-        "score": float(values[at]),
-    }
+def _sigmoid(values: Array) -> Array:
+    found: Array = np.exp(-np.logaddexp(0, -values))
+    return found
+
+
+def _ranked(top: list[dict[str, Any]]) -> dict[str, Any]:
+    return top[0] | {"top_k": top}
+
+
+def _named(at: int, score: float, names: Sequence[str]) -> dict[str, Any]:
+    return {"class_id": at, "label": (names[at] if at < len(names) else "") or None, "score": score}

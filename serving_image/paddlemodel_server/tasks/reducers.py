@@ -24,7 +24,7 @@ def reducer(reduction: Reduction, model: Model) -> Reduce:
     Raises:
         StartError: `InvalidSettings`, which only a faulty task meets.
     """
-    if not 0 <= reduction.output < len(model.outputs) or reduction.function not in FUNCTIONS:
+    if not 0 <= reduction.output < len(model.outputs) or reduction.function not in {*FUNCTIONS, "top"}:
         raise StartError(
             "InvalidSettings", f"The task asks for a reduction that does not exist: {reduction}."
         )
@@ -34,6 +34,8 @@ def reducer(reduction: Reduction, model: Model) -> Reduce:
         found = outputs[reduction.output]
         if bits and found.dtype == np.uint16:
             found = bfloat16.numbers(found)
+        if reduction.function == "top":
+            return top(found, reduction.axis, reduction.count)
         return FUNCTIONS[reduction.function](found, reduction.axis)
 
     return reduce
@@ -85,6 +87,29 @@ def narrow(classes: Array, axis: int) -> list[Array]:
     flat = classes.reshape(len(classes), -1)
     fits = (flat.min(axis=1, initial=0) >= 0) & (flat.max(axis=1, initial=0) <= 255)
     return [classes.astype(np.uint8), np.asarray(fits)]
+
+
+def top(scores: Array, axis: int, count: int) -> list[Array]:
+    """The best classes, such as those of a picture among many thousands.
+
+    Args:
+        scores: floats of shape [rows, classes].
+        axis: of the classes.
+        count: how many are kept, at most.
+
+    Returns:
+        int32 and the scores' dtype, [rows, count], the best first, of equals the first. Then for each row the
+        logarithm of the sum of the exponentials of all scores, which a softmax of the kept ones needs; NaN
+        where one of them is no finite number.
+    """
+    scores = np.moveaxis(scores, axis, -1)
+    classes = np.argsort(-scores, axis=-1, kind="stable")[..., :count]
+    numbers = scores.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        highest = numbers.max(axis=-1, keepdims=True)
+        total = highest[..., 0] + np.log(np.exp(numbers - highest).sum(axis=-1))
+    total[~np.isfinite(numbers).all(axis=-1)] = np.nan
+    return [classes.astype(np.int32), np.take_along_axis(scores, classes, -1), total]
 
 
 def _highest(scores: Array, axis: int) -> tuple[Array, Array]:

@@ -27,6 +27,8 @@ from paddlemodel_server.tasks.ocr.task import MODELS, Ocr
 from paddlemodel_server.tasks.semantic_segmentation import beside as segmenters
 from paddlemodel_server.tasks.semantic_segmentation.task import SemanticSegmentation
 from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
+from paddlemodel_server.tasks.table_structure import beside as tables
+from paddlemodel_server.tasks.table_structure.task import TableStructure
 from paddlemodel_server.tasks.tensors import Tensors
 from paddlemodel_server.tasks.text import recognised as texts
 from paddlemodel_server.tasks.text_classification.task import TextClassification
@@ -55,6 +57,7 @@ _ALL: tuple[type[Task], ...] = (
     TextDetection,
     TextRecognition,
     TextLineOrientation,
+    TableStructure,
     Ocr,
 )
 TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
@@ -62,7 +65,10 @@ TASKS: dict[str, type[Task]] = {task.name: task for task in _ALL}
 Recognise = Callable[[Beside], Found | None]
 _BY_CONFIG: dict[str, Recognise] = {
     module.TASK: module.recognise
-    for module in (classifiers, detectors, segmenters, detectors_of_text, readers, classifiers_of_sounds)
+    for module in (
+        *(classifiers, detectors, segmenters, detectors_of_text, readers, tables),
+        classifiers_of_sounds,
+    )
 }
 """What finds a task, and values for its fields, in a configuration beside the model."""
 _RECOGNISERS: tuple[Recognise, ...] = (*_BY_CONFIG.values(), texts.recognise)

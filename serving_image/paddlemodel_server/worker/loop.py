@@ -8,7 +8,7 @@ import logging
 import select
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from paddlemodel_server.engine import paddle_errors
 from paddlemodel_server.errors import InputTooLargeError, MemoryTakenError
@@ -59,7 +59,7 @@ class Loop:
                 else:
                     self._welcome(listener)
             if self._waiting.count and self._wait_seconds() == 0:
-                self._run(self._waiting.take(self._next.sizes))
+                self._run(self._waiting.take(self._sizes))
                 for http_worker in self._http_workers.values():
                     http_worker.flush()
 
@@ -67,14 +67,15 @@ class Loop:
         """Seconds until the next run should start; -1: nothing waits."""
         if not self._waiting.count:
             return -1
-        if not self._delay or (cap := self._next.cap) == 1:
+        if not self._delay or (cap := max(self._sizes, default=1)) == 1:
             return 0
         return max(0.0, self._waiting.wake_at(cap, self._delay) - time.monotonic())
 
     @property
-    def _next(self) -> Runner:
-        """The model of the requests that run next."""
-        return self._runners[self._waiting.oldest()[0].source[1].model]
+    def _sizes(self) -> Mapping[int, float]:
+        """Seconds of a run of what runs next, by rows; empty where requests cannot share one."""
+        layout = self._waiting.oldest()[0].source[1]
+        return self._runners[layout.model].sizes_for(layout)
 
     def _welcome(self, listener: socket.socket) -> None:
         connection, _ = listener.accept()

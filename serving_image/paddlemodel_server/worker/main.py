@@ -94,9 +94,9 @@ def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
 
 
 def _answers(task: WarmUp, model: signature.Model) -> Answers:
-    """What the task asks of the outputs of each run."""
+    """What the task asks of each run."""
     reduce = reducers.reducer(task.reduction, model) if task.reduction else None
-    return Answers(ragged=task.ragged, reduce=reduce)
+    return Answers(ragged=task.ragged, reduce=reduce, sized=task.sized)
 
 
 def _options(

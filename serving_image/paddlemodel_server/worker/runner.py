@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from paddlemodel_server.engine import warmup
 from paddlemodel_server.engine.run_sizes import best_size, padded_size
 from paddlemodel_server.ipc import slots
+from paddlemodel_server.ipc.layouts import Layout
 from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.tasks import reducers
 from paddlemodel_server.tasks import rows as output_rows
@@ -27,10 +28,11 @@ class RowsMissingError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Answers:
-    """What the task asks of the outputs: how they are parted, and what is left of them."""
+    """What the task asks of a run: how outputs are parted, what is left of them, how large it may be."""
 
     ragged: Ragged | None = None
     reduce: reducers.Reduce | None = None  # for requests that want it
+    sized: bool = False  # whether large rows run in smaller numbers
 
 
 class Runner:
@@ -54,6 +56,17 @@ class Runner:
         """Seconds of a run, by rows; empty where requests cannot share one."""
         return self._prepared.sizes
 
+    def sizes_for(self, layout: Layout) -> Mapping[int, float]:
+        """Those for requests of a layout: of large pictures fewer share a run than of small ones."""
+        sizes, rows = self._prepared.sizes, layout.rows
+        if not self._answers.sized or not sizes or not rows:
+            return sizes
+        row = sum(elements * dtype.itemsize for dtype, _, _, elements in layout.tensors) // rows
+        fit = {
+            size: seconds for size, seconds in sizes.items() if size * row <= self.cap * self._prepared.fitted
+        }
+        return fit or {1: sizes[min(sizes)]}
+
     def outputs(self, jobs: Jobs, rows: int, *, batched: bool) -> list[slots.Array]:
         """The outputs of one or several runs, or what the task leaves of them."""
         outputs = self._in_pieces(jobs, rows) if batched else self._model(gather.joined(jobs, 0))
@@ -72,13 +85,14 @@ class Runner:
 
     def _in_pieces(self, jobs: Jobs, rows: int) -> list[slots.Array]:
         """Run rows in the sizes that were warmed up; a request may be larger than any of them."""
-        sizes = self._prepared.sizes
-        if rows <= self.cap:
+        sizes = self.sizes_for(jobs[0].source[1])
+        cap = max(sizes)
+        if rows <= cap:
             return self._batch(gather.joined(jobs, padded_size(rows, sizes)))
         inputs = gather.joined(jobs, rows)
         answers, done = [], 0
         while done < rows:
-            size = best_size(rows - done, sizes) if rows - done > self.cap else rows - done
+            size = best_size(rows - done, sizes) if rows - done > cap else rows - done
             piece = [gather.padded(a[done : done + size], padded_size(size, sizes)) for a in inputs]
             answers.append(output_rows.cut(self._batch(piece), 0, size, self._answers.ragged))
             done += size

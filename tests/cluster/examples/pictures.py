@@ -12,6 +12,7 @@ from tests.cluster.examples.asking import Answer, Asked, Example, first_alone
 from tests.models import text_line, trained_model
 from tests.serving_image.support.models.trained_masks import masked, segmentation
 from tests.serving_image.support.models.trained_shapes import drawn, encoded, shapes
+from tests.serving_image.support.models.trained_tables import tables, tables_model
 
 
 def _turn(asked: Asked) -> Answer:
@@ -64,6 +65,12 @@ def _text(asked: Asked) -> Answer:
     return found
 
 
+def _table(asked: Asked) -> Answer:
+    found = asked.post(tables()[7])
+    assert found["html"].startswith('<table><tr><td colspan="2"></td></tr><tr><td></td><td></td></tr>')
+    return found
+
+
 EXAMPLES = {
     "cpu-image-classification.yaml": Example(
         models=first_alone(lambda: trained_model("textline-orientation")), ask=_class
@@ -75,6 +82,7 @@ EXAMPLES = {
     "semantic-segmentation.yaml": Example(models=first_alone(lambda: segmentation("argmax")), ask=_mask),
     "text-detection.yaml": Example(models=first_alone(lambda: trained_model("character-det")), ask=_lines),
     "text-recognition.yaml": Example(models=first_alone(lambda: trained_model("character-rec")), ask=_line),
+    "table-structure.yaml": Example(models=first_alone(tables_model), ask=_table),
     "ocr.yaml": Example(
         models=lambda: {"": trained_model("character-det"), "recognition": trained_model("character-rec")},
         ask=_text,

@@ -40,10 +40,7 @@ def installed(node: State) -> Iterator[Target]:
 def model_url(installed: Target, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The trained text-line model, served over HTTP from inside the cluster."""
     archive = archive_of("textline-orientation", tmp_path_factory.mktemp("archive"))
-    here = f"--namespace={NAMESPACE}"
-    objects = model_store.objects(server_image(installed), [archive])
-    installed.apply(*objects, namespace=NAMESPACE, server_side=True)
-    installed.kubectl("rollout", "status", f"deployment/{model_store.NAME}", here, "--timeout=180s")
+    model_store.start(installed, NAMESPACE, server_image(installed), [archive])
     return model_store.url(archive, NAMESPACE)
 
 

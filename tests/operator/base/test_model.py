@@ -48,7 +48,7 @@ def test_who_writes_a_type_is_told_of_members() -> None:
         "spec.task.type is not a field: name the task by its member, such as {imageClassification: {}} "
         "(one of auto, tensors, imageClassification, objectDetection, semanticSegmentation, textEmbedding, "
         "textClassification, tokenClassification, audioClassification, speechRecognition, custom, "
-        "textDetection, textRecognition, textLineOrientation, ocr)"
+        "textDetection, textRecognition, textLineOrientation, tableStructure, ocr)"
     )
 
 

@@ -18,7 +18,6 @@ MODULES_MAX = 14
 LONG = {
     "one value, written out: cut in pieces it could not be compared by eye": {
         "benchmarks/serving/workloads.py::convnet",
-        "devcluster/demo/model_store.py::objects",
         "devcluster/nodes/control_plane.py::api_server",
         "devcluster/nodes/node.py::_kubelet",
         "serving_image/paddlemodel_server/describe/openapi.py::_plain",

@@ -16,6 +16,7 @@ from tests.serving_image.describe.test_page_texts import picture
 from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.models.trained_masks import masked, segmentation
 from tests.serving_image.support.models.trained_shapes import drawn, shapes
+from tests.serving_image.support.models.trained_tables import tables, tables_model
 from tests.serving_image.support.oracles.drawn_pages import pages
 from tests.serving_image.support.servers import serving
 
@@ -118,3 +119,24 @@ def test_a_mask_lies_on_its_picture_with_a_legend(
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#drawn")).to_be_hidden()
         expect(page.locator("#legend")).to_be_hidden()
+
+
+def test_cells_of_a_table_are_drawn(
+    chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    with (
+        serving(tables_model(), tmp_path, name="tables", warmup_seconds=0, timeout_seconds=120) as server,
+        visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1300}) as page,
+    ):
+        page.locator("#file").set_input_files(
+            {"name": "table.png", "mimeType": "image/png", "buffer": tables()[7]}
+        )
+        page.get_by_role("button", name="Send").click()
+        expect(page.locator("#status")).to_have_text("200 OK", timeout=60_000)
+        found = json.loads(page.locator("#result").inner_text())
+        assert found["html"].startswith("<table><tr><td colspan=")
+        expect(page.locator("#result table")).to_have_count(0)  # HTML is shown as it is, and never rendered
+        expect(page.locator("#drawn polygon")).to_have_count(len(found["cells"]))
+        corners = page.locator("#drawn polygon").first.get_attribute("points")
+        assert corners == " ".join(f"{x},{y}" for x, y in found["cells"][0]["box"])
+        picture(page, "table-structure.png", request, tmp_path)

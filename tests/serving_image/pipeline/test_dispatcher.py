@@ -77,11 +77,14 @@ def test_tensors_that_take_too_much_memory_keep_others_out(runtime: ProcessConte
             pod.dispatcher.leave()
             with pytest.raises(QueueFullError):
                 pod.dispatcher.admit()
+            with pytest.raises(QueueFullError):
+                pod.dispatcher.check_memory()
             await asyncio.sleep(0)
             ((layout, numbers),) = worker.announced()
             worker.reply(numbers, slots.ANSWERED, layout)
             worker.flush()
             await pod.until(pod.answered(number))
+        pod.dispatcher.check_memory()
         pod.dispatcher.admit()
         pod.dispatcher.leave()
 

@@ -6,13 +6,16 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 from paddlemodel_server import protocol
 from paddlemodel_server.errors import QueueFullError, WorkerLostError
 from paddlemodel_server.pipeline.inference import Inference, answer_from_thread
 from paddlemodel_server.pipeline.request_log import RequestRecord
+from paddlemodel_server.protocol.served import Task
+from paddlemodel_server.tasks.tensors import Tensors
 
 from tests.serving_image.support.bodies import body
 from tests.serving_image.support.cycles import HttpWorker, http_worker
@@ -24,12 +27,12 @@ LATE = b'{"error":"The request was not answered within 0.05 seconds."}'
 class Request:
     """One request, and its answer once there is one."""
 
-    def __init__(self, worker: HttpWorker, **headers: str) -> None:
+    def __init__(self, worker: HttpWorker, route: str = protocol.INFER, **headers: str) -> None:
         self.answers: list[protocol.Response] = []
         self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.record = RequestRecord(protocol.INFER, self.headers)
+        self.record = RequestRecord(route, self.headers)
         self.inference = Inference(worker, self.record, self.answers.append)
-        self.head = protocol.read_head(worker.served, protocol.INFER, self.headers)
+        self.head = protocol.read_head(worker.served, route, self.headers)
 
     def start(self, content: bytes) -> "Request":
         self.inference.start(self.head, content, time.monotonic())
@@ -186,3 +189,43 @@ def test_a_request_that_waited_in_vain_for_a_thread_is_not_decoded() -> None:
 
     threads = Held()
     run(test, threads)
+
+
+class Forms(Tensors):
+    """A form of two parts, whatever is sent."""
+
+    def parse(self, served: protocol.Served, head: protocol.Head, body: bytes) -> protocol.Request:
+        del served, head, body
+        return protocol.Request(
+            arrays=[], parts=[[np.ones((1, 2), np.float32)], [np.ones((1, 3), np.float32)]]
+        )
+
+
+def test_what_was_decoded_while_others_took_the_memory_is_not_kept() -> None:
+    """Many small bodies are admitted before the first of them is decoded, and may become large tensors."""
+    threads = Held()
+
+    async def test(worker: HttpWorker) -> None:
+        request = Request(worker, content_encoding="gzip").start(gzip.compress(body(T)))
+        worker.dispatcher.memory = QueueFullError()
+        threads.gate.set()
+        assert (await request.answer()).status == 429
+        assert (worker.dispatcher.submitted, worker.dispatcher.admitted) == ([], 0)
+
+    run(test, threads)
+
+
+def test_parts_count_until_the_request_is_over() -> None:
+    """They wait in memory, though only some of them are submitted at a time."""
+
+    async def test(worker: HttpWorker) -> None:
+        worker.served = replace(worker.served, task=cast("Task", Forms()))
+        request = Request(worker, protocol.PREDICT).start(body(T))
+        assert worker.dispatcher.held == 20
+        worker.dispatcher.settled(WorkerLostError())
+        assert (await request.answer()).status == 503
+        assert (worker.dispatcher.held, worker.dispatcher.admitted) == (0, 0)
+        Request(worker, protocol.PREDICT).start(body(T)).inference.withdraw()
+        assert (worker.dispatcher.held, worker.dispatcher.admitted) == (0, 0)
+
+    run(test)

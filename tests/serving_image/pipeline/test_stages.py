@@ -16,6 +16,7 @@ from paddlemodel_server.pipeline.stages import Staged
 from paddlemodel_server.protocol.request import as_json
 from paddlemodel_server.protocol.served import Served, Task
 from paddlemodel_server.protocol.task.stages import StageRequest
+from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks.tensors import Tensors
 
 from tests.serving_image.support.bodies import body, echo
@@ -104,6 +105,39 @@ def test_all_stages_run_under_one_admission() -> None:
         assert queue.models == [0, 1, 1, 1, 1]
         names = [stage.name for stage in asked.record.further]
         assert names == ["detection", "crop", "recognition", "crop", "recognition"]
+
+    run(test)
+
+
+def test_all_stages_have_the_deadline_of_the_request() -> None:
+    """Counted from its first byte, not from the stage; what comes late is 504, and its stages end."""
+
+    async def test(worker: HttpWorker) -> None:
+        asked, queue = Asked(worker), worker.dispatcher
+        (first,) = await asked.submitted(1)
+        first(ONE)
+        for settled in await asked.submitted(3):
+            if settled is not first:
+                settled(ONE)
+        await asked.submitted(5)
+        assert set(queue.deadlines) == {asked.record.received + worker.settings.timeout_seconds}
+        asked.inference.withdraw()
+
+    run(test)
+
+
+def test_a_deadline_that_passes_between_two_stages_ends_the_request() -> None:
+    async def test(worker: HttpWorker) -> None:
+        worker.settings = Settings(timeout_seconds=0.2)
+        asked = Asked(worker)
+        (first,) = await asked.submitted(1)
+        until = asked.record.received + 0.2
+        async with asyncio.timeout(60):
+            while time.monotonic() <= until:  # noqa: ASYNC110 - a worker that takes too long for the first stage
+                await asyncio.sleep(0.01)
+        first(ONE)
+        assert (await asked.answer()).status == 504
+        assert len(worker.dispatcher.submitted) == 1
 
     run(test)
 

@@ -30,12 +30,14 @@ class Queue:
 
     def __init__(self) -> None:
         self.refusal: ServingError | None = None
+        self.memory: ServingError | None = None  # of a request that is decoded
         self.admitted = 0
         self.submitted: list[Sequence[protocol.Array]] = []
         self.abandoned: list[Pending] = []
         self.settled: Callable[[Outcome], None]
         self.all_settled: list[Callable[[Outcome], None]] = []
         self.models: list[int] = []  # that the submissions were for
+        self.deadlines: list[float] = []  # of the submissions
         self.held = 0  # bytes
         self.roomy = True
 
@@ -50,6 +52,10 @@ class Queue:
     def hold(self, size: int) -> None:
         self.held += size
 
+    def check_memory(self) -> None:
+        if self.memory:
+            raise self.memory
+
     def submit(
         self,
         arrays: Sequence[protocol.Array],
@@ -63,6 +69,7 @@ class Queue:
     ) -> Pending:
         self.submitted.append(arrays)
         self.models.append(model)
+        self.deadlines.append(began + seconds)
         self.settled = settled
         self.all_settled.append(settled)
         pending = Pending(0, began + seconds, seconds, arrays)

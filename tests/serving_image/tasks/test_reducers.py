@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from paddlemodel_server.errors import StartError
+from paddlemodel_server.errors import NotFiniteError, StartError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.protocol.served import Ragged, Reduction
-from paddlemodel_server.tasks import reducers, rows
+from paddlemodel_server.tasks import classes, reducers, rows
 
 BOXES = Ragged(counts=1, outputs=[0])
 
@@ -42,6 +42,32 @@ def test_chosen_classes_are_carried_in_a_byte_each() -> None:
     found, fits = reducers.reducer(Reduction(function="narrow"), model("int64"))([classes])
     assert (found.dtype.name, found.shape, found[0].tolist()) == ("uint8", (3, 1, 2), [[0, 255]])
     assert fits.tolist() == [True, False, False]
+
+
+@given(st.lists(st.integers(-40, 40), min_size=1, max_size=30), st.integers(1, 40), st.sampled_from("nSs"))
+def test_the_best_classes_are_those_of_all_scores(numbers: list[int], count: int, how: str) -> None:
+    """With any activation, and of equals the first; row by row."""
+    scores = np.array([numbers, numbers[::-1]], np.float32) / 4
+    reduced = reducers.reducer(Reduction(function="top", axis=1, count=count), model())([scores])
+    for row in range(2):
+        whole = classes.classes(scores[row : row + 1], count, ["a"], softmax=how == "S", sigmoid=how == "s")
+        parts = [part[row : row + 1] for part in reduced]
+        found = classes.kept(parts, ["a"], softmax=how == "S", sigmoid=how == "s")
+        assert [one["class_id"] for one in found["top_k"]] == [one["class_id"] for one in whole["top_k"]]
+        assert [one["score"] for one in found["top_k"]] == pytest.approx(
+            [one["score"] for one in whole["top_k"]]
+        )
+        assert {**found["top_k"][0], "top_k": found["top_k"]} == found
+
+
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_number_that_is_none_is_not_hidden_by_better_ones(number: float) -> None:
+    scores = np.arange(10, dtype=np.float32)[None].repeat(2, 0)
+    scores[1, 0] = number
+    reduced = reducers.top(scores, 1, 2)
+    assert classes.kept([part[:1] for part in reduced], [])["class_id"] == 9
+    with pytest.raises(NotFiniteError):
+        classes.kept([part[1:] for part in reduced], [])
 
 
 @pytest.mark.parametrize("axis", [-1, 1])

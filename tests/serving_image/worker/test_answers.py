@@ -59,9 +59,12 @@ class Detector:
 class Worker:
     """A loop, and the requests of one HTTP worker."""
 
-    def __init__(self, predictor: Logits | Detector, answers: Answers, ours: socket.socket) -> None:
+    def __init__(
+        self, predictor: Logits | Detector, answers: Answers, ours: socket.socket, fitted: int
+    ) -> None:
         block = scoreboards.Scoreboard(scoreboards.create()).worker(0)
-        prepared = Prepared(predictor=predictor, engine=Engine(), sizes={1: 1.0, 2: 1.1, 4: 1.2})
+        sizes = {1: 1.0, 2: 1.1, 4: 1.2}
+        prepared = Prepared(predictor=predictor, engine=Engine(), sizes=sizes, fitted=fitted)
         metered = catalog.Worker(counters.create(), 0)
         self.loop = Loop([Runner(prepared, answers)], Settings(), block, metered)
         self.http_worker = gather.HttpWorker(ours)
@@ -80,13 +83,13 @@ class Worker:
 
 
 @contextmanager
-def worker(predictor: Logits | Detector, answers: Answers) -> Iterator[Worker]:
+def worker(predictor: Logits | Detector, answers: Answers, fitted: int = 0) -> Iterator[Worker]:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         fd = slots.create(8, 1 << 20)
         socket.send_fds(theirs, [slots.HELLO.pack(8, 1 << 20)], [fd])
         os.close(fd)
-        yield Worker(predictor, answers, ours)
+        yield Worker(predictor, answers, ours, fitted)
 
 
 def requests(rows: Sequence[int]) -> list[Array]:
@@ -152,7 +155,43 @@ def test_requests_to_different_models_never_share_a_run() -> None:
             layout = memory.write(slot, sent, (1 << 62, 1), model=slot % 2)
             loop._waiting.add((running.http_worker, layout), [slot], layout.kind, layout.rows, 0.0)
         while loop._waiting.count:
-            loop._run(loop._waiting.take(loop._next.sizes))
+            loop._run(loop._waiting.take(loop._sizes))
         answers = [memory.views(slot, memory.announced(slot).layout)[0][0, 0] for slot in range(6)]
     assert answers == [100, 201, 102, 203, 104, 205]
     assert [one.rows for one in adding] == [[4], [4]]  # three, filled up
+
+
+class Large(Logits):
+    """Notes the shape of each run."""
+
+    def __init__(self) -> None:
+        self.shapes: list[tuple[int, ...]] = []
+
+    def run(self, arrays: Sequence[Array]) -> list[Array]:
+        self.shapes.append(arrays[0].shape)
+        return [arrays[0] + 1]
+
+
+@pytest.mark.parametrize(
+    ("width", "sized", "runs"),
+    [
+        pytest.param(4, True, [(4, 4), (1, 4)], id="as-the-warm-up"),
+        pytest.param(2, True, [(4, 2), (1, 2)], id="smaller-ones"),
+        pytest.param(8, True, [(2, 8), (2, 8), (1, 8)], id="twice-as-large"),
+        pytest.param(60, True, [(1, 60)] * 5, id="larger-than-any-run"),
+        pytest.param(60, False, [(4, 60), (1, 60)], id="a-task-of-one-size"),
+    ],
+)
+def test_a_run_of_large_rows_takes_no_more_memory_than_was_tried(
+    width: int, sized: bool, runs: list[tuple[int, int]]
+) -> None:
+    """The warm-up ran four rows of 16 bytes. One row always runs, and all get their own answers."""
+    predictor = Large()
+    rows = [np.full((1, width), at, np.float32) for at in range(5)]
+    with worker(predictor, Answers(sized=sized), fitted=16) as running:
+        found = running.answers(rows, reduced=False)
+        layout = running.http_worker.slots.announced(0).layout
+        assert max(running.loop._runners[0].sizes_for(layout)) == runs[0][0]
+    assert predictor.shapes == runs
+    for outputs, row in zip(found, rows, strict=True):
+        assert np.array_equal(outputs[0], row + 1)

@@ -17,11 +17,13 @@ class Reduction:
         function: one of `tasks.reducers`, which says what it gives.
         output: the number of the output that it is made of; the task gets nothing else.
         axis: of its classes, from 1; `narrow` has none.
+        count: of the classes that `top` keeps.
     """
 
-    function: Literal["best", "label", "narrow"]
+    function: Literal["best", "label", "narrow", "top"]
     output: int = 0
     axis: int = -1
+    count: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +49,8 @@ class WarmUp:
         setting: the field of the spec by which a user can say so instead; for messages.
         ragged: outputs that have another number of rows than the inputs.
         reduction: of the outputs, for requests whose `Request.reduced` is set.
+        sized: whether rows have many sizes, and may be much larger than `shapes`: a run then has as many rows
+            as take no more memory than the largest run of the warm-up, but always one.
         http_seconds: of the processor, for an HTTP worker to decode a request like that of the warm-up.
     """
 
@@ -55,6 +59,7 @@ class WarmUp:
     setting: str = ""
     ragged: Ragged | None = None
     reduction: Reduction | None = None
+    sized: bool = False
     http_seconds: float = 0.0
 
     @classmethod

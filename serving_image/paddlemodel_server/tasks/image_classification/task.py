@@ -5,16 +5,26 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from paddlemodel_server.protocol import Array, tensors
-from paddlemodel_server.protocol.served import Description, Place, ScoreKind, Served, Shapes, WarmUp
+from paddlemodel_server.protocol.served import (
+    Description,
+    Place,
+    Reduction,
+    ScoreKind,
+    Served,
+    Shapes,
+    WarmUp,
+)
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.body import BodyTask
-from paddlemodel_server.tasks.classes import above, classes
+from paddlemodel_server.tasks.classes import above, classes, kept
 from paddlemodel_server.tasks.image_classification import documents, plan
 from paddlemodel_server.tasks.images.task import PictureTask
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import ImageClassification as Spec
+
+MANY = 1024  # classes, whose scores are a page of memory: of more, workers leave the best
 
 
 class ImageClassification(Batched, PictureTask, BodyTask):
@@ -27,7 +37,11 @@ class ImageClassification(Batched, PictureTask, BodyTask):
         self.spec = spec
         self.plan = plan.plan(spec, place.model, place.body_bytes)
         self.output = plan.scores_output(spec, place.model.outputs)
-        self.labels = plan.labels(spec, place.folder, place.model.outputs[self.output])
+        scores = place.model.outputs[self.output]
+        self.labels = plan.labels(spec, place.folder, scores)
+        self.reduction = None
+        if spec.threshold is None and scores.shape[1] > MANY:
+            self.reduction = Reduction(function="top", output=self.output, axis=1, count=spec.top_k)
         self._input = place.model.inputs[0].name
         self._scores = place.scores
 
@@ -44,6 +58,7 @@ class ImageClassification(Batched, PictureTask, BodyTask):
             shapes={self._input: self.plan.shape},
             scores=self.output if auto else None,
             setting=f"{plan.PATH}.activation" if auto else "",
+            reduction=self.reduction,
         )
 
     def load(self) -> None:
@@ -56,6 +71,9 @@ class ImageClassification(Batched, PictureTask, BodyTask):
 
     def answer(self, served: Served, outputs: Sequence[Array]) -> dict[str, Any]:
         """The best classes, or all that are probable; the scores are floats of shape [1, classes]."""
+        if self.reduction:
+            how = self.activation(self._scores())
+            return kept(outputs, self.labels, softmax=how == "Softmax", sigmoid=how == "Sigmoid")
         scores = tensors.meant(outputs[self.output], served.in_order[self.output])
         how = self.activation(self._scores())
         if self.spec.threshold is not None:

@@ -13,6 +13,7 @@ from paddlemodel_server.protocol import Array
 from paddlemodel_server.tasks.text_detection import polygons
 
 UPRIGHT = 1.5  # height to width: such a line runs from top to bottom
+GRID = 32  # places between two pixels, as OpenCV 4 has them, and PaddleX with it; OpenCV 5 has no such grid
 
 
 def cut(pixels: Array, box: list[list[int]]) -> Array:
@@ -24,13 +25,20 @@ def cut(pixels: Array, box: list[list[int]]) -> Array:
     """
     corners = _corners(np.array(box))
     height, width = _size(corners)
-    goal = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    warp = cv2.getPerspectiveTransform(corners, goal)
-    found: Any = cv2.warpPerspective(
-        pixels, warp, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC
-    )
+    across, down = _places(corners, height, width)
+    found: Any = cv2.remap(pixels, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     found = found.reshape(height, width, pixels.shape[2])
     return np.rot90(found) if height / width >= UPRIGHT else found
+
+
+def _places(corners: Array, height: int, width: int) -> tuple[Array, Array]:
+    """For each pixel of a line its x and y in the page: float32 [height, width] each."""
+    goal = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    warp = cv2.getPerspectiveTransform(goal, corners)
+    columns, rows = np.arange(width), np.arange(height)[:, None]
+    x, y, z = (row[0] * columns + row[1] * rows + row[2] for row in warp)
+    across, down = ((np.rint(place / z * GRID) / GRID).astype(np.float32) for place in (x, y))
+    return across, down
 
 
 def has_pixels(box: list[list[int]]) -> bool:

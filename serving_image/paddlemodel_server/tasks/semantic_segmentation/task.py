@@ -77,10 +77,11 @@ class SemanticSegmentation(Batched, PictureTask):
 
     @property
     def warm_up(self) -> WarmUp:
-        """The size of a picture, and that workers leave a class for each pixel."""
+        """The size of a picture, of larger ones fewer share a run; workers leave a class for each pixel."""
         found, sizes = self.plan.input, self.plan.sizes
         sides = sizes.filled(sizes.scaled(_WARM_UP, _WARM_UP))
-        return WarmUp(shapes={found.name: [1, found.channels, *sides]}, reduction=self.plan.reduction)
+        shapes, sized = {found.name: [1, found.channels, *sides]}, sizes.resize in {"Keep", "Fit"}
+        return WarmUp(shapes=shapes, reduction=self.plan.reduction, sized=sized)
 
     def request(self, body: bytes) -> Request:
         """Decode one picture, and give it the model's size."""

@@ -55,9 +55,10 @@ class TextDetection(Batched, PictureTask):
 
     @property
     def warm_up(self) -> WarmUp:
-        """The size of a small picture, where the model leaves it open."""
+        """The size of a small picture, where the model leaves it open; of larger ones fewer share a run."""
         height, width = self.size(320, 320)
-        return WarmUp(shapes={self.input.name: [1, self.input.channels, height, width]})
+        shape = [1, self.input.channels, height, width]
+        return WarmUp(shapes={self.input.name: shape}, sized=-1 in {self.input.height, self.input.width})
 
     def load(self) -> None:
         """Import OpenCV and pyclipper before the first picture."""

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Tensor
 from paddlemodel_server.protocol import Array
+from paddlemodel_server.tasks import dictionaries
 from paddlemodel_server.tasks.outputs import described, misfit
 
 if TYPE_CHECKING:
     from paddlemodel_api.tasks import TextRecognition as Spec
 
 NAME = "textRecognition"
-MOST_BYTES = 4 * 1024 * 1024  # of a dictionary; that of 18,383 characters has 75 KB
 
 
 def find(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
@@ -33,7 +32,7 @@ def find(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
         StartError: `DictionaryMissing`, or `TaskDoesNotFit` where it has not as many characters as classes.
     """
     if spec.dictionary_file is not None:
-        found, where = read(folder, spec.dictionary_file), spec.dictionary_file
+        found, where = dictionaries.read(folder, spec.dictionary_file, "character"), spec.dictionary_file
     elif spec.characters:
         found, where = list(spec.characters), "characters"
     else:
@@ -54,34 +53,6 @@ def find(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
             f"correct spec.task.{NAME}.characters or dictionaryFile",
         )
     return ("", *found)
-
-
-def read(folder: Path, name: str) -> list[str]:
-    """The lines of a dictionary; a character may be a space, or several code points.
-
-    Raises:
-        StartError: `DictionaryMissing`.
-    """
-    try:
-        with (folder / name).open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
-        text = content.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _missing(name, str(error)) from None
-    lines = [line.rstrip("\r") for line in text.split("\n")]
-    if not lines[-1]:
-        lines.pop()  # it stands behind the last line's end
-    if not lines or len(content) > MOST_BYTES:
-        raise _missing(name, f"it is empty, or has more than {MOST_BYTES} bytes")
-    return lines
-
-
-def _missing(name: str, why: str) -> StartError:
-    return StartError(
-        "DictionaryMissing",
-        f"The dictionary {name} cannot be read from the model's folder ({why}); add it to the model as UTF-8 "
-        "text with one character per line, or use the field characters.",
-    )
 
 
 def text(characters: tuple[str, ...], classes: Array, scores: Array) -> tuple[str, float]:

@@ -19,6 +19,10 @@ def _segmenting(**fields: Any) -> dict[str, Any]:
     return spec(task={"semanticSegmentation": fields})
 
 
+def _table(**fields: Any) -> dict[str, Any]:
+    return spec(task={"tableStructure": fields})
+
+
 RULES = (
     *ocr_specs.RULES,
     Refused("a width for pictures that keep theirs", _segmenting(width=512), "width needs resize Stretch"),
@@ -34,6 +38,8 @@ RULES = (
     Refused("classes named twice", _segmenting(labels=["a"], labelsFile="b"), "exclude each other"),
     Refused("two dictionaries", _reading(characters=["a"], dictionaryFile="a.txt"), "keep one"),
     Refused("a dictionary elsewhere", _reading(dictionaryFile="../a.txt"), "must be a plain relative path"),
+    Refused("tokens named twice", _table(tokens=["<tr>"], dictionaryFile="a.txt"), "keep one"),
+    Refused("tokens elsewhere", _table(dictionaryFile="/a.txt"), "must be a plain relative path"),
     Refused("more at least than at most", _reading(minWidth=64, maxWidth=32), "minWidth is above maxWidth"),
     Refused("less at most than by default", _reading(maxWidth=319), "minWidth is above maxWidth"),
     Refused("more at least than by default", _reading(minWidth=3201), "minWidth is above maxWidth"),
@@ -48,6 +54,7 @@ TYPES = (
     Refused("a score beyond one", _finding(threshold=1.5), "spec.task.textDetection.threshold"),
     Refused("polygons that shrink", _finding(unclipRatio=0.5), "spec.task.textDetection.unclipRatio"),
     Refused("an unknown limit", _finding(limitType="resize_long"), "spec.task.textDetection.limitType"),
+    Refused("an unknown share", _table(boxes="Half"), "spec.task.tableStructure.boxes"),
     Refused("a crop", spec(task={"textLineOrientation": {"resize": "Crop"}}), "textLineOrientation.resize"),
 )
 
@@ -93,6 +100,8 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     ),
     "classes of large pictures": _segmenting(maxSide=4096, sizeDivisor=32),
     "classes of pictures of one size": _segmenting(resize="Fit", width=2048, height=1024, sizeDivisor=32),
+    "a table": _table(dictionaryFile="dict.txt", mergeCells=False, boxes="Picture", side=512),
+    "a table by default": _table(),
     "a turn": spec(
         task={"textLineOrientation": {"resize": "Pad", "width": 192, "height": 48, "output": "y"}}
     ),

@@ -1,9 +1,10 @@
-"""Asks PaddleX's pipeline OCR what it reads in the drawn pages; paddlex_pages.json keeps its answers.
+"""Asks PaddleX's pipeline OCR what it reads in pages; paddlex_pages.json keeps its answers.
 
-    python paddlex_pages.py FOLDER_DET FOLDER_REC FILE
+    python paddlex_pages.py FOLDER_DET FOLDER_REC FILE FOLDER_PAGES LINES
 
 It runs as paddlex_text.py beside it does, with the pipeline's own settings, but for what would need further
-models: the page's turn, its unwarping, and the turn of lines.
+models (the page's turn, its unwarping, and the turn of lines), and but for how many LINES are read at once.
+The pipeline has six, and pads each to the widest of them; with one, a line is as wide as it is.
 """
 
 import importlib.metadata
@@ -14,12 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import drawn_pages  # type: ignore[import-not-found]  # it lies beside this
-
 os.environ["PADDLE_PDX_DISABLE_MODEL_SOURCE_CHECK"] = "True"
 
 
-def main(detector: str, recogniser: str, goal: str) -> None:
+def main(detector: str, recogniser: str, goal: str, folder: str, lines: str) -> None:
     import cv2  # noqa: PLC0415 - of the environment of its own, as paddlex
     import numpy as np  # noqa: PLC0415
     from paddlex import create_pipeline  # type: ignore[import-not-found]  # noqa: PLC0415
@@ -29,8 +28,8 @@ def main(detector: str, recogniser: str, goal: str) -> None:
         "engine_config": {"run_mode": "paddle"},
         "device": "cpu",
     }
-    pipeline = create_pipeline(config=configuration(detector, recogniser), **how)
-    pages = drawn_pages.pages()
+    pipeline = create_pipeline(config=configuration(detector, recogniser, int(lines)), **how)
+    pages = [file.read_bytes() for file in sorted(Path(folder).iterdir())]
     found = []
     for page in pages:
         pixels = cv2.imdecode(np.frombuffer(page, np.uint8), cv2.IMREAD_COLOR)
@@ -48,7 +47,7 @@ def main(detector: str, recogniser: str, goal: str) -> None:
     Path(goal).write_text(f"{text}\n", encoding="utf-8")
 
 
-def configuration(detector: str, recogniser: str) -> dict[str, Any]:
+def configuration(detector: str, recogniser: str, lines: int) -> dict[str, Any]:
     """That of paddlex/configs/pipelines/OCR.yaml, for these models."""
     finding = {
         "module_name": "text_detection",
@@ -65,7 +64,7 @@ def configuration(detector: str, recogniser: str) -> dict[str, Any]:
         "module_name": "text_recognition",
         "model_name": "PP-OCRv5_mobile_rec",
         "model_dir": recogniser,
-        "batch_size": 6,
+        "batch_size": lines,
         "score_thresh": 0.0,
     }
     return {

@@ -68,7 +68,7 @@ def test_a_tokenizer_with_its_configuration_tells_a_task_for_texts(
 
 
 def test_a_file_for_a_task_that_is_not_here_is_told_of(tmp_path: Path) -> None:
-    tree = {"PreProcess": {"transform_ops": []}, "PostProcess": {"name": "TableLabelDecode"}}
+    tree = {"PreProcess": {"transform_ops": []}, "PostProcess": {"name": "VQAReTokenLayoutLMPostProcess"}}
     (tmp_path / "inference.yml").write_text(yaml.dump(tree))
     chosen = settled(tmp_path)
     assert chosen.name == "tensors"

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from paddlemodel_api.tasks import ImageClassification as Spec
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model, Tensor
-from paddlemodel_server.protocol.served import Place, WarmUp
+from paddlemodel_server.protocol.served import Place, Reduction, Served, WarmUp
+from paddlemodel_server.tasks import classes, reducers
 from paddlemodel_server.tasks.image_classification.plan import labels
 from paddlemodel_server.tasks.image_classification.task import ImageClassification
 
@@ -250,3 +252,21 @@ def test_a_labels_file_must_be_there_and_name_something(
         labels(Spec(labels_file="labels.txt"), tmp_path, SCORES)
     assert refused.value.reason == "LabelsMissing"
     assert message in refused.value.message
+
+
+def test_of_many_classes_workers_leave_the_best_alone() -> None:
+    """What they leave gives the answer that all scores would have given, with the softmax of logits."""
+    many = tensor(-1, 2000, name="scores")
+    task = fitted(outputs=many, top_k=3, activation="Softmax")
+    assert task.warm_up.reduction == Reduction(function="top", output=0, axis=1, count=3)
+    scores = np.random.default_rng(5).normal(0, 3, (1, 2000)).astype(np.float32)
+    model = Model(format="PIR", inputs=(PICTURE,), outputs=(many,))
+    served = Served(name="m", model=model, task=task, max_request_bytes=1)
+    left = reducers.reducer(task.warm_up.reduction, model)([scores])
+    assert sum(part.nbytes for part in left) < 100
+    found, whole = task.answer(served, left), classes.classes(scores, 3, (), softmax=True)
+    assert found["class_id"] == whole["class_id"]
+    for one, other in zip(found["top_k"], whole["top_k"], strict=True):
+        assert one == other | {"score": pytest.approx(other["score"])}
+    assert fitted(outputs=many, threshold=0.5).warm_up.reduction is None  # any number of them may be above
+    assert fitted(outputs=tensor(-1, 1000)).warm_up.reduction is None

@@ -11,6 +11,7 @@ from paddlemodel_api.tasks import TextRecognition as Spec
 from paddlemodel_server.errors import NotFiniteError, StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol.served import Place, Served
+from paddlemodel_server.tasks import dictionaries
 from paddlemodel_server.tasks.text_recognition import characters
 from paddlemodel_server.tasks.text_recognition.task import TextRecognition
 
@@ -73,7 +74,7 @@ def test_a_dictionary_has_a_character_per_line(tmp_path: Path, end: str) -> None
     """Of several code points, or a space; what begins with a mark of its encoding is no other character."""
     content = "\ufeff" + ("\r\n" if "\r" in end else "\n").join(["a", " ", "\u3000", "🇺🇸"]) + end
     (tmp_path / "keys.txt").write_bytes(content.encode())
-    assert characters.read(tmp_path, "keys.txt") == ["a", " ", "\u3000", "🇺🇸"]
+    assert dictionaries.read(tmp_path, "keys.txt", "character") == ["a", " ", "\u3000", "🇺🇸"]
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def task(**fields: Any) -> str:
 def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """No task is named: the file beside the model tells it. With a delay lines wait for company."""
     options: Any = {"max_batch_size": 4, "max_delay_ms": 50, "max_request_bytes": 30_000_000}
+    options["timeout_seconds"] = 120  # a busy machine may take its time
     with serving(folder, tmp_path_factory.mktemp("lines"), name="lines", **options) as running:
         yield running
 
