@@ -88,6 +88,16 @@ UPDATE_REASONS: Final = {
     "CheckFailed": "The check ended without a reason of its own, or its pod cannot start.",
 }
 
+ROUTE_REASONS: Final = {
+    "Accepted": "Every Gateway of `spec.gateway.parentRefs` takes the HTTPRoute; the message says "
+    "under which names.",
+    "Pending": "There is no HTTPRoute yet, or no controller has said anything about it. If that stays so: "
+    "the Gateway has to exist, and the controller of its class to run.",
+    "GatewayAPIMissing": "The cluster does not know the kind HTTPRoute. Install the definitions of the "
+    "Gateway API and a controller, or use `spec.ingress`.",
+    "NotAccepted": "A controller refuses the HTTPRoute without a reason of its own.",
+}
+
 HEAD: Final = f"""\
 # The PaddleModel API
 
@@ -96,7 +106,7 @@ HEAD: Final = f"""\
 `{contract.API_VERSION}`, kind `{contract.KIND}`, short name `{contract.SHORT_NAME}`, namespaced.
 The same text comes from `kubectl explain pdm.spec`. A model's name is a DNS label of at most
 52 characters that starts with a letter; its Deployment, Service, HorizontalPodAutoscaler,
-PodDisruptionBudget, Ingress, NetworkPolicy and CronJob have the same name.
+PodDisruptionBudget, Ingress, HTTPRoute, NetworkPolicy and CronJob have the same name.
 
 Required fields are marked with *. The API server writes one default into the spec, `device: GPU`; all others
 are applied by the operator and leave your YAML as it is.
@@ -134,6 +144,11 @@ MEANING_OF: Final = {
         "see [access.md](access.md#what-the-status-says)",
         "no pod is ready yet",
     ),
+    "RouteAccepted": (
+        "the Gateways of `spec.gateway` take the HTTPRoute",
+        "one does not, or the cluster has no Gateway API; the message quotes the controller",
+        "no controller has said anything yet",
+    ),
     "Reconciling": ("Ready is False, and waiting is right: its reason is Progressing", "it is left out", ""),
     "Stalled": ("Ready is False, and somebody has to act, by its reason and message", "it is left out", ""),
 }
@@ -143,11 +158,17 @@ MIRRORED: Final = (
     "[autoscaling.md](autoscaling.md)."
 )
 
+OF_THE_CONTROLLER: Final = (
+    "Any other reason is that of the Gateway's controller, with its message. More in "
+    "[network.md](network.md)."
+)
+
 ROLLOUT: Final = """\
 `kubectl wait --for=condition=Ready pdm/NAME` waits for the newest version. While an old one still serves,
 Ready is False and the message says so. AutoscalingActive exists only with `spec.autoscaling`,
 ModelVerified only with `spec.verification`, ModelUpdateAvailable only with `spec.model.updatePolicy` Notify
-or Auto, and AccessConfigured only with `spec.access` or an Ingress. Reconciling and Stalled are for Helm,
+or Auto, AccessConfigured only with `spec.access`, an Ingress or an HTTPRoute, and RouteAccepted only with
+`spec.gateway`. Reconciling and Stalled are for Helm,
 Flux and others that read a status as [kstatus](argocd.md#helm-and-flux) does; a model that is Ready, paused
 or scaled to 0 has neither.
 
@@ -170,8 +191,6 @@ def page(root: Schema) -> str:
     """docs/api.md as text, from the schema of a whole PaddleModel."""
     spec, status = root["properties"]["spec"], root["properties"]["status"]
     conditions = [f"| {kind} | {' | '.join(texts)} |" for kind, texts in MEANING_OF.items()]
-    reasons = [f"| {reason} | {text} |" for reason, text in REASONS.items()]
-    scaling_reasons = [f"| {reason} | {text} |" for reason, text in SCALING_REASONS.items()]
     further = (
         "The fetcher and the server may give further reasons of their own, each with its cure in the message."
     )
@@ -181,22 +200,18 @@ def page(root: Schema) -> str:
         *_sections(status, "status"),
         _table("## Conditions", ("type", "True", "False", "Unknown"), conditions),
         ROLLOUT,
-        _table(f"## Reasons of Ready\n\n{further}", ("reason", "meaning and cure"), reasons),
-        _table(
-            "## Reasons of ModelVerified",
-            ("reason", "meaning and cure"),
-            [f"| {reason} | {text} |" for reason, text in VERIFICATION_REASONS.items()],
-        ),
-        _table(
-            f"## Reasons of ModelUpdateAvailable\n\n{further}",
-            ("reason", "meaning and cure"),
-            [f"| {reason} | {text} |" for reason, text in UPDATE_REASONS.items()],
-        ),
-        _table(
-            f"## Reasons of AutoscalingActive\n\n{MIRRORED}", ("reason", "meaning and cure"), scaling_reasons
-        ),
+        _reasons(f"Ready\n\n{further}", REASONS),
+        _reasons("ModelVerified", VERIFICATION_REASONS),
+        _reasons(f"ModelUpdateAvailable\n\n{further}", UPDATE_REASONS),
+        _reasons(f"RouteAccepted\n\n{OF_THE_CONTROLLER}", ROUTE_REASONS),
+        _reasons(f"AutoscalingActive\n\n{MIRRORED}", SCALING_REASONS),
     ]
     return "\n".join(parts)
+
+
+def _reasons(title: str, reasons: dict[str, str]) -> str:
+    rows = [f"| {reason} | {text} |" for reason, text in reasons.items()]
+    return _table(f"## Reasons of {title}", ("reason", "meaning and cure"), rows)
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[str]) -> str:

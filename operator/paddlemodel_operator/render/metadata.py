@@ -10,10 +10,12 @@ from paddlemodel_operator.base.model import PaddleModel
 Object = dict[str, Any]
 
 
-def head(model: PaddleModel, kind: names.Kind, annotations: dict[str, str] | None = None) -> Object:
-    """The first lines of a child: what it is, whose it is."""
+def head(
+    model: PaddleModel, kind: names.Kind, annotations: dict[str, str] | None = None, name: str = ""
+) -> Object:
+    """The first lines of a child: what it is, whose it is; it has the model's name unless it gets another."""
     metadata: Object = {
-        "name": model.name,
+        "name": name or model.name,
         "namespace": model.namespace,
         "labels": names.child_labels(model.name),
         "ownerReferences": [owner_reference(model)],

@@ -1,6 +1,6 @@
 """(model, observed) -> status: pure. `now` is an argument, and enters only where a condition turned."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from paddlemodel_api import status as api
@@ -12,12 +12,13 @@ from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.render.access import has_tls
 from paddlemodel_operator.status import fetched, readiness_checks
-from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
 from paddlemodel_operator.status.pause import COLUMN, PAUSED, paused
 from paddlemodel_operator.status.readiness_checks import PROGRESSING
 from paddlemodel_operator.status.reports import Fault
+from paddlemodel_operator.status.traffic.access import access, column
+from paddlemodel_operator.status.traffic.route import route
 from paddlemodel_operator.status.updates import update
 from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status
 from paddlemodel_operator.status.verification import verified
@@ -29,10 +30,11 @@ UPDATE: Final = "ModelUpdateAvailable"
 AUTOSCALING: Final = "AutoscalingActive"
 VERIFIED: Final = "ModelVerified"
 ACCESS: Final = "AccessConfigured"
+ROUTE: Final = "RouteAccepted"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 
-_OF_SPEC: Final = frozenset({FETCHED, VERIFIED, UPDATE, AUTOSCALING, ACCESS})
+_OF_SPEC: Final = frozenset({FETCHED, VERIFIED, UPDATE, AUTOSCALING, ACCESS, ROUTE})
 """The conditions that the spec decides as much as the pods do; below, fields and columns of that kind."""
 _FIELDS_OF_SPEC: Final = frozenset({"url", "model", "furtherModels", "autoscaling", "gpu"})
 _COLUMNS_OF_SPEC: Final = frozenset({"access", "digest", "gpus"})
@@ -66,11 +68,8 @@ def judge(
         **standard(_ready(model, observed, fault)),
         PROGRESS: _progress(model, observed),
         FETCHED: fetched.fetched(model, observed, served),
-        VERIFIED: verified(model, observed),
-        UPDATE: update(model, observed),
         AUTOSCALING: diagnose(case) if case else None,
-        ACCESS: access(model, observed),
-        PAUSED: paused(model, observed),
+        **{kind: said(model, observed) for kind, said in _SAID.items()},
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -89,6 +88,16 @@ def judge(
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
+
+
+_SAID: Final[Mapping[str, Callable[[PaddleModel, Observed], Condition | None]]] = {
+    VERIFIED: verified,
+    UPDATE: update,
+    ACCESS: access,
+    ROUTE: route,
+    PAUSED: paused,
+}
+"""What model and observation alone decide."""
 
 
 def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:

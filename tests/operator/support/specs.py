@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
-from tests.operator.support.field_specs import access_specs, verification_specs
+from tests.operator.support.field_specs import access_specs, network_specs, verification_specs
 from tests.operator.support.source_specs import Refused, of_model, of_uri
 from tests.operator.support.task_specs import picture_specs, sound_specs
 
@@ -35,6 +35,7 @@ RULES = (
     *verification_specs.RULES,
     *picture_specs.RULES,
     *access_specs.RULES,
+    *network_specs.RULES,
     *sound_specs.RULES,
     Refused(
         "replicas beside autoscaling",
@@ -122,11 +123,6 @@ RULES = (
     Refused("the best ones and all others", _task(topK=3, threshold=0.5), "topK and threshold exclude each"),
     Refused("a labels file outside", _task(labelsFile="../../etc/passwd"), "must be a plain relative path"),
     Refused("an absolute labels file", _task(labelsFile="/etc/passwd"), "must be a plain relative path"),
-    Refused("an address as host", spec(ingress={"host": "https://a.example.com"}), "must be a DNS name"),
-    Refused("a host in capitals", spec(ingress={"host": "A.example.com"}), "must be a DNS name"),
-    Refused(
-        "a path with spaces", spec(ingress={"host": "a.example.com", "path": "/a b"}), "must start with /"
-    ),
     Refused("a label of ours", _pod(labels={"paddlemodel.dev/model": "x"}), "choose another key"),
     Refused(
         "a variable of ours",
@@ -149,6 +145,7 @@ RULES = (
 )
 
 TYPES = (
+    *network_specs.TYPES,
     *source_specs.TYPES,
     *picture_specs.TYPES,
     *access_specs.TYPES,
@@ -214,6 +211,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     **source_specs.ACCEPTED,
     **picture_specs.ACCEPTED,
     **access_specs.ACCEPTED,
+    **network_specs.ACCEPTED,
     **sound_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},
     "tensors by name": spec(task={"tensors": {}}),
@@ -284,7 +282,6 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "KEDA without raw metrics": spec(
         autoscaling={"maxReplicas": 2, "inflightPerReplica": 4, "metricsSource": "keda", "metrics": []}
     ),
-    "a wildcard host": spec(ingress={"host": "*.example.com"}),
     "variables": _pod(
         env=[
             {"name": "A", "value": ""},
