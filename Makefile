@@ -44,7 +44,7 @@ test-slow: $(READY)  ## what takes long: before a release, and after a change to
 fuzz: $(READY)  ## 300 random programs, every answer compared with bare Paddle's (SEED=… repeats one, COUNT=…)
 	@$(RUN)/python -m tests.fuzz $(if $(SEED),--seed=$(SEED)) $(if $(COUNT),--count=$(COUNT))
 
-test-neighbours: $(READY)  ## beside the real Prometheus, prometheus-adapter, KEDA, metrics-server (compiles 11 min more once)
+test-neighbours: $(READY)  ## beside the real Prometheus, prometheus-adapter, KEDA, metrics-server, Traefik (compiles 11 min more once)
 	@$(RUN)/python -m devcluster build --neighbours
 	@$(RUN)/pytest $(if $(findstring tests/neighbours,$(PYTEST)),,tests/neighbours) $(PYTEST)
 
@@ -64,7 +64,7 @@ bench-operator: $(READY)  ## the operator with 100 to 5,000 models, beside a bar
 	@$(RUN)/python -m benchmarks.operator
 
 clean:  ## remove the virtual environment and tool caches of this checkout
-	rm -rf $(VENV) .venv-try .venv-peers .venv-stores .venv-oracles .venv-paddlex .mypy_cache .ruff_cache .pytest_cache .hypothesis build
+	rm -rf $(VENV) .venv-try .venv-peers .venv-stores .venv-oracles .venv-paddlex .venv-gateways .mypy_cache .ruff_cache .pytest_cache .hypothesis build
 
 # An environment is rebuilt whenever its locked requirements or a distribution's metadata change.
 METADATA := crds/pyproject.toml operator/pyproject.toml serving_image/pyproject.toml

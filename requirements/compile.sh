@@ -18,3 +18,4 @@ compile --group peers -o requirements/peers.txt
 compile --group oracles -o requirements/oracles.txt
 compile --group paddlex -o requirements/paddlex.txt
 compile --group stores -o requirements/stores.txt
+compile --group gateways -o requirements/gateways.txt

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from paddlemodel_api.access import Access
 from paddlemodel_api.base import Block, Rule
-from paddlemodel_api.network import Ingress, Service
+from paddlemodel_api.network import Gateway, Ingress, Service, network_rules
 from paddlemodel_api.pod import Pod
 from paddlemodel_api.rollout.strategy import Rollout
 from paddlemodel_api.rollout.verification import Verification
@@ -72,6 +72,11 @@ class Spec(Block):
     ingress: Ingress | None = Field(
         default=None, description="Reach the model from outside. Default: no Ingress."
     )
+    gateway: Gateway | None = Field(
+        default=None,
+        description="Reach the model through Gateways of the Gateway API. Only where the chart's value "
+        "gatewayAPI.enabled is true. Default: no HTTPRoute.",
+    )
     verification: Verification | None = Field(
         default=None,
         description="Recorded requests that every new pod must answer as recorded before it gets traffic. "
@@ -87,6 +92,7 @@ class Spec(Block):
     rules: ClassVar[tuple[Rule, ...]] = (
         *scaling_rules(),
         *device_rules(),
+        *network_rules(),
         Rule(
             cel="!has(self.verification) || !has(self.task) || !has(self.task.ocr)",
             holds=lambda spec: spec.verification is None or spec.task.ocr is None,

@@ -15,7 +15,7 @@ class Condition(Block):
 
     type: Annotated[str, Field(max_length=64)] = Field(
         description="Ready, Available, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
-        "AutoscalingActive, AccessConfigured, Paused, Reconciling or Stalled."
+        "AutoscalingActive, AccessConfigured, RouteAccepted, Paused, Reconciling or Stalled."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
     reason: Annotated[str, Field(max_length=128)] = Field(description="The fault, or the state, in one word.")
@@ -130,5 +130,6 @@ class Status(Block):
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
         default=(),
         description="Ready, Available, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
-        "AutoscalingActive, AccessConfigured, Paused, Reconciling and Stalled, each with reason and message.",
+        "AutoscalingActive, AccessConfigured, RouteAccepted, Paused, Reconciling and Stalled, each with "
+        "reason and message.",
     )

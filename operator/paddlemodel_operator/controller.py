@@ -64,7 +64,7 @@ class Controller:
         self._prober = PodProber(self._cache, self._records, self._wake, clock)
         self._watches = [
             Watch(api, scope, self._cache, self._wake if scope.kind != names.MODEL else self._wake_model)
-            for scope in scopes(settings.watch_namespaces)
+            for scope in scopes(settings.watch_namespaces, gateway_api=settings.gateway_api)
         ]
         self._registrar = Registrar(api, settings, on_change=self._add_all)
         self._telemetry = Telemetry(self._records.all, self._registration, lambda: self._leads)

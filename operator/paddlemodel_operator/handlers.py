@@ -75,7 +75,7 @@ async def _controller(mine: Settings) -> Controller:
     """With an election, if a Lease is named: then each of its writes asks whether we still lead."""
     instance = socket.gethostname()
     # Each watch has a connection of its own.
-    pool = 100 + len(scopes(mine.watch_namespaces))
+    pool = 100 + len(scopes(mine.watch_namespaces, gateway_api=mine.gateway_api))
     if not mine.lease:
         api = await connect(mine.request_timeout_seconds, pool=pool)
         return Controller(api, mine, instance)

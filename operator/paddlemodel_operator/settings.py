@@ -96,8 +96,12 @@ class Settings(BaseModel):
     custom_tasks: bool = False
     """Whether models may run the code beside them: spec.task.custom."""
 
+    gateway_api: bool = False
+    """Whether HTTPRoutes are made for spec.gateway: the rights on them are only then given."""
+
     ingress_namespaces: Namespaces = ()
-    """Namespaces of ingress controllers, which NetworkPolicies of models with an Ingress let in."""
+    """Namespaces of ingress controllers and gateways, which NetworkPolicies of models with an Ingress or an
+    HTTPRoute let in."""
 
     metrics_namespaces: Namespaces = ()
     """Namespaces that read the pods' health and metrics, for NetworkPolicies; none: all of the cluster."""

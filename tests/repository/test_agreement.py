@@ -108,6 +108,11 @@ def test_the_path_of_the_ingress_reaches_the_server(path: str) -> None:
     assert serve({}, ingress=ingress).path_prefix == path.rstrip("/")
 
 
+def test_the_path_of_the_gateway_reaches_the_server() -> None:
+    gateway = {"parentRefs": [{"name": "public"}], "path": "/resnet50/"}
+    assert serve({}, gateway=gateway).path_prefix == "/resnet50"
+
+
 def test_the_fields_outside_the_server_block_are_these() -> None:
     """Each has a test of its own here: another one needs one, too."""
     others = {field for field in contract.FIELD_SETTINGS if not field.startswith("spec.server.")}

@@ -7,7 +7,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from paddlemodel_api import contract
-from paddlemodel_api.schema.reasons import REASONS, SCALING_REASONS, UPDATE_REASONS, VERIFICATION_REASONS
+from paddlemodel_api.schema.reasons import (
+    REASONS,
+    ROUTE_REASONS,
+    SCALING_REASONS,
+    UPDATE_REASONS,
+    VERIFICATION_REASONS,
+)
 
 Schema = dict[str, Any]
 
@@ -19,7 +25,7 @@ HEAD: Final = f"""\
 `{contract.API_VERSION}`, kind `{contract.KIND}`, short name `{contract.SHORT_NAME}`, namespaced.
 The same text comes from `kubectl explain pdm.spec`. A model's name is a DNS label of at most
 52 characters that starts with a letter; its Deployment, Service, HorizontalPodAutoscaler,
-PodDisruptionBudget, Ingress, NetworkPolicy and CronJob have the same name.
+PodDisruptionBudget, Ingress, HTTPRoute, NetworkPolicy and CronJob have the same name.
 
 Required fields are marked with *. The API server writes one default into the spec, `device: GPU`; all others
 are applied by the operator and leave your YAML as it is.
@@ -58,6 +64,11 @@ MEANING_OF: Final = {
         "see [access.md](access.md#what-the-status-says)",
         "no pod is ready yet",
     ),
+    "RouteAccepted": (
+        "the Gateways of `spec.gateway` take the HTTPRoute",
+        "one does not, or the cluster has no Gateway API; the message quotes the controller",
+        "no controller has said anything yet",
+    ),
     "Reconciling": ("Ready is False, and waiting is right: nothing has failed", "it is left out", ""),
     "Stalled": ("Ready is False, and somebody has to act, by its reason and message", "it is left out", ""),
 }
@@ -67,11 +78,17 @@ MIRRORED: Final = (
     "[autoscaling.md](autoscaling.md)."
 )
 
+OF_THE_CONTROLLER: Final = (
+    "Any other reason is that of the Gateway's controller, with its message. More in "
+    "[network.md](network.md)."
+)
+
 ROLLOUT: Final = """\
 `kubectl wait --for=condition=Ready pdm/NAME` waits for the newest version. While an old one still serves,
 Ready is False and the message says so; Available is True as long as any version answers. AutoscalingActive
 exists only with `spec.autoscaling`, ModelVerified only with `spec.verification`, ModelUpdateAvailable only
-with `spec.model.updatePolicy` Notify or Auto, and AccessConfigured only with `spec.access` or an Ingress.
+with `spec.model.updatePolicy` Notify or Auto, and AccessConfigured only with `spec.access`, an
+Ingress or an HTTPRoute, and RouteAccepted only with `spec.gateway`.
 Reconciling and Stalled are for Helm, Flux and others that read a status as
 [kstatus](argocd.md#helm-and-flux) does; a model that is Ready, paused or scaled to 0 has neither.
 
@@ -96,8 +113,6 @@ def page(root: Schema) -> str:
     """docs/api.md as text, from the schema of a whole PaddleModel."""
     spec, status = root["properties"]["spec"], root["properties"]["status"]
     conditions = [f"| {kind} | {' | '.join(texts)} |" for kind, texts in MEANING_OF.items()]
-    reasons = [f"| {reason} | {text} |" for reason, text in REASONS.items()]
-    scaling_reasons = [f"| {reason} | {text} |" for reason, text in SCALING_REASONS.items()]
     further = (
         "The fetcher and the server may give further reasons of their own, each with its cure in the message."
     )
@@ -107,22 +122,18 @@ def page(root: Schema) -> str:
         *_sections(status, "status"),
         _table("## Conditions", ("type", "True", "False", "Unknown"), conditions),
         ROLLOUT,
-        _table(f"## Reasons of Ready\n\n{further}", ("reason", "meaning and cure"), reasons),
-        _table(
-            "## Reasons of ModelVerified",
-            ("reason", "meaning and cure"),
-            [f"| {reason} | {text} |" for reason, text in VERIFICATION_REASONS.items()],
-        ),
-        _table(
-            f"## Reasons of ModelUpdateAvailable\n\n{further}",
-            ("reason", "meaning and cure"),
-            [f"| {reason} | {text} |" for reason, text in UPDATE_REASONS.items()],
-        ),
-        _table(
-            f"## Reasons of AutoscalingActive\n\n{MIRRORED}", ("reason", "meaning and cure"), scaling_reasons
-        ),
+        _reasons(f"Ready\n\n{further}", REASONS),
+        _reasons("ModelVerified", VERIFICATION_REASONS),
+        _reasons(f"ModelUpdateAvailable\n\n{further}", UPDATE_REASONS),
+        _reasons(f"RouteAccepted\n\n{OF_THE_CONTROLLER}", ROUTE_REASONS),
+        _reasons(f"AutoscalingActive\n\n{MIRRORED}", SCALING_REASONS),
     ]
     return "\n".join(parts)
+
+
+def _reasons(title: str, reasons: dict[str, str]) -> str:
+    rows = [f"| {reason} | {text} |" for reason, text in reasons.items()]
+    return _table(f"## Reasons of {title}", ("reason", "meaning and cure"), rows)
 
 
 def _table(title: str, columns: tuple[str, ...], rows: list[str]) -> str:

@@ -92,3 +92,13 @@ UPDATE_REASONS: Final = {
     "NotServed": "No pod says which revision it serves.",
     "CheckFailed": "The check ended without a reason of its own, or its pod cannot start.",
 }
+
+ROUTE_REASONS: Final = {
+    "Accepted": "Every Gateway of `spec.gateway.parentRefs` takes the HTTPRoute; the message says "
+    "under which names.",
+    "Pending": "There is no HTTPRoute yet, or no controller has said anything about it. If that stays so: "
+    "the Gateway has to exist, and the controller of its class to run.",
+    "GatewayAPIMissing": "The cluster does not know the kind HTTPRoute. Install the definitions of the "
+    "Gateway API and a controller, or use `spec.ingress`.",
+    "NotAccepted": "A controller refuses the HTTPRoute without a reason of its own.",
+}

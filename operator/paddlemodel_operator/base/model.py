@@ -76,6 +76,12 @@ class PaddleModel:
         return (self.spec.gpu or Gpu()) if self.spec.device == "GPU" else None
 
     @property
+    def path_prefix(self) -> str:
+        """What stands before the server's own paths where clients come from outside; empty for nothing."""
+        outside = self.spec.ingress or self.spec.gateway
+        return outside.path.rstrip("/") if outside else ""
+
+    @property
     def fetched(self) -> tuple[FetchedModel, ...]:
         """The models that each pod fetches, that of spec.model first."""
         member, _ = self.spec.task.chosen

@@ -72,6 +72,7 @@ SERVICE: Final = Kind("", "v1", "Service", "services")
 AUTOSCALER: Final = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET: Final = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")
 SCALED_OBJECT: Final = Kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
+HTTP_ROUTE: Final = Kind("gateway.networking.k8s.io", "v1", "HTTPRoute", "httproutes")
 NETWORK_POLICY: Final = Kind("networking.k8s.io", "v1", "NetworkPolicy", "networkpolicies")
 INGRESS: Final = Kind("networking.k8s.io", "v1", "Ingress", "ingresses")
 CRON_JOB: Final = Kind("batch", "v1", "CronJob", "cronjobs")
@@ -103,13 +104,18 @@ CHILD_KINDS: Final = (
 CLOSING_KINDS: Final = (NETWORK_POLICY,)
 """Without these nothing else is made or changed: no pod may be open that its spec closes."""
 
-OPTIONAL_KINDS: Final = (SCALED_OBJECT,)
+OPTIONAL_KINDS: Final = (SCALED_OBJECT, HTTP_ROUTE)
 """Children whose kind the cluster may not know. A watch would end with its kind, so these are listed."""
 
 WATCHED_KINDS: Final = (MODEL, *CHILD_KINDS, POD)
 SERVICE_NAME_LABEL: Final = "kubernetes.io/service-name"
 """Of EndpointSlices."""
 CHILD_SELECTOR: Final = f"{contract.MANAGED_BY_LABEL}={MANAGED_BY}"
+
+
+def optional_kinds(*, gateway_api: bool) -> tuple[Kind, ...]:
+    """Those of OPTIONAL_KINDS that an operator makes: HTTPRoutes, and a right on them, are a choice."""
+    return tuple(kind for kind in OPTIONAL_KINDS if gateway_api or kind != HTTP_ROUTE)
 
 
 def of_model(container: str, name: str) -> str:

@@ -20,7 +20,7 @@ QUANTITY_KEYS: Final = frozenset({"averageValue", "sizeLimit", "divisor"})
 EXACT: Final = frozenset(
     {
         *("from", "podSelector", "namespaceSelector", "labelSelector", "affinity", "tolerations"),
-        *("tls", "secretKeyRef", "configMapKeyRef", "selector"),
+        *("tls", "secretKeyRef", "configMapKeyRef", "parentRefs", "selector"),
     }
 )
 """Atomic values, or parts of them, to which the server adds nothing: another key is one that we took out."""

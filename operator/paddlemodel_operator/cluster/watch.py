@@ -36,9 +36,9 @@ SLICE: Final = 10
 """Objects of a list that are taken over in one step of the event loop: some 4 ms."""
 
 
-def scopes(namespaces: Sequence[str]) -> list[Scope]:
+def scopes(namespaces: Sequence[str], *, gateway_api: bool = False) -> list[Scope]:
     """What kopf does not follow; models last, whose children would else look as if they had to be made."""
-    kinds = (*names.CHILD_KINDS, names.POD, *names.OPTIONAL_KINDS)
+    kinds = (*names.CHILD_KINDS, names.POD, *names.optional_kinds(gateway_api=gateway_api))
     found = [
         Scope(kind=kind, selector=names.CHILD_SELECTOR, namespace=one)
         for one in namespaces or (None,)

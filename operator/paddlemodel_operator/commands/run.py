@@ -35,7 +35,7 @@ EXAMPLES = """examples:
 Exit codes: 0 stopped; 1 it could not be fetched or served, and the last line says why; 2 the command line or
 the YAML is wrong."""
 
-_ONLY_IN_A_CLUSTER: Final = ("replicas", "autoscaling", "ingress", "service", "resources", "gpu")
+_ONLY_IN_A_CLUSTER: Final = ("replicas", "autoscaling", "ingress", "gateway", "service", "resources", "gpu")
 _HOST: Final = "127.0.0.1"
 _MANY: Final[dict[str, Any]] = {"action": "append", "default": []}
 
@@ -114,7 +114,8 @@ def _folder(text: str) -> tuple[str, Path]:
 def _pod(arguments: argparse.Namespace, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """The pod that the operator would render, of a spec that this machine can serve."""
     model = manifest.parsed(arguments.file, _here(arguments, body))
-    children = manifest.children(arguments.file, model, from_environment(os.environ))
+    settings = from_environment(os.environ).model_copy(update={"gateway_api": True})  # No route is made here.
+    children = manifest.children(arguments.file, model, settings)
     deployment = next(child for key, child in children.items() if key.kind == names.DEPLOYMENT)
     pod: dict[str, Any] = deployment["spec"]["template"]["spec"]
     # Which a pod leaves at their defaults.

@@ -11,6 +11,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.observe.autoscaler import Autoscaler, read_autoscaler
 from paddlemodel_operator.observe.conditions import TEXT_MAX, Condition, Conditions, read_conditions
 from paddlemodel_operator.observe.pod_samples import ENDED, PodSamples, ProbeTrigger, gpus_held, probe_trigger
+from paddlemodel_operator.observe.route import Parent, read_route
 from paddlemodel_operator.rollout.situation import Plan
 
 Object = Mapping[str, Any]
@@ -82,6 +83,8 @@ class Observed:
     """Of the newest version, alive, in order of age."""
     network_policy: bool = False
     """Whether the model's NetworkPolicy is there."""
+    route: tuple[Parent, ...] | None = None
+    """What is said of the HTTPRoute at its Gateways; None where there is no route."""
     gpus: int = 0
     """Held by the model's pods of whatever version, loading or not."""
     checks: Mapping[str, Container] = field(default_factory=dict)
@@ -107,6 +110,7 @@ class LiveObjects:
     autoscaler: Object | None = None
     scaled_object: Object | None = None
     network_policy: Object | None = None
+    http_route: Object | None = None
     gpu_resource: str = ""
     """What the device plugin calls a GPU; empty on device CPU."""
     pods: Sequence[Object] = ()
@@ -126,6 +130,7 @@ def observe(seen: LiveObjects, missing: tuple[names.Kind, ...] = ()) -> Observed
         pods=tuple(sorted(pods, key=lambda pod: (pod.created, pod.name))),
         checks=_last_checks(seen.pods, seen.cron_job) if seen.cron_job else {},
         network_policy=seen.network_policy is not None,
+        route=read_route(seen.http_route),
         gpus=gpus_held(seen.pods, seen.gpu_resource),
         trigger=probe_trigger(autoscaler, seen.pods),
     )

@@ -215,6 +215,7 @@ def _live(context: Context, model: PaddleModel) -> LiveObjects:
         if keda
         else _own(context, names.AUTOSCALER, model),
         network_policy=_own(context, names.NETWORK_POLICY, model),
+        http_route=_own(context, names.HTTP_ROUTE, model),
         scaled_object=_own(context, names.SCALED_OBJECT, model),
         gpu_resource=gpu.resource_name if gpu else "",
         pods=context.cache.pods(key),

@@ -6,12 +6,13 @@ from typing import Final
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.render import deployment, disruption, hpa, ingress, scaledobject, service, updates
+from paddlemodel_operator.render import deployment, disruption, hpa, scaledobject, service, updates
 from paddlemodel_operator.render import rollout as rolled
 from paddlemodel_operator.render.access import network_policy
 from paddlemodel_operator.render.hpa import metrics_source
 from paddlemodel_operator.render.metadata import Object
 from paddlemodel_operator.render.rollout import AT_ONCE, Rollout
+from paddlemodel_operator.render.traffic import http_route, ingress, sole
 from paddlemodel_operator.settings import Settings
 
 __all__ = ["Children", "Object", "Rollout", "metrics_source", "render"]
@@ -24,6 +25,10 @@ NO_ADAPTER: Final = (
     "spec.autoscaling.metricsSource is builtin, but this operator serves some namespaces only, and a metrics "
     "adapter is the whole cluster's: leave it out, or set it to what serves the metrics here, "
     "prometheusAdapter, keda or none"
+)
+NO_GATEWAY_API: Final = (
+    "spec.gateway asks for an HTTPRoute, which this operator does not make: set the chart's value "
+    "gatewayAPI.enabled (PADDLEMODEL_OPERATOR_GATEWAY_API), or use spec.ingress"
 )
 Children = dict[names.ChildKey, Object]
 
@@ -50,6 +55,8 @@ def render(
     scaling = model.spec.autoscaling
     if scaling and scaling.metrics_source == "builtin" and settings.watch_namespaces:
         raise SpecError(NO_ADAPTER)
+    if model.spec.gateway is not None and not settings.gateway_api:
+        raise SpecError(NO_GATEWAY_API)
     objects = (
         (names.NETWORK_POLICY, network_policy.build(model, settings)),
         (names.SERVICE, service.build(model, settings, rollout.plan.weight)),
@@ -60,6 +67,7 @@ def render(
         (names.SCALED_OBJECT, scaledobject.build(model, settings)),
         (names.DISRUPTION_BUDGET, disruption.build(model)),
         (names.INGRESS, ingress.build(model)),
+        (names.HTTP_ROUTE, http_route.build(model, sole(model))),
         (names.CRON_JOB, updates.build(model, settings)),
     )
     return {

@@ -174,7 +174,7 @@ def _server_env(model: PaddleModel) -> list[Object]:
         "verification": literal(verification) if verification else None,
         "task": literal(model.task_json),
         "server": model.spec.server.model_dump(by_alias=True, exclude_none=True),
-        "ingress": {"path": ingress.path.rstrip("/") or None} if (ingress := model.spec.ingress) else None,
+        "ingress": {"path": model.path_prefix or None},
     }
     body = {"metadata": {"name": model.name}, "spec": spec}
     values = {setting: _at(body, field) for field, setting in contract.FIELD_SETTINGS.items()}

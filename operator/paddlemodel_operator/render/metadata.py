@@ -13,7 +13,7 @@ Object = dict[str, Any]
 def head(
     model: PaddleModel, kind: names.Kind, annotations: dict[str, str] | None = None, name: str = ""
 ) -> Object:
-    """The first lines of a child: what it is, whose it is; it has the model's name, or a name of its own."""
+    """The first lines of a child: what it is, whose it is; it has the model's name unless it gets another."""
     metadata: Object = {
         "name": name or model.name,
         "namespace": model.namespace,

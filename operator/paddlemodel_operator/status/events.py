@@ -7,10 +7,10 @@ from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.rollout.words import UNDER_WAY
-from paddlemodel_operator.status.access import OPEN
 from paddlemodel_operator.status.judge import ACCESS, READY, condition
 from paddlemodel_operator.status.pause import PAUSED
 from paddlemodel_operator.status.readiness_checks import PROGRESSING
+from paddlemodel_operator.status.traffic.access import OPEN
 
 NOTE_MAX: Final = 1024
 CONTROLLER: Final = f"{contract.GROUP}/operator"

@@ -1,6 +1,6 @@
 """(model, observed) -> status: pure. `now` is an argument, and enters only where a condition turned."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from paddlemodel_api import status as api
@@ -13,12 +13,13 @@ from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.render.access import has_tls
 from paddlemodel_operator.rollout.words import UNDER_WAY
 from paddlemodel_operator.status import fetched, readiness_checks
-from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
 from paddlemodel_operator.status.pause import PAUSED, asides, paused
 from paddlemodel_operator.status.readiness_checks import PROGRESSING
 from paddlemodel_operator.status.reports import Fault
+from paddlemodel_operator.status.traffic.access import access, column
+from paddlemodel_operator.status.traffic.route import route
 from paddlemodel_operator.status.updates import update
 from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status
 from paddlemodel_operator.status.verification import verified
@@ -31,10 +32,11 @@ UPDATE: Final = "ModelUpdateAvailable"
 AUTOSCALING: Final = "AutoscalingActive"
 VERIFIED: Final = "ModelVerified"
 ACCESS: Final = "AccessConfigured"
+ROUTE: Final = "RouteAccepted"
 RECONCILING: Final = "Reconciling"
 STALLED: Final = "Stalled"
 
-_OF_SPEC: Final = frozenset({FETCHED, VERIFIED, UPDATE, AUTOSCALING, ACCESS})
+_OF_SPEC: Final = frozenset({FETCHED, VERIFIED, UPDATE, AUTOSCALING, ACCESS, ROUTE})
 """The conditions that the spec decides as much as the pods do; below, fields and columns of that kind."""
 _FIELDS_OF_SPEC: Final = frozenset({"url", "model", "furtherModels", "autoscaling", "gpu", "rollout"})
 _COLUMNS_OF_SPEC: Final = frozenset({"access", "digest", "gpus"})
@@ -66,8 +68,11 @@ def judge(
     main = served.get(names.MAIN)
     conditions = {
         **standard(_ready(model, observed, fault)),
-        **_others(model, observed, served),
+        AVAILABLE: available(observed),
+        PROGRESS: _progress(model, observed),
+        FETCHED: fetched.fetched(model, observed, served),
         AUTOSCALING: diagnose(case) if case else None,
+        **{kind: said(model, observed) for kind, said in _SAID.items()},
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -89,16 +94,14 @@ def judge(
     return dump(status)
 
 
-def _others(model: PaddleModel, observed: Observed, served: fetched.Served) -> dict[str, Condition | None]:
-    return {
-        AVAILABLE: available(observed),
-        PROGRESS: _progress(model, observed),
-        FETCHED: fetched.fetched(model, observed, served),
-        VERIFIED: verified(model, observed),
-        UPDATE: update(model, observed),
-        ACCESS: access(model, observed),
-        PAUSED: paused(model, observed),
-    }
+_SAID: Final[Mapping[str, Callable[[PaddleModel, Observed], Condition | None]]] = {
+    VERIFIED: verified,
+    UPDATE: update,
+    ACCESS: access,
+    ROUTE: route,
+    PAUSED: paused,
+}
+"""What model and observation alone decide."""
 
 
 def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:

@@ -263,6 +263,17 @@ def test_zero_is_not_nothing() -> None:
     assert not is_applied(desired, body)
 
 
+def test_what_is_taken_out_of_a_parent_of_a_route_is_applied() -> None:
+    """All of its fields are ours: the definition's defaults are written out."""
+    parent = {"group": "g", "kind": "Gateway", "name": "public"}
+    desired, body = {**DESIRED, "spec": {"parentRefs": [parent]}}, live()
+    body["spec"] = {"parentRefs": [{**parent, "sectionName": "https"}]}
+    fields(body)["f:spec"] = {"f:parentRefs": {}}
+    assert not is_applied(desired, body)
+    body["spec"] = {"parentRefs": [parent]}
+    assert is_applied(desired, body)
+
+
 def test_sets_of_values() -> None:
     desired = {**DESIRED, "metadata": {**DESIRED["metadata"], "finalizers": ["a"]}}
     body = live()

@@ -221,3 +221,9 @@ def test_models_are_followed_here_in_some_namespaces_only() -> None:
     some = scopes(("a", "b"))
     assert [(scope.kind, scope.namespace) for scope in some[-2:]] == [(names.MODEL, "a"), (names.MODEL, "b")]
     assert len(some) == 2 * len(everywhere) + 2
+
+
+def test_routes_are_followed_only_where_they_are_made() -> None:
+    """Without the chart's value there is no right to list them."""
+    assert names.HTTP_ROUTE not in {scope.kind for scope in scopes(("a",))}
+    assert names.HTTP_ROUTE in {scope.kind for scope in scopes((), gateway_api=True)}

@@ -112,7 +112,7 @@ def test_render_prints_every_child_of_every_model_or_nothing() -> None:
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_every_example_is_rendered(example: Path) -> None:
-    found = run("render", str(example), CUSTOM_TASKS="true")
+    found = run("render", str(example), CUSTOM_TASKS="true", GATEWAY_API="true")
     assert found.returncode == 0, found.stderr
     assert "kind: Deployment" in found.stdout
 

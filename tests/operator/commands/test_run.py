@@ -81,13 +81,19 @@ def test_make_try_shows_an_answer_and_leaves_nothing(port: int, capfd: pytest.Ca
 @pytest.mark.timeout(300)
 def test_one_model_is_served_once_and_a_signal_ends_it(port: int, tmp_path: Path) -> None:
     archive = archive_of("textline-orientation", tmp_path)
-    cluster = {"autoscaling": {"maxReplicas": 2}, "access": {"network": {"from": [{"podSelector": {}}]}}}
+    gateway = {"parentRefs": [{"name": "public"}]}
+    cluster = {
+        "autoscaling": {"maxReplicas": 2},
+        "gateway": gateway,
+        "access": {"network": {"from": [{"podSelector": {}}]}},
+    }
     text = yaml.safe_dump(manifest("ml", "a", device="GPU", gpu={"count": 1}, **cluster))
     arguments = ("-", "--uri", f"file://{archive}", "--device", "CPU", "--port", str(port))
     with running(tmp_path, *arguments, text=text) as first:
         seen = lines_until(first, "==> ready: ")
         assert any(
-            "these do nothing: spec.autoscaling, spec.gpu, spec.access.network" in line for line in seen
+            "these do nothing: spec.autoscaling, spec.gateway, spec.gpu, spec.access.network" in line
+            for line in seen
         )
         with running(tmp_path, *arguments, text=text) as second:
             code, said = end(second)

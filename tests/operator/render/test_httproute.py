@@ -1,33 +1,87 @@
-"""The HTTPRoute of docs/install.md: the operator makes none, and what a user writes fits what it makes."""
+"""The HTTPRoute: whose Gateways lead to which Services, with which weights, how long they wait."""
 
 import re
 from typing import Any
 
 import pytest
-import yaml
 from paddlemodel_operator.base import names
+from paddlemodel_operator.base.errors import SpecError
+from paddlemodel_operator.render.traffic import Backend, http_route
 
+from tests.operator.support.builders import SETTINGS, model
 from tests.operator.support.builders import rendered as child
-from tests.repository.sources import ROOT
+from tests.operator.support.expected import METADATA
+
+ENABLED = SETTINGS.model_copy(update={"gateway_api": True})
+PUBLIC = {"group": "gateway.networking.k8s.io", "kind": "Gateway", "name": "public"}
 
 
-@pytest.fixture
-def rule() -> Any:
-    page = (ROOT / "docs/install.md").read_text()
-    (text,) = re.findall(r"```yaml\n(apiVersion: gateway.*?)```", page, re.DOTALL)
-    (found,) = yaml.safe_load(text)["spec"]["rules"]
-    return found
+def rendered(server: Any = None, **gateway: Any) -> Any:
+    fields = {"server": server} if server else {}
+    wanted = {"parentRefs": [{"name": "public"}], **gateway}
+    return child(names.HTTP_ROUTE, ENABLED, gateway=wanted, **fields)
 
 
-def test_the_route_leads_to_the_service_of_the_example(rule: Any) -> None:
-    example = yaml.safe_load((ROOT / "examples/cpu-image-classification.yaml").read_text())
-    (backend,) = rule["backendRefs"]
-    assert backend["name"] == example["metadata"]["name"]
-    assert [port["port"] for port in child(names.SERVICE)["spec"]["ports"]] == [backend["port"]]
+def test_the_whole_route() -> None:
+    """Each default of the definition is written out, or the API server's would look like somebody's edit."""
+    parents = [{"name": "public"}, {"name": "inner", "namespace": "infra", "sectionName": "https"}]
+    assert rendered(parentRefs=parents, hostnames=["a.example.com"], path="/m") == {
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "HTTPRoute",
+        "metadata": METADATA,
+        "spec": {
+            "parentRefs": [PUBLIC, {**PUBLIC, "name": "inner", "namespace": "infra", "sectionName": "https"}],
+            "hostnames": ["a.example.com"],
+            "rules": [
+                {
+                    "matches": [{"path": {"type": "PathPrefix", "value": "/m"}}],
+                    "backendRefs": [
+                        {"group": "", "kind": "Service", "name": "resnet50", "port": 80, "weight": 1}
+                    ],
+                    "timeouts": {"request": "120s"},
+                }
+            ],
+        },
+    }
 
 
-def test_the_gateway_cuts_the_path_off(rule: Any) -> None:
-    """As the server does it for a model with spec.ingress.path."""
-    ((match,), (rewrite,)) = rule["matches"], rule["filters"]
-    assert match["path"]["type"] == "PathPrefix"
-    assert rewrite["urlRewrite"]["path"] == {"type": "ReplacePrefixMatch", "replacePrefixMatch": "/"}
+def test_without_names_the_listeners_are_the_gateways() -> None:
+    found = rendered()["spec"]
+    assert "hostnames" not in found
+    assert found["rules"][0]["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
+
+
+def test_requests_are_shared_by_weights() -> None:
+    made = model(gateway={"parentRefs": [{"name": "public"}]}, service={"port": 8000})
+    shares = [Backend("resnet50", 80), Backend("resnet50-canary", 20)]
+    found = http_route.build(made, shares)
+    assert found is not None
+    (rule,) = found["spec"]["rules"]
+    assert [(one["name"], one["port"], one["weight"]) for one in rule["backendRefs"]] == [
+        ("resnet50", 8000, 80),
+        ("resnet50-canary", 8000, 20),
+    ]
+
+
+def test_the_gateway_waits_longer_than_the_server() -> None:
+    (rule,) = rendered(server={"timeoutSeconds": 600})["spec"]["rules"]
+    assert rule["timeouts"] == {"request": "605s"}
+
+
+def test_the_server_takes_the_path_off() -> None:
+    """As behind an Ingress: the links of its page hold, and no filter has to be known to the Gateway."""
+    gateway = {"parentRefs": [{"name": "public"}], "path": "/resnet50/"}
+    deployment = child(names.DEPLOYMENT, ENABLED, gateway=gateway)
+    (server,) = deployment["spec"]["template"]["spec"]["containers"]
+    found = {one["name"]: one["value"] for one in server["env"]}
+    assert found["PADDLEMODEL_PATH_PREFIX"] == "/resnet50"
+    assert "filters" not in rendered(path="/resnet50/")["spec"]["rules"][0]
+
+
+def test_nobody_gets_one_who_does_not_ask_for_it() -> None:
+    assert child(names.HTTP_ROUTE, ENABLED) is None
+
+
+def test_an_operator_that_makes_none_says_so() -> None:
+    with pytest.raises(SpecError, match=re.escape("set the chart's value gatewayAPI.enabled")):
+        child(names.HTTP_ROUTE, gateway={"parentRefs": [{"name": "public"}]})

@@ -49,6 +49,10 @@ def test_the_ingress_controller_is_let_in_to_models_with_an_ingress() -> None:
     assert closed["spec"]["ingress"][0]["from"] == PEERS
     reached = rendered(names.NETWORK_POLICY, settings, access=NETWORK, ingress=INGRESS)
     assert reached["spec"]["ingress"][0]["from"] == [*PEERS, named("ingress-nginx"), named("traefik")]
+    settings = settings.model_copy(update={"gateway_api": True})
+    gateway = {"parentRefs": [{"name": "public"}]}
+    routed = rendered(names.NETWORK_POLICY, settings, access=NETWORK, gateway=gateway)
+    assert routed == reached
 
 
 def test_where_the_chart_says_who_reads_metrics_only_they_and_our_own_pods_do() -> None:

@@ -24,6 +24,7 @@ THE_SAME: dict[str, dict[str, Any]] = {
     "autoscaling": {"autoscaling": {"maxReplicas": 3}},
     "another port of the Service": {"service": {"port": 8000}},
     "an Ingress": {"ingress": {"host": "a.example.com"}},
+    "an HTTPRoute": {"gateway": {"parentRefs": [{"name": "public"}], "hostnames": ["a.example.com"]}},
     "a canary": {"rollout": CANARY},
     "a mirror": {"rollout": {**CANARY, "mirror": {"percent": 9}}},
     "no spare pod": {"rollout": {"surge": 0}},

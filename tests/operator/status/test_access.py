@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from paddlemodel_operator.observe.children import Container, Observed
 from paddlemodel_operator.observe.pod_samples import PodSample, PodSamples
-from paddlemodel_operator.status.access import access, column
 from paddlemodel_operator.status.events import opening
 from paddlemodel_operator.status.judge import judge
+from paddlemodel_operator.status.traffic.access import access, column
 
 from tests.operator.support.builders import LATER, NOW, body, fetched, model, observed, pod, ready_pod, words
 
@@ -67,6 +67,16 @@ SITUATIONS: dict[str, tuple[dict[str, Any], Observed, tuple[str, str, str]]] = {
         {"access": EVERYTHING},
         sampled(paddle_api_keys_outdated=0, paddle_tls_certificate_outdated=0),
         ("True", "Configured", "In force"),
+    ),
+    "open through a gateway": (
+        {"gateway": {"parentRefs": [{"name": "public"}], "hostnames": ["b.example.com"]}, **INGRESS},
+        observed(ready_pod()),
+        ("False", "Open", "Everybody who reaches a.example.com or b.example.com may use the model"),
+    ),
+    "open through a gateway whose names are its own": (
+        {"gateway": {"parentRefs": [{"name": "public"}]}},
+        observed(ready_pod()),
+        ("False", "Open", "Everybody who reaches Gateway public may use the model"),
     ),
     "pages of other origins": (
         {"access": {"cors": {"allowedOrigins": ["*"]}}},

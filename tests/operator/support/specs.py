@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
-from tests.operator.support.field_specs import access_specs, rollout_specs, verification_specs
+from tests.operator.support.field_specs import access_specs, network_specs, rollout_specs, verification_specs
 from tests.operator.support.source_specs import Refused, of_model, of_uri
 from tests.operator.support.task_specs import picture_specs, sound_specs
 
@@ -30,9 +30,9 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
     return spec(device=device, autoscaling={"maxReplicas": 3, **fields})
 
 
-PARTS = (source_specs, verification_specs, rollout_specs, picture_specs, access_specs, sound_specs)
+OTHERS = (verification_specs, rollout_specs, picture_specs, access_specs, network_specs, sound_specs)
 RULES = (
-    *(rule for part in PARTS for rule in part.RULES),
+    *(rule for part in (source_specs, *OTHERS) for rule in part.RULES),
     Refused(
         "replicas beside autoscaling",
         spec(replicas=2, autoscaling={"maxReplicas": 3}),
@@ -119,11 +119,6 @@ RULES = (
     Refused("the best ones and all others", _task(topK=3, threshold=0.5), "topK and threshold exclude each"),
     Refused("a labels file outside", _task(labelsFile="../../etc/passwd"), "must be a plain relative path"),
     Refused("an absolute labels file", _task(labelsFile="/etc/passwd"), "must be a plain relative path"),
-    Refused("an address as host", spec(ingress={"host": "https://a.example.com"}), "must be a DNS name"),
-    Refused("a host in capitals", spec(ingress={"host": "A.example.com"}), "must be a DNS name"),
-    Refused(
-        "a path with spaces", spec(ingress={"host": "a.example.com", "path": "/a b"}), "must start with /"
-    ),
     Refused("a label of ours", _pod(labels={"paddlemodel.dev/model": "x"}), "choose another key"),
     Refused(
         "a variable of ours",
@@ -146,6 +141,7 @@ RULES = (
 )
 
 TYPES = (
+    *network_specs.TYPES,
     *source_specs.TYPES,
     *picture_specs.TYPES,
     *access_specs.TYPES,
@@ -211,6 +207,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     **source_specs.ACCEPTED,
     **picture_specs.ACCEPTED,
     **access_specs.ACCEPTED,
+    **network_specs.ACCEPTED,
     **sound_specs.ACCEPTED,
     **rollout_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},
@@ -282,7 +279,6 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     "KEDA without raw metrics": spec(
         autoscaling={"maxReplicas": 2, "inflightPerReplica": 4, "metricsSource": "keda", "metrics": []}
     ),
-    "a wildcard host": spec(ingress={"host": "*.example.com"}),
     "variables": _pod(
         env=[
             {"name": "A", "value": ""},

@@ -31,9 +31,9 @@ def kubectl(kubeconfig: Path, *words: str, given: str | None = None) -> str:
     return done.stdout
 
 
-def install_rights(admin: Path, folder: Path) -> Path:
+def install_rights(admin: Path, folder: Path, *values: str) -> Path:
     """The chart without its Deployments; returns a kubeconfig of its ServiceAccount."""
-    objects = [item for item in render() if item["kind"] != "Deployment"]
+    objects = [item for item in render(*values) if item["kind"] != "Deployment"]
     namespace: Object = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE}}
     kubectl(admin, "apply", "--server-side", "-f", "-", given=yaml.safe_dump_all([namespace, *objects]))
     until_served(admin)
@@ -47,12 +47,12 @@ def install_rights(admin: Path, folder: Path) -> Path:
 
 
 @contextmanager
-def operator(kubeconfig: Path, log: Path) -> Iterator[None]:
-    """The operator's process, as the image starts it, where every example is allowed."""
+def operator(kubeconfig: Path, log: Path, *values: str) -> Iterator[None]:
+    """The operator's process, as the image starts it with these values of the chart."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    settings = variables(render("customTasks.allowed=true")) | {
+    settings = variables(render(*values)) | {
         "KUBECONFIG": str(kubeconfig),
         "PADDLEMODEL_OPERATOR_HEALTH_BIND": f"127.0.0.1:{port}",
     }

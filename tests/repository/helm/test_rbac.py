@@ -13,9 +13,10 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import from_body
 from paddlemodel_operator.cluster import api
 from paddlemodel_operator.render import render as render_model
+from paddlemodel_operator.settings import from_environment
 
 from tests.operator.support.builders import SETTINGS
-from tests.repository.helm.charts import ADAPTER, NAMESPACE, RELEASE, Object, one, render
+from tests.repository.helm.charts import ADAPTER, NAMESPACE, RELEASE, Object, one, render, variables
 from tests.repository.helm.rights import WRITES, Right, install_rights, kubectl, operator, used
 from tests.repository.sources import examples, shown
 
@@ -39,12 +40,12 @@ def rights(kind: names.Kind, *methods: str, name: str = "") -> set[Right]:
     return {(kind.group, kind.plural, name, verb) for method in methods for verb in VERBS[method]}
 
 
-def needed() -> set[Right]:
+def needed(*, gateway_api: bool = False) -> set[Right]:
     """From the operator's own tables of kinds; and for the adapter, two objects by name."""
     found = rights(names.MODEL, "get") | {(names.MODEL.group, f"{names.MODEL.plural}/status", "", "patch")}
     for kind in names.WATCHED_KINDS:
         found |= rights(kind, "list_all") | {(kind.group, kind.plural, "", "watch")}
-    for kind in (*names.CHILD_KINDS, *names.OPTIONAL_KINDS):
+    for kind in (*names.CHILD_KINDS, *names.optional_kinds(gateway_api=gateway_api)):
         found |= rights(kind, "list_all", "watch", "get", "create", "apply", "replace_lists", "delete")
     return (
         found
@@ -68,6 +69,13 @@ def granted(role: Object) -> set[Right]:
 
 def test_the_role_is_exactly_what_the_source_needs() -> None:
     assert granted(one(render(), "ClusterRole")) == needed()
+
+
+def test_rights_on_routes_are_given_only_where_they_are_made() -> None:
+    objects = render("gatewayAPI.enabled=true")
+    assert granted(one(objects, "ClusterRole")) == needed(gateway_api=True) > needed()
+    assert from_environment(variables(objects)).gateway_api
+    assert not from_environment(variables(render())).gateway_api
 
 
 LEADER = f"{RELEASE}-leader"
@@ -199,15 +207,17 @@ def made() -> set[str]:
         for body in bodies
         if body["kind"] == "PaddleModel"
     ]
-    allowed = SETTINGS.model_copy(update={"custom_tasks": True})
+    allowed = SETTINGS.model_copy(update={"custom_tasks": True, "gateway_api": True})
     found = [child for model in models for child in render_model(model, allowed)]
-    return {f"{child.kind.kind}/{child.name}" for child in found if child.kind != names.SERVICE}
+    left_out = {names.SERVICE, *names.OPTIONAL_KINDS}
+    return {f"{child.kind.kind}/{child.name}" for child in found if child.kind not in left_out}
 
 
 WITHOUT = {
     "model": {"updatePolicy": None, "checkMinutes": None},
     "autoscaling": None,
     "ingress": None,
+    "gateway": None,
     "access": None,
 }
 """What three of them lose."""
@@ -218,8 +228,10 @@ UNDESIRED = {
     "NetworkPolicy/orientation-inside",
     "PodDisruptionBudget/resnet50",
 }
-UNUSED = rights(names.SCALED_OBJECT, "apply", "replace_lists", "delete")
-"""The scenario below has no KEDA; tests/operator/reconcile/test_control_plane_keda.py uses these."""
+UNUSED = set[Right]().union(*(rights(kind, "apply", "delete") for kind in names.OPTIONAL_KINDS))
+"""The scenario below has no KEDA and no Gateway API; tests/operator/reconcile/ has tests that use these."""
+ALLOWED = ("customTasks.allowed=true", "gatewayAPI.enabled=true")
+"""All that an example may ask for."""
 
 
 def leftovers(admin: Path, name: str) -> list[Object]:
@@ -245,7 +257,7 @@ def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_w
         listed: dict[str, Any] = json.loads(kubectl(control_plane, "get", kinds, "--output", "json"))
         return sorted(f"{item['kind']}/{item['metadata']['name']}" for item in listed["items"])
 
-    with operator(install_rights(control_plane, tmp_path), log):
+    with operator(install_rights(control_plane, tmp_path, *ALLOWED), log, *ALLOWED):
         for example in examples():
             kubectl(control_plane, "apply", "-f", shown(example))
         kinds = [kind.plural for kind in names.CHILD_KINDS if kind != names.SERVICE]
@@ -275,6 +287,9 @@ def test_the_role_suffices_for_everything_the_operator_does_and_every_right_to_w
         kubectl(control_plane, "delete", "clusterrole", ADAPTER)
         until(lambda: registered(control_plane) == [], "the registration to go with its role", log)
     assert "forbidden" not in log.read_text().lower()
-    roles = [one(render(), "ClusterRole"), *(one(render(), "Role", name) for name in (ADAPTER, LEADER))]
+    roles = [
+        one(render(*ALLOWED), "ClusterRole"),
+        *(one(render(), "Role", name) for name in (ADAPTER, LEADER)),
+    ]
     given = set().union(*map(granted, roles))
     assert used(control_plane, given) == {right for right in given if right[3] in WRITES} - UNUSED

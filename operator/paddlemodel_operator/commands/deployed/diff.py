@@ -107,7 +107,7 @@ async def _of_model(
     model = manifest.parsed(file, {**merged, "metadata": {**merged["metadata"], "uid": uid}})
     if model.paused:
         sys.stderr.write(f"==> {name} is paused: the operator changes its objects only afterwards.\n")
-    existing = await _existing(api, model)
+    existing = await _existing(api, model, settings)
     contents = replacement(model, observe(await _live(api, model, existing)))
     rollout = await _rollout(api, (model, settings, contents), existing, live)
     desired = manifest.children(file, model, settings, contents, rollout)
@@ -141,10 +141,10 @@ async def _merged(api: UserApi, body: dict[str, Any], live: Mapping[str, Any] | 
         return await api.dry_apply(names.MODEL, wanted, KUBECTL)
 
 
-async def _existing(api: UserApi, model: PaddleModel) -> Live:
-    """The objects with the model's label, also those of KEDA."""
+async def _existing(api: UserApi, model: PaddleModel, settings: Settings) -> Live:
+    """The objects with the model's label, also those of KEDA and the Gateway API."""
     found = {}
-    for kind in (*names.CHILD_KINDS, *names.OPTIONAL_KINDS):
+    for kind in (*names.CHILD_KINDS, *names.optional_kinds(gateway_api=settings.gateway_api)):
         selector = f"{contract.MODEL_LABEL}={model.name}"
         for one in (await api.list_all(kind, selector, model.namespace)).items:
             found[ChildKey(kind, one["metadata"]["name"])] = one

@@ -28,7 +28,7 @@ def build(model: PaddleModel, settings: Settings) -> Object | None:
     ]
     if model.spec.rollout.mirror is not None:
         clients += [{"podSelector": {"matchLabels": names.pod_selector(model.name)}}]
-    if model.spec.ingress is not None:
+    if model.spec.ingress is not None or model.spec.gateway is not None:
         clients += [_namespace(name) for name in settings.ingress_namespaces]
     return {
         **head(model, names.NETWORK_POLICY),

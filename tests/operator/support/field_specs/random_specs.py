@@ -16,7 +16,7 @@ from tests.operator.support.builders import DIGEST, URI, body
 
 Object = dict[str, Any]
 
-ALLOWED: Final = Settings(custom_tasks=True)
+ALLOWED: Final = Settings(custom_tasks=True, gateway_api=True)
 SCHEMA: Final = Spec.model_json_schema(by_alias=True)
 
 NAMES: Final = ["a", "a-1", "models", "x" * 63]
@@ -38,6 +38,10 @@ SAMPLES: Final[dict[str, list[Any]]] = {
     "ingress.host": ["a.example.com"],
     "ingress.path": ["/", "/a", "/a/b"],
     "ingress.className": ["nginx"],
+    "gateway.hostnames": ["a.example.com", "*.example.com"],
+    "gateway.path": ["/", "/a", "/a/b"],
+    "gateway.parentRefs.sectionName": ["https"],
+    "gateway.parentRefs.namespace": ["infra"],
     "pod.env.name": ["A", "B_C"],
     "pod.env.valueFrom": [
         {"fieldRef": {"fieldPath": "metadata.name"}},

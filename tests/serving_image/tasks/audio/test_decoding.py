@@ -10,6 +10,8 @@ import soundfile  # type: ignore[import-untyped]
 from paddlemodel_server.errors import BadRequestError, ServingError, UnsupportedMediaTypeError
 from paddlemodel_server.tasks.audio.decoding import MOST_CHANNELS, Sound, Wanted, decode
 
+from tests.environment import Environment
+
 Samples = np.ndarray[Any, np.dtype[np.float32]]
 MINUTE = Wanted(16000, 16000 * 60, truncate=False)
 
@@ -179,3 +181,34 @@ def test_any_flipped_byte_is_an_answer_or_a_refusal() -> None:
                 damaged[at] = random.integers(0, 256)
             with contextlib.suppress(BadRequestError, UnsupportedMediaTypeError):
                 assert decoded(bytes(damaged)).seconds <= 60
+
+
+ODD = {
+    "early-eof-no-data": "The sound is damaged: the WAV file has no samples.",
+    "early-eof": "The sound ends early: its head promises 17640 bytes of samples, 944 are there.",
+    "incomplete-chunk": "The sound is damaged: the WAV file has no samples.",
+    **{
+        f"{bits}bit": "The sound is damaged: File contains data in an unimplemented format."
+        for bits in (36, 45, 53, 64)
+    },
+}
+
+
+@pytest.mark.slow  # scipy is installed first, in an environment of its own
+def test_scipy_s_odd_files_are_read_as_libsndfile_reads_them_or_refused_with_a_reason() -> None:
+    """24 bits, floats, mu-law, big-endian, RF64, more than one channel, wrong and missing ends."""
+    library = Environment("oracles", 90).python().parents[1]
+    files = sorted(library.glob("lib/python*/site-packages/scipy/io/tests/data/*.wav"))
+    refusals: dict[str, str] = {}
+    for file in files:
+        samples, rate = np.zeros((0, 1)), 8000
+        with contextlib.suppress(soundfile.LibsndfileError):
+            samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        try:
+            found = decoded(file.read_bytes(), Wanted(rate, 60 * rate, truncate=False))
+        except ServingError as refusal:
+            refusals[file.stem] = refusal.message
+        else:
+            np.testing.assert_allclose(found.samples, samples.mean(axis=1), atol=1e-6)
+    assert len(files) >= 22
+    assert {name.rpartition("4bytes-")[2].rpartition("S-")[2]: said for name, said in refusals.items()} == ODD

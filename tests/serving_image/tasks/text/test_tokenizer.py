@@ -47,7 +47,8 @@ def test_a_vocabulary_is_read_as_hugging_face_reads_it() -> None:
     theirs = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
     theirs.no_padding()
     theirs.no_truncation()
-    texts = sentences()
+    texts = [*sentences(), "".join(SCRIPTS) * 200]  # the last one has 100 kB
+    assert len(texts[-1].encode()) > 100_000
     expected = theirs.encode_batch(texts)
     for source in ("tokenizer.json", "vocab.txt"):
         found = list(reading(folder, source).encode(texts))

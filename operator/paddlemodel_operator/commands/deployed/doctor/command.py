@@ -15,8 +15,8 @@ from paddlemodel_operator.commands.deployed.text import wrapped
 
 DESCRIPTION = """Follow a model from its spec to an answer, and say of each step whether it is well, and
 where it is not, why and what to do: spec, operator, objects, pods, image, fetch, load, verification, ready,
-service, autoscaling, ingress, answer. For the last one a ready pod is asked for its model's metadata, through
-the API server.
+service, autoscaling, ingress, gateway, answer. For the last one a ready pod is asked for its model's
+metadata, through the API server.
 
 It reads with your rights; what they do not suffice for is "not known", and the right is named."""
 

@@ -60,7 +60,7 @@ def _read(
     """The parsed spec, and the objects that the operator should make of it."""
     settings = operator.settings if isinstance(operator, Operator) else operator
     # What the operator allows is not known then: it is not the doctor who forbids it.
-    known = Settings(custom_tasks=True) if isinstance(settings, NotKnown) else settings
+    known = Settings(custom_tasks=True, gateway_api=True) if isinstance(settings, NotKnown) else settings
     try:
         model = from_body(body)
         return model, list(render(model, known))

@@ -1,4 +1,4 @@
-"""The steps from ready pods to a client's answer: Service, autoscaler, Ingress, one real question; pure."""
+"""The steps from ready pods to an answer: Service, autoscaler, Ingress, HTTPRoute, a real question; pure."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from paddlemodel_operator.commands.deployed.doctor.seen import Answer, Object, S
 from paddlemodel_operator.commands.deployed.doctor.steps import of_condition
 from paddlemodel_operator.commands.deployed.records import NotKnown
 from paddlemodel_operator.observe.conditions import read_conditions
-from paddlemodel_operator.status.judge import AUTOSCALING
+from paddlemodel_operator.status.judge import AUTOSCALING, ROUTE
 
 _DEFAULT_CLASS: Final = "ingressclass.kubernetes.io/is-default-class"
 _NOT_WELL: Final = "the step spec failed, so what is meant is not known."
@@ -68,7 +68,7 @@ def ingress(seen: Seen) -> Step:
         return Step("ingress", State.NOT_KNOWN, _NOT_WELL)
     wanted = seen.model.spec.ingress
     if wanted is None:
-        return Step("ingress", State.OK, "it is reached inside the cluster only (spec.ingress)")
+        return Step("ingress", State.OK, "it has none (spec.ingress)")
     live = seen.children.get(ChildKey(names.INGRESS, seen.model.name))
     places = [] if live is None or isinstance(live, NotKnown) else _published(live)
     if places:  # A controller has taken it, whatever the classes say.
@@ -110,6 +110,18 @@ def _class_fault(name: str | None, classes: object) -> str:
     return ""
 
 
+def gateway(seen: Seen) -> Step:
+    """Do its Gateways lead to the model? The operator has read what their controllers say."""
+    found = read_conditions(seen.body.get("status") or {}).get(ROUTE)
+    if found is not None:
+        return of_condition("gateway", found)
+    if isinstance(seen.model, NotKnown):
+        return Step("gateway", State.NOT_KNOWN, _NOT_WELL)
+    if seen.model.spec.gateway is None:
+        return Step("gateway", State.OK, "no Gateway leads to it (spec.gateway)")
+    return Step("gateway", State.NOT_KNOWN, "the operator has not said anything about it yet.")
+
+
 def answer(seen: Seen) -> Step:
     """What a pod says when it is asked for its model's metadata."""
     found = seen.answer
@@ -138,5 +150,5 @@ def _inputs(found: Answer) -> str:
 
 def of_network(seen: Seen) -> Iterator[Step]:
     """All of them: each is known, or not, by itself."""
-    for one in (service, autoscaling, ingress, answer):
+    for one in (service, autoscaling, ingress, gateway, answer):
         yield one(seen)

@@ -59,7 +59,7 @@ def walked(*args: Any, **fields: Any) -> dict[str, Step]:
 
 ORDER = [
     *("spec", "operator", "objects", "pods", "image", "fetch", "load", "verification", "ready"),
-    *("service", "autoscaling", "ingress", "answer"),
+    *("service", "autoscaling", "ingress", "gateway", "answer"),
 ]
 
 
@@ -228,6 +228,18 @@ def test_an_ingress_without_a_controller() -> None:
     assert step == Step("ingress", State.OK, "a.example.com is served at 192.0.2.1")
     for fields in (without, INGRESS):  # A controller that needs no IngressClass has taken it.
         assert walked(observed(), fields, classes=[], children={key: served})["ingress"] == step
+
+
+def test_what_the_operator_says_of_a_gateway_is_a_step() -> None:
+    spec: dict[str, Any] = {"gateway": {"parentRefs": [{"name": "public"}]}}
+    step = walked(observed(ready_pod()), spec)["gateway"]
+    assert (step.state, step.text[:8]) == (State.NOT_KNOWN, "Pending:")
+    untold = walked(observed(ready_pod()), spec, body=body(**spec))["gateway"]
+    assert untold == Step("gateway", State.NOT_KNOWN, "the operator has not said anything about it yet.")
+    missing = replace(observed(ready_pod()), missing=(names.HTTP_ROUTE,))
+    step = walked(missing, spec)["gateway"]
+    assert step.state is State.FAILED
+    assert step.text.startswith("GatewayAPIMissing: The cluster does not know the kind HTTPRoute: install")
 
 
 def test_an_answer_that_is_none() -> None:

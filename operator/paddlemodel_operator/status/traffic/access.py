@@ -65,9 +65,9 @@ def _network(model: PaddleModel) -> str:
         return ""
     places = len(network.sources)
     outside = ""
-    if model.spec.ingress is not None:
+    if _outside(model):
         outside = (
-            " The ingress controller has to be one of them, or in the chart's value "
+            " The ingress controller or gateway has to be one of them, or in the chart's value "
             "networkPolicies.ingressNamespaces."
         )
     return (
@@ -76,15 +76,24 @@ def _network(model: PaddleModel) -> str:
     )
 
 
+def _outside(model: PaddleModel) -> list[str]:
+    """Under which names outsiders reach the model."""
+    ingress, gateway = model.spec.ingress, model.spec.gateway
+    names = [ingress.host] if ingress else []
+    if gateway is not None:
+        names += gateway.hostnames or [f"Gateway {one.name}" for one in gateway.parent_refs]
+    return list(dict.fromkeys(names))
+
+
 def _open(model: PaddleModel) -> Condition | None:
-    ingress = model.spec.ingress
-    if ingress is None:
+    outside = _outside(model)
+    if not outside:
         return None
     return Condition(
         "False",
         OPEN,
-        f"Everybody who reaches {ingress.host} may use the model, unless what stands in front asks for a "
-        "login: set spec.access.apiKeys; docs/access.md says how.",
+        f"Everybody who reaches {' or '.join(outside)} may use the model, unless what stands in front asks "
+        "for a login: set spec.access.apiKeys; docs/access.md says how.",
     )
 
 

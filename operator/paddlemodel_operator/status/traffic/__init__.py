@@ -1,0 +1,1 @@
+"""Which ways lead to the model, and who may take them."""
