@@ -274,8 +274,7 @@ def _cost(model: PaddleModel, desired: int) -> str:
     """What it means that there is no pod to spare."""
     if model.spec.rollout.surge:
         return ""
-    left = f"{desired - 1} of {desired} answer" if desired > 1 else "none answers"
-    return f" By spec.rollout.surge 0 a pod ends before its successor starts, so {left} meanwhile."
+    return f" By surge 0 a pod ends before its successor starts: {max(0, desired - 1)} answer meanwhile."
 
 
 def _dated(
