@@ -130,6 +130,12 @@ def our_settings(model: Path, port: int, admin_port: int, task: str = "") -> dic
     return {f"PADDLEMODEL_{name}": value for name, value in settings.items()}
 
 
+def ready(name: str, settings: dict[str, str], log: Path, checkout: Path | None = None) -> "_Starting":
+    """Our server with these settings, as a context manager."""
+    port = int(settings["PADDLEMODEL_PORT"])
+    return _Starting(name, our_command(checkout), settings, port, "/v2/health/ready", log)
+
+
 class _Starting:
     """Starts on entering the context, waits until it is ready, and ends it."""
 

@@ -21,6 +21,13 @@ REVISION_LABEL: Final = f"{GROUP}/revision"
 TRACK_LABEL: Final = f"{GROUP}/track"
 TRACK_STABLE: Final = "stable"
 """The version that serves, beside one that is tried out."""
+TRACK_CANARY: Final = "canary"
+"""The version that is tried out."""
+ROLLOUT_ANNOTATION: Final = f"{GROUP}/rollout"
+"""On a PaddleModel, a person's word about one revision: promote@REVISION, abort@…, pause@… or retry@…."""
+REVISION_ANNOTATION: Final = f"{GROUP}/rollout-revision"
+"""On Deployments: a hash of what the spec asks of the pods, by which a canary begins. Unlike the label of the
+pods it does not know how the operator writes it down, so that an upgrade of the operator begins none."""
 POOL_LABEL: Final = f"{GROUP}/pool"
 POOL_MAIN: Final = "main"
 """The pods of spec.device, beside ones on other hardware."""
@@ -54,6 +61,20 @@ INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
 API_KEYS_OUTDATED_METRIC: Final = "paddle_api_keys_outdated"
 CERTIFICATE_OUTDATED_METRIC: Final = "paddle_tls_certificate_outdated"
+REQUESTS_METRIC: Final = "paddle_requests_total"
+"""By route and status, of clients: mirrored requests are in MIRROR_METRIC only."""
+DURATIONS_METRIC: Final = "paddle_request_duration_seconds_bucket"
+SECONDS_METRIC: Final = "paddle_request_duration_seconds_sum"
+"""The histogram beside it, and the sum of what is in it."""
+MODEL_ROUTES: Final = ("predict", "infer", "v1", "embeddings")
+"""Their routes that run the model."""
+MIRROR_METRIC: Final = "paddle_mirror_total"
+"""Of a stable pod, by result."""
+MIRROR_RESULTS: Final = ("agree", "differ", "error", "dropped")
+MIRROR_HEADER: Final = "X-PaddleModel-Mirror"
+"""On a mirrored request, which is not mirrored again; with MIRROR_SETTING's token it is no client's."""
+TEMPLATE_ANNOTATION: Final = f"{GROUP}/template"
+"""On Deployments: a hash of the pod template as the operator wrote it, without the mirror's variable."""
 SCALING_METRICS: Final = (GPU_METRIC, GPU_MEMORY_METRIC, BUSY_METRIC, INFLIGHT_METRIC, QUEUE_METRIC)
 """What a pod exports without labels, one number each, once its model is loaded: all that may scale it."""
 DEFAULT_TASK: Final = '{"auto":{}}'
@@ -86,6 +107,9 @@ ON_BY_DEFAULT: Final = ("onednn", "keep_tensors", "reuse_memory")
 FURTHER_MODELS_SETTING: Final = "further_models"
 """JSON of the folders of a task's further models, by the names of their fields and relative to the main
 model's, such as {"recognition": "../recognition"}; not set where a task has none."""
+MIRROR_SETTING: Final = "mirror"
+"""JSON of spec.rollout.mirror as the user has set it, with the canary's `url`, and `token`, by which it knows
+mirrored requests; a canary has the token alone. Not set without a mirror."""
 ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies", "cors")
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
@@ -126,4 +150,5 @@ def variable(setting: str) -> str:
 SERVER_VARIABLES: Final = tuple(variable(setting) for setting in FIELD_SETTINGS.values())
 ACCESS_VARIABLES: Final = tuple(variable(setting) for setting in ACCESS_SETTINGS)
 FURTHER_MODELS_VARIABLE: Final = variable(FURTHER_MODELS_SETTING)
+MIRROR_VARIABLE: Final = variable(MIRROR_SETTING)
 FIXED_VARIABLES: Final = tuple(variable(setting) for setting in (*FIXED_SETTINGS, *GRANTED_SETTINGS))

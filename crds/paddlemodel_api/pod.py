@@ -11,6 +11,7 @@ _RESERVED = ", ".join(f"'{label}'" for label in contract.RESERVED_LABELS)
 _OURS = (
     *contract.SERVER_VARIABLES,
     contract.FURTHER_MODELS_VARIABLE,
+    contract.MIRROR_VARIABLE,
     *contract.ACCESS_VARIABLES,
     *contract.FIXED_VARIABLES,
 )

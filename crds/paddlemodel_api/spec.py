@@ -8,6 +8,7 @@ from paddlemodel_api.access import Access
 from paddlemodel_api.base import Block, Rule
 from paddlemodel_api.network import Gateway, Ingress, Service, network_rules
 from paddlemodel_api.pod import Pod
+from paddlemodel_api.rollout.strategy import Rollout
 from paddlemodel_api.rollout.verification import Verification
 from paddlemodel_api.scaling import Autoscaling, scaling_rules
 from paddlemodel_api.serving import Gpu, Resources, Server, device_rules
@@ -80,6 +81,9 @@ class Spec(Block):
         default=None,
         description="Recorded requests that every new pod must answer as recorded before it gets traffic. "
         "Default: none.",
+    )
+    rollout: Rollout = Field(
+        default_factory=Rollout, description="How a new version takes the place of the one that serves."
     )
     access: Access | None = Field(
         default=None, description="Who may ask. Default: everybody who reaches the Service."

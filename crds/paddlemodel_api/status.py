@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from paddlemodel_api.base import Block
+from paddlemodel_api.rollout.progress import RolloutStatus
 
 Short = Annotated[str, Field(max_length=1024)]
 
@@ -13,7 +14,7 @@ class Condition(Block):
     """One statement about the model, in the form that kubectl wait and Argo CD read."""
 
     type: Annotated[str, Field(max_length=64)] = Field(
-        description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
+        description="Ready, Available, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
         "AutoscalingActive, AccessConfigured, RouteAccepted, Paused, Reconciling or Stalled."
     )
     status: Literal["True", "False", "Unknown"] = Field(description="True, False or Unknown.")
@@ -122,10 +123,13 @@ class Status(Block):
         default=None, description="What the autoscaler aims at, and how far it is."
     )
     gpu: GpuStatus | None = Field(default=None, description="GPUs that the model holds, and their use.")
+    rollout: RolloutStatus | None = Field(
+        default=None, description="The version that serves, and the one that is tried out."
+    )
     columns: Columns | None = Field(default=None, description="Texts for the columns of kubectl get.")
     conditions: Annotated[tuple[Condition, ...], Field(max_length=16)] = Field(
         default=(),
-        description="Ready, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
+        description="Ready, Available, Progressing, ModelFetched, ModelVerified, ModelUpdateAvailable, "
         "AutoscalingActive, AccessConfigured, RouteAccepted, Paused, Reconciling and Stalled, each with "
         "reason and message.",
     )

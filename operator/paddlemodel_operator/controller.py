@@ -23,6 +23,7 @@ from paddlemodel_operator.cluster.queue import WorkQueue
 from paddlemodel_operator.cluster.watch import Watch, scopes, take_list
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
+from paddlemodel_operator.probing.rollout_meter import RolloutMeter
 from paddlemodel_operator.probing.telemetry import Telemetry
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
@@ -73,6 +74,7 @@ class Controller:
             settings=settings,
             instance=instance,
             prober=self._prober,
+            meter=RolloutMeter(self._cache, self._wake, clock),
             records=self._records,
             registration=self._registration,
             optional=self._optional(),
@@ -173,6 +175,7 @@ class Controller:
                 for _ in range(self._settings.concurrency):
                     group.create_task(self._work())
                 group.create_task(self._prober.run())
+                group.create_task(self._context.meter.run())
         finally:
             self._leads = False
             self._queue.clear()

@@ -152,6 +152,7 @@ class Settings:
     rate_limits: str = _setting("", _text)  # see access.limits
     trusted_proxies: str = _setting("", _text)  # see access.addresses
     cors: str = _setting("", _text)  # see access.cors
+    mirror: str = _setting("", _text)  # see mirror.wanted
     http_workers: int | None = _setting(None, _optional_count)  # None: sized from the CPU limit
     workers: int | None = _setting(None, _optional_count)
     worker_memory_limit_bytes: int | None = _setting(None, _optional_bytes)  # None: from the memory limit

@@ -14,8 +14,10 @@ from paddlemodel_api.tasks import Task
 from paddlemodel_operator.base import model
 from paddlemodel_operator.render import access, container
 from paddlemodel_operator.render.recording import RECORDING_DIR
+from paddlemodel_operator.render.templates import mirror
 from paddlemodel_server.access import addresses, cors, limits
 from paddlemodel_server.engine.interface import Engine
+from paddlemodel_server.mirror import wanted
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.tasks import registry
 from paddlemodel_server.verification import rules
@@ -239,3 +241,32 @@ def test_the_defaults_that_the_operator_reckons_with_are_the_server_s() -> None:
     assert settings.max_request_bytes == container.DEFAULT_REQUEST_BYTES
     assert settings.port == 8080
     assert str(settings.model_dir) == container.MODEL_DIR
+
+
+@pytest.mark.parametrize(
+    ("tls", "url"), [(False, ("m-canary.default.svc", 80, False)), (True, ("m-canary.default.svc", 80, True))]
+)
+def test_both_versions_understand_what_they_get_of_a_mirror(tls: bool, url: tuple[str, int, bool]) -> None:
+    fields = {"percent": 7, "relative": "0.1", "outputs": [{"name": "a", "compare": "TopK", "k": 2}]}
+    body = {
+        "metadata": {"name": "m", "namespace": "default", "uid": "1"},
+        "spec": {
+            "model": {"uri": "file:///models/m"},
+            "rollout": {"strategy": "Canary", "mirror": fields},
+            **({"access": {"tls": {"secretName": "s"}}} if tls else {}),
+        },
+    }
+    stable, canary = (
+        wanted.read(
+            Settings.from_env(
+                {contract.MIRROR_VARIABLE: mirror.text(model.from_body(body), track) or ""}
+            ).mirror
+        )
+        for track in (contract.TRACK_STABLE, contract.TRACK_CANARY)
+    )
+    assert stable.target is not None
+    assert (stable.target.host, stable.target.port, stable.target.tls) == url
+    assert (stable.target.part, stable.target.tolerances.default.rtol) == (0.07, 0.1)
+    assert stable.target.tolerances.of["a"].top_k == 2
+    assert canary.target is None
+    assert stable.token == canary.token != wanted.UNTOLD

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from paddlemodel_api.base import Block, Name, OneOf, Rule, matches
 
-_NUMBER: Final = r"[0-9]{1,9}(?:\.[0-9]{1,12})?(?:[eE]-?[0-9]{1,2})?"
+NUMBER: Final = r"[0-9]{1,9}(?:\.[0-9]{1,12})?(?:[eE]-?[0-9]{1,2})?"
 Number = Annotated[str, Field(max_length=32)]
 """A decimal as text: the API server's floats do not survive every client."""
 
@@ -59,7 +59,7 @@ def _numbers(place: str) -> tuple[Rule, ...]:
     return tuple(
         matches(
             field,
-            _NUMBER,
+            NUMBER,
             f"spec.verification.{place}{field} is a number as text, such as '1e-3': write it in quotes, and "
             "not negative",
         )

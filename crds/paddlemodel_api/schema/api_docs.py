@@ -7,96 +7,15 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from paddlemodel_api import contract
+from paddlemodel_api.schema.reasons import (
+    REASONS,
+    ROUTE_REASONS,
+    SCALING_REASONS,
+    UPDATE_REASONS,
+    VERIFICATION_REASONS,
+)
 
 Schema = dict[str, Any]
-
-REASONS: Final = {
-    "Serving": "At least one pod of the model as it is written now answers.",
-    "Progressing": "Nothing is wrong yet: children are being written, the model fetched or loaded. Wait.",
-    "ScaledToZero": "`spec.replicas` is 0. Raise it.",
-    "Paused": "The spec has changed while the model is paused, and waits. Remove the annotation "
-    "`paddlemodel.dev/paused`.",
-    "InvalidSpec": "The spec fits the schema but cannot be served; the message names the field. "
-    "What ran before goes on.",
-    "NameConflict": "An object of the model's name exists and is not the operator's; it is not touched.",
-    "ChildInvalid": "The API server refuses a child, for example because of a raw Kubernetes field; "
-    "the message quotes it.",
-    "SelectorImmutable": "The Deployment has the selector of another version of the operator, which "
-    "cannot be changed. Delete the Deployment; the operator makes it again.",
-    "OperatorForbidden": "The operator lacks a right. Install the chart's ClusterRole again.",
-    "NamespaceTerminating": "The namespace is being deleted; nothing is created in it any more.",
-    "QuotaExceeded": "A ResourceQuota of the namespace is used up.",
-    "PodSecurity": "The namespace's Pod Security level forbids the pods.",
-    "AdmissionDenied": "A webhook or policy of the cluster refuses a child or the pods.",
-    "ServiceAccountMissing": "The ServiceAccount of `spec.pod.serviceAccountName` does not exist.",
-    "NoGPU": "No node has enough free GPUs of `spec.gpu.resourceName`.",
-    "ClaimMissing": "A PersistentVolumeClaim that `spec.model` names does not exist.",
-    "Unschedulable": "No node takes the pods for another reason; the message quotes the scheduler.",
-    "ImagePull": "A node cannot pull the server image.",
-    "PodConfig": "A container cannot be made, for example because a Secret of `spec.pod.env` is missing.",
-    "SecretMissing": "A Secret that `spec.access` names does not exist, or is empty.",
-    "FetchFailed": "The fetcher failed without a reason of its own, such as DigestMismatch or NotFound.",
-    "FetchOOMKilled": "The fetcher ran out of memory. Raise `spec.resources.limits.memory`.",
-    "OOMKilled": "The server ran out of memory. Raise `spec.resources.limits.memory`.",
-    "CrashLoop": "The server ends soon after each start without a reason of its own.",
-    "Stuck": "The pods made no progress for 30 minutes, and report no reason. See `kubectl describe pod`.",
-    "ServerNotReady": "The server runs but did not become ready within 30 minutes.",
-}
-
-SCALING_REASONS: Final = {
-    "Active": "The autoscaler reads its metrics and sets the number of pods. Of several targets one may be "
-    "unreadable; the message then says which.",
-    "Pending": "Nothing is wrong yet: it is being created, or evaluates its metrics within 15 s. Wait.",
-    "NoReadyPods": "No pod is ready, so none reports its load. Ready says why.",
-    "AutoscalerMissing": "The API server or KEDA refuses the HorizontalPodAutoscaler or the ScaledObject; "
-    "the message quotes it.",
-    "MetricsAPIMissing": "No server is registered for the metrics API of the source. Install one, or choose "
-    "another `metricsSource`.",
-    "MetricsAPIUnavailable": "What serves the metrics API does not answer. See its log.",
-    "MetricsAPIOwnedByOther": "Another server answers custom.metrics.k8s.io, so the operator's adapter "
-    "stands down. Remove the other one, or set `metricsSource` to prometheusAdapter, keda or none.",
-    "PodsUnreachable": "The pods' port 8081 cannot be reached. Check NetworkPolicies and the service mesh.",
-    "SeriesMissing": "The metric is not served: the server image is too old, or what reads the pods cannot "
-    "reach them, or has no rule for it; the message says which.",
-    "GPUMetricsFailed": "NVIDIA's library reports nothing in the pod; the message says whether driver, "
-    "device or library is missing.",
-    "GPUMetricsOnMIG": "The GPUs are MIG slices, which report no utilisation. Aim at `busyRatio`.",
-    "MetricsServerMissing": "cpuUtilization needs metrics-server. Install or repair it.",
-    "KEDAMissing": "The cluster does not know the kind ScaledObject. Install KEDA.",
-}
-
-VERIFICATION_REASONS: Final = {
-    "Verified": "Every ready pod has answered the recorded requests as recorded.",
-    "Pending": "No pod has come to them yet.",
-    "VerificationFailed": "A pod answers otherwise; the message names the worst value. Correct the model or "
-    "the precision; if the new answers are right, record them.",
-    "PodDisagrees": "One pod does, while others of its version do not: look at its node.",
-    "VerificationTooSlow": "It took longer than `maxSeconds`: raise it, or record fewer requests.",
-    "RecordingMissing": "The file or the ConfigMap is not there.",
-    "RecordingInvalid": "The recording is damaged, or of a model with other inputs.",
-    "UnknownOutput": "`outputs` names one that the model does not have.",
-}
-
-UPDATE_REASONS: Final = {
-    "NotChecked": "No pod of the CronJob has ended yet. Wait, or run "
-    "`kubectl create job now --from=cronjob/NAME`.",
-    "UpToDate": "The URI has the revision that the pods serve.",
-    "NewContent": "The URI has another revision; the message says how to take it.",
-    "RollingOut": "Pods are replaced for another revision (`updatePolicy: Auto`).",
-    "NoRevision": "The place tells no revision, so nothing can be noticed.",
-    "NotServed": "No pod says which revision it serves.",
-    "CheckFailed": "The check ended without a reason of its own, or its pod cannot start.",
-}
-
-ROUTE_REASONS: Final = {
-    "Accepted": "Every Gateway of `spec.gateway.parentRefs` takes the HTTPRoute; the message says "
-    "under which names.",
-    "Pending": "There is no HTTPRoute yet, or no controller has said anything about it. If that stays so: "
-    "the Gateway has to exist, and the controller of its class to run.",
-    "GatewayAPIMissing": "The cluster does not know the kind HTTPRoute. Install the definitions of the "
-    "Gateway API and a controller, or use `spec.ingress`.",
-    "NotAccepted": "A controller refuses the HTTPRoute without a reason of its own.",
-}
 
 HEAD: Final = f"""\
 # The PaddleModel API
@@ -113,7 +32,8 @@ are applied by the operator and leave your YAML as it is.
 """
 
 MEANING_OF: Final = {
-    "Ready": ("a pod of the newest version answers", "see the reasons below", ""),
+    "Ready": ("a pod of the newest version answers, and no canary runs", "see the reasons below", ""),
+    "Available": ("a pod of whatever version answers", "none does; Ready says why", ""),
     "Progressing": (
         "pods are replaced, added or removed, or wait for something",
         "all are ready and new",
@@ -149,7 +69,7 @@ MEANING_OF: Final = {
         "one does not, or the cluster has no Gateway API; the message quotes the controller",
         "no controller has said anything yet",
     ),
-    "Reconciling": ("Ready is False, and waiting is right: its reason is Progressing", "it is left out", ""),
+    "Reconciling": ("Ready is False, and waiting is right: nothing has failed", "it is left out", ""),
     "Stalled": ("Ready is False, and somebody has to act, by its reason and message", "it is left out", ""),
 }
 
@@ -165,18 +85,20 @@ OF_THE_CONTROLLER: Final = (
 
 ROLLOUT: Final = """\
 `kubectl wait --for=condition=Ready pdm/NAME` waits for the newest version. While an old one still serves,
-Ready is False and the message says so. AutoscalingActive exists only with `spec.autoscaling`,
-ModelVerified only with `spec.verification`, ModelUpdateAvailable only with `spec.model.updatePolicy` Notify
-or Auto, AccessConfigured only with `spec.access`, an Ingress or an HTTPRoute, and RouteAccepted only with
-`spec.gateway`. Reconciling and Stalled are for Helm,
-Flux and others that read a status as [kstatus](argocd.md#helm-and-flux) does; a model that is Ready, paused
-or scaled to 0 has neither.
+Ready is False and the message says so; Available is True as long as any version answers. AutoscalingActive
+exists only with `spec.autoscaling`, ModelVerified only with `spec.verification`, ModelUpdateAvailable only
+with `spec.model.updatePolicy` Notify or Auto, and AccessConfigured only with `spec.access`, an
+Ingress or an HTTPRoute, and RouteAccepted only with `spec.gateway`.
+Reconciling and Stalled are for Helm, Flux and others that read a status as
+[kstatus](argocd.md#helm-and-flux) does; a model that is Ready, paused or scaled to 0 has neither.
 
 A rolling update starts the new pod before the old one stops: on a cluster without a spare GPU it waits for
-one (Progressing, NoGPU) and the old version goes on serving. To give that up first, scale to 0 and back.
+one (Progressing, NoGPU) and the old version goes on serving. `spec.rollout.surge: 0` gives up the old pod
+first. A canary (`spec.rollout`) is in [rollouts.md](rollouts.md).
 
-The selectors of the Deployment and the PodDisruptionBudget have `paddlemodel.dev/model`,
-`paddlemodel.dev/pool: main` and `paddlemodel.dev/track: stable`; the Service selects by model and pool. Pods
+The selector of the Deployment has `paddlemodel.dev/model`, `paddlemodel.dev/pool: main` and
+`paddlemodel.dev/track: stable`; Service and PodDisruptionBudget select by model and pool, the Service of a
+model with `strategy: Canary` by the track as well while a canary gets no requests. Pods
 also carry `service.istio.io/canonical-name` and `-revision`, so that a service mesh shows each model as a
 service of its own.
 

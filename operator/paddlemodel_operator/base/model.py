@@ -12,6 +12,7 @@ from paddlemodel_api.source import Cache, Place
 from paddlemodel_api.spec import NAME_MESSAGE, NAME_PATTERN, TASK_BYTES_MAX, Spec
 from pydantic import ValidationError
 
+from paddlemodel_operator.base.command import Command, read_command
 from paddlemodel_operator.base.errors import SpecError
 
 MODELS_DIR: Final = "/models"
@@ -59,6 +60,8 @@ class PaddleModel:
     spec: Spec
     paused: bool = False
     """Whether the operator is to change none of the model's objects."""
+    command: Command | None = None
+    """What a person says of a revision."""
 
     @property
     def fixed_replicas(self) -> int | None:
@@ -123,6 +126,7 @@ def from_body(body: Mapping[str, Any]) -> PaddleModel:
         generation=metadata.get("generation", 0),
         spec=spec,
         paused=_is_paused(metadata),
+        command=read_command(metadata),
     )
     if len(model.task_json.encode()) > TASK_BYTES_MAX:
         raise SpecError(

@@ -140,6 +140,11 @@ def keda_autoscaler(name: str) -> str:
     return f"keda-hpa-{name}"
 
 
+def canary(name: str) -> str:
+    """The Deployment of a model's canary, and the Service in front of it; names leave room for it."""
+    return f"{name}-canary"
+
+
 def service_selector(name: str) -> dict[str, str]:
     """The labels by which a Service finds the pods of a model: of every track, so that they share it."""
     return {
@@ -149,9 +154,9 @@ def service_selector(name: str) -> dict[str, str]:
     }
 
 
-def pod_selector(name: str) -> dict[str, str]:
+def pod_selector(name: str, track: str = contract.TRACK_STABLE) -> dict[str, str]:
     """The labels by which a Deployment finds its pods; Kubernetes never lets them change."""
-    return {**service_selector(name), contract.TRACK_LABEL: contract.TRACK_STABLE}
+    return {**service_selector(name), contract.TRACK_LABEL: track}
 
 
 def child_labels(name: str) -> dict[str, str]:
@@ -163,6 +168,6 @@ def child_labels(name: str) -> dict[str, str]:
     }
 
 
-def pod_labels(name: str) -> dict[str, str]:
+def pod_labels(name: str, track: str = contract.TRACK_STABLE) -> dict[str, str]:
     """The labels of a pod but for its revision."""
-    return {**child_labels(name), **pod_selector(name), contract.CANONICAL_NAME_LABEL: name}
+    return {**child_labels(name), **pod_selector(name, track), contract.CANONICAL_NAME_LABEL: name}

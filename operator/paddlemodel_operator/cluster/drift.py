@@ -20,7 +20,7 @@ QUANTITY_KEYS: Final = frozenset({"averageValue", "sizeLimit", "divisor"})
 EXACT: Final = frozenset(
     {
         *("from", "podSelector", "namespaceSelector", "labelSelector", "affinity", "tolerations"),
-        *("tls", "secretKeyRef", "configMapKeyRef", "parentRefs"),
+        *("tls", "secretKeyRef", "configMapKeyRef", "parentRefs", "selector"),
     }
 )
 """Atomic values, or parts of them, to which the server adds nothing: another key is one that we took out."""
@@ -124,3 +124,24 @@ def _is_quantity(path: tuple[str, ...]) -> bool:
     """Where the server rewrites 1000m as 1; elsewhere such texts are different texts."""
     key, parent = path[-1], path[-2] if len(path) > 1 else ""
     return parent in QUANTITY_PARENTS or key in QUANTITY_KEYS or (key == "value" and parent == "target")
+
+
+def owned_part(live: Mapping[str, Any], *path: str) -> Any:
+    """What we have applied at a path, such as ("spec", "template"); None where that is nothing."""
+    fields: Any = owned_fields(live)
+    value: Any = live
+    for key in path:
+        fields, value = (fields or {}).get(f"f:{key}"), (value or {}).get(key)
+    return None if fields is None or value is None else _part(value, fields)
+
+
+def _part(value: Any, fields: Mapping[str, Any]) -> Any:
+    inner = {key: one for key, one in fields.items() if key != "."}
+    if not inner:
+        return value
+    if isinstance(value, Mapping):
+        found = {key.removeprefix("f:"): one for key, one in inner.items()}
+        return {key: _part(one, found[key]) for key, one in value.items() if key in found}
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return [_part(one, inner[key]) for one in value for key in inner if _names(key, one)]
+    return value

@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import aiohttp
 from paddlemodel_api import contract
@@ -58,6 +58,13 @@ class Page:
     nvml_state: str | None = None
 
 
+class Scanner(Protocol):
+    """Looks for something in a page that comes in pieces."""
+
+    def feed(self, chunk: bytes) -> None:
+        """The next piece."""
+
+
 class Scraper:
     """One HTTP client per process, for any number of pods; use it as an async context manager."""
 
@@ -87,15 +94,25 @@ class Scraper:
             await self._session.close()
 
     async def read(self, address: str) -> Page:
-        """The page of the pod at an IP address; the wait for a free slot does not count as the pod's.
+        """The page of the pod at an IP address.
 
         Raises:
             ScrapeError: it cannot be had, and why.
         """
+        scan = Scan()
+        await self.feed(address, scan)
+        return scan.page()
+
+    async def feed(self, address: str, scan: Scanner) -> None:
+        """Feed a page as it comes to who looks for something in it; a wait for a free slot is not the pod's.
+
+        Raises:
+            ScrapeError: it cannot be had to its end, and why.
+        """
         url = _url(address)
         try:
             async with self._slots, asyncio.timeout(SECONDS):
-                return await self._page(url)
+                await self._page(url, scan)
         except TimeoutError as error:
             raise ScrapeError(f"does not answer /metrics within {SECONDS:g} s") from error
         except aiohttp.ClientConnectorError as error:
@@ -103,20 +120,19 @@ class Scraper:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ScrapeError(f"does not speak HTTP properly: {type(error).__name__}") from error
 
-    async def _page(self, url: str) -> Page:
+    async def _page(self, url: str, scan: Scanner) -> None:
         assert self._session is not None, "use Scraper as a context manager"  # noqa: S101 - our own mistake
         async with self._session.get(url, allow_redirects=False) as response:
             if response.status != 200:
                 raise ScrapeError(f"answers /metrics with {response.status}")
             if response.headers.get("Content-Encoding", "identity") != "identity":
                 raise ScrapeError("compresses /metrics though it was not asked to")
-            scan, size = Scan(), 0
+            size = 0
             async for chunk in response.content.iter_any():
                 size += len(chunk)
                 if size > MAX_BYTES:
                     raise ScrapeError(f"answers /metrics with more than {MAX_BYTES >> 20} MiB")
                 scan.feed(chunk)
-            return scan.page()
 
 
 class Scan:

@@ -34,7 +34,7 @@ def trimmed(kind: names.Kind, body: Object) -> dict[str, Any]:
     if kind == names.POD:
         return {"metadata": metadata, **_pod(body)}
     if kind == names.MODEL:
-        metadata |= _pause(body["metadata"])
+        metadata |= _commands(body["metadata"])
     else:
         metadata |= _applied(body["metadata"])
     return {"metadata": metadata, **_only(body, ("spec", "status"))}
@@ -44,9 +44,10 @@ def _only(body: Object, keys: Iterable[str]) -> dict[str, Any]:
     return {key: body[key] for key in keys if key in body}
 
 
-def _pause(metadata: Object) -> dict[str, Any]:
-    """The one annotation of a PaddleModel that means something to the operator."""
-    kept = _only(metadata.get("annotations") or {}, (contract.PAUSED_ANNOTATION,))
+def _commands(metadata: Object) -> dict[str, Any]:
+    """The annotations of a PaddleModel that mean something to the operator."""
+    known = (contract.PAUSED_ANNOTATION, contract.ROLLOUT_ANNOTATION)
+    kept = _only(metadata.get("annotations") or {}, known)
     return {"annotations": kept} if kept else {}
 
 

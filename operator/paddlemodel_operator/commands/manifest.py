@@ -11,8 +11,9 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import PaddleModel, from_body
 from paddlemodel_operator.commands.faults import InputError
-from paddlemodel_operator.render import Children, render
+from paddlemodel_operator.render import Children, Rollout, render
 from paddlemodel_operator.render.deployment import NONE
+from paddlemodel_operator.render.rollout import AT_ONCE
 from paddlemodel_operator.settings import Settings
 
 BYTES_MAX: Final = 3 * 1024 * 1024
@@ -59,15 +60,19 @@ def parsed(file: str, body: dict[str, Any]) -> PaddleModel:
 
 
 def children(
-    file: str, model: PaddleModel, settings: Settings, contents: Mapping[str, str] = NONE
+    file: str,
+    model: PaddleModel,
+    settings: Settings,
+    contents: Mapping[str, str] = NONE,
+    rollout: Rollout = AT_ONCE,
 ) -> Children:
-    """What the operator would apply by its settings; `contents` are those of `render`.
+    """What the operator would apply by its settings; `contents` and `rollout` are those of `render`.
 
     Raises:
         InputError: the operator would refuse it, with the sentence that would stand in its status.
     """
     try:
-        return render(model, settings, contents)
+        return render(model, settings, contents, rollout)
     except SpecError as error:
         raise InputError(f"{_name(file)}, {model.name}: {error}") from None
 

@@ -12,6 +12,7 @@ from paddlemodel_operator.observe.autoscaler import Autoscaler, read_autoscaler
 from paddlemodel_operator.observe.conditions import TEXT_MAX, Condition, Conditions, read_conditions
 from paddlemodel_operator.observe.pod_samples import ENDED, PodSamples, ProbeTrigger, gpus_held, probe_trigger
 from paddlemodel_operator.observe.route import Parent, read_route
+from paddlemodel_operator.rollout.situation import Plan
 
 Object = Mapping[str, Any]
 
@@ -91,6 +92,8 @@ class Observed:
     trigger: ProbeTrigger = field(default_factory=ProbeTrigger)
     samples: PodSamples | None = None
     """The last ones, perhaps for another trigger."""
+    plan: Plan = field(default_factory=Plan)
+    """Of the rollout."""
 
     @property
     def ready_pods(self) -> int:

@@ -12,6 +12,7 @@ from paddlemodel_operator.cluster.watch import Watch
 from paddlemodel_operator.observe.pod_samples import PodSamples
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
+from paddlemodel_operator.probing.rollout_meter import RolloutMeter
 from paddlemodel_operator.registration.ownership import Registration
 from paddlemodel_operator.settings import Settings
 
@@ -43,6 +44,7 @@ class Context:
     instance: str
     """The operator's pod, as Events name it."""
     prober: PodProber
+    meter: RolloutMeter
     records: ModelRecords
     registration: Callable[[], Registration | None]
     """Who serves the metrics APIs, as the registrar saw it last; None before its first round."""
@@ -73,6 +75,7 @@ class Context:
     def forget(self, key: Key) -> None:
         """The model is gone."""
         self.prober.forget(key)
+        self.meter.forget(key)
         self.records.forget(key)
         self.settled.pop(key, None)
         for watch in self.optional.values():

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from paddlemodel_api.rollout.progress import RolloutStatus
 from paddlemodel_api.targets import CPU, targets
 
 from paddlemodel_operator.base import names
@@ -18,7 +19,9 @@ from paddlemodel_operator.observe.children import LiveObjects, Observed, Workloa
 from paddlemodel_operator.probing.pod_prober import ProbeTarget
 from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children, waiting
 from paddlemodel_operator.reconcile.context import Context
+from paddlemodel_operator.reconcile.rollout import decide
 from paddlemodel_operator.render import Children, access, metrics_source, render
+from paddlemodel_operator.rollout.situation import Plan
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.events import opening, transition
 from paddlemodel_operator.status.judge import (
@@ -73,25 +76,23 @@ async def reconcile(context: Context, key: Key) -> None:
 async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None:
     before, now = known(body.get("status")), f"{context.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
-        model = from_body(body)
-        children = render(model, context.settings, replacement(model, _before(context, model)))
+        model, children, plan = _wanted(context, body, before)
     except SpecError as error:
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         _count(context, key, status, None)
         await _report(context, body, status)
         return
     if model.paused:
-        status = _paused(context, model, children, before, now)
+        status = _paused(context, model, children, before, now, plan)
         await _report(context, body, status)
         return
     if await _is_gone(context, body, children):
         return
     outcome = await apply_children(context, model, children)
-    trouble = outcome.trouble
-    failure = trouble.error if trouble else None
+    trouble, failure = outcome.trouble, outcome.trouble.error if outcome.trouble else None
     if isinstance(failure, ApiError) and failure.is_overload:
         raise failure  # A status would be one more request to a server that has asked for fewer.
-    observed = _observe(context, model, outcome)
+    observed = replace(_observe(context, model, outcome), plan=plan)
     fault = _fault(model, trouble) if trouble else None
     case = _case(context, model, observed, trouble)
     status = judge(model, observed, fault=fault, case=case, before=before, now=now)
@@ -99,15 +100,38 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
     await _report(context, body, status)
     if failure is not None and key[0] not in context.ending:
         raise failure
+    _come_back(plan)
+
+
+def _wanted(
+    context: Context, body: Mapping[str, Any], before: Mapping[str, Any]
+) -> tuple[PaddleModel, Children, Plan]:
+    """The parsed spec, what is to exist for it, and how far its rollout is to be.
+
+    Raises:
+        SpecError: it asks for what cannot be.
+    """
+    model = from_body(body)
+    contents = replacement(model, _before(context, model))
+    rollout = decide(context, model, before, contents)
+    return model, render(model, context.settings, contents, rollout), rollout.plan
+
+
+def _come_back(plan: Plan) -> None:
+    """A step of a canary ends by the clock, which no event tells."""
+    if plan.again is not None:
+        raise Retry(plan.again, "a canary is under way")
 
 
 def _paused(
-    context: Context, model: PaddleModel, children: Children, before: Mapping[str, Any], now: str
+    context: Context, model: PaddleModel, children: Children, before: Mapping[str, Any], now: str, plan: Plan
 ) -> dict[str, Any]:
     """The status of a model of which nothing is changed: about the last spec that was applied."""
     applied = last_applied(before)
     differing = tuple(map(str, waiting(context, model, children)))
-    observed = replace(_observe(context, model, Outcome()), waiting=differing)
+    shown = before.get("rollout")
+    stays = replace(plan, status=RolloutStatus.model_validate(shown) if shown else None)
+    observed = replace(_observe(context, model, Outcome()), waiting=differing, plan=stays)
     case = _case(context, model, observed, None)
     fault = spec_waits(model) if applied != model.generation else None
     last = replace(model, generation=applied)

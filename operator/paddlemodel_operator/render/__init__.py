@@ -7,13 +7,15 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render import deployment, disruption, hpa, scaledobject, service, updates
+from paddlemodel_operator.render import rollout as rolled
 from paddlemodel_operator.render.access import network_policy
 from paddlemodel_operator.render.hpa import metrics_source
 from paddlemodel_operator.render.metadata import Object
+from paddlemodel_operator.render.rollout import AT_ONCE, Rollout
 from paddlemodel_operator.render.traffic import http_route, ingress, sole
 from paddlemodel_operator.settings import Settings
 
-__all__ = ["Children", "Object", "metrics_source", "render"]
+__all__ = ["Children", "Object", "Rollout", "metrics_source", "render"]
 
 NO_CUSTOM_TASKS: Final = (
     "spec.task.custom runs code that lies beside the model, which this operator does not allow: set the "
@@ -31,13 +33,19 @@ NO_GATEWAY_API: Final = (
 Children = dict[names.ChildKey, Object]
 
 
-def render(model: PaddleModel, settings: Settings, contents: Mapping[str, str] = deployment.NONE) -> Children:
+def render(
+    model: PaddleModel,
+    settings: Settings,
+    contents: Mapping[str, str] = deployment.NONE,
+    rollout: Rollout = AT_ONCE,
+) -> Children:
     """Every child that shall exist, in the order of creation; what is not in it is to be deleted.
 
     Args:
         model: the spec.
         settings: of the operator.
         contents: the revisions of new content for which the pods are replaced, by the names of the models.
+        rollout: which version gets which pods and requests; by default the newest one all of them.
 
     Raises:
         SpecError: the spec asks for what this operator's settings do not allow.
@@ -51,8 +59,10 @@ def render(model: PaddleModel, settings: Settings, contents: Mapping[str, str] =
         raise SpecError(NO_GATEWAY_API)
     objects = (
         (names.NETWORK_POLICY, network_policy.build(model, settings)),
-        (names.SERVICE, service.build(model, settings)),
-        (names.DEPLOYMENT, deployment.build(model, settings, contents)),
+        (names.SERVICE, service.build(model, settings, rollout.plan.weight)),
+        (names.SERVICE, service.canary(model)),
+        (names.DEPLOYMENT, rolled.stable(model, settings, contents, rollout)),
+        (names.DEPLOYMENT, rolled.canary(model, settings, contents, rollout)),
         (names.AUTOSCALER, hpa.build(model, settings)),
         (names.SCALED_OBJECT, scaledobject.build(model, settings)),
         (names.DISRUPTION_BUDGET, disruption.build(model)),

@@ -16,6 +16,8 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render import container, pods
 from paddlemodel_operator.render.metadata import Object, compact, head
+from paddlemodel_operator.render.templates import mirror
+from paddlemodel_operator.rollout.revision import wanted_revision
 from paddlemodel_operator.settings import Settings
 
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
@@ -33,19 +35,14 @@ def build(model: PaddleModel, settings: Settings, contents: Mapping[str, str] = 
         settings: the images.
         contents: the revisions of new content for which the pods are replaced, by the names of the models.
     """
-    return {
-        **head(model, names.DEPLOYMENT),
-        "spec": compact(
-            {
-                "replicas": model.fixed_replicas,
-                "revisionHistoryLimit": 3,
-                "progressDeadlineSeconds": FETCH_AND_LOAD_SECONDS,
-                "selector": {"matchLabels": names.pod_selector(model.name)},
-                "strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}},
-                "template": _template(model, settings, contents),
-            }
-        ),
-    }
+    track = contract.TRACK_STABLE
+    return _deployment(model, track, model.fixed_replicas, _template(model, settings, contents, track))
+
+
+def canary(model: PaddleModel, settings: Settings, contents: Mapping[str, str], pods: int) -> Object:
+    """The same, of a version that is tried out, with as many pods as its share of the requests wants."""
+    track = contract.TRACK_CANARY
+    return _deployment(model, track, pods, _template(model, settings, contents, track))
 
 
 def revision(template_spec: Object, metadata: Object) -> str:
@@ -54,19 +51,43 @@ def revision(template_spec: Object, metadata: Object) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _template(model: PaddleModel, settings: Settings, contents: Mapping[str, str]) -> Object:
+def _deployment(model: PaddleModel, track: str, replicas: int | None, made: Object) -> Object:
+    asked, base, template = made["asked"], made["base"], made["template"]
+    annotations = {contract.REVISION_ANNOTATION: asked, contract.TEMPLATE_ANNOTATION: base}
+    surge = model.spec.rollout.surge
+    name = model.name if track == contract.TRACK_STABLE else names.canary(model.name)
+    return {
+        **head(model, names.DEPLOYMENT, annotations, name),
+        "spec": compact(
+            {
+                "replicas": replicas,
+                "revisionHistoryLimit": 3,
+                "progressDeadlineSeconds": FETCH_AND_LOAD_SECONDS,
+                "selector": {"matchLabels": names.pod_selector(model.name, track)},
+                "strategy": {
+                    "type": "RollingUpdate",
+                    "rollingUpdate": {"maxUnavailable": 1 - surge, "maxSurge": surge},
+                },
+                "template": template,
+            }
+        ),
+    }
+
+
+def _template(model: PaddleModel, settings: Settings, contents: Mapping[str, str], track: str) -> Object:
+    """The template, with the names of what is asked and of itself."""
     pod = model.spec.pod
     replaced = {contract.revision_annotation(name): content for name, content in contents.items()}
     metadata = compact(
         {
-            "labels": {**(pod.labels or {}), **names.pod_labels(model.name)},
+            "labels": {**(pod.labels or {}), **names.pod_labels(model.name, track)},
             "annotations": {**(pod.annotations or {}), **replaced} or None,
         }
     )
     spec = _pod_spec(model, settings)
-    found = revision(spec, metadata)
-    metadata["labels"] |= {contract.REVISION_LABEL: found, contract.CANONICAL_REVISION_LABEL: found}
-    return {"metadata": metadata, "spec": spec}
+    base = revision(spec, metadata)
+    template = mirror.into({"metadata": metadata, "spec": spec}, base, mirror.text(model, track))
+    return {"asked": wanted_revision(model, settings, contents), "base": base, "template": template}
 
 
 def _pod_spec(model: PaddleModel, settings: Settings) -> Object:

@@ -9,15 +9,16 @@ def build(model: PaddleModel) -> Object | None:
     """None where there is never more than one pod: a budget could only forbid the drain of its node.
 
     It says how many may be away and not how many must stay, so it never blocks a drain for good; and a pod
-    that is not ready may always go, since it serves no request.
+    that is not ready may always go, since it serves no request. It counts the pods of a canary as well: of
+    two budgets for one pod none could be kept.
     """
-    if most_replicas(model) < 2:
+    if most_replicas(model) + (model.spec.rollout.strategy == "Canary") < 2:
         return None
     return {
         **head(model, names.DISRUPTION_BUDGET),
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": names.pod_selector(model.name)},
+            "selector": {"matchLabels": names.service_selector(model.name)},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }

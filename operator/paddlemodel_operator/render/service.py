@@ -15,19 +15,47 @@ TRAEFIK_TLS: Final = {"traefik.ingress.kubernetes.io/service.serversscheme": "ht
 """Traefik reads it from the Service, the other controllers theirs from the Ingress."""
 
 
-def build(model: PaddleModel, settings: Settings) -> Object:
-    """It has the model's name, so http://NAME.NAMESPACE.svc is the model."""
-    service, tls = model.spec.service, has_tls(model)
-    annotations = {**(TRAEFIK_TLS if tls else {}), **(service.annotations or {})}
-    protocol = {"appProtocol": "https"} if tls else {}
+def build(model: PaddleModel, settings: Settings, weight: int = 0) -> Object:
+    """It has the model's name, so http://NAME.NAMESPACE.svc is the model.
+
+    Args:
+        model: the spec.
+        settings: of the operator.
+        weight: percent of the requests that a canary gets now; above 0 its pods are among those behind it.
+    """
+    service = model.spec.service
+    alone = model.spec.rollout.strategy == "Canary" and weight == 0
     return {
-        **head(model, names.SERVICE, annotations),
+        **head(model, names.SERVICE, {**_traefik(model), **(service.annotations or {})}),
         "spec": {
             "type": service.type,
-            "selector": names.service_selector(model.name),
-            "ports": [_port(names.HTTP_PORT_NAME, service.port) | protocol, *_admin(model, settings)],
+            "selector": names.pod_selector(model.name) if alone else names.service_selector(model.name),
+            "ports": [_clients_port(model), *_admin(model, settings)],
         },
     }
+
+
+def canary(model: PaddleModel) -> Object | None:
+    """In front of the pods of a canary alone: where mirrored requests go, also while there is none."""
+    if model.spec.rollout.strategy != "Canary":
+        return None
+    return {
+        **head(model, names.SERVICE, _traefik(model), names.canary(model.name)),
+        "spec": {
+            "type": "ClusterIP",
+            "selector": names.pod_selector(model.name, contract.TRACK_CANARY),
+            "ports": [_clients_port(model)],
+        },
+    }
+
+
+def _traefik(model: PaddleModel) -> dict[str, str]:
+    return dict(TRAEFIK_TLS) if has_tls(model) else {}
+
+
+def _clients_port(model: PaddleModel) -> Object:
+    protocol = {"appProtocol": "https"} if has_tls(model) else {}
+    return _port(names.HTTP_PORT_NAME, model.spec.service.port) | protocol
 
 
 def _admin(model: PaddleModel, settings: Settings) -> list[Object]:

@@ -6,6 +6,7 @@ from typing import Any, Final
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
+from paddlemodel_operator.rollout.words import UNDER_WAY
 from paddlemodel_operator.status.judge import ACCESS, READY, condition
 from paddlemodel_operator.status.pause import PAUSED
 from paddlemodel_operator.status.readiness_checks import PROGRESSING
@@ -22,7 +23,7 @@ def transition(
     old, new = condition(before, READY), condition(after, READY)
     if (old.get("status"), old.get("reason")) == (new["status"], new["reason"]):
         return None
-    healthy = new["status"] == "True" or new["reason"] in {PROGRESSING, "ScaledToZero", PAUSED}
+    healthy = new["status"] == "True" or new["reason"] in {PROGRESSING, "ScaledToZero", PAUSED, *UNDER_WAY}
     return _event(body, new, instance, now, healthy=healthy)
 
 

@@ -11,10 +11,11 @@ from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.render.access import has_tls
+from paddlemodel_operator.rollout.words import UNDER_WAY
 from paddlemodel_operator.status import fetched, readiness_checks
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.doctor import diagnose
-from paddlemodel_operator.status.pause import COLUMN, PAUSED, paused
+from paddlemodel_operator.status.pause import PAUSED, asides, paused
 from paddlemodel_operator.status.readiness_checks import PROGRESSING
 from paddlemodel_operator.status.reports import Fault
 from paddlemodel_operator.status.traffic.access import access, column
@@ -24,6 +25,7 @@ from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_st
 from paddlemodel_operator.status.verification import verified
 
 READY: Final = "Ready"
+AVAILABLE: Final = "Available"
 PROGRESS: Final = "Progressing"
 FETCHED: Final = "ModelFetched"
 UPDATE: Final = "ModelUpdateAvailable"
@@ -36,7 +38,7 @@ STALLED: Final = "Stalled"
 
 _OF_SPEC: Final = frozenset({FETCHED, VERIFIED, UPDATE, AUTOSCALING, ACCESS, ROUTE})
 """The conditions that the spec decides as much as the pods do; below, fields and columns of that kind."""
-_FIELDS_OF_SPEC: Final = frozenset({"url", "model", "furtherModels", "autoscaling", "gpu"})
+_FIELDS_OF_SPEC: Final = frozenset({"url", "model", "furtherModels", "autoscaling", "gpu", "rollout"})
 _COLUMNS_OF_SPEC: Final = frozenset({"access", "digest", "gpus"})
 
 MESSAGE_MAX: Final = 2048
@@ -66,6 +68,7 @@ def judge(
     main = served.get(names.MAIN)
     conditions = {
         **standard(_ready(model, observed, fault)),
+        AVAILABLE: available(observed),
         PROGRESS: _progress(model, observed),
         FETCHED: fetched.fetched(model, observed, served),
         AUTOSCALING: diagnose(case) if case else None,
@@ -84,7 +87,8 @@ def judge(
         further_models=fetched.further(served),
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
-        columns=_columns(model, f"{ready}/{desired}{COLUMN if model.paused else ''}", main, gpu),
+        rollout=observed.plan.status,
+        columns=_columns(model, f"{ready}/{desired}{asides(model, observed)}", main, gpu),
         conditions=_dated(conditions, before, model.generation, now),
     )
     return dump(status)
@@ -179,7 +183,7 @@ def standard(ready: Condition) -> dict[str, Condition]:
     """
     if ready.status == "True" or ready.reason in {SCALED_TO_ZERO.reason, PAUSED}:
         return {READY: ready}
-    kind = RECONCILING if ready.reason == PROGRESSING else STALLED
+    kind = RECONCILING if ready.reason in {PROGRESSING, *UNDER_WAY} else STALLED
     return {READY: ready, kind: Condition("True", ready.reason, ready.message)}
 
 
@@ -194,9 +198,21 @@ def _columns(
     )
 
 
+def available(observed: Observed) -> Condition:
+    """Whether the model answers at all, in whatever version; Ready is about the newest one."""
+    answering = observed.workload.ready if observed.workload else 0
+    if not answering:
+        return Condition(
+            "False", "NoPodReady", "No pod of any version answers: the condition Ready says why."
+        )
+    return Condition("True", "Serving", f"{answering} pod{'s answer' if answering > 1 else ' answers'}.")
+
+
 def _ready(model: PaddleModel, observed: Observed, fault: Fault | None) -> Condition:
-    """Ready means: at least one pod of the model as it is written now answers."""
-    found = fault or _unready(model, observed)
+    """Ready means: at least one pod of the model as it is written now answers, and no canary is under way."""
+    found, told = fault or _unready(model, observed), observed.plan.told
+    if told is not None and (found is None or found.reason == PROGRESSING):
+        return Condition("False", told.reason, told.message)
     if found is None:
         pods = observed.ready_pods
         return Condition(
@@ -248,8 +264,17 @@ def _progress(model: PaddleModel, observed: Observed) -> Condition:
     detail = f" {hindrance.reason}: {hindrance.message}" if hindrance else ""
     reason = hindrance.reason if hindrance else "RollingOut"
     return Condition(
-        "True", reason, f"{ready} of {desired} pods are of the newest version and ready.{detail}"
+        "True",
+        reason,
+        f"{ready} of {desired} pods are of the newest version and ready.{_cost(model, desired)}{detail}",
     )
+
+
+def _cost(model: PaddleModel, desired: int) -> str:
+    """What it means that there is no pod to spare."""
+    if model.spec.rollout.surge:
+        return ""
+    return f" By surge 0 a pod ends before its successor starts: {max(0, desired - 1)} answer meanwhile."
 
 
 def _dated(

@@ -27,6 +27,12 @@ def paused(model: PaddleModel, observed: Observed) -> Condition | None:
     )
 
 
+def asides(model: PaddleModel, observed: Observed) -> str:
+    """What stands behind the numbers of the column Replicas."""
+    canary = f", canary {observed.plan.weight} %" if observed.plan.canary else ""
+    return f"{canary}{COLUMN if model.paused else ''}"
+
+
 def spec_waits(model: PaddleModel) -> Fault:
     """Why a model whose spec has changed meanwhile is not what its spec says."""
     return Fault(

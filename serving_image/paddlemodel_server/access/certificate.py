@@ -65,6 +65,17 @@ class Certificate:
             logger.info("the certificate was renewed")
 
 
+def shown(folder: Path) -> bytes:
+    """The certificate that clients see now, as DER.
+
+    Raises:
+        ValueError: there is none.
+    """
+    text = secret_folder.read(folder).get(CERTIFICATE, b"").decode("ascii", "replace")
+    begin, end = text.find(ssl.PEM_HEADER), text.find(ssl.PEM_FOOTER)
+    return ssl.PEM_cert_to_DER_cert(text[begin : end + len(ssl.PEM_FOOTER)])
+
+
 def _loaded(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2

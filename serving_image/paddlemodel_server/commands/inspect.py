@@ -23,13 +23,16 @@ operators, sizes and digest. Nothing is run and Paddle is not loaded: it takes a
 
 MODEL is a folder with a model somewhere in it, a program's file (.json, .pdmodel), an archive, or the URI of
 one of these where everybody may read it, such as https://, s3://, hf:// or oci://. The digest is the one that
-spec.model.digest of a PaddleModel pins: of the archive, or of the folder as a whole."""
+spec.model.digest of a PaddleModel pins: of the archive, or of the folder as a whole.
+
+Of several models, such as the two or three of the task ocr, each is told by itself."""
 
 EXAMPLES = """examples:
   paddlemodel-server inspect my-model
   paddlemodel-server inspect my-model.tar.gz
   paddlemodel-server inspect https://models.example.com/resnet50.tar --json
   paddlemodel-server inspect oci://registry.example.com/models/resnet50:1
+  paddlemodel-server inspect PP-OCRv5_mobile_det PP-OCRv5_mobile_rec
 
 Exit codes: 0 it can be served, as far as files can tell; 1 it cannot, and one sentence says why."""
 
@@ -76,16 +79,21 @@ class Finding:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Inspect the model that the command line names; returns the exit code."""
+    """Inspect the models that the command line names; returns the exit code."""
     parser = console.parser("inspect", DESCRIPTION, EXAMPLES)
-    parser.add_argument("model", metavar="MODEL", help="a folder, file, archive or URI")
-    parser.add_argument("--json", action="store_true", help="print JSON, for programs")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="a folder, file, archive or URI")
+    parser.add_argument("--json", action="store_true", help="print JSON, for programs; a list of several")
     arguments = parser.parse_intermixed_args(argv)
     with tempfile.TemporaryDirectory(prefix="paddlemodel-") as scratch:
-        finding = inspect(arguments.model, Path(scratch))
+        folders = (Path(tempfile.mkdtemp(dir=scratch)) for _ in arguments.models)
+        findings = [inspect(name, folder) for name, folder in zip(arguments.models, folders, strict=True)]
         if arguments.json:
-            console.print_json(as_json(finding))
-        else:
+            found = [as_json(finding) for finding in findings]
+            console.print_json(found if len(found) > 1 else found[0])
+            return 0
+        for name, finding in zip(arguments.models, findings, strict=True):
+            if len(findings) > 1:
+                console.console().print(f"model       {name}", highlight=False, markup=False, soft_wrap=True)
             _show(finding)
     return 0
 

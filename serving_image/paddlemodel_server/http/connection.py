@@ -5,7 +5,7 @@ without an ASGI task; all others take uvicorn's way to the ASGI application. A c
 drips a body or does not read its answer is cut off; neither a worker nor a thread ever waited for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,7 @@ class Shared:
     limits: timeouts.Limits
     connection_limit: timeouts.ConnectionLimit
     bodies: BodyBudget
+    cycle: Callable[..., InferenceCycle] = InferenceCycle
     heads: Heads = field(default_factory=Heads)
     head_cache: HeadCache = field(default_factory=HeadCache)
 
@@ -112,7 +113,7 @@ class ClientConnection(HttpToolsProtocol):
             self._take(known)
             return
         reader.feed(data)
-        if alone and type(self.cycle) is InferenceCycle and (head := self.cycle.repeatable):
+        if alone and isinstance(self.cycle, InferenceCycle) and (head := self.cycle.repeatable):
             cache.learn(data, head)
         self._look()
 
@@ -120,9 +121,8 @@ class ClientConnection(HttpToolsProtocol):
         """Begin with a whole request, past the parser."""
         self._reader.begun = True
         self.deadline.clear()
-        self.cycle = self._serving = cycle = InferenceCycle(
-            self, known.head.route, known.head.headers, keep_alive=True
-        )
+        cycle = self._shared.cycle(self, known.head.route, known.head.headers, keep_alive=True)
+        self.cycle = self._serving = cycle
         cycle.take(*known)
 
     def on_head(self, method: bytes, version: str) -> None:
@@ -146,7 +146,7 @@ class ClientConnection(HttpToolsProtocol):
         if len(headers) < len(reader.lines):
             headers = protocol.joined(reader.lines)
         keep_alive = reader.parser.should_keep_alive() and version != "1.0"
-        cycle = InferenceCycle(self, label, headers, keep_alive=keep_alive)
+        cycle = self._shared.cycle(self, label, headers, keep_alive=keep_alive)
         cycle.read_head()
         self._enqueue(cycle)
 
@@ -164,14 +164,14 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Hand on a part of the body."""
-        if type(self.cycle) is InferenceCycle:
+        if isinstance(self.cycle, InferenceCycle):
             self.cycle.on_body(body)
         else:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """The request is whole."""
-        if type(self.cycle) is InferenceCycle:
+        if isinstance(self.cycle, InferenceCycle):
             self.cycle.on_message_complete()
         else:
             super().on_message_complete()
@@ -280,7 +280,7 @@ class ClientConnection(HttpToolsProtocol):
         self._reader.deaf = True
         refusal, cycle = protocol.fault(error), self.cycle
         if self._reader.where is not BODY:  # the request has no cycle yet
-            cycle = InferenceCycle(self, catalog.OTHER, {}, keep_alive=False)
+            cycle = self._shared.cycle(self, catalog.OTHER, {}, keep_alive=False)
             cycle.refuse(refusal)
             self._enqueue(cycle)
         elif isinstance(cycle, InferenceCycle):

@@ -113,23 +113,23 @@ class InferenceCycle:
         self, connection: Connection, label: str, headers: protocol.Headers, *, keep_alive: bool
     ) -> None:
         self._connection = connection
-        self._record = RequestRecord(label, headers)
+        self.record = RequestRecord(label, headers)
         self.keep_alive = keep_alive
 
     @property
     def repeatable(self) -> protocol.Head | None:
         """The head, where another request may come with the same; one with an id of its own will not."""
         ordinary = self.keep_alive and self._whole and self._refusal is None and not self._expects
-        return self._head if ordinary and self._record.named is None else None
+        return self._head if ordinary and self.record.named is None else None
 
     @property
     def headers(self) -> protocol.Headers:
         """Of the request, by lower-case name; empty where it has no acceptable head."""
-        return self._record.headers
+        return self.record.headers
 
     def read_head(self) -> None:
         """Refuse what can be refused before the body is read."""
-        record = self._record
+        record = self.record
         try:
             self._head = protocol.read_head(self._connection.service.served, record.route, record.headers)
             self._expects = record.headers.get("expect", "").lower() == "100-continue"
@@ -196,13 +196,13 @@ class InferenceCycle:
     def take(self, head: protocol.Head, body: bytes) -> None:
         """Begin with a request that is whole, whose head is known, and whose turn it is."""
         self._turn = self._whole = True
-        self._head, self._body, self._received = head, body, self._record.began
+        self._head, self._body, self._received = head, body, self.record.began
         self._start()
 
     def _start(self) -> None:
         body, self._body = bytes(self._body), b""
         service = self._connection.service
-        self._inference = inference = service.inference(service, self._record, self._answer)
+        self._inference = inference = service.inference(service, self.record, self._answer)
         inference.start(self._head, body, self._received)
 
     def release(self) -> None:
@@ -222,7 +222,7 @@ class InferenceCycle:
 
     def _end(self, status: int) -> None:
         self.release()
-        self._connection.service.request_log.end(self._record, status)
+        self._connection.service.request_log.end(self.record, status)
 
     def _answer(self, response: protocol.Response) -> None:
         connection = self._connection
@@ -234,7 +234,7 @@ class InferenceCycle:
         if connection.ends:
             self.keep_alive = False
         try:
-            connection.writer.write(self._record.signed(response), keep_alive=self.keep_alive)
+            connection.writer.write(self.record.signed(response), keep_alive=self.keep_alive)
         except Exception:
             logger.exception("an answer could not be written")
             connection.transport.abort()

@@ -5,25 +5,31 @@ import logging
 import sys
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, ClassVar, Final
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]  # it has no types
 from uvicorn.config import Config
 from uvicorn.server import Server
 from uvicorn_worker import UvicornWorker  # type: ignore[import-untyped]  # it has no types
 
+from paddlemodel_server import protocol
+from paddlemodel_server.access import certificate
 from paddlemodel_server.access import gate as gates
 from paddlemodel_server.http import timeouts
 from paddlemodel_server.http.admin import AdminApp
 from paddlemodel_server.http.asgi_app import AsgiApp
 from paddlemodel_server.http.connection import ClientConnection, Shared
 from paddlemodel_server.http.head_cache import HeadCache
-from paddlemodel_server.http.inference_cycle import BodyBudget
+from paddlemodel_server.http.inference_cycle import BodyBudget, InferenceCycle
 from paddlemodel_server.http.protected.connection import ProtectedConnection, Protection
 from paddlemodel_server.http.protected.cors import CorsApp
 from paddlemodel_server.ipc.process_context import ProcessContext, die_with_parent
 from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
+
+if TYPE_CHECKING:
+    from paddlemodel_server.http.mirrored.cycle import Mirroring
 
 ADMIN_CONNECTIONS: Final = 64  # of each HTTP worker; they are among timeouts.SPARE_DESCRIPTORS
 
@@ -36,11 +42,12 @@ class Ports:
     admin: Shared
     gate: gates.Gate | None = None  # of the clients' port
     protection: Protection | None = None  # of its connections, where not everybody may ask
+    mirroring: "Mirroring | None" = None  # makes their cycles, where PADDLEMODEL_MIRROR is set
 
 
 def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreboard: Scoreboard) -> Ports:
     """What the connections of every HTTP worker go by, made before the fork; may raise a StartError."""
-    gate = gates.of(settings, runtime.access_fds)
+    gate, mirroring = gates.of(settings, runtime.access_fds), _mirroring(settings)
     cors = gate.cors if gate is not None else None
     clients = Shared(
         asgi_app=asgi_app,
@@ -50,16 +57,45 @@ def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreb
         limits=timeouts.Limits(settings.head_timeout_seconds, settings.body_timeout_seconds),
         connection_limit=timeouts.ConnectionLimit(timeouts.most_connections(settings.max_connections)),
         bodies=BodyBudget(runtime.sizes.body_bytes),
+        cycle=mirroring or InferenceCycle,
     )
     admin = replace(
         clients,
         app=AdminApp(asgi_app, settings.port),
         inference={},
+        cycle=InferenceCycle,
         connection_limit=timeouts.ConnectionLimit(ADMIN_CONNECTIONS),
         head_cache=HeadCache(),
     )
     asks = gate is not None and (gate.keyring or gate.limiter or gate.cors)
-    return Ports(clients, admin, gate, Protection.of(gate, asgi_app.hot) if gate and asks else None)
+    protection = Protection.of(gate, asgi_app.hot) if gate and asks else None
+    if protection and mirroring:
+        protection = replace(protection, is_mirrored=mirroring.is_mirrored)
+    return Ports(clients, admin, gate, protection, mirroring)
+
+
+def _mirroring(settings: Settings) -> "Mirroring | None":
+    if not settings.mirror:
+        return None
+    from paddlemodel_server.http.mirrored import cycle  # noqa: PLC0415 - 0.1 s, which other servers need not pay
+    from paddlemodel_server.mirror import wanted  # noqa: PLC0415
+    from paddlemodel_server.mirror.mirror import Options  # noqa: PLC0415
+
+    found, tls_dir = wanted.read(settings.mirror), settings.tls_dir
+    routes = protocol.hot(settings.name)
+    options = Options(
+        token=found.token,
+        paths={route.label: path for path, route in reversed(routes.items())},
+        seconds=settings.timeout_seconds,
+        most_bytes=2 * settings.max_request_bytes,
+        certificate=partial(_own, tls_dir) if found.target is not None and found.target.tls else None,
+    )
+    return cycle.Mirroring(found.target, options)
+
+
+def _own(tls_dir: Path | None) -> bytes:
+    """The certificate that a canary has to show; where this version has none, no canary's is good enough."""
+    return certificate.shown(tls_dir) if tls_dir is not None else b""
 
 
 class TwoPorts(Server):
@@ -87,6 +123,12 @@ class TwoPorts(Server):
                 secret.watch(asyncio.get_running_loop())
         await self._listen(clients, self.config.http_protocol_class, **options)
         await self._listen(admin, partial(ClientConnection, self._ports.admin))
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        """Mirror no more, and let the connections end."""
+        if self._ports.mirroring is not None:
+            self._ports.mirroring.close()
+        await super().shutdown(sockets)
 
     async def _listen(self, where: Any, made: Any, **options: Any) -> None:
         connection = partial(

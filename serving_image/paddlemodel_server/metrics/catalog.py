@@ -9,10 +9,13 @@ import os
 from collections.abc import Sequence
 from typing import Final
 
+from paddlemodel_api import contract
+
 from paddlemodel_server.ipc.counters import FIRST, HTTP_WORKER_CELLS, PID, Counters, Histogram, Row, cells_of
 from paddlemodel_server.protocol.task.stages import STAGES
 
 OTHER: Final = "other"
+MIRRORED: Final = "mirrored"  # the label of what a canary is asked beside its clients' requests
 STATUSES: Final[tuple[int | str, ...]] = (
     200, 204, 301, 304, 308,
     400, 401, 403, 404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 416, 417, 422, 429, 431, 499,
@@ -22,15 +25,20 @@ STATUSES: Final[tuple[int | str, ...]] = (
 HTTP_WORKER_STAGES: Final = ("decode", "encode")
 FURTHER_STAGES: Final = (*STAGES, "crop")  # of tasks with several models, seen by an HTTP worker
 WORKER_STAGES: Final = ("queue", "batch", "predict")
+MIRROR_RESULTS: Final = contract.MIRROR_RESULTS
+AGREE, DIFFER, ERROR, DROPPED = MIRROR_RESULTS
+MEASURES: Final = ("part", "absolute", "relative")  # of how far a canary's answer is off
 ENDINGS: Final = ("signal", "exit", "memory", "stuck", "recycled")  # the last: replaced, for it had grown
 SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 STAGE_SECONDS: Final = (0.0001, 0.0002, 0.0005, *SECONDS)  # most stages of a small request are this short
 ROWS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0)
 
-# Where everything lies in a row. An HTTP worker's: pid, stages, then by route: statuses and durations.
+# Where everything lies in a row. An HTTP worker's: pid, stages, mirror; by route: statuses and durations.
 HTTP_WORKER_STAGES_AT: Final = FIRST
 FURTHER_STAGES_AT: Final = HTTP_WORKER_STAGES_AT + len(HTTP_WORKER_STAGES) * cells_of(STAGE_SECONDS)
-ROUTES_AT: Final = FURTHER_STAGES_AT + len(FURTHER_STAGES) * cells_of(STAGE_SECONDS)
+MIRROR_AT: Final = FURTHER_STAGES_AT + len(FURTHER_STAGES) * cells_of(STAGE_SECONDS)
+WORST_AT: Final = MIRROR_AT + len(MIRROR_RESULTS)
+ROUTES_AT: Final = WORST_AT + len(MEASURES)
 ROUTE_CELLS: Final = len(STATUSES) + cells_of(SECONDS)
 MAX_ROUTES: Final = (HTTP_WORKER_CELLS - ROUTES_AT) // ROUTE_CELLS
 # A worker's: pid, rows of runs, durations of runs, stages, out of memory.
@@ -58,12 +66,13 @@ class HttpWorker:
         """
         self._row = cells = Counters(fd).http_worker(row)
         cells[PID] = os.getpid()
-        self._routes = {route: at_route(cells, n) for n, route in enumerate([*routes, OTHER])}
+        self._routes = {route: at_route(cells, n) for n, route in enumerate([*routes, OTHER, MIRRORED])}
         self._statuses = {status: number for number, status in enumerate(STATUSES)}
         stages = _stages(cells, HTTP_WORKER_STAGES_AT, HTTP_WORKER_STAGES)
         # Seconds that a request spent in each.
         self.decode, self.encode = (stages[name] for name in HTTP_WORKER_STAGES)
         self.further = _stages(cells, FURTHER_STAGES_AT, FURTHER_STAGES)
+        self.mirror = MirrorCounts(cells)
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count one answer.
@@ -76,6 +85,28 @@ class HttpWorker:
         at, durations = self._routes.get(route) or self._routes[OTHER]
         self._row[at + self._statuses.get(status, len(STATUSES) - 1)] += 1
         durations.observe(seconds)
+
+
+class MirrorCounts:
+    """What became of the requests that an HTTP worker has mirrored to a canary."""
+
+    def __init__(self, row: Row) -> None:
+        self._row = row
+
+    def count(self, result: str) -> None:
+        """Count one; `result` is one of MIRROR_RESULTS."""
+        self._row[MIRROR_AT + MIRROR_RESULTS.index(result)] += 1
+
+    def worst(self, *measures: float) -> None:
+        """Keep the largest of each of MEASURES."""
+        row = self._row
+        for at, value in enumerate(measures, start=WORST_AT):
+            row[at] = max(row[at], value)
+
+    def forget_worst(self) -> None:
+        """There is another canary."""
+        for at in range(WORST_AT, WORST_AT + len(MEASURES)):
+            self._row[at] = 0.0
 
 
 class Worker:

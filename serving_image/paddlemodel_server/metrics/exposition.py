@@ -5,7 +5,6 @@ Nothing is kept between scrapes: any HTTP worker gives the same page.
 
 import os
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from mmap import PAGESIZE
 from pathlib import Path
 
@@ -23,11 +22,13 @@ from prometheus_client.registry import Collector
 from paddlemodel_server.host import cgroup
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.access_page import AccessPage
-from paddlemodel_server.ipc.counters import PID, Array, Counters, cells_of
+from paddlemodel_server.ipc.counters import PID, Counters, cells_of
 from paddlemodel_server.ipc.process_context import Learned, ProcessContext
 from paddlemodel_server.metrics import catalog
 from paddlemodel_server.metrics.access_exposition import Access
+from paddlemodel_server.metrics.families import add_histogram, gauge
 from paddlemodel_server.metrics.gpu_exposition import Gpus
+from paddlemodel_server.metrics.mirror_exposition import Mirrored
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.settings import Settings
 
@@ -62,6 +63,8 @@ class Page:
                     tls=settings.tls_dir is not None,
                 )
             )
+        if settings.mirror:
+            self._registry.register(Mirrored(counters, len(routes) + 1))
         if runtime.gpu_page_fd is not None:
             workers = runtime.sizes.workers
             self._registry.register(Gpus(runtime.gpu_page_fd, ready=lambda: bool(scoreboard.ready(workers))))
@@ -105,7 +108,7 @@ class _Requests(Collector):
             for status, count in zip(catalog.STATUSES, counts.tolist(), strict=True):
                 if count:
                     requests.add_metric([route, str(status)], count)
-            _add(durations, [route], total, at + len(catalog.STATUSES), catalog.SECONDS)
+            add_histogram(durations, [route], total, at + len(catalog.STATUSES), catalog.SECONDS)
         yield requests
         yield durations
 
@@ -122,10 +125,10 @@ class _Runs(Collector):
         counters = self._counters
         workers, http_workers = counters.workers().sum(axis=0), counters.http_workers().sum(axis=0)
         rows = HistogramMetricFamily("paddle_batch_rows", "Rows that ran together.")
-        _add(rows, [], workers, catalog.ROWS_AT, catalog.ROWS)
+        add_histogram(rows, [], workers, catalog.ROWS_AT, catalog.ROWS)
         yield rows
         runs = HistogramMetricFamily("paddle_run_duration_seconds", "Time of one run of the model.")
-        _add(runs, [], workers, catalog.RUNS_AT, catalog.SECONDS)
+        add_histogram(runs, [], workers, catalog.RUNS_AT, catalog.SECONDS)
         yield runs
         stages = HistogramMetricFamily(
             "paddle_stage_duration_seconds", "Time that a request spent in a stage.", labels=["stage"]
@@ -137,7 +140,7 @@ class _Runs(Collector):
         ):
             for number, name in enumerate(names):
                 start = at + number * cells_of(catalog.STAGE_SECONDS)
-                _add(stages, [name], total, start, catalog.STAGE_SECONDS)
+                add_histogram(stages, [name], total, start, catalog.STAGE_SECONDS)
         yield stages
         yield CounterMetricFamily(
             "paddle_out_of_memory",
@@ -173,18 +176,18 @@ class _State(Collector):
             scoreboard.worker(index) for index in scoreboard.worker_indexes(self._runtime.sizes.workers)
         ]
         ready = [worker for worker in workers if worker.state == scoreboards.READY]
-        yield _gauge("paddle_workers_ready", "Worker processes that can run the model.", len(ready))
-        yield _gauge(
+        yield gauge("paddle_workers_ready", "Worker processes that can run the model.", len(ready))
+        yield gauge(
             "paddle_workers_desired", "Worker processes that there should be.", scoreboard.workers_desired
         )
-        yield _gauge(
+        yield gauge(
             "paddle_http_workers_desired",
             "HTTP processes that there should be.",
             scoreboard.http_workers_desired,
         )
         limit, threads = self._settings.queue_size, self._runtime.sizes.threads
-        yield _gauge("paddle_queue_limit", "Waiting requests beyond which 429 is answered.", limit)
-        yield _gauge("paddle_worker_threads", "Threads with which a worker runs the model.", threads)
+        yield gauge("paddle_queue_limit", "Waiting requests beyond which 429 is answered.", limit)
+        yield gauge("paddle_worker_threads", "Threads with which a worker runs the model.", threads)
         yield CounterMetricFamily("paddle_worker_restarts", "Worker processes replaced.", scoreboard.restarts)
         if ready:
             yield from self._load()
@@ -196,12 +199,12 @@ class _State(Collector):
         """What autoscalers go by: a pod that still loads has none of it, or it would count as an idle one."""
         scoreboard, admitted = self._scoreboard, self._scoreboard.admitted()
         waiting = scoreboard.waiting(self._runtime.sizes.workers)
-        yield _gauge(
+        yield gauge(
             "paddle_busy_ratio", "Share of time in which the workers ran the model.", scoreboard.busy_ratio
         )
-        yield _gauge("paddle_inflight_requests", "Requests taken in and not answered yet.", admitted)
-        yield _gauge("paddle_queue_depth", "Requests that wait for a run.", waiting)
-        yield _gauge(
+        yield gauge("paddle_inflight_requests", "Requests taken in and not answered yet.", admitted)
+        yield gauge("paddle_queue_depth", "Requests that wait for a run.", waiting)
+        yield gauge(
             "paddle_queue_seconds", "What requests waited for a run lately.", scoreboard.queue_seconds
         )
 
@@ -258,8 +261,8 @@ class _Memory(Collector):
         yield resident
         yield anonymous
         limit, room = cgroup.memory_limit(self._groups), cgroup.memory_room(self._groups)
-        yield _gauge("paddle_memory_limit_bytes", "Memory that the container, or the machine, has.", limit)
-        yield _gauge("paddle_memory_available_bytes", "What is left of it before the kernel kills.", room)
+        yield gauge("paddle_memory_limit_bytes", "Memory that the container, or the machine, has.", limit)
+        yield gauge("paddle_memory_available_bytes", "What is left of it before the kernel kills.", room)
 
 
 def _pages(pid: int) -> tuple[int, int]:
@@ -273,24 +276,11 @@ def _pages(pid: int) -> tuple[int, int]:
 
 def _beginning(worker: scoreboards.WorkerBlock) -> Iterable[Metric]:
     load, warm = worker.load_ms / 1e3, worker.warmup_ms / 1e3
-    yield _gauge("paddle_model_load_seconds", "From a worker's start to a loaded model.", load)
-    yield _gauge("paddle_model_warmup_seconds", "From a loaded model to ready.", warm)
+    yield gauge("paddle_model_load_seconds", "From a worker's start to a loaded model.", load)
+    yield gauge("paddle_model_warmup_seconds", "From a loaded model to ready.", warm)
 
 
 def _batching(ready: Sequence[scoreboards.WorkerBlock]) -> Iterable[Metric]:
     best, cap = ready[0].best_batch, min(worker.cap for worker in ready)
-    yield _gauge("paddle_batch_best_rows", "Rows of a run that answer most rows per second.", best)
-    yield _gauge("paddle_batch_cap_rows", "Most rows of a run; less after the device's memory was full.", cap)
-
-
-def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
-    return GaugeMetricFamily(name, text, value)
-
-
-def _add(
-    family: HistogramMetricFamily, labels: Sequence[str], row: Array, at: int, bounds: tuple[float, ...]
-) -> None:
-    """Read a histogram's cells into a family, cumulative as Prometheus wants it."""
-    *counts, total = row[at : at + cells_of(bounds)].tolist()
-    names = [*map(str, bounds), "+Inf"]
-    family.add_metric(labels, list(zip(names, accumulate(counts), strict=True)), total)
+    yield gauge("paddle_batch_best_rows", "Rows of a run that answer most rows per second.", best)
+    yield gauge("paddle_batch_cap_rows", "Most rows of a run; less after the device's memory was full.", cap)

@@ -34,6 +34,7 @@ class RequestRecord:
     further: tuple[tracing.Stage, ...] = ()  # of a task with several models
     worker = -1
     error: Exception | None = None  # what went wrong
+    mirrored = False  # whether it is no client's, but a stable version's to its canary
 
     def __init__(self, route: str, headers: Mapping[str, str]) -> None:
         self.route = route
@@ -112,7 +113,7 @@ class RequestLog:
         """
         now = time.monotonic()
         seconds = now - record.began
-        self._counters.answered(record.route, status, seconds)
+        self._counters.answered(catalog.MIRRORED if record.mirrored else record.route, status, seconds)
         if status >= 500:
             self._fail(record, status, now)
         elif seconds > self._slow and status != CLIENT_GONE:

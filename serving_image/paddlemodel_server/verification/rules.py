@@ -54,12 +54,14 @@ def read(settings: Settings, engine: Engine) -> Rules | None:
         sentence = faults.sentence(error, "spec.verification")
         raise StartError("InvalidSettings", f"PADDLEMODEL_VERIFICATION cannot be used: {sentence}.") from None
     coarse = engine.tensorrt == "on" or engine.precision != "FP32"
-    default = _tolerance(wanted.tolerance, COARSE if coarse else EXACT)
+    default = tolerance(wanted.tolerance, COARSE if coarse else EXACT)
     path, where = _place(settings, wanted.recording)
     return Rules(
         recording=path,
         where=where,
-        tolerances=Tolerances(default=default, of={one.name: _of(one, default) for one in wanted.outputs}),
+        tolerances=Tolerances(
+            default=default, of={one.name: of_output(one, default) for one in wanted.outputs}
+        ),
         least=wanted.min_agreement_percent / 100,
         seconds=wanted.max_seconds,
     )
@@ -72,11 +74,13 @@ def _place(settings: Settings, recording: Any) -> tuple[Path, str]:
     return settings.recording_dir / found.key, f"key {found.key} of ConfigMap {found.name}"
 
 
-def _of(output: Any, default: Tolerance) -> Tolerance:
-    return _tolerance(output, default) if output.k is None else Tolerance(rtol=0, atol=0, top_k=output.k)
+def of_output(output: Any, default: Tolerance) -> Tolerance:
+    """That of an entry of `outputs`."""
+    return tolerance(output, default) if output.k is None else Tolerance(rtol=0, atol=0, top_k=output.k)
 
 
-def _tolerance(given: Any, default: Tolerance) -> Tolerance:
+def tolerance(given: Any, default: Tolerance) -> Tolerance:
+    """That of a block with `relative` and `absolute`, which may be missing."""
     return Tolerance(
         rtol=default.rtol if given.relative is None else float(given.relative),
         atol=default.atol if given.absolute is None else float(given.absolute),

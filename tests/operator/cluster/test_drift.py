@@ -234,6 +234,7 @@ def test_inside_a_value_that_is_owned_as_a_whole_defaults_are_no_difference() ->
             [{"key": "gpu", "operator": "Exists", "effect": "NoSchedule"}],
         ),
         ("tls", [{"hosts": ["a"]}], [{"hosts": ["a"], "secretName": "b"}]),
+        ("selector", {"a": "b"}, {"a": "b", "track": "stable"}),
     ],
 )
 def test_what_is_taken_out_of_a_value_that_is_owned_as_a_whole_is_a_difference(

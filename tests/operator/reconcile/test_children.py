@@ -12,6 +12,7 @@ from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.cache import Cache
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
+from paddlemodel_operator.probing.rollout_meter import RolloutMeter
 from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.render import Children, render
@@ -90,6 +91,7 @@ def context(table: Table) -> Context:
         settings=SETTINGS,
         instance="here",
         prober=cast("PodProber", None),
+        meter=cast("RolloutMeter", None),
         records=records,
         registration=lambda: None,
     )

@@ -12,10 +12,11 @@ from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.cache import Cache
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
+from paddlemodel_operator.probing.rollout_meter import RolloutMeter
 from paddlemodel_operator.reconcile import reconcile as module
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
-from paddlemodel_operator.render import Children, render
+from paddlemodel_operator.render import Children, Rollout, render
 from paddlemodel_operator.settings import Settings
 
 from tests.operator.support.builders import SETTINGS
@@ -60,8 +61,10 @@ async def test_a_second_deployment_and_service_come_and_go_beside_the_first(
     clock = asyncio.get_running_loop().time
     second: tuple[names.Kind, ...] = (names.DEPLOYMENT, names.SERVICE)
 
-    def rendered(model: PaddleModel, settings: Settings, contents: Mapping[str, str]) -> Children:
-        return with_a_second(render(model, settings, contents), *second)
+    def rendered(
+        model: PaddleModel, settings: Settings, contents: Mapping[str, str], rollout: Rollout
+    ) -> Children:
+        return with_a_second(render(model, settings, contents, rollout), *second)
 
     monkeypatch.setattr(module, "render", rendered)
 
@@ -73,6 +76,7 @@ async def test_a_second_deployment_and_service_come_and_go_beside_the_first(
             settings=SETTINGS,
             instance="test",
             prober=PodProber(cache, records, lambda _: None, clock),
+            meter=RolloutMeter(cache, lambda _: None, clock),
             records=records,
             registration=lambda: None,
         )

@@ -12,6 +12,7 @@ from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.cache import Cache
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
+from paddlemodel_operator.probing.rollout_meter import RolloutMeter
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
 from paddlemodel_operator.status.judge import merge_patch
@@ -89,6 +90,7 @@ def test_no_status_and_no_spec_stops_a_reconcile(status: Any, paused: str, spec:
             settings=SETTINGS,
             instance="here",
             prober=prober,
+            meter=RolloutMeter(cache, lambda _: None, asyncio.get_running_loop().time),
             records=records,
             registration=lambda: None,
         )
@@ -111,11 +113,11 @@ def test_what_another_version_has_written_is_replaced_and_the_rest_kept() -> Non
         "lastTransitionTime": "2026-01-01T00:00:00Z",
     }
     found = known(
-        {"url": "http://a", "rollout": {"step": 1}, "gpu": "2", "conditions": [ready, {**ready, "x": 1}]}
+        {"url": "http://a", "tier": {"step": 1}, "gpu": "2", "conditions": [ready, {**ready, "x": 1}]}
     )
     assert found == {"url": "http://a", "conditions": [ready]}
-    assert merge_patch({"rollout": {"step": 1}, "gpu": "2"}, {"url": "b"}) == {
-        "rollout": None,
+    assert merge_patch({"tier": {"step": 1}, "gpu": "2"}, {"url": "b"}) == {
+        "tier": None,
         "gpu": None,
         "url": "b",
     }

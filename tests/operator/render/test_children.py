@@ -24,6 +24,9 @@ def test_the_simplest_deployment() -> None:
     revision = labels.pop("paddlemodel.dev/revision")
     assert len(revision) == 10
     assert labels.pop("service.istio.io/canonical-revision") == revision
+    annotations = deployment["metadata"].pop("annotations")
+    asked = annotations["paddlemodel.dev/rollout-revision"]
+    assert annotations == {"paddlemodel.dev/rollout-revision": asked, "paddlemodel.dev/template": revision}
     assert deployment == {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

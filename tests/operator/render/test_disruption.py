@@ -6,7 +6,7 @@ import pytest
 from paddlemodel_operator.base import names
 
 from tests.operator.support.builders import rendered
-from tests.operator.support.expected import METADATA, SELECTOR
+from tests.operator.support.expected import METADATA, SERVICE_SELECTOR
 
 
 def budget(**fields: Any) -> Any:
@@ -20,7 +20,7 @@ def test_the_budget() -> None:
         "metadata": METADATA,
         "spec": {
             "maxUnavailable": 1,
-            "selector": {"matchLabels": SELECTOR},
+            "selector": {"matchLabels": SERVICE_SELECTOR},
             "unhealthyPodEvictionPolicy": "AlwaysAllow",
         },
     }

@@ -1,7 +1,7 @@
 """The doctor names the broken link of the chain and its cure; the table has a case for each link."""
 
 import pytest
-from paddlemodel_api.schema.api_docs import SCALING_REASONS
+from paddlemodel_api.schema.reasons import SCALING_REASONS
 from paddlemodel_operator.status.doctor import diagnose
 
 from tests.operator.support.cases import Chain

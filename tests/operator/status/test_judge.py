@@ -134,6 +134,7 @@ def test_where_the_model_is_reached(fields: dict[str, Any], url: str) -> None:
 def test_without_autoscaling_nothing_is_said_about_it() -> None:
     assert {one["type"] for one in judged(observed())["conditions"]} == {
         "Ready",
+        "Available",
         "Progressing",
         "ModelFetched",
         "Reconciling",

@@ -5,16 +5,19 @@ renews the objects and expectations in it, which have the form of Argo CD's own 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from lupa.lua51 import LuaRuntime  # type: ignore[import-untyped]
-from paddlemodel_api.schema.api_docs import REASONS
+from paddlemodel_api.schema.reasons import REASONS
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.base.names import DEPLOYMENT, SERVICE, ChildKey
 from paddlemodel_operator.observe.children import Observed
+from paddlemodel_operator.rollout.plan import plan
+from paddlemodel_operator.rollout.words import UNDER_WAY
 from paddlemodel_operator.status.judge import judge, judge_invalid
 from paddlemodel_operator.status.pause import spec_waits
 from paddlemodel_operator.status.readiness_checks import namespace_is_ending, rejection
@@ -22,6 +25,7 @@ from paddlemodel_operator.status.reports import Fault
 
 from tests.operator.support.builders import NOW, body, model, observed, ready_pod
 from tests.operator.support.deployed.kstatus import compute
+from tests.operator.support.rollout.canaries import told
 from tests.operator.support.situations import SITUATIONS
 from tests.repository.sources import ROOT
 
@@ -45,6 +49,11 @@ def statuses() -> Iterator[tuple[str, Object]]:
         judged(observed(ready_pod()), Fault("NameConflict", "Delete the other one.")),
     )
     yield from faults()
+    for name, situation in told().items():
+        yield (
+            name,
+            judged(replace(observed(ready_pod()), plan=plan(situation)), rollout={"strategy": "Canary"}),
+        )
     served = judged(observed(ready_pod()))
     broken = judge_invalid("spec.x is no field: remove it", 7, served["status"], NOW)
     yield "a spec that is refused", {**body(), "status": broken}
@@ -101,7 +110,8 @@ def meant(ready: Object) -> tuple[str, str]:
         return "Current", "Healthy"
     if ready["reason"] in SUSPENDED:
         return "InProgress", "Suspended"  # kstatus knows no such word
-    return ("InProgress", "Progressing") if ready["reason"] == "Progressing" else ("Failed", "Degraded")
+    waits = ready["reason"] in {"Progressing", *UNDER_WAY}
+    return ("InProgress", "Progressing") if waits else ("Failed", "Degraded")
 
 
 @pytest.mark.parametrize("found", STATUSES.values(), ids=STATUSES)

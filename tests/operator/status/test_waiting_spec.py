@@ -11,6 +11,7 @@ from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.cache import Cache
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
+from paddlemodel_operator.probing.rollout_meter import RolloutMeter
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
 from paddlemodel_operator.status.judge import condition, judge, judge_invalid
@@ -41,6 +42,7 @@ def after_pause(status: Mapping[str, Any], **fields: Any) -> Object:
             settings=SETTINGS,
             instance="here",
             prober=prober,
+            meter=RolloutMeter(cache, lambda _: None, asyncio.get_running_loop().time),
             records=records,
             registration=lambda: None,
         )

@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.operator.support import source_specs
 from tests.operator.support.builders import URI, spec
-from tests.operator.support.field_specs import access_specs, network_specs, verification_specs
+from tests.operator.support.field_specs import access_specs, network_specs, rollout_specs, verification_specs
 from tests.operator.support.source_specs import Refused, of_model, of_uri
 from tests.operator.support.task_specs import picture_specs, sound_specs
 
@@ -30,13 +30,9 @@ def _scaling(device: str = "CPU", **fields: Any) -> dict[str, Any]:
     return spec(device=device, autoscaling={"maxReplicas": 3, **fields})
 
 
+OTHERS = (verification_specs, rollout_specs, picture_specs, access_specs, network_specs, sound_specs)
 RULES = (
-    *source_specs.RULES,
-    *verification_specs.RULES,
-    *picture_specs.RULES,
-    *access_specs.RULES,
-    *network_specs.RULES,
-    *sound_specs.RULES,
+    *(rule for part in (source_specs, *OTHERS) for rule in part.RULES),
     Refused(
         "replicas beside autoscaling",
         spec(replicas=2, autoscaling={"maxReplicas": 3}),
@@ -213,6 +209,7 @@ ACCEPTED: dict[str, dict[str, Any]] = {
     **access_specs.ACCEPTED,
     **network_specs.ACCEPTED,
     **sound_specs.ACCEPTED,
+    **rollout_specs.ACCEPTED,
     "the smallest spec": {"model": {"uri": URI}},
     "tensors by name": spec(task={"tensors": {}}),
     "labels in another script": _task(labels=["猫", "狗", "a, b", "$(x)", ""]),

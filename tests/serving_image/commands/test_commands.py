@@ -12,6 +12,7 @@ import orjson
 import pytest
 from paddlemodel_server.commands import served
 
+from tests.models import trained_model
 from tests.serving_image.support.command_line import command
 from tests.serving_image.support.models.model_builders import PIR_MODEL, tar_of
 from tests.serving_image.support.servers import Server
@@ -57,6 +58,18 @@ def test_inspect_says_what_a_model_is(exported: Callable[[str, str], Path]) -> N
     table = command("inspect", exported("legacy", "pair") / "inference.pdmodel")
     assert "Legacy, written by PaddlePaddle 3.3.1" in table
     assert "input    count" in table
+
+
+def test_inspect_tells_of_each_model_of_a_task_that_has_several() -> None:
+    """Those of OCR: what finds the lines, and what reads them."""
+    models = trained_model("character-det"), trained_model("character-rec")
+    found = json.loads(command("inspect", *models, "--json"))
+    assert [one["task"]["name"] for one in found] == ["textDetection", "textRecognition"]
+    assert [len(one["digest"]) for one in found] == [71, 71]
+    table = command("inspect", *models)
+    places = [table.index(f"model       {model}") for model in models]
+    assert places == sorted(places)
+    assert table.index("task        textDetection") < places[1] < table.index("task        textRecognition")
 
 
 def test_inspect_warns_of_a_fixed_batch(exported: Callable[[str, str], Path]) -> None:

@@ -126,7 +126,7 @@ def serving(model: Path, folder: Path, before: Sequence[str] = (), **settings: o
 
 def start(model: Path, folder: Path, before: Sequence[str] = (), **settings: object) -> Server:
     port, admin_port = ports.free(2)
-    manifests = {
+    manifests: dict[str, Any] = {
         "model_dir": model,
         "port": port,
         "admin_port": admin_port,
@@ -137,6 +137,7 @@ def start(model: Path, folder: Path, before: Sequence[str] = (), **settings: obj
         "warmup_seconds": 60,  # a busy machine must not change what the warm-up finds out
     }
     manifests |= settings
+    port, admin_port = manifests["port"], manifests["admin_port"]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")}
     environment |= {f"PADDLEMODEL_{name.upper()}": str(value) for name, value in manifests.items()}
     environment |= {"HOME": str(folder), "TMPDIR": str(folder)}

@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from paddlemodel_api import contract
@@ -23,7 +24,12 @@ from paddlemodel_operator.commands.deployed.differences import difference, three
 from paddlemodel_operator.commands.deployed.records import NotKnown
 from paddlemodel_operator.commands.faults import CommandError
 from paddlemodel_operator.observe.children import LiveObjects, observe
+from paddlemodel_operator.reconcile.rollout import planned
+from paddlemodel_operator.reconcile.tracks import Tracks
+from paddlemodel_operator.render import Rollout
+from paddlemodel_operator.render.rollout import AT_ONCE
 from paddlemodel_operator.settings import Settings, from_environment
+from paddlemodel_operator.status.known import known
 from paddlemodel_operator.status.updates import replacement
 
 DESCRIPTION = """Show what the PaddleModels of a file would change in the cluster, as a unified diff for each
@@ -103,7 +109,8 @@ async def _of_model(
         sys.stderr.write(f"==> {name} is paused: the operator changes its objects only afterwards.\n")
     existing = await _existing(api, model, settings)
     contents = replacement(model, observe(await _live(api, model, existing)))
-    desired = manifest.children(file, model, settings, contents)
+    rollout = await _rollout(api, (model, settings, contents), existing, live)
+    desired = manifest.children(file, model, settings, contents, rollout)
     texts, faults = [difference(_named(names.MODEL, namespace, name), live, merged)], []
     for child, wanted in desired.items():
         try:
@@ -152,6 +159,25 @@ async def _live(api: UserApi, model: PaddleModel, existing: Live) -> LiveObjects
     pods = await api.list_all(names.POD, f"{contract.MODEL_LABEL}={model.name}", model.namespace)
     job = existing.get(ChildKey(names.CRON_JOB, model.name))
     return LiveObjects(deployment=deployment, cron_job=job, pods=pods.items)
+
+
+async def _rollout(
+    api: UserApi,
+    wanted: tuple[PaddleModel, Settings, Mapping[str, str]],
+    existing: Live,
+    live: Mapping[str, Any] | None,
+) -> Rollout:
+    """What the operator would do next: begin a canary, go on with one, or neither."""
+    model, _, _ = wanted
+    if model.spec.rollout.strategy != "Canary":
+        return AT_ONCE
+    pods = await api.list_all(names.POD, f"{contract.MODEL_LABEL}={model.name}", model.namespace)
+    tracks = Tracks(
+        stable=existing.get(ChildKey(names.DEPLOYMENT, model.name)),
+        canary=existing.get(ChildKey(names.DEPLOYMENT, names.canary(model.name))),
+        pods=pods.items,
+    )
+    return planned(wanted, tracks, known((live or {}).get("status")), datetime.now(UTC))
 
 
 async def _of_child(

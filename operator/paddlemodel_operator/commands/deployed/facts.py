@@ -47,6 +47,7 @@ def of_model(body: Object) -> dict[str, Any]:
         "model": status.get("model"),
         "furtherModels": list(status.get("furtherModels", ())),
         "autoscaling": status.get("autoscaling"),
+        "rollout": status.get("rollout"),
         "conditions": list(status.get("conditions", ())),
     }
 
@@ -89,6 +90,7 @@ def _version(revision: str | None, pods: Sequence[Object], *, is_newest: bool) -
     return {
         "version": revision,
         "newest": is_newest,
+        "canary": own[0]["metadata"].get("labels", {}).get(contract.TRACK_LABEL) == contract.TRACK_CANARY,
         "pods": len(own),
         "ready": len(ready),
         "digests": sorted(_digests(own)),

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from paddlemodel_operator.commands.deployed import rollout_page
 from paddlemodel_operator.commands.deployed.text import NONE, safe, table, wrapped
 from paddlemodel_operator.status.judge import RECONCILING, STALLED
 
@@ -80,6 +81,7 @@ def _properties(facts: Facts) -> list[tuple[str, object]]:
     for one in scaling["targets"] if scaling else ():
         now = one.get("current") or "not read"
         found[f"Autoscaling {one['name']}"] = f"{now} of {one['target']} ({scaling['source']})"
+    found |= rollout_page.properties(facts["rollout"] or {})
     return [(name, value) for name, value in found.items() if value]
 
 
@@ -106,7 +108,7 @@ def _versions(found: Sequence[Facts] | str) -> str:
         return "  no pods\n"
     rows = [
         (
-            f"{one['version'] or 'unknown'}{' (newest)' if one['newest'] else ''}",
+            f"{one['version'] or 'unknown'}{_kind(one)}",
             f"{one['ready']} of {one['pods']} ready",
             ", ".join(one["digests"]),
             ", ".join(one["images"]),
@@ -114,6 +116,10 @@ def _versions(found: Sequence[Facts] | str) -> str:
         for one in found
     ]
     return table(rows, "  ")
+
+
+def _kind(version: Facts) -> str:
+    return " (canary)" if version["canary"] else " (newest)" if version["newest"] else ""
 
 
 def _events(found: Sequence[Facts] | str, now: dt.datetime) -> str:

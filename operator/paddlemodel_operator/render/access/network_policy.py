@@ -26,6 +26,8 @@ def build(model: PaddleModel, settings: Settings) -> Object | None:
     clients: list[Object] = [
         peer.model_dump(mode="json", by_alias=True, exclude_none=True) for peer in access.network.sources
     ]
+    if model.spec.rollout.mirror is not None:
+        clients += [{"podSelector": {"matchLabels": names.pod_selector(model.name)}}]
     if model.spec.ingress is not None or model.spec.gateway is not None:
         clients += [_namespace(name) for name in settings.ingress_namespaces]
     return {

@@ -5,7 +5,7 @@ of heads: a head that was seen before is asked again once the keys have changed.
 the plain connection, and pays nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,6 +37,7 @@ class Protection:
 
     gate: Gate
     open_paths: frozenset[bytes]  # what everybody may GET
+    is_mirrored: Callable[[Mapping[str, str]], bool] | None = None  # by the headers
 
     @classmethod
     def of(cls, gate: Gate, routes: Mapping[str, protocol.Route]) -> "Protection":
@@ -53,7 +54,7 @@ class ProtectedConnection(ClientConnection):
         self._keyring, self._limiter, self._cors = gate.keyring, gate.limiter, gate.cors
         self._charged: tuple[Client | None, str | None, Charges] | None = None  # the last request's
         self._cost: tuple[Head | None, Grant | None, Charges] = None, None, ()  # of the last known head
-        self._open_paths = protection.open_paths
+        self._open_paths, self._is_mirrored = protection.open_paths, protection.is_mirrored
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head; answers tell browsers of whom they are for."""
@@ -120,7 +121,9 @@ class ProtectedConnection(ClientConnection):
             raise
 
     def _charges(self, limiter: Limiter, headers: Mapping[str, str], grant: Grant | None) -> Charges:
-        """What a request of this connection costs."""
+        """What a request of this connection costs; a mirrored one was paid for where it came from."""
+        if self._is_mirrored is not None and self._is_mirrored(headers):
+            return ()
         client = grant.client if grant is not None else None
         forwarded = headers.get(FORWARDED_FOR) if limiter.reads_forwarded else None
         charged = self._charged
@@ -142,7 +145,7 @@ class ProtectedConnection(ClientConnection):
         self, label: str, headers: Mapping[str, str], answer: protocol.Response, *, keep_alive: bool
     ) -> None:
         """Answer a request when it is its turn, whatever its route; its body is not read."""
-        cycle = InferenceCycle(self, label, headers, keep_alive=keep_alive)
+        cycle = self._shared.cycle(self, label, headers, keep_alive=keep_alive)
         cycle.refuse(answer)
         self._enqueue(cycle)
 

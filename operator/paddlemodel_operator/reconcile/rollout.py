@@ -1,0 +1,131 @@
+"""What there is of both versions of a model, what was measured, and what the plan makes of it."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from paddlemodel_api import contract
+from paddlemodel_api.rollout.progress import Compared, Measured, RolloutStatus
+
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.cluster.cache import Key, owned_by
+from paddlemodel_operator.probing.rollout_meter import Target
+from paddlemodel_operator.reconcile.context import Context
+from paddlemodel_operator.reconcile.tracks import Tracks, canary_track, stable_track
+from paddlemodel_operator.render import Rollout
+from paddlemodel_operator.rollout import steps
+from paddlemodel_operator.rollout.bounds import P95, Latencies
+from paddlemodel_operator.rollout.counting import Measurement
+from paddlemodel_operator.rollout.judgement import Verdict, Window, judge
+from paddlemodel_operator.rollout.plan import plan
+from paddlemodel_operator.rollout.revision import wanted_revision
+from paddlemodel_operator.rollout.situation import Numbers, Situation
+from paddlemodel_operator.rollout.sizes import limits
+from paddlemodel_operator.settings import Settings
+
+
+def decide(
+    context: Context, model: PaddleModel, before: Mapping[str, Any], contents: Mapping[str, str]
+) -> Rollout:
+    """What the Deployments are to be now.
+
+    Args:
+        context: of the process.
+        model: the spec.
+        before: the status as it is.
+        contents: the revisions of new content for which the pods are replaced.
+    """
+    key = model.namespace, model.name
+    if model.spec.rollout.strategy != "Canary":
+        context.meter.forget(key)
+        return Rollout()
+    live = Tracks(
+        stable=_own(context, model, model.name),
+        canary=_own(context, model, names.canary(model.name)),
+        pods=context.cache.pods(key),
+    )
+    now = context.now()
+    known, _ = _dated(before, now)
+    measured = _counted(context, key, known, live.canary)
+    return planned((model, context.settings, contents), live, before, now, measured)
+
+
+def planned(
+    wanted: tuple[PaddleModel, Settings, Mapping[str, str]],
+    live: Tracks,
+    before: Mapping[str, Any],
+    now: dt.datetime,
+    measured: Measurement | None = None,
+) -> Rollout:
+    """What follows for a spec, an operator's settings and new content, on what there is."""
+    model, settings, contents = wanted
+    known, elapsed = _dated(before, now)
+    seen = Situation(
+        model=model,
+        wanted=wanted_revision(model, settings, contents),
+        stable=stable_track(model, settings, contents, live),
+        canary=canary_track(model, live),
+        before=known,
+        elapsed=elapsed,
+        verdict=None if measured is None else _verdict(model, known, measured),
+        numbers=None if measured is None else _numbers(model, measured),
+        unmeasured=measured.unmeasured if measured else "",
+        now=_text(now),
+    )
+    return Rollout(plan=plan(seen), stable=live.stable, canary=live.canary)
+
+
+def _dated(before: Mapping[str, Any], now: dt.datetime) -> tuple[RolloutStatus, float]:
+    """The status of the rollout, and how many seconds ago its step began.
+
+    A clock that was set back counts as no time. What is no time is now, or it would last for ever.
+    """
+    known = RolloutStatus.model_validate(before.get("rollout", {}))
+    try:
+        return known, max(0.0, (now - dt.datetime.fromisoformat(known.since or "")).total_seconds())
+    except (ValueError, TypeError):
+        return known.model_copy(update={"since": _text(now)}), 0.0
+
+
+def _text(now: dt.datetime) -> str:
+    return f"{now:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _own(context: Context, model: PaddleModel, name: str) -> Mapping[str, Any] | None:
+    live = context.cache.get(names.DEPLOYMENT, (model.namespace, name))
+    return live if live is not None and owned_by(live, model.uid) else None
+
+
+def _counted(
+    context: Context, key: Key, known: RolloutStatus, canary: Mapping[str, Any] | None
+) -> Measurement | None:
+    """What was counted since the step began; nothing is read while no request reaches a canary."""
+    runs = known.phase in steps.PHASES and (known.phase == "Stepping" or known.weight)
+    if not runs or canary is None:
+        context.meter.forget(key)
+        return None
+    label = canary["spec"]["template"]["metadata"].get("labels", {}).get(contract.REVISION_LABEL, "")
+    epoch = f"{known.canary_revision}/{known.phase}/{known.step}/{known.since}"
+    return context.meter.counted(key, Target(epoch=epoch, template=label))
+
+
+def _verdict(model: PaddleModel, known: RolloutStatus, found: Measurement) -> Verdict:
+    compared = limits(model.spec.rollout, known.weight or 0)
+    return judge(found.stable, found.canary, found.agreement, compared)
+
+
+def _numbers(model: PaddleModel, found: Measurement) -> Numbers:
+    agreement = Compared(compared=found.agreement.compared, agreed=found.agreement.agreed)
+    mirrored = model.spec.rollout.mirror is not None
+    return Numbers(
+        stable=_measured(found.stable),
+        canary=_measured(found.canary),
+        agreement=agreement if mirrored else None,
+    )
+
+
+def _measured(window: Window) -> Measured:
+    p95 = Latencies(window.buckets, window.seconds).quantile(P95) if window.requests else None
+    shown = None if p95 is None else round(p95 * 1e3)
+    return Measured(requests=window.requests, errors=window.errors, p95_milliseconds=shown)

@@ -1,0 +1,104 @@
+"""Both versions of a model as their Deployments and pods show them: what a rollout is planned by; pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from paddlemodel_api.rollout.progress import Cause
+
+from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.observe.children import LiveObjects, Observed, observe
+from paddlemodel_operator.render import deployment
+from paddlemodel_operator.render.templates.held import revision_of, template_of
+from paddlemodel_operator.rollout.situation import Failure, Track
+from paddlemodel_operator.settings import Settings
+from paddlemodel_operator.status.readiness_checks import nothing_moves, pod_fault, pods_are_refused
+from paddlemodel_operator.status.verification import REASONS
+
+Object = Mapping[str, Any]
+
+CRASHES: Final = 3
+"""Restarts of a canary's server after which it will not become ready by itself."""
+CAPACITY: Final = frozenset({"NoGPU", "Unschedulable", "QuotaExceeded"})
+UNKNOWN: Final = "unknown"
+"""The revision of a Deployment that says none, and that the operator would not write so."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Tracks:
+    """The Deployments of a model, and its pods of both versions."""
+
+    stable: Object | None = None
+    canary: Object | None = None
+    pods: Sequence[Object] = field(default_factory=tuple)
+
+
+def stable_track(
+    model: PaddleModel, settings: Settings, contents: Mapping[str, str], live: Tracks
+) -> Track | None:
+    """The version that serves; None before there is one.
+
+    Args:
+        model: the spec.
+        settings: of the operator.
+        contents: the revisions of new content for which the pods are replaced.
+        live: what there is.
+    """
+    if live.stable is None:
+        return None
+    found = observe(LiveObjects(deployment=live.stable, pods=live.pods))
+    revision = revision_of(live.stable)
+    if not revision:  # Made before these were noted: it is the spec's if it would be written alike.
+        rendered = deployment.build(model, settings, contents)
+        revision = revision_of(rendered) if template_of(rendered) == template_of(live.stable) else UNKNOWN
+    fixed = model.fixed_replicas
+    return Track(
+        revision=revision,
+        desired=live.stable["spec"].get("replicas", 1) if fixed is None else fixed,
+        ready=found.ready_pods,
+        answering=found.workload.ready if found.workload else 0,
+        complete=_is_complete(found),
+    )
+
+
+def canary_track(model: PaddleModel, live: Tracks) -> Track | None:
+    """The version that is tried out; None where there is none."""
+    if live.canary is None:
+        return None
+    found = observe(LiveObjects(deployment=live.canary, pods=live.pods))
+    fault = pods_are_refused(found) or pod_fault(model, found)
+    current = found.workload is not None and found.workload.current
+    return Track(
+        revision=revision_of(live.canary),
+        desired=live.canary["spec"].get("replicas", 1),
+        ready=found.ready_pods if current else 0,
+        answering=found.workload.ready if found.workload else 0,
+        complete=_is_complete(found),
+        failure=_failure(model, found) if current else None,
+        waits_for=f"{fault.reason}: {fault.message}" if fault else "",
+    )
+
+
+def _is_complete(found: Observed) -> bool:
+    """All pods that are wanted are of the newest template, and answer."""
+    workload = found.workload
+    if workload is None or not workload.current:
+        return False
+    same = workload.replicas == workload.updated == workload.desired
+    return same and found.ready_pods >= workload.desired
+
+
+def _failure(model: PaddleModel, found: Observed) -> Failure | None:
+    """Why its pods will not become ready; what is wrong with one of several only waits for the deadline."""
+    fault = pods_are_refused(found) or pod_fault(model, found)
+    if not found.ready_pods and fault is not None:
+        if fault.reason in REASONS:
+            return Failure(cause="VerificationFailed", message=fault.message)
+        if any(pod.server.restarts >= CRASHES for pod in found.pods):
+            return Failure(cause="Crashing", message=f"{fault.reason}: {fault.message}")
+    late = nothing_moves(found)
+    if late is None:
+        return None
+    fault = fault or late
+    cause: Cause = "NoCapacity" if fault.reason in CAPACITY else "Deadline"
+    return Failure(cause=cause, message=f"{fault.reason}: {fault.message}")

@@ -1,0 +1,1 @@
+"""What a canary does next: revisions, steps, the judgement of its numbers. Pure."""

@@ -1,0 +1,1 @@
+"""Requests of servers that mirror to a canary, or are one."""

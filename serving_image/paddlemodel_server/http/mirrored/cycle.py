@@ -1,0 +1,68 @@
+"""Requests of a server that mirrors to a canary, or is one; others have `InferenceCycle`, and pay nothing.
+
+It chooses before the body is gone, and hands over after the client has its answer.
+"""
+
+from typing import Any
+
+from paddlemodel_server import protocol
+from paddlemodel_server.http.inference_cycle import InferenceCycle
+from paddlemodel_server.mirror.mirror import Mirror, Options
+from paddlemodel_server.mirror.wanted import HEADER, UNTOLD, Target
+
+
+class Mirroring:
+    """Makes the cycles; one for all connections, made before the fork."""
+
+    def __init__(self, target: Target | None, options: Options) -> None:
+        """Note what is wanted.
+
+        Args:
+            target: where to mirror; None on a canary, which only knows mirrored requests.
+            options: what else a mirror goes by.
+        """
+        self._target, self._options = target, options
+        self._mirror: Mirror | None = None
+
+    def __call__(
+        self, connection: Any, label: str, headers: protocol.Headers, *, keep_alive: bool
+    ) -> InferenceCycle:
+        """Make one; the arguments are those of InferenceCycle."""
+        if self._target is None:
+            cycle = InferenceCycle(connection, label, headers, keep_alive=keep_alive)
+            cycle.record.mirrored = self.is_mirrored(headers)
+            return cycle
+        chosen = MirroredCycle(connection, label, headers, keep_alive=keep_alive)
+        if self._mirror is None:
+            self._mirror = Mirror(self._target, self._options, connection.service.metrics.mirror)
+        chosen.mirror = self._mirror
+        return chosen
+
+    def is_mirrored(self, headers: protocol.Headers) -> bool:
+        """Whether a request comes from a mirror for certain, and not from a client who says so."""
+        shown = headers.get(HEADER)
+        return shown is not None and shown == self._options.token != UNTOLD
+
+    def close(self) -> None:
+        """The HTTP worker ends."""
+        if self._mirror is not None:
+            self._mirror.close()
+
+
+class MirroredCycle(InferenceCycle):
+    """One request to a stable version."""
+
+    mirror: Mirror
+    _kept: bytes | None = None  # the body, where the request was chosen
+
+    def _start(self) -> None:
+        if self.mirror.wants(self.headers, len(self._body)):
+            self._body = self._kept = bytes(self._body)
+        super()._start()
+
+    def _answer(self, response: protocol.Response) -> None:
+        super()._answer(response)
+        if self._kept is not None:
+            kept, self._kept = self._kept, None
+            if response.status == 200:
+                self.mirror.take(self._head, kept, response)

@@ -1,0 +1,129 @@
+"""Do two answers to one request agree? Pure; what cannot be compared better has to be the same bytes.
+
+Tensors are compared as recorded ones are, whatever form they have. In JSON floats are compared, and all else
+has to be equal: a text, a class, the number of boxes. Of a PNG, which is a mask, the pixels are compared. The
+sentence about a difference has nothing of an answer in it, since it goes to the log.
+"""
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import unquote
+
+import numpy as np
+import orjson
+
+from paddlemodel_server.errors import StartError
+from paddlemodel_server.mirror import json_answers, masks
+from paddlemodel_server.model import bfloat16
+from paddlemodel_server.protocol.request import JSON, NPY
+from paddlemodel_server.protocol.routes import INFER, PREDICT
+from paddlemodel_server.verification import recording, v2_client
+from paddlemodel_server.verification.recording import Difference, Tolerances
+
+ANSWER: Final = ""
+"""The name of what has none: an answer as a whole."""
+PNG: Final = "image/png"
+_JSON_SIZE: Final = "inference-header-content-length"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """One with status 200.
+
+    Attributes:
+        media: its Content-Type.
+        headers: all of them, by lower-case name.
+        body: as it was sent.
+    """
+
+    media: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def compare(route: str, expected: Answer, found: Answer, tolerances: Tolerances) -> list[Difference]:
+    """How each output, or each part of the answer that `tolerances` names, compares.
+
+    Args:
+        route: the label of the route that both were asked.
+        expected: the stable version's.
+        found: the canary's.
+        tolerances: how far they may be from each other.
+    """
+    if expected.media != found.media:
+        return [_unlike("it has another Content-Type")]
+    if expected.body == found.body and expected.headers.get(_JSON_SIZE) == found.headers.get(_JSON_SIZE):
+        return [Difference(output=ANSWER, fault="", size=1)]
+    if expected.media == PNG:
+        return [_masks(expected.body, found.body, tolerances)]
+    try:
+        one, other = _read(route, expected), _read(route, found)
+        if isinstance(one, _Tensors) and isinstance(other, _Tensors):
+            return _tensors(one.arrays, other.arrays, tolerances)
+        return json_answers.compare(one, other, tolerances)
+    except (StartError, ValueError, KeyError, TypeError):
+        return [_unlike("its bytes are others, and cannot be read in one way")]
+
+
+@dataclass(frozen=True)
+class _Tensors:
+    arrays: v2_client.Arrays
+
+
+def _read(route: str, answer: Answer) -> Any:
+    """The tensors of an answer, or what its JSON says.
+
+    Raises:
+        ValueError, KeyError, TypeError, StartError: it is neither.
+    """
+    if route == INFER or _JSON_SIZE in answer.headers:
+        return _Tensors(v2_client.answer(answer.headers, answer.body))
+    if answer.media != JSON:
+        return _Tensors(_tensor(answer))
+    content = orjson.loads(answer.body)
+    if route == PREDICT and _is_v2(content):
+        return _Tensors(v2_client.answer(answer.headers, answer.body))
+    return content
+
+
+def _is_v2(content: Any) -> bool:
+    """Whether it is what a model without a task answers."""
+    outputs = content.get("outputs") if type(content) is dict else None
+    return type(outputs) is list and all(type(one) is dict and "datatype" in one for one in outputs)
+
+
+def _unlike(fault: str) -> Difference:
+    return Difference(output=ANSWER, fault=fault)
+
+
+def _tensors(expected: v2_client.Arrays, found: v2_client.Arrays, tolerances: Tolerances) -> list[Difference]:
+    """As `verification` compares them; a name that is no output's may be one of another answer."""
+    known = {name: one for name, one in tolerances.of.items() if name in expected or name in found}
+    return recording.compare(expected, found, Tolerances(default=tolerances.default, of=known))
+
+
+def _tensor(answer: Answer) -> v2_client.Arrays:
+    """The tensor that is the whole body, by its name."""
+    name = unquote(answer.headers.get("x-tensor-name", ANSWER))
+    if answer.media == NPY:
+        return {name: np.load(io.BytesIO(answer.body), allow_pickle=False)}
+    datatype, shape = answer.headers["x-tensor-datatype"], answer.headers["x-tensor-shape"]
+    bits = datatype == "BF16"
+    array = np.frombuffer(answer.body, np.uint16 if bits else v2_client.NUMPY[datatype])
+    sides = [int(side) for side in shape.split(",") if side]
+    return {name: (bfloat16.numbers(array) if bits else array).reshape(sides)}
+
+
+def _masks(expected: bytes, found: bytes, tolerances: Tolerances) -> Difference:
+    """Pixels are classes, which are equal or not: `relative` is the part of them that need not be."""
+    one, other = masks.pixels(expected), masks.pixels(found)
+    if one is None or other is None:
+        return _unlike("its bytes are others")
+    if one.shape != other.shape:
+        return _unlike("its size is another")
+    beyond = int(np.count_nonzero(one != other))
+    part = beyond / max(1, one.size)
+    fault = f"{beyond} of {one.size} pixels have another class" if part > tolerances.default.rtol else ""
+    return Difference(output=ANSWER, fault=fault, largest_relative=part, beyond=beyond, size=one.size)

@@ -1,0 +1,81 @@
+"""The operator dies after each write of a rollout, and the end is the same."""
+
+from collections.abc import Iterator
+
+import pytest
+from paddlemodel_operator.base import names
+
+from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.process import Operator
+from tests.operator.support.proxy.fault_proxy import FaultProxy
+from tests.operator.support.rollout.kubelet import Kubelet
+from tests.operator.support.rollout.rollouts import (
+    NAME,
+    NEW,
+    OLD,
+    bad,
+    deployment,
+    good,
+    is_served,
+    of,
+    rollout,
+)
+
+pytestmark = [pytest.mark.control_plane, pytest.mark.slow]
+
+
+@pytest.fixture
+def behind(
+    cluster: Cluster, operator: Operator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Operator, FaultProxy]]:
+    """An operator behind a proxy, which knows of its writes."""
+    operator.stop()
+    with FaultProxy(cluster).running() as proxy:
+        result = Operator(cluster, tmp_path_factory.mktemp("killed"), server=proxy.url)
+        result.start()
+        yield result, proxy
+        result.kill()
+    operator.start()
+
+
+def until(operator: Operator, check: object) -> None:
+    """Play its kubelet meanwhile."""
+    assert callable(check)
+    eventually(lambda: operator.revive() and check(), 600)
+
+
+@pytest.mark.parametrize("ends_well", [True, False], ids=["promoted", "aborted"])
+def test_an_operator_that_is_killed_after_each_write(
+    cluster: Cluster, behind: tuple[Operator, FaultProxy], namespace: str, *, ends_well: bool
+) -> None:
+    operator, proxy = behind
+    with Kubelet.of(cluster, namespace, good if ends_well else bad):
+        cluster.apply(of(namespace))
+        eventually(lambda: is_served(cluster, namespace, OLD))
+        seen: list[str] = []
+
+        def rule(method: str, path: str) -> None:
+            """A status says the same again after each start, so it kills only after another write."""
+            write = method in {"PATCH", "POST", "DELETE"} and f"/namespaces/{namespace}/" in path
+            if not write or "/events" in path:
+                return
+            word = f"{method} {path.partition('?')[0]}"
+            if word.endswith("/status") and seen and seen[-1] == word:
+                return
+            seen.append(word)
+            operator.kill()  # The proxy sends on what it has.
+
+        proxy.rule = rule
+        cluster.apply(of(namespace, NEW))
+        if ends_well:
+            until(operator, lambda: is_served(cluster, namespace, NEW))
+        else:
+            until(operator, lambda: rollout(cluster, namespace).get("phase") == "Aborted")
+            until(
+                operator, lambda: deployment(cluster, namespace, "resnet50-canary")["spec"]["replicas"] == 0
+            )
+            assert rollout(cluster, namespace)["aborted"]["reason"] == "Errors"
+        proxy.rule = lambda *_: None
+        assert len(seen) >= 6
+        assert cluster.need(names.SERVICE, namespace, NAME)["spec"]["selector"]["paddlemodel.dev/track"]
+        operator.revive()
