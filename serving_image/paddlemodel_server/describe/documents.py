@@ -13,7 +13,7 @@ from paddlemodel_server.ipc.process_context import Learned
 from paddlemodel_server.protocol.served import Shapes
 from paddlemodel_server.settings import Settings
 
-_FRESH = (("Cache-Control", "no-store"), ("Vary", "Accept"))
+_FRESH = (("Cache-Control", "no-store"), ("Vary", "Accept, Accept-Language"))
 
 
 @dataclass
@@ -39,12 +39,13 @@ class Documents:
     def __post_init__(self) -> None:
         self._digest = Digest(self.settings.model_dir)
 
-    def home(self, *, html: bool, host: str) -> protocol.Response:
+    def home(self, *, html: bool, host: str, language: str) -> protocol.Response:
         """`GET /`: the page for a browser, the same facts as JSON for everybody else.
 
         Args:
             html: whether the client prefers HTML.
             host: its Host header, and the path before the page's.
+            language: that of the page, one of `words.LANGUAGES`.
         """
         facts = self._facts()
         if not html:
@@ -58,7 +59,7 @@ class Documents:
             scheme="https" if self.settings.tls_dir else "http",
         )
         return protocol.Response(
-            body=page.render(shown, host), content_type=page.HTML, extra=(*_FRESH, *page.headers())
+            body=page.render(shown, host, language), content_type=page.HTML, extra=(*_FRESH, *page.headers())
         )
 
     def openapi(self) -> protocol.Response:

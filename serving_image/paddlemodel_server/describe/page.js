@@ -2,6 +2,8 @@
 const $ = (id) => document.getElementById(id);
 const data = JSON.parse($("data").textContent);
 const SHOWN = 20000; // characters of an answer
+/* A text of ours in the reader's language; what stands in braces is given by name. */
+const t = (text, given = {}) => Object.entries(given).reduce((found, [name, value]) => found.replace(`{${name}}`, () => value), data.words[text] ?? text);
 let chosen = null; // the file that is sent
 let words = ""; // the text that was sent last
 
@@ -88,17 +90,17 @@ function show(status, good, time, text) {
   draw(good && body ? shapes(body) : [], body, mask);
   explain(mask ? body.classes : []);
   mark(words, good && body && Array.isArray(body.entities) ? body.entities : []);
-  if (mask) body.mask = `${mask.slice(0, 40)}… ${mask.length} characters`;
+  if (mask) body.mask = t("{start}… {count} characters", { start: mask.slice(0, 40), count: mask.length });
   const full = body === null ? text : pretty(body);
   const left = full.length - SHOWN;
-  $("result").textContent = left > 0 ? `${full.slice(0, SHOWN)}\n… and ${left} more characters` : full;
+  $("result").textContent = left > 0 ? t("{start}\n… and {count} more characters", { start: full.slice(0, SHOWN), count: left }) : full;
   $("answer").hidden = false;
 }
 
 function bars(classes) {
   $("classes").replaceChildren(...classes.map((entry) => {
     const [item, name, track, bar, score] = ["li", "span", "div", "i", "b"].map((t) => document.createElement(t));
-    name.textContent = entry.label ?? `class ${entry.class_id}`;
+    name.textContent = entry.label ?? t("class {number}", { number: entry.class_id });
     bar.style.width = `${Math.max(0, Math.min(1, entry.score)) * 100}%`;
     score.textContent = entry.score >= 0 && entry.score <= 1 ? `${(entry.score * 100).toFixed(1)} %` : entry.score.toPrecision(4);
     track.append(bar);
@@ -115,7 +117,7 @@ function shapes(body) {
   if (!Array.isArray(body.objects)) return [];
   return body.objects.map(({ box, label, class_id, score }) => ({
     corners: [[box.xmin, box.ymin], [box.xmax, box.ymin], [box.xmax, box.ymax], [box.xmin, box.ymax]],
-    name: `${label ?? `class ${class_id}`} ${(score * 100).toFixed(0)} %`,
+    name: `${label ?? t("class {number}", { number: class_id })} ${(score * 100).toFixed(0)} %`,
   }));
 }
 
@@ -147,7 +149,7 @@ function explain(classes) {
   $("legend").replaceChildren(...classes.map((entry) => {
     const [item, colour] = ["li", "i"].map((tag) => document.createElement(tag));
     colour.style.background = entry.color;
-    item.append(colour, `${entry.label ?? `class ${entry.class_id}`} ${(entry.fraction * 100).toFixed(1)} %`);
+    item.append(colour, `${entry.label ?? t("class {number}", { number: entry.class_id })} ${(entry.fraction * 100).toFixed(1)} %`);
     return item;
   }));
   $("legend").hidden = !classes.length;
@@ -173,7 +175,7 @@ function mark(text, entities) {
 
 async function send() {
   const now = mode(), file = now === "file";
-  if (file && !chosen) { show("No file yet", false, "", JSON.stringify({ error: `Choose ${data.what} first.` })); $("file").focus(); return; }
+  if (file && !chosen) { show(t("No file yet"), false, "", JSON.stringify({ error: t("Choose {what} first.", { what: t(data.what) }) })); $("file").focus(); return; }
   const button = document.querySelector("#form button");
   button.disabled = true;
   const began = performance.now();
@@ -187,9 +189,9 @@ async function send() {
     });
     const text = await answer.text();
     words = now === "text" ? sent : "";
-    show(`${answer.status} ${answer.statusText}`, answer.ok, `${(performance.now() - began).toFixed(1)} ms, seen from this browser`, text);
+    show(`${answer.status} ${answer.statusText}`, answer.ok, t("{time} ms, seen from this browser", { time: (performance.now() - began).toFixed(1) }), text);
   } catch {
-    show("No answer", false, "", JSON.stringify({ error: "The server could not be reached, or ended the connection." }));
+    show(t("No answer"), false, "", JSON.stringify({ error: t("The server could not be reached, or ended the connection.") }));
   }
   button.disabled = false;
 }
@@ -203,7 +205,7 @@ async function follow() {
     } catch { /* unreachable */ }
     if ($("state").dataset.state !== about.state) {
       $("state").dataset.state = about.state;
-      $("state").firstElementChild.textContent = about.state;
+      $("state").firstElementChild.textContent = t(about.state);
     }
     if (about.digest) $("digest").textContent = about.digest;
     if (about.paddle_version) $("paddle").textContent = about.paddle_version;
@@ -218,8 +220,8 @@ if (navigator.clipboard) {
   $("copy").hidden = false;
   $("copy").addEventListener("click", async () => {
     await navigator.clipboard.writeText($("curl").textContent);
-    $("copy").textContent = "Copied";
-    setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+    $("copy").textContent = t("Copied");
+    setTimeout(() => { $("copy").textContent = t("Copy"); }, 1500);
   });
 }
 $("form").hidden = false;

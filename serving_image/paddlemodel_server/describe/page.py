@@ -16,6 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from paddlemodel_server.describe import words
 from paddlemodel_server.protocol.served import Description
 
 HTML = "text/html; charset=utf-8"
@@ -43,18 +44,21 @@ class Shown:
     scheme: str = "http"
 
 
-def render(shown: Shown, host: str) -> bytes:
+def render(shown: Shown, host: str, language: str = words.ENGLISH) -> bytes:
     """The page.
 
     Args:
         shown: all that depends on the model.
         host: the request's Host header and the path before the page's; where it is no host, the page says
             localhost.
+        language: one of `words.LANGUAGES`.
     """
     base = f"{shown.scheme}://{host if _HOST.fullmatch(host) else 'localhost'}/"
     call, upload, name = shown.task.call, shown.task.upload, shown.facts["name"]
     page = _environment().get_template("page.html")
     return page.render(
+        t=words.translator(language),
+        language=language,
         about=shown.facts,
         data={
             "name": name,
@@ -63,6 +67,7 @@ def render(shown: Shown, host: str) -> bytes:
             "what": upload.what if upload else None,
             "preview": bool(upload and upload.preview),
             "sound": bool(upload and upload.sound),
+            "words": words.LANGUAGES[language],
         },
         call=call,
         upload=upload,

@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from werkzeug.routing import BaseConverter
 
 from paddlemodel_server import protocol
+from paddlemodel_server.describe.words import ENGLISH, LANGUAGES
 from paddlemodel_server.errors import MethodNotAllowedError, NotFoundError, ServingError
 from paddlemodel_server.metrics.catalog import OTHER
 from paddlemodel_server.pipeline.context import Service
@@ -98,7 +99,9 @@ def _views(service: Service) -> dict[str, Callable[..., protocol.Response]]:
         protocol.V1: infer(protocol.V1),
         protocol.EMBEDDINGS: infer(protocol.EMBEDDINGS),
         "home": lambda: service.documents.home(
-            html=_prefers_html(), host=request.headers.get("Host", "") + request.root_path
+            html=_prefers_html(),
+            host=request.headers.get("Host", "") + request.root_path,
+            language=request.accept_languages.best_match(LANGUAGES, ENGLISH),
         ),
         "openapi": service.documents.openapi,
         "health": protocol.alive,

@@ -15,9 +15,10 @@ import orjson
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model import bfloat16
+from paddlemodel_server.protocol.json.numbers import Numbers
+from paddlemodel_server.protocol.json.text import shown
 from paddlemodel_server.protocol.request import Array, Expected
 from paddlemodel_server.protocol.served import Served
-from paddlemodel_server.protocol.text import shown
 
 Shape = tuple[int, ...]
 _MOST = 1 << 31  # of one dimension: Paddle's are signed 32-bit numbers
@@ -65,6 +66,8 @@ def uneven(expected: Expected) -> BadRequestError:
 
 def from_values(data: Any, shape: Shape, expected: Expected) -> Array:
     """The tensor of a JSON list, flat or nested as the shape says."""
+    if type(data) is Numbers and (len(data.shape) == 1 or data.shape == shape):
+        return data.tensor(expected, shape)
     if type(data) is not list:
         raise BadRequestError(f"Input {expected.name} needs data, a list of numbers; found {shown(data)}.")
     try:

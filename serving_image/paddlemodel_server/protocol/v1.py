@@ -11,10 +11,12 @@ import numpy as np
 import orjson
 
 from paddlemodel_server.errors import BadRequestError, NoRowsError
-from paddlemodel_server.protocol import tensors, text
+from paddlemodel_server.protocol import tensors
+from paddlemodel_server.protocol.json import text
+from paddlemodel_server.protocol.json.numbers import Numbers, understood
+from paddlemodel_server.protocol.json.text import shown
 from paddlemodel_server.protocol.request import Array, Expected, Request
 from paddlemodel_server.protocol.served import Served
-from paddlemodel_server.protocol.text import shown
 
 _KEYS = frozenset({"instances", "inputs"})
 Json = dict[str, Any]
@@ -22,7 +24,10 @@ Json = dict[str, Any]
 
 def parse(served: Served, body: bytes) -> Request:
     """Read and validate a prediction request."""
-    content = text.read(body)
+    return understood(body, lambda content: _request(served, content))
+
+
+def _request(served: Served, content: Json) -> Request:
     text.check_keys("The request", content, _KEYS)
     given = _KEYS & content.keys()  # beside them there may be unknown fields that are null
     if len(given) != 1:
@@ -31,6 +36,8 @@ def parse(served: Served, body: bytes) -> Request:
     if "inputs" in content:
         return Request(arrays=_columns(content["inputs"], served))
     rows = content["instances"]
+    if type(rows) is Numbers and served.only_input:
+        return Request(arrays=[_tensor(rows, served.only_input, "instances")], rows=rows.shape[0])
     if type(rows) is not list or not rows:
         found = "an empty list" if rows == [] else text.kind(rows)
         raise BadRequestError(f"instances must be a list with at least one row, not {found}.")
@@ -79,6 +86,11 @@ def _check_names(where: str, found: Json, served: Served) -> None:
 
 
 def _tensor(data: Any, expected: Expected, where: str) -> Array:
+    if type(data) is Numbers:
+        return data.tensor(expected, tensors.shape_of(list(data.shape), expected))
+    if type(data) is list and data and type(data[0]) is Numbers:
+        shape = tensors.shape_of([len(data), *data[0].shape], expected)
+        return Numbers.stacked(data, expected, shape)
     if not expected.shape and type(data) is not list:
         return tensors.numbers([data], frozenset({type(data)}), expected).reshape(())
     if type(data) is not list:

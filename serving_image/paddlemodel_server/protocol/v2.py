@@ -14,11 +14,13 @@ import orjson
 
 from paddlemodel_server.errors import BadRequestError
 from paddlemodel_server.model.signature import DATATYPES, Model, Tensor
-from paddlemodel_server.protocol import tensors, text
+from paddlemodel_server.protocol import tensors
+from paddlemodel_server.protocol.json import text
+from paddlemodel_server.protocol.json.numbers import understood
+from paddlemodel_server.protocol.json.text import shown
 from paddlemodel_server.protocol.request import Array, Expected, Request, Wanted
 from paddlemodel_server.protocol.routes import VERSION
 from paddlemodel_server.protocol.served import Served
-from paddlemodel_server.protocol.text import shown
 
 EXTENSIONS = ["binary_tensor_data"]
 
@@ -58,7 +60,10 @@ def parse(served: Served, body: bytes, json_size: int | None = None) -> Request:
                 f"Inference-Header-Content-Length is {json_size}, but the body has only {len(body)} bytes."
             )
         body, tail = body[:json_size], memoryview(body)[json_size:]
-    content = text.read(body)
+    return understood(body, lambda content: _request(served, content, tail))
+
+
+def _request(served: Served, content: Json, tail: memoryview) -> Request:
     if not content.keys() <= _REQUEST_KEYS:
         text.check_keys("The request", content, _REQUEST_KEYS)
     identity = content.get("id")

@@ -65,6 +65,26 @@ def test_a_picture_is_classified(pictures: Server, chromium: Browser, tmp_path: 
         expect(page.locator("#classes")).to_be_hidden()
 
 
+def test_a_reader_of_chinese_has_the_page_in_chinese(pictures: Server, chromium: Browser) -> None:
+    """As the browser asks; whoever prefers another language that the page has not gets English."""
+    with visit(chromium, f"{pictures.url}/", locale="zh-CN") as page:
+        expect(page.locator("html")).to_have_attribute("lang", "zh")
+        expect(page.get_by_role("status")).to_have_text("就绪")
+        page.get_by_role("button", name="发送").click()
+        expect(page.locator("#status")).to_have_text("还没有文件")
+        expect(page.locator("#result")).to_contain_text("请先选择一张图片。")
+        page.locator("#file").set_input_files(
+            {"name": "line.png", "mimeType": "image/png", "buffer": text_line()}
+        )
+        page.get_by_role("button", name="发送").click()
+        expect(page.locator("#time")).to_contain_text("毫秒，由此浏览器测得")
+    asked = {"Accept": "text/html", "Accept-Language": "fr, zh;q=0.2, en;q=0.1"}
+    answer = cleartext.get(f"{pictures.url}/", headers=asked)
+    assert 'lang="zh"' in answer.text
+    assert answer.headers["Vary"] == "Accept, Accept-Language"
+    assert 'lang="en"' in cleartext.get(f"{pictures.url}/", headers={**asked, "Accept-Language": "fr"}).text
+
+
 def test_an_image_model_takes_tensors_too(pictures: Server, chromium: Browser) -> None:
     """Its example is too long for the page's source: the script fills it with zeros."""
     with visit(chromium, f"{pictures.url}/") as page:

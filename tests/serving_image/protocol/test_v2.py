@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paddlemodel_server.errors import BadRequestError
-from paddlemodel_server.protocol import Request, Wanted, text, v2
+from paddlemodel_server.protocol import Request, Wanted, v2
+from paddlemodel_server.protocol.json import text
 
 from tests.serving_image.support.bodies import DTYPES, IDS, ON, X, body, echo, extremes, served
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from paddlemodel_server.errors import BadRequestError
-from paddlemodel_server.protocol import text as json_text
-from paddlemodel_server.protocol.text import kind, shown
+from paddlemodel_server.protocol.json import text as json_text
+from paddlemodel_server.protocol.json.text import kind, shown
 
 MOST_TEXTS = 2048  # as many as OpenAI's API takes
 MOST_CHARACTERS = 1_000_000  # of a text, whatever becomes of its tokens: they take 100 bytes each meanwhile

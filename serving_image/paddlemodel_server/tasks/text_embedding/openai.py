@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from paddlemodel_server.errors import BadRequestError, NotFiniteError, NotFoundError
-from paddlemodel_server.protocol import text as json_text
-from paddlemodel_server.protocol.text import shown
+from paddlemodel_server.protocol.json import text as json_text
+from paddlemodel_server.protocol.json.text import shown
 from paddlemodel_server.tasks.text import bodies
 from paddlemodel_server.tasks.text.bodies import Sent
 

@@ -1,0 +1,1 @@
+"""JSON bodies: read exactly, and large ones quickly."""
