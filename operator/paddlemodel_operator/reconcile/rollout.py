@@ -102,8 +102,7 @@ def _counted(
     context: Context, key: Key, known: RolloutStatus, canary: Mapping[str, Any] | None
 ) -> Measurement | None:
     """What was counted since the step began; nothing is read while no request reaches a canary."""
-    runs = known.phase in steps.PHASES and (known.phase == "Stepping" or known.weight)
-    if not runs or canary is None:
+    if canary is None or not steps.is_measured(known):
         context.meter.forget(key)
         return None
     label = canary["spec"]["template"]["metadata"].get("labels", {}).get(contract.REVISION_LABEL, "")

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from paddlemodel_api.rollout.progress import Cause, Phase
+from paddlemodel_api.rollout.progress import Cause, Phase, RolloutStatus
 
 from paddlemodel_operator.rollout import words
 from paddlemodel_operator.rollout.judgement import Kind
@@ -47,6 +47,11 @@ class Passed:
 
 
 Next = Goes | Ended | Passed
+
+
+def is_measured(before: RolloutStatus) -> bool:
+    """Whether requests reach the canary of a status, if only mirrored ones."""
+    return before.phase in PHASES and (before.phase != "Starting" or bool(before.weight))
 
 
 def begin(seen: Situation) -> Goes:
@@ -96,7 +101,9 @@ def _started(seen: Situation, canary: Track, number: int) -> Goes | Ended:
         return Goes(phase="Stepping", step=number, since=seen.now, weight=step.weight, told=told)
     same = seen.before.phase == "Starting" and seen.before.step == number
     if same and seen.elapsed >= PODS_SECONDS:
-        why = canary.hindrance or Failure(cause="Deadline", message=f"{canary.ready} of {pods} pods are ready.")
+        why = canary.hindrance or Failure(
+            cause="Deadline", message=f"{canary.ready} of {pods} pods are ready."
+        )
         return Ended(why.cause, f"Its pods were not ready in {PODS_SECONDS // 60} minutes. {why.message}")
     since = seen.before.since if same else seen.now
     told = words.starting(seen, number)

@@ -5,6 +5,7 @@ from paddlemodel_operator.rollout.judgement import Kind, Verdict
 from paddlemodel_operator.rollout.plan import plan
 from paddlemodel_operator.rollout.situation import Failure, Situation
 from paddlemodel_operator.rollout.sizes import PODS_SECONDS
+from paddlemodel_operator.rollout.steps import is_measured
 
 from tests.operator.support.rollout.canaries import NEW, seen, status, track
 
@@ -73,3 +74,19 @@ def test_what_certainly_fails_is_not_promoted_for_want_of_traffic(
     assert found.status is not None
     assert found.told is not None
     assert (found.status.phase, found.status.step, found.told.reason) == (phase, 1, reason)
+
+
+@pytest.mark.parametrize(
+    ("phase", "weight", "measured"),
+    [
+        ("Starting", 0, False),
+        ("Starting", 10, True),
+        ("Stepping", 0, True),
+        ("Paused", 0, True),
+        ("AwaitingApproval", 0, True),
+        ("Promoting", 50, False),
+        ("Aborted", 0, False),
+    ],
+)
+def test_a_shadow_is_measured_also_while_a_person_holds_it(phase: str, weight: int, measured: bool) -> None:  # noqa: FBT001
+    assert is_measured(status(phase=phase, weight=weight)) is measured
