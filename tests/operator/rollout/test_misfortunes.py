@@ -1,4 +1,4 @@
-"""What a canary does when something beside it goes wrong: no room, no status, no certainty, a leftover pod."""
+"""What a canary does when something beside it goes wrong: no room, no status, a leftover pod."""
 
 import pytest
 from paddlemodel_operator.rollout.judgement import Kind, Verdict
@@ -14,10 +14,9 @@ FULL = Failure(cause="NoCapacity", message="NoGPU: No node has 1 free nvidia.com
 DOUBTFUL = Verdict(Kind.DOUBTFUL, "5 % of 400 requests to the canary failed, 0 % of 200 to the stable one.")
 
 
-def late(**fields: object) -> Situation:
+def late(**fields: Failure) -> Situation:
     """One pod of four is there, for the second step, and the time for them is over."""
-    made = {"before": SECOND, "canary": track(NEW, 4, ready=1, **fields), "elapsed": PODS_SECONDS}
-    return seen(**made)
+    return seen(before=SECOND, canary=track(NEW, 4, ready=1, **fields), elapsed=PODS_SECONDS)
 
 
 @pytest.mark.parametrize(
@@ -88,5 +87,5 @@ def test_what_certainly_fails_is_not_promoted_for_want_of_traffic(
         ("Aborted", 0, False),
     ],
 )
-def test_a_shadow_is_measured_also_while_a_person_holds_it(phase: str, weight: int, measured: bool) -> None:  # noqa: FBT001
+def test_a_shadow_is_measured_also_while_a_person_holds_it(phase: str, weight: int, measured: bool) -> None:
     assert is_measured(status(phase=phase, weight=weight)) is measured
