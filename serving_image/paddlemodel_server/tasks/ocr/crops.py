@@ -14,7 +14,7 @@ from paddlemodel_server.tasks.text_detection import polygons
 
 UPRIGHT = 1.5  # height to width: such a line runs from top to bottom
 GRID = 32  # places between two pixels, as OpenCV 4 has them, and PaddleX with it; OpenCV 5 has no such grid
-TILE = 1024  # pixels of a line that are cut at once, each way: OpenCV takes no side of 32767; places need memory
+TILE = 1024  # pixels of a line cut at once, each way: OpenCV takes no side of 32767; places need memory
 BESIDE = 4  # pixels beside a place that have a part in what is taken from there
 
 

@@ -13,6 +13,11 @@ def _page(height: int, width: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return np.random.default_rng(7).integers(0, 256, (height, width, 3), np.uint8)
 
 
+def _apart(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> int:
+    assert one.shape == other.shape
+    return int(np.abs(one.astype(int) - other).max())
+
+
 @pytest.mark.parametrize("turned", [False, True], ids=["wide", "high"])
 def test_a_page_may_be_longer_than_what_opencv_warps_at_once(turned: bool) -> None:
     page, box = _page(60, MOST_OF_OPENCV + 3000), [[0, 9], [200, 12], [199, 40], [0, 37]]
@@ -20,7 +25,7 @@ def test_a_page_may_be_longer_than_what_opencv_warps_at_once(turned: bool) -> No
     if turned:
         page, part = np.swapaxes(page, 0, 1), np.swapaxes(part, 0, 1)
         box, far = [[y, x] for x, y in box], [[y, x] for x, y in far]
-    assert np.array_equal(crops.cut(page, far)[5:-5, 5:-5], crops.cut(part, box)[5:-5, 5:-5])
+    assert _apart(crops.cut(page, far)[5:-5, 5:-5], crops.cut(part, box)[5:-5, 5:-5]) <= 1
 
 
 def test_so_may_a_line() -> None:
@@ -39,4 +44,4 @@ def test_what_is_cut_in_pieces_is_as_if_at_once(
     monkeypatch.setattr(crops, "TILE", 10_000)
     whole = crops.cut(page, box)
     monkeypatch.setattr(crops, "TILE", 64)
-    assert np.array_equal(crops.cut(page, box), whole)
+    assert _apart(crops.cut(page, box), whole) <= 1  # OpenCV rounds otherwise beside an edge
