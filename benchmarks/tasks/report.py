@@ -35,9 +35,18 @@ def _table(rounds: Sequence[Round], workload: Workload) -> list[str]:
         _line(f"server by {LOOPS} loops", f"{spread(ratios[2], 2)}x", f"{spread(work, 2)}x"),
         _line("server by 1 loop", f"{spread(ratios[1], 2)}x", ""),
     ]
-    met = "met" if statistics.median(ratios[workload.against]) >= workload.aim else "MISSED"
-    loops = f"{workload.against} loop{'s' if workload.against > 1 else ''}"
-    return [*lines, f"target: >= {workload.aim:g}x of {loops}  {met}"]
+    return [*lines, _target(workload, {loops: statistics.median(found) for loops, found in ratios.items()})]
+
+
+def _target(workload: Workload, medians: Mapping[int, float]) -> str:
+    """The verdict, and what the same run says beside the other number of loops, which may be less kind."""
+    names = {loops: f"{loops} loop{'s' if loops > 1 else ''}" for loops in medians}
+    met = "met" if medians[workload.against] >= workload.aim else "MISSED"
+    (other,) = medians.keys() - {workload.against}
+    return (
+        f"target: >= {workload.aim:g}x of {names[workload.against]}  {met}"
+        f" ({medians[other]:.2f}x of {names[other]})"
+    )
 
 
 def _line(title: str, rate: str, cpu: str) -> str:

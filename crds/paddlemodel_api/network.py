@@ -23,6 +23,7 @@ class Service(Block):
 
 _DNS_NAME: Final = r"(?:\*\.)?[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*"
 _PATH: Final = r"/[A-Za-z0-9._~%/-]*"
+_REFUSED_IN_PATH: Final = r"//|/\.\.?(?:/|$)|%2[Ff]"
 _PATH_MEANS: Final = (
     "Requests whose path begins with it go to the model, which answers below it as without it: "
     "/resnet50/predict is /predict. So several models share one host. A change restarts the pods."
@@ -32,11 +33,20 @@ Host = Annotated[str, Field(min_length=1, max_length=253)]
 Path = Annotated[str, Field(min_length=1, max_length=512)]
 
 
-def _path_rule(block: str) -> Rule:
-    return matches(
-        "path",
-        _PATH,
-        f"spec.{block}.path must start with / and hold only letters, digits and . _ ~ % / -",
+def _path_rules(block: str) -> tuple[Rule, ...]:
+    return (
+        matches(
+            "path",
+            _PATH,
+            f"spec.{block}.path must start with / and hold only letters, digits and . _ ~ % / -",
+        ),
+        Rule(
+            cel=f"!has(self.path) || !self.path.matches(r'{_REFUSED_IN_PATH}')",
+            holds=lambda spec: not re.search(_REFUSED_IN_PATH, spec.path),
+            message=f"spec.{block}.path has one of //, /./, /../ and %2F, which the API server takes in no "
+            "Ingress and no HTTPRoute: leave it out",
+            field="path",
+        ),
     )
 
 
@@ -66,7 +76,7 @@ class Ingress(Block):
             "spec.ingress.host must be a DNS name in lower case without scheme, port or path, "
             "such as resnet50.example.com",
         ),
-        _path_rule("ingress"),
+        *_path_rules("ingress"),
     )
 
 
@@ -102,7 +112,7 @@ class Gateway(Block):
             "such as resnet50.example.com",
             field="hostnames",
         ),
-        _path_rule("gateway"),
+        *_path_rules("gateway"),
     )
 
 

@@ -102,7 +102,7 @@ def test_name_and_device_reach_the_server(device: str) -> None:
     assert (settings.name, settings.device) == ("m", device.lower())
 
 
-@pytest.mark.parametrize("path", ["/", "/resnet50", "/a//b.c_d~e%20f-g/"])
+@pytest.mark.parametrize("path", ["/", "/resnet50", "/a/b.c_d~e%20f-g/"])
 def test_the_path_of_the_ingress_reaches_the_server(path: str) -> None:
     ingress = {"host": "a.example.com", "path": path}
     assert serve({}, ingress=ingress).path_prefix == path.rstrip("/")

@@ -75,7 +75,8 @@ class Rollout(Block):
     traffic: Literal["Auto", "Replicas"] | None = Field(
         default=None,
         description="What divides the requests. Replicas: the Service, by the numbers of pods, so that the "
-        "least share of a canary is one pod's. Default: Auto, which is the finest that the model has.",
+        "least share of a canary is one pod's. Auto: the finest that the model has, today Replicas. "
+        "Default: Auto.",
     )
     mirror: Mirror | None = Field(
         default=None,

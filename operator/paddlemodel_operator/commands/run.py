@@ -35,7 +35,9 @@ EXAMPLES = """examples:
 Exit codes: 0 stopped; 1 it could not be fetched or served, and the last line says why; 2 the command line or
 the YAML is wrong."""
 
-_ONLY_IN_A_CLUSTER: Final = ("replicas", "autoscaling", "ingress", "gateway", "service", "resources", "gpu")
+_ONLY_IN_A_CLUSTER: Final = (
+    *("replicas", "autoscaling", "ingress", "gateway", "service", "rollout", "resources", "gpu"),
+)
 _HOST: Final = "127.0.0.1"
 _MANY: Final[dict[str, Any]] = {"action": "append", "default": []}
 
@@ -134,6 +136,7 @@ def _here(arguments: argparse.Namespace, body: Mapping[str, Any]) -> dict[str, A
     known = manifest.parsed(arguments.file, dict(body))
     changed = copy.deepcopy(dict(body))
     spec = changed["spec"]
+    spec.pop("rollout", None)  # Its mirror would ask for the Service of a canary.
     if arguments.device:
         spec["device"] = arguments.device
         for field in ("gpu", "autoscaling") if arguments.device == "CPU" else ():

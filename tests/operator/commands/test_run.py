@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 import yaml
+from paddlemodel_operator.commands import run
 
 from devcluster import first_look
 from tests.models import archive_of, trained_model
@@ -85,6 +86,7 @@ def test_one_model_is_served_once_and_a_signal_ends_it(port: int, tmp_path: Path
     cluster = {
         "autoscaling": {"maxReplicas": 2},
         "gateway": gateway,
+        "rollout": {"strategy": "Canary", "mirror": {}},
         "access": {"network": {"from": [{"podSelector": {}}]}},
     }
     text = yaml.safe_dump(manifest("ml", "a", device="GPU", gpu={"count": 1}, **cluster))
@@ -92,7 +94,8 @@ def test_one_model_is_served_once_and_a_signal_ends_it(port: int, tmp_path: Path
     with running(tmp_path, *arguments, text=text) as first:
         seen = lines_until(first, "==> ready: ")
         assert any(
-            "these do nothing: spec.autoscaling, spec.gateway, spec.gpu, spec.access.network" in line
+            "these do nothing: spec.autoscaling, spec.gateway, spec.rollout, spec.gpu, spec.access.network"
+            in line
             for line in seen
         )
         with running(tmp_path, *arguments, text=text) as second:
@@ -102,6 +105,14 @@ def test_one_model_is_served_once_and_a_signal_ends_it(port: int, tmp_path: Path
         first.send_signal(signal.SIGINT)
         assert end(first)[0] == 0
     assert (tmp_path / "paddlemodel" / "run" / "ml.a" / "models" / "model").is_dir()
+
+
+def test_nothing_is_mirrored_where_there_is_no_canary() -> None:
+    """Its server would look for a Service by a name that means nothing here, or something else."""
+    body = manifest("ml", "a", device="CPU", rollout={"strategy": "Canary", "mirror": {}})
+    body["metadata"]["uid"] = "1"
+    pod = run._pod(run.options().parse_args(["-"]), body)
+    assert "PADDLEMODEL_MIRROR" not in {one["name"] for one in pod["containers"][0]["env"]}
 
 
 HANDLER = """

@@ -26,6 +26,11 @@ RULES = (
         "spec.gateway.hostnames must be DNS names",
     ),
     Refused("a path of a gateway without a slash", _gateway(path="a"), "spec.gateway.path must start with /"),
+    *(
+        Refused(f"{path} as the path of {block}", made(path=path), f"spec.{block}.path has one of //, /./")
+        for path in ("//", "/a//b", "/a/./b", "/a/../b", "/..", "/a/.", "/a%2Fb", "/a%2fb")
+        for block, made in (("ingress", _ingress), ("gateway", _gateway))
+    ),
     Refused(
         "two paths from outside",
         spec(gateway={"parentRefs": PARENTS, "path": "/a"}, ingress={"host": "a.example.com"}),
@@ -36,6 +41,7 @@ TYPES = (Refused("a gateway without a Gateway", spec(gateway={"parentRefs": []})
 ACCEPTED = {
     "a wildcard host": _ingress(host="*.example.com"),
     "the smallest gateway": _gateway(),
+    "a path of odd names": _gateway(path="/.a/b..c/.../%C3%A9/~d/"),
     "a gateway with everything": spec(
         gateway={
             "parentRefs": [{"name": "public", "namespace": "infra", "sectionName": "https"}, *PARENTS],

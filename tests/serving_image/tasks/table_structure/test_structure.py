@@ -132,7 +132,8 @@ MISFITS: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("name", MISFITS)
 def test_a_model_that_does_not_fit_is_refused_with_the_cure(name: str, tmp_path: Path) -> None:
-    changed, said = MISFITS[name]
+    given, said = MISFITS[name]
+    changed = dict(given)
     outputs = changed.pop("outputs", [])
     with pytest.raises(StartError) as refusal:
         fitted(tmp_path, *outputs, **changed)
