@@ -79,13 +79,14 @@ def planned(
 def _dated(before: Mapping[str, Any], now: dt.datetime) -> tuple[RolloutStatus, float]:
     """The status of the rollout, and how many seconds ago its step began.
 
-    A clock that was set back counts as no time. What is no time is now, or it would last for ever.
+    What began in the future, by a clock that was wrong, or at no time, begins now: it would last for ever.
     """
     known = RolloutStatus.model_validate(before.get("rollout", {}))
     try:
-        return known, max(0.0, (now - dt.datetime.fromisoformat(known.since or "")).total_seconds())
+        elapsed = (now - dt.datetime.fromisoformat(known.since or "")).total_seconds()
     except (ValueError, TypeError):
-        return known.model_copy(update={"since": _text(now)}), 0.0
+        elapsed = -1.0
+    return (known, elapsed) if elapsed >= 0 else (known.model_copy(update={"since": _text(now)}), 0.0)
 
 
 def _text(now: dt.datetime) -> str:
@@ -101,8 +102,7 @@ def _counted(
     context: Context, key: Key, known: RolloutStatus, canary: Mapping[str, Any] | None
 ) -> Measurement | None:
     """What was counted since the step began; nothing is read while no request reaches a canary."""
-    runs = known.phase in steps.PHASES and (known.phase == "Stepping" or known.weight)
-    if not runs or canary is None:
+    if canary is None or not steps.is_measured(known):
         context.meter.forget(key)
         return None
     label = canary["spec"]["template"]["metadata"].get("labels", {}).get(contract.REVISION_LABEL, "")

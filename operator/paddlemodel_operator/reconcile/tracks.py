@@ -13,6 +13,7 @@ from paddlemodel_operator.render.templates.held import revision_of, template_of
 from paddlemodel_operator.rollout.situation import Failure, Track
 from paddlemodel_operator.settings import Settings
 from paddlemodel_operator.status.readiness_checks import nothing_moves, pod_fault, pods_are_refused
+from paddlemodel_operator.status.reports import Fault
 from paddlemodel_operator.status.verification import REASONS
 
 Object = Mapping[str, Any]
@@ -75,7 +76,7 @@ def canary_track(model: PaddleModel, live: Tracks) -> Track | None:
         answering=found.workload.ready if found.workload else 0,
         complete=_is_complete(found),
         failure=_failure(model, found) if current else None,
-        waits_for=f"{fault.reason}: {fault.message}" if fault else "",
+        hindrance=_waits(fault) if fault else None,
     )
 
 
@@ -97,8 +98,10 @@ def _failure(model: PaddleModel, found: Observed) -> Failure | None:
         if any(pod.server.restarts >= CRASHES for pod in found.pods):
             return Failure(cause="Crashing", message=f"{fault.reason}: {fault.message}")
     late = nothing_moves(found)
-    if late is None:
-        return None
-    fault = fault or late
+    return _waits(fault or late) if late else None
+
+
+def _waits(fault: Fault) -> Failure:
+    """What it ends by if that does not pass in time."""
     cause: Cause = "NoCapacity" if fault.reason in CAPACITY else "Deadline"
     return Failure(cause=cause, message=f"{fault.reason}: {fault.message}")

@@ -18,13 +18,11 @@ from paddlemodel_operator.render import container, pods
 from paddlemodel_operator.render.metadata import Object, compact, head
 from paddlemodel_operator.render.templates import mirror
 from paddlemodel_operator.rollout.revision import wanted_revision
+from paddlemodel_operator.rollout.sizes import PODS_SECONDS
 from paddlemodel_operator.settings import Settings
 
 NONE: Final[Mapping[str, str]] = MappingProxyType({})
 """No new content for which pods are replaced."""
-
-FETCH_AND_LOAD_SECONDS: Final = 1800
-"""Until the Deployment reports a stuck rollout; large models take their time to be fetched."""
 
 
 def build(model: PaddleModel, settings: Settings, contents: Mapping[str, str] = NONE) -> Object:
@@ -62,7 +60,7 @@ def _deployment(model: PaddleModel, track: str, replicas: int | None, made: Obje
             {
                 "replicas": replicas,
                 "revisionHistoryLimit": 3,
-                "progressDeadlineSeconds": FETCH_AND_LOAD_SECONDS,
+                "progressDeadlineSeconds": PODS_SECONDS,
                 "selector": {"matchLabels": names.pod_selector(model.name, track)},
                 "strategy": {
                     "type": "RollingUpdate",

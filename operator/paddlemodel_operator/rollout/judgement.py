@@ -59,6 +59,7 @@ class Kind(Enum):
 
     PASS = "Pass"  # noqa: S105 - a verdict
     TOO_FEW = "TooFew"
+    DOUBTFUL = "Doubtful"
     ERRORS = "Errors"
     LATENCY = "Latency"
     DISAGREEMENT = "Disagreement"
@@ -110,7 +111,7 @@ def _failing(stable: Window, canary: Window, agreement: Agreement, limits: Limit
     if sick:
         return Verdict(Kind.STABLE_UNHEALTHY, f"{numbers}, and both are beyond it.")
     return Verdict(
-        Kind.TOO_FEW, f"{numbers}, and the stable version has had too few to be better for certain."
+        Kind.DOUBTFUL, f"{numbers}, and the stable version has had too few to be better for certain."
     )
 
 

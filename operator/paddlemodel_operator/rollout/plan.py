@@ -50,7 +50,9 @@ def _goes_back(seen: Situation, stable: Track) -> Plan | None:
 def _nobody_is_served(seen: Situation, stable: Track) -> Plan | None:
     """No version has ever answered: there is nobody whom the new one could hurt."""
     served = stable.answering > 0 or seen.before.stable_revision == stable.revision
-    return None if served else Plan(status=_settled(seen, serves=False))
+    # A status that was lost: a canary of another version was only made beside one that answered.
+    tried = seen.canary is not None and seen.canary.revision != stable.revision
+    return None if served or tried else Plan(status=_settled(seen, serves=False))
 
 
 def _is_asleep(seen: Situation, stable: Track) -> Plan | None:
@@ -58,7 +60,7 @@ def _is_asleep(seen: Situation, stable: Track) -> Plan | None:
     if stable.desired:
         return None
     canary = None if seen.canary is None else 0
-    status = _status(seen, phase="Starting", step=1, since=seen.before.since or seen.now, weight=0)
+    status = _status(seen, phase="Starting", step=1, since=None, weight=0)
     return Plan(promote=False, canary=canary, status=status)
 
 

@@ -15,6 +15,8 @@ from paddlemodel_operator.settings import Settings
 AT_ONCE: Final = ("replicas", "autoscaling", "service", "ingress", "gateway", "rollout")
 """Fields that change nothing in a pod, or that say how; of ingress and gateway the path reaches them."""
 _AT_ONCE_OF_MODEL: Final = ("updatePolicy", "checkMinutes")
+_EMPTY_IS_NONE: Final = "resources"
+"""Without a field it means none at all, and where it is left out the defaults."""
 
 
 def wanted_revision(model: PaddleModel, settings: Settings, contents: Mapping[str, str]) -> str:
@@ -31,6 +33,7 @@ def wanted_revision(model: PaddleModel, settings: Settings, contents: Mapping[st
     if "access" in spec:
         asked["access"] = {key: value for key, value in spec["access"].items() if key != "network"}
     image = settings.server_image_gpu if model.spec.device == "GPU" else settings.server_image_cpu
-    whole = [{key: value for key, value in asked.items() if value}, model.path_prefix, image, dict(contents)]
+    kept = {key: value for key, value in asked.items() if value or key == _EMPTY_IS_NONE}
+    whole = [kept, model.path_prefix, image, dict(contents)]
     text = json.dumps(whole, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:10]

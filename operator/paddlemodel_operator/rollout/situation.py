@@ -31,8 +31,8 @@ class Track:
     complete: bool = False
     """All that it should have are of its newest template, and answer."""
     failure: Failure | None = None
-    waits_for: str = ""
-    """What keeps its pods from being ready, where that may pass; in a sentence."""
+    hindrance: Failure | None = None
+    """What keeps its pods from being ready, where that may pass."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

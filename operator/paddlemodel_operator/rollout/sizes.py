@@ -1,10 +1,14 @@
 """How many pods a canary has, and what its limits are as numbers. Pure."""
 
 import math
+from typing import Final
 
 from paddlemodel_api.rollout.strategy import DEFAULT_STEPS, AbortOn, Rollout, Step
 
 from paddlemodel_operator.rollout.judgement import Limits
+
+PODS_SECONDS: Final = 1800
+"""Until pods that do not become ready are given up; large models take their time to be fetched."""
 
 
 def steps_of(rollout: Rollout) -> tuple[Step, ...]:

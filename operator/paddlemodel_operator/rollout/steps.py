@@ -3,12 +3,12 @@
 from dataclasses import dataclass
 from typing import Final
 
-from paddlemodel_api.rollout.progress import Cause, Phase
+from paddlemodel_api.rollout.progress import Cause, Phase, RolloutStatus
 
 from paddlemodel_operator.rollout import words
 from paddlemodel_operator.rollout.judgement import Kind
-from paddlemodel_operator.rollout.situation import Situation, Told, Track
-from paddlemodel_operator.rollout.sizes import canary_pods, steps_of
+from paddlemodel_operator.rollout.situation import Failure, Situation, Told, Track
+from paddlemodel_operator.rollout.sizes import PODS_SECONDS, canary_pods, steps_of
 
 PHASES: Final[tuple[Phase, ...]] = ("Starting", "Stepping", "Paused", "AwaitingApproval")
 """In which a canary is between its begin and its end."""
@@ -49,6 +49,11 @@ class Passed:
 Next = Goes | Ended | Passed
 
 
+def is_measured(before: RolloutStatus) -> bool:
+    """Whether requests reach the canary of a status, if only mirrored ones."""
+    return before.phase in PHASES and (before.phase != "Starting" or bool(before.weight))
+
+
 def begin(seen: Situation) -> Goes:
     """A revision that was not tried yet, or is tried again."""
     return Goes(phase="Starting", step=1, since=seen.now, weight=0, told=words.starting(seen, 1))
@@ -83,15 +88,23 @@ def _stays(seen: Situation, told: Told, phase: Phase | None = None) -> Goes:
     return Goes(phase=kept, step=_number(seen), since=since, weight=before.weight or 0, told=told)
 
 
-def _started(seen: Situation, canary: Track, number: int) -> Goes:
-    """The weight of a step is in force as soon as the pods for it answer, and its time begins then."""
+def _started(seen: Situation, canary: Track, number: int) -> Goes | Ended:
+    """The weight of a step is in force as soon as the pods for it answer, and no older ones; then it begins.
+
+    A Deployment that was complete once waits for further pods for ever, so the time for them is taken here.
+    """
     rollout = seen.model.spec.rollout
     step, stable = steps_of(rollout)[number - 1], seen.stable
     pods = canary_pods(stable.desired if stable else 1, step.weight, rollout)
-    if canary.ready >= pods:
+    if canary.ready >= pods and canary.complete:
         told = words.stepping(seen, number)
         return Goes(phase="Stepping", step=number, since=seen.now, weight=step.weight, told=told)
     same = seen.before.phase == "Starting" and seen.before.step == number
+    if same and seen.elapsed >= PODS_SECONDS:
+        why = canary.hindrance or Failure(
+            cause="Deadline", message=f"{canary.ready} of {pods} pods are ready."
+        )
+        return Ended(why.cause, f"Its pods were not ready in {PODS_SECONDS // 60} minutes. {why.message}")
     since = seen.before.since if same else seen.now
     told = words.starting(seen, number)
     return Goes(phase="Starting", step=number, since=since, weight=seen.before.weight or 0, told=told)
@@ -127,12 +140,14 @@ def _held(seen: Situation, canary: Track, number: int) -> Goes | None:
 def _too_few(seen: Situation, number: int) -> Goes | Ended | None:
     """The step's time is over, and too few requests came to judge by."""
     verdict, policy = seen.verdict, seen.model.spec.rollout.on_no_traffic or "Wait"
-    if verdict is None or verdict.kind is not Kind.TOO_FEW:
+    if verdict is None or verdict.kind not in {Kind.TOO_FEW, Kind.DOUBTFUL}:
         return None
     if seen.elapsed < LEAST_SECONDS:
         return _stays(seen, words.stepping(seen, number))
     if policy == "Abort":
         return Ended("NoTraffic", verdict.message)
+    if verdict.kind is Kind.DOUBTFUL:
+        return _stays(seen, words.doubtful(seen, verdict.message))
     return None if policy == "Promote" else _stays(seen, words.no_traffic(seen, verdict.message))
 
 

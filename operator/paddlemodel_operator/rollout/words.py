@@ -26,7 +26,7 @@ UNDER_WAY: Final = frozenset(
 def starting(seen: Situation, number: int) -> Told:
     """Pods for a step are being made."""
     canary = seen.canary
-    why = f" {canary.waits_for}" if canary and canary.waits_for else ""
+    why = f" {canary.hindrance.message}" if canary and canary.hindrance else ""
     return _told(
         seen,
         PROGRESSING,
@@ -70,6 +70,16 @@ def no_traffic(seen: Situation, found: str) -> Told:
         f"The canary {seen.wanted} cannot be judged. {found} It waits for more; send requests, lower "
         "spec.rollout.abortOn.minRequests, set spec.rollout.onNoTraffic to Promote or Abort, or promote it "
         f"yourself: {_command(seen, 'promote')}.",
+    )
+
+
+def doubtful(seen: Situation, found: str) -> Told:
+    """Too many errors, and too few requests to the stable version to know that it has fewer."""
+    return _told(
+        seen,
+        NO_TRAFFIC,
+        f"The canary {seen.wanted} cannot be judged. {found} It waits for more; send requests, set "
+        f"spec.rollout.onNoTraffic to Abort, or promote it yourself: {_command(seen, 'promote')}.",
     )
 
 

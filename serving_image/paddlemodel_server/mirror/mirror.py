@@ -16,7 +16,7 @@ from typing import Final
 
 from paddlemodel_server.host.log import Limiter
 from paddlemodel_server.metrics.catalog import AGREE, DIFFER, DROPPED, ERROR, MirrorCounts
-from paddlemodel_server.mirror.comparison import Answer, compare
+from paddlemodel_server.mirror.comparison import Answer, compare, is_quick
 from paddlemodel_server.mirror.line import Line
 from paddlemodel_server.mirror.peer import BrokenError, ForeignError, Reply, TooLongError, UnreachableError
 from paddlemodel_server.mirror.wanted import HEADER, Target
@@ -27,7 +27,7 @@ AT_ONCE: Final = 2  # connections of an HTTP worker
 MOST_WAITING: Final = 32
 REST_SECONDS: Final = 1.0  # after the first vain look for a canary; each further pause is twice as long
 MOST_REST_SECONDS: Final = 15.0
-INLINE_BYTES: Final = 32 * 1024  # answers that are compared in a moment need no thread
+MORE_BYTES: Final = 32 * 1024  # that the canary's answer may have beyond twice the stable version's
 FORWARDED: Final = (
     "content-type", "content-encoding", "accept", "inference-header-content-length", "x-tensor-shape",
     "authorization", "x-api-key",
@@ -89,6 +89,7 @@ class Mirror:
         self._found = False  # whether there is a canary
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="mirror")
         self._senders: list[asyncio.Task[None]] = []
+        self._closed = False
         self._told = Limiter()
         self._unseen = set(target.tolerances.of)  # names that no answer has had yet
         self._compared = 0
@@ -119,6 +120,8 @@ class Mirror:
         if self._queue.full() or self._held + exchange.size > self._options.most_bytes:
             self._counts.count(DROPPED)
             return
+        if self._closed:
+            return
         if not self._senders:
             loop = asyncio.get_running_loop()
             self._senders = [loop.create_task(self._send()) for _ in range(AT_ONCE)]
@@ -126,7 +129,8 @@ class Mirror:
         self._queue.put_nowait(exchange)
 
     def close(self) -> None:
-        """End at once: nobody waits for it."""
+        """End at once: nobody waits for it. Requests may still be answered, and are mirrored no more."""
+        self._closed = True
         for sender in self._senders:
             sender.cancel()
         self._threads.shutdown(wait=False, cancel_futures=True)
@@ -149,7 +153,7 @@ class Mirror:
             line.close()
 
     async def _mirror(self, line: Line, exchange: _Exchange) -> None:
-        most = 2 * len(exchange.answer.body) + INLINE_BYTES
+        most = 2 * len(exchange.answer.body) + MORE_BYTES
         try:
             await line.open()
             self._find()
@@ -172,7 +176,7 @@ class Mirror:
         media = reply.headers.get("content-type", "")
         found = Answer(media=media, headers=reply.headers, body=reply.body)
         arguments = exchange.head.route, exchange.answer, found, self._target.tolerances
-        if len(reply.body) <= INLINE_BYTES:
+        if is_quick(exchange.answer, found):
             differences = compare(*arguments)
         else:
             loop = asyncio.get_running_loop()

@@ -32,7 +32,7 @@ def test_a_model_gets_its_children_and_a_status(cluster: Cluster, operator: Oper
         "access": "Keys, TLS, Limits, Network",
     }
     conditions = cluster.conditions(namespace, "resnet50")
-    always = {"Ready", "Progressing", "ModelFetched", "Reconciling"}
+    always = {"Ready", "Available", "Progressing", "ModelFetched", "Reconciling"}
     assert set(conditions) == always | {"ModelUpdateAvailable", "AutoscalingActive", "AccessConfigured"}
     for condition in conditions.values():
         assert condition["observedGeneration"] == 1

@@ -31,7 +31,7 @@ GOOD = _window(2000)
         pytest.param(GOOD, _window(200, 20), Kind.ERRORS, id="20 errors of 200"),
         pytest.param(_window(200), _window(200, 20), Kind.ERRORS, id="20 errors of 200 against 200"),
         pytest.param(
-            _window(200), _window(2000, 40), Kind.TOO_FEW, id="not sure whether the stable one errs, too"
+            _window(200), _window(2000, 40), Kind.DOUBTFUL, id="not sure whether the stable one errs, too"
         ),
         pytest.param(_window(2000, 100), _window(2000, 110), Kind.STABLE_UNHEALTHY, id="both err"),
         pytest.param(_window(2000, 100), _window(2000, 900), Kind.ERRORS, id="both err, but one far more"),

@@ -15,6 +15,7 @@ ANOTHER: dict[str, dict[str, Any]] = {
     "another limit": {"server": {"queueSize": 5}},
     "another label": {"pod": {"labels": {"team": "x"}}},
     "other memory": {"resources": {"requests": {"cpu": 1}}},
+    "no requests and limits at all": {"resources": {}},
     "a path in front": {"ingress": {"host": "a.example.com", "path": "/a"}},
     "keys": {"access": {"apiKeys": {"secretName": "clients"}}},
     "recorded requests": {"verification": {"recording": {"fromModel": "verify.jsonl"}}},

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from paddlemodel_server.mirror.comparison import Answer, compare
+from paddlemodel_server.mirror.comparison import Answer, compare, is_quick
 from paddlemodel_server.mirror.masks import pixels
 from paddlemodel_server.protocol.routes import EMBEDDINGS, INFER, PREDICT, V1
 from paddlemodel_server.tasks.semantic_segmentation.mask import png
@@ -172,6 +172,22 @@ def test_an_answer_that_cannot_be_read_differs(body: bytes) -> None:
     for route in (INFER, PREDICT, V1):
         found = compare(route, _v2(1), Answer(media="application/json", headers={}, body=body), EXACT)
         assert not _worst(found).agrees
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "quick"),
+    [
+        (_v1(1), _v1(2), True),
+        (_v1(*range(20_000)), _v1(1), False),
+        (_v1(1), _v1(*range(20_000)), False),
+        (_v1(*range(20_000)), _v1(*range(20_000)), True),
+        (_mask(0), _mask(1), False),  # however few its bytes are
+    ],
+)
+def test_only_what_takes_a_moment_is_compared_without_a_thread(
+    one: Answer, other: Answer, quick: bool
+) -> None:
+    assert is_quick(one, other) is quick
 
 
 def test_another_media_type_differs() -> None:

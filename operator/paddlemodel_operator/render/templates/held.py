@@ -4,8 +4,9 @@ That is so of the stable version while another one is tried out, and where nothi
 to write a template has changed: it is taken over with the next version.
 """
 
+import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from paddlemodel_api import contract
 
@@ -13,17 +14,24 @@ from paddlemodel_operator.cluster.drift import owned_part
 from paddlemodel_operator.render.metadata import Object
 from paddlemodel_operator.render.templates import mirror
 
+_NAME: Final = re.compile(r"[0-9a-f]{10}")
+
 
 def revision_of(live: Mapping[str, Any]) -> str:
-    """What a Deployment was made for; empty of one from before that was noted."""
-    return str((live["metadata"].get("annotations") or {}).get(contract.REVISION_ANNOTATION, ""))
+    """What a Deployment was made for; empty of one from before that was noted, or where it is no revision."""
+    return _annotated(live, contract.REVISION_ANNOTATION)
 
 
 def template_of(live: Mapping[str, Any]) -> str:
     """The name of its template without the mirror's variable."""
-    known = (live["metadata"].get("annotations") or {}).get(contract.TEMPLATE_ANNOTATION)
     labels = live["spec"]["template"]["metadata"].get("labels", {})
-    return str(known or labels.get(contract.REVISION_LABEL, ""))
+    return _annotated(live, contract.TEMPLATE_ANNOTATION) or str(labels.get(contract.REVISION_LABEL, ""))
+
+
+def _annotated(live: Mapping[str, Any], annotation: str) -> str:
+    """People may write anything there."""
+    found = (live["metadata"].get("annotations") or {}).get(annotation, "")
+    return found if _NAME.fullmatch(found) else ""
 
 
 def is_rewritten(rendered: Object, live: Mapping[str, Any]) -> bool:
@@ -33,7 +41,7 @@ def is_rewritten(rendered: Object, live: Mapping[str, Any]) -> bool:
 
 def held(rendered: Object, live: Mapping[str, Any], mirrored: str | None) -> Object:
     """The rendered Deployment with the template of the live one, but for what it mirrors."""
-    template, base = owned_part(live, "spec", "template") or live["spec"]["template"], template_of(live)
+    template, base = _template(live), template_of(live)
     annotations = {
         **rendered["metadata"]["annotations"],
         contract.REVISION_ANNOTATION: revision_of(live),
@@ -44,3 +52,10 @@ def held(rendered: Object, live: Mapping[str, Any], mirrored: str | None) -> Obj
         "metadata": {**rendered["metadata"], "annotations": annotations},
         "spec": {**rendered["spec"], "template": mirror.into(template, base, mirrored)},
     }
+
+
+def _template(live: Mapping[str, Any]) -> Object:
+    """As we have applied it; as it is where somebody else has written its containers."""
+    owned: Object = owned_part(live, "spec", "template") or {}
+    whole: Object = live["spec"]["template"]
+    return owned if "containers" in owned.get("spec", {}) else whole

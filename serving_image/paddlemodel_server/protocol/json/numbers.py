@@ -20,8 +20,10 @@ from paddlemodel_server.protocol.request import Array, Expected
 
 Understood = TypeVar("Understood")
 LARGE = 4096  # bytes: below, an object for each number is quicker than a parser of one's own
-_EACH = 1024  # bytes for each object of the text: many small rows are quicker read by orjson
+_EACH = 256  # bytes of text for each value beside numbers: many small rows are quicker read by orjson
+_LEAST = 64  # such values, which are worth it in any text that is large
 _FEW = 8  # numbers of a list, likewise
+_MOST_KEYS = 64  # of an object, which is searched from its begin for each of them
 _DEEPEST = 8  # objects and lists in one another, but for those of numbers
 _NUMBERS = frozenset({int, float})
 _Word = Literal["d", "i", "u"]
@@ -105,7 +107,7 @@ def read(body: bytes) -> dict[str, Any]:
         found = simdjson.Parser().parse(body)
     except (ValueError, RuntimeError):
         raise UnsuitedError from None
-    reader = _Reader(len(body) // _EACH)
+    reader = _Reader(_LEAST + len(body) // _EACH)
     content = reader.read(found, _DEEPEST)
     # A list among numbers would be taken for its own numbers: then there are more brackets than were seen.
     brackets = np.count_nonzero(np.frombuffer(body, np.uint8) == _BRACKET)
@@ -117,7 +119,12 @@ def read(body: bytes) -> dict[str, Any]:
 class _Reader:
     def __init__(self, most: int) -> None:
         self.brackets = 0  # of the lists that were read, and in strings
-        self._most = max(most, _FEW)  # values of a list that is none of numbers
+        self._left = most  # values, but for lists of numbers, that it still reads
+
+    def _take(self, size: int) -> None:
+        self._left -= size
+        if self._left < 0:
+            raise UnsuitedError
 
     def read(self, found: Any, depth: int) -> Any:
         """What Python has for a value; lists of numbers are left as they are."""
@@ -126,6 +133,9 @@ class _Reader:
         if isinstance(found, simdjson.Array):
             return self._list(found, depth)
         if isinstance(found, simdjson.Object):
+            self._take(len(found))
+            if len(found) > _MOST_KEYS:
+                raise UnsuitedError
             content = {self.read(key, 1): self.read(found[key], depth - 1) for key in found}
             if len(content) != len(found):
                 raise UnsuitedError
@@ -139,8 +149,7 @@ class _Reader:
         nested = size > 0 and isinstance(found[0], simdjson.Array)
         if nested or (size > _FEW and type(found[0]) in _NUMBERS):
             return self._numbers(found)
-        if size > self._most:
-            raise UnsuitedError
+        self._take(size)
         self.brackets += 1
         return [self.read(value, depth - 1) for value in found]
 

@@ -14,6 +14,8 @@ from paddlemodel_server.tasks.text_detection import polygons
 
 UPRIGHT = 1.5  # height to width: such a line runs from top to bottom
 GRID = 32  # places between two pixels, as OpenCV 4 has them, and PaddleX with it; OpenCV 5 has no such grid
+TILE = 1024  # pixels of a line cut at once, each way: OpenCV takes no side of 32767; places need memory
+BESIDE = 4  # pixels beside a place that have a part in what is taken from there
 
 
 def cut(pixels: Array, box: list[list[int]]) -> Array:
@@ -25,20 +27,37 @@ def cut(pixels: Array, box: list[list[int]]) -> Array:
     """
     corners = _corners(np.array(box))
     height, width = _size(corners)
-    across, down = _places(corners, height, width)
-    found: Any = cv2.remap(pixels, across, down, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    found = found.reshape(height, width, pixels.shape[2])
+    goal = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
+    warp = cv2.getPerspectiveTransform(goal, corners)
+    found = np.empty((height, width, pixels.shape[2]), np.uint8)
+    for top in range(0, height, TILE):
+        for left in range(0, width, TILE):
+            _fill(found[top : top + TILE, left : left + TILE], pixels, warp, top, left)
     return np.rot90(found) if height / width >= UPRIGHT else found
 
 
-def _places(corners: Array, height: int, width: int) -> tuple[Array, Array]:
-    """For each pixel of a line its x and y in the page: float32 [height, width] each."""
-    goal = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    warp = cv2.getPerspectiveTransform(goal, corners)
-    columns, rows = np.arange(width), np.arange(height)[:, None]
+def _fill(tile: Array, pixels: Array, warp: Any, top: int, left: int) -> None:
+    """Take the pixels of a part of a line from the part of the page around them."""
+    height, width, channels = tile.shape
+    columns, rows = np.arange(left, left + width), np.arange(top, top + height)[:, None]
     x, y, z = (row[0] * columns + row[1] * rows + row[2] for row in warp)
-    across, down = ((np.rint(place / z * GRID) / GRID).astype(np.float32) for place in (x, y))
-    return across, down
+    across, down = (np.rint(place / z * GRID) / GRID for place in (x, y))
+    begin_x, end_x = _around(across, pixels.shape[1])
+    begin_y, end_y = _around(down, pixels.shape[0])
+    found: Any = cv2.remap(
+        pixels[begin_y:end_y, begin_x:end_x],
+        (across - begin_x).astype(np.float32),
+        (down - begin_y).astype(np.float32),
+        cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    tile[:] = found.reshape(height, width, channels)
+
+
+def _around(places: Array, size: int) -> tuple[int, int]:
+    """From where to where pixels are looked at, at least one of the `size` that there are."""
+    begin = min(max(0, int(places.min()) - BESIDE), size - 1)
+    return begin, min(max(begin + 1, int(places.max()) + BESIDE), size)
 
 
 def has_pixels(box: list[list[int]]) -> bool:

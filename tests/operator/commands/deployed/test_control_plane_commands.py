@@ -144,7 +144,7 @@ def test_the_doctor_follows_a_model_to_its_answer(world: World) -> None:
     found = world.run("doctor", NAME)
     assert (found.code, found.err) == (0, ""), found.out
     lines = found.out.partition("\n\n")[0].splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["ok"] * 13
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["ok"] * 14
     assert "paddlemodel-system/paddlemodel-operator runs (paddlemodel/operator:0.1.0)" in found.out
     assert "answers 200: inputs x FP32[-1, 3, 48, 192]" in " ".join(found.out.split())
     assert found.out.endswith("\nEvery step is ok, from the spec to the answer.\n")

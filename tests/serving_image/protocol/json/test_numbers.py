@@ -111,6 +111,8 @@ def test_regular_numbers_make_no_python_objects(dtype: str, values: list[Any]) -
         b'{"instances":[[1,2,3,4,5,6,7,8,9]]',
         b'{"instances":[[1,2,3,4,5,6,7,8,18446744073709551616]]}',
         b'{"instances":[[1,2],[3,4],[5,6],[7,8],[1,2],[3,4],[5,6],[7,8],[9,9]]}',
+        b'{"instances":[[1,2,3,4,5,6,7,8,9]],%b}' % b",".join(b'"%d":null' % n for n in range(1000)),
+        b'{"id":[%b]}' % b",".join([b'{"a":[%b]}' % b",".join([b"{}"] * 8)] * 8),
     ],
     ids=[
         "a list among numbers",
@@ -123,6 +125,8 @@ def test_regular_numbers_make_no_python_objects(dtype: str, values: list[Any]) -
         "no JSON",
         "a number of 65 bits",
         "many short lists",
+        "many keys",
+        "many small objects, a few in each list",
     ],
 )
 def test_what_is_not_plainly_regular_is_left_to_the_exact_reader(body: bytes) -> None:
