@@ -2,6 +2,7 @@
 
 import base64
 import json
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -115,6 +116,16 @@ def test_openai_s_client_works_unchanged(server: Server) -> None:
             client.embeddings.create(model="other", input="a")
         with pytest.raises(openai.BadRequestError, match="token ids"):
             client.embeddings.create(model="minilm", input=[[1, 2]])
+
+
+def test_curl_asks_as_it_asks_openai(server: Server) -> None:
+    """The command of OpenAI's reference, but for the address: a key that nobody wants does no harm."""
+    asked = json.dumps({"model": "minilm", "input": TEXTS[0], "encoding_format": "float"})
+    headers = ["-H", "Content-Type: application/json", "-H", "Authorization: Bearer any"]
+    typed = ["curl", "-sS", "--fail", f"{server.url}/v1/embeddings", *headers, "-d", asked]
+    answer = json.loads(subprocess.run(typed, check=True, capture_output=True, timeout=60).stdout)
+    assert (answer["object"], answer["model"]) == ("list", "minilm")
+    assert np.abs(np.array(answer["data"][0]["embedding"]) - expected(TEXTS[0])).max() < NEAR
 
 
 WRONG: dict[str, tuple[str, Any, int, str]] = {
