@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator.render.traffic import http_route, sole
+from paddlemodel_operator.render.traffic import http_route
 
 from tests.neighbours.gateways import routed
 from tests.neighbours.gateways.routed import INFER, ONES, PATH, Pods
@@ -52,7 +52,7 @@ def test_twenty_spoofed_heads_are_one_client(
     host, port = f"{namespace}.example.com", getattr(traefik, section)
     access = {"rateLimits": [LIMIT], "trustedProxies": trusted}
     found = routed.model(namespace, gateway=routed.gateway(host, section), access=access)
-    route = http_route.build(found, sole(found))
+    route = http_route.build(found)
     assert route is not None
     with pod(found) as server:
         service = without_pods(routed.service(found))
