@@ -78,6 +78,7 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
     try:
         model, children, plan = _wanted(context, body, before)
     except SpecError as error:
+        context.meter.forget(key)  # Nobody would act on its canary's numbers.
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         _count(context, key, status, None)
         await _report(context, body, status)
