@@ -11,10 +11,8 @@ from tests.neighbours.gateways import routed
 from tests.neighbours.gateways.routed import INFER, ONES, PATH, Pods
 from tests.neighbours.gateways.traefik import (
     Traefik,
-    endpoints,
     own_address,
     until_served,
-    without_pods,
 )
 from tests.operator.support.cluster import Cluster
 
@@ -32,11 +30,8 @@ def test_a_model_answers_below_its_path_and_takes_bodies_up_to_its_own_limit(
         ingress={"host": host, "path": PATH, "className": kind},
         server={"maxRequestBytes": 4 * MEBIBYTE},
     )
-    child = ingress.build(found)
-    assert child is not None
     with pod(found) as server:
-        service = without_pods(routed.service(found))
-        cluster.apply(service, endpoints(namespace, "mixed", server.port), without_pods(child))
+        routed.apply(cluster, found, ingress.build(found), server.port)
         until_served(traefik, host, f"{PATH}/v2/health/ready")
         assert traefik.ask(host, INFER, ONES)[0] == 200
         assert traefik.ask(host, "/v2/models/mixed")[0] == 404  # not below the path
@@ -59,10 +54,7 @@ def test_the_annotation_of_time_ends_the_wait_for_a_server_that_hangs(
     annotations = {"nginx.ingress.kubernetes.io/proxy-read-timeout": "1"}
     fields = {"host": host, "className": "nginx", "annotations": annotations}
     found = routed.model(namespace, ingress=fields)
-    child = ingress.build(found)
-    assert child is not None
     with silent() as port:
-        service = without_pods(routed.service(found))
-        cluster.apply(service, endpoints(namespace, "mixed", port), without_pods(child))
+        routed.apply(cluster, found, ingress.build(found), port)
         until_served(traefik, host, "/predict")
         assert traefik.ask(host, "/predict")[0] == 504
