@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from paddlemodel_api.contract import MIRROR_RESULTS
+from paddlemodel_server.ipc.counters import Row
 from paddlemodel_server.metrics.catalog import MIRROR_AT, ROUTES_AT, MirrorCounts
 from paddlemodel_server.mirror.mirror import Mirror, Options
 from paddlemodel_server.mirror.wanted import TOLERANCE, Target
@@ -21,7 +22,7 @@ HEAD = Head(
 )
 
 
-def _mirror(port: int) -> tuple[Mirror, memoryview]:
+def _mirror(port: int) -> tuple[Mirror, Row]:
     """One that sends everything to a port, and where it counts."""
     target = Target(
         host="127.0.0.1", port=port, tls=False, part=1.0, tolerances=Tolerances(default=TOLERANCE)

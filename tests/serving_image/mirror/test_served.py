@@ -242,7 +242,9 @@ def test_keys_limits_and_tls_of_both(model: Path, tmp_path: Path) -> None:
         mirror = mirrored(port, "https", outputs=[{"name": "missing", "absolute": "1"}])
         # A crowded machine may lose the canary for a second: what is asked meanwhile is not mirrored.
         often = {"rate_limits": json.dumps([{"per": "Client", "requests": 10_000, "seconds": 3600}])}
-        settings = {"name": "mixed", "mirror": mirror, "timeout_seconds": TIMEOUT} | protected | often
+        settings: dict[str, Any] = (
+            {"name": "mixed", "mirror": mirror, "timeout_seconds": TIMEOUT} | protected | often
+        )
         with serving(model, tmp_path, **settings) as old:
             client: dict[str, Any] = {"context": tls.trusting(), "Authorization": f"Bearer {key}"}
             assert ask(old, context=tls.trusting())[0] == 401
