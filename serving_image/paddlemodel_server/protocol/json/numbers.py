@@ -166,7 +166,7 @@ class _Reader:
         return Numbers(found, shape)
 
 
-def _shape(found: simdjson.Array) -> tuple[int, ...]:
+def _shape(found: Any) -> tuple[int, ...]:
     """That of the first numbers; a million short lists are not looked into to find that they are short."""
     shape: list[int] = []
     while isinstance(found, simdjson.Array):
