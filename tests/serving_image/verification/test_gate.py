@@ -139,9 +139,13 @@ def test_requests_of_other_shapes_and_of_many_rows_have_runs_of_their_own(tmp_pa
                 "recorded; value [0][1] is nan, recorded is 8."
             ),
         ),
+        (  # JSON has one word for both.
+            lambda x: [np.where(x == 4, np.inf, x * 2).astype(np.float32)],
+            "NaN or infinite, where numbers are recorded; value [0][1] is nan, recorded is 8.",
+        ),
         (lambda x: [(x * 2).astype(np.float64)], "output y: it is float64, expected was float32."),
     ],
-    ids=["other weights", "transposed", "NaN", "another dtype"],
+    ids=["other weights", "transposed", "NaN", "infinite", "another dtype"],
 )
 def test_what_answers_otherwise_is_told_by_its_worst_value(
     recording: Path, answer: Callable[[Array], Sequence[Array]], words: str

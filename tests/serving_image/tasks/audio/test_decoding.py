@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import tracemalloc
 from typing import Any
 
 import numpy as np
@@ -90,12 +91,15 @@ def test_channels_are_mixed() -> None:
     np.testing.assert_allclose(found.samples, (both[:, 0] + np.float32(0.1)) / 2, atol=1e-6)
 
 
-def promising(samples: int, rate: int = 16000) -> bytes:
-    """A FLAC file whose head promises so many samples (RFC 9639, 8.2: 36 bits from bit 108 of STREAMINFO)."""
-    body = bytearray(encoded(tone(), rate, "FLAC"))
-    kept = int.from_bytes(body[18:26], "big") >> 36 << 36
-    body[18:26] = (kept | samples).to_bytes(8, "big")
-    return bytes(body)
+def promising(samples: int, body: bytes) -> bytes:
+    """The FLAC file, whose head promises so many samples (RFC 9639, 8.2: 36 bits from bit 108 of STREAMINFO).
+
+    0 means that nobody knows.
+    """
+    changed = bytearray(body)
+    kept = int.from_bytes(changed[18:26], "big") >> 36 << 36
+    changed[18:26] = (kept | samples).to_bytes(8, "big")
+    return bytes(changed)
 
 
 def streamed(body: bytes) -> bytes:
@@ -106,6 +110,7 @@ def streamed(body: bytes) -> bytes:
 
 WAV = encoded(tone())
 FLAC = encoded(tone(), kind="FLAC")
+HUNDRED_HOURS = 100 * 3600 * 16000  # samples
 NOT_FINITE = np.array([[0.5], [np.nan]] * 500, np.float32)
 
 
@@ -125,7 +130,7 @@ NOT_FINITE = np.array([[0.5], [np.nan]] * 500, np.float32)
         pytest.param(b"fLaC" + bytes(200), "The sound is damaged: ", id="flac of zeros"),
         pytest.param(b"ID3" + bytes(2000), "The sound is damaged: ", id="mp3 of zeros"),
         pytest.param(
-            promising(100 * 3600 * 16000), "is 360000.0 seconds long; at most 60 are", id="100 hours"
+            promising(HUNDRED_HOURS, FLAC), "is 360000.0 seconds long; at most 60 are", id="100 hours"
         ),
         pytest.param(encoded(NOT_FINITE, subtype="FLOAT"), "samples that are no finite numbers", id="nan"),
         pytest.param(encoded(tone(), 500), "rate of 500 Hz; 1000 to 192000 are taken", id="slow"),
@@ -141,15 +146,30 @@ def test_what_cannot_be_heard_is_refused(body: bytes, said: str) -> None:
     assert said in refusal.value.message
 
 
+def test_a_hundred_hours_of_silence_in_a_kilobyte_take_no_memory() -> None:
+    """Fifteen seconds are there; room for what is promised would be 11 GB."""
+    silence = promising(HUNDRED_HOURS, encoded(np.zeros((15 * 16000, 1), np.float32), 16000, "FLAC"))
+    assert len(silence) < 1024
+    tracemalloc.start()
+    try:
+        with pytest.raises(BadRequestError, match=r"is 360000.0 seconds long; at most 60 are taken"):
+            decoded(silence)
+        assert decoded(silence, Wanted(16000, 16000 * 2, truncate=True)).seconds == 2
+        with pytest.raises(BadRequestError, match="The sound "):
+            decoded(silence, Wanted(16000, 16000 * 1800, truncate=True))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
 def test_a_long_silence_in_few_bytes_is_never_decoded_whole() -> None:
     """Ten minutes in a few kilobytes; the head does not say how long it is, only decoding shows it."""
     silence = np.zeros((600 * 8000, 1), np.float32)
-    bomb = bytearray(encoded(silence, 8000, "FLAC"))
+    bomb = promising(0, encoded(silence, 8000, "FLAC"))
     assert len(bomb) < 20_000
-    bomb[18:26] = (int.from_bytes(bomb[18:26], "big") >> 36 << 36).to_bytes(8, "big")
     with pytest.raises(BadRequestError, match=r"at most 60 are taken"):
-        decoded(bytes(bomb))
-    found = decoded(bytes(bomb), Wanted(16000, 16000 * 2, truncate=True))
+        decoded(bomb)
+    found = decoded(bomb, Wanted(16000, 16000 * 2, truncate=True))
     assert (len(found.samples), found.seconds, found.truncated) == (32000, 2, True)
 
 
