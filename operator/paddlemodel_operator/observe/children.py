@@ -102,6 +102,12 @@ class Observed:
         """Pods of the newest version that answer."""
         return sum(pod.ready for pod in self.pods)
 
+    @property
+    def answering(self) -> int:
+        """Pods of whatever version that answer clients: those of a canary while it gets requests."""
+        behind = (self.workload, self.canary if self.plan.weight else None)
+        return sum(one.ready for one in behind if one)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LiveObjects:

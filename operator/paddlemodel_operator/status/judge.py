@@ -200,9 +200,7 @@ def _columns(
 
 def available(observed: Observed) -> Condition:
     """Whether the model answers at all, in whatever version; Ready is about the newest one."""
-    behind = (observed.workload, observed.canary if observed.plan.weight else None)
-    answering = sum(one.ready for one in behind if one)
-    if not answering:
+    if not (answering := observed.answering):
         return Condition(
             "False", "NoPodReady", "No pod of any version answers: the condition Ready says why."
         )

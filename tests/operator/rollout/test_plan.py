@@ -34,21 +34,6 @@ def short(found: Plan) -> tuple[bool, int | None, int, str | None, str | None]:
 
 GOES: dict[str, tuple[Situation, tuple[bool, int | None, int, str | None, str | None]]] = {
     "the first version of all is just made": (seen(stable=None, canary=None), (True, None, 0, None, None)),
-    "the stable Deployment deleted by somebody in the middle: the canary serves until there is another": (
-        seen(stable=None),
-        (True, 1, 100, "Promoting", "CanaryPromoting"),
-    ),
-    "and still while its pods come": (
-        seen(
-            stable=track(NEW, ready=0, answering=0, complete=False),
-            before=status(phase="Promoting", weight=100),
-        ),
-        (True, 1, 100, "Promoting", "CanaryPromoting"),
-    ),
-    "the stable Deployment deleted by somebody beside an aborted canary, which has no pods": (
-        seen(stable=None, before=aborted(), canary=track(NEW, 0)),
-        (True, None, 0, None, None),
-    ),
     "a version that is served and nothing else": (
         seen(wanted=OLD, canary=None, before=status(phase=None)),
         (True, None, 0, None, None),
@@ -301,16 +286,6 @@ def test_an_abort_says_why_and_what_to_do() -> None:
     assert found.status is not None
     assert found.status.aborted is not None
     assert (found.status.aborted.revision, found.status.aborted.reason) == (NEW, "Errors")
-
-
-@pytest.mark.parametrize(
-    ("answering", "sentence"),
-    [(3, "The previous version still serves (3 ready)."), (0, "No pod of the previous version answers.")],
-)
-def test_whether_the_previous_version_serves(answering: int, sentence: str) -> None:
-    found = plan(seen(verdict=ERRORS, stable=track(ready=answering, answering=answering))).told
-    assert found is not None
-    assert found.message.endswith(sentence)
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,11 @@
 """From what was observed to what a person reads: each row of the tables is a situation in a cluster."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.base.names import DEPLOYMENT, SERVICE, ChildKey
 from paddlemodel_operator.observe.children import Container, Observed
-from paddlemodel_operator.rollout.situation import Plan
 from paddlemodel_operator.status.events import transition
 from paddlemodel_operator.status.judge import judge, judge_invalid, merge_patch
 from paddlemodel_operator.status.readiness_checks import rejection
@@ -68,26 +66,6 @@ def test_scaling_does_not_interrupt_readiness() -> None:
     ready = condition(after)
     assert (ready["status"], ready["reason"], ready["lastTransitionTime"]) == ("True", "Serving", NOW)
     assert condition(after, "Progressing")["reason"] == "Applying"
-
-
-@pytest.mark.parametrize(
-    ("stable", "canary", "weight", "status", "message"),
-    [
-        (0, None, 0, "False", "No pod of any version answers: the condition Ready says why."),
-        (1, None, 0, "True", "1 pod answers."),
-        (2, 3, 10, "True", "5 pods answer."),
-        (0, 1, 10, "True", "1 pod answers."),
-        (0, 1, 0, "False", "No pod of any version answers: the condition Ready says why."),
-    ],
-    ids=["none", "one", "both versions", "the canary alone", "a canary that gets no requests"],
-)
-def test_whether_anybody_answers(
-    stable: int, canary: int | None, weight: int, status: str, message: str
-) -> None:
-    tried = None if canary is None else workload(ready=canary)
-    seen = replace(observed(ready=stable), canary=tried, plan=Plan(weight=weight))
-    found = condition(judged(seen), "Available")
-    assert (found["status"], found["message"]) == (status, message)
 
 
 def test_the_whole_status_of_a_ready_model() -> None:
