@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Any, Final, Literal
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -115,6 +115,17 @@ def archive_of(name: ModelName, destination: Path) -> Path:
             with file.open("rb") as content:
                 tar.addfile(member, content)
     return archive
+
+
+# As "textline-orientation" was trained: PaddleOCR's tools/infer/predict_cls.py.
+TURNED_LINES: Final[dict[str, Any]] = {
+    "resize": "Pad",
+    "width": 192,
+    "height": 48,
+    "channelOrder": "BGR",
+    "mean": [0.5] * 3,
+    "std": [0.5] * 3,
+}
 
 
 def text_line(

@@ -2,11 +2,11 @@
 
 A tolerance may name a field: it holds for all that is in it, wherever that stands. With `top_k` a list of
 things is the same if its first ones are, whatever their scores, and a row of numbers if its largest ones are
-at the same places. Whole numbers are classes and counts unless a tolerance names their field.
+at the same places. The numbers of a thing, such as those of a box, are no such row: they are compared as
+anywhere. Whole numbers are classes and counts unless a tolerance names their field.
 """
 
 import base64
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -19,6 +19,8 @@ from paddlemodel_server.verification.recording import Difference, Tolerance, Tol
 Array = np.ndarray[Any, np.dtype[Any]]
 ANSWER: Final = ""
 _KINDS: Final = {int: "i", float: "f"}  # as numpy calls them; a boolean is no number
+_SCORE: Final = "score"
+"""The field of every task that says how certain something is."""
 _BASE64: Final = "embedding"
 """The field of OpenAI's embeddings, which may be the bytes of float32 as base64."""
 
@@ -27,10 +29,7 @@ def compare(expected: Any, found: Any, tolerances: Tolerances) -> list[Differenc
     """How the fields that `tolerances` names compare, and all others together."""
     walk = _Walk(tolerances)
     walk.go(ANSWER, expected, found)
-    groups = walk.groups.items()
-    return walk.places + [
-        one.difference(tolerances.of.get(name, tolerances.default), name) for name, one in groups
-    ]
+    return walk.places + [group.difference(walk.tolerance(name), name) for name, group in walk.groups.items()]
 
 
 @dataclass
@@ -72,70 +71,74 @@ class _Walk:
     """Both answers at once, from the outside in."""
 
     def __init__(self, tolerances: Tolerances) -> None:
-        self._of: Mapping[str, Tolerance] = tolerances.of
+        self._tolerances = tolerances
         self.groups: dict[str, _Group] = {}
         self.places: list[Difference] = []
-        self._scores_count = True
 
-    def go(self, name: str, one: Any, other: Any) -> None:
+    def tolerance(self, name: str) -> Tolerance:
+        """That of numbers in a field; one for places says nothing of values."""
+        found = self._tolerances.of.get(name)
+        return self._tolerances.default if found is None or found.top_k else found
+
+    def go(self, name: str, one: Any, other: Any, most: int = 0) -> None:
         """Compare what stands at one place in both.
 
         Args:
             name: the innermost field around it that has a tolerance of its own.
             one: the expected answer's.
             other: the found one's.
+            most: how many of the first things, or of the largest numbers, count; 0: all.
         """
         if type(one) is dict and type(other) is dict:
-            self._equal(name, one.keys() == other.keys())
-            for key in one.keys() & other.keys():
-                inner = key if key in self._of else name
-                if key == _BASE64 and type(one[key]) is type(other[key]) is str:
-                    self._floats(inner, one[key], other[key])
-                else:
-                    self.go(inner, one[key], other[key])
+            self._fields(name, one, other, most)
         elif type(one) is list and type(other) is list:
-            self._list(name, one, other)
+            self._list(name, one, other, most)
         else:
             self._leaf(name, one, other)
 
-    def _list(self, name: str, one: list[Any], other: list[Any]) -> None:
-        most = self._of[name].top_k if name in self._of else 0
+    def _fields(self, name: str, one: dict[str, Any], other: dict[str, Any], most: int) -> None:
+        self._equal(name, one.keys() == other.keys())
+        of = self._tolerances.of
+        for key in one.keys() & other.keys():
+            inner, inner_most = (key, of[key].top_k) if key in of else (name, most)
+            if key == _BASE64 and type(one[key]) is type(other[key]) is str:
+                self._floats(inner, one[key], other[key])
+            else:
+                self.go(inner, one[key], other[key], inner_most)
+
+    def _list(self, name: str, one: list[Any], other: list[Any], most: int) -> None:
         rows, others = _rows(one), _rows(other)
         if rows is None or others is None:
-            if most:
-                self._first(name, one[:most], other[:most])
-            else:
-                self._each(name, one, other)
+            self._entries(name, one, other, most)
         elif most:
-            exactly = Tolerances(default=self._of[name])
+            exactly = Tolerances(default=self._tolerances.of[name])
             self.places += recording.compare({name: rows}, {name: others}, exactly)
         elif rows.shape != others.shape:
             self._equal(name, False)
         elif self._is_whole(name, rows.dtype.kind, others.dtype.kind):
             self._group(name).equal(rows == others)
-        elif self._scores_count:
+        else:
             self._group(name).add(rows, others)
 
-    def _first(self, name: str, one: list[Any], other: list[Any]) -> None:
-        """Things, whatever their scores."""
-        before, self._scores_count = self._scores_count, False
-        self._each(name, one, other)
-        self._scores_count = before
+    def _entries(self, name: str, one: list[Any], other: list[Any], most: int) -> None:
+        """Things, of which with `most` the first count; or rows, each of which is a list of its own."""
+        if most and not any(type(entry) is list for entry in one):
+            one, other = ([_without_score(entry) for entry in entries[:most]] for entries in (one, other))
+            most = 0
+        self._equal(name, len(one) == len(other))
+        for a, b in zip(one, other, strict=False):
+            self.go(name, a, b, most)
 
     def _is_whole(self, name: str, *kinds: str) -> bool:
         """Whether these are whole numbers that no tolerance makes others of."""
-        return "f" not in kinds and (name not in self._of or self._of[name].top_k > 0)
-
-    def _each(self, name: str, one: list[Any], other: list[Any]) -> None:
-        self._equal(name, len(one) == len(other))
-        for a, b in zip(one, other, strict=False):
-            self.go(name, a, b)
+        of = self._tolerances.of
+        return "f" not in kinds and (name not in of or of[name].top_k > 0)
 
     def _leaf(self, name: str, one: Any, other: Any) -> None:
         kinds = [_KINDS.get(type(value), "") for value in (one, other)]
         if "" in kinds or self._is_whole(name, *kinds):
             self._equal(name, type(one) is type(other) and one == other)
-        elif self._scores_count:
+        else:
             self._group(name).add(float(one), float(other))
 
     def _equal(self, name: str, agrees: bool) -> None:
@@ -149,6 +152,10 @@ class _Walk:
 
     def _group(self, name: str) -> _Group:
         return self.groups.setdefault(name, _Group())
+
+
+def _without_score(entry: Any) -> Any:
+    return {key: value for key, value in entry.items() if key != _SCORE} if type(entry) is dict else entry
 
 
 def _rows(values: list[Any]) -> Array | None:

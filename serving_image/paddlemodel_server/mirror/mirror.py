@@ -33,7 +33,8 @@ FORWARDED: Final = (
     "authorization", "x-api-key",
 )  # fmt: skip
 """What decides about an answer, and the client's key: the canary asks for it as the stable version does."""
-NO_ROOM: Final = (429, 503)  # the canary is busy, starts or ends: its answer would tell nothing
+UNTELLING: Final = (401, 403, 429, 503)
+"""The canary does not know a key yet, since Secrets reach pods one by one; it is busy, starts or ends."""
 NAMES_LOOKED_FOR: Final = 100  # comparisons
 
 logger = logging.getLogger(__name__)
@@ -171,7 +172,7 @@ class Mirror:
 
     async def _judge(self, exchange: _Exchange, reply: Reply) -> None:
         if reply.status != 200:
-            self._counts.count(DROPPED if reply.status in NO_ROOM else ERROR)
+            self._counts.count(DROPPED if reply.status in UNTELLING else ERROR)
             return
         media = reply.headers.get("content-type", "")
         found = Answer(media=media, headers=reply.headers, body=reply.body)
@@ -235,10 +236,10 @@ class Mirror:
         return made[2]
 
     def _make_head(self, head: Head, size: int) -> bytes:
-        target, options, given = self._target, self._options, head.headers
+        options, given = self._options, head.headers
         lines = [
             f"POST {options.paths[head.route]} HTTP/1.1",
-            f"host: {target.host}:{target.port}",
+            f"host: {self._target.authority}",
             f"content-length: {size}",
             f"{HEADER}: {options.token}",
             *(f"{name}: {given[name]}" for name in FORWARDED if name in given),

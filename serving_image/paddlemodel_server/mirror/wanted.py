@@ -45,6 +45,12 @@ class Target:
     part: float
     tolerances: Tolerances
 
+    @property
+    def authority(self) -> str:
+        """What the header Host says."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
@@ -72,9 +78,9 @@ def read(text: str) -> Wanted:
     except ValidationError as error:
         sentence = faults.sentence(error, "spec.rollout.mirror")
         raise StartError("InvalidSettings", f"PADDLEMODEL_MIRROR cannot be used: {sentence}.") from None
-    except (ValueError, AttributeError, TypeError):
-        shown = text if len(text) <= 80 else text[:80] + "…"
-        raise StartError("InvalidSettings", f"PADDLEMODEL_MIRROR is {shown!r}; set it to {FORM}.") from None
+    except (ValueError, AttributeError, TypeError):  # what it says is not quoted: there is a token in it
+        message = f"PADDLEMODEL_MIRROR cannot be read; set it to {FORM}."
+        raise StartError("InvalidSettings", message) from None
     return Wanted(target=target, token=token)
 
 
@@ -86,8 +92,10 @@ def _token(given: str) -> str:
 
 def _target(url: Any, fields: dict[str, Any]) -> Target:
     wanted, parts = Mirror.model_validate_json(json.dumps(fields)), urlsplit(url)
-    tls = parts.scheme == "https"
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/") or parts.query:
+    tls, more = parts.scheme == "https", (parts.username, parts.password, parts.query, parts.fragment)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.port == 0:
+        raise ValueError(url)
+    if parts.path.strip("/") or any(more):
         raise ValueError(url)
     default = rules.tolerance(wanted, TOLERANCE)
     return Target(

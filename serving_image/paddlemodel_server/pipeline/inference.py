@@ -128,7 +128,6 @@ class Inference:
         context.metrics.decode.observe(record.decoded - record.received)
         self._request = request
         if request.parts is not None:
-            self._hold(sum(array.nbytes for part in request.parts for array in part))
             self._submit_parts(request.parts, reduced=request.reduced)
             return
         self._pending = context.dispatcher.submit(
@@ -146,9 +145,17 @@ class Inference:
         self._held = size
 
     def _submit_parts(
-        self, arrays: Sequence[Sequence[protocol.Array]], *, reduced: bool, model: int = 0
+        self, arrays: Sequence[Sequence[protocol.Array]], *, reduced: bool, model: int = 0, kept: int = 0
     ) -> None:
-        """Hand in what a task runs in several parts; there may be none of them."""
+        """Hand in what a task runs in several parts; there may be none of them.
+
+        Args:
+            arrays: of each part.
+            reduced: as that of `Queue.submit`.
+            model: likewise.
+            kept: bytes that the request keeps beside them.
+        """
+        self._hold(kept + sum(array.nbytes for part in arrays for array in part))
         if not arrays:
             self._settled([])
             return

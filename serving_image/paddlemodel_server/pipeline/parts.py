@@ -1,7 +1,8 @@
 """A request that runs in several parts, such as texts of different lengths: settled once, with all answers.
 
 Each part is a submission of its own, so that it shares a run with parts of other requests that have its
-shape. Who waits sees one.
+shape. Who waits sees one. Whose request it is holds the bytes of all parts; those in flight the queue counts
+itself, so that they are given back meanwhile.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -103,6 +104,7 @@ class Parts:
         self._settled = None
         running, self._running = self._running, {}
         for pending in running.values():
+            self._queue.hold(pending.bytes)
             self._queue.abandon(pending)
 
     def _fill(self) -> None:
@@ -116,13 +118,15 @@ class Parts:
         if at is None:
             return False
         settled = partial(self._settle, at)
-        self._running[at] = self._queue.submit(
+        pending = self._running[at] = self._queue.submit(
             arrays, *self._arguments, settled, reduced=self._reduced, model=self._model
         )
+        self._queue.hold(-pending.bytes)
         return True
 
     def _settle(self, at: int, outcome: Outcome) -> None:
         settled, pending = self._settled, self._running.pop(at)
+        self._queue.hold(pending.bytes)
         self.worker, self.ran, self.arrays = pending.worker, pending.ran, pending.arrays
         if not isinstance(outcome, ServingError):
             self._outputs[at] = outcome

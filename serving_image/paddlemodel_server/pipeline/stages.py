@@ -25,12 +25,9 @@ class Staged(Inference):
 
     def _submit(self, request: protocol.Request) -> None:
         if isinstance(request, StageRequest):
-            self._enter(request)
+            self._began = time.monotonic()
+            self._hold(request.held)
         super()._submit(request)
-
-    def _enter(self, request: StageRequest) -> None:
-        self._began = time.monotonic()
-        self._hold(request.held)
 
     def _settled(self, outcome: Outcome) -> None:
         request, record, pending = self._request, self._record, self._pending
@@ -68,9 +65,11 @@ class Staged(Inference):
 
     def _go_on(self, request: StageRequest) -> None:
         self._note(BETWEEN, self._record.settled)
-        self._enter(request)
+        self._began = time.monotonic()
         self._request = request
-        self._submit_parts(request.parts or [], reduced=request.reduced, model=request.model)
+        self._submit_parts(
+            request.parts or [], reduced=request.reduced, model=request.model, kept=request.held
+        )
 
     def _note(self, name: str, began: float) -> None:
         """A stage is over."""

@@ -12,7 +12,7 @@ from paddlemodel_server.protocol import Array
 def classes(
     scores: Array, top_k: int, names: Sequence[str], *, softmax: bool = False, sigmoid: bool = False
 ) -> dict[str, Any]:
-    """The most probable classes of one picture or text.
+    """The most probable classes of one picture or text; of equal scores the first, as `reducers.top` has it.
 
     Args:
         scores: floats of shape [1, classes].
@@ -24,10 +24,10 @@ def classes(
     Raises:
         NotFiniteError: there is no best one among them.
     """
-    values = _probable(scores, softmax=softmax, sigmoid=sigmoid)
-    count = min(top_k, values.size)
-    best = np.argpartition(-values, count - 1)[:count]
-    best = best[np.lexsort((best, -values[best]))]
+    values, scores = _probable(scores, softmax=softmax, sigmoid=sigmoid), scores.reshape(-1)
+    last = scores.size - min(top_k, scores.size)
+    best = np.flatnonzero(scores >= np.partition(scores, last)[last])  # with all that are as good as the last
+    best = best[np.argsort(-scores[best], kind="stable")][:top_k]
     return _ranked([_named(int(i), float(values[i]), names) for i in best])
 
 

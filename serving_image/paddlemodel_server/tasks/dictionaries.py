@@ -1,10 +1,39 @@
 """Files that say what a model's classes stand for, one per line: characters, or pieces of HTML; pure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.tasks.outputs import misfit
 
 MOST_BYTES = 4 * 1024 * 1024  # that of 18,383 characters has 75 KB
+
+
+def chosen(
+    task: str, what: str, file: str | None, listed: Sequence[str] | None, folder: Path
+) -> tuple[list[str], str]:
+    """What the spec says of the model's classes, and where it stands.
+
+    Args:
+        task: the member of spec.task.
+        what: one is: the name of the field, in the singular, that lists them.
+        file: the field `dictionaryFile`.
+        listed: the other field.
+        folder: of the model's files.
+
+    Raises:
+        StartError: `DictionaryMissing`, or `TaskDoesNotFit` where it says nothing.
+    """
+    if file is not None:
+        return read(folder, file, what), file
+    if listed:
+        return list(listed), f"{what}s"
+    raise misfit(
+        task,
+        f"needs the {what}s of the model's classes",
+        f"name them in spec.task.{task}.{what}s, or their file in dictionaryFile, or add the export's "
+        "inference.yml to the model",
+    )
 
 
 def read(folder: Path, name: str, what: str) -> list[str]:

@@ -14,20 +14,12 @@ from paddlemodel_server.model import files
 from playwright.sync_api import Browser, expect
 
 from tests import cleartext
-from tests.models import text_line, trained_model
+from tests.models import TURNED_LINES, text_line, trained_model
 from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.servers import Server, serving
 
 HOSTILE = "<script>document.title='owned'</script>"
-TASK = {
-    "labels": ["upright", "upside down"],
-    "resize": "Pad",
-    "width": 192,
-    "height": 48,
-    "channelOrder": "BGR",
-    "mean": [0.5, 0.5, 0.5],
-    "std": [0.5, 0.5, 0.5],
-}
+TASK = TURNED_LINES | {"labels": ["upright", "upside down"]}
 
 
 @pytest.fixture(scope="module")

@@ -10,26 +10,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.models import ModelName, text_line, trained_model
+from tests.models import TURNED_LINES, ModelName, text_line, trained_model
 from tests.serving_image.describe.test_page_texts import picture
 from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.servers import serving
 
 SIZE = {"width": 960, "height": 760}
-FITTED = {
-    "resize": "Pad",
-    "width": 192,
-    "height": 48,
-    "channelOrder": "BGR",
-    "mean": [0.5] * 3,
-    "std": [0.5] * 3,
-}
-CASES: dict[str, tuple[ModelName, dict[str, Any], str, dict[str, Any]]] = {
-    "text-recognition": ("character-rec", {"textRecognition": {}}, "line", {"text": "Invoice 2026-117"}),
+CASES: dict[str, tuple[ModelName, dict[str, Any], bool, dict[str, Any]]] = {
+    "text-recognition": ("character-rec", {"textRecognition": {}}, False, {"text": "Invoice 2026-117"}),
     "text-line-orientation": (
         "textline-orientation",
-        {"textLineOrientation": FITTED},
-        "turn",
+        {"textLineOrientation": TURNED_LINES},
+        True,
         {"angle": 180},
     ),
 }
@@ -47,14 +39,14 @@ def send(page: Page, *, turned: bool) -> Any:
 def test_a_picture_is_sent_and_its_answer_shown(
     name: str, chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    model, task, kind, expected = CASES[name]
+    model, task, turned, expected = CASES[name]
     options: dict[str, Any] = {"warmup_seconds": 0, "timeout_seconds": 60, "task": json.dumps(task)}
     with (
         serving(trained_model(model), tmp_path, name="lines", **options) as server,
         visit(chromium, f"{server.url}/", viewport=SIZE) as page,
     ):
         expect(page.locator("#curl")).to_contain_text("--data-binary @")
-        found = send(page, turned=kind == "turn")
+        found = send(page, turned=turned)
         assert expected.items() <= found.items()
         shown = page.locator("#preview").evaluate("picture => picture.naturalHeight")
         assert shown == 48  # what was sent is shown above its answer

@@ -17,7 +17,7 @@ from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.models.trained_masks import masked, segmentation
 from tests.serving_image.support.models.trained_shapes import drawn, shapes
 from tests.serving_image.support.models.trained_tables import tables, tables_model
-from tests.serving_image.support.oracles.drawn_pages import pages
+from tests.serving_image.support.oracles import drawn_pages
 from tests.serving_image.support.servers import serving
 
 
@@ -35,7 +35,7 @@ def test_lines_are_drawn_where_they_stand(
         visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1200}) as page,
     ):
         page.locator("#file").set_input_files(
-            {"name": "page.png", "mimeType": "image/png", "buffer": pages()[9]}
+            {"name": "page.png", "mimeType": "image/png", "buffer": drawn_pages.page(9)}
         )
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#status")).to_have_text("200 OK")

@@ -134,6 +134,51 @@ def test_answers_of_tasks(one: Answer, other: Answer, tolerances: Tolerances, ag
     assert _worst(compare(PREDICT, one, one, tolerances)).agrees
 
 
+def _found(*things: tuple[str, float, float]) -> Answer:
+    """Objects, as detectors answer them: label, score, and how far from the left they are."""
+    found = [
+        {"label": label, "score": score, "box": {"left": left, "top": 20.5}, "outline": [left, 1.5]}
+        for label, score, left in things
+    ]
+    return _json({"objects": found})
+
+
+CAT, DOG = ("cat", 0.9, 10.5), ("dog", 0.8, 70.5)
+FIRST = Tolerance(rtol=0, atol=0, top_k=1)
+
+
+@pytest.mark.parametrize(
+    ("other", "agrees"),
+    [
+        pytest.param(_found(("cat", 0.2, 10.5), DOG), True, id="another score"),
+        pytest.param(_found(CAT, ("cow", 0.8, 0.5)), True, id="another second object"),
+        pytest.param(_found(("cat", 0.9, 10.51), DOG), True, id="a box within the tolerance"),
+        pytest.param(_found(("cat", 0.9, 40.5), DOG), False, id="another box"),
+        pytest.param(_found(("cat", 0.9, 1.4), DOG), False, id="a box with another order of its numbers"),
+        pytest.param(_found(("dog", 0.9, 10.5), DOG), False, id="another label"),
+        pytest.param(_found(), False, id="no object"),
+    ],
+)
+def test_the_first_objects_are_the_same_but_for_their_scores(other: Answer, agrees: bool) -> None:
+    tolerances = Tolerances(default=EXACT.default, of={"objects": FIRST})
+    found = _worst(compare(PREDICT, _found(CAT, DOG), other, tolerances))
+    assert (found.agrees, found.agrees or found.output) == (agrees, agrees or "objects")
+
+
+def test_a_field_of_the_first_objects_may_have_a_tolerance_of_its_own() -> None:
+    one, other = _found(CAT, DOG), _found(("cat", 0.9, 12.5), DOG)
+    for atol, agrees in ((1.0, False), (3.0, True)):
+        near = Tolerance(rtol=0, atol=atol)
+        of = {"objects": FIRST, "box": near, "outline": near}
+        assert _worst(compare(PREDICT, one, other, Tolerances(default=EXACT.default, of=of))).agrees is agrees
+
+
+@pytest.mark.parametrize(("row", "agrees"), [([0.1, 0.2, 0.9], True), ([0.9, 0.2, 0.1], False)])
+def test_rows_of_different_lengths_are_compared_by_their_places(row: list[float], agrees: bool) -> None:
+    one, other = (_json({"predictions": [[0.5, 0.1], last]}) for last in ([0.3, 0.3, 0.5], row))
+    assert _worst(compare(V1, one, other, _named(top_k=1))).agrees is agrees
+
+
 def _embedding(*values: float) -> Answer:
     text = base64.b64encode(np.array(values, np.float32).tobytes()).decode()
     return _json({"data": [{"embedding": text, "index": 0}]})
@@ -167,11 +212,20 @@ def test_what_is_no_mask_of_ours_is_compared_by_its_bytes(body: bytes) -> None:
     assert not _worst(compare(PREDICT, picture, _mask(0), EXACT)).agrees
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1, 2", b"\xff"])
+@pytest.mark.parametrize("body", [b"{", b"[1, 2", b"\xff", b""])
 def test_an_answer_that_cannot_be_read_differs(body: bytes) -> None:
     for route in (INFER, PREDICT, V1):
-        found = compare(route, _v2(1), Answer(media="application/json", headers={}, body=body), EXACT)
-        assert not _worst(found).agrees
+        for one in (_v2(1), _npy(1), _raw(1), _mask(1)):
+            found = compare(route, one, Answer(media=one.media, headers=one.headers, body=body), EXACT)
+            assert not _worst(found).agrees
+
+
+def test_answers_that_are_nested_too_deep_to_be_compared_differ() -> None:
+    one, other = (
+        Answer(media="application/json", headers={}, body=b"[" * 900 + leaf + b"]" * 900)
+        for leaf in (b'"a"', b'"b"')
+    )
+    assert not _worst(compare(PREDICT, one, other, EXACT)).agrees
 
 
 @pytest.mark.parametrize(

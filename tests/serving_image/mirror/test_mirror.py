@@ -2,7 +2,10 @@
 
 import asyncio
 
-from paddlemodel_server.metrics.catalog import ROUTES_AT, MirrorCounts
+import pytest
+from paddlemodel_api.contract import MIRROR_RESULTS
+from paddlemodel_server.ipc.counters import Row
+from paddlemodel_server.metrics.catalog import MIRROR_AT, ROUTES_AT, MirrorCounts
 from paddlemodel_server.mirror.mirror import Mirror, Options
 from paddlemodel_server.mirror.wanted import TOLERANCE, Target
 from paddlemodel_server.protocol import Head, Response
@@ -19,15 +22,59 @@ HEAD = Head(
 )
 
 
+def _mirror(port: int) -> tuple[Mirror, Row]:
+    """One that sends everything to a port, and where it counts."""
+    target = Target(
+        host="127.0.0.1", port=port, tls=False, part=1.0, tolerances=Tolerances(default=TOLERANCE)
+    )
+    options = Options(token="t", paths={"predict": "/predict"}, seconds=60, most_bytes=1000)
+    row = memoryview(bytearray(8 * ROUTES_AT)).cast("d")
+    return Mirror(target, options, MirrorCounts(row)), row
+
+
 def test_what_is_answered_while_the_server_ends_is_not_mirrored() -> None:
     async def play() -> None:
-        target = Target(
-            host="127.0.0.1", port=1, tls=False, part=1.0, tolerances=Tolerances(default=TOLERANCE)
-        )
-        options = Options(token="t", paths={"predict": "/predict"}, seconds=1, most_bytes=1000)
-        mirror = Mirror(target, options, MirrorCounts(memoryview(bytes(8 * ROUTES_AT)).cast("d")))
+        mirror, _ = _mirror(1)
         mirror.close()
         mirror.take(HEAD, b"body", Response(body=b"answer"))
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     asyncio.run(play())
+
+
+@pytest.mark.parametrize(
+    ("status", "result"),
+    [
+        pytest.param(401, "dropped", id="the key has not reached the canary yet"),
+        pytest.param(403, "dropped", id="it is no longer allowed there"),
+        pytest.param(429, "dropped", id="it is busy"),
+        pytest.param(503, "dropped", id="it starts or ends"),
+        (400, "error"),
+        (404, "error"),
+        (500, "error"),
+        (504, "error"),
+    ],
+)
+def test_a_canary_that_answered_nothing_of_its_own_has_not_failed(status: int, result: str) -> None:
+    async def play() -> dict[str, float]:
+        ended = asyncio.Event()
+
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"body")
+            writer.write(b"HTTP/1.1 %d Whatever\r\ncontent-length: 0\r\n\r\n" % status)
+            await reader.read()
+            writer.close()
+            ended.set()
+
+        server = await asyncio.start_server(answer, "127.0.0.1", 0)
+        mirror, row = _mirror(server.sockets[0].getsockname()[1])
+        counted = row[MIRROR_AT : MIRROR_AT + len(MIRROR_RESULTS)]
+        async with server, asyncio.timeout(60):
+            mirror.take(HEAD, b"body", Response(body=b"answer"))
+            while not any(counted):  # noqa: ASYNC110 - what is counted has no event
+                await asyncio.sleep(0.001)
+            mirror.close()
+            await ended.wait()
+        return dict(zip(MIRROR_RESULTS, counted, strict=True))
+
+    assert asyncio.run(play()) == dict.fromkeys(MIRROR_RESULTS, 0.0) | {result: 1.0}

@@ -166,9 +166,10 @@ def test_the_same_model_agrees_at_every_door_and_for_repeated_heads(
         assert metric(new, "paddle_mirrored_request_duration_seconds_count") == asked + 8
         # What only says so is a client's, and counts as one.
         assert 'paddle_requests_total{route="infer"' not in new.get("/metrics")[1]
-        for said in ("1", "true", TOKEN[:-1]):
+        forged = ("1", "true", TOKEN[:-1], "\xff")
+        for said in forged:
             assert ask(new, X_PaddleModel_Mirror=said)[0] == 200
-        assert metric(new, 'paddle_requests_total{route="infer",status="200"}') == 3
+        assert metric(new, 'paddle_requests_total{route="infer",status="200"}') == len(forged)
         assert metric(new, MIRRORED) == asked + 8
 
 
@@ -239,13 +240,20 @@ def test_keys_limits_and_tls_of_both(model: Path, tmp_path: Path) -> None:
     port, admin_port = ports.free(2)
     with canary(model, tmp_path, (port, admin_port), **protected) as new:
         mirror = mirrored(port, "https", outputs=[{"name": "missing", "absolute": "1"}])
-        with serving(model, tmp_path, name="mixed", mirror=mirror, **protected) as old:
+        # A crowded machine may lose the canary for a second: what is asked meanwhile is not mirrored.
+        often = {"rate_limits": json.dumps([{"per": "Client", "requests": 10_000, "seconds": 3600}])}
+        settings: dict[str, Any] = (
+            {"name": "mixed", "mirror": mirror, "timeout_seconds": TIMEOUT} | protected | often
+        )
+        with serving(model, tmp_path, **settings) as old:
             client: dict[str, Any] = {"context": tls.trusting(), "Authorization": f"Bearer {key}"}
-            for _ in range(6):
-                assert ask(old, **client)[0] == 200
             assert ask(old, context=tls.trusting())[0] == 401
-            eventually(lambda: results(old) == {"agree": 6}, "all are mirrored")
-            assert metric(new, MIRRORED) == 6
+            eventually(
+                lambda: ask(old, **client)[0] == 200 and results(old).get("agree", 0) >= 6, "six are mirrored"
+            )
+            counted = settled(old)
+            assert counted.keys() == {"agree"}
+            assert metric(new, MIRRORED) == counted["agree"]
             forged = client | {"X_PaddleModel_Mirror": "1"}
             asked = [ask(new, **who)[0] for who in (*[client] * 6, *[forged] * 7)]
             assert asked == [200] * 12 + [429]

@@ -40,12 +40,17 @@ def test_a_canary_has_a_token_and_no_target() -> None:
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ("nonsense", "PADDLEMODEL_MIRROR is 'nonsense'; set it to JSON such as"),
+        ("nonsense", "PADDLEMODEL_MIRROR cannot be read; set it to JSON such as"),
         ([], "set it to JSON such as"),
         ({"percent": 5}, "set it to JSON such as"),
         ({"url": "ocr-canary"}, "set it to JSON such as"),
         ({"url": "http://ocr-canary:many"}, "set it to JSON such as"),
+        ({"url": "http://ocr-canary:0"}, "set it to JSON such as"),
         ({"url": "http://ocr-canary/path"}, "set it to JSON such as"),
+        ({"url": "http://ocr-canary?query"}, "set it to JSON such as"),
+        ({"url": "http://ocr-canary#fragment"}, "set it to JSON such as"),
+        ({"url": "http://user@ocr-canary"}, "set it to JSON such as"),
+        ({"url": "http://:word@ocr-canary"}, "set it to JSON such as"),
         ({"url": URL, "token": "two words"}, "set it to JSON such as"),
         ({"url": URL, "token": 1}, "set it to JSON such as"),
         ({"url": URL, "percent": 0}, "spec.rollout.mirror.percent"),
@@ -58,3 +63,35 @@ def test_a_fault_is_one_sentence(given: Any, words: str) -> None:
         read(given if isinstance(given, str) else json.dumps(given))
     assert raised.value.reason == "InvalidSettings"
     assert words in raised.value.message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        '{"token": "planted-token", "url": "http://ocr-canary:many"}',
+        '{"token": "planted-token", "url": "http://ocr-canary", "percent": 0}',
+        '{"token": "planted-token", "url": "http://ocr-canary"',
+        '{"token": "planted token"}',
+        '{"tokens": "planted-token"}',
+        '"planted-token"',
+    ],
+)
+def test_the_sentence_quotes_no_token(given: str) -> None:
+    """It goes to the log, and to the pod's status."""
+    with pytest.raises(StartError) as raised:
+        read(given)
+    assert "planted" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "authority"),
+    [
+        (URL, "ocr-canary.ml.svc:8000"),
+        ("http://[fd00::7]:8000", "[fd00::7]:8000"),
+        ("https://[fd00::7]", "[fd00::7]:443"),
+    ],
+)
+def test_the_host_header_is_one(url: str, authority: str) -> None:
+    target = read(json.dumps({"url": url})).target
+    assert target is not None
+    assert target.authority == authority

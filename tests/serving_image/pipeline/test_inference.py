@@ -216,12 +216,15 @@ def test_what_was_decoded_while_others_took_the_memory_is_not_kept() -> None:
 
 
 def test_parts_count_until_the_request_is_over() -> None:
-    """They wait in memory, though only some of them are submitted at a time."""
+    """They wait in memory, though only some are submitted at a time: those the queue counts itself."""
 
     async def test(worker: HttpWorker) -> None:
         worker.served = replace(worker.served, task=cast("Task", Forms()))
+        worker.dispatcher.roomy = False
         request = Request(worker, protocol.PREDICT).start(body(T))
-        assert worker.dispatcher.held == 20
+        assert (len(worker.dispatcher.submitted), worker.dispatcher.held) == (1, 12)
+        worker.dispatcher.settled([np.ones(1)])
+        assert (len(worker.dispatcher.submitted), worker.dispatcher.held) == (2, 8)
         worker.dispatcher.settled(WorkerLostError())
         assert (await request.answer()).status == 503
         assert (worker.dispatcher.held, worker.dispatcher.admitted) == (0, 0)

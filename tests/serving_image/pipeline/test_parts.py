@@ -17,12 +17,13 @@ class Line:
         self.taken: list[tuple[Pending, Callable[[Outcome], None]]] = []
         self.abandoned: list[Pending] = []
         self.room = room
-
         self.roomy = True
+        self.held = 0  # bytes
 
     def admit(self) -> None: ...
 
-    def hold(self, size: int) -> None: ...
+    def hold(self, size: int) -> None:
+        self.held += size
 
     def check_memory(self) -> None: ...
 

@@ -97,8 +97,9 @@ def test_all_stages_run_under_one_admission() -> None:
         for settled in await asked.submitted(3):
             if settled is not first:
                 settled([np.full((1,), 5.0)])
-        assert (queue.admitted, queue.held) == (1, 9)
+        assert (queue.admitted, queue.held) == (1, 9 + 16)
         *_, one, other = await asked.submitted(5)
+        assert queue.held == 9  # The parts are in flight, and counted there.
         other([np.full((1,), 2.0)])
         one([np.full((1,), 1.0)])
         assert (await asked.answer()).body == b"[[2.0],[5.0,5.0],[1.0,2.0]]"

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from paddlemodel_server.errors import NotFiniteError, StartError
 from paddlemodel_server.model import bfloat16
@@ -44,7 +44,9 @@ def test_chosen_classes_are_carried_in_a_byte_each() -> None:
     assert fits.tolist() == [True, False, False]
 
 
-@given(st.lists(st.integers(-40, 40), min_size=1, max_size=30), st.integers(1, 40), st.sampled_from("nSs"))
+@given(st.lists(st.integers(-999, 999), min_size=1, max_size=30), st.integers(1, 40), st.sampled_from("nSs"))
+@example([0, 0, 0, 0, 0, 1, 0, 0, 0, 0], 3, "n")  # more equal ones than are asked for
+@example([160, 200], 1, "s")  # whose probabilities are equal, but not they
 def test_the_best_classes_are_those_of_all_scores(numbers: list[int], count: int, how: str) -> None:
     """With any activation, and of equals the first; row by row."""
     scores = np.array([numbers, numbers[::-1]], np.float32) / 4

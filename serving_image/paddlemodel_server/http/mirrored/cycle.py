@@ -3,6 +3,7 @@
 It chooses before the body is gone, and hands over after the client has its answer.
 """
 
+from hmac import compare_digest
 from typing import Any
 
 from paddlemodel_server import protocol
@@ -40,8 +41,8 @@ class Mirroring:
 
     def is_mirrored(self, headers: protocol.Headers) -> bool:
         """Whether a request comes from a mirror for certain, and not from a client who says so."""
-        shown = headers.get(HEADER)
-        return shown is not None and shown == self._options.token != UNTOLD
+        shown, token = headers.get(HEADER), self._options.token
+        return shown is not None and token != UNTOLD and compare_digest(shown.encode(), token.encode())
 
     def close(self) -> None:
         """The HTTP worker ends."""

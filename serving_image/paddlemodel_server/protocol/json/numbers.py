@@ -155,18 +155,29 @@ class _Reader:
 
     def _numbers(self, found: simdjson.Array) -> Numbers:
         """Every list but the innermost is looked into; of those the lengths are enough."""
-        shape: list[int] = []
-        level: list[Any] = [found]
-        while True:
-            self.brackets += len(level)
-            shape.append(len(level[0]))
-            if not shape[-1] or any(len(one) != shape[-1] for one in level):
-                raise UnsuitedError
-            if not isinstance(level[0][0], simdjson.Array):
-                break
-            level = [inner for one in level for inner in one]
-            if not all(isinstance(one, simdjson.Array) for one in level):
-                raise UnsuitedError
-        if shape[-1] < _FEW < len(level):
+        shape = _shape(found)
+        if shape[-1] < _FEW < prod(shape[:-1]):
             raise UnsuitedError
-        return Numbers(found, tuple(shape))
+        self.brackets += 1
+        level: list[Any] = [found]
+        for size in shape[1:]:
+            level = [_of_size(inner, size) for one in level for inner in one]
+            self.brackets += len(level)
+        return Numbers(found, shape)
+
+
+def _shape(found: Any) -> tuple[int, ...]:
+    """That of the first numbers; a million short lists are not looked into to find that they are short."""
+    shape: list[int] = []
+    while isinstance(found, simdjson.Array):
+        shape.append(len(found))
+        if not shape[-1]:
+            raise UnsuitedError
+        found = found[0]
+    return tuple(shape)
+
+
+def _of_size(found: Any, size: int) -> simdjson.Array:
+    if not isinstance(found, simdjson.Array) or len(found) != size:
+        raise UnsuitedError
+    return found

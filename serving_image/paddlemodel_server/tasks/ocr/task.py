@@ -147,7 +147,7 @@ class Ocr(PictureTask):
             stage=stage,
             model=model,
             reduced=reduced,
-            held=before.kept.bytes + sum(array.nbytes for array in arrays),
+            held=before.kept.bytes,
             kept=before.kept,
             media=before.media,
         )

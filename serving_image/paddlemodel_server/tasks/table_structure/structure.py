@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from paddlemodel_api.tasks import TableStructure as Spec
 
 NAME = "tableStructure"
-PATH = f"spec.task.{NAME}"
 _CELL = "<td></td>"
 _BARE = "<td>"
 _OPENING = (_BARE, "<td", _CELL)  # tokens that begin a cell
@@ -44,17 +43,7 @@ def find(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
     Raises:
         StartError: `DictionaryMissing`, or `TaskDoesNotFit` where there are not as many as classes.
     """
-    if spec.dictionary_file is not None:
-        found, where = dictionaries.read(folder, spec.dictionary_file, "token"), spec.dictionary_file
-    elif spec.tokens:
-        found, where = list(spec.tokens), "tokens"
-    else:
-        raise misfit(
-            NAME,
-            "needs the tokens of the model's classes",
-            f"name them in {PATH}.tokens, or their file in dictionaryFile, or add the export's inference.yml "
-            "to the model",
-        )
+    found, where = dictionaries.chosen(NAME, "token", spec.dictionary_file, spec.tokens, folder)
     if spec.merge_cells:
         found = [one for one in found if one != _BARE]
         found += [] if _CELL in found else [_CELL]
@@ -63,7 +52,7 @@ def find(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
             NAME,
             f"has {len(found)} tokens ({where}), for which the model needs {len(found) + 2} classes, with "
             f"one for the beginning and one for the end; it has {described(scores)}",
-            f"correct {PATH}.tokens, dictionaryFile or mergeCells",
+            f"correct spec.task.{NAME}.tokens, dictionaryFile or mergeCells",
         )
     return ("", *found, "")
 

@@ -31,17 +31,7 @@ def find(spec: "Spec", folder: Path, scores: Tensor) -> tuple[str, ...]:
     Raises:
         StartError: `DictionaryMissing`, or `TaskDoesNotFit` where it has not as many characters as classes.
     """
-    if spec.dictionary_file is not None:
-        found, where = dictionaries.read(folder, spec.dictionary_file, "character"), spec.dictionary_file
-    elif spec.characters:
-        found, where = list(spec.characters), "characters"
-    else:
-        raise misfit(
-            NAME,
-            "needs the characters of the model's classes",
-            f"name them in spec.task.{NAME}.characters, or their file in dictionaryFile, or add the export's "
-            "inference.yml to the model",
-        )
+    found, where = dictionaries.chosen(NAME, "character", spec.dictionary_file, spec.characters, folder)
     classes = scores.shape[-1]
     if classes == len(found) + 2:
         found = [*found, " "]

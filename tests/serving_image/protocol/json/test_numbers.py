@@ -1,5 +1,6 @@
 """Large JSON: the quick reader says what the exact one says, or leaves it to it."""
 
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -132,6 +133,19 @@ def test_regular_numbers_make_no_python_objects(dtype: str, values: list[Any]) -
 def test_what_is_not_plainly_regular_is_left_to_the_exact_reader(body: bytes) -> None:
     with pytest.raises(numbers.UnsuitedError):
         numbers.read(body)
+
+
+@pytest.mark.parametrize("row", [b"[1]", b"[[1]]"])
+def test_many_short_lists_are_left_to_it_without_an_object_for_each(row: bytes) -> None:
+    body = b'{"instances":[%b]}' % b",".join([row] * 50_000)
+    tracemalloc.start()
+    try:
+        with pytest.raises(numbers.UnsuitedError):
+            numbers.read(body)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < len(body)
 
 
 @pytest.mark.parametrize("odd", ["true", "null", '"7"', "1e39", "1e400", "NaN"])

@@ -5,12 +5,13 @@ Equal pixels every time, with the Pillow of requirements/dev.txt and the font th
 
 import io
 import random
+from functools import cache
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 COUNT = 50
-_WORDS = [
+WORDS = [
     "invoice",
     "total",
     "amount",
@@ -47,25 +48,37 @@ _WORDS = [
 ]
 
 
+@cache
+def page(number: int) -> bytes:
+    """One as PNG; there are sizes, columns, colours, turns, noise."""
+    return _page(random.Random(number))
+
+
+@cache
+def line(number: int) -> bytes:
+    """One as PNG, from one word to a dozen."""
+    return _line(random.Random(1000 + number))
+
+
 def pages() -> list[bytes]:
-    """Fifty pages as PNG: sizes, columns, colours, turns, noise."""
-    return [_page(random.Random(seed)) for seed in range(COUNT)]
+    """All of them."""
+    return [page(number) for number in range(COUNT)]
 
 
 def lines() -> list[bytes]:
-    """Fifty lines as PNG, from one word to a dozen."""
-    return [_line(random.Random(1000 + seed)) for seed in range(COUNT)]
+    """All of them."""
+    return [line(number) for number in range(COUNT)]
 
 
 def _words(chance: random.Random, count: int) -> str:
-    return " ".join(chance.choice(_WORDS) for _ in range(count))
+    return " ".join(chance.choice(WORDS) for _ in range(count))
 
 
 def _page(chance: random.Random) -> bytes:
     width, height = chance.randrange(240, 520), chance.randrange(160, 360)
     paper, ink = (255, 0) if chance.random() < 0.8 else (30, 235)
-    page = Image.new("L", (width, height), paper)
-    draw, top = ImageDraw.Draw(page), chance.randrange(8, 24)
+    picture = Image.new("L", (width, height), paper)
+    draw, top = ImageDraw.Draw(picture), chance.randrange(8, 24)
     while top < height - 48:
         size = chance.randrange(14, 38)
         left = chance.randrange(8, 80)
@@ -73,19 +86,19 @@ def _page(chance: random.Random) -> bytes:
         top += size + chance.randrange(8, 40)
     if chance.random() < 0.4:
         angle = chance.uniform(-12, 12)
-        page = page.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=paper)
-    return _finished(page, chance)
+        picture = picture.rotate(angle, Image.Resampling.BICUBIC, expand=True, fillcolor=paper)
+    return finished(picture, chance)
 
 
 def _line(chance: random.Random) -> bytes:
     font, text = ImageFont.load_default(chance.randrange(12, 60)), _words(chance, chance.randrange(1, 12))
     left, top, right, bottom = font.getbbox(text)
-    line = Image.new("L", (round(right - left) + 12, round(bottom - top) + 10), 250)
-    ImageDraw.Draw(line).text((6 - left, 5 - top), text, 20, font)
-    return _finished(line, chance)
+    picture = Image.new("L", (round(right - left) + 12, round(bottom - top) + 10), 250)
+    ImageDraw.Draw(picture).text((6 - left, 5 - top), text, 20, font)
+    return finished(picture, chance)
 
 
-def _finished(picture: Image.Image, chance: random.Random) -> bytes:
+def finished(picture: Image.Image, chance: random.Random) -> bytes:
     """In colour, sometimes with noise, as PNG."""
     pixels = np.asarray(picture.convert("RGB"), np.float64)
     if chance.random() < 0.5:

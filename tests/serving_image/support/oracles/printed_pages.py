@@ -4,15 +4,14 @@ What PaddleX read in them is kept in paddlex_pages.json beside this. Equal pixel
 and the fonts of Matplotlib in requirements/dev.txt.
 """
 
-import io
 import random
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tests.models import scans
+from tests.serving_image.support.oracles import drawn_pages
 
 COUNT = 52
 _FOLDER = Path(mpl.get_data_path()) / "fonts" / "ttf"
@@ -22,57 +21,9 @@ _FONTS = [
     *("STIXGeneral", "STIXGeneralBol", "STIXGeneralItalic"),
 ]
 _WORDS = [
-    "invoice",
-    "total",
-    "amount",
-    "order",
-    "date",
-    "street",
-    "2026-11-28",
-    "1,234.50",
-    "EUR",
-    "Paddle",
-    "model",
-    "serves",
-    "pages",
-    "of",
-    "text",
-    "thank",
-    "you",
-    "for",
-    "reading",
-    "this",
-    "line",
-    "quickly",
-    "(page",
-    "7)",
-    "No.",
-    "42",
-    "x@example.com",
-    "19%",
-    "tax",
-    "due",
-    "within",
-    "30",
-    "days",
-    "Berlin",
-    "&",
-    "Partner",
-    "PO-88213",
-    "subtotal:",
-    "77.10",
-    "shipped",
-    "to",
-    "warehouse",
-    "5,",
-    "gate",
-    "B;",
-    "account",
-    "DE02",
-    "1203",
-    "net/gross",
-    "signed",
-    "by",
+    *drawn_pages.WORDS,
+    *("Berlin", "&", "Partner", "PO-88213", "subtotal:", "77.10", "shipped", "to", "warehouse"),
+    *("5,", "gate", "B;", "account", "DE02", "1203", "net/gross", "signed", "by"),
 ]
 
 
@@ -95,10 +46,4 @@ def _page(chance: random.Random) -> bytes:
     turn = chance.choices([0.0, -90.0, chance.uniform(-12, 12)], [5, 1, 4])[0]
     if turn:
         page = page.rotate(turn, Image.Resampling.BICUBIC, expand=True, fillcolor=paper)
-    pixels = np.asarray(page.convert("RGB"), np.float64)
-    if chance.random() < 0.5:
-        noise = np.random.default_rng(chance.randrange(1 << 30))
-        pixels = pixels + noise.normal(0, chance.uniform(2, 14), pixels.shape)
-    found = io.BytesIO()
-    Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8)).save(found, "PNG")
-    return found.getvalue()
+    return drawn_pages.finished(page, chance)

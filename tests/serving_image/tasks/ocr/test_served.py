@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 from playwright.sync_api import Browser, expect
 
 from tests import cleartext
-from tests.models import trained_model
+from tests.models import TURNED_LINES, trained_model
 from tests.serving_image.describe.documented import check_answer, check_examples
 from tests.serving_image.describe.test_page_texts import picture
 from tests.serving_image.describe.visiting import visit
@@ -29,17 +30,10 @@ from tests.serving_image.support.servers import Server, metric, serving
 EXAMPLE = Path(__file__).parents[4] / "examples" / "read_page.py"
 # Nothing is tried, as these servers answer a few requests; a busy machine may take its time for them.
 QUICK: dict[str, Any] = {"warmup_seconds": 0, "timeout_seconds": 120}
-TURNING = {
-    "resize": "Pad",
-    "width": 192,
-    "height": 48,
-    "channelOrder": "BGR",
-    "mean": [0.5] * 3,
-    "std": [0.5] * 3,
-}
 TEXTS = ["Invoice 2026-11-28", "Total amount 1,234.50 EUR", "Thank you for your order"]
 
 
+@cache
 def askew() -> bytes:
     page, body = Image.new("RGB", (640, 360), "white"), io.BytesIO()
     for at, text in enumerate(TEXTS):
@@ -49,7 +43,10 @@ def askew() -> bytes:
 
 
 ORACLE = json.loads((Path(*oracles.__path__) / "paddlex_pages.json").read_text(encoding="utf-8"))
-PAGES = [askew(), drawn_pages.pages()[2]]
+
+
+def both() -> list[bytes]:
+    return [askew(), drawn_pages.page(2)]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     }
     folders = {name: os.path.relpath(model, finder) for name, model in further.items()}
     places = {name: {"uri": f"file:///models/{name}"} for name in further}
-    task = json.dumps({"ocr": {**places, "turning": TURNING}})
+    task = json.dumps({"ocr": {**places, "turning": TURNED_LINES}})
     options = {"name": "pages", "task": task, "further_models": json.dumps(folders)}
     with serving(finder, folder, **options, **QUICK) as running:
         yield running
@@ -79,34 +76,35 @@ def test_one_server_answers_as_two_models_asked_one_after_the_other(
 ) -> None:
     """The example's way over HTTP: the same polygons, and the same texts, also of a line a little askew."""
     one, other = tmp_path_factory.mktemp("finder"), tmp_path_factory.mktemp("reader")
-    (one / "page.png").write_bytes(PAGES[0])
+    (one / "page.png").write_bytes(askew())
     with (
         serving(trained_model("character-det"), one, **QUICK) as finder,
         serving(trained_model("character-rec"), other, **QUICK) as reader,
     ):
-        for body in PAGES:
+        for body in both():
             found = cleartext.post(f"{finder.url}/predict", content=body, timeout=120).json()["lines"]
             lines = read(server, body)["lines"]
             assert [line["box"] for line in lines] == [line["box"] for line in found]
         command = [sys.executable, str(EXAMPLE), str(one / "page.png"), finder.url, reader.url]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
-    assert done.stdout.splitlines() == read(server, PAGES[0])["text"].splitlines() == TEXTS
+    assert done.stdout.splitlines() == read(server, askew())["text"].splitlines() == TEXTS
 
 
 def test_an_answer_has_lines_in_order_and_all_of_the_text(server: Server) -> None:
-    answer = read(server, PAGES[0])
+    answer = read(server, askew())
     assert list(answer) == ["lines", "text", "width", "height", "model"]
     assert [line["text"] for line in answer["lines"]] == TEXTS
     assert answer["text"] == "\n".join(TEXTS)
     assert (answer["width"], answer["height"], answer["model"]) == (640, 360, "pages")
     assert min(line["score"] for line in answer["lines"]) > 0.9
-    check_answer(server.url, PAGES[0])
+    check_answer(server.url, askew())
 
 
 def test_pages_that_come_together_are_answered_as_alone(server: Server) -> None:
-    alone = [read(server, body) for body in PAGES]
-    with ThreadPoolExecutor(len(PAGES)) as pool:
-        together = list(pool.map(lambda body: read(server, body), PAGES))
+    pages = both()
+    alone = [read(server, body) for body in pages]
+    with ThreadPoolExecutor(len(pages)) as pool:
+        together = list(pool.map(lambda body: read(server, body), pages))
     for one, other in zip(alone, together, strict=True):
         assert one["text"] == other["text"]
         for mine, theirs in zip(one["lines"], other["lines"], strict=True):
@@ -131,7 +129,7 @@ def test_polygons_and_texts_are_drawn_onto_the_page(
 ) -> None:
     with visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1200}) as page:
         page.locator("#file").set_input_files(
-            {"name": "page.png", "mimeType": "image/png", "buffer": PAGES[0]}
+            {"name": "page.png", "mimeType": "image/png", "buffer": askew()}
         )
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#status")).to_have_text("200 OK")
@@ -144,7 +142,7 @@ def test_polygons_and_texts_are_drawn_onto_the_page(
 def test_a_page_on_its_head_is_read(server: Server) -> None:
     """The first line is the last one then; each stands on its head, and is turned before it is read."""
     body = io.BytesIO()
-    Image.open(io.BytesIO(PAGES[0])).rotate(180).save(body, "PNG")
+    Image.open(io.BytesIO(askew())).rotate(180).save(body, "PNG")
     assert read(server, body.getvalue())["text"].splitlines() == TEXTS[::-1]
 
 
@@ -157,14 +155,14 @@ def test_a_page_without_text_has_no_lines(server: Server) -> None:
 
 def test_what_is_no_page_is_refused(server: Server) -> None:
     assert cleartext.post(f"{server.url}/predict", json={}).status_code == 415
-    assert cleartext.post(f"{server.url}/predict", content=PAGES[0][:900]).status_code == 400
-    form = [("file", ("x", PAGES[0], "image/png"))]
+    assert cleartext.post(f"{server.url}/predict", content=askew()[:900]).status_code == 400
+    form = [("file", ("x", askew(), "image/png"))]
     assert cleartext.post(f"{server.url}/predict", files=form).status_code == 415
 
 
 def test_the_server_tells_of_both_models(server: Server) -> None:
     """Facts, the log and metrics; the protocols' routes take the tensors of the first one."""
-    read(server, PAGES[0])
+    read(server, askew())
     facts = cleartext.get(f"{server.url}/", headers={"Accept": "application/json"}).json()
     reader, turner = facts["further_models"]
     assert (reader["name"], reader["outputs"][0]["shape"]) == ("recognition", [-1, -1, 18385])
@@ -186,7 +184,7 @@ def test_the_server_tells_of_both_models(server: Server) -> None:
 
 def test_the_commands_send_a_page_and_measure_pages(server: Server, tmp_path: Path) -> None:
     page = tmp_path / "page.png"
-    page.write_bytes(PAGES[0])
+    page.write_bytes(askew())
     found = json.loads(command("predict", server.url, page))
     assert found["text"] == "\n".join(TEXTS)
     load = ("--concurrency", 2, "--duration", 1, "--warmup", 0, "--rounds", 1, "--json")

@@ -69,7 +69,7 @@ def test_lines_are_found_turned_and_read() -> None:
     reading = task.next(turning, [np.array([[0.9, 0.1]], np.float32)])
     assert reading is not None
     assert (reading.stage, reading.model, reading.reduced) == ("recognition", 1, True)
-    assert reading.held > request.kept.pixels.nbytes
+    assert reading.held == request.kept.bytes > request.kept.pixels.nbytes
     assert task.next(reading, steps("abc", 0.5)) is None
     assert request.kept.texts == [("abc", 0.5)]
 

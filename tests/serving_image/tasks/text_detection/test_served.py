@@ -20,7 +20,6 @@ from tests.serving_image.support.oracles import drawn_pages
 from tests.serving_image.support.servers import Server, serving
 
 ORACLE = json.loads((Path(*oracles.__path__) / "paddlex_text.json").read_text(encoding="utf-8"))
-PAGES = drawn_pages.pages()
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +48,11 @@ def test_lines_are_where_paddlex_finds_them(server: Server) -> None:
     OpenCV's smallest rectangles are not the same to the last bit in PaddleX's version of it and in ours, and
     a score is the mean inside of one.
     """
-    drawn = sha256(b"".join(PAGES + drawn_pages.lines())).hexdigest()
+    pages = drawn_pages.pages()
+    drawn = sha256(b"".join(pages + drawn_pages.lines())).hexdigest()
     assert drawn == ORACLE["drawn"], "the pages are drawn otherwise: let paddlex_text.py answer them anew"
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda page: found(server, page), PAGES))
+        answers = list(pool.map(lambda page: found(server, page), pages))
     distances: list[int] = []
     differences: list[float] = []
     for answer, kept in zip(answers, ORACLE["pages"], strict=True):
@@ -67,8 +67,8 @@ def test_lines_are_where_paddlex_finds_them(server: Server) -> None:
 
 
 def test_an_answer_is_read_from_top_to_bottom_and_names_the_size(server: Server) -> None:
-    page = Image.open(io.BytesIO(PAGES[0]))
-    answer = found(server, PAGES[0])
+    page = Image.open(io.BytesIO(drawn_pages.page(0)))
+    answer = found(server, drawn_pages.page(0))
     assert list(answer) == ["lines", "width", "height", "model"]
     assert (answer["width"], answer["height"], answer["model"]) == (*page.size, "pages")
     tops = [line["box"][0][1] for line in answer["lines"]]
@@ -76,9 +76,10 @@ def test_an_answer_is_read_from_top_to_bottom_and_names_the_size(server: Server)
 
 
 def test_several_pages_are_answered_each_in_its_own_pixels(server: Server) -> None:
-    files = [("file", ("x", page, "image/png")) for page in PAGES[:3]]
+    pages = [drawn_pages.page(number) for number in range(3)]
+    files = [("file", ("x", page, "image/png")) for page in pages]
     answer = cleartext.post(f"{server.url}/predict", files=files, timeout=120).json()
-    for page, result in zip(PAGES, answer["results"], strict=False):
+    for page, result in zip(pages, answer["results"], strict=True):
         alone = found(server, page)
         assert (result["width"], result["height"]) == (alone["width"], alone["height"])
         assert [line["box"] for line in result["lines"]] == [line["box"] for line in alone["lines"]]
@@ -86,7 +87,7 @@ def test_several_pages_are_answered_each_in_its_own_pixels(server: Server) -> No
 
 def test_places_are_those_of_the_picture_upright(server: Server) -> None:
     """A camera stores a picture turned, and says so: width and height are those that a viewer shows."""
-    page, exif = Image.open(io.BytesIO(PAGES[0])).convert("RGB"), Image.Exif()
+    page, exif = Image.open(io.BytesIO(drawn_pages.page(0))).convert("RGB"), Image.Exif()
     exif[0x0112] = 6
     stored, plain = io.BytesIO(), io.BytesIO()
     page.transpose(Image.Transpose.ROTATE_90).save(stored, "JPEG", quality=95, exif=exif)
@@ -108,8 +109,8 @@ def test_what_is_no_picture_is_refused(server: Server) -> None:
     answer = cleartext.post(f"{server.url}/predict", json={"image": "x"})
     assert (answer.status_code, "send the file as it is" in answer.text) == (415, True)
     assert cleartext.post(f"{server.url}/predict", content=b"no picture").status_code == 415
-    assert cleartext.post(f"{server.url}/predict", content=PAGES[0][:900]).status_code == 400
+    assert cleartext.post(f"{server.url}/predict", content=drawn_pages.page(0)[:900]).status_code == 400
 
 
 def test_the_answer_is_as_documented(server: Server) -> None:
-    check_answer(server.url, PAGES[0])
+    check_answer(server.url, drawn_pages.page(0))

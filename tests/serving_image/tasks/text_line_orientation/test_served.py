@@ -16,20 +16,11 @@ from paddlemodel_server.tasks import registry
 from paddlemodel_server.tasks.text_line_orientation.task import TextLineOrientation
 
 from tests import bare_predictor, cleartext
-from tests.models import text_line, trained_model
+from tests.models import TURNED_LINES, text_line, trained_model
 from tests.serving_image.describe.documented import check_answer
 from tests.serving_image.support.servers import Server, serving
 
-# As the model was trained: PaddleOCR's tools/infer/predict_cls.py.
-FIELDS = {
-    "resize": "Pad",
-    "width": 192,
-    "height": 48,
-    "channelOrder": "BGR",
-    "mean": [0.5] * 3,
-    "std": [0.5] * 3,
-}
-TASK = json.dumps({"textLineOrientation": FIELDS})
+TASK = json.dumps({"textLineOrientation": TURNED_LINES})
 
 
 @pytest.fixture(scope="module")

@@ -26,7 +26,6 @@ from tests.serving_image.support.oracles import drawn_pages
 from tests.serving_image.support.servers import Server, serving
 
 ORACLE = json.loads((Path(*oracles.__path__) / "paddlex_text.json").read_text(encoding="utf-8"))
-LINES = drawn_pages.lines()
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +59,7 @@ def test_lines_are_read_as_paddlex_reads_them(folder: Path, tmp_path: Path) -> N
         serving(folder, tmp_path, name="lines", max_batch_size=1, task=task(widthStep=1)) as server,
         ThreadPoolExecutor(4) as pool,
     ):
-        answers = list(pool.map(lambda line: read(server, line), LINES))
+        answers = list(pool.map(lambda line: read(server, line), drawn_pages.lines()))
     assert [answer["text"] for answer in answers] == [kept["text"] for kept in ORACLE["lines"]]
     scores = [kept["score"] for kept in ORACLE["lines"]]
     assert [answer["score"] for answer in answers] == pytest.approx(scores, abs=1e-3)
@@ -68,19 +67,19 @@ def test_lines_are_read_as_paddlex_reads_them(folder: Path, tmp_path: Path) -> N
 
 def test_a_line_is_read_alike_alone_and_in_company(server: Server) -> None:
     """It is filled up to a width of its own, so it hardly matters what waits, or perhaps runs, beside it."""
-    alone = [read(server, line) for line in LINES]
+    alone = [read(server, line) for line in drawn_pages.lines()]
     with ThreadPoolExecutor(16) as pool:
-        together = list(pool.map(lambda line: read(server, line), LINES))
+        together = list(pool.map(lambda line: read(server, line), drawn_pages.lines()))
     assert [found["text"] for found in together] == [found["text"] for found in alone]
     scores = [found["score"] for found in alone]
     assert [found["score"] for found in together] == pytest.approx(scores, abs=1e-4)
     texts = [found["text"] == kept["text"] for found, kept in zip(alone, ORACLE["lines"], strict=True)]
-    assert sum(texts) >= len(LINES) - 1  # padding may cost a character
+    assert sum(texts) >= drawn_pages.COUNT - 1  # padding may cost a character
 
 
 def test_all_lines_of_a_page_are_read_in_one_request(server: Server) -> None:
     """Of different widths, each as if it were alone; what is no picture is told in its place."""
-    bodies = [*LINES[:6], b"no picture", LINES[6]]
+    bodies = [*map(drawn_pages.line, range(6)), b"no picture", drawn_pages.line(6)]
     files = [("file", ("x", body, "application/octet-stream")) for body in bodies]
     answer = cleartext.post(f"{server.url}/predict", files=files, timeout=120).json()
     assert list(answer) == ["results", "model"]
@@ -98,20 +97,20 @@ def test_the_answer_is_that_of_all_scores(server: Server, folder: Path) -> None:
     chosen = registry.settled(registry.read(task()), Beside(folder=folder, model=model))
     fitted = registry.fit(chosen, Place(model=model, folder=folder))
     assert isinstance(fitted, TextRecognition)
-    (array,) = fitted.arrays(LINES[0])
+    (array,) = fitted.arrays(drawn_pages.line(0))
     tensor = triton.InferInput("x", list(array.shape), "FP32")
     tensor.set_data_from_numpy(array, binary_data=True)
     with triton.InferenceServerClient(f"127.0.0.1:{server.port}", network_timeout=60) as client:
         scores = client.infer("lines", [tensor]).as_numpy("fetch_name_0")
     assert scores.shape == (1, array.shape[3] // 8, 18385)
     text, score = characters.text(fitted.characters, scores[0].argmax(-1), scores[0].max(-1))
-    found = read(server, LINES[0])
+    found = read(server, drawn_pages.line(0))
     assert list(found) == ["text", "score", "model"]
     assert (found["text"], found["score"]) == (text, pytest.approx(score, abs=1e-6))
 
 
 def test_the_answer_is_as_documented(server: Server) -> None:
-    check_answer(server.url, LINES[0])
+    check_answer(server.url, drawn_pages.line(0))
 
 
 def test_an_older_model_with_its_dictionary_is_read(tmp_path: Path) -> None:
@@ -124,7 +123,7 @@ def test_an_older_model_with_its_dictionary_is_read(tmp_path: Path) -> None:
     (model / "ppocr_keys_v1.txt").write_bytes(keys)
     named = json.dumps({"textRecognition": {"dictionaryFile": "ppocr_keys_v1.txt"}})
     with serving(model, tmp_path, name="lines", task=named, max_batch_size=1) as server:
-        answers = [read(server, line)["text"] for line in LINES[:12]]
+        answers = [read(server, line)["text"] for line in map(drawn_pages.line, range(12))]
     right = [found == kept["text"] for found, kept in zip(answers, ORACLE["lines"], strict=False)]
     assert sum(right) >= 9
     assert not np.all([text == "" for text in answers])
