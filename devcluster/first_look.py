@@ -1,5 +1,6 @@
 """`make try`: `paddlemodel run` serves a YAML on this machine, and a page is read."""
 
+import signal
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,8 @@ def _answer(server: "subprocess.Popen[bytes]", at: str) -> str:
 
 
 if __name__ == "__main__":
+    # Of SIGTERM Python dies at once, and the server would go on.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         sys.exit(main(int(sys.argv[1]), keep="--keep" in sys.argv))
     except DevclusterError as error:

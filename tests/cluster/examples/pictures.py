@@ -12,7 +12,7 @@ from tests.cluster.examples.asking import Answer, Asked, Example, first_alone
 from tests.models import text_line, trained_model
 from tests.serving_image.support.models.trained_masks import masked, segmentation
 from tests.serving_image.support.models.trained_shapes import drawn, encoded, shapes
-from tests.serving_image.support.models.trained_tables import tables, tables_model
+from tests.serving_image.support.models.trained_tables import table, tables_model
 
 
 def _turn(asked: Asked) -> Answer:
@@ -66,7 +66,7 @@ def _text(asked: Asked) -> Answer:
 
 
 def _table(asked: Asked) -> Answer:
-    found = asked.post(tables()[7])
+    found = asked.post(table(7))
     assert found["html"].startswith('<table><tr><td colspan="2"></td></tr><tr><td></td><td></td></tr>')
     return found
 

@@ -12,11 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import yaml
 from paddlemodel_operator.commands import run
 
 from devcluster import first_look
+from devcluster.paths import REPOSITORY
 from tests.models import archive_of, trained_model
 from tests.operator.support.manifests import manifest
 from tests.trained_text import with_files
@@ -77,6 +79,20 @@ def test_make_try_shows_an_answer_and_leaves_nothing(port: int, capfd: pytest.Ca
     assert "without a cluster, these do nothing: spec.replicas, spec.resources" in shown.err
     with pytest.raises(OSError, match="refused"):
         urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=5)
+
+
+def test_make_try_that_is_ended_leaves_no_server(port: int) -> None:
+    """By SIGTERM, which make passes on."""
+    command = [sys.executable, "-m", "devcluster.first_look", str(port), "--keep"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=REPOSITORY) as look:
+        lines_until(look, "starting")  # The server's first line.
+        children = psutil.Process(look.pid).children(recursive=True)
+        look.terminate()
+        _, left = psutil.wait_procs(children, timeout=60)
+        for process in left:
+            process.kill()
+    assert len(children) >= 2  # `paddlemodel run`, and the server.
+    assert (left, look.returncode) == ([], 143)
 
 
 @pytest.mark.timeout(300)

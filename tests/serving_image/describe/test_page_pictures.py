@@ -16,7 +16,7 @@ from tests.serving_image.describe.test_page_texts import picture
 from tests.serving_image.describe.visiting import visit
 from tests.serving_image.support.models.trained_masks import masked, segmentation
 from tests.serving_image.support.models.trained_shapes import drawn, shapes
-from tests.serving_image.support.models.trained_tables import tables, tables_model
+from tests.serving_image.support.models.trained_tables import table, tables_model
 from tests.serving_image.support.oracles import drawn_pages
 from tests.serving_image.support.servers import serving
 
@@ -129,7 +129,7 @@ def test_cells_of_a_table_are_drawn(
         visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1300}) as page,
     ):
         page.locator("#file").set_input_files(
-            {"name": "table.png", "mimeType": "image/png", "buffer": tables()[7]}
+            {"name": "table.png", "mimeType": "image/png", "buffer": table(7)}
         )
         page.get_by_role("button", name="Send").click()
         expect(page.locator("#status")).to_have_text("200 OK", timeout=60_000)

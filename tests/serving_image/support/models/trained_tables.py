@@ -8,7 +8,7 @@ import io
 import json
 import random
 import shutil
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -57,12 +57,14 @@ def _fill(name: str, folder: Path) -> None:
 
 
 def tables() -> list[bytes]:
-    """Drawn tables as PNG: wide cells, no lines, a little askew; equal every time."""
-    return [table(random.Random(seed)) for seed in range(COUNT)]
+    """All of them."""
+    return [table(number) for number in range(COUNT)]
 
 
-def table(chance: random.Random) -> bytes:
-    """One of them."""
+@cache
+def table(number: int) -> bytes:
+    """A drawn table as PNG: wide cells, no lines, a little askew; equal every time."""
+    chance = random.Random(number)
     rows, columns = chance.randrange(2, 6), chance.randrange(2, 5)
     widths = [chance.randrange(60, 150) for _ in range(columns)]
     high, ruled = chance.randrange(26, 48), chance.random() < 0.7
