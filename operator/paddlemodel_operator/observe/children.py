@@ -72,6 +72,8 @@ class Observed:
     """Everything that decides about a status."""
 
     workload: Workload | None = None
+    canary: Workload | None = None
+    """Of a version that is tried out."""
     autoscaler: Autoscaler | None = None
     """Ours, or the one that KEDA has made."""
     scaled_object: Conditions | None = None
@@ -100,12 +102,20 @@ class Observed:
         """Pods of the newest version that answer."""
         return sum(pod.ready for pod in self.pods)
 
+    @property
+    def answering(self) -> int:
+        """Pods of whatever version that answer clients: those of a canary while it gets requests."""
+        behind = (self.workload, self.canary if self.plan.weight else None)
+        return sum(one.ready for one in behind if one)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LiveObjects:
     """The objects of one model as they came from the API; of a kind with several, the main one."""
 
     deployment: Object | None = None
+    canary: Object | None = None
+    """The Deployment of a version that is tried out."""
     cron_job: Object | None = None
     autoscaler: Object | None = None
     scaled_object: Object | None = None
@@ -124,6 +134,7 @@ def observe(seen: LiveObjects, missing: tuple[names.Kind, ...] = ()) -> Observed
     scaled = seen.scaled_object
     return Observed(
         workload=_workload(deployment) if deployment else None,
+        canary=_workload(seen.canary) if seen.canary else None,
         autoscaler=autoscaler,
         scaled_object=None if scaled is None else read_conditions(scaled.get("status", {})),
         missing=missing,

@@ -6,7 +6,6 @@ mounted Secrets of clients is probed about once a minute, and at once when its a
 """
 
 import asyncio
-import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -29,15 +28,14 @@ from paddlemodel_operator.observe.pod_samples import (
     probe_trigger,
 )
 from paddlemodel_operator.probing.model_records import ModelRecords
-
-log = logging.getLogger(__name__)
+from paddlemodel_operator.probing.workers import work
 
 PACE_SECONDS: Final = 60.0
 SOONEST_SECONDS: Final = 5.0
 """Between two probes of one model, whatever happens: pods of a rollout come one by one."""
 
 WORKERS: Final = 8
-"""Models that are probed at the same time; the Scraper limits their pods."""
+"""Models that are probed at the same time."""
 
 BUSY_SECONDS: Final = "paddle_gpu_busy_seconds_total"
 
@@ -102,20 +100,7 @@ class PodProber:
 
     async def run(self) -> None:
         """Probe whatever is due until cancelled."""
-        async with Scraper() as scraper, asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(self._work(scraper))
-
-    async def _work(self, scraper: Scraper) -> None:
-        while True:
-            key = await self._queue.next()
-            try:
-                await self.probe(key, scraper)
-            except Exception:  # A fault of ours must not stop the probes of other models.
-                log.exception("%s/%s: its pods could not be probed", *key)
-                self._queue.add(key, PACE_SECONDS)
-            finally:
-                self._queue.done(key)
+        await work(self._queue, self.probe, WORKERS, PACE_SECONDS)
 
     async def probe(self, key: Key, scraper: Scraper) -> None:
         """Scrape the pods of one model once, count what they say, and plan the next time."""

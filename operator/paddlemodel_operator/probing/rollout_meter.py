@@ -5,8 +5,7 @@ operator the count begins anew: a step lasts longer then, and none is passed by 
 """
 
 import asyncio
-import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,15 +15,14 @@ from paddlemodel_operator.cluster.cache import Cache, Key
 from paddlemodel_operator.cluster.queue import WorkQueue
 from paddlemodel_operator.cluster.scrape import ScrapeError, Scraper
 from paddlemodel_operator.observe.pod_samples import addresses
+from paddlemodel_operator.probing.workers import work
 from paddlemodel_operator.rollout.counting import Count, Counters, Measurement, read_counters
 from paddlemodel_operator.rollout.series import SeriesScan
-
-log = logging.getLogger(__name__)
 
 PACE_SECONDS: Final = 5.0
 """Between two readings of one model; a decision follows each."""
 WORKERS: Final = 4
-"""Models that are read at the same time; the Scraper limits their pods."""
+"""Models that are read at the same time."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,35 +68,20 @@ class RolloutMeter:
 
     async def run(self) -> None:
         """Read whatever is due until cancelled."""
-        async with Scraper() as scraper, asyncio.TaskGroup() as group:
-            for _ in range(WORKERS):
-                group.create_task(self._work(scraper))
-
-    async def _work(self, scraper: Scraper) -> None:
-        while True:
-            key = await self._queue.next()
-            try:
-                await self.read(key, scraper)
-            except Exception:  # A fault of ours must not stop the canaries of other models.
-                log.exception("%s/%s: its canary could not be measured", *key)
-            finally:
-                if key in self._states:
-                    self._queue.add(key, PACE_SECONDS)
-                self._queue.done(key)
+        await work(self._queue, self.read, WORKERS, PACE_SECONDS)
 
     async def read(self, key: Key, scraper: Scraper) -> None:
-        """Read the pods of one model once."""
+        """Read the pods of one model once, and plan the next time."""
         state = self._states.get(key)
         if state is None:
             return
         pods = self._cache.pods(key)
-        canary = addresses(pod for pod in pods if _is_canary(pod, state.target.template))
-        stable = addresses(
-            pod for pod in pods if _labels(pod).get(contract.TRACK_LABEL) == contract.TRACK_STABLE
-        )
+        track, revision = contract.TRACK_LABEL, contract.REVISION_LABEL
+        canary = _addresses(pods, {track: contract.TRACK_CANARY, revision: state.target.template})
+        stable = _addresses(pods, {track: contract.TRACK_STABLE})
         read = await asyncio.gather(*(_read(scraper, *pod) for pod in {**stable, **canary}.items()))
         if self._states.get(key) is not state:
-            return  # Another step has begun meanwhile.
+            return  # No canary runs any more, or another step has begun, for which its pods are due already.
         faults = {name: fault for name, _, fault in read if fault}
         for name, counters, fault in read:
             if not fault:
@@ -109,6 +92,7 @@ class RolloutMeter:
             agreement=state.stable.agreement,
             unmeasured=_unmeasured(faults, stable, canary),
         )
+        self._queue.add(key, PACE_SECONDS)
         self._wake(key)
 
 
@@ -120,15 +104,9 @@ def _unmeasured(faults: Mapping[str, str], stable: Mapping[str, str], canary: Ma
     return f"Pod {silent} {faults[silent]}." if silent else ""
 
 
-def _is_canary(pod: Mapping[str, Any], template: str) -> bool:
-    labels = _labels(pod)
-    wanted = (contract.TRACK_CANARY, template)
-    return (labels.get(contract.TRACK_LABEL), labels.get(contract.REVISION_LABEL)) == wanted
-
-
-def _labels(pod: Mapping[str, Any]) -> Mapping[str, str]:
-    found: Mapping[str, str] = pod["metadata"].get("labels") or {}
-    return found
+def _addresses(pods: Iterable[Mapping[str, Any]], labels: Mapping[str, str]) -> dict[str, str]:
+    """Of the ready pods with all these labels."""
+    return addresses(pod for pod in pods if labels.items() <= pod["metadata"].get("labels", {}).items())
 
 
 async def _read(scraper: Scraper, name: str, address: str) -> tuple[str, Counters, str]:

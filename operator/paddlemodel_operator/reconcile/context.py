@@ -3,11 +3,13 @@
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.cluster.api import Api
-from paddlemodel_operator.cluster.cache import Cache, Key
+from paddlemodel_operator.cluster.cache import Cache, Key, owned_by
 from paddlemodel_operator.cluster.watch import Watch
 from paddlemodel_operator.observe.pod_samples import PodSamples
 from paddlemodel_operator.probing.model_records import ModelRecords
@@ -71,6 +73,11 @@ class Context:
         """What a reconcile of a model would see now."""
         served = tuple(watch.served for watch in self.optional.values())
         return Sight(self.cache.versions(key), self.prober.samples(key), self.registration(), served)
+
+    def own(self, model: PaddleModel, kind: names.Kind, name: str = "") -> Mapping[str, Any] | None:
+        """The model's child of a kind; without a name the one that has the model's own."""
+        live = self.cache.get(kind, (model.namespace, name or model.name))
+        return live if live is not None and owned_by(live, model.uid) else None
 
     def forget(self, key: Key) -> None:
         """The model is gone."""

@@ -14,7 +14,7 @@ from paddlemodel_api.targets import CPU, targets
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry, SpecError
 from paddlemodel_operator.base.model import PaddleModel, from_body
-from paddlemodel_operator.cluster.cache import Key, owned_by
+from paddlemodel_operator.cluster.cache import Key
 from paddlemodel_operator.observe.children import LiveObjects, Observed, Workload, observe
 from paddlemodel_operator.probing.pod_prober import ProbeTarget
 from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children, waiting
@@ -78,6 +78,7 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
     try:
         model, children, plan = _wanted(context, body, before)
     except SpecError as error:
+        context.meter.forget(key)  # Nobody would act on its canary's numbers.
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         _count(context, key, status, None)
         await _report(context, body, status)
@@ -200,7 +201,7 @@ def _before(context: Context, model: PaddleModel) -> Observed:
     """What decides whether pods are replaced for new content: the Deployment, and for Auto the pods."""
     if model.spec.model.update_policy == "Auto":
         return observe(_live(context, model))
-    return observe(LiveObjects(deployment=_own(context, names.DEPLOYMENT, model)))
+    return observe(LiveObjects(deployment=context.own(model, names.DEPLOYMENT)))
 
 
 def _live(context: Context, model: PaddleModel) -> LiveObjects:
@@ -209,14 +210,15 @@ def _live(context: Context, model: PaddleModel) -> LiveObjects:
     keda = metrics_source(model, context.settings) == "keda"
     theirs = (model.namespace, names.keda_autoscaler(model.name))
     return LiveObjects(
-        deployment=_own(context, names.DEPLOYMENT, model),
-        cron_job=_own(context, names.CRON_JOB, model),
+        deployment=context.own(model, names.DEPLOYMENT),
+        canary=context.own(model, names.DEPLOYMENT, names.canary(model.name)),
+        cron_job=context.own(model, names.CRON_JOB),
         autoscaler=context.cache.get(names.AUTOSCALER, theirs)
         if keda
-        else _own(context, names.AUTOSCALER, model),
-        network_policy=_own(context, names.NETWORK_POLICY, model),
-        http_route=_own(context, names.HTTP_ROUTE, model),
-        scaled_object=_own(context, names.SCALED_OBJECT, model),
+        else context.own(model, names.AUTOSCALER),
+        network_policy=context.own(model, names.NETWORK_POLICY),
+        http_route=context.own(model, names.HTTP_ROUTE),
+        scaled_object=context.own(model, names.SCALED_OBJECT),
         gpu_resource=gpu.resource_name if gpu else "",
         pods=context.cache.pods(key),
     )
@@ -237,12 +239,6 @@ def _case(context: Context, model: PaddleModel, observed: Observed, trouble: Tro
         registration=context.registration(),
         refused=fault if fault and fault.reason != PROGRESSING else None,
     )
-
-
-def _own(context: Context, kind: names.Kind, model: PaddleModel) -> Mapping[str, Any] | None:
-    """The child that has the model's own name: the main one, where there are several of a kind."""
-    live = context.cache.get(kind, (model.namespace, model.name))
-    return live if live is not None and owned_by(live, model.uid) else None
 
 
 def _fault(model: PaddleModel, trouble: Trouble) -> Fault:

@@ -9,7 +9,7 @@ from paddlemodel_api.rollout.progress import Compared, Measured, RolloutStatus
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.cluster.cache import Key, owned_by
+from paddlemodel_operator.cluster.cache import Key
 from paddlemodel_operator.probing.rollout_meter import Target
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.tracks import Tracks, canary_track, stable_track
@@ -41,8 +41,8 @@ def decide(
         context.meter.forget(key)
         return Rollout()
     live = Tracks(
-        stable=_own(context, model, model.name),
-        canary=_own(context, model, names.canary(model.name)),
+        stable=context.own(model, names.DEPLOYMENT),
+        canary=context.own(model, names.DEPLOYMENT, names.canary(model.name)),
         pods=context.cache.pods(key),
     )
     now = context.now()
@@ -91,11 +91,6 @@ def _dated(before: Mapping[str, Any], now: dt.datetime) -> tuple[RolloutStatus, 
 
 def _text(now: dt.datetime) -> str:
     return f"{now:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def _own(context: Context, model: PaddleModel, name: str) -> Mapping[str, Any] | None:
-    live = context.cache.get(names.DEPLOYMENT, (model.namespace, name))
-    return live if live is not None and owned_by(live, model.uid) else None
 
 
 def _counted(

@@ -12,7 +12,7 @@ from paddlemodel_operator.render.access import network_policy
 from paddlemodel_operator.render.hpa import metrics_source
 from paddlemodel_operator.render.metadata import Object
 from paddlemodel_operator.render.rollout import AT_ONCE, Rollout
-from paddlemodel_operator.render.traffic import http_route, ingress, sole
+from paddlemodel_operator.render.traffic import http_route, ingress
 from paddlemodel_operator.settings import Settings
 
 __all__ = ["Children", "Object", "Rollout", "metrics_source", "render"]
@@ -67,7 +67,7 @@ def render(
         (names.SCALED_OBJECT, scaledobject.build(model, settings)),
         (names.DISRUPTION_BUDGET, disruption.build(model)),
         (names.INGRESS, ingress.build(model)),
-        (names.HTTP_ROUTE, http_route.build(model, sole(model))),
+        (names.HTTP_ROUTE, http_route.build(model)),
         (names.CRON_JOB, updates.build(model, settings)),
     )
     return {

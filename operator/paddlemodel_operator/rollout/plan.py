@@ -25,11 +25,22 @@ def plan(seen: Situation) -> Plan:
     if seen.model.spec.rollout.strategy != "Canary":
         return Plan()
     if seen.stable is None:
-        return Plan(status=_settled(seen, serves=False))
+        return _without_stable(seen)
     for case in CASES:
         if (found := case(seen, seen.stable)) is not None:
             return found
     return _tried(seen, seen.stable)
+
+
+def _without_stable(seen: Situation) -> Plan:
+    """The first version of all, or somebody has deleted the Deployment, and so the record of what served.
+
+    Nothing but the spec is left to make it of. A canary of that serves alone until the new pods do.
+    """
+    canary = seen.canary
+    if canary is None or canary.revision != seen.wanted or canary.desired == 0:
+        return Plan(status=_settled(seen, serves=False))
+    return _promoting(seen, canary, weight=100, stable_revision=seen.before.stable_revision)
 
 
 def _is_stable_revision(seen: Situation, stable: Track) -> Plan | None:
@@ -104,10 +115,10 @@ def _promoted(seen: Situation, stable: Track) -> Plan:
     return Plan(status=_settled(seen, serves=False, command=_said(seen, "promote")))
 
 
-def _promoting(seen: Situation, canary: Track, **fields: object) -> Plan:
+def _promoting(seen: Situation, canary: Track, weight: int | None = None, **fields: object) -> Plan:
     before = seen.before
     since = before.since if before.phase == "Promoting" else seen.now
-    weight = before.weight or 0
+    weight = before.weight or 0 if weight is None else weight
     return Plan(
         canary=canary.desired,
         weight=weight if canary.ready else 0,

@@ -23,13 +23,16 @@ def wanted_revision(model: PaddleModel, settings: Settings, contents: Mapping[st
     """The revision of a model's pods.
 
     Args:
-        model: the spec; a default counts as not set, so that a new field with one changes nothing.
+        model: the spec; a default counts as not set, so that a new field with one changes nothing; so does
+            an empty list or object of the pod.
         settings: the images.
         contents: the revisions of new content for which the pods are replaced, by the names of the models.
     """
     spec: dict[str, Any] = model.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     asked = {key: value for key, value in spec.items() if key not in AT_ONCE}
     asked["model"] = {key: value for key, value in spec["model"].items() if key not in _AT_ONCE_OF_MODEL}
+    if "pod" in spec:
+        asked["pod"] = {key: value for key, value in spec["pod"].items() if value}
     if "access" in spec:
         asked["access"] = {key: value for key, value in spec["access"].items() if key != "network"}
     image = settings.server_image_gpu if model.spec.device == "GPU" else settings.server_image_cpu

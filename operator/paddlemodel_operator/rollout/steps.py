@@ -146,9 +146,9 @@ def _too_few(seen: Situation, number: int) -> Goes | Ended | None:
         return _stays(seen, words.stepping(seen, number))
     if policy == "Abort":
         return Ended("NoTraffic", verdict.message)
-    if verdict.kind is Kind.DOUBTFUL:
-        return _stays(seen, words.doubtful(seen, verdict.message))
-    return None if policy == "Promote" else _stays(seen, words.no_traffic(seen, verdict.message))
+    if policy == "Promote" and verdict.kind is Kind.TOO_FEW:
+        return None
+    return _stays(seen, words.no_traffic(seen, verdict))
 
 
 def _passed(seen: Situation, canary: Track, number: int) -> Next:

@@ -5,6 +5,7 @@ from typing import Final
 from paddlemodel_api import contract
 from paddlemodel_api.rollout.progress import Aborted
 
+from paddlemodel_operator.rollout.judgement import Kind, Verdict
 from paddlemodel_operator.rollout.situation import Situation, Told
 from paddlemodel_operator.rollout.sizes import steps_of
 
@@ -62,24 +63,16 @@ def awaiting_approval(seen: Situation) -> Told:
     )
 
 
-def no_traffic(seen: Situation, found: str) -> Told:
-    """Too few requests to judge by."""
+def no_traffic(seen: Situation, verdict: Verdict) -> Told:
+    """Too few requests to judge by; where it has too many errors, a lower limit would not let it pass."""
+    cures = "lower spec.rollout.abortOn.minRequests, set spec.rollout.onNoTraffic to Promote or Abort"
+    if verdict.kind is Kind.DOUBTFUL:
+        cures = "set spec.rollout.onNoTraffic to Abort"
     return _told(
         seen,
         NO_TRAFFIC,
-        f"The canary {seen.wanted} cannot be judged. {found} It waits for more; send requests, lower "
-        "spec.rollout.abortOn.minRequests, set spec.rollout.onNoTraffic to Promote or Abort, or promote it "
-        f"yourself: {_command(seen, 'promote')}.",
-    )
-
-
-def doubtful(seen: Situation, found: str) -> Told:
-    """Too many errors, and too few requests to the stable version to know that it has fewer."""
-    return _told(
-        seen,
-        NO_TRAFFIC,
-        f"The canary {seen.wanted} cannot be judged. {found} It waits for more; send requests, set "
-        f"spec.rollout.onNoTraffic to Abort, or promote it yourself: {_command(seen, 'promote')}.",
+        f"The canary {seen.wanted} cannot be judged. {verdict.message} It waits for more; send requests, "
+        f"{cures}, or promote it yourself: {_command(seen, 'promote')}.",
     )
 
 
@@ -107,11 +100,11 @@ def stable_unhealthy(seen: Situation, found: str) -> Told:
 def promoting(seen: Situation) -> Told:
     """Its pods take the place of the stable ones."""
     stable = seen.stable
-    pods = f"{stable.ready} of {stable.desired}" if stable and stable.revision == seen.wanted else "None"
+    pods = f"{stable.ready} of {stable.desired}" if stable and stable.revision == seen.wanted else "no"
     return Told(
         PROMOTING,
-        f"The canary {seen.wanted} has passed, and takes the place of the previous version: {pods} pods are "
-        "ready. Both serve meanwhile.",
+        f"The canary {seen.wanted} takes the place of the previous version, and serves until that is done: "
+        f"{pods} pods are ready.",
     )
 
 
@@ -131,7 +124,8 @@ def aborted(seen: Situation, record: Aborted) -> Told:
 
 def _told(seen: Situation, reason: str, sentence: str) -> Told:
     still = seen.stable.answering if seen.stable else 0
-    return Told(reason, f"{sentence} The previous version still serves ({still} ready).")
+    serves = f"The previous version still serves ({still} ready)."
+    return Told(reason, f"{sentence} {serves if still else 'No pod of the previous version answers.'}")
 
 
 def _step(seen: Situation, number: int) -> str:

@@ -200,8 +200,7 @@ def _columns(
 
 def available(observed: Observed) -> Condition:
     """Whether the model answers at all, in whatever version; Ready is about the newest one."""
-    answering = observed.workload.ready if observed.workload else 0
-    if not answering:
+    if not (answering := observed.answering):
         return Condition(
             "False", "NoPodReady", "No pod of any version answers: the condition Ready says why."
         )

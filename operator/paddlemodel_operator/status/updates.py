@@ -105,6 +105,8 @@ def _offer(model: PaddleModel, wanted: FetchedModel, outdated: list[Pod], seen: 
     old = revision_of(words_of(outdated[-1], wanted.name))
     if wanted.source.digest is not None:
         cure = f"change or remove {wanted.field}.digest to take it"
+    elif model.spec.rollout.strategy == "Canary":
+        cure = "set spec.model.updatePolicy to Auto to try it out as a canary"
     else:
         cure = (
             f"run kubectl rollout restart deployment/{model.name} --namespace {model.namespace} to take it, "

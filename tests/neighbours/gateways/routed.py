@@ -11,8 +11,9 @@ from paddlemodel_operator.base.model import PaddleModel, from_body
 from paddlemodel_operator.render import container, render
 from paddlemodel_operator.settings import Settings
 
-from tests.neighbours.gateways.traefik import PARENT
+from tests.neighbours.gateways.traefik import PARENT, endpoints, without_pods
 from tests.operator.support.builders import body
+from tests.operator.support.cluster import Cluster
 from tests.serving_image.support.servers import Server, serving
 
 Object = dict[str, Any]
@@ -38,6 +39,13 @@ def model(namespace: str, **fields: Any) -> PaddleModel:
 def service(found: PaddleModel) -> Object:
     child: Object = render(found, ALLOWED)[names.ChildKey(names.SERVICE, found.name)]
     return child
+
+
+def apply(cluster: Cluster, found: PaddleModel, way: Object | None, port: int) -> None:
+    """A model's Service and a way to it, in front of one server."""
+    assert way is not None
+    slices = endpoints(found.namespace, found.name, port)
+    cluster.apply(without_pods(service(found)), slices, without_pods(way))
 
 
 @contextmanager

@@ -3,16 +3,14 @@
 from typing import Any
 
 import pytest
-from paddlemodel_operator.render.traffic import http_route, sole
+from paddlemodel_operator.render.traffic import http_route
 
 from tests.neighbours.gateways import routed
 from tests.neighbours.gateways.routed import INFER, ONES, PATH, Pods
 from tests.neighbours.gateways.traefik import (
     Traefik,
-    endpoints,
     own_address,
     until_served,
-    without_pods,
 )
 from tests.operator.support.cluster import Cluster
 
@@ -52,11 +50,8 @@ def test_twenty_spoofed_heads_are_one_client(
     host, port = f"{namespace}.example.com", getattr(traefik, section)
     access = {"rateLimits": [LIMIT], "trustedProxies": trusted}
     found = routed.model(namespace, gateway=routed.gateway(host, section), access=access)
-    route = http_route.build(found, sole(found))
-    assert route is not None
     with pod(found) as server:
-        service = without_pods(routed.service(found))
-        cluster.apply(service, endpoints(namespace, "mixed", server.port), without_pods(route))
+        routed.apply(cluster, found, http_route.build(found), server.port)
         # Health routes count for no limit.
         until_served(traefik, host, f"{PATH}/v2/health/ready", port)
         assert sorted(statuses(traefik, host, port, HEADS, "127.0.0.1")) == [200] * 5 + [429] * 15

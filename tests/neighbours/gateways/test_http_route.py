@@ -3,20 +3,17 @@
 from collections.abc import Iterator
 
 import pytest
-from paddlemodel_operator.render.traffic import Backend, http_route
 
 from tests import cleartext
 from tests.neighbours.gateways import routed
 from tests.neighbours.gateways.routed import INFER, ONES, PATH, Pods
-from tests.neighbours.gateways.traefik import Traefik, endpoints, until_served, without_pods
+from tests.neighbours.gateways.traefik import Traefik, endpoints, until_served
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
 from tests.repository.helm import charts
-from tests.serving_image.support.servers import metric
 
 HOST = "a.example.com"
-REQUESTS = 100
 
 
 @pytest.fixture(scope="module")
@@ -58,30 +55,3 @@ def test_a_model_answers_through_its_route(
     cluster.apply(manifest(namespace, "mixed", gateway=other))
     eventually(lambda: said(cluster, namespace)[:2] == ("False", "NoMatchingParent"))
     assert "Gateway infra/public, listener none does not take the HTTPRoute" in said(cluster, namespace)[2]
-
-
-def test_requests_are_shared_by_weights(
-    cluster: Cluster, traefik: Traefik, namespace: str, pod: Pods
-) -> None:
-    """Eighty of a hundred go to the one Service, twenty to the other, and none is lost."""
-    found = routed.model(namespace, gateway=routed.gateway("shared.example.com"))
-    route = http_route.build(found, [Backend("mixed", 80), Backend("mixed-canary", 20)])
-    assert route is not None
-    first = without_pods(routed.service(found))
-    second = {**first, "metadata": {**first["metadata"], "name": "mixed-canary"}}
-    with (
-        pod(found) as stable,
-        pod(found) as canary,
-    ):
-        slices = (
-            endpoints(namespace, "mixed", stable.port),
-            endpoints(namespace, "mixed-canary", canary.port),
-        )
-        cluster.apply(first, second, *slices, without_pods(route))
-        until_served(traefik, "shared.example.com", f"{PATH}/v2/health/ready")
-        answers = [traefik.ask("shared.example.com", INFER, ONES)[0] for _ in range(REQUESTS)]
-        assert answers == [200] * REQUESTS
-        series = routed.ANSWERED
-        shares = [metric(server, series) for server in (stable, canary)]
-    assert sum(shares) == REQUESTS
-    assert shares[1] == pytest.approx(20, abs=1)

@@ -5,22 +5,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from paddlemodel_operator.render.traffic import Backend, ingress
+from paddlemodel_operator.render.traffic import ingress
 
 from tests.neighbours.gateways import routed
 from tests.neighbours.gateways.routed import INFER, ONES, PATH, Pods
 from tests.neighbours.gateways.traefik import (
     Traefik,
-    endpoints,
     own_address,
     until_served,
-    without_pods,
 )
-from tests.operator.support.cluster import Cluster, eventually
-from tests.serving_image.support.servers import Server, metric
+from tests.operator.support.cluster import Cluster
 
 MEBIBYTE = 1 << 20
-REQUESTS = 100
 
 
 @pytest.mark.parametrize("kind", ["traefik", "nginx"])
@@ -34,55 +30,13 @@ def test_a_model_answers_below_its_path_and_takes_bodies_up_to_its_own_limit(
         ingress={"host": host, "path": PATH, "className": kind},
         server={"maxRequestBytes": 4 * MEBIBYTE},
     )
-    child = ingress.build(found)
-    assert child is not None
     with pod(found) as server:
-        service = without_pods(routed.service(found))
-        cluster.apply(service, endpoints(namespace, "mixed", server.port), without_pods(child))
+        routed.apply(cluster, found, ingress.build(found), server.port)
         until_served(traefik, host, f"{PATH}/v2/health/ready")
         assert traefik.ask(host, INFER, ONES)[0] == 200
         assert traefik.ask(host, "/v2/models/mixed")[0] == 404  # not below the path
         assert traefik.ask(host, INFER, ONES + b" " * 3 * MEBIBYTE)[0] == 200
         assert traefik.announce(host, INFER, 5 * MEBIBYTE) == 413
-
-
-def test_the_annotation_gives_a_second_ingress_its_share(
-    cluster: Cluster, traefik: Traefik, namespace: str, pod: Pods
-) -> None:
-    host = "canary.example.com"
-    found = routed.model(namespace, ingress={"host": host, "path": PATH, "className": "nginx"})
-    first = without_pods(routed.service(found))
-    second = {**first, "metadata": {**first["metadata"], "name": "mixed-canary"}}
-    children = [ingress.build(found), ingress.build_canary(found, Backend("mixed-canary", 20))]
-    with (
-        pod(found) as stable,
-        pod(found) as canary,
-    ):
-        slices = (
-            endpoints(namespace, "mixed", stable.port),
-            endpoints(namespace, "mixed-canary", canary.port),
-        )
-        cluster.apply(first, second, *slices, *(without_pods(one) for one in children if one))
-        series = routed.ANSWERED
-
-        def shared() -> bool:
-            return traefik.ask(host, INFER, ONES)[0] == 200 and counted(canary, series) > 0
-
-        eventually(shared, 120)
-        before = [counted(server, series) for server in (stable, canary)]
-        answers = [traefik.ask(host, INFER, ONES)[0] for _ in range(REQUESTS)]
-        after = [counted(server, series) for server in (stable, canary)]
-    assert answers == [200] * REQUESTS
-    shares = [now - then for now, then in zip(after, before, strict=True)]
-    assert sum(shares) == REQUESTS
-    assert shares[1] == pytest.approx(20, abs=1)
-
-
-def counted(server: Server, series: str) -> float:
-    try:
-        return metric(server, series)
-    except KeyError:
-        return 0
 
 
 @contextmanager
@@ -100,10 +54,7 @@ def test_the_annotation_of_time_ends_the_wait_for_a_server_that_hangs(
     annotations = {"nginx.ingress.kubernetes.io/proxy-read-timeout": "1"}
     fields = {"host": host, "className": "nginx", "annotations": annotations}
     found = routed.model(namespace, ingress=fields)
-    child = ingress.build(found)
-    assert child is not None
     with silent() as port:
-        service = without_pods(routed.service(found))
-        cluster.apply(service, endpoints(namespace, "mixed", port), without_pods(child))
+        routed.apply(cluster, found, ingress.build(found), port)
         until_served(traefik, host, "/predict")
         assert traefik.ask(host, "/predict")[0] == 504

@@ -1,4 +1,4 @@
-"""The HTTPRoute: whose Gateways lead to which Services, with which weights, how long they wait."""
+"""The HTTPRoute: whose Gateways lead to the Service, and how long they wait."""
 
 import re
 from typing import Any
@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import SpecError
-from paddlemodel_operator.render.traffic import Backend, http_route
 
-from tests.operator.support.builders import SETTINGS, model
+from tests.operator.support.builders import SETTINGS
 from tests.operator.support.builders import rendered as child
 from tests.operator.support.expected import METADATA
 
@@ -51,16 +50,12 @@ def test_without_names_the_listeners_are_the_gateways() -> None:
     assert found["rules"][0]["matches"] == [{"path": {"type": "PathPrefix", "value": "/"}}]
 
 
-def test_requests_are_shared_by_weights() -> None:
-    made = model(gateway={"parentRefs": [{"name": "public"}]}, service={"port": 8000})
-    shares = [Backend("resnet50", 80), Backend("resnet50-canary", 20)]
-    found = http_route.build(made, shares)
-    assert found is not None
-    (rule,) = found["spec"]["rules"]
-    assert [(one["name"], one["port"], one["weight"]) for one in rule["backendRefs"]] == [
-        ("resnet50", 8000, 80),
-        ("resnet50-canary", 8000, 20),
-    ]
+def test_it_leads_to_the_port_of_the_service() -> None:
+    made = child(
+        names.HTTP_ROUTE, ENABLED, gateway={"parentRefs": [{"name": "public"}]}, service={"port": 8000}
+    )
+    (rule,) = made["spec"]["rules"]
+    assert [(one["name"], one["port"]) for one in rule["backendRefs"]] == [("resnet50", 8000)]
 
 
 def test_the_gateway_waits_longer_than_the_server() -> None:

@@ -4,9 +4,7 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.base import names
-from paddlemodel_operator.render.traffic import Backend, ingress
 
-from tests.operator.support.builders import model
 from tests.operator.support.builders import rendered as child
 from tests.operator.support.expected import METADATA
 
@@ -83,31 +81,6 @@ def test_the_server_knows_the_path_that_clients_put_before_its_own(path: str, pr
     (server,) = deployment["spec"]["template"]["spec"]["containers"]
     found = {one["name"]: one["value"] for one in server["env"]}
     assert found.get("PADDLEMODEL_PATH_PREFIX") == prefix
-
-
-@pytest.mark.parametrize("weight", [0, 20, 100])
-def test_a_share_of_the_requests_goes_to_a_second_service(weight: int) -> None:
-    """The same host and path, and the two annotations of ingress-nginx that only the second one has."""
-    fields: Any = {
-        "ingress": {"host": HOST, "annotations": {"mine": "too"}},
-        "access": {"tls": {"secretName": "t"}},
-    }
-    found = ingress.build_canary(model(**fields), Backend("resnet50-canary", weight))
-    first = ingress.build(model(**fields))
-    assert found is not None
-    assert first is not None
-    assert found["metadata"]["name"] == "resnet50-canary"
-    annotations = {
-        "nginx.ingress.kubernetes.io/canary": "true",
-        "nginx.ingress.kubernetes.io/canary-weight": str(weight),
-        "nginx.org/ssl-services": "resnet50-canary",
-    }
-    assert found["metadata"]["annotations"] == first["metadata"]["annotations"] | annotations
-    (path,) = found["spec"]["rules"][0]["http"]["paths"]
-    assert path.pop("backend") == {"service": {"name": "resnet50-canary", "port": {"name": "http"}}}
-    del first["spec"]["rules"][0]["http"]["paths"][0]["backend"]
-    assert found["spec"] == first["spec"]
-    assert ingress.build_canary(model(), Backend("resnet50-canary", weight)) is None
 
 
 def test_the_user_s_annotations_win() -> None:

@@ -7,7 +7,7 @@ from paddlemodel_operator.rollout.situation import Failure, Situation
 from paddlemodel_operator.rollout.sizes import PODS_SECONDS
 from paddlemodel_operator.rollout.steps import is_measured
 
-from tests.operator.support.rollout.canaries import NEW, seen, status, track
+from tests.operator.support.rollout.canaries import ERRORS, NEW, OLD, aborted, seen, status, track
 
 SECOND = status(phase="Starting", step=2)
 FULL = Failure(cause="NoCapacity", message="NoGPU: No node has 1 free nvidia.com/gpu.")
@@ -89,3 +89,40 @@ def test_what_certainly_fails_is_not_promoted_for_want_of_traffic(
 )
 def test_a_shadow_is_measured_also_while_a_person_holds_it(phase: str, weight: int, measured: bool) -> None:
     assert is_measured(status(phase=phase, weight=weight)) is measured
+
+
+NO_STABLE_PODS = track(NEW, ready=0, answering=0, complete=False)
+
+
+@pytest.mark.parametrize(
+    "situation",
+    [
+        seen(stable=None),
+        seen(stable=NO_STABLE_PODS, before=status(phase="Promoting", weight=100)),
+    ],
+    ids=["deleted", "its pods come"],
+)
+def test_a_canary_serves_while_there_is_no_stable_pod_because_somebody_has_deleted_them(
+    situation: Situation,
+) -> None:
+    found = plan(situation)
+    assert (found.promote, found.canary, found.weight) == (True, 1, 100)
+    assert found.status is not None
+    assert (found.status.phase, found.status.stable_revision) == ("Promoting", OLD)
+    assert found.told is not None
+    assert found.told.reason == "CanaryPromoting"
+
+
+def test_an_aborted_canary_has_no_pods_that_could_serve_then() -> None:
+    found = plan(seen(stable=None, before=aborted(), canary=track(NEW, 0)))
+    assert (found.promote, found.canary, found.told) == (True, None, None)
+
+
+@pytest.mark.parametrize(
+    ("answering", "sentence"),
+    [(3, "The previous version still serves (3 ready)."), (0, "No pod of the previous version answers.")],
+)
+def test_whether_the_previous_version_serves(answering: int, sentence: str) -> None:
+    found = plan(seen(verdict=ERRORS, stable=track(ready=answering, answering=answering))).told
+    assert found is not None
+    assert found.message.endswith(sentence)

@@ -31,6 +31,7 @@ THE_SAME: dict[str, dict[str, Any]] = {
     "no spare pod": {"rollout": {"surge": 0}},
     "from where clients may come": {"access": {"network": {"from": [{"podSelector": {}}]}}},
     "whether somebody looks for new content": {"model": {"uri": URI, "updatePolicy": "Notify"}},
+    "an empty list and an empty object in the pod": {"pod": {"env": [], "nodeSelector": {}}},
     "a default that is written": {"server": {}, "pod": {}, "service": {"type": "ClusterIP"}},
 }
 

@@ -156,6 +156,13 @@ def test_what_is_said_of_new_content(
     assert part in found_condition.message
 
 
+def test_where_versions_are_tried_out_nobody_is_told_to_restart_all_pods() -> None:
+    tried = model(model={"uri": PLACE, "updatePolicy": "Notify"}, rollout={"strategy": "Canary"})
+    found = update(tried, seen(saw("b"), serves("a")))
+    assert found is not None
+    assert found.message.endswith("serves a: set spec.model.updatePolicy to Auto to try it out as a canary.")
+
+
 def test_where_nobody_looks_nothing_is_said() -> None:
     assert update(model(), seen(saw("b"), serves("a"))) is None
     status = judge(model(), seen(None, serves("a")), before={}, now=NOW)

@@ -4,18 +4,16 @@ Everything that the definition has a default for is written out: a list of the r
 server, and what stands in it beside ours would look like somebody's edit (`cluster/drift.py`).
 """
 
-from collections.abc import Sequence
-
 from paddlemodel_api.network import ParentRef
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.metadata import Object, compact, head
-from paddlemodel_operator.render.traffic import Backend, seconds
+from paddlemodel_operator.render.traffic import seconds
 
 
-def build(model: PaddleModel, backends: Sequence[Backend]) -> Object | None:
-    """One rule: what is below the path goes to the backends, by their weights.
+def build(model: PaddleModel) -> Object | None:
+    """One rule: what is below the path goes to the model's Service.
 
     The server takes the path off, as behind an Ingress, so that the page's links hold and no gateway has to.
     """
@@ -24,7 +22,7 @@ def build(model: PaddleModel, backends: Sequence[Backend]) -> Object | None:
         return None
     rule = {
         "matches": [{"path": {"type": "PathPrefix", "value": gateway.path}}],
-        "backendRefs": [_backend(model, one) for one in backends],
+        "backendRefs": [_backend(model)],
         "timeouts": {"request": f"{seconds(model)}s"},
     }
     return {
@@ -44,6 +42,6 @@ def _parent(one: ParentRef) -> Object:
     return compact({**kind, "name": one.name, "namespace": one.namespace, "sectionName": one.section_name})
 
 
-def _backend(model: PaddleModel, one: Backend) -> Object:
+def _backend(model: PaddleModel) -> Object:
     kind = {"group": "", "kind": names.SERVICE.kind}
-    return {**kind, "name": one.service, "port": model.spec.service.port, "weight": one.weight}
+    return {**kind, "name": model.name, "port": model.spec.service.port, "weight": 1}

@@ -1,49 +1,28 @@
-"""The Ingress of a model, or None when it is not reached from outside; and a second one for a share of it."""
-
-from typing import Final
+"""The Ingress of a model, or None when it is not reached from outside."""
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.render.access import has_tls
 from paddlemodel_operator.render.container import request_bytes
 from paddlemodel_operator.render.metadata import Object, compact, head
-from paddlemodel_operator.render.traffic import Backend, seconds
-
-CANARY: Final = "nginx.ingress.kubernetes.io/canary"
-CANARY_WEIGHT: Final = "nginx.ingress.kubernetes.io/canary-weight"
+from paddlemodel_operator.render.traffic import seconds
 
 
 def build(model: PaddleModel) -> Object | None:
     """One host, one path, to the Service."""
-    return _build(model, model.name)
-
-
-def build_canary(model: PaddleModel, canary: Backend) -> Object | None:
-    """A second Ingress for the same host and path, called as its Service.
-
-    Controllers that know ingress-nginx's annotations give it its weight out of 100 of the first one's
-    requests. Others see two Ingresses that contradict each other.
-    """
-    body = _build(model, canary.service)
-    if body is not None:
-        body["metadata"]["annotations"] |= {CANARY: "true", CANARY_WEIGHT: str(canary.weight)}
-    return body
-
-
-def _build(model: PaddleModel, service: str) -> Object | None:
     ingress = model.spec.ingress
     if ingress is None:
         return None
-    backend = {"service": {"name": service, "port": {"name": names.HTTP_PORT_NAME}}}
+    backend = {"service": {"name": model.name, "port": {"name": names.HTTP_PORT_NAME}}}
     path = {"path": ingress.path, "pathType": "Prefix", "backend": backend}
     tls = (
         [{"hosts": [ingress.host], "secretName": ingress.tls_secret_name}]
         if ingress.tls_secret_name
         else None
     )
-    annotations = {**_limits(model), **_backend(model, service), **(ingress.annotations or {})}
+    annotations = {**_limits(model), **_backend(model), **(ingress.annotations or {})}
     return {
-        **head(model, names.INGRESS, annotations, name=service),
+        **head(model, names.INGRESS, annotations),
         "spec": compact(
             {
                 "ingressClassName": ingress.class_name,
@@ -75,13 +54,13 @@ def _limits(model: PaddleModel) -> dict[str, str]:
     }
 
 
-def _backend(model: PaddleModel, service: str) -> dict[str, str]:
+def _backend(model: PaddleModel) -> dict[str, str]:
     """That the pods speak HTTPS, in the words of each controller."""
     if not has_tls(model):
         return {}
     return {
         "nginx.ingress.kubernetes.io/backend-protocol": "HTTPS",
-        "nginx.org/ssl-services": service,
+        "nginx.org/ssl-services": model.name,
         "haproxy-ingress.github.io/backend-protocol": "h1-ssl",
         "haproxy.org/server-ssl": "true",
     }

@@ -8,17 +8,16 @@ from paddlemodel_operator.base import names
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import Operator
 from tests.operator.support.proxy.fault_proxy import FaultProxy
-from tests.operator.support.rollout.kubelet import Kubelet
 from tests.operator.support.rollout.rollouts import (
     NAME,
     NEW,
-    OLD,
     bad,
-    deployment,
     good,
+    is_ended,
     is_served,
     of,
     rollout,
+    served,
 )
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.slow]
@@ -54,9 +53,7 @@ def test_an_operator_that_is_killed_after_each_write(
     cluster: Cluster, behind: tuple[Operator, FaultProxy], namespace: str, *, ends_well: bool
 ) -> None:
     operator, proxy = behind
-    with Kubelet.of(cluster, namespace, good if ends_well else bad):
-        cluster.apply(of(namespace))
-        eventually(lambda: is_served(cluster, namespace, OLD))
+    with served(cluster, namespace, good if ends_well else bad):
         seen: list[str] = []
 
         def rule(method: str, path: str) -> None:
@@ -73,10 +70,7 @@ def test_an_operator_that_is_killed_after_each_write(
         if ends_well:
             until(operator, lambda: is_served(cluster, namespace, NEW))
         else:
-            until(operator, lambda: rollout(cluster, namespace).get("phase") == "Aborted")
-            until(
-                operator, lambda: deployment(cluster, namespace, "resnet50-canary")["spec"]["replicas"] == 0
-            )
+            until(operator, lambda: is_ended(cluster, namespace))
             assert rollout(cluster, namespace)["aborted"]["reason"] == "Errors"
         proxy.rule = lambda *_: None
         assert len(seen) >= 6

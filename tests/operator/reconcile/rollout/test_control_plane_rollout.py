@@ -22,10 +22,12 @@ from tests.operator.support.rollout.rollouts import (
     bad,
     deployment,
     good,
+    is_ended,
     is_served,
     of,
     rollout,
     selects,
+    served,
     uri_of,
 )
 
@@ -35,9 +37,7 @@ pytestmark = pytest.mark.control_plane
 @pytest.fixture
 def kubelet(cluster: Cluster, operator: Operator, namespace: str) -> Iterator[Kubelet]:
     """Of a namespace in which the old version serves; the canary of another version is good."""
-    with Kubelet.of(cluster, namespace, good) as found:
-        cluster.apply(of(namespace))
-        eventually(lambda: is_served(cluster, namespace, OLD))
+    with served(cluster, namespace, good) as found:
         yield found
         assert operator.is_running
 
@@ -70,8 +70,7 @@ def test_a_version_with_errors_is_ended_and_stays_so(
     before = deployment(cluster, namespace)
     kubelet.traffic = bad
     cluster.apply(of(namespace, NEW))
-    eventually(lambda: rollout(cluster, namespace).get("phase") == "Aborted")
-    eventually(lambda: deployment(cluster, namespace, CANARY)["spec"]["replicas"] == 0)
+    eventually(lambda: is_ended(cluster, namespace))
     ready = cluster.conditions(namespace, NAME)["Ready"]
     assert (ready["status"], ready["reason"]) == ("False", "CanaryAborted")
     assert "aborted (Errors)" in ready["message"]

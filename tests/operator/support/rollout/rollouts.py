@@ -1,14 +1,15 @@
 """A model at a real API server, whose versions differ by their URI, and what is seen of its rollout."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
-from tests.operator.support.cluster import Cluster
+from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.manifests import manifest
-from tests.operator.support.rollout.kubelet import Labels, Traffic
+from tests.operator.support.rollout.kubelet import Kubelet, Labels, Traffic
 
 Object = dict[str, Any]
 NAME = "resnet50"
@@ -61,6 +62,23 @@ def is_served(cluster: Cluster, namespace: str, uri: str) -> bool:
     assert (uri_of(live), live["status"].get("updatedReplicas")) == (uri, live["spec"]["replicas"])
     assert cluster.get(names.DEPLOYMENT, namespace, CANARY) is None
     return "phase" not in rollout(cluster, namespace)
+
+
+@contextmanager
+def served(
+    cluster: Cluster, namespace: str, traffic: Callable[[Labels], Traffic | None]
+) -> Iterator[Kubelet]:
+    """A namespace in which the old version serves; `traffic` says what the pods of each answer."""
+    with Kubelet.of(cluster, namespace, traffic) as found:
+        cluster.apply(of(namespace))
+        eventually(lambda: is_served(cluster, namespace, OLD))
+        yield found
+
+
+def is_ended(cluster: Cluster, namespace: str) -> bool:
+    """The canary is aborted, and has no pods."""
+    aborted = rollout(cluster, namespace).get("phase") == "Aborted"
+    return aborted and deployment(cluster, namespace, CANARY)["spec"]["replicas"] == 0
 
 
 def selects(cluster: Cluster, namespace: str) -> str | None:
