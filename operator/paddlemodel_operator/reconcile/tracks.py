@@ -75,7 +75,7 @@ def canary_track(model: PaddleModel, live: Tracks) -> Track | None:
         ready=found.ready_pods if current else 0,
         answering=found.workload.ready if found.workload else 0,
         complete=_is_complete(found),
-        failure=_failure(model, found) if current else None,
+        failure=_failure(found, fault) if current else None,
         hindrance=_waits(fault) if fault else None,
     )
 
@@ -89,9 +89,8 @@ def _is_complete(found: Observed) -> bool:
     return same and found.ready_pods >= workload.desired
 
 
-def _failure(model: PaddleModel, found: Observed) -> Failure | None:
+def _failure(found: Observed, fault: Fault | None) -> Failure | None:
     """Why its pods will not become ready; what is wrong with one of several only waits for the deadline."""
-    fault = pods_are_refused(found) or pod_fault(model, found)
     if not found.ready_pods and fault is not None:
         if fault.reason in REASONS:
             return Failure(cause="VerificationFailed", message=fault.message)

@@ -128,6 +128,24 @@ def test_a_second_edit_replaces_the_canary_and_the_first_spec_ends_it(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("kubelet")
+def test_the_canary_serves_while_a_stable_deployment_that_somebody_deletes_is_made_again(
+    cluster: Cluster, namespace: str
+) -> None:
+    cluster.apply(of(namespace, NEW, LONG))
+    eventually(lambda: rollout(cluster, namespace).get("phase") == "Stepping")
+    mark = cluster.mark()
+    cluster.kubectl("delete", "deployment", NAME, "-n", namespace)
+    eventually(lambda: is_served(cluster, namespace, NEW))
+    writes = cluster.writes(USER, namespace, mark)
+    service, canary = names.SERVICE.item(namespace, NAME), names.DEPLOYMENT.item(namespace, CANARY)
+    made = next(number for number, one in enumerate(writes) if "/deployments" in one and CANARY not in one)
+    away = max(number for number, one in enumerate(writes) if one.startswith(f"patch {service}?"))
+    gone = next(number for number, one in enumerate(writes) if one.startswith(f"delete {canary}"))
+    assert made < away < gone
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("kubelet")
 def test_what_a_person_says_of_a_revision(cluster: Cluster, namespace: str) -> None:
     cluster.apply(of(namespace, NEW, LONG))
     eventually(lambda: rollout(cluster, namespace).get("phase") == "Stepping")
