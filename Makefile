@@ -32,6 +32,7 @@ test: $(READY)  ## every test but the slow ones, on real Kubernetes (PYTEST="-k 
 	@$(RUN)/python -m devcluster build $(if $(PYTEST),--programs)
 	@$(RUN)/python -m tests.browser
 	@$(RUN)/python -m tests.speech
+	@$(if $(PYTEST),,$(RUN)/python -m tests.environment stores 30)
 	@$(RUN)/pytest -n $(if $(PYTEST),2,4) --dist loadscope $(or $(PYTEST),--slowest) $(named_cluster) $(if $(IMAGES),--images=$(IMAGES))
 
 test-slow: $(READY)  ## what takes long: before a release, and after a change to what it tests (PYTEST=… as above)
@@ -44,7 +45,7 @@ test-slow: $(READY)  ## what takes long: before a release, and after a change to
 fuzz: $(READY)  ## 300 random programs, every answer compared with bare Paddle's (SEED=… repeats one, COUNT=…)
 	@$(RUN)/python -m tests.fuzz $(if $(SEED),--seed=$(SEED)) $(if $(COUNT),--count=$(COUNT))
 
-test-neighbours: $(READY)  ## beside the real Prometheus, prometheus-adapter, KEDA, metrics-server, Traefik (compiles 11 min more once)
+test-neighbours: $(READY)  ## beside the real Prometheus, prometheus-adapter, KEDA, metrics-server, Traefik, Argo CD (compiles 20 min more once)
 	@$(RUN)/python -m devcluster build --neighbours
 	@$(RUN)/pytest $(if $(findstring tests/neighbours,$(PYTEST)),,tests/neighbours) $(PYTEST)
 

@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     builds.add_argument(
         "--neighbours",
         action="store_true",
-        help="also prometheus-adapter, KEDA, metrics-server (about 11 minutes more), and fetch Prometheus",
+        help="also the neighbours (about 20 minutes more), and fetch Prometheus",
     )
     builds.add_argument("--programs", action="store_true", help="only the programs: no images")
     command(

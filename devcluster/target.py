@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -92,18 +93,32 @@ class Target:
     @contextmanager
     def forward(self, namespace: str, what: str, port: int = 80) -> Iterator[str]:
         """Reach a port of `service/NAME` or `deployment/NAME` on a free port of 127.0.0.1; yields its URL."""
-        command = [program_for("kubernetes", "kubectl"), "port-forward", f"--namespace={namespace}"]
+        words = ("port-forward", f"--namespace={namespace}", what, f":{port}")
+        with self._open("127.0.0.1:", *words) as line:
+            yield "http://127.0.0.1:" + line.split("127.0.0.1:")[1].split()[0]
+
+    @contextmanager
+    def proxy(self) -> Iterator[Path]:
+        """Reach the API server as `kubectl proxy` does; yields a socket that nobody else can open."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "api"
+            with self._open(str(path), "proxy", f"--unix-socket={path}"):
+                yield path
+
+    @contextmanager
+    def _open(self, sign: str, *words: str) -> Iterator[str]:
+        """Run kubectl meanwhile; yields its first line, which has `sign` once it listens."""
         with subprocess.Popen(
-            [*command, what, f":{port}"],
+            [program_for("kubernetes", "kubectl"), *words],
             env=self._environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         ) as process:  # fmt: skip
             try:
                 line = process.stdout.readline() if process.stdout else ""
-                if "127.0.0.1:" not in line:
+                if sign not in line:
                     process.kill()
                     said = process.stderr.read() if process.stderr else ""
-                    raise DevclusterError(f"port-forward to {what} of {namespace} failed: {said.strip()}")
-                yield "http://127.0.0.1:" + line.split("127.0.0.1:")[1].split()[0]
+                    raise DevclusterError(f"kubectl {' '.join(words)} failed: {said.strip()}")
+                yield line
             finally:
                 process.kill()
 

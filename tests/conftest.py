@@ -1,12 +1,13 @@
 """Fixtures shared by every part: real clusters, brought up once a session and removed after it."""
 
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, configuration, settings
 
 from devcluster import cluster
 from devcluster.builders import debian, images, programs
@@ -14,6 +15,10 @@ from devcluster.errors import DevclusterError
 from devcluster.paths import State
 from devcluster.target import Target, named_by_reader
 from tests import planted, scheduling, slowest
+from tests.models import cache_root
+
+# The collection makes millions of objects that stay; looking through them again and again took a fifth of it.
+gc.disable()
 
 # The same examples in every run, and no clock: what is green stays green, on a busy machine too.
 settings.register_profile(
@@ -24,6 +29,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("steady")
+# Tables of characters, which take each process of a fresh clone seconds of CPU.
+configuration.set_hypothesis_home_dir(cache_root() / "hypothesis")
+# What the commands print is compared in English, whatever the person who runs the tests reads.
+os.environ["LANGUAGE"] = "en"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,7 +42,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--slow", action="store_true", help="the tests marked as slow, and no others")
     parser.addoption("--slowest", action="store_true", help="print the tests that cost most CPU time")
     parser.addoption("--screenshot", action="store_true", help="renew docs/page.png from a real browser")
-    parser.addoption("--recordings", action="store_true", help="renew docs/kubectl.md and examples/argocd/")
+    parser.addoption(
+        "--recordings", action="store_true", help="renew docs/kubectl.md, docs/values.md and examples/argocd/"
+    )
     parser.addoption("--plot", action="store_true", help="renew docs/autoscaling.svg from a real run")
 
 
@@ -53,6 +64,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if (item.get_closest_marker("slow") is not None) == slow]
     if hasattr(config, "workerinput"):  # in one process of several
         items.sort(key=lambda item: scheduling.begins(item.nodeid))
+
+
+def pytest_collection_finish() -> None:
+    """What the collection has made stays, and is looked through no more."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> scheduling.ByGroup:

@@ -1,7 +1,7 @@
 """Others' software in an environment of its own, beside ours, pinned by hash.
 
-It cannot share ours because it wants older versions of what we use. The first who needs it makes it;
-`make clean` removes it.
+It cannot share ours because it wants older versions of what we use. The first who needs it makes it, or
+`python -m tests.environment NAME MEGABYTES` before tests, whose time is limited. `make clean` removes it.
 """
 
 import fcntl
@@ -57,12 +57,13 @@ class Environment:
         for left in self._folder.iterdir():
             if left.name != ".lock":
                 shutil.rmtree(left) if left.is_dir() and not left.is_symlink() else left.unlink()
-        venv.create(self._folder, with_pip=True, symlinks=True)
+        venv.create(self._folder, symlinks=True)  # our own pip fills it: one more takes seconds
         # Without the variables by which an outer environment would redirect pip.
         outer = {"PYTHONPATH", "PIP_TARGET", "PIP_PREFIX"}
         environment = {k: v for k, v in os.environ.items() if k not in outer}
-        command = [str(interpreter), "-m", "pip", "install", "--disable-pip-version-check"]
-        command += ["--progress-bar=off", "--require-hashes", "--only-binary", ":all:", "--no-deps"]
+        command = [sys.executable, "-m", "pip", "--python", str(interpreter), "install"]
+        command += ["--disable-pip-version-check", "--progress-bar=off", "--no-compile", "--require-hashes"]
+        command += ["--only-binary", ":all:", "--no-deps"]
         command += ["-r", str(self._requirements)]
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as pip:
             for line in pip.stdout or ():
@@ -70,3 +71,7 @@ class Environment:
                     sys.stderr.write(f"{line.rstrip():.100}\n")
         if pip.returncode:
             raise subprocess.CalledProcessError(pip.returncode, command)
+
+
+if __name__ == "__main__":
+    Environment(sys.argv[1], int(sys.argv[2])).python()

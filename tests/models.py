@@ -159,7 +159,7 @@ def made_once(name: str, made_of: str, make: Callable[[Path], None]) -> Path:
     """
     version = f"{importlib.metadata.version('paddlepaddle')} {sys.version}"
     key = sha256(f"{made_of}\n{version}".encode()).hexdigest()[:12]
-    kept = _cache_root() / "made" / f"{name}-{key}"
+    kept = cache_root() / "made" / f"{name}-{key}"
     if not kept.is_dir():
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as temporary:
@@ -170,7 +170,7 @@ def made_once(name: str, made_of: str, make: Callable[[Path], None]) -> Path:
     return kept
 
 
-def _cache_root() -> Path:
+def cache_root() -> Path:
     """Beside devcluster's programs; safe to delete."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "paddlemodel"
 
@@ -188,7 +188,7 @@ def scans() -> list[bytes]:
 
 
 def _cache(requirements: Path = REQUIREMENTS) -> Path:
-    cache = _cache_root() / "models" / sha256(requirements.read_bytes()).hexdigest()[:12]
+    cache = cache_root() / "models" / sha256(requirements.read_bytes()).hexdigest()[:12]
     cache.mkdir(parents=True, exist_ok=True)
     return cache
 

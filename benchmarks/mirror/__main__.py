@@ -11,8 +11,7 @@ With --before CHECKOUT, made ready there by make, the server of that checkout ta
 import argparse
 import json
 import statistics
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -25,7 +24,6 @@ from devcluster import ports
 
 PERCENT = 5
 OFF, NO_CANARY, CANARY, BEFORE = "without a mirror", "5 %, no canary", "5 % to a canary", "of --before"
-MODELS: dict[str, Callable[[Path], Workload]] = {"mlp": workloads.mlp, "convnet": workloads.convnet}
 
 
 def main() -> None:
@@ -33,13 +31,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--only", choices=sorted(MODELS), help="one of the models")
+    parser.add_argument("--only", choices=sorted(workloads.MODELS), help="one of the models")
     parser.add_argument("--before", type=Path, metavar="CHECKOUT", help="another checkout, made ready")
     args = parser.parse_args()
-    for name, make in MODELS.items():
-        if args.only in {None, name}:
-            with tempfile.TemporaryDirectory(prefix="pdm-bench-") as folder:
-                _show(name, _measured(make(Path(folder)), Path(folder), args))
+    for workload, folder in workloads.chosen(args.only):
+        _show(workload.name, _measured(workload, folder, args))
 
 
 def _measured(

@@ -102,7 +102,7 @@ def _two_cores() -> str:
         raise SystemExit(f"{CORES} cores are needed, this process may use {len(available)}")
     os.sched_setaffinity(0, available[:CORES])
     cores = " and ".join(map(str, available[:CORES]))
-    return f"cores {cores} of {os.cpu_count()} ({_cpu()}), Python {platform.python_version()}"
+    return f"cores {cores} of {os.cpu_count()} ({processor()}), Python {platform.python_version()}"
 
 
 def _beside(results: Results, made: dict[str, Workload], folder: Path, plan: rounds.Plan) -> None:
@@ -131,7 +131,8 @@ def _beside(results: Results, made: dict[str, Workload], folder: Path, plan: rou
         plan.keep()
 
 
-def _cpu() -> str:
+def processor() -> str:
+    """Its name."""
     for line in Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []:
         if line.startswith("model name"):
             return line.partition(":")[2].strip()

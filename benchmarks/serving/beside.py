@@ -116,13 +116,13 @@ def _our_start(workload: Workload, form: str, folder: Path) -> float:
     began = time.perf_counter()
     with contenders.running(contenders.our_command(), settings, log):
         while time.perf_counter() < began + 120:
-            if _answers(port, ask):
+            if answers(port, ask):
                 return time.perf_counter() - began
             time.sleep(0.02)
     raise RuntimeError(f"no answer in two minutes:\n{log.read_text()[-2000:]}")
 
 
-def _answers(port: int, ask: RequestSpec) -> bool:
+def answers(port: int, ask: RequestSpec) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     try:
         connection.request("POST", ask.path, ask.body, ask.headers | {"Content-Type": ask.content_type})

@@ -4,7 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import urllib.request
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -228,6 +230,17 @@ def answer(target: Target, read: str) -> Answer:
     kinds = {"naive": "prediction", "v1": "predictions"}
     data = found[kinds[read]] if read in kinds else found["outputs"][0]["data"]
     return Answer(np.ravel(np.array(data, np.float32)))
+
+
+MODELS: dict[str, Callable[[Path], Workload]] = {"mlp": mlp, "convnet": convnet}
+
+
+def chosen(only: str | None) -> Iterator[tuple[Workload, Path]]:
+    """Each of the models, or one of them, made in a folder that lasts until the next one."""
+    for name, make in MODELS.items():
+        if only in {None, name}:
+            with tempfile.TemporaryDirectory(prefix="pdm-bench-") as folder:
+                yield make(Path(folder)), Path(folder)
 
 
 def check_same_answer(answers: dict[str, Answer]) -> None:

@@ -35,6 +35,8 @@ UPDATE_CHECK_LABEL: Final = f"{GROUP}/update-check"
 """On pods that look for new content, and serve nothing: a hash of how they look."""
 PAUSED_ANNOTATION: Final = f"{GROUP}/paused"
 """On a PaddleModel, "true": the operator changes none of its objects."""
+VERIFICATION_DETAILS: Final = "verification"
+"""The key under which a server that the gate refuses leaves its numbers, beside reason and message."""
 CREDENTIALS_MISSING: Final = "CredentialsMissing"
 """The fetcher's reason where the Secret of spec.model.credentials is not there, or has no keys."""
 API_KEYS_MISSING: Final = "ApiKeysMissing"
@@ -45,6 +47,10 @@ CERTIFICATE_INVALID: Final = "CertificateInvalid"
 """The server's reason where that pair cannot be used."""
 API_KEYS_INVALID: Final = "ApiKeysInvalid"
 """The server's reason where that Secret has an entry that is no key."""
+JWT_KEYS_MISSING: Final = "JwtKeysMissing"
+"""The server's reason where the ConfigMap of spec.access.jwt is not there, or its address gives no keys."""
+JWT_KEYS_INVALID: Final = "JwtKeysInvalid"
+"""The server's reason where what is there is no set of public keys."""
 CACHE_FAULTS: Final = {
     "CacheFull": "enlarge the claim, or keep fewer models",
     "CacheReadOnly": "mount the claim so that the pods' user may write",
@@ -60,6 +66,8 @@ BUSY_METRIC: Final = "paddle_busy_ratio"
 INFLIGHT_METRIC: Final = "paddle_inflight_requests"
 QUEUE_METRIC: Final = "paddle_queue_seconds"
 API_KEYS_OUTDATED_METRIC: Final = "paddle_api_keys_outdated"
+JWT_KEYS_OUTDATED_METRIC: Final = "paddle_jwt_keys_outdated"
+SHARED_LIMITS_DOWN_METRIC: Final = "paddle_shared_limits_down"
 CERTIFICATE_OUTDATED_METRIC: Final = "paddle_tls_certificate_outdated"
 REQUESTS_METRIC: Final = "paddle_requests_total"
 """By route and status, of clients: mirrored requests are in MIRROR_METRIC only."""
@@ -110,7 +118,17 @@ model's, such as {"recognition": "../recognition"}; not set where a task has non
 MIRROR_SETTING: Final = "mirror"
 """JSON of spec.rollout.mirror as the user has set it, with the canary's `url`, and `token`, by which it knows
 mirrored requests; a canary has the token alone. Not set without a mirror."""
-ACCESS_SETTINGS: Final = ("api_keys_dir", "tls_dir", "rate_limits", "trusted_proxies", "cors")
+ACCESS_SETTINGS: Final = (
+    "api_keys_dir",
+    "jwt",
+    "jwt_keys_dir",
+    "tls_dir",
+    "rate_limits",
+    "shared_limits",
+    "shared_limits_dir",
+    "trusted_proxies",
+    "cors",
+)
 """Settings that the operator makes of spec.access."""
 FIXED_SETTINGS: Final = ("model_dir", "recording_dir", "port", "admin_port", "bind")
 """Settings that must keep the server's own default."""

@@ -116,6 +116,18 @@ class Gateway(Block):
     )
 
 
+def _way_of_canary(traffic: str, block: str) -> Rule:
+    """What is to divide the requests has to be there."""
+    return Rule(
+        cel="!has(self.rollout) || !has(self.rollout.traffic) || "
+        f"self.rollout.traffic != '{traffic}' || has(self.{block})",
+        holds=lambda spec: spec.rollout.traffic != traffic or getattr(spec, block) is not None,
+        message=f"spec.rollout.traffic {traffic} needs spec.{block}, by which the requests are divided: set "
+        f"spec.{block}, or leave traffic out",
+        field="rollout",
+    )
+
+
 def network_rules() -> tuple[Rule, ...]:
     """Rules of the whole spec about how the model is reached."""
     return (
@@ -130,4 +142,5 @@ def network_rules() -> tuple[Rule, ...]:
             "path: set both to the same",
             field="gateway",
         ),
+        *(_way_of_canary(*one) for one in (("Gateway", "gateway"), ("IngressNginx", "ingress"))),
     )

@@ -58,8 +58,8 @@ class Autoscaling(Block):
     )
     cpu_utilization: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None,
-        description="Percent of the requested processor time, averaged over the pods, that the autoscaler "
-        "aims at. Default: 70 on device CPU when no other target and no metrics are given.",
+        description="Percent of the processor time that the server requests, averaged over the pods, that "
+        "the autoscaler aims at. Default: 70 on device CPU when no other target and no metrics are given.",
     )
     behavior: Raw | None = Field(
         default=None,

@@ -93,13 +93,6 @@ class Spec(Block):
         *scaling_rules(),
         *device_rules(),
         *network_rules(),
-        Rule(
-            cel="!has(self.verification) || !has(self.task) || !has(self.task.ocr)",
-            holds=lambda spec: spec.verification is None or spec.task.ocr is None,
-            message="spec.verification has recorded tensors of one model, and spec.task.ocr has several: "
-            "remove spec.verification",
-            field="verification",
-        ),
         *(_pin_of_further_model(name) for name in ("recognition", "orientation")),
         Rule(
             cel="!has(self.verification) || !has(self.server) || !has(self.server.precision) || "

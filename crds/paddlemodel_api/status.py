@@ -6,6 +6,7 @@ from pydantic import Field
 
 from paddlemodel_api.base import Block
 from paddlemodel_api.rollout.progress import RolloutStatus
+from paddlemodel_api.rollout.verified import VerificationStatus
 
 Short = Annotated[str, Field(max_length=1024)]
 
@@ -123,6 +124,11 @@ class Status(Block):
         default=None, description="What the autoscaler aims at, and how far it is."
     )
     gpu: GpuStatus | None = Field(default=None, description="GPUs that the model holds, and their use.")
+    verification: VerificationStatus | None = Field(
+        default=None,
+        description="How far off a pod is that does not agree with the recorded requests; left out while all "
+        "agree.",
+    )
     rollout: RolloutStatus | None = Field(
         default=None, description="The version that serves, and the one that is tried out."
     )

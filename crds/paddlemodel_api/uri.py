@@ -24,7 +24,7 @@ _FILE: Final = r"file:///[!-~]*"
 PATTERN: Final = "|".join((_HTTP, _BUCKET, _AZURE, _HUB, _IMAGE, _CLAIM, _FILE))
 """What the spec takes, as a whole, in the words that Python's `re` and CEL share."""
 UPWARD: Final = r"/\.\.(/|$)"
-LINK_LOCAL: Final = r"^(https?|oci)://(169\.254\.|\[[fF][eE]80|metadata\.google\.internal)"
+LINK_LOCAL: Final = r"^(https?|oci|rediss?)://(169\.254\.|\[[fF][eE]80|metadata\.google\.internal)"
 CREDENTIALS: Final = r"^[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*@"
 MOUNTED: Final = r"^(pvc|file)://"
 """Places that the pod has without asking anybody over the network."""

@@ -18,7 +18,7 @@ from devcluster.progress import Counter, say, step
 CONTROL_PLANE = ("kubernetes",)
 NODE = ("kubernetes", "containerd", "coredns", "helm")
 #: What other people's clusters have already; only `make test-neighbours` needs it.
-NEIGHBOURS = ("prometheus-adapter", "keda", "metrics-server")
+NEIGHBOURS = ("prometheus-adapter", "keda", "metrics-server", "argo-cd")
 #: Cold on two cores, measured; told before the build begins.
 MINUTES = {
     "kubernetes": 9,
@@ -28,8 +28,11 @@ MINUTES = {
     "prometheus-adapter": 2,
     "keda": 7,
     "metrics-server": 2,
+    "argo-cd": 9,
     "fake-gcs-server": 2,
 }
+#: Main packages whose folder is not called as the program is.
+_NAMES = {"server": "etcd", "cmd": "argocd"}
 
 
 def binaries(module: str) -> Path:
@@ -103,8 +106,9 @@ def _compile(module: str) -> None:
     counter.end()
     if process.returncode != 0:
         raise DevclusterError(f"go build failed for {module}:\n{''.join(tail)}")
-    if (unfinished / "server").exists():  # etcd's main package is called "server"
-        (unfinished / "server").rename(unfinished / "etcd")
+    for package, name in _NAMES.items():
+        if (unfinished / package).exists():
+            (unfinished / package).rename(unfinished / name)
     unfinished.rename(target)
 
 

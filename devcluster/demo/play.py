@@ -10,7 +10,7 @@ import yaml
 
 from devcluster import cluster
 from devcluster.builders import images, programs
-from devcluster.demo import autoscaling, model_store
+from devcluster.demo import autoscaling, model_store, new_versions
 from devcluster.demo.paddlemodels import is_ready, wait_for
 from devcluster.errors import DevclusterError
 from devcluster.paths import REPOSITORY, State
@@ -39,6 +39,7 @@ def main(*, keep: bool, kubeconfig: Path | None, image_prefix: str) -> int:
         target = _own_node()
     try:
         small = _play(target)
+        new_versions.play(target, NAMESPACE, server_image(target), small)
         if kubeconfig:
             say("==> no autoscaling on GPUs here: the demo simulates them, and only in a node of its own")
         else:
@@ -129,7 +130,8 @@ def _examples(target: Target) -> tuple[dict[str, Any], dict[str, Any]]:
         tempfile.TemporaryDirectory() as folder,
     ):
         archives = [archive_of(name, Path(folder)) for name in names]
-        model_store.start(target, NAMESPACE, server_image(target), archives)
+        store = [*archives, new_versions.spoilt(archives[-1])]
+        model_store.start(target, NAMESPACE, server_image(target), store)
         finds, reads, turns = (model_store.url(archive, NAMESPACE) for archive in archives)
     model["spec"]["model"]["uri"], model["spec"]["task"]["ocr"]["recognition"]["uri"] = finds, reads
     small["spec"]["model"]["uri"] = turns

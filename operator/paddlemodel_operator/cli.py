@@ -10,6 +10,9 @@ from typing import NoReturn
 from paddlemodel_operator.base.errors import SettingsError
 from paddlemodel_operator.commands.faults import CommandError
 from paddlemodel_operator.commands.listed import COMMANDS
+from paddlemodel_operator.commands.options import blocks
+from paddlemodel_operator.language import locale
+from paddlemodel_operator.language.words import speak
 
 HELP = """usage: paddlemodel COMMAND ...
 
@@ -44,14 +47,15 @@ _ANSWERING = {"diff", "doctor", "status"}
 
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Run the command that was asked for, and exit."""
+    speak(locale.language(os.environ))
     command, *rest = list(sys.argv[1:] if argv is None else argv) or [""]
     if command in {"-h", "--help", "help"}:
-        _print(HELP)
+        _print(blocks(HELP).rstrip() + "\n")
     if command == "--version":
         _print(version("paddlemodel-operator") + "\n")
     if command not in COMMANDS:
         known = ", ".join(sorted(COMMANDS))
-        _refuse(f"there is no command {command!r}; the commands are {known}" if command else HELP, 2)
+        _refuse(f"there is no command {command!r}; the commands are {known}" if command else blocks(HELP), 2)
     try:
         sys.exit(importlib.import_module(COMMANDS[command]).main(rest))
     except CommandError as error:

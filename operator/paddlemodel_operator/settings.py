@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from paddlemodel_operator.base.errors import SettingsError
+from paddlemodel_operator.language.conditions import Language
 
 PREFIX: Final = "PADDLEMODEL_OPERATOR_"
 
@@ -74,6 +75,9 @@ class Settings(BaseModel):
     request_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 30
     metrics_source: MetricsSource = "builtin"
     """Where autoscalers read the pods' metrics, unless a model says otherwise."""
+
+    language: Language = "en"
+    """In which the conditions of models begin; the sentence with the particulars is in English."""
 
     namespace: ObjectName = ""
     """The namespace of the chart's release; empty where the operator runs outside a cluster."""

@@ -1,21 +1,19 @@
-"""Every fault a client may see, with its own HTTP status and public sentence, in one table: `REFUSALS`.
+"""Every fault a client may see, with its own HTTP status and public sentence.
 
-The connection and the two doors turn a ServingError into an answer; anything else becomes an InternalError,
-and its trace goes to the log. The OpenAPI document and the table in docs/serving.md are made of the same
-table. A StartError is the other kind of fault: the process cannot serve at all, and the supervisor writes it
-to the log and to the container's termination message.
+A ServingError becomes an answer, anything else an InternalError, whose trace is in the log. A StartError ends
+the process; it is in the log and the container's termination message. `describe` makes documents of them.
 """
 
-from typing import ClassVar, Final
+from collections.abc import Mapping
+from typing import ClassVar
 
 
 class StartError(Exception):
-    """Why this process cannot serve: a reason for machines, and one sentence with the cure for people."""
+    """Why this process cannot serve: a word for machines, a sentence for people, and numbers behind it."""
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, details: Mapping[str, object] | None = None) -> None:
         super().__init__(message)
-        self.reason = reason
-        self.message = message
+        self.reason, self.message, self.details = reason, message, details or {}
 
 
 class ServingError(Exception):
@@ -72,11 +70,19 @@ class NoRowsError(ServingError):
 
 
 class UnauthorizedError(ServingError):
-    """The server asks for API keys, and the request has none that is valid."""
+    """The server asks for API keys or tokens, and there is none that is valid."""
 
     status = 401
-    reason = "the server asks for an API key, and there is none, or none that is valid"
+    reason = "the server asks for an API key or a token, and there is none, or none that is valid"
     sentence = "This request needs an API key: send it as 'Authorization: Bearer KEY' or 'X-API-Key: KEY'."
+
+
+class ForbiddenError(ServingError):
+    """The token is valid, and spec.access.jwt.clients does not name its client."""
+
+    status = 403
+    reason = "the token is valid, and its client is none of those that may use the model"
+    sentence = "The client of this request's token may not use this model."
 
 
 class NotFoundError(ServingError):
@@ -239,6 +245,13 @@ class InternalError(ServingError):
     sentence = "The server failed to answer; the cause is in its log."
 
 
+class UnknownCodingError(ServingError):
+    """A body is transferred in a way that is not taken; where it ends is not known."""
+
+    status = 501
+    reason = "a `Transfer-Encoding` other than `chunked`"
+
+
 class NotReadyError(ServingError):
     """No worker can take the request now."""
 
@@ -246,6 +259,13 @@ class NotReadyError(ServingError):
     reason = "still loading, or shutting down"
     retry_after = 1
     sentence = "The model is still loading; try again in a second."
+
+
+class TokenKeysComingError(NotReadyError):
+    """A token names a key of its issuer that is not known; the issuer is being asked for its keys."""
+
+    reason = "the key that has signed the token is not known yet: its issuer is being asked"
+    sentence = "The key that has signed this request's token is being fetched; try again in a second."
 
 
 class WorkerLostError(NotReadyError):
@@ -275,24 +295,3 @@ class DeadlineExceededError(ServingError):
 
     def __init__(self, seconds: float, what: str = "The request was not answered") -> None:
         super().__init__(f"{what} within {seconds:g} seconds.")
-
-
-def _kinds(of: type[ServingError]) -> tuple[type[ServingError], ...]:
-    return tuple(one for kind in of.__subclasses__() for one in (kind, *_kinds(kind)))
-
-
-REFUSALS: Final = _kinds(ServingError)
-"""All of them, as they stand above."""
-
-STATUSES: Final = tuple(dict.fromkeys(kind.status for kind in REFUSALS))
-
-
-def reasons(status: int, body_limit: str = "the limit", deadline: str = "the deadline") -> str:
-    """When a status is answered, for a document; the limits in words."""
-    found = [kind.reason for kind in REFUSALS if kind.status == status]
-    return "; ".join(found).format(body_limit=body_limit, deadline=deadline)
-
-
-def waits(status: int) -> tuple[int, ...]:
-    """The seconds that Retry-After may say with a status; none where there is no such header."""
-    return tuple(sorted({kind.retry_after or 0 for kind in REFUSALS if kind.status == status} - {0}))

@@ -148,8 +148,12 @@ class Settings:
     bind: str = _setting("::", _address)  # all addresses of both families: a pod serves its whole network
     path_prefix: str = _setting("", _prefix)  # clients' routes answer below it, too
     api_keys_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of the Secret with clients' keys
+    jwt: str = _setting("", _text)  # see access.tokens.issuer
+    jwt_keys_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of the ConfigMap with its keys
     tls_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of the Secret with the certificate
     rate_limits: str = _setting("", _text)  # see access.limits
+    shared_limits: str = _setting("", _text)  # see access.shared.place
+    shared_limits_dir: Path | None = _setting(None, _path)  # noqa: RUF009 - a field; of its password
     trusted_proxies: str = _setting("", _text)  # see access.addresses
     cors: str = _setting("", _text)  # see access.cors
     mirror: str = _setting("", _text)  # see mirror.wanted

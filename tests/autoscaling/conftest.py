@@ -66,7 +66,5 @@ def metrics_api(adapter: MetricsApi) -> MetricsApi:
 @pytest.fixture
 def world(cluster: Cluster, kubelet: Kubelet) -> Iterator[World]:
     """A namespace of the test's own, for one model."""
-    name = f"test-{next(_numbers)}"
-    cluster.kubectl("create", "namespace", name)
-    yield World(cluster, kubelet, name)
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    with cluster.namespace(f"test-{next(_numbers)}") as name:
+        yield World(cluster, kubelet, name)

@@ -16,17 +16,35 @@ SCRIPT = Path(__file__).with_name("steady_load.py")
 COUNTS = ("answered", "lost", "connections", "asked to connect anew", "closed while idle")
 
 
-def objects(image: str, model: str, *, at: str | None = None, pace: float = 1) -> list[dict[str, Any]]:
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """What the clients send to `/predict`, and the words that a right answer has."""
+
+    media: str
+    body: bytes
+    expected: str
+
+
+def line_of_text() -> Ask:
+    """A picture; a model detects whether it is upside down."""
+    return Ask(media="image/png", body=text_line(), expected='"label":"0"')
+
+
+def objects(
+    image: str, model: str, *, at: str | None = None, pace: float = 1, ask: Ask | None = None
+) -> list[dict[str, Any]]:
     """A pod with clients on every node; a DaemonSet, since a drain leaves its pods alone.
 
     Args:
         image: The server's, whose Python runs the script.
-        model: The name of the model's Service; it detects whether a line of text is upside down.
+        model: The name of the model's Service.
         at: The only node to run on.
         pace: How many times as fast as the script says the clients begin.
+        ask: What they send; a line of text by default.
     """
+    ask = ask or line_of_text()
     labels = {"app": NAME}
-    words = ["/load/steady_load.py", model, "80", "/predict", "image/png", "/load/body", '"label":"0"']
+    words = ["/load/steady_load.py", model, "80", "/predict", ask.media, "/load/body", ask.expected]
     container = {
         "name": NAME,
         "image": image,
@@ -41,14 +59,13 @@ def objects(image: str, model: str, *, at: str | None = None, pace: float = 1) -
     }
     if at:
         pod["nodeSelector"] = {"kubernetes.io/hostname": at}
-    picture = base64.b64encode(text_line()).decode()
     return [
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": {"name": NAME},
             "data": {SCRIPT.name: SCRIPT.read_text()},
-            "binaryData": {"body": picture},
+            "binaryData": {"body": base64.b64encode(ask.body).decode()},
         },
         {
             "apiVersion": "apps/v1",
@@ -70,9 +87,11 @@ class Load:
     namespace: str
     pods: int
 
-    def start(self, image: str, model: str, *, at: str | None = None, pace: float = 1) -> None:
-        """Apply the objects and wait until all clients run."""
-        self.target.apply(*objects(image, model, at=at, pace=pace), namespace=self.namespace)
+    def start(
+        self, image: str, model: str, *, at: str | None = None, pace: float = 1, ask: Ask | None = None
+    ) -> None:
+        """Apply the objects and wait until all clients run; the arguments are those of `objects`."""
+        self.target.apply(*objects(image, model, at=at, pace=pace, ask=ask), namespace=self.namespace)
         self.target.kubectl("rollout", "status", f"daemonset/{NAME}", self._here, "--timeout=180s")
         self.now()
 

@@ -3,6 +3,7 @@
 Usage, where the recording of the last run is still there: python -m tests.cluster.plot
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,17 +24,28 @@ def draw(recording: Recording, file: Path) -> None:
     _load(load, recording.samples)
     _use(use, recording)
     _pods(pods, recording.samples)
-    for axis in (load, use, pods):
-        axis.grid(alpha=0.2)
-        for at, _ in recording.marks:
-            axis.axvline(at, color=_GREY, lw=0.6, ls=":")
-    for at, text in recording.marks:
-        load.annotate(
-            text, (at, 1.02), xycoords=("data", "axes fraction"), rotation=20, fontsize=7, color="#444"
-        )
     pods.set_xlabel("seconds")
+    finish(figure, recording.marks, 20, file)
+
+
+def finish(figure: Figure, marks: Sequence[tuple[float, str]], rotation: int, file: Path) -> None:
+    """Mark in all panels when something was done, say what above the first, and write the SVG.
+
+    Args:
+        figure: with panels one above the other.
+        marks: seconds, and what was done then.
+        rotation: of these words, degrees.
+        file: written anew; equal numbers give an equal file.
+    """
+    for axis in figure.axes:
+        axis.grid(alpha=0.2)
+        for at, _ in marks:
+            axis.axvline(at, color=_GREY, lw=0.6, ls=":")
+    for at, text in marks:
+        place, among = (at, 1.02), ("data", "axes fraction")
+        figure.axes[0].annotate(text, place, xycoords=among, rotation=rotation, fontsize=7, color="#444")
     figure.tight_layout()
-    with mpl.rc_context({"svg.hashsalt": "paddlemodel"}):  # equal numbers, equal file
+    with mpl.rc_context({"svg.hashsalt": "paddlemodel"}):
         figure.savefig(file, format="svg", metadata={"Date": None})
 
 

@@ -9,12 +9,13 @@ import subprocess
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import httpx
 from paddlemodel_api import contract
@@ -104,33 +105,35 @@ class Recording:
         return [sample for sample in self.samples if sample.at >= at]
 
 
-class Recorder:
-    """Adds a sample every second, until it ends."""
+class Sampler(ABC):
+    """Looks at a cluster every second, until it ends, while a test does things to it."""
 
-    def __init__(self, kubeconfig: Path, namespace: str, model: str, target: int) -> None:
-        self.recording = Recording(target=target)
-        self._cluster = Cluster(kubeconfig)
-        self._namespace, self._model = namespace, model
+    def __init__(self, kubeconfig: Path, marks: list[tuple[float, str]]) -> None:
+        self._cluster, self._marks = Cluster(kubeconfig), marks
         self._began = time.monotonic()
         self._ended = threading.Event()
         self._fault: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="recorder")
+        self._thread = threading.Thread(target=self._run, name="sampler")
 
     @contextmanager
-    def running(self) -> Iterator["Recorder"]:
+    def running(self) -> Iterator[Self]:
         """Record meanwhile."""
         self._thread.start()
         try:
             yield self
         finally:
             self._ended.set()
-            self._thread.join(timeout=60)
+            self._thread.join(timeout=180)
             self._cluster.http.close()
         assert self._fault is None, self._fault
 
     def mark(self, text: str) -> None:
         """Note what happens now."""
-        self.recording.marks.append((self._now(), text))
+        self._marks.append((self._now(), text))
+
+    @abstractmethod
+    def _look(self) -> None:
+        """Add a sample."""
 
     def _now(self) -> float:
         return round(time.monotonic() - self._began, 2)
@@ -139,9 +142,21 @@ class Recorder:
         try:
             while not self._ended.wait(1):
                 with suppress(httpx.HTTPError):  # a busy machine; the next second is as good
-                    self.recording.samples.append(self._sample())
+                    self._look()
         except BaseException as fault:  # noqa: BLE001 - told at the end, whatever it was
             self._fault = fault
+
+
+class Recorder(Sampler):
+    """Of an autoscaled model."""
+
+    def __init__(self, kubeconfig: Path, namespace: str, model: str, target: int) -> None:
+        self.recording = Recording(target=target)
+        super().__init__(kubeconfig, self.recording.marks)
+        self._namespace, self._model = namespace, model
+
+    def _look(self) -> None:
+        self.recording.samples.append(self._sample())
 
     def _sample(self) -> Sample:
         deployment = self._cluster.need(names.DEPLOYMENT, self._namespace, self._model)

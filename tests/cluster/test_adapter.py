@@ -1,14 +1,19 @@
-"""The metrics adapter as the chart installs it, asked all the while its certificate and its pods change."""
+"""The metrics adapter as the chart installs it, asked all the while its certificate and its pods change.
+
+And `helm test`, which asks operator and adapter.
+"""
 
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
+from devcluster.demo.paddlemodels import reader
 from devcluster.errors import DevclusterError
 from devcluster.target import RELEASE, SYSTEM_NAMESPACE, Target
 
@@ -44,18 +49,27 @@ def registered(operator: Target) -> Target:
 class Asking:
     """A client that asks for the API of the pods' metrics, again and again."""
 
-    def __init__(self, target: Target) -> None:
-        self._target = target
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self._read = read
         self.answers = 0
         self.failures: list[str] = []
 
     def __call__(self) -> None:
-        try:
-            answer = json.loads(self._target.kubectl("get", "--raw", API))
-        except DevclusterError as error:
-            self.failures.append(str(error))
-        else:
-            self.answers += answer["groupVersion"] == "custom.metrics.k8s.io/v1beta2"
+        """Ask for about a second."""
+        for _ in range(10):
+            try:
+                answer = self._read()
+            except DevclusterError as error:
+                self.failures.append(str(error))
+            else:
+                self.answers += answer["groupVersion"] == "custom.metrics.k8s.io/v1beta2"
+            time.sleep(0.1)
+
+
+@pytest.fixture
+def asking(registered: Target) -> Iterator[Asking]:
+    with reader(registered, API) as read:
+        yield Asking(read)
 
 
 def test_autoscalers_are_answered_after_the_installation_alone(registered: Target) -> None:
@@ -65,9 +79,29 @@ def test_autoscalers_are_answered_after_the_installation_alone(registered: Targe
     assert (owner["kind"], owner["name"]) == ("ClusterRole", ADAPTER)
 
 
-def test_a_new_certificate_costs_no_answer(registered: Target) -> None:
+def test_helm_test_asks_operator_and_adapter(registered: Target) -> None:
+    before = registered.kubectl("get", "pods,services", HERE, "-o", "name")
+    said = registered.helm("test", RELEASE, HERE)
+    assert said.count("Succeeded") == 2
+    assert registered.kubectl("get", "pods,services", HERE, "-o", "name") == before
+
+
+def test_helm_test_fails_without_an_operator_and_its_pod_says_why(registered: Target) -> None:
+    registered.kubectl("scale", f"deployment/{RELEASE}", HERE, "--replicas=0")
+    registered.kubectl("rollout", "status", f"deployment/{RELEASE}", HERE)
+    try:
+        with pytest.raises(DevclusterError, match=f"{RELEASE}-test failed"):
+            registered.helm("test", RELEASE, HERE)
+        said = registered.kubectl("logs", f"{RELEASE}-test", HERE)
+        assert f"http://{RELEASE}-test.{SYSTEM_NAMESPACE}.svc/readyz is not ready: " in said
+    finally:
+        registered.kubectl("scale", f"deployment/{RELEASE}", HERE, "--replicas=1")
+        registered.kubectl("rollout", "status", f"deployment/{RELEASE}", HERE)
+    registered.helm("test", RELEASE, HERE)
+
+
+def test_a_new_certificate_costs_no_answer(registered: Target, asking: Asking) -> None:
     """The API server trusts both authorities for as long as the two pods change, at different moments."""
-    asking = Asking(registered)
 
     def loads() -> Counter[str]:
         selector = "--selector=app.kubernetes.io/name=paddlemodel-metrics-adapter"
@@ -84,12 +118,12 @@ def test_a_new_certificate_costs_no_answer(registered: Target) -> None:
 
     registered.kubectl("patch", "secret", ADAPTER, HERE, "--type=merge", '--patch={"data": null}')
     until(has_changed, "both pods to show the new certificate", asking)
-    until(lambda: asking.answers > 10, "answers of the new pods, too", asking)
+    answered = asking.answers
+    until(lambda: asking.answers > answered + 10, "answers of the new pods, too", asking)
     assert asking.failures == []
 
 
-def test_new_pods_cost_no_answer(registered: Target) -> None:
-    asking = Asking(registered)
+def test_new_pods_cost_no_answer(registered: Target, asking: Asking) -> None:
     registered.kubectl("rollout", "restart", f"deployment/{ADAPTER}", HERE)
 
     def is_over() -> bool:
@@ -105,5 +139,6 @@ def test_new_pods_cost_no_answer(registered: Target) -> None:
     until(is_over, "two new pods", asking)
     # Those that were told to end have answered until the Service forgot them.
     until(lambda: len(registered.read("pods", HERE)["items"]) == 3, "the old pods to end", asking)
-    until(lambda: asking.answers > 10, "answers of the new pods, too", asking)
+    answered = asking.answers
+    until(lambda: asking.answers > answered + 10, "answers of the new pods, too", asking)
     assert asking.failures == []

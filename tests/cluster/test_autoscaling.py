@@ -28,6 +28,7 @@ from devcluster.nodes.node import NAME as FIRST_NODE
 from devcluster.paths import REPOSITORY, State
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests import cleartext
+from tests.cluster.conftest import Chart
 from tests.cluster.load import Load
 from tests.cluster.manifests import NAMESPACE, cpu_model
 from tests.cluster.recording import Recorder, Sample, syncs
@@ -104,7 +105,7 @@ class Scene:
 
     def settles(self, replicas: int) -> None:
         """Wait until so many pods are ready and report."""
-        eventually(lambda: self._is_settled(replicas), 180)
+        eventually(lambda: self._is_settled(replicas))
 
     def _is_settled(self, replicas: int) -> bool:
         sample = self.latest()
@@ -119,17 +120,16 @@ class Scene:
 
 
 @pytest.fixture(scope="module")
-def operator(target: Target, node: State) -> Iterator[Target]:
+def operator(target: Target, node: State, chart: Chart) -> Iterator[Target]:
     """The chart with its defaults, but for the GPU models' image: one with CUDA cannot be built here."""
     tag = images.ours()[1].name.rpartition(":")[2]
     ready = replace(target, values=(*target.values, f"serverImages.gpu.tag={tag}"))
     for one in cluster.nodes(node):
         gpus.plug(node, 2, at=one, run_ms=RUN_MS)
-    ready.install_operator()
+    chart.install(ready)
     ready.kubectl("create", "namespace", NAMESPACE)
     yield ready
     ready.kubectl("delete", "namespace", NAMESPACE, "--timeout=180s")
-    ready.uninstall_operator()
     for one in cluster.nodes(node):
         gpus.unplug(node, at=one)
 

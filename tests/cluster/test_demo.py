@@ -26,25 +26,29 @@ def demo(kubeconfig: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.node
-def test_it_serves_reads_scales_and_leaves_nothing(node: State) -> None:
-    target = Target(kubeconfig=node.kubeconfig)
+def test_it_serves_reads_scales_and_leaves_nothing(bare: State) -> None:
+    target = Target(kubeconfig=bare.kubeconfig)
     before = target.kubectl("get", "namespaces,crd,clusterroles,clusterrolebindings", "-o", "name")
-    done = demo(node.kubeconfig)
+    done = demo(bare.kubeconfig)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "4 lines" in done.stdout
     assert "        Invoice 2026-117\n        Three models, served for one month\n" in done.stdout
     assert "no autoscaling on GPUs here" in done.stdout
     assert done.stdout.count("pod/page-reader-") == 1
     assert done.stdout.count("    page-reader-") == 2, "two pods after the scale-up"
+    refused, ended = (line for line in done.stdout.splitlines() if line.startswith("    CanaryAborted: "))
+    assert "aborted (VerificationFailed). 1 of 1 recorded requests is answered differently" in refused
+    assert "aborted (Disagreement)" in ended
+    assert "requests were answered meanwhile, all as before, 0 lost" in done.stdout
     assert target.kubectl("get", "namespaces,crd,clusterroles,clusterrolebindings", "-o", "name") == before
 
 
 @pytest.mark.node
-def test_it_does_not_touch_a_cluster_that_has_an_operator(node: State) -> None:
-    target = Target(kubeconfig=node.kubeconfig)
+def test_it_does_not_touch_a_cluster_that_has_an_operator(bare: State) -> None:
+    target = Target(kubeconfig=bare.kubeconfig)
     target.kubectl("apply", "--server-side", "-f", str(REPOSITORY / "crds" / "paddlemodels.yaml"))
     try:
-        done = demo(node.kubeconfig)
+        done = demo(bare.kubeconfig)
         assert done.returncode == 1
         assert "has a PaddleModel operator already" in done.stderr
         assert target.kubectl("get", "namespace", "paddlemodel-demo", "--ignore-not-found") == ""

@@ -24,6 +24,9 @@ from tests.serving_image.support.command_line import command
 pytestmark = pytest.mark.node
 NAME = "steady"
 NODES = 2
+PACE = (
+    0.4  # 24 clients, 42 requests a second: more would take half a core from the pods, and show nothing else
+)
 HERE = f"--namespace={NAMESPACE}"
 MODEL_PODS = f"paddlemodel.dev/model={NAME}"
 SPREAD = {
@@ -45,7 +48,7 @@ def load(operator: Target, model_url: str) -> Iterator[Load]:
     operator.apply(content, namespace=NAMESPACE)
     settled(operator, 1)
     load = Load(operator, NAMESPACE, NODES)
-    load.start(server_image(operator), NAME)
+    load.start(server_image(operator), NAME, pace=PACE)
     yield load
     load.end()
     operator.kubectl("delete", f"pdm/{NAME}", HERE, "--wait=false")
@@ -132,10 +135,44 @@ def test_a_version_that_answers_otherwise_than_recorded_gets_no_request(load: Lo
         in (ready["message"])
     )
     assert ready["message"].endswith("The previous version still serves (1 ready).")
+    told = refused["status"]["verification"]
+    assert (told["requests"], told["agreed"]) == (2, 1)
+    recorded_value, found = (float(told["worst"][key]) for key in ("expected", "actual"))
+    assert told["worst"]["index"] == "[0][0]"
+    assert recorded_value - found == pytest.approx(0.5, abs=1e-3)
+    assert float(told["worst"]["absolute"]) == pytest.approx(0.5, abs=1e-3)
     verified(load, "right")
     settled(load.target, 1)
     load.check(before, "a version that is refused")
     assert [pod["metadata"]["uid"] for pod in model_pods(load.target)] == [serving["metadata"]["uid"]]
+    disagrees_alone(load, lines)
+
+
+def disagrees_alone(load: Load, poisoned: list[dict[str, Any]]) -> None:
+    """A pod that comes later, and sees another answer than it should, is named with its node; the rest serve.
+
+    Another recording under the same name is what only new pods see, as they alone see a faulty device.
+    """
+    right = load.target.read("configmap", "right", HERE)["data"]
+    before = load.now()
+    recorded(load, "right", poisoned)
+    load.target.kubectl("scale", f"pdm/{NAME}", "--replicas=2", HERE)
+    found = wait_for(
+        load.target,
+        NAME,
+        NAMESPACE,
+        lambda item: condition(item, "ModelVerified").get("reason") == "PodDisagrees",
+        "a pod that disagrees",
+    )
+    assert condition(found, "Ready")["status"] == "True"
+    told = found["status"]["verification"]
+    (pod,) = [one for one in model_pods(load.target) if one["metadata"]["name"] == told["pod"]]
+    assert told["node"] == pod["spec"]["nodeName"]
+    message = condition(found, "ModelVerified")["message"]
+    assert f"Pod {told['pod']} on node {told['node']} does not get traffic" in message
+    recorded(load, "right", [json.loads(line) for line in right["verify.jsonl"].splitlines()])
+    scale(load.target, 1)
+    load.check(before, "a pod that disagrees alone")
 
 
 def test_scaling_up_loses_no_request(load: Load) -> None:

@@ -15,6 +15,7 @@ from devcluster.paths import State
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests import bare_predictor, cleartext
 from tests.cluster.manifests import NAMESPACE, cpu_model, example
+from tests.cluster.sources import claims
 from tests.models import text_line, trained_model
 
 pytestmark = pytest.mark.node
@@ -32,7 +33,7 @@ def ready_with(replicas: int) -> Any:
 def predict(target: Target, name: str, picture: bytes) -> dict[str, Any]:
     with target.forward(NAMESPACE, f"service/{name}") as url:
         response = cleartext.post(
-            f"{url}/predict", content=picture, headers={"Content-Type": "image/png"}, timeout=30
+            f"{url}/predict", content=picture, headers={"Content-Type": "image/png"}, timeout=180
         )
     assert response.status_code == 200, response.text
     answer: dict[str, Any] = response.json()
@@ -148,33 +149,10 @@ def test_a_model_on_a_volume_is_served(operator: Target, archive: Path, applied:
     folder.mkdir()
     (folder / archive.name).write_bytes(archive.read_bytes())
     name = "on-a-volume"
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": name},
-        "spec": {
-            "capacity": {"storage": "1Gi"},
-            "accessModes": ["ReadOnlyMany"],
-            "hostPath": {"path": str(folder)},
-            "claimRef": {"namespace": NAMESPACE, "name": name},
-        },
-    }
-    claim = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": name},
-        "spec": {
-            "accessModes": ["ReadOnlyMany"],
-            "storageClassName": "",
-            "volumeName": name,
-            "resources": {"requests": {"storage": "1Gi"}},
-        },
-    }
-    operator.apply(volume, claim, namespace=NAMESPACE)
-    applied(cpu_model(f"pvc://{name}/{archive.name}", name))
-    wait_for(operator, name, NAMESPACE, is_ready, "Ready")
-    assert predict(operator, name, text_line())["label"] == "0"
-    operator.kubectl("delete", "pv", name, "--wait=false")
+    with claims.shared(operator, name, folder, NAMESPACE, mode="ReadOnlyMany"):
+        applied(cpu_model(f"pvc://{name}/{archive.name}", name))
+        wait_for(operator, name, NAMESPACE, is_ready, "Ready")
+        assert predict(operator, name, text_line())["label"] == "0"
 
 
 def test_too_little_memory_is_named(operator: Target, model_url: str, applied: Any) -> None:

@@ -167,7 +167,7 @@ def test_two_nodes_are_one_cluster_and_one_can_die(node: State) -> None:
         pid = cluster.components(node)[SECOND.name]["pid"]
         family = psutil.Process(cluster.init_of(node, SECOND)).children(recursive=True)
         subprocess.run(cluster.inside(node, "kill", "-KILL", str(pid)), check=True)
-        psutil.wait_procs(family, timeout=60)
+        psutil.wait_procs(family, timeout=180)
         assert [member for member in family if member.is_running()] == []
         path = "jsonpath={.status.containerStatuses[0].restartCount}"
         until(node, "greeter", "{.status.containerStatuses[0].restartCount}", "1")
@@ -191,7 +191,7 @@ def test_after_a_killed_init_down_leaves_no_process_mount_interface_cgroup_or_fi
         programs = [name_of(member) for member in family]
         assert [programs.count(name) for name in ("etcd", "kubelet", "containerd")] == [1, 2, 2]
         os.kill(process.namespace_pid(), signal.SIGKILL)
-        psutil.wait_procs(family, timeout=60)
+        psutil.wait_procs(family, timeout=180)
         assert [member for member in family if member.is_running()] == []
     finally:
         cluster.down(name)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from paddlemodel_server.engine import inputs
+from paddlemodel_server.engine.made_up import inputs
 from paddlemodel_server.ipc import counters
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import ProcessContext, Sizes

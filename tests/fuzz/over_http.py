@@ -53,7 +53,7 @@ def _faults(
 ) -> list[str]:
     def client(number: int) -> str:
         chance = random.Random(seed * CLIENTS + number)
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
         try:
             for at in chance.sample(range(len(requests)), len(requests)) * ROUNDS:
                 how = chance.choice([_json, _binary, _raw] if len(requests[at]) == 1 else [_json, _binary])

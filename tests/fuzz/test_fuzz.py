@@ -15,8 +15,9 @@ from tests.fuzz.blocks import BLOCKS
 SEEDS = (6, 11, 14, 17, 22, 37, 48, 51, 53, 57, 58, 63, 68, 77, 84, 85, 101, 104, 109, 118)
 # Those of which `make fuzz` once found an answer that was wrong.
 FOUND = (597257569,)
-# What happens to these where nothing is compared: tensors kept in a loop, company in a run, oneDNN.
-NOTICED = {11: "alone", 6: "in company", 51: "alone", 101: "alone", 597257569: "alone"}
+# What is answered wrongly of these where nothing is compared: tensors kept in a loop (11), company in a run
+# (6; or, on a busy machine that chooses small runs, a request that was parted), oneDNN (51, 101, 597257569).
+NOTICED = (6, 11, 51, 101, 597257569)
 # These through a whole server, too.
 WHOLE = (84, 101, 104)
 Examined = Callable[[], Mapping[int, runner.Verdict]]
@@ -51,9 +52,9 @@ def test_a_server_answers_as_the_bare_predictor(
 
 def test_a_worker_that_compares_nothing_is_found_out(tmp_path: Path) -> None:
     """What the fuzzer allows for rounding hides none of the faults that optimisations have."""
-    found = {one.seed: one for one in runner.examine([*NOTICED], tmp_path, lambda _: None, child.BLIND)}
-    assert {seed: one.result for seed, one in found.items()} == dict.fromkeys(NOTICED, "wrong")
-    assert all(how in found[seed].why for seed, how in NOTICED.items())
+    found = runner.examine(NOTICED, tmp_path, lambda _: None, child.BLIND)
+    assert [one.result for one in found] == ["wrong"] * len(NOTICED), "\n".join(map(str, found))
+    assert all(one.why.startswith("request ") for one in found), "\n".join(map(str, found))
 
 
 def test_the_seeds_have_every_block_and_both_formats() -> None:

@@ -1,6 +1,6 @@
 """What `make test-neighbours` runs: our operator beside other people's software, each the real program.
 
-Not a part of `make test`: it compiles for a quarter of an hour, and CI's clusters have none of it.
+Not a part of `make test`: it compiles for half an hour, and CI's clusters have none of it.
 """
 
 import itertools

@@ -132,7 +132,7 @@ def busy(server: Server) -> Iterator[None]:
     stop = threading.Event()
 
     def ask() -> None:
-        with cleartext.Client(base_url=server.url, timeout=60) as client:
+        with cleartext.Client(base_url=server.url, timeout=180) as client:
             while not stop.is_set():
                 client.post("/v2/models/mixed/infer", content=body(1, 2))
 
@@ -159,7 +159,7 @@ def settled(server: Server) -> None:
 
 def ask(server: Server, content: bytes) -> int:
     """The status of one request to any of the models here, all of which call themselves mixed."""
-    return cleartext.post(f"{server.url}/v2/models/mixed/infer", content=content, timeout=60).status_code
+    return cleartext.post(f"{server.url}/v2/models/mixed/infer", content=content, timeout=180).status_code
 
 
 def fill_the_queue(server: Server) -> None:
@@ -192,7 +192,7 @@ def _wide(server: Server, rows: int) -> int:
     x = np.ones((rows, WIDE), np.float32)
     headers = {"Content-Type": "application/octet-stream", "X-Tensor-Shape": f"{rows},{WIDE}"}
     return cleartext.post(
-        f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60
+        f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=180
     ).status_code
 
 

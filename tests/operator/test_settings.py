@@ -29,6 +29,7 @@ def test_every_setting_is_read() -> None:
         "LEASE_SECONDS": "30",
         "CUSTOM_TASKS": "true",
         "GATEWAY_API": "true",
+        "LANGUAGE": "zh",
         "INGRESS_NAMESPACES": "ingress-nginx,traefik",
         "METRICS_NAMESPACES": "monitoring",
         "KEDA_PROMETHEUS": "http://prometheus.monitoring.svc:9090",
@@ -38,6 +39,7 @@ def test_every_setting_is_read() -> None:
     assert (read.server_image_cpu, read.resync_seconds, read.concurrency) == ("c", 60, 2)
     assert read.custom_tasks
     assert read.gateway_api
+    assert read.language == "zh"
     assert read.watch_namespaces == ("team-a", "team-b")
     assert read.ingress_namespaces == ("ingress-nginx", "traefik")
     assert read.metrics_namespaces == ("monitoring",)

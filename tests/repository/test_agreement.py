@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ from paddlemodel_operator.render import access, container
 from paddlemodel_operator.render.recording import RECORDING_DIR
 from paddlemodel_operator.render.templates import mirror
 from paddlemodel_server.access import addresses, cors, limits
+from paddlemodel_server.access.shared import place
+from paddlemodel_server.access.tokens import issuer as tokens
 from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.mirror import wanted
 from paddlemodel_server.settings import Settings
@@ -140,6 +142,20 @@ def test_the_keys_reach_the_server() -> None:
     assert str(settings.api_keys_dir) == access.API_KEYS_DIR
 
 
+@pytest.mark.parametrize("place", [{"uri": "https://a/keys"}, {"configMapName": "keys"}])
+def test_whose_tokens_are_taken_reaches_the_server(place: dict[str, str]) -> None:
+    assert serve({}).jwt == ""
+    least = {"issuer": "https://a", "audiences": ["b", "c"], "keys": place}
+    settings = serve({}, access={"jwt": least})
+    expected = tokens.Issuer(name="https://a", audiences=("b", "c"), uri=place.get("uri", ""))
+    assert tokens.read(settings.jwt) == expected
+    assert settings.jwt_keys_dir == (None if "uri" in place else Path(access.JWT_KEYS_DIR))
+    more = least | {"clientClaim": "email", "clients": ["d", "e*"]}
+    assert tokens.read(serve({}, access={"jwt": more}).jwt) == replace(
+        expected, claim="email", clients=("d", "e*")
+    )
+
+
 def test_the_certificate_reaches_the_server() -> None:
     assert serve({}).tls_dir is None
     assert str(serve({}, access={"tls": {"secretName": "tls"}}).tls_dir) == access.TLS_DIR
@@ -161,6 +177,14 @@ def test_limits_and_proxies_reach_the_server(proxies: dict[str, Any], expected: 
         limits.Limit(per="Model", requests=1, seconds=60, burst=1),
     )
     assert addresses.read(settings.trusted_proxies) == expected
+
+
+@pytest.mark.parametrize("uri", ["redis://valkey", "rediss://[fd00::1]:6380/15"])
+def test_where_pods_count_together_reaches_the_server(uri: str) -> None:
+    shared, rates = {"uri": uri, "secretName": "limits"}, [{"per": "Model", "requests": 1}]
+    settings = serve({}, access={"rateLimits": rates, "sharedLimits": shared})
+    assert place.read(settings.shared_limits) == place.Place(uri=uri, prefix="default/m")
+    assert str(settings.shared_limits_dir) == access.SHARED_LIMITS_DIR
 
 
 @pytest.mark.parametrize(

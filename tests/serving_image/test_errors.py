@@ -10,15 +10,16 @@ from typing import Any
 import paddlemodel_server
 import pytest
 from paddlemodel_server import errors, protocol
-from paddlemodel_server.describe import openapi
+from paddlemodel_server.describe import answers, openapi
+from paddlemodel_server.describe.answers import REFUSALS, STATUSES
 from paddlemodel_server.describe.protection import Protection
-from paddlemodel_server.errors import REFUSALS, STATUSES, ServingError
+from paddlemodel_server.errors import ServingError
 
 from tests.repository.sources import ROOT
 from tests.serving_image.support import bodies
 
 PAGE = (ROOT / "docs" / "serving.md").read_text()
-PROTECTED = Protection(keys=True)
+PROTECTED = Protection(keys=True, tokens=True)
 NEEDS_PADDLE = ("engine.paddle", "commands.export.command", "commands.export.child")
 ARGUMENTS: dict[type[ServingError], tuple[Any, ...]] = {
     errors.MethodNotAllowedError: ("PUT", "GET"),
@@ -79,7 +80,7 @@ def test_the_page_has_the_table() -> None:
     rows = re.findall(r"^\| (\d+) \| (.+) \|(.*) \|$", PAGE, re.MULTILINE)
     limit, deadline = "`PADDLEMODEL_MAX_REQUEST_BYTES`", "`PADDLEMODEL_TIMEOUT_SECONDS`"
     assert [(int(status), when, wait.strip()) for status, when, wait in rows] == [
-        (status, errors.reasons(status, limit, deadline), " or ".join(map(str, errors.waits(status))))
+        (status, answers.reasons(status, limit, deadline), " or ".join(map(str, answers.waits(status))))
         for status in STATUSES
     ]
 
@@ -88,10 +89,10 @@ def test_the_openapi_document_has_the_table() -> None:
     served = bodies.served()
     found = json.loads(openapi.document(served, 30, protection=PROTECTED))["components"]["responses"]
     for status in STATUSES:
-        said = errors.reasons(status, f"{served.max_request_bytes} bytes", "30 seconds")
+        said = answers.reasons(status, f"{served.max_request_bytes} bytes", "30 seconds")
         assert found[f"Error{status}"]["description"].lower() == f"{said}.".lower()
         wait = found[f"Error{status}"].get("headers", {}).get("Retry-After", {"schema": {"enum": []}})
-        assert wait["schema"]["enum"] == list(errors.waits(status))
+        assert wait["schema"]["enum"] == list(answers.waits(status))
     assert len(found) == len(STATUSES)
 
 

@@ -9,14 +9,14 @@ from paddlemodel_api.base import Block, OneOf
 
 
 class RateLimit(Block):
-    """How many requests are taken; beyond it they get 429 with Retry-After. It is a pod's limit."""
+    """How many requests are taken, by a pod or all together; beyond it they get 429 with Retry-After."""
 
     per: Literal["Client", "Address", "Model"] = Field(
-        description="Client: of each client, told by its key; Address: from each IP address, or IPv6 network "
-        "of 64 bits; Model: of all together."
+        description="Client: of each client, told by its key or token; Address: from each IP address, or "
+        "IPv6 network of 64 bits; Model: of all together."
     )
     requests: Annotated[int, Field(ge=1, le=1_000_000)] = Field(
-        description="Requests within the time, in each pod."
+        description="Requests within the time, in each pod; with sharedLimits in all of them together."
     )
     seconds: Annotated[int, Field(ge=1, le=86_400)] = Field(default=60, description="The time.")
     burst: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(

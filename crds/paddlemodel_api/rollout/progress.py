@@ -68,7 +68,9 @@ class RolloutStatus(Block):
     )
     weight: int | None = Field(default=None, description="Percent of the requests that the canary is to get.")
     share: int | None = Field(
-        default=None, description="Percent that it gets, by the numbers of pods that answer."
+        default=None,
+        description="Percent that it gets: by the numbers of pods that answer, or of what comes by the "
+        "Gateway or the Ingress.",
     )
     stable: Measured | None = Field(default=None, description="What the stable version has answered.")
     canary: Measured | None = Field(default=None, description="What the canary has answered.")

@@ -72,11 +72,13 @@ class Rollout(Block):
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=20)] | None = Field(
         default=None, description="Of a canary, one after the other. Default: 10 % and 50 %, 10 minutes each."
     )
-    traffic: Literal["Auto", "Replicas"] | None = Field(
+    traffic: Literal["Auto", "Replicas", "Gateway", "IngressNginx"] | None = Field(
         default=None,
         description="What divides the requests. Replicas: the Service, by the numbers of pods, so that the "
-        "least share of a canary is one pod's. Auto: the finest that the model has, today Replicas. "
-        "Default: Auto.",
+        "least share of a canary is one pod's. Gateway: the weights of the HTTPRoute of spec.gateway. "
+        "IngressNginx: a second Ingress with ingress-nginx's annotations, beside that of spec.ingress. With "
+        "the last two the Service has stable pods alone, so the canary gets nothing of what comes by it. "
+        "Auto: Gateway with spec.gateway, else Replicas. Default: Auto.",
     )
     mirror: Mirror | None = Field(
         default=None,

@@ -30,7 +30,7 @@ class RecordingMap(Block):
 
 
 class Recording(OneOf):
-    """Where the recorded requests are: lines of a V2 request with its V2 response."""
+    """Where the recorded requests are: lines of a request with its response, of V2 or of the task."""
 
     place: ClassVar[str] = "spec.verification.recording"
     from_model: Annotated[str, Field(max_length=128)] | None = Field(
@@ -81,18 +81,25 @@ class Tolerance(Block):
 
 
 class Output(Block):
-    """How one output of the model is compared."""
+    """How one output of the model, or one field of its task's answer, is compared."""
 
-    name: Annotated[str, Field(min_length=1, max_length=253)] = Field(description="The output's name.")
-    compare: Literal["Values", "TopK"] = Field(
+    name: Annotated[str, Field(min_length=1, max_length=253)] = Field(
+        description="The output's name, or the field's, such as lines."
+    )
+    compare: Literal["Values", "TopK", "Text"] = Field(
         default="Values",
         description="Values: every number within the tolerance. TopK: the k largest values of each row, "
-        "along the last dimension, are at the same places.",
+        "along the last dimension, are at the same places. Text, of a field: all texts in it are the same, "
+        "and nothing else in it counts.",
     )
     k: Annotated[int, Field(ge=1, le=1000)] | None = Field(
         default=None, description="How many, with compare TopK. Default: none."
     )
-    relative: Number | None = Field(default=None, description="Default: tolerance.relative.")
+    relative: Number | None = Field(
+        default=None,
+        description="Default: tolerance.relative. With compare Text the part of the characters that may be "
+        "others, by default none.",
+    )
     absolute: Number | None = Field(default=None, description="Default: tolerance.absolute.")
     rules: ClassVar = (
         Rule(
@@ -108,6 +115,13 @@ class Output(Block):
             message="spec.verification.outputs with compare TopK compares places, not values: remove "
             "relative and absolute",
             field="k",
+        ),
+        Rule(
+            cel="!has(self.compare) || self.compare != 'Text' || !has(self.absolute)",
+            holds=lambda output: output.compare != "Text" or output.absolute is None,
+            message="spec.verification.outputs with compare Text counts characters: remove absolute; "
+            "relative is the part of them that may be others",
+            field="absolute",
         ),
         *_numbers("outputs."),
     )

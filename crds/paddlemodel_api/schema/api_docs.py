@@ -69,6 +69,11 @@ MEANING_OF: Final = {
         "one does not, or the cluster has no Gateway API; the message quotes the controller",
         "no controller has said anything yet",
     ),
+    "Paused": (
+        "the annotation `paddlemodel.dev/paused` keeps the operator from changing any object",
+        "it is left out",
+        "",
+    ),
     "Reconciling": ("Ready is False, and waiting is right: nothing has failed", "it is left out", ""),
     "Stalled": ("Ready is False, and somebody has to act, by its reason and message", "it is left out", ""),
 }
@@ -90,7 +95,7 @@ exists only with `spec.autoscaling`, ModelVerified only with `spec.verification`
 with `spec.model.updatePolicy` Notify or Auto, and AccessConfigured only with `spec.access`, an
 Ingress or an HTTPRoute, and RouteAccepted only with `spec.gateway`.
 Reconciling and Stalled are for Helm, Flux and others that read a status as
-[kstatus](argocd.md#helm-and-flux) does; a model that is Ready, paused or scaled to 0 has neither.
+[kstatus](gitops.md#helm-and-flux) does; a model that is Ready, paused or scaled to 0 has neither.
 
 A rolling update starts the new pod before the old one stops: on a cluster without a spare GPU it waits for
 one (Progressing, NoGPU) and the old version goes on serving. `spec.rollout.surge: 0` gives up the old pod

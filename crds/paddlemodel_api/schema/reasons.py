@@ -13,8 +13,8 @@ REASONS: Final = {
     "it to go on.",
     "AwaitingApproval": "A canary has passed its steps, and `approval` is Manual. The message says how to "
     "promote it.",
-    "CanaryNoTraffic": "Too few requests came to judge a canary by. Send some, lower `minRequests`, or set "
-    "`onNoTraffic`.",
+    "CanaryNoTraffic": "Too few requests came to judge a canary by, or to know whether what was wrong is "
+    "chance. Send some, lower `minRequests`, or set `onNoTraffic`.",
     "CanaryUnmeasured": "The counters of the pods cannot be read, so a canary gets no further. Let the "
     "operator reach their port 8081.",
     "StableUnhealthy": "The previous version fails as a canary does, so nothing can be compared. Repair what "

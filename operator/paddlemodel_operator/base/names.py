@@ -104,6 +104,9 @@ CHILD_KINDS: Final = (
 CLOSING_KINDS: Final = (NETWORK_POLICY,)
 """Without these nothing else is made or changed: no pod may be open that its spec closes."""
 
+LEFT_LAST: Final = (*CLOSING_KINDS, SERVICE)
+"""Deleted after all others: what closes pods, and what a route that is not changed yet leads to."""
+
 OPTIONAL_KINDS: Final = (SCALED_OBJECT, HTTP_ROUTE)
 """Children whose kind the cluster may not know. A watch would end with its kind, so these are listed."""
 
@@ -141,7 +144,7 @@ def keda_autoscaler(name: str) -> str:
 
 
 def canary(name: str) -> str:
-    """The Deployment of a model's canary, and the Service in front of it; names leave room for it."""
+    """The Deployment of a model's canary, its Service and its Ingress; names leave room for it."""
     return f"{name}-canary"
 
 

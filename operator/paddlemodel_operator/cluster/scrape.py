@@ -30,9 +30,15 @@ MAX_VALUE: Final = 1e9
 AT_ONCE: Final = 128
 """Scrapes under way in one process."""
 
+ENDED: Final = (
+    "ends the connection without an answer, as the proxy of a service mesh does that demands mutual TLS"
+)
+
 WANTED: Final = (
     *contract.SCALING_METRICS,
     contract.API_KEYS_OUTDATED_METRIC,
+    contract.JWT_KEYS_OUTDATED_METRIC,
+    contract.SHARED_LIMITS_DOWN_METRIC,
     contract.CERTIFICATE_OUTDATED_METRIC,
     "paddle_queue_depth",
     "paddle_workers_ready",
@@ -117,6 +123,8 @@ class Scraper:
             raise ScrapeError(f"does not answer /metrics within {SECONDS:g} s") from error
         except aiohttp.ClientConnectorError as error:
             raise ScrapeError(f"cannot be reached: {os.strerror(error.errno or 0)}") from error
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, ConnectionError) as error:
+            raise ScrapeError(ENDED) from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise ScrapeError(f"does not speak HTTP properly: {type(error).__name__}") from error
 

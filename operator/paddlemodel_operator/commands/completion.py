@@ -8,6 +8,7 @@ from importlib import import_module
 import shtab
 
 from paddlemodel_operator.commands.listed import COMMANDS
+from paddlemodel_operator.commands.options import Parser
 
 DESCRIPTION = (
     """Print a script by which bash or zsh completes commands, options, their values and file names."""
@@ -29,13 +30,7 @@ def main(argv: Sequence[str]) -> int:
 
 def options() -> argparse.ArgumentParser:
     """What the command line may say."""
-    made = argparse.ArgumentParser(
-        prog="paddlemodel completion",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    made = Parser("completion", DESCRIPTION, EXAMPLES)
     made.add_argument("shell", choices=["bash", "zsh"], help="for which one")
     return made
 

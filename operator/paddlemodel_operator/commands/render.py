@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import yaml
 
 from paddlemodel_operator.commands import manifest
+from paddlemodel_operator.commands.options import Parser
 from paddlemodel_operator.settings import from_environment
 
 DESCRIPTION = """Print the objects that the operator would apply for the PaddleModels of a file, as YAML.
@@ -39,13 +40,7 @@ def main(argv: Sequence[str]) -> int:
 
 def options() -> argparse.ArgumentParser:
     """What the command line may say."""
-    parser = argparse.ArgumentParser(
-        prog="paddlemodel render",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("render", DESCRIPTION, EXAMPLES)
     parser.add_argument("file", metavar="FILE", help="a YAML with PaddleModels, or - for standard input")
     parser.add_argument("-n", "--namespace", default="", help="of models that name none (default: default)")
     return parser

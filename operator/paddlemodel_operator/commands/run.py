@@ -16,6 +16,7 @@ from paddlemodel_api.source import Place
 from paddlemodel_operator.base import names
 from paddlemodel_operator.commands import local_pod, local_server, manifest
 from paddlemodel_operator.commands.faults import CommandError, InputError
+from paddlemodel_operator.commands.options import Parser
 from paddlemodel_operator.render.container import MODEL_DIR
 from paddlemodel_operator.render.recording import RECORDING_DIR
 from paddlemodel_operator.settings import from_environment
@@ -64,13 +65,7 @@ def main(argv: Sequence[str]) -> int:
 
 def options() -> argparse.ArgumentParser:
     """What the command line may say."""
-    parser = argparse.ArgumentParser(
-        prog="paddlemodel run",
-        description=DESCRIPTION,
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    parser = Parser("run", DESCRIPTION, EXAMPLES)
     add = parser.add_argument
     add("file", metavar="FILE", help="a YAML with a PaddleModel, or - for standard input")
     add("--name", help="which one, where FILE has several")

@@ -49,7 +49,8 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
     But for one that closes the pods: without it none of those behind it is touched.
 
     The order matters: an autoscaler has to be gone before the Deployment gets its replicas from the spec, and
-    what closed the pods goes last, once all that may close them instead is there.
+    what closed the pods goes last, once all that may close them instead is there. So does a Service, once no
+    route leads to it any more.
     """
     first, missing = None, []
     key = model.namespace, model.name
@@ -57,10 +58,10 @@ async def apply_children(context: Context, model: PaddleModel, desired: Children
         watch.waiting.discard(key)
     existing = context.cache.children(key)
     undesired = _undesired(model, existing, desired)
-    opening = [child for child in undesired if child.kind in names.CLOSING_KINDS]
-    before = [child for child in undesired if child not in opening]
-    for child in [*before, *_keda_autoscalers(existing, undesired, desired), *desired, *opening]:
-        if first is not None and child in opening:
+    last = [child for child in undesired if child.kind in names.LEFT_LAST]
+    before = [child for child in undesired if child not in last]
+    for child in [*before, *_keda_autoscalers(existing, undesired, desired), *desired, *last]:
+        if first is not None and child in last:
             break
         try:
             if child in desired:

@@ -15,6 +15,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry, SpecError
 from paddlemodel_operator.base.model import PaddleModel, from_body
 from paddlemodel_operator.cluster.cache import Key
+from paddlemodel_operator.language.conditions import of_status
 from paddlemodel_operator.observe.children import LiveObjects, Observed, Workload, observe
 from paddlemodel_operator.probing.pod_prober import ProbeTarget
 from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children, waiting
@@ -32,9 +33,8 @@ from paddlemodel_operator.status.judge import (
     judge,
     judge_invalid,
     last_applied,
-    merge_patch,
 )
-from paddlemodel_operator.status.known import known
+from paddlemodel_operator.status.known import known, merge_patch
 from paddlemodel_operator.status.pause import spec_waits
 from paddlemodel_operator.status.readiness_checks import (
     NAMESPACE_ENDING,
@@ -260,7 +260,7 @@ async def _report(context: Context, body: Mapping[str, Any], status: dict[str, A
         Retry: the model is not the one any more that the status is about, and nothing was written.
     """
     metadata, found = body["metadata"], body.get("status")
-    before = known(found)
+    before, status = known(found), of_status(status, context.settings.language)
     namespace, name = metadata["namespace"], metadata["name"]
     patch = merge_patch(found if isinstance(found, Mapping) else {}, status)
     ending = namespace in context.ending

@@ -43,6 +43,7 @@ def decide(
     live = Tracks(
         stable=context.own(model, names.DEPLOYMENT),
         canary=context.own(model, names.DEPLOYMENT, names.canary(model.name)),
+        service=context.own(model, names.SERVICE, names.canary(model.name)),
         pods=context.cache.pods(key),
     )
     now = context.now()
@@ -66,6 +67,7 @@ def planned(
         wanted=wanted_revision(model, settings, contents),
         stable=stable_track(model, settings, contents, live),
         canary=canary_track(model, live),
+        has_service=live.service is not None,
         before=known,
         elapsed=elapsed,
         verdict=None if measured is None else _verdict(model, known, measured),

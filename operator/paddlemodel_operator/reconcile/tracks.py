@@ -27,10 +27,12 @@ UNKNOWN: Final = "unknown"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Tracks:
-    """The Deployments of a model, and its pods of both versions."""
+    """The Deployments of a model, its pods of both versions, and the way to the newer one."""
 
     stable: Object | None = None
     canary: Object | None = None
+    service: Object | None = None
+    """The model's own in front of the canary; None where somebody else has one of this name."""
     pods: Sequence[Object] = field(default_factory=tuple)
 
 

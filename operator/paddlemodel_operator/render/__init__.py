@@ -57,9 +57,10 @@ def render(
         raise SpecError(NO_ADAPTER)
     if model.spec.gateway is not None and not settings.gateway_api:
         raise SpecError(NO_GATEWAY_API)
+    shares = {rollout.plan.divider: rollout.plan.weight}
     objects = (
         (names.NETWORK_POLICY, network_policy.build(model, settings)),
-        (names.SERVICE, service.build(model, settings, rollout.plan.weight)),
+        (names.SERVICE, service.build(model, settings, shares.get("Replicas", 0))),
         (names.SERVICE, service.canary(model)),
         (names.DEPLOYMENT, rolled.stable(model, settings, contents, rollout)),
         (names.DEPLOYMENT, rolled.canary(model, settings, contents, rollout)),
@@ -67,7 +68,8 @@ def render(
         (names.SCALED_OBJECT, scaledobject.build(model, settings)),
         (names.DISRUPTION_BUDGET, disruption.build(model)),
         (names.INGRESS, ingress.build(model)),
-        (names.HTTP_ROUTE, http_route.build(model)),
+        (names.INGRESS, ingress.canary(model, shares.get("IngressNginx", 0))),
+        (names.HTTP_ROUTE, http_route.build(model, shares.get("Gateway", 0))),
         (names.CRON_JOB, updates.build(model, settings)),
     )
     return {

@@ -63,9 +63,14 @@ def behavior(model: PaddleModel) -> Object:
 
 
 def _metric(target: Target) -> Object:
-    """A MetricSpec: CPU use, or the server's own gauge, which pods that still load do not report."""
+    """A MetricSpec: CPU use, or the server's own gauge, which pods that still load do not report.
+
+    CPU use is the server's container's: that of a whole pod would count the proxy of a service mesh, too, and
+    could not be had where the proxy requests no CPU.
+    """
     if target.metric == CPU:
         aim = {"type": "Utilization", "averageUtilization": target.value}
-        return {"type": "Resource", "resource": {"name": CPU, "target": aim}}
+        part = {"name": CPU, "container": names.SERVER_CONTAINER, "target": aim}
+        return {"type": "ContainerResource", "containerResource": part}
     value = {"type": "AverageValue", "averageValue": target.quantity}
     return {"type": "Pods", "pods": {"metric": {"name": target.metric}, "target": value}}

@@ -55,7 +55,8 @@ def asks_the_pods(model: PaddleModel, settings: Settings) -> bool:
 
 def _trigger(model: PaddleModel, target: Target, settings: Settings) -> Object:
     if target.metric == CPU:
-        return {"type": "cpu", "metricType": "Utilization", "metadata": {"value": target.number}}
+        metadata = {"value": target.number, "containerName": names.SERVER_CONTAINER}
+        return {"type": "cpu", "metricType": "Utilization", "metadata": metadata}
     if settings.keda_prometheus:
         return {"type": "prometheus", "metricType": "Value", "metadata": _query(model, target, settings)}
     return {"type": "metrics-api", "metricType": "Value", "metadata": _endpoints(model, target)}

@@ -21,7 +21,7 @@ def build(model: PaddleModel, settings: Settings, weight: int = 0) -> Object:
     Args:
         model: the spec.
         settings: of the operator.
-        weight: percent of the requests that a canary gets now; above 0 its pods are among those behind it.
+        weight: percent of the requests that it gives to a canary now; above 0 its pods are behind it as well.
     """
     service = model.spec.service
     alone = model.spec.rollout.strategy == "Canary" and weight == 0
@@ -54,8 +54,9 @@ def _traefik(model: PaddleModel) -> dict[str, str]:
 
 
 def _clients_port(model: PaddleModel) -> Object:
-    protocol = {"appProtocol": "https"} if has_tls(model) else {}
-    return _port(names.HTTP_PORT_NAME, model.spec.service.port) | protocol
+    """Gateways and service meshes go by its appProtocol, which names what the pods speak."""
+    protocol = "https" if has_tls(model) else "http"
+    return _port(names.HTTP_PORT_NAME, model.spec.service.port) | {"appProtocol": protocol}
 
 
 def _admin(model: PaddleModel, settings: Settings) -> list[Object]:

@@ -78,7 +78,7 @@ def judge(stable: Window, canary: Window, agreement: Agreement, limits: Limits) 
     """Judge the canary by what was counted since the step began; call it as often as you like.
 
     The first rule that is broken for certain decides. Where none is, too few requests are no proof that the
-    canary is good.
+    canary is good, nor are counts beyond a limit that may be chance.
     """
     enough = min(stable.requests, canary.requests) >= limits.min_requests
     for verdict in (
@@ -88,24 +88,35 @@ def judge(stable: Window, canary: Window, agreement: Agreement, limits: Limits) 
     ):
         if verdict is not None:
             return verdict
-    return _lacking(stable, canary, agreement, limits) or Verdict(
-        Kind.PASS, _summary(canary, agreement, limits)
+    return (
+        _lacking(stable, canary, agreement, limits)
+        or _doubtful(stable, canary, agreement, limits)
+        or Verdict(Kind.PASS, _summary(canary, agreement, limits))
     )
+
+
+def _doubtful(stable: Window, canary: Window, agreement: Agreement, limits: Limits) -> Verdict | None:
+    """What was counted beyond a limit, and more requests will show to be chance or not."""
+    errors, asked = _failed(canary, agreement)
+    ours, theirs = _part(errors, asked), _part(stable.errors, stable.requests)
+    limit = limits.error_percent / 100
+    if ours > limit and ours - theirs > (limit if theirs > limit else 0.0):
+        return Verdict(Kind.DOUBTFUL, f"{_failures(stable, errors, asked, limits)}, and it may be chance.")
+    wanted, compared = limits.disagreement_percent, agreement.compared
+    differing = compared - agreement.agreed
+    if wanted is not None and _part(differing, compared) > wanted / 100:
+        return Verdict(Kind.DOUBTFUL, f"{_differences(differing, compared, wanted)}, and it may be chance.")
+    return None
 
 
 def _failing(stable: Window, canary: Window, agreement: Agreement, limits: Limits) -> Verdict | None:
     """Errors above the limit and the stable version's: what fails there as well is not the canary's fault."""
-    errors = canary.errors + agreement.failed
-    asked = canary.requests + agreement.compared + agreement.failed
+    errors, asked = _failed(canary, agreement)
     limit = limits.error_percent / 100
     if asked < limits.min_requests or wilson(errors, asked).low <= limit:
         return None
-    sick = stable.requests > 0 and stable.errors / stable.requests > limit
-    numbers = (
-        f"{_percent(errors, asked)} of {asked} requests to the canary failed, "
-        f"{_percent(stable.errors, stable.requests)} of {stable.requests} to the stable version; "
-        f"the limit is {limits.error_percent:g} %"
-    )
+    sick = _part(stable.errors, stable.requests) > limit
+    numbers = _failures(stable, errors, asked, limits)
     if difference((errors, asked), (stable.errors, stable.requests)) > (limit if sick else 0.0):
         return Verdict(Kind.ERRORS, f"{numbers}.")
     if sick:
@@ -122,10 +133,16 @@ def _slower(stable: Window, canary: Window, limits: Limits) -> Verdict | None:
         return None
     return Verdict(
         Kind.LATENCY,
-        f"95 of 100 requests to the canary were answered within {ours.quantile(P95) * 1e3:.3g} ms, to the "
-        f"stable version within {theirs.quantile(P95) * 1e3:.3g} ms: surely more than {limits.p95_ratio:g} "
+        f"95 of 100 requests to the canary were answered within {_milliseconds(ours)}, to the "
+        f"stable version within {_milliseconds(theirs)}: surely more than {limits.p95_ratio:g} "
         "times as long, which is the limit.",
     )
+
+
+def _milliseconds(found: Latencies) -> str:
+    """The p95, in three digits at least, and never as 1.74e+03."""
+    p95 = found.quantile(P95) * 1e3
+    return f"{p95:.0f} ms" if p95 >= 100 else f"{p95:.3g} ms"
 
 
 def _disagreeing(agreement: Agreement, limits: Limits) -> Verdict | None:
@@ -133,10 +150,26 @@ def _disagreeing(agreement: Agreement, limits: Limits) -> Verdict | None:
     differing = compared - agreement.agreed
     if limit is None or compared < limits.min_requests or wilson(differing, compared).low <= limit / 100:
         return None
-    return Verdict(
-        Kind.DISAGREEMENT,
+    return Verdict(Kind.DISAGREEMENT, f"{_differences(differing, compared, limit)}.")
+
+
+def _failed(canary: Window, agreement: Agreement) -> tuple[int, int]:
+    """How many requests the canary failed on, of clients and mirrors, and how many there were."""
+    return canary.errors + agreement.failed, canary.requests + agreement.compared + agreement.failed
+
+
+def _failures(stable: Window, errors: int, asked: int, limits: Limits) -> str:
+    return (
+        f"{_percent(errors, asked)} of {asked} requests to the canary failed, "
+        f"{_percent(stable.errors, stable.requests)} of {stable.requests} to the stable version; "
+        f"the limit is {limits.error_percent:g} %"
+    )
+
+
+def _differences(differing: int, compared: int, limit: float) -> str:
+    return (
         f"The canary answered {_percent(differing, compared)} of {compared} mirrored requests otherwise than "
-        f"the stable version; the limit is {limit:g} %.",
+        f"the stable version; the limit is {limit:g} %"
     )
 
 
@@ -174,5 +207,9 @@ def _latencies(window: Window) -> Latencies:
     return Latencies(window.buckets, window.seconds)
 
 
+def _part(count: int, of: int) -> float:
+    return count / of if of else 0.0
+
+
 def _percent(count: int, of: int) -> str:
-    return f"{100 * count / of if of else 0:.3g} %"
+    return f"{100 * _part(count, of):.3g} %"

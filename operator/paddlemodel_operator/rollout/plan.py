@@ -4,7 +4,7 @@ The Deployments are the record of which version is where, and the status of when
 that was away goes on where it stopped: it moves one step at a time, and only forwards when it has measured.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -12,10 +12,13 @@ from paddlemodel_api.rollout.progress import Aborted, Cause, RolloutStatus
 
 from paddlemodel_operator.rollout import steps, words
 from paddlemodel_operator.rollout.situation import Plan, Situation, Track
-from paddlemodel_operator.rollout.sizes import canary_pods, steps_of
+from paddlemodel_operator.rollout.sizes import Divider, canary_pods, divider, steps_of
 
-DRAIN_SECONDS: Final = 5.0
-"""From the moment when no new request is sent to a canary until its pods end, which drain by themselves."""
+DRAIN_SECONDS: Final[Mapping[Divider, float]] = {"Replicas": 5.0, "Gateway": 30.0, "IngressNginx": 30.0}
+"""From the moment when no new request is sent to a canary until its pods end, which drain by themselves.
+
+The controller of a Gateway may take its time to follow; then it would lead requests to pods that are gone.
+"""
 TICK_SECONDS: Final = 10.0
 SOON_SECONDS: Final = 1.0
 
@@ -132,7 +135,7 @@ def _leaving(seen: Situation) -> Plan:
     """No new request for the canary, and a little later no pod of it."""
     before, canary = seen.before, seen.canary
     leaves = before.phase == "Finishing"
-    if canary is None or canary.desired == 0 or (leaves and seen.elapsed >= DRAIN_SECONDS):
+    if canary is None or canary.desired == 0 or (leaves and seen.elapsed >= _drain_seconds(seen)):
         return Plan(status=_settled(seen, serves=True))
     status = _status(
         seen,
@@ -182,7 +185,7 @@ def _aborted(seen: Situation) -> Plan:
             at=seen.now,
         )
     told = words.aborted(seen, known)
-    drains = before.phase == "Aborting" and seen.elapsed < DRAIN_SECONDS
+    drains = before.phase == "Aborting" and seen.elapsed < _drain_seconds(seen)
     if canary is not None and canary.revision == seen.wanted and canary.desired > 0 and drains:
         status = _status(seen, phase="Aborting", since=before.since, weight=0, aborted=known)
         return Plan(promote=False, canary=canary.desired, status=status, told=told, again=SOON_SECONDS)
@@ -191,35 +194,48 @@ def _aborted(seen: Situation) -> Plan:
     return Plan(promote=False, canary=None if canary is None else 0, status=status, told=told)
 
 
+def _begins(seen: Situation) -> bool:
+    """What the spec wants was not tried yet, or is tried again."""
+    canary, before = seen.canary, seen.before
+    same = canary is not None and canary.revision == before.canary_revision == seen.wanted
+    return not same or before.phase not in steps.PHASES
+
+
 def _tried(seen: Situation, stable: Track) -> Plan:
     """The canary is there, or begins; what happens in a step is in `steps`."""
-    rollout, canary, before = seen.model.spec.rollout, seen.canary, seen.before
-    begins = (
-        canary is None
-        or canary.revision != seen.wanted
-        or before.canary_revision != seen.wanted
-        or before.phase not in steps.PHASES
-    )
+    spec, canary, before = seen.model.spec, seen.canary, seen.before
+    begins = _begins(seen)
     found = steps.begin(seen) if begins else steps.next_step(seen)
     if isinstance(found, steps.Ended):
         return abort(seen, found.cause, found.message)
     if isinstance(found, steps.Passed):
         return _promoted(seen, stable)
-    step = steps_of(rollout)[found.step - 1]
-    pods = canary_pods(stable.desired, step.weight, rollout)
-    serves = canary is not None and canary.ready > 0 and not begins
-    weight = found.weight if serves else 0
+    by = divider(spec)
+    leads = (by == "Replicas" or seen.has_service) and not begins
+    weight = found.weight if leads and canary is not None and canary.ready > 0 else 0
     status = _status(
         seen,
         phase=found.phase,
         step=found.step,
         since=found.since,
         weight=found.weight,
-        share=_share(stable, canary) if weight else 0,
+        share=_share(stable, canary) if weight and by == "Replicas" else weight,
         command=_said(seen, "retry"),
         aborted=None if _is_told(seen, "retry") else before.aborted,
     )
-    return Plan(promote=False, canary=pods, weight=weight, status=status, told=found.told, again=TICK_SECONDS)
+    return Plan(
+        promote=False,
+        canary=canary_pods(stable.desired, steps_of(spec.rollout)[found.step - 1].weight, spec),
+        weight=weight,
+        divider=by,
+        status=status,
+        told=found.told,
+        again=TICK_SECONDS,
+    )
+
+
+def _drain_seconds(seen: Situation) -> float:
+    return DRAIN_SECONDS[divider(seen.model.spec)]
 
 
 def _share(stable: Track, canary: Track | None) -> int:

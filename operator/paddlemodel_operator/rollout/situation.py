@@ -6,6 +6,7 @@ from paddlemodel_api.rollout.progress import Cause, Compared, Measured, RolloutS
 
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.rollout.judgement import Verdict
+from paddlemodel_operator.rollout.sizes import Divider
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,6 +55,8 @@ class Situation:
     stable: Track | None = None
     """The Deployment with the model's name; None before there is one."""
     canary: Track | None = None
+    has_service: bool = True
+    """The Service in front of the canary is the model's, and nobody else's object of that name."""
     before: RolloutStatus = field(default_factory=RolloutStatus)
     """As the status has it."""
     elapsed: float = 0.0
@@ -88,6 +91,8 @@ class Plan:
     """The canary is of another revision than the spec, and keeps its template until it is gone."""
     weight: int = 0
     """Percent of the requests that the canary gets now."""
+    divider: Divider = "Replicas"
+    """What gives them to it: the model's Service, with all pods behind it then, or a way from outside."""
     status: RolloutStatus | None = None
     told: Told | None = None
     """None where Ready is judged by the stable Deployment alone."""

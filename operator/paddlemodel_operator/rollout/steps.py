@@ -93,9 +93,9 @@ def _started(seen: Situation, canary: Track, number: int) -> Goes | Ended:
 
     A Deployment that was complete once waits for further pods for ever, so the time for them is taken here.
     """
-    rollout = seen.model.spec.rollout
-    step, stable = steps_of(rollout)[number - 1], seen.stable
-    pods = canary_pods(stable.desired if stable else 1, step.weight, rollout)
+    spec, stable = seen.model.spec, seen.stable
+    step = steps_of(spec.rollout)[number - 1]
+    pods = canary_pods(stable.desired if stable else 1, step.weight, spec)
     if canary.ready >= pods and canary.complete:
         told = words.stepping(seen, number)
         return Goes(phase="Stepping", step=number, since=seen.now, weight=step.weight, told=told)

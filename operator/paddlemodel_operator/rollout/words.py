@@ -7,7 +7,7 @@ from paddlemodel_api.rollout.progress import Aborted
 
 from paddlemodel_operator.rollout.judgement import Kind, Verdict
 from paddlemodel_operator.rollout.situation import Situation, Told
-from paddlemodel_operator.rollout.sizes import steps_of
+from paddlemodel_operator.rollout.sizes import divider, steps_of
 
 PROGRESSING: Final = "CanaryProgressing"
 PAUSED: Final = "CanaryPaused"
@@ -65,13 +65,18 @@ def awaiting_approval(seen: Situation) -> Told:
 
 def no_traffic(seen: Situation, verdict: Verdict) -> Told:
     """Too few requests to judge by; where it has too many errors, a lower limit would not let it pass."""
+    sent = {
+        "Replicas": "send requests",
+        "Gateway": "send requests through the Gateway, which alone leads to it (condition RouteAccepted)",
+        "IngressNginx": "send requests through the Ingress, which alone leads to it",
+    }[divider(seen.model.spec)]
     cures = "lower spec.rollout.abortOn.minRequests, set spec.rollout.onNoTraffic to Promote or Abort"
     if verdict.kind is Kind.DOUBTFUL:
         cures = "set spec.rollout.onNoTraffic to Abort"
     return _told(
         seen,
         NO_TRAFFIC,
-        f"The canary {seen.wanted} cannot be judged. {verdict.message} It waits for more; send requests, "
+        f"The canary {seen.wanted} cannot be judged. {verdict.message} It waits for more; {sent}, "
         f"{cures}, or promote it yourself: {_command(seen, 'promote')}.",
     )
 

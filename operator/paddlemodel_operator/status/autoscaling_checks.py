@@ -159,7 +159,8 @@ def _no_pod_is_reached(case: Case) -> Condition | None:
     return broken(
         "PodsUnreachable",
         f"Pod {pod.name} {pod.error}: allow the operator and what reads the metrics to reach the pods' port "
-        f"{contract.ADMIN_PORT} (NetworkPolicy, service mesh).",
+        f"{contract.ADMIN_PORT}, which a NetworkPolicy or the proxy of a service mesh may keep closed "
+        "(docs/mesh.md).",
     )
 
 

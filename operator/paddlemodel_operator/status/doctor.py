@@ -12,6 +12,13 @@ from paddlemodel_operator.observe.autoscaler import reading
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.status.autoscaling_checks import Case, broken, broken_link, pending
 
+INTERVENTIONS: Final = {
+    "ScalingDisabled": "The Deployment was scaled to 0, which stops its autoscaler: scale it to 1 to start "
+    "it again.",
+    "AmbiguousSelector": "Another HorizontalPodAutoscaler scales the same pods: delete it.",
+}
+"""Reasons of a HorizontalPodAutoscaler of which the cure is ours."""
+
 
 def diagnose(case: Case) -> Condition:
     """The condition AutoscalingActive: what the first check of the chain finds that finds something."""
@@ -95,14 +102,9 @@ def it_has_not_started(case: Case) -> Condition | None:
 def a_person_has_intervened(case: Case) -> Condition | None:
     """Replicas 0, or a second autoscaler on the same pods."""
     active = case.autoscaler.active
-    cures = {
-        "ScalingDisabled": "The Deployment was scaled to 0, which stops its autoscaler: scale it to 1 to "
-        "start it again.",
-        "AmbiguousSelector": "Another HorizontalPodAutoscaler scales the same pods: delete it.",
-    }
-    if active.reason not in cures:
+    if active.reason not in INTERVENTIONS:
         return None
-    return broken(active.reason, f"{cures[active.reason]} {active.message}")
+    return broken(active.reason, f"{INTERVENTIONS[active.reason]} {active.message}")
 
 
 def a_target_cannot_be_read(case: Case) -> Condition | None:

@@ -13,6 +13,7 @@ from paddlemodel_operator.status.readiness_checks import PROGRESSING
 from paddlemodel_operator.status.traffic.access import OPEN
 
 NOTE_MAX: Final = 1024
+"""Bytes, though the API server speaks of characters."""
 CONTROLLER: Final = f"{contract.GROUP}/operator"
 
 
@@ -50,7 +51,7 @@ def _event(
         "reportingInstance": instance[:128],
         "action": "Reconcile",
         "reason": said["reason"],
-        "note": said["message"][:NOTE_MAX],
+        "note": said["message"].encode()[:NOTE_MAX].decode(errors="ignore"),
         "type": "Normal" if healthy else "Warning",
         "regarding": {
             "apiVersion": contract.API_VERSION,

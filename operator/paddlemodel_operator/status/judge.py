@@ -8,6 +8,7 @@ from paddlemodel_api.status import Columns, ServedModel, Status
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.language.conditions import MESSAGE_MAX
 from paddlemodel_operator.observe.children import Observed
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.render.access import has_tls
@@ -22,7 +23,7 @@ from paddlemodel_operator.status.traffic.access import access, column
 from paddlemodel_operator.status.traffic.route import route
 from paddlemodel_operator.status.updates import update
 from paddlemodel_operator.status.usage import gpu_column, gpu_status, scaling_status
-from paddlemodel_operator.status.verification import verified
+from paddlemodel_operator.status.verification import numbers, verified
 
 READY: Final = "Ready"
 AVAILABLE: Final = "Available"
@@ -38,10 +39,11 @@ STALLED: Final = "Stalled"
 
 _OF_SPEC: Final = frozenset({FETCHED, VERIFIED, UPDATE, AUTOSCALING, ACCESS, ROUTE})
 """The conditions that the spec decides as much as the pods do; below, fields and columns of that kind."""
-_FIELDS_OF_SPEC: Final = frozenset({"url", "model", "furtherModels", "autoscaling", "gpu", "rollout"})
+_FIELDS_OF_SPEC: Final = frozenset(
+    {"url", "model", "furtherModels", "autoscaling", "gpu", "rollout", "verification"}
+)
 _COLUMNS_OF_SPEC: Final = frozenset({"access", "digest", "gpus"})
 
-MESSAGE_MAX: Final = 2048
 SCALED_TO_ZERO: Final = Fault("ScaledToZero", "spec.replicas is 0: raise it to serve the model.")
 
 
@@ -87,6 +89,7 @@ def judge(
         further_models=fetched.further(served),
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
+        verification=numbers(model, observed),
         rollout=observed.plan.status,
         columns=_columns(model, f"{ready}/{desired}{asides(model, observed)}", main, gpu),
         conditions=_dated(conditions, before, model.generation, now),
@@ -159,19 +162,6 @@ def url(model: PaddleModel) -> str:
 def condition(status: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     """One condition of a status by its type, or an empty one."""
     return next((one for one in status.get("conditions", ()) if one.get("type") == name), {})
-
-
-def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """What turns one status into the other; empty when there is nothing to write."""
-    patch: dict[str, Any] = {key: None for key in before if key not in after}
-    for key, value in after.items():
-        old = before.get(key)
-        if isinstance(value, Mapping) and isinstance(old, Mapping):
-            if inner := merge_patch(old, value):
-                patch[key] = inner
-        elif old != value:
-            patch[key] = value
-    return patch
 
 
 def standard(ready: Condition) -> dict[str, Condition]:

@@ -31,6 +31,19 @@ def known(status: object) -> dict[str, Any]:
     return found
 
 
+def merge_patch(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """What turns one status into the other; empty when there is nothing to write."""
+    patch: dict[str, Any] = {key: None for key in before if key not in after}
+    for key, value in after.items():
+        old = before.get(key)
+        if isinstance(value, Mapping) and isinstance(old, Mapping):
+            if inner := merge_patch(old, value):
+                patch[key] = inner
+        elif old != value:
+            patch[key] = value
+    return patch
+
+
 def _is(shape: TypeAdapter[Any], value: Any) -> bool:
     try:
         shape.validate_python(value)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from paddlemodel_api import contract
+from paddlemodel_api.access.tokens import KEYS_ENTRY
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.model import FetchedModel, PaddleModel
@@ -37,6 +38,8 @@ def reported(model: PaddleModel, container: Container) -> Fault | None:
             f"The Secret {name} that spec.access.{field} names does not exist in namespace "
             f"{model.namespace}, or is empty: create it; docs/access.md says what is in it.",
         )
+    if (keys := _keys_of_tokens(model, reason)) is not None:
+        return keys
     return Fault(reason, message[:TEXT_MAX])
 
 
@@ -68,6 +71,19 @@ def _secret_of_access(model: PaddleModel, reason: str) -> tuple[str, str] | None
     if access is not None and access.tls and reason == contract.CERTIFICATE_MISSING:
         return "tls", access.tls.secret_name
     return None
+
+
+def _keys_of_tokens(model: PaddleModel, reason: str) -> Fault | None:
+    """That the ConfigMap is missing; what an address answers, only the server can say."""
+    access = model.spec.access
+    name = access.jwt.keys.config_map_name if access is not None and access.jwt is not None else None
+    if name is None or reason != contract.JWT_KEYS_MISSING:
+        return None
+    return Fault(
+        reason,
+        f"The ConfigMap {name} that spec.access.jwt.keys names does not exist in namespace "
+        f"{model.namespace}, or has no entry {KEYS_ENTRY}: create it; docs/access.md says what is in it.",
+    )
 
 
 def words_of(pod: Pod, name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The condition ModelVerified: do the pods answer the recorded requests as recorded?
+"""The condition ModelVerified, and its numbers: do the pods answer the recorded requests as recorded?
 
 A pod is ready only after its server has verified the model, so a ready pod is a proof; a server that refuses
 says why in its termination message.
@@ -6,8 +6,12 @@ says why in its termination message.
 
 from typing import Final
 
+from paddlemodel_api import contract
+from paddlemodel_api.rollout.verified import VerificationStatus
+from pydantic import ValidationError
+
 from paddlemodel_operator.base.model import PaddleModel
-from paddlemodel_operator.observe.children import Observed, Pod
+from paddlemodel_operator.observe.children import Observed, Pod, last_words
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.status.reports import Fault, reported
 
@@ -38,6 +42,21 @@ def verified(model: PaddleModel, observed: Observed) -> Condition | None:
             "True", "Verified", "Every ready pod has answered the recorded requests as recorded."
         )
     return Condition("Unknown", "Pending", "No pod has come to the recorded requests yet.")
+
+
+def numbers(model: PaddleModel, observed: Observed) -> VerificationStatus | None:
+    """What the first pod that does not agree says of it; None where all agree, or none says numbers."""
+    if model.spec.verification is None:
+        return None
+    for pod in observed.pods:
+        found = last_words(pod.server).get(contract.VERIFICATION_DETAILS)
+        if _refused(model, pod) is None or not isinstance(found, dict):
+            continue
+        try:
+            return VerificationStatus.model_validate({**found, "pod": pod.name, "node": pod.node or None})
+        except ValidationError:  # Of another version of the server, whose sentence says it all.
+            continue
+    return None
 
 
 def _refused(model: PaddleModel, pod: Pod) -> Fault | None:

@@ -45,6 +45,7 @@ class KeySet:
         Raises:
             StartError: `ApiKeysMissing` or `ApiKeysInvalid`; no sentence has a key in it.
         """
+        self.superseded = False
         self._salt = token_bytes(32)
         self._clients: dict[bytes, Client] = {}
         if not entries:

@@ -1,6 +1,7 @@
 """Counts a request against its limits, and says what is wrong where it is one too many."""
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from paddlemodel_server.access import addresses, limits
 from paddlemodel_server.access.addresses import Proxies
@@ -9,6 +10,9 @@ from paddlemodel_server.access.limits import Limit
 from paddlemodel_server.errors import RateLimitedError
 from paddlemodel_server.ipc.limit_table import Charge, LimitTable
 
+if TYPE_CHECKING:
+    from paddlemodel_server.access.shared.exchange import Exchange
+
 Charges = Sequence[Charge]
 
 
@@ -16,7 +20,12 @@ class Limiter:
     """The limits of a pod, as one HTTP worker counts by them."""
 
     def __init__(
-        self, limits: Sequence[Limit], proxies: Proxies | None, table: LimitTable, clock: Callable[[], int]
+        self,
+        limits: Sequence[Limit],
+        proxies: Proxies | None,
+        table: LimitTable,
+        clock: Callable[[], int],
+        exchange: "Exchange | None" = None,
     ) -> None:
         """Take over the limits.
 
@@ -25,12 +34,14 @@ class Limiter:
             proxies: whose X-Forwarded-For is believed; None: nobody's.
             table: shared with the other HTTP workers.
             clock: monotonic nanoseconds, the same in all of them.
+            exchange: by which pods count together; None: each for itself.
         """
         self._limits = limits
         self._proxies = proxies
         self._table = table
         self._take, self._clock = table.take, clock
         self.reads_forwarded = proxies is not None
+        self.exchange = exchange
 
     def charges(self, peer: str, forwarded: str | None, client: Client | None) -> Charges:
         """What a request costs; the same for the same arguments.
@@ -63,9 +74,14 @@ class Limiter:
                 limits.headers(limit, left, refusal.wait_ns),
                 limits.seconds(refusal.wait_ns),
             )
+        if self.exchange is not None:
+            self.exchange.add(charges)
 
     def _of(self, per: str, subject: str) -> list[Charge]:
+        charge, exchange = self._table.charge, self.exchange
         return [
-            self._table.charge(number, subject, limit.cost_ns, limit.most_ns)
+            charge(number, subject, limit.cost_ns, limit.most_ns)._replace(
+                key=exchange.key(limit, subject) if exchange is not None else ""
+            )
             for number, limit in limits.of_kind(self._limits, per)
         ]

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from paddlemodel_server.engine import inputs as maker
+from paddlemodel_server.engine.made_up import inputs as maker
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.formats.program import DATATYPES, Tensor
 from paddlemodel_server.protocol import JSON, NPY, OCTETS
@@ -149,6 +149,18 @@ def _loaded(path: str) -> v2_client.Array | v2_client.Arrays:
 
 def _from_json(content: bytes) -> v2_client.Arrays:
     return {tensor["name"]: v2_client.array_of(tensor) for tensor in orjson.loads(content)["inputs"]}
+
+
+def content(path: str | Path) -> bytes:
+    """A file that is sent as it is.
+
+    Raises:
+        StartError: `UnreadableInput`.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
 
 
 def content_type(path: Path) -> str:

@@ -86,7 +86,10 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_intermixed_args(argv)
     with tempfile.TemporaryDirectory(prefix="paddlemodel-") as scratch:
         folders = (Path(tempfile.mkdtemp(dir=scratch)) for _ in arguments.models)
-        findings = [inspect(name, folder) for name, folder in zip(arguments.models, folders, strict=True)]
+        named = len(arguments.models) > 1
+        findings = [
+            _found(name, folder, named) for name, folder in zip(arguments.models, folders, strict=True)
+        ]
         if arguments.json:
             found = [as_json(finding) for finding in findings]
             console.print_json(found if len(found) > 1 else found[0])
@@ -98,10 +101,18 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
+def _found(name: str, scratch: Path, named: bool) -> Finding:
+    """A finding, or an error that says of which model it is, where there are several."""
+    try:
+        return inspect(name, scratch)
+    except StartError as error:
+        raise StartError(error.reason, f"{name}: {error.message}") if named else error from None
+
+
 def inspect(name: str, scratch: Path) -> Finding:
     """Find and read a model; an archive is unpacked into `scratch`."""
     path = Path(name)
-    if path.is_dir():
+    if name and path.is_dir():
         _, found = files.find(path)
         return _read(found, files.digest(path, Path("/")))  # a person's own files: links may lead anywhere
     if path.suffix in {".json", ".pdmodel", ".pdiparams"} and (path.is_file() or path.parent.is_dir()):
@@ -110,6 +121,8 @@ def inspect(name: str, scratch: Path) -> Finding:
             raise StartError("NotFound", f"{path.parent} holds {found.program.name}; name that file.")
         return _read(found, files.digest(path.parent, Path("/")))
     is_uri = name.lower().startswith(tuple(f"{scheme}:" for scheme in sources.SOURCES))
+    if not is_uri and not (name and path.is_file()):
+        raise StartError("NotFound", f"There is no file or folder {name}; correct the path.")
     uri = name if is_uri else path.absolute().as_uri()
     fetched = command.fetch(command.Options(uri=uri, into=scratch / "model"))
     return _read(files.locate(scratch / "model"), fetched.digest)

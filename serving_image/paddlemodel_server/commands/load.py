@@ -1,9 +1,10 @@
 """Puts load on a server: one small HTTP/1.1 client per connection on an event loop, always the same bytes.
 
-Two kinds of load. Closed: each connection sends its next request when it has the answer; a slow server is
-then asked less often, and the waiting of those who would have come meanwhile is in no number (coordinated
-omission). Open: requests are due at a fixed rate whatever the server does, and the time of each counts from
-when it was due; those that no connection was free to send before the end are counted as faults.
+Two kinds of load. Closed: each connection sends its next request when it has the answer, until the time is
+over and one request that counts was sent; a slow server is then asked less often, and the waiting of those
+who would have come meanwhile is in no number (coordinated omission). Open: requests are due at a fixed rate
+whatever the server does, and the time of each counts from when it was due; those that no connection was free
+to send before the end are counted as faults.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import time
 from array import array
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
 from urllib.parse import urlsplit
@@ -24,7 +26,7 @@ import uvloop
 from paddlemodel_server.commands.credentials import Credentials
 
 NOBODY = Credentials()
-_LAST_ANSWERS_SECONDS = 60.0  # for the answers that are still due at the end
+_LAST_ANSWERS_SECONDS = 60.0  # for the answers that are still due at the end, and for a first one
 _RECONNECT_SECONDS = 0.05
 
 
@@ -107,7 +109,7 @@ class _Load:
         self.open = True
         self.connections: set[_Connection] = set()
         self._waiting: set[_Connection] = set()
-        self._drained, self._all_gone = asyncio.Event(), asyncio.Event()
+        self._counting, self._drained, self._all_gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self, progress: Callable[[float], None]) -> Result:
@@ -120,6 +122,8 @@ class _Load:
         self.start, cpu = time.perf_counter(), time.process_time()
         self._end = self.start + self.plan.seconds
         await self._pass(began, self._end - began, progress)
+        if not sender:
+            await self._within_patience(self._counting)
         self.open = False
         if sender:
             sender.cancel()
@@ -138,13 +142,16 @@ class _Load:
 
     async def _drain(self) -> None:
         self._drained.clear()
-        if self._waiting:
-            try:
-                async with asyncio.timeout(_LAST_ANSWERS_SECONDS):
-                    await self._drained.wait()
-            except TimeoutError:
-                for connection in self._waiting:
-                    self.fault("no answer", connection.since)
+        if self._waiting and not await self._within_patience(self._drained):
+            for connection in self._waiting:
+                self.fault("no answer", connection.since)
+
+    async def _within_patience(self, event: asyncio.Event) -> bool:
+        """Wait for an event; whether it came."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LAST_ANSWERS_SECONDS):
+                await event.wait()
+        return event.is_set()
 
     async def _end_connections(self) -> None:
         """Wait until all are gone: TLS has a last word, and uvloop fails where its loop ends before that."""
@@ -202,6 +209,8 @@ class _Load:
     def began(self, connection: "_Connection") -> None:
         """A request was sent."""
         self._waiting.add(connection)
+        if connection.since >= self.start:
+            self._counting.set()
 
     def ended(self, connection: "_Connection") -> None:
         """It was answered, or its connection lost."""
@@ -220,6 +229,7 @@ class _Load:
         """Count what was no answer."""
         if since >= self.start:
             self.result.faults[what] += 1
+            self._counting.set()
 
     def lost(self, connection: "_Connection") -> None:
         """A connection ended, perhaps as the server desired."""

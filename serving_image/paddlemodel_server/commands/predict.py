@@ -138,10 +138,7 @@ def _is_ours(options: Options) -> output_files.IsOurs:
 
 def _body(client: Client, path: Path, save: Path | None) -> int:
     """Send a file as it is to the task that takes it; with `save` the answer is a picture."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise StartError("UnreadableInput", f"{path} cannot be read ({error.strerror}).") from error
+    content = samples.content(path)
     headers = {"Content-Type": registry.files()[path.suffix.lower()]}
     if save:
         answer = client.send("/predict", content, headers | {"Accept": PICTURE})

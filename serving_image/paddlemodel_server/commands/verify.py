@@ -2,9 +2,11 @@
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+import orjson
 
 from paddlemodel_server.commands import console, credentials
 from paddlemodel_server.commands import inputs as samples
@@ -15,8 +17,11 @@ from paddlemodel_server.commands.served import target
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
 from paddlemodel_server.model.formats.program import Tensor
-from paddlemodel_server.verification import recording, v2_client
-from paddlemodel_server.verification.recording import Difference, Exchange, Tolerance, Tolerances
+from paddlemodel_server.tasks import registry
+from paddlemodel_server.verification import json_answers, recording, v2_client
+from paddlemodel_server.verification.differences import Difference, Tolerance, Tolerances, compare
+from paddlemodel_server.verification.recording import Exchange, Recorded, TaskExchange
+from paddlemodel_server.verification.report import WHOLE
 
 RTOL, ATOL = 1e-3, 1e-4
 
@@ -26,7 +31,8 @@ another machine, in another precision, in a newer image, or a new version of it.
 MODEL is a folder, which is served for this as in a pod (PADDLEMODEL_ variables count), or the URL of a
 running server that speaks V2. RECORDING is a file of JSON lines, each {{"request": …, "response": …}} in the
 words of the Open Inference Protocol V2; a name that ends in .gz is compressed. --record writes one: of
-made-up inputs, or of the inputs in files (.npy, .npz, V2 JSON).
+made-up inputs, or of the inputs in files (.npy, .npz, V2 JSON). A picture, a sound or a text is sent to the
+model's task, as by predict, and the task's answer is recorded.
 
 A float agrees if it is within atol + rtol * |recorded| (default {RTOL:g} and {ATOL:g}); whole numbers and
 booleans must be equal; NaN and infinity, which JSON does not know, agree with each other only."""
@@ -34,6 +40,7 @@ booleans must be equal; NaN and infinity, which JSON does not know, agree with e
 EXAMPLES = """examples:
   paddlemodel-server verify my-model requests.jsonl --record --count 10
   paddlemodel-server verify my-model requests.jsonl.gz --record day.npz night.npz
+  paddlemodel-server verify my-reader lines.jsonl --record line.png other.png
   paddlemodel-server verify http://localhost:8080 requests.jsonl
   PADDLEMODEL_DEVICE=gpu paddlemodel-server verify my-model requests.jsonl --rtol 1e-2
   paddlemodel-server verify my-model requests.jsonl --tolerance scores=0.01,0.001 --json
@@ -79,15 +86,20 @@ def main(argv: Sequence[str]) -> int:
 def differences(
     client: Client,
     known: v2_client.Metadata,
-    exchanges: Iterator[Exchange],
+    exchanges: Iterator[Recorded],
     tolerances: Tolerances,
 ) -> Iterator[tuple[int, Difference]]:
     """Repeat each request; how each output compares, with the number of the request from 1."""
     for number, exchange in enumerate(exchanges, start=1):
+        if isinstance(exchange, TaskExchange):
+            found = _answer(client, exchange.media, exchange.body)
+            for difference in json_answers.compare(exchange.answer, found, tolerances):
+                yield number, replace(difference, output=difference.output or WHOLE)
+            continue
         if known.inputs:  # else the server does not say
             _check_inputs(known.inputs, exchange.inputs, number)
         answer = client.infer(known, exchange.inputs)
-        for difference in recording.compare(exchange.outputs, answer, tolerances):
+        for difference in compare(exchange.outputs, answer, tolerances):
             yield number, difference
 
 
@@ -160,16 +172,32 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
     console.console().print(console.table(columns, cells, right=columns[1:5]))
 
 
-def _asked(client: Client, known: v2_client.Metadata, options: Options) -> Iterator[Exchange]:
+def _answer(client: Client, media: str, body: bytes) -> Any:
+    """What the server's task answers."""
+    content = client.send("/predict", body, {"Content-Type": media}).data
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError as error:
+        raise StartError("NotOurs", f"{client.base}/predict does not answer JSON; is it ours?") from error
+
+
+def _asked(client: Client, known: v2_client.Metadata, options: Options) -> Iterator[Recorded]:
     if options.inputs:
-        sources: Iterator[v2_client.Arrays] = (samples.from_files(known.inputs, [n]) for n in options.inputs)
+        taken = registry.files()
+        for name in options.inputs:
+            if media := taken.get(Path(name).suffix.lower()):
+                body = samples.content(name)
+                yield TaskExchange(media=media, body=body, answer=_answer(client, media, body))
+            else:
+                arrays = samples.from_files(known.inputs, [name])
+                yield Exchange(inputs=arrays, outputs=client.infer(known, arrays))
     else:
         sources = (
             samples.made_up(known.inputs, options.shapes, rows=options.rows or 1, seed=seed)
             for seed in range(options.count or 8)
         )
-    for inputs in sources:
-        yield Exchange(inputs=inputs, outputs=client.infer(known, inputs))
+        for inputs in sources:
+            yield Exchange(inputs=inputs, outputs=client.infer(known, inputs))
 
 
 def _tolerance(text: str) -> tuple[str, Tolerance]:

@@ -1,18 +1,38 @@
 """The answers that routes share: every status with its sentence and headers; pure."""
 
-from typing import Any
+from typing import Any, Final
 
 from paddlemodel_server.describe.schemas import ref
-from paddlemodel_server.errors import STATUSES, reasons, waits
+from paddlemodel_server.errors import ServingError
 
 Schema = dict[str, Any]
 JSON = "application/json"
 
-ASKING_FOR_KEYS = (401,)  # what only a server can answer that asks for API keys
-ANY = (400, 408, 429, 431, 500, 503)  # what every route can answer, some of it before it is known which
+
+def _kinds(of: type[ServingError]) -> tuple[type[ServingError], ...]:
+    return tuple(one for kind in of.__subclasses__() for one in (kind, *_kinds(kind)))
+
+
+REFUSALS: Final = _kinds(ServingError)
+"""All kinds, as they stand in `errors`."""
+STATUSES: Final = tuple(dict.fromkeys(kind.status for kind in REFUSALS))
+
+ASKING_FOR_KEYS = (401, 403)  # what only a server can answer that asks for keys or tokens
+ANY = (400, 408, 429, 431, 500, 501, 503)  # what every route can answer, some of it before it is known which
 RUN = tuple(
     s for s in STATUSES if s not in {404, 405, *ASKING_FOR_KEYS}
 )  # a route that runs the model exists
+
+
+def reasons(status: int, body_limit: str = "the limit", deadline: str = "the deadline") -> str:
+    """When a status is answered, for a document; the limits in words."""
+    found = [kind.reason for kind in REFUSALS if kind.status == status]
+    return "; ".join(found).format(body_limit=body_limit, deadline=deadline)
+
+
+def waits(status: int) -> tuple[int, ...]:
+    """The seconds that Retry-After may say with a status; none where there is no such header."""
+    return tuple(sorted({kind.retry_after or 0 for kind in REFUSALS if kind.status == status} - {0}))
 
 
 def name(status: int) -> str:

@@ -55,7 +55,7 @@ class Documents:
             facts=facts,
             example=examples.infer(self.served, proven),
             task=self.served.task.describe(self.served, proven),
-            asks_for_keys=self._protection.keys,
+            asks_for_keys=self._protection.asks,
             scheme="https" if self.settings.tls_dir else "http",
         )
         return protocol.Response(
@@ -80,7 +80,11 @@ class Documents:
     @property
     def _protection(self) -> Protection:
         settings = self.settings
-        return Protection(keys=settings.api_keys_dir is not None, limits=bool(settings.rate_limits))
+        return Protection(
+            keys=settings.api_keys_dir is not None,
+            tokens=bool(settings.jwt),
+            limits=bool(settings.rate_limits),
+        )
 
     def _facts(self) -> dict[str, Any]:
         learned = Learned.load(self.folder)

@@ -21,9 +21,9 @@ _Plain = tuple[str, str, str, Schema, Schema]
 _TEXT = """\
 Serves one PaddlePaddle model. Every error is `{"error": "one sentence"}`. A path that is not listed answers
 404, a method that is not listed 405 with the header `Allow`. Requests may carry `traceparent` or
-`X-Request-Id`; then the answer carries `X-Request-Id`. What schemas cannot say: an input has as many values
-as the product of its shape, all inputs of a batch have as many rows, and whole numbers have no fraction: 2,
-not 2.0.
+`X-Request-Id`; then the answer carries `X-Request-Id`, and a 500 always does: its cause is in the server's
+log alone. What schemas cannot say: an input has as many values as the product of its shape, all inputs of a
+batch have as many rows, and whole numbers have no fraction: 2, not 2.0.
 """
 
 

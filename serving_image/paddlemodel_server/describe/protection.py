@@ -1,16 +1,17 @@
-"""What the OpenAPI document says of a server with `access`: how keys are sent, 401, the limits' 429; pure."""
+"""What the OpenAPI document says of a server with `access`: keys and tokens, 401, 403, 429; pure."""
 
 from dataclasses import dataclass
 from typing import Any
 
 from paddlemodel_server.describe.schemas import ref
-from paddlemodel_server.errors import RateLimitedError, UnauthorizedError
+from paddlemodel_server.errors import ForbiddenError, RateLimitedError, ServingError, UnauthorizedError
 from paddlemodel_server.protocol import JSON, Kind, Route
 
 Schema = dict[str, Any]
 
 OPEN = (Kind.LIVE, Kind.READY)  # what everybody may ask, as `http.protected.connection` has it
 _REFUSED, _LIMITED = f"Error{UnauthorizedError.status}", f"Error{RateLimitedError.status}"
+_FORBIDDEN = f"Error{ForbiddenError.status}"
 _TEXT: Schema = {"type": "string"}
 _SCHEMES: Schema = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The key, as `Authorization: Bearer KEY`."},
@@ -20,6 +21,14 @@ _SCHEMES: Schema = {
         "scheme": "basic",
         "description": "The key as the password, the client's name or nothing as the user; for browsers.",
     },
+}
+_TOKENS: Schema = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "JWT",
+        "description": "A token of the issuer, as `Authorization: Bearer TOKEN`.",
+    }
 }
 _LIMIT_HEADERS: Schema = {
     "Retry-After": {
@@ -37,7 +46,13 @@ class Protection:
     """What the server asks of clients."""
 
     keys: bool = False
+    tokens: bool = False
     limits: bool = False
+
+    @property
+    def asks(self) -> bool:
+        """Whether a client has to say who it is."""
+        return self.keys or self.tokens
 
     def document(self, document: Schema) -> Schema:
         """A document whose operations are those of `operation`."""
@@ -45,28 +60,42 @@ class Protection:
         responses = dict(components["responses"])
         if self.limits:
             responses[_LIMITED] = responses[_LIMITED] | {"headers": _LIMIT_HEADERS}
-        if self.keys:
+        if self.asks:
             responses[_REFUSED] = _refused()
-            more = {"security": [{name: []} for name in _SCHEMES]}
-            components = components | {"securitySchemes": _SCHEMES}
+            schemes = self._schemes()
+            more = {"security": [{name: []} for name in schemes]}
+            components = components | {"securitySchemes": schemes}
+        if self.tokens:
+            responses[_FORBIDDEN] = _error(ForbiddenError)
         return document | more | {"components": components | {"responses": responses}}
 
     def operation(self, route: Route, operation: Schema) -> Schema:
-        """An operation, which needs a key."""
-        if not self.keys:
+        """An operation, which needs a key or a token."""
+        if not self.asks:
             return operation
         if route.kind in OPEN:
             return operation | {"security": []}
-        answer = {str(UnauthorizedError.status): {"$ref": f"#/components/responses/{_REFUSED}"}}
-        return operation | {"responses": operation["responses"] | answer}
+        answers = {str(UnauthorizedError.status): {"$ref": f"#/components/responses/{_REFUSED}"}}
+        if self.tokens:
+            answers[str(ForbiddenError.status)] = {"$ref": f"#/components/responses/{_FORBIDDEN}"}
+        return operation | {"responses": operation["responses"] | answers}
+
+    def _schemes(self) -> Schema:
+        if not self.keys:
+            return _TOKENS
+        bearer = {"description": "A key, or a token of the issuer, as `Authorization: Bearer …`."}
+        return _SCHEMES | ({"bearer": _SCHEMES["bearer"] | bearer} if self.tokens else {})
 
 
 def _refused() -> Schema:
-    reason = UnauthorizedError.reason
+    return _error(UnauthorizedError) | {
+        "headers": {"WWW-Authenticate": {"description": "what to send", "required": True, "schema": _TEXT}},
+    }
+
+
+def _error(kind: type[ServingError]) -> Schema:
+    reason = kind.reason
     return {
         "description": f"{reason[0].upper()}{reason[1:]}.",
-        "headers": {
-            "WWW-Authenticate": {"description": "how to send a key", "required": True, "schema": _TEXT}
-        },
         "content": {JSON: {"schema": ref("Error")}},
     }

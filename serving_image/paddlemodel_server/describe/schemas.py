@@ -250,8 +250,12 @@ def _v1_request(inputs: tuple[Tensor, ...], served: Served) -> Schema:
     if served.only_input is not None:
         whole = next(iter(columns.values()))
         rows, forms = [whole, *rows], [whole, *forms]
-    by_columns = obj({"inputs": {"anyOf": forms}}, description="columns")
-    by_rows = obj({"instances": {"anyOf": rows}}, description="rows")
+    more: Schema = {
+        "signature_name": {"enum": ["serving_default", "", None]},
+        "parameters": {"type": ["object", "null"], "maxProperties": 0},
+    }
+    by_columns = obj({"inputs": {"anyOf": forms}, **more}, optional=tuple(more), description="columns")
+    by_rows = obj({"instances": {"anyOf": rows}, **more}, optional=tuple(more), description="rows")
     single = any(not tensor.shape for tensor in inputs)  # a number is no row
     return {
         "oneOf": [by_columns] if single else [by_rows, by_columns],

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from paddlemodel_server.engine import paddle_errors
 from paddlemodel_server.engine.budget import Budget, Memory
 from paddlemodel_server.engine.difference import largest_part
-from paddlemodel_server.engine.inputs import repeated
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
+from paddlemodel_server.engine.made_up.inputs import repeated
 from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.engine.run_sizes import GAIN, warm_sizes
 from paddlemodel_server.engine.trials import MORE, Trials
@@ -24,6 +24,7 @@ SHORT_SECONDS = 0.03  # runs shorter than this are repeated: a single timing of 
 LONG_SECONDS = 0.25  # a run this long is timed once
 MOST_TRIES = 50
 TINY_SECONDS = 0.0005  # the tensors of so short a run are a few megabytes at most
+GROWING = 0.8  # of the time for all experiments: in which runs of more than two rows are tried
 SPARE = 1.25  # a larger run is expected to take so much more of what rows have taken so far
 MOST_DIFFERENT = 0.1  # a lower precision may move an answer by this part of the largest value
 ROUNDS = 3  # of all requests, for what is kept from run to run
@@ -247,7 +248,8 @@ class Bench:
         memory.peak()
         best, idle, row_seconds = 0.0, 0, 0.0
         for rows in warm_sizes(cap):
-            if len(sizes) > 1 and not budget.allows((max(rows, len(trials.rows)) + 2 * rows) * row_seconds):
+            seconds = (max(rows, len(trials.rows)) + 2 * rows) * row_seconds
+            if len(sizes) > 1 and not budget.allows(seconds, part=GROWING):
                 log.info("larger runs were not tried: the time for probing is spent", extra={"rows": rows})
                 break
             if _peak_of(rows, peaks) > memory.most():

@@ -41,16 +41,23 @@ class Budget:
         """Whether there is time for one more load and run."""
         return self.allows_work(self._first.worked)
 
-    def allows(self, seconds: float, *, loads: int = 0) -> bool:
-        """Whether there is time for something that takes so long by the clock, and so many loads and runs."""
-        passed = self._passed()
-        known = passed if passed.clock > 0 else self._first
-        share = min(1.0, known.worked / known.clock) if known.clock > 0 else 1.0
-        return self.allows_work(seconds * share + loads * self._first.worked)
+    def allows(self, seconds: float, *, loads: int = 0, part: float = 1.0) -> bool:
+        """Whether there is time for something.
 
-    def allows_work(self, seconds: float) -> bool:
+        Args:
+            seconds: that it takes by the clock.
+            loads: loads and first runs that it takes as well.
+            part: of the whole budget that may be spent then.
+        """
+        passed = self._passed()
+        # The load and the first run count as well: what has just begun has been disturbed by nobody yet.
+        clock, worked = self._first.clock + passed.clock, self._first.worked + passed.worked
+        share = min(1.0, worked / clock) if clock > 0 else 1.0
+        return self.allows_work(seconds * share + loads * self._first.worked, part)
+
+    def allows_work(self, seconds: float, part: float = 1.0) -> bool:
         """Whether there is time for so many seconds of this process's own work."""
-        return seconds < FREE_SECONDS or self._passed().worked + seconds < self._seconds
+        return seconds < FREE_SECONDS or self._passed().worked + seconds < self._seconds * part
 
     def _now(self) -> Moment:
         return Moment(self.clock(), self._worked())

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from paddlemodel_server.engine.importing import light_paddle
 from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.engine.paddle_errors import explain
 from paddlemodel_server.errors import StartError
@@ -27,7 +28,9 @@ os.environ.setdefault("GLOG_minloglevel", "2")
 # It warns of a missing compiler cache, and prints advice about OMP_NUM_THREADS: neither is a line of our log.
 with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
     warnings.simplefilter("ignore")
+    WHOLE = light_paddle.prepare()  # why the whole of Paddle is imported; empty: it is not
     import paddle
+    import paddle.version
     from paddle import inference
     from paddle.base import core
 
@@ -160,5 +163,5 @@ def version() -> str:
 
 def device_facts() -> tuple[str, ...]:
     """What a TensorRT engine depends on beside the model: Paddle, TensorRT and the kind of GPU."""
-    gpu = paddle.device.cuda.get_device_name(0) if paddle.device.is_compiled_with_cuda() else "none"
+    gpu = paddle.device.cuda.get_device_name(0) if core.is_compiled_with_cuda() else "none"
     return version(), str(inference.get_trt_compile_version()), gpu

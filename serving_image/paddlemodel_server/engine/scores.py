@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from paddlemodel_server.engine import inputs
 from paddlemodel_server.engine.interface import Array, Runs
+from paddlemodel_server.engine.made_up import inputs
 from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model

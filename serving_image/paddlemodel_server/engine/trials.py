@@ -11,10 +11,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from paddlemodel_server.engine import inputs
 from paddlemodel_server.engine.budget import Budget, Memory
-from paddlemodel_server.engine.difference import difference
+from paddlemodel_server.engine.difference import alike, difference
 from paddlemodel_server.engine.interface import Array, Clock, Runs
+from paddlemodel_server.engine.made_up import inputs
+from paddlemodel_server.engine.made_up.first_request import Example
 from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import Ragged
@@ -24,19 +25,12 @@ TOLERANCE = 1e-3  # of each number: what other kernels may round otherwise
 FINE = 2e-5  # of the largest number of an output: likewise, of what the largest ones cancel out to
 MOST_UNSTABLE = 0.1  # likewise, where the plain predictor itself answers otherwise when it is nudged
 LEAST = 0.01  # of the largest value in typical answers: what the largest of another one counts as at least
+COMPARING = 0.6  # of the time for all experiments: more than two requests are compared in this part of it
 MOST_ROWS = 3  # of one sample that are tried alone
 MORE = "PADDLEMODEL_WARMUP_SECONDS allows more"
 _ROUNDING = 10  # an answer may be so many times as far off as that to the nudged request
 
 log = logging.getLogger(__name__)
-
-
-class Example(NamedTuple):
-    """A request of one row that the model takes."""
-
-    inputs: list[Array]
-    answer: list[Array]
-    seconds: float  # of its run
 
 
 class Trial(NamedTuple):
@@ -109,7 +103,8 @@ class Trials:
         for request, typical, is_row in _candidates(model, self.example, material):
             more = _count(request) / _count(self.example)
             cost = first * more
-            if not budget.allows(2 * cost + due, loads=int(budget.allows_another())):
+            part = COMPARING if len(self.compared) > 1 else 1.0  # two are the least that show anything
+            if not budget.allows(2 * cost + due, loads=int(budget.allows_another()), part=part):
                 continue
             # The predictors that are compared with it run it while this one is still loaded.
             if more > 1 and base + 2 * row_bytes * more > memory.most():
@@ -202,7 +197,7 @@ class Trials:
             return True
         wanted = trial.answer
         return len(wanted) == len(found) and all(
-            close(one, other, self._allowed(one, scale))
+            alike(one, other, self._fine * scale) or close(one, other, self._allowed(one, scale))
             for one, other, scale in zip(wanted, found, self._scales(wanted), strict=True)
         )
 

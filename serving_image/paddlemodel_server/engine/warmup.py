@@ -7,20 +7,23 @@ takes. It never touches Paddle: the predictor comes from outside, so a fake one 
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from paddlemodel_server.engine import inputs, paddle_errors, scores
+from paddlemodel_server.engine import paddle_errors, scores
 from paddlemodel_server.engine.autotune import Allowed, Bench, Chosen
 from paddlemodel_server.engine.budget import Budget, Memory
 from paddlemodel_server.engine.interface import Array, Clock, Engine, Open, Runs
+from paddlemodel_server.engine.made_up import first_request, inputs
+from paddlemodel_server.engine.made_up.first_request import Example
 from paddlemodel_server.engine.paddle_errors import explain, said
 from paddlemodel_server.engine.run_sizes import warm_sizes
-from paddlemodel_server.engine.trials import FINE, TOLERANCE, Example, Material, Trials
+from paddlemodel_server.engine.trials import FINE, TOLERANCE, Material, Trials
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.hazards import BATCHING, Hazards
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import ScoreKind, WarmUp
+from paddlemodel_server.tasks.outputs import check_columns
 
 log = logging.getLogger(__name__)
 
@@ -175,12 +178,12 @@ def _unprepared(plain: Runs, asked: Engine) -> Prepared:
     if asked.precision != "FP32" or asked.tensorrt != "off":
         raise StartError(
             "NoWarmUp",
-            f"{_asked_for(asked)} was asked for, but the model ran with none of the sizes that were "
-            "tried for its open dimensions; add a request that it can take as warmup.json or warmup.npz.",
+            f"{_asked_for(asked)} was asked for, but the model took no row of what was tried; add a "
+            "request that it can take as warmup.json or warmup.npz, of one row.",
         )
     log.warning(
-        "no warm-up: the model ran with none of the sizes that were tried for its open dimensions; "
-        "add a request that it can take as warmup.json or warmup.npz",
+        "no warm-up: the model took no row of what was tried, so that requests run one by one; add a "
+        "request that it can take as warmup.json or warmup.npz, of one row where it takes one",
         extra={"tried": inputs.OPEN_SIDES},
     )
     return Prepared(predictor=plain, engine=asked)
@@ -229,7 +232,7 @@ def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Pre
     )
     try:
         predictor = _opened(opened, engine)
-        example = _example(model, predictor, options, lambda: 0.0)
+        example = first_request.found(model, predictor, options.samples, options.task.shapes, lambda: 0.0)
     except StartError as error:
         if error.__cause__ and paddle_errors.kind(error.__cause__) == "memory":
             # It has run before, so others hold the memory now: this process ends, and the next tries again.
@@ -252,36 +255,13 @@ def _as_known(model: Model, opened: Open, options: Options, known: Known) -> Pre
     )
 
 
-# --- a request to try
-
-
-def _example(model: Model, predictor: Runs, options: Options, clock: Clock) -> Example | None:
-    """Inputs of one row that the model accepts, and its answer."""
-    error: Exception | None = None
-    for example in _examples(model, options):
-        began = clock()
-        try:
-            return Example(example, predictor.run(example), clock() - began)
-        except Exception as failure:  # noqa: BLE001 - Paddle raises whatever its C++ threw
-            error = failure
-            shapes = str([list(a.shape) for a in example])
-            if options.samples:
-                raise StartError(
-                    "SampleFails",
-                    f"The model fails on the first sample beside it, of shapes {shapes}: {said(error)}.",
-                ) from error
-            log.debug("the model refuses a warm-up shape", extra={"shapes": shapes})
-    if inputs.has_open_sides(model, options.task.shapes):
-        return None
-    raise StartError("ModelDoesNotRun", f"The model fails on its first run: {said(error)}.") from error
-
-
-def _examples(model: Model, options: Options) -> Iterator[list[Array]]:
-    if options.samples:
-        first = options.samples[0]
-        yield [a[:1] for a in first] if model.batched else first
-        return
-    yield from inputs.examples(model, options.task.shapes)
+def _example(model: Model, plain: Runs, options: Options, clock: Clock) -> Example | None:
+    """A first request; its answer has the columns that the task expects, where the signature tells none."""
+    example = first_request.found(model, plain, options.samples, options.task.shapes, clock)
+    columns = options.task.columns
+    if example is not None and columns is not None:
+        check_columns(columns, example.answer[columns.output].shape)
+    return example
 
 
 def _asked_for(engine: Engine) -> str:

@@ -17,7 +17,7 @@ T = TypeVar("T")
 Chunks = list[bytes]
 
 
-class _Job(Generic[T]):
+class Job(Generic[T]):
     """Something that is done in a thread of its own."""
 
     def __init__(self, job: Callable[[], T]) -> None:
@@ -34,6 +34,7 @@ class _Job(Generic[T]):
             self._error = error
 
     def result(self) -> T:
+        """What the job returned, or raises what it raised, once it is over."""
         self._thread.join()
         if self._error is not None:
             raise self._error
@@ -42,7 +43,7 @@ class _Job(Generic[T]):
 
 def aside(job: Callable[[], T]) -> T:
     """The result of a job that hears no signal while it waits, as those of native libraries."""
-    return _Job(job).result()
+    return Job(job).result()
 
 
 def in_order(ask: Callable[[int, int], Chunks], begin: int, size: int) -> Iterator[bytes]:
@@ -56,11 +57,11 @@ def in_order(ask: Callable[[int, int], Chunks], begin: int, size: int) -> Iterat
     Raises:
         Exception: whatever `ask` raises, of the first part in order that failed.
     """
-    on_the_way: deque[_Job[Chunks]] = deque()
+    on_the_way: deque[Job[Chunks]] = deque()
     at = begin
     while at < size or on_the_way:
         while at < size and len(on_the_way) < PARTS:
             length = min(PART_BYTES, size - at)
-            on_the_way.append(_Job(functools.partial(ask, at, length)))
+            on_the_way.append(Job(functools.partial(ask, at, length)))
             at += length
         yield from on_the_way.popleft().result()

@@ -3,7 +3,6 @@
 A broken transfer goes on where it stopped when the source can prove that the file is still the same one.
 """
 
-import hashlib
 import logging
 import threading
 import time
@@ -15,6 +14,7 @@ from typing import BinaryIO
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.fetch import parallel
+from paddlemodel_server.fetch.digesting import Digest
 from paddlemodel_server.fetch.retry_policy import Attempts, RetryPolicy
 from paddlemodel_server.fetch.sources.source import (
     File,
@@ -71,7 +71,7 @@ class _Transfer:
     file: BinaryIO
     max_bytes: int
     progress: Progress
-    sha256: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    digest: Digest = field(default_factory=Digest)
     received: int = 0
     total: int | None = None
     validator: str | None = None  # proves that the rest belongs to what we have
@@ -80,7 +80,7 @@ class _Transfer:
     def restart(self) -> None:
         self.file.seek(0)
         self.file.truncate()
-        self.sha256 = hashlib.sha256()
+        self.digest = Digest()
         self.progress.add(-self.received)
         self.received = 0
         self.validator = None
@@ -99,7 +99,7 @@ class _Transfer:
     def add(self, data: bytes) -> None:
         self.received += len(data)
         self.check_size(self.received)
-        self.sha256.update(data)
+        self.digest.add(data)
         self.file.write(data)
         self.progress.add(len(data))
 
@@ -107,7 +107,7 @@ class _Transfer:
         """What was brought, if it is all of it."""
         if self.total is not None and self.received != self.total:
             raise TryAgainError(f"the body ended after {self.received} of {self.total} bytes")
-        found = self.sha256.hexdigest()
+        found = self.digest.hexdigest()
         if wanted.sha256 is not None and found != wanted.sha256:
             name = printable(wanted.path) or "the file"
             raise TryAgainError(f"{name} came with another sha256 than the place promises", restart=True)

@@ -11,11 +11,15 @@ LOG = Path("/dev/termination-log")
 _LIMIT = 4096  # bytes that Kubernetes keeps of one container's message
 
 
-def write(reason: str, message: str, path: Path = LOG) -> None:
-    """Record why the container fails."""
-    while len(json.dumps({"reason": reason, "message": message})) > _LIMIT and message:
+def write(
+    reason: str, message: str, path: Path = LOG, *, details: Mapping[str, object] | None = None
+) -> None:
+    """Record why the container fails, and the numbers behind that."""
+    content = {**(details or {}), "reason": reason, "message": message}
+    while len(json.dumps(content)) > _LIMIT and message:
         message = message[: len(message) * 3 // 4]  # JSON cut in the middle would not parse
-    _write({"reason": reason, "message": message}, path)
+        content["message"] = message
+    _write(content, path)
 
 
 def write_success(
@@ -36,7 +40,7 @@ def write_revision(revision: str, path: Path = LOG) -> None:
     _write({"revision": revision}, path)
 
 
-def _write(content: dict[str, str | int], path: Path) -> None:
+def _write(content: Mapping[str, object], path: Path) -> None:
     # Kubernetes puts the file there; where it is absent (a laptop) nobody would read it.
     try:
         if path.is_file():

@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from paddlemodel_server import errors, protocol
 from paddlemodel_server.http import asgi_app, head_checks, timeouts
 from paddlemodel_server.http.head_cache import CachedHead, HeadCache
-from paddlemodel_server.http.inference_cycle import BodyBudget, InferenceCycle
+from paddlemodel_server.http.inference_cycle import CONTINUE, BodyBudget, InferenceCycle
 from paddlemodel_server.http.request_reader import RequestReader
 from paddlemodel_server.http.responses import Heads, Writer
 from paddlemodel_server.http.timeouts import BODY, HEAD, LEAVING, READING, REQUEST, REST, Awaited
@@ -23,7 +22,6 @@ from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.metrics import catalog
 
 MAX_PIPELINED = 64  # requests of one connection that may wait for the answer to an earlier one
-NO_PATH = (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError, TypeError)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +56,7 @@ class ClientConnection(HttpToolsProtocol):
         self._reader = RequestReader(self)
         self.parser = self._reader.parser
         self._serving: Any = None  # the cycle whose answer is next
-        self._leaving = False  # the server ends
+        self._leaving = False  # the server ends, or the client sends no more
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head."""
@@ -99,8 +97,24 @@ class ClientConnection(HttpToolsProtocol):
 
     @property
     def ends(self) -> bool:
-        """Whether the next answer shall be the last: the server ends, and no other request was taken in."""
+        """Whether the next answer shall be the last: either side ends, and no other request was taken in."""
         return (self._leaving or self._shared.scoreboard.draining) and not self.pipeline
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # uvicorn's never keeps it open
+        """Answer what a client has asked that sends no more, while it is there; asyncio's TLS cannot."""
+        waits = self._reader.where is REQUEST and not self._is_answered() and self.transport.can_write_eof()
+        if waits:
+            self._leaving = True
+            timeouts.Doubt(self.loop, self.transport, self._ask)
+        return waits
+
+    def _ask(self) -> bool:
+        """Send an interim answer, which HTTP/1.0 has not, where the answer has not begun."""
+        begun = self._is_answered() or getattr(self._serving, "response_started", False)
+        if begun or self._reader.parser.get_http_version() == "1.0":
+            return False
+        self.writer.send(CONTINUE)
+        return True
 
     def data_received(self, data: bytes) -> None:
         """Take in a request whose head is known, or parse; then look at what the client is to do next."""
@@ -138,15 +152,12 @@ class ClientConnection(HttpToolsProtocol):
             if label is None:
                 self._begin_asgi()
                 return
-        except NO_PATH:
+        except head_checks.NO_PATH:
             reader.where = HEAD
             self.refuse(errors.BadRequestError("The request's target is not a valid path."))
             return
-        headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in reader.lines}
-        if len(headers) < len(reader.lines):
-            headers = protocol.joined(reader.lines)
         keep_alive = reader.parser.should_keep_alive() and version != "1.0"
-        cycle = self._shared.cycle(self, label, headers, keep_alive=keep_alive)
+        cycle = self._shared.cycle(self, label, protocol.joined(reader.lines), keep_alive=keep_alive)
         cycle.read_head()
         self._enqueue(cycle)
 
@@ -176,8 +187,6 @@ class ClientConnection(HttpToolsProtocol):
         else:
             super().on_message_complete()
 
-    # --- their turns
-
     def _enqueue(self, cycle: InferenceCycle) -> None:
         before, self.cycle = self.cycle, cycle
         if before is None or before.response_complete:
@@ -203,7 +212,7 @@ class ClientConnection(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.writer.closing or self.transport.is_closing():
             if self.deadline.what is not REST:
-                self._await_reader()
+                self.deadline.wait(READING, self._shared.limits.body_seconds)
             return
         if self.flow.write_paused:
             self.flow.pause_reading()  # no further request before the client has read this answer
@@ -214,7 +223,7 @@ class ClientConnection(HttpToolsProtocol):
     def pause_writing(self) -> None:
         """The client reads more slowly than it is answered: for how long is limited."""
         super().pause_writing()
-        self._await_reader()
+        self.deadline.wait(READING, self._shared.limits.body_seconds)
 
     def resume_writing(self) -> None:
         """The client has read what was held back: wait for it no longer, and begin its next request."""
@@ -253,10 +262,6 @@ class ClientConnection(HttpToolsProtocol):
             idle_seconds = timeouts.LEAVE_SECONDS if self._leaving else self.timeout_keep_alive
             self.deadline.wait(REQUEST, idle_seconds)
 
-    def _await_reader(self) -> None:
-        """A closed connection is gone once the client has read what is left; for how long is limited."""
-        self.deadline.wait(READING, self._shared.limits.body_seconds)
-
     def _late(self, what: Awaited) -> None:
         """The client has not done in time what it was waited for."""
         if what is READING or self.transport.is_closing():
@@ -271,7 +276,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def _close(self) -> None:
         self.transport.close()
-        self._await_reader()
+        self.deadline.wait(READING, self._shared.limits.body_seconds)
 
     def refuse(self, error: errors.ServingError) -> None:
         """Answer what is no acceptable request when its turn comes, and listen no longer."""
@@ -287,13 +292,8 @@ class ClientConnection(HttpToolsProtocol):
             cycle.refuse(refusal, last=True)
         elif not cycle.response_complete:
             cycle.keep_alive = False
-            if cycle is self._serving:
-                self._overrule(cycle, refusal)
-
-    def _overrule(self, cycle: Any, refusal: protocol.Response) -> None:
-        """Answer instead of uvicorn's cycle; where that has begun to, end the connection."""
-        if cycle.response_started:
-            self._close()
-        else:
-            self.writer.write(refusal, keep_alive=False)
-            asgi_app.abandon(cycle)
+            if cycle is self._serving and cycle.response_started:
+                self._close()
+            elif cycle is self._serving:  # answer instead of uvicorn's cycle
+                self.writer.write(refusal, keep_alive=False)
+                asgi_app.abandon(cycle)

@@ -54,7 +54,7 @@ def create_app(service: Service) -> Flask:
         if "Allow" in response.headers:
             response.headers["Allow"] = ", ".join(sorted(response.headers["Allow"].split(", ")))
         record: RequestRecord = g.record
-        if record.named:
+        if record.is_told(response.status_code):
             response.headers["X-Request-Id"] = record.request_id
         if record.route in protocol.INFERENCE:
             service.request_log.end_from_thread(record, response.status_code)

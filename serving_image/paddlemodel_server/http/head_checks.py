@@ -12,10 +12,12 @@ from urllib.parse import unquote
 
 import httptools
 
-from paddlemodel_server.errors import BadRequestError
+from paddlemodel_server.errors import BadRequestError, ServingError, UnknownCodingError
 
 MOST_BYTES: Final = 64 * 1024
 Lines = Sequence[tuple[bytes, bytes]]
+NO_PATH: Final = (httptools.HttpParserInvalidURLError, UnicodeDecodeError, AttributeError, TypeError)
+_CODING: Final = b"transfer-encoding"
 _OFFER = {b"upgrade", b"http2-settings"}
 
 
@@ -25,16 +27,25 @@ def size(url: bytes, lines: Lines) -> int:
 
 
 def path(url: bytes) -> bytes:
-    """The path of a target, decoded; raises what no path makes httptools and the decoding raise."""
+    """The path of a target, decoded; raises one of NO_PATH where it has none."""
     found: bytes = httptools.parse_url(url).path
     return unquote(found.decode("ascii")).encode()
 
 
-def fault(version: str, lines: Lines) -> BadRequestError | None:
+def fault(version: str, lines: Lines) -> ServingError | None:
     """Why it is not acceptable; None where it is."""
-    hosts = [name.lower() for name, _ in lines].count(b"host")
+    names = [name.lower() for name, _ in lines]
+    hosts = names.count(b"host")
     if hosts > 1 or (version == "1.1" and not hosts):
         return BadRequestError(f"A request has one header Host; this one has {hosts or 'none'}.")
+    if _CODING in names:
+        codings = b",".join(value for name, value in lines if name.lower() == _CODING)
+        if codings.strip(b" \t").lower() != b"chunked":
+            shown = codings[:60].decode("latin1")
+            return UnknownCodingError(
+                f"The Transfer-Encoding is {shown!r}; only chunked is taken here. Name a compression in "
+                "Content-Encoding."
+            )
     return None
 
 

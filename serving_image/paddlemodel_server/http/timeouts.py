@@ -5,12 +5,14 @@ Each connection has one Deadline; all to one port of a process share a Connectio
 
 import asyncio
 import resource
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Protocol
 
 LINGER_SECONDS: Final = 5.0  # how long a client may go on sending a body that was refused
+DOUBT_SECONDS: Final = 0.5  # after which a client that sends no more is asked whether it reads
 LEAVE_SECONDS: Final = 0.1  # how long the end of the server waits for requests that are on their way
 SPARE_DESCRIPTORS: Final = 256  # for everything that is no connection
 _EARLY: Final = 0.01  # a timer may be so early: uvloop counts in milliseconds
@@ -112,6 +114,34 @@ class Deadline:
             return
         what, self.what = self.what, None
         self._late(what)
+
+
+class Doubt:
+    """Whether a client that sends no more still reads its answer, or is gone.
+
+    Both look alike until something is sent. So, unless the answer is there before, an interim answer is sent
+    once, which every client has to understand (RFC 9110, 15.2): to one that is gone the kernel answers with a
+    reset. The event loop does not tell of that, for it reads no more.
+    """
+
+    __slots__ = ("_ask", "_asked", "_loop", "_transport")
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, transport: asyncio.Transport, ask: Callable[[], bool]
+    ) -> None:
+        """`ask` sends it; False where it cannot now."""
+        self._loop, self._transport, self._ask = loop, transport, ask
+        self._asked = False
+        loop.call_later(DOUBT_SECONDS, self._look)
+
+    def _look(self) -> None:
+        if self._transport.is_closing():
+            return
+        if self._transport.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+            self._transport.abort()
+            return
+        self._asked = self._asked or self._ask()
+        self._loop.call_later(DOUBT_SECONDS, self._look)
 
 
 class Limited(Protocol):

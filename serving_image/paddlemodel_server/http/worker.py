@@ -29,6 +29,7 @@ from paddlemodel_server.ipc.scoreboard import Scoreboard
 from paddlemodel_server.settings import Settings
 
 if TYPE_CHECKING:
+    from paddlemodel_server.access.shared.exchange import Exchange
     from paddlemodel_server.http.mirrored.cycle import Mirroring
 
 ADMIN_CONNECTIONS: Final = 64  # of each HTTP worker; they are among timeouts.SPARE_DESCRIPTORS
@@ -67,7 +68,7 @@ def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreb
         connection_limit=timeouts.ConnectionLimit(ADMIN_CONNECTIONS),
         head_cache=HeadCache(),
     )
-    asks = gate is not None and (gate.keyring or gate.limiter or gate.cors)
+    asks = gate is not None and (gate.identification or gate.limiter or gate.cors)
     protection = Protection.of(gate, asgi_app.hot) if gate and asks else None
     if protection and mirroring:
         protection = replace(protection, is_mirrored=mirroring.is_mirrored)
@@ -118,9 +119,11 @@ class TwoPorts(Server):
                 "ssl_handshake_timeout": limits.head_seconds,
                 "ssl_shutdown_timeout": timeouts.LINGER_SECONDS,
             }
-        for secret in (gate.keyring, gate.certificate) if gate is not None else ():
+        for secret in (gate.identification, gate.certificate) if gate is not None else ():
             if secret is not None:
                 secret.watch(asyncio.get_running_loop())
+        if exchange := self._exchange():
+            exchange.start()
         await self._listen(clients, self.config.http_protocol_class, **options)
         await self._listen(admin, partial(ClientConnection, self._ports.admin))
 
@@ -129,6 +132,13 @@ class TwoPorts(Server):
         if self._ports.mirroring is not None:
             self._ports.mirroring.close()
         await super().shutdown(sockets)
+        if exchange := self._exchange():
+            await exchange.stop()
+
+    def _exchange(self) -> "Exchange | None":
+        """Where pods count together."""
+        gate = self._ports.gate
+        return gate.limiter.exchange if gate is not None and gate.limiter is not None else None
 
     async def _listen(self, where: Any, made: Any, **options: Any) -> None:
         connection = partial(

@@ -9,7 +9,7 @@ from typing import Final
 
 from paddlemodel_server.ipc import pages
 
-_CELLS: Final = 3
+_CELLS: Final = 6
 
 
 def create() -> int:
@@ -37,6 +37,29 @@ class AccessPage:
     def certificate_outdated(self) -> bool:
         """Whether the Secret has changed to an unusable pair, so that the one before it stays in use."""
         return bool(self._cells[2])
+
+    @property
+    def token_keys(self) -> int:
+        """How many keys of the issuer there are."""
+        return self._cells[3]
+
+    @property
+    def token_keys_outdated(self) -> bool:
+        """Whether newer ones cannot be fetched or used, so that those before them stay valid."""
+        return bool(self._cells[4])
+
+    def write_token_keys(self, count: int, *, outdated: bool) -> None:
+        """Tell what was found."""
+        self._cells[3], self._cells[4] = count, outdated
+
+    @property
+    def shared_limits_down(self) -> bool:
+        """Whether the store of shared limits does not answer, so that this pod counts for itself."""
+        return bool(self._cells[5])
+
+    def write_shared_limits(self, *, down: bool) -> None:
+        """Tell what was found."""
+        self._cells[5] = down
 
     def write_certificate(self, *, outdated: bool) -> None:
         """Tell what was found."""

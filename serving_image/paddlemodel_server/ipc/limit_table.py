@@ -32,6 +32,7 @@ class Charge(NamedTuple):
     who: int  # 63 bits; never 0
     cost_ns: int  # for a request
     most_ns: int  # that may be unpaid when one comes
+    key: str = ""  # the subject's name where pods count together
 
 
 class Refusal(NamedTuple):
@@ -89,7 +90,7 @@ class LimitTable:
         self._acquire()
         try:
             for charge in charges:
-                _, place, who, cost_ns, most_ns = charge
+                _, place, who, cost_ns, most_ns, _ = charge
                 if cells[place] != who:
                     place = self._claimed(place, who)
                 due_ns = cells[place + 1]
@@ -105,6 +106,20 @@ class LimitTable:
         finally:
             self._release()
         return refusal
+
+    def learn(self, charge: Charge, due_ns: int) -> None:
+        """Take over when a subject has paid for what it asked everywhere, if that is later than is known.
+
+        Args:
+            charge: of the subject.
+            due_ns: monotonic nanoseconds.
+        """
+        self._acquire()
+        try:
+            place = self._claimed(charge.at, charge.who)
+            self._cells[place + 1] = max(self._cells[place + 1], due_ns)
+        finally:
+            self._release()
 
     def left(self, charge: Charge, now_ns: int) -> int:
         """How many requests a subject may make at once now."""

@@ -56,13 +56,7 @@ class Page:
         ):
             self._registry.register(collector)
         if (page := runtime.access_fds.get("page")) is not None:
-            self._registry.register(
-                Access(
-                    AccessPage(page),
-                    keys=settings.api_keys_dir is not None,
-                    tls=settings.tls_dir is not None,
-                )
-            )
+            self._registry.register(Access(AccessPage(page), settings))
         if settings.mirror:
             self._registry.register(Mirrored(counters, len(routes) + 1))
         if runtime.gpu_page_fd is not None:

@@ -16,12 +16,12 @@ from typing import Final
 
 from paddlemodel_server.host.log import Limiter
 from paddlemodel_server.metrics.catalog import AGREE, DIFFER, DROPPED, ERROR, MirrorCounts
-from paddlemodel_server.mirror.comparison import Answer, compare, is_quick
 from paddlemodel_server.mirror.line import Line
 from paddlemodel_server.mirror.peer import BrokenError, ForeignError, Reply, TooLongError, UnreachableError
 from paddlemodel_server.mirror.wanted import HEADER, Target
 from paddlemodel_server.protocol import Head, Headers, Response
-from paddlemodel_server.verification.recording import Difference
+from paddlemodel_server.verification.comparison import Answer, compare, is_quick
+from paddlemodel_server.verification.differences import Difference
 
 AT_ONCE: Final = 2  # connections of an HTTP worker
 MOST_WAITING: Final = 32

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.verification import rules
-from paddlemodel_server.verification.recording import Tolerance, Tolerances
+from paddlemodel_server.verification.differences import Tolerance, Tolerances
 
 HEADER: Final = contract.MIRROR_HEADER.lower()
 UNTOLD: Final = "1"

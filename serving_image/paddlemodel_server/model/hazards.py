@@ -12,11 +12,15 @@ from paddlemodel_server.model.formats.program import Program
 
 _COURSE = frozenset({"while", "if", "conditional_block", "conditional_block_infer", "recurrent", "py_func"})
 # In training mode only; in eval mode it passes its input on.
-_DROPS = frozenset({"dropout", "dropout_nd", "fused_dropout_add", "rrelu"})
+_DROPS = frozenset(
+    {"dropout", "dropout_nd", "fused_bias_dropout_residual_layer_norm", "fused_dropout_add", "rrelu"}
+)
 _RANDOM = frozenset(
     {
         *("bernoulli", "bernoulli_", "binomial", "class_center_sample", "dirichlet", "dpsgd", "exponential_"),
         *("gaussian", "gaussian_inplace", "gaussian_inplace_", "gaussian_random", "multinomial", "poisson"),
+        *("exponential", "gumbel_softmax", "random_routing", "randint_with_seed"),
+        *("graph_khop_sampler", "graph_sample_neighbors", "tdm_sampler", "weighted_sample_neighbors"),
         *("gaussian_random_batch_size_like", "randint", "random_crop", "randperm", "sampling_id"),
         *("shuffle_batch", "standard_gamma", "top_p_sampling", "truncated_gaussian_random", "uniform"),
         *("uniform_inplace", "uniform_inplace_", "uniform_random", "uniform_random_batch_size_like"),

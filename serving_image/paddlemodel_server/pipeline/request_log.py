@@ -9,6 +9,7 @@ import logging
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from http import HTTPStatus
 from typing import Final
 
 from paddlemodel_server.errors import ModelFailedError, ServingError
@@ -39,7 +40,7 @@ class RequestRecord:
     def __init__(self, route: str, headers: Mapping[str, str]) -> None:
         self.route = route
         self.headers = headers
-        self.named = identify(headers)  # None: the client sent no id, so the answer has none either
+        self.named = identify(headers)  # None: the client sent no id
         self.request_id = self.named.request_id if self.named else made()
         self.began = time.monotonic()
 
@@ -48,9 +49,13 @@ class RequestRecord:
         """The request's id and, where its client or a tracer named one, the trace that it belongs to."""
         return self.named or Identity(self.request_id, self.request_id)
 
+    def is_told(self, status: int) -> bool:
+        """Whether the answer has the request's id: the client sent one, or its cause is in the log alone."""
+        return self.named is not None or status == HTTPStatus.INTERNAL_SERVER_ERROR
+
     def signed(self, response: Response) -> Response:
-        """The answer, with the request's id where its client sent one."""
-        if self.named is None:
+        """The answer, with the request's id where it is told."""
+        if not self.is_told(response.status):
             return response
         return replace(response, extra=(*response.extra, ("X-Request-Id", self.request_id)))
 

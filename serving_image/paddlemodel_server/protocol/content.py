@@ -2,7 +2,7 @@
 
 import math
 import zlib
-from collections.abc import Iterable
+from collections.abc import Sequence
 from functools import lru_cache
 
 from paddlemodel_server.errors import (
@@ -16,12 +16,18 @@ from paddlemodel_server.protocol.request import Headers
 TIMEOUT_HEADER = "x-request-timeout"
 JSON_SIZE_HEADER = "inference-header-content-length"
 _WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}  # how zlib names the formats; deflate is RFC 1950's
+_MEMBER = b"\x1f\x8b"  # how a member of a gzip body begins; RFC 1952 puts them one after the other
+_MOST_MEMBERS = 10_000
+_READ_BYTES = 64 * 1024  # at a time, for zlib copies what stands behind a member
 _CACHED = 256  # characters of a header that is worth remembering
 
 
-def joined(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Headers of which some came twice: their values in one list, as WSGI has it."""
-    headers: dict[str, str] = {}
+def joined(pairs: Sequence[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers by names in lower case; of one that came twice, the values in one list, as WSGI has it."""
+    headers = {name.decode("latin1").lower(): value.decode("latin1") for name, value in pairs}
+    if len(headers) == len(pairs):
+        return headers
+    headers.clear()
     for name, value in pairs:
         key, text = name.decode("latin1").lower(), value.decode("latin1")
         headers[key] = f"{headers[key]},{text}" if key in headers else text
@@ -68,24 +74,41 @@ def inflated(body: bytes, name: str, limit: int) -> bytes:
         RequestTooLargeError: it would be larger than `limit` bytes.
         BadRequestError: it is damaged, cut off, or followed by something else.
     """
-    stream = zlib.decompressobj(_WINDOWS[name])
-    try:
-        found = stream.decompress(body, limit + 1)
-    except zlib.error:
-        raise BadRequestError(
-            f"The body is not {name}, as its Content-Encoding says, or is damaged."
-        ) from None
-    if len(found) > limit:
-        raise RequestTooLargeError(
-            f"The body of {len(body)} bytes is larger than the {limit} bytes allowed once it is decompressed."
-        )
+    stream, members = zlib.decompressobj(_WINDOWS[name]), 1
+    parts, size, at = list[bytes](), 0, 0
+    while at < len(body):
+        if stream.eof:
+            members += 1
+            _check_member(body, at, name, members)
+            stream = zlib.decompressobj(_WINDOWS[name])
+        read = body[at : at + _READ_BYTES]
+        try:
+            part = stream.decompress(read, limit + 1 - size)
+        except zlib.error:
+            raise BadRequestError(
+                f"The body is not {name}, as its Content-Encoding says, or is damaged."
+            ) from None
+        size += len(part)
+        if size > limit:
+            raise RequestTooLargeError(
+                f"The body of {len(body)} bytes is larger than the {limit} bytes allowed once it is "
+                "decompressed."
+            )
+        parts.append(part)
+        at += len(read) - len(stream.unused_data)
     if not stream.eof:
         raise BadRequestError(f"The {name} body is cut off: it ends before its end mark.")
-    if stream.unused_data:
+    return b"".join(parts)
+
+
+def _check_member(body: bytes, at: int, name: str, number: int) -> None:
+    """What stands behind the end mark is a further member, and there are not too many."""
+    if name == "deflate" or not body.startswith(_MEMBER, at):
         raise BadRequestError(
-            f"The {name} body is followed by {len(stream.unused_data)} bytes that are not part of it."
+            f"The {name} body is followed by {len(body) - at} bytes that are not part of it."
         )
-    return found
+    if number > _MOST_MEMBERS:
+        raise BadRequestError(f"The {name} body has more than {_MOST_MEMBERS} members; compress it as one.")
 
 
 def json_size(headers: Headers) -> int | None:
@@ -121,7 +144,9 @@ def chosen(headers: Headers, offers: tuple[str, ...]) -> str:
         NotAcceptableError: the header Accept wants none of them.
     """
     accept = headers.get("accept")
-    if accept is None or accept == "*/*":
+    if (
+        accept is None or accept == "*/*" or not accept.strip(" \t,")
+    ):  # RFC 9110: nothing, as if it were absent
         return offers[0]
     found = _best(accept, offers) if len(accept) <= _CACHED else _best.__wrapped__(accept, offers)
     if found is None:

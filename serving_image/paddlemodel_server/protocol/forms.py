@@ -76,6 +76,21 @@ def misplaced_shape() -> BadRequestError:
     return BadRequestError(f"X-Tensor-Shape belongs to a body of {OCTETS}; other bodies say their shape.")
 
 
+def refuse_tensor_headers(headers: Headers) -> None:
+    """For requests whose body is no tensor.
+
+    Raises:
+        BadRequestError: a header belongs to tensors.
+    """
+    if content.JSON_SIZE_HEADER in headers:
+        raise misplaced_size()
+    if raw.SHAPE_HEADER in headers:
+        raise BadRequestError(
+            "X-Tensor-Shape belongs to a tensor, and this model takes none here: leave the header out, or "
+            "send the tensor to /v2/models/NAME/infer."
+        )
+
+
 def _is_text(kind: str) -> bool:
     return kind in _TEXTS or kind.endswith("+json")
 

@@ -15,7 +15,7 @@ import orjson
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.request import Array, Expected, Head, Headers, Request, Response, Wanted
 from paddlemodel_server.protocol.task.description import Ask, Call, Description, Json, Upload
-from paddlemodel_server.protocol.task.warm_up import Ragged, Reduction, ScoreKind, WarmUp
+from paddlemodel_server.protocol.task.warm_up import Columns, Ragged, Reduction, ScoreKind, WarmUp
 
 Shapes = Mapping[str, Sequence[int]]  # of one row of each input, by its name
 
@@ -23,6 +23,7 @@ __all__ = [
     "Accepted",
     "Ask",
     "Call",
+    "Columns",
     "Description",
     "Json",
     "Place",

@@ -19,6 +19,8 @@ from paddlemodel_server.protocol.request import Array, Expected, Request
 from paddlemodel_server.protocol.served import Served
 
 _KEYS = frozenset({"instances", "inputs"})
+_KNOWN = _KEYS | {"signature_name", "parameters"}  # TensorFlow Serving's and KServe's clients send them, too
+_SIGNATURES = ("", "serving_default")  # what they call the only one
 Json = dict[str, Any]
 
 
@@ -28,7 +30,7 @@ def parse(served: Served, body: bytes) -> Request:
 
 
 def _request(served: Served, content: Json) -> Request:
-    text.check_keys("The request", content, _KEYS)
+    _check(content)
     given = _KEYS & content.keys()  # beside them there may be unknown fields that are null
     if len(given) != 1:
         found = "both are there" if given else "both are missing"
@@ -42,6 +44,20 @@ def _request(served: Served, content: Json) -> Request:
         found = "an empty list" if rows == [] else text.kind(rows)
         raise BadRequestError(f"instances must be a list with at least one row, not {found}.")
     return Request(arrays=_rows(rows, served), rows=len(rows))
+
+
+def _check(content: Json) -> None:
+    """Take fields with one possible meaning, and refuse what would be ignored."""
+    text.check_keys("The request", content, _KNOWN)
+    signature = content.get("signature_name")
+    if signature is not None and (type(signature) is not str or signature not in _SIGNATURES):
+        raise BadRequestError(
+            f"signature_name is {shown(signature)}; a model here has one signature, serving_default."
+        )
+    parameters = content.get("parameters")
+    if parameters is not None and parameters != {}:
+        found = f"has {shown(next(iter(parameters)))}" if type(parameters) is dict else "is no object"
+        raise BadRequestError(f"parameters {found}; V1 has no parameters here, so leave it out or empty.")
 
 
 def _rows(rows: list[Any], served: Served) -> list[Array]:

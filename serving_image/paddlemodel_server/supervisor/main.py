@@ -191,8 +191,9 @@ def run(environ: dict[str, str]) -> int:
         folder = Path(tempfile.mkdtemp(prefix=f"paddlemodel-{secrets.token_hex(4)}-"))
         return _serve(settings, folder, environ)
     except StartError as error:
-        logger.error(error.message, extra={"reason": error.reason})  # noqa: TRY400 - the sentence says it all
-        termination.write(error.reason, error.message)
+        said = {"reason": error.reason, **error.details}
+        logger.error(error.message, extra=said)  # noqa: TRY400 - the sentence says it all
+        termination.write(error.reason, error.message, details=error.details)
         return 1
     except Exception as error:  # nobody has foreseen it, but the last word should not be lost
         fault = f"The server ended by an error that it does not know: {type(error).__name__}: {error}"
@@ -263,10 +264,6 @@ def _further(settings: Settings, served: Served) -> tuple[FurtherModel, ...]:
             return ()
         why = f"the task {served.task.name} has one model"
         message = f"PADDLEMODEL_FURTHER_MODELS names further ones, but {why}; leave the variable out."
-        raise StartError("InvalidSettings", message)
-    if settings.verification:
-        why = "it compares tensors of one model, and this task has several"
-        message = f"PADDLEMODEL_VERIFICATION cannot be used: {why}; leave the variable out."
         raise StartError("InvalidSettings", message)
     wanted = served.task.further.items()
     return tuple(FurtherModel(name=name, folder=folders[name], warm_up=warm_up) for name, warm_up in wanted)

@@ -282,7 +282,7 @@ class WorkerPool:
         failure = self._runtime.failure(place.index)
         if death.exit_code == CANNOT_START and failure.exists() and needed:
             said = json.loads(failure.read_text())
-            raise StartError(said["reason"], said["message"])
+            raise StartError(**said)
         if not death.of_requests:  # else any client could end the server
             place.history = place.history.after(ready_seconds)
         if place.history.hopeless and needed:

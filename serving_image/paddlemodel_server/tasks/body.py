@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 
 from paddlemodel_server.errors import UnsupportedMediaTypeError
 from paddlemodel_server.protocol import JSON, Array, Head, Headers, Request, Response, as_json, content, forms
-from paddlemodel_server.protocol.raw import SHAPE_HEADER
 from paddlemodel_server.protocol.served import Accepted, Served, WarmUp
 
 
@@ -55,10 +54,7 @@ class WholeBody(ABC):
         del served, route
         if not self.takes(content.media_type(headers)):
             raise UnsupportedMediaTypeError(self.taken)
-        if content.JSON_SIZE_HEADER in headers:
-            raise forms.misplaced_size()
-        if SHAPE_HEADER in headers:
-            raise forms.misplaced_shape()
+        forms.refuse_tensor_headers(headers)
         return Accepted(form=forms.BODY, media=content.chosen(headers, self.answers))
 
     def parse(self, served: Served, head: Head, body: bytes) -> Request:

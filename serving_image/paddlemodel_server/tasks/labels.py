@@ -1,10 +1,12 @@
 """The names of a model's classes, from the spec or a file with one per line; pure."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Tensor
+from paddlemodel_server.protocol.served import Columns
 from paddlemodel_server.tasks.outputs import described, misfit
 
 
@@ -71,3 +73,22 @@ def of_classes(
             f"let {where} name one label for each class (an empty one for a class without a name)",
         )
     return found
+
+
+def columns(task: str, output: int, names: Sequence[str], alone: str = "") -> Columns:
+    """What the warm-up compares of a model that leaves the number of its classes open.
+
+    Args:
+        task: the member of spec.task.
+        output: the number of the output.
+        names: of the classes; none where nothing names them.
+        alone: as in Columns.
+    """
+    return Columns(
+        task=task,
+        output=output,
+        count=len(names) or None,
+        names=f"{len(names)} labels",
+        cure="name one label for each class (an empty one for a class without a name)",
+        alone=alone,
+    )

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Tensor
+from paddlemodel_server.protocol.served import Columns
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 WHOLE = ("int32", "int64")
@@ -45,6 +46,25 @@ def chosen(task: str, name: str | None, outputs: Sequence[Tensor], what: str) ->
             f"correct spec.task.{task}.output",
         )
     return 0 if name is None else names.index(name)
+
+
+def check_columns(wanted: Columns, shape: Sequence[int]) -> None:
+    """Compare the classes of an answer with the task's names, where the signature did not tell their number.
+
+    Args:
+        wanted: what the task expects.
+        shape: of the output in the answer to one row.
+
+    Raises:
+        StartError: `TaskDoesNotFit`.
+    """
+    found = shape[-1] if shape else 0
+    if found == 1 and wanted.alone:
+        what = "chooses among classes, the model answered one number"
+        raise misfit(wanted.task, what, wanted.alone)
+    if wanted.count is not None and found != wanted.count:
+        classes = "one class" if found == 1 else f"{found} classes"
+        raise misfit(wanted.task, f"has {wanted.names}, the model answered {classes}", wanted.cure)
 
 
 def check_rows(task: str, tensor: Tensor, what: str = "text") -> None:

@@ -26,6 +26,7 @@ from paddlemodel_server.tasks.object_detection.task import ObjectDetection
 from paddlemodel_server.tasks.ocr.task import MODELS, Ocr
 from paddlemodel_server.tasks.semantic_segmentation import beside as segmenters
 from paddlemodel_server.tasks.semantic_segmentation.task import SemanticSegmentation
+from paddlemodel_server.tasks.speech_recognition import beside as recognisers
 from paddlemodel_server.tasks.speech_recognition.task import SpeechRecognition
 from paddlemodel_server.tasks.table_structure import beside as tables
 from paddlemodel_server.tasks.table_structure.task import TableStructure
@@ -67,7 +68,7 @@ _BY_CONFIG: dict[str, Recognise] = {
     module.TASK: module.recognise
     for module in (
         *(classifiers, detectors, segmenters, detectors_of_text, readers, tables),
-        classifiers_of_sounds,
+        *(classifiers_of_sounds, recognisers),
     )
 }
 """What finds a task, and values for its fields, in a configuration beside the model."""

@@ -1,24 +1,52 @@
 """The gate: a loaded model repeats recorded requests, alone and in full runs; the answers are compared.
 
 It runs in a worker, after the warm-up and before readiness, so that it sees the very device, precision and
-optimisations that will answer. Alone and together, since what fills up a run shows only there.
+optimisations that will answer. Alone and together, since what fills up a run shows only there. A request of
+tensors is one to the model; one to the task goes its whole way, through all models that the task has.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
+from paddlemodel_api.contract import VERIFICATION_DETAILS
 
 from paddlemodel_server.engine.interface import Array, Clock, Runs
 from paddlemodel_server.engine.paddle_errors import said
-from paddlemodel_server.errors import StartError
+from paddlemodel_server.errors import ServingError, StartError
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.tasks import rows as output_rows
-from paddlemodel_server.verification import recording, v2_client
-from paddlemodel_server.verification.recording import Difference, Exchange
+from paddlemodel_server.verification import differences, json_answers, requests
+from paddlemodel_server.verification.differences import Difference, Tolerances
+from paddlemodel_server.verification.report import Report
+from paddlemodel_server.verification.requests import Question, Request
 from paddlemodel_server.verification.rules import Rules
+
+
+class Answering(Protocol):
+    """What answers requests to the model's task."""
+
+    @property
+    def rows(self) -> int:
+        """Of the largest run that requests may share, of any of its models; 1 where each must run alone."""
+        ...
+
+    def answer(self, media: str, body: bytes, *, full: bool) -> Any:
+        """The answer to `POST /predict`, which is JSON.
+
+        Args:
+            media: the body's Content-Type.
+            body: as it is sent.
+            full: whether each run is filled up to the largest one.
+
+        Raises:
+            ServingError: it is refused.
+        """
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,36 +56,16 @@ class Candidate:
     Attributes:
         model: its inputs and outputs.
         predictor: the chosen one, warmed up.
+        task: makes what answers requests to the task, where such are recorded; may raise a StartError.
         rows: of the largest run that requests may share; 1 where each must run alone.
         ragged: outputs whose rows another output counts.
     """
 
     model: Model
     predictor: Runs
+    task: Callable[[], Answering]
     rows: int = 1
     ragged: Ragged | None = None
-
-
-@dataclass
-class Report:
-    """What was found; requests count from 1."""
-
-    requests: int = 0
-    disagreeing: set[int] = field(default_factory=set)
-    worst: tuple[int, str, Difference] | None = None  # a request, how it ran, and its output
-
-    def note(self, request: int, how: str, found: Sequence[Difference]) -> None:
-        """Add how the outputs of one request compare."""
-        for one in found:
-            if not one.agrees:
-                self.disagreeing.add(request)
-                if self.worst is None or one.weight > self.worst[2].weight:
-                    self.worst = request, how, one
-
-    @property
-    def agreed(self) -> int:
-        """Requests that were answered as recorded, alone and with others."""
-        return self.requests - len(self.disagreeing)
 
 
 def verify(candidate: Candidate, rules: Rules, clock: Clock) -> Report:
@@ -81,124 +89,128 @@ def verify(candidate: Candidate, rules: Rules, clock: Clock) -> Report:
                 "spec.verification.maxSeconds, or record fewer.",
             )
 
-    for group in _groups(candidate, _requests(candidate.model, rules), report):
-        for request in group:
-            in_time()
-            outputs = _run(candidate, request.arrays, f"{request.number}, run alone", rules)
-            report.note(request.number, "alone", _compared(candidate.model, request, outputs, rules))
-        if candidate.rows > 1:
-            in_time()
-            _together(candidate, group, rules, report)
+    gate = _Gate(candidate, rules, report, in_time)
+    for group in _groups(candidate, requests.read(candidate.model, rules), report):
+        if isinstance(group, Question):
+            gate.ask(group)
+        else:
+            gate.run(group)
     if not report.requests:
         raise StartError("RecordingInvalid", f"{rules.where} holds no requests: record it again.")
+    if unknown := [name for name in rules.tolerances.of if name not in gate.names]:
+        raise StartError("UnknownOutput", f"There is no output {unknown[0]}, only {', '.join(gate.names)}.")
     if report.agreed < rules.least * report.requests:
-        raise StartError("VerificationFailed", _sentence(report, rules))
+        raise StartError(
+            "VerificationFailed", report.sentence(rules.where), {VERIFICATION_DETAILS: report.numbers()}
+        )
     return report
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Request:
-    number: int
-    arrays: list[Array]  # in the order of the model's inputs, of its dtypes
-    expected: v2_client.Arrays
+class _Gate:
+    """Repeats requests and notes how the answers compare."""
 
-    @property
-    def rows(self) -> int:
-        return len(self.arrays[0]) if self.arrays and self.arrays[0].ndim else 1
+    def __init__(
+        self, candidate: Candidate, rules: Rules, report: Report, in_time: Callable[[], None]
+    ) -> None:
+        self._candidate, self._rules, self._report, self._in_time = candidate, rules, report, in_time
+        self._task: Answering | None = None
+        self.names: dict[str, None] = {}  # of outputs and fields, as they came
 
-    def fits(self, other: "_Request") -> bool:
-        """Whether both can share a run: all but the rows is equal."""
-        return all(
-            a.ndim and b.ndim and a.shape[1:] == b.shape[1:]
-            for a, b in zip(self.arrays, other.arrays, strict=True)
-        )
+    def ask(self, question: Question) -> None:
+        """Repeat a request to the task."""
+        if self._task is None:
+            self._task = self._candidate.task()
+        expected = question.exchange.answer
+        self.names |= dict.fromkeys(json_answers.fields(expected))
+        runs = [("alone", False)]
+        if self._task.rows > 1:
+            runs.append((f"in runs of {self._task.rows} rows", True))
+        for how, full in runs:
+            self._in_time()
+            with self._failing(f"{question.number}, run {how}"):
+                found = self._task.answer(question.exchange.media, question.exchange.body, full=full)
+            compared = json_answers.compare(expected, found, self._rules.tolerances)
+            self._report.note(question.number, how, compared)
 
+    def run(self, group: list[Request]) -> None:
+        """Repeat requests of tensors that can share a run: each alone, and all together."""
+        for request in group:
+            self._in_time()
+            outputs = self._run(request.arrays, f"{request.number}, run alone")
+            self._report.note(request.number, "alone", self._compared(request, outputs))
+        if self._candidate.rows > 1:
+            self._in_time()
+            self._together(group)
 
-def _requests(model: Model, rules: Rules) -> Iterator[_Request]:
-    if not rules.recording.is_file():
-        raise StartError(
-            "RecordingMissing",
-            f"There is no {rules.where}: put the recording of spec.verification there (paddlemodel-server "
-            "verify --record writes one), or remove spec.verification.",
-        )
-    try:
-        for number, exchange in enumerate(recording.read(rules.recording), start=1):
-            yield _Request(number=number, arrays=_arrays(model, exchange, number), expected=exchange.outputs)
-    except StartError as error:
-        if error.reason != "UnreadableRecording":
+    def _together(self, group: list[Request]) -> None:
+        """One full run: the requests of a group, again and again until it is full."""
+        candidate = self._candidate
+        rows = sum(request.rows for request in group)
+        if rows > candidate.rows or not all(request.arrays and request.arrays[0].ndim for request in group):
+            return
+        batch = group * (candidate.rows // rows)
+        how = f"in a run of {candidate.rows} rows"
+        outputs = self._run(_joined(candidate, batch), f"{group[-1].number}, run {how}")
+        start = 0
+        for request in batch:
+            part = output_rows.cut(outputs, start, start + request.rows, candidate.ragged)
+            self._report.note(request.number, how, self._compared(request, part))
+            start += request.rows
+
+    def _run(self, inputs: Sequence[Array], what: str) -> list[Array]:
+        with self._failing(what):
+            return self._candidate.predictor.run(inputs)
+
+    @contextmanager
+    def _failing(self, what: str) -> Iterator[None]:
+        """A model that fails on what was recorded does not answer as recorded."""
+        try:
+            yield
+        except StartError:
             raise
-        said = error.message.replace(str(rules.recording), rules.where)
-        raise StartError("RecordingInvalid", said) from error
-
-
-def _arrays(model: Model, exchange: Exchange, number: int) -> list[Array]:
-    names = [tensor.name for tensor in model.inputs]
-    if set(exchange.inputs) != set(names):
-        raise StartError(
-            "RecordingInvalid",
-            f"Recorded request {number} has the inputs {', '.join(sorted(exchange.inputs))}, the model wants "
-            f"{', '.join(sorted(names))}: the recording is of another model.",
-        )
-    arrays = []
-    for tensor in model.inputs:
-        array = exchange.inputs[tensor.name]
-        fits = len(array.shape) == len(tensor.shape) and all(
-            wanted in (-1, size) for size, wanted in zip(array.shape, tensor.shape, strict=True)
-        )
-        if not fits or array.dtype != v2_client.NUMPY.get(tensor.datatype):
+        except Exception as error:
+            why = error.message if isinstance(error, ServingError) else said(error)
             raise StartError(
-                "RecordingInvalid",
-                f"Recorded request {number} has {tensor.name} of {array.dtype} {list(array.shape)}, the "
-                f"model wants {tensor.dtype} {list(tensor.shape)}: the recording is of another model.",
-            )
-        arrays.append(bfloat16.bits(array) if tensor.datatype == "BF16" else np.ascontiguousarray(array))
-    return arrays
+                "VerificationFailed",
+                f"The model fails on recorded request {what} ({self._rules.where}): {why.rstrip('.')}. "
+                "Correct the model or the spec, or record requests that it takes.",
+            ) from error
+
+    def _compared(self, request: Request, outputs: Sequence[Array]) -> list[Difference]:
+        found = {
+            tensor.name: bfloat16.numbers(array) if tensor.datatype == "BF16" else array
+            for tensor, array in zip(self._candidate.model.outputs, outputs, strict=True)
+        }
+        self.names |= dict.fromkeys([*found, *request.expected])
+        asked = self._rules.tolerances
+        of = {name: one for name, one in asked.of.items() if name in found or name in request.expected}
+        return differences.compare(request.expected, found, Tolerances(default=asked.default, of=of))
 
 
-def _groups(candidate: Candidate, requests: Iterator[_Request], report: Report) -> Iterator[list[_Request]]:
+def _groups(
+    candidate: Candidate, asked: Iterator[Request | Question], report: Report
+) -> Iterator[list[Request] | Question]:
     """Neighbours that can share a run, up to its rows; a request of more rows than that is a group itself."""
-    group: list[_Request] = []
-    for request in requests:
+    group: list[Request] = []
+    for request in asked:
         report.requests += 1
-        full = sum(one.rows for one in group) + request.rows > candidate.rows
-        if group and (full or not request.fits(group[0])):
+        if group and not (isinstance(request, Request) and _joins(request, group, candidate.rows)):
             yield group
             group = []
-        group.append(request)
+        if isinstance(request, Question):
+            yield request
+        else:
+            group.append(request)
     if group:
         yield group
 
 
-def _together(candidate: Candidate, group: list[_Request], rules: Rules, report: Report) -> None:
-    """One full run: the requests of a group, again and again until it is full."""
-    rows = sum(request.rows for request in group)
-    if rows > candidate.rows or not all(request.arrays and request.arrays[0].ndim for request in group):
-        return
-    batch = group * (candidate.rows // rows)
-    how = f"in a run of {candidate.rows} rows"
-    inputs = _joined(candidate, batch)
-    outputs = _run(candidate, inputs, f"{group[-1].number}, run {how}", rules)
-    start = 0
-    for request in batch:
-        part = output_rows.cut(outputs, start, start + request.rows, candidate.ragged)
-        found = _compared(candidate.model, request, part, rules)
-        report.note(request.number, how, found)
-        start += request.rows
+def _joins(request: Request, group: list[Request], most: int) -> bool:
+    """Whether it fits into a run with those of a group."""
+    return sum(one.rows for one in group) + request.rows <= most and request.fits(group[0])
 
 
-def _run(candidate: Candidate, inputs: Sequence[Array], what: str, rules: Rules) -> list[Array]:
-    """The outputs; a model that fails on what was recorded does not answer as recorded."""
-    try:
-        return candidate.predictor.run(inputs)
-    except Exception as error:
-        raise StartError(
-            "VerificationFailed",
-            f"The model fails on recorded request {what} ({rules.where}): {said(error)}. Correct the model "
-            "or spec.server, or record requests that it takes.",
-        ) from error
-
-
-def _joined(candidate: Candidate, requests: Sequence[_Request]) -> list[Array]:
+def _joined(candidate: Candidate, requests: Sequence[Request]) -> list[Array]:
     """The inputs of a full run, filled up by repeating the last row, as a worker does."""
     joined = []
     for parts in zip(*(request.arrays for request in requests), strict=True):
@@ -206,25 +218,3 @@ def _joined(candidate: Candidate, requests: Sequence[_Request]) -> list[Array]:
         missing = candidate.rows - len(whole)
         joined.append(np.concatenate([whole, np.repeat(whole[-1:], missing, axis=0)]) if missing else whole)
     return joined
-
-
-def _compared(model: Model, request: _Request, outputs: Sequence[Array], rules: Rules) -> list[Difference]:
-    found = {
-        tensor.name: bfloat16.numbers(array) if tensor.datatype == "BF16" else array
-        for tensor, array in zip(model.outputs, outputs, strict=True)
-    }
-    return recording.compare(request.expected, found, rules.tolerances)
-
-
-def _sentence(report: Report, rules: Rules) -> str:
-    """What to tell: how many, the worst of all, and what to do."""
-    count = len(report.disagreeing)
-    several = "are" if count != 1 else "is"
-    text = f"{count} of {report.requests} recorded requests {several} answered differently ({rules.where})."
-    if report.worst:
-        request, how, one = report.worst
-        text += f" The worst: request {request}, run {how}, output {one.output}: {one.fault}{one.example}."
-    return (
-        f"{text} Correct the model or spec.server.precision; if the new answers are right, record them, or "
-        "widen spec.verification.tolerance."
-    )

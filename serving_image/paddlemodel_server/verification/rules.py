@@ -10,7 +10,7 @@ from typing import Any
 from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.settings import Settings
-from paddlemodel_server.verification.recording import Tolerance, Tolerances
+from paddlemodel_server.verification.differences import Tolerance, Tolerances
 
 EXACT = Tolerance(rtol=1e-3, atol=1e-4)
 COARSE = Tolerance(rtol=1e-2, atol=1e-3)
@@ -76,6 +76,8 @@ def _place(settings: Settings, recording: Any) -> tuple[Path, str]:
 
 def of_output(output: Any, default: Tolerance) -> Tolerance:
     """That of an entry of `outputs`."""
+    if output.compare == "Text":
+        return Tolerance(rtol=float(output.relative or 0), atol=0, text=True)
     return tolerance(output, default) if output.k is None else Tolerance(rtol=0, atol=0, top_k=output.k)
 
 

@@ -42,6 +42,7 @@ logger = logging.getLogger(__name__)
 
 def load_all(settings: Settings, runtime: ProcessContext, began: float) -> list[Loaded]:
     """Load and warm up the model and those beside it, one after the other; arguments as of `load`."""
+    first = not Learned.load(runtime.folder)  # the others go by what it finds, and answer as it does
     loaded = [load(settings, runtime, began)]
     for number, model in enumerate(runtime.further, 1):
         own = replace(settings, model_dir=model.folder)
@@ -49,6 +50,9 @@ def load_all(settings: Settings, runtime: ProcessContext, began: float) -> list[
             loaded.append(load(own, runtime.of(number), time.monotonic()))
         except StartError as error:
             raise StartError(error.reason, f"The model for {model.name}: {error.message}") from error
+    if first and (wanted := rules.read(settings, loaded[0].prepared.engine)):
+        seconds = verifying.verify(wanted, loaded, settings, runtime)
+        loaded[0] = replace(loaded[0], warmup_seconds=loaded[0].warmup_seconds + seconds)
     return loaded
 
 
@@ -70,7 +74,7 @@ def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
         cpu_flags=_cpu_flags(),
         cache=runtime.folder / "tensorrt",
     )
-    wanted = rules.read(settings, engine)
+    rules.read(settings, engine)  # what is wrong there is said before the model is loaded
     options = _options(settings, runtime, engine, warmup_requests.read(settings.model_dir, described))
     options = replace(options, hazards=_hazards(program, runtime))
     if engine.tensorrt == "on":
@@ -83,9 +87,8 @@ def load(settings: Settings, runtime: ProcessContext, began: float) -> Loaded:
         return predictor
 
     prepared = warmup.prepare(described, opened, options, time.perf_counter, _worked(engine))
-    if wanted and options.known is None:  # The others go by what the first one found, and answer as it does.
-        verifying.verify(wanted, described, prepared, runtime.warm_up)
     return Loaded(
+        model=described,
         prepared=prepared,
         load_seconds=loaded[0] - began,
         warmup_seconds=time.monotonic() - loaded[0],
@@ -188,6 +191,13 @@ def _cpu_flags() -> set[str]:
     return set(found[1].split()) if found else set()
 
 
+def _begin_log(settings: Settings, index: int) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle prints to it, in the midst of the log's lines
+    log.configure(settings.log_level, settings.log_format, f"worker-{index}")
+    if paddle.WHOLE:
+        logger.info("the whole of Paddle is imported, which takes longer: %s", paddle.WHOLE)
+
+
 def main() -> None:
     """Load the model, then serve until SIGTERM."""
     index, began, parent = int(sys.argv[1]), float(sys.argv[2]), int(sys.argv[3])
@@ -197,15 +207,14 @@ def main() -> None:
     # Where cores are few, HTTP workers and probes go first: they need little, and a run takes what is left.
     os.nice(NICENESS)
     settings = Settings.from_env(os.environ)
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Paddle prints to it, in the midst of the log's lines
-    log.configure(settings.log_level, settings.log_format, f"worker-{index}")
+    _begin_log(settings, index)
     block = scoreboards.Scoreboard(runtime.scoreboard_fd).worker(index)
     block.clear()
     block.state = scoreboards.LOADING
     try:
         loaded = load_all(settings, runtime, began)
     except StartError as error:
-        runtime.failure(index).write_text(json.dumps({"reason": error.reason, "message": error.message}))
+        runtime.failure(index).write_text(json.dumps(vars(error)))
         sys.exit(CANNOT_START)
     # Paddle's object graph would make every full collection stall requests for 15 ms.
     gc.collect()

@@ -13,6 +13,7 @@ from paddlemodel_server.engine.run_sizes import best_size
 from paddlemodel_server.engine.warmup import Prepared
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import Learned, ProcessContext
+from paddlemodel_server.model.signature import Model
 from paddlemodel_server.worker.runner import Answers, Runner
 
 LOST: Final = 4  # exit code: a new process is needed
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 class Loaded:
     """A model that is ready, and how long that took."""
 
+    model: Model
     prepared: Prepared
     load_seconds: float  # from this process's start to a loaded model; the import of Paddle is most of it
     warmup_seconds: float  # from then on

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from paddlemodel_server.engine import warmup
 from paddlemodel_server.engine.run_sizes import best_size, padded_size
 from paddlemodel_server.ipc import slots
-from paddlemodel_server.ipc.layouts import Layout
+from paddlemodel_server.ipc.layouts import Layout, layout_of
 from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.tasks import reducers
 from paddlemodel_server.tasks import rows as output_rows
@@ -75,6 +75,22 @@ class Runner:
             return outputs
         return reduce(output_rows.cut(outputs, 0, rows) if batched else outputs)
 
+    def answer(self, arrays: Sequence[slots.Array], *, reduced: bool, full: bool) -> list[slots.Array]:
+        """The outputs for one request that lies in no slot.
+
+        Args:
+            arrays: its inputs.
+            reduced: whether it wants the task's reduction.
+            full: whether runs that requests could share are filled up to the largest size.
+        """
+        layout = layout_of(tuple((array.dtype, array.shape) for array in arrays))
+        sizes = self.sizes_for(layout) if layout.rows else {}
+        if full and sizes:
+            sizes = {max(sizes): sizes[max(sizes)]}
+        outputs = self._pieces(arrays, layout.rows, sizes) if sizes else self._model(list(arrays))
+        reduce = self._answers.reduce if reduced else None
+        return outputs if reduce is None else reduce(outputs)
+
     def ragged(self, jobs: Jobs) -> Ragged | None:
         """The outputs of these requests that have another number of rows."""
         return None if self._reduces(jobs) else self._answers.ragged
@@ -89,8 +105,13 @@ class Runner:
         cap = max(sizes)
         if rows <= cap:
             return self._batch(gather.joined(jobs, padded_size(rows, sizes)))
-        inputs = gather.joined(jobs, rows)
-        answers, done = [], 0
+        return self._pieces(gather.joined(jobs, rows), rows, sizes)
+
+    def _pieces(
+        self, inputs: Sequence[slots.Array], rows: int, sizes: Mapping[int, float]
+    ) -> list[slots.Array]:
+        cap, done = max(sizes), 0
+        answers: list[list[slots.Array]] = []
         while done < rows:
             size = best_size(rows - done, sizes) if rows - done > cap else rows - done
             piece = [gather.padded(a[done : done + size], padded_size(size, sizes)) for a in inputs]

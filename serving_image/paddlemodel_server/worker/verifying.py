@@ -1,34 +1,51 @@
-"""Puts a loaded and warmed up model through the gate, and logs what was found."""
+"""Puts loaded and warmed up models through the gate, and logs what was found."""
 
 import logging
 import time
+from collections.abc import Sequence
+from functools import partial
 
-from paddlemodel_server.engine.warmup import Prepared
-from paddlemodel_server.model.signature import Model
-from paddlemodel_server.protocol.served import WarmUp
+from paddlemodel_server.ipc.process_context import ProcessContext
+from paddlemodel_server.settings import Settings
 from paddlemodel_server.verification import gate
 from paddlemodel_server.verification.rules import Rules
+from paddlemodel_server.worker.ready import Loaded
+from paddlemodel_server.worker.replaying import replayed
 
 _LOG = logging.getLogger(__name__)
 
 
-def verify(rules: Rules, model: Model, prepared: Prepared, task: WarmUp) -> None:
-    """Repeat the recorded requests.
+def verify(rules: Rules, loaded: Sequence[Loaded], settings: Settings, runtime: ProcessContext) -> float:
+    """Repeat the recorded requests; returns how many seconds that took.
+
+    Args:
+        rules: what the models have to show.
+        loaded: all of them, by their numbers; requests of tensors are for the first.
+        settings: of the server.
+        runtime: where its processes meet.
 
     Raises:
-        StartError: the model must not serve.
+        StartError: they must not serve.
     """
-    rows = max(prepared.sizes, default=1)
-    candidate = gate.Candidate(model=model, predictor=prepared.predictor, rows=rows, ragged=task.ragged)
+    first = loaded[0]
+    candidate = gate.Candidate(
+        model=first.model,
+        predictor=first.prepared.predictor,
+        task=partial(replayed, settings, runtime, loaded),
+        rows=max(first.prepared.sizes, default=1),
+        ragged=first.answers.ragged,
+    )
     began = time.monotonic()
     report = gate.verify(candidate, rules, time.monotonic)
+    seconds = time.monotonic() - began
     found: dict[str, object] = {
         "recording": rules.where,
         "requests": report.requests,
         "agreed": report.agreed,
-        "seconds": round(time.monotonic() - began, 3),
+        "seconds": round(seconds, 3),
     }
     if report.worst:
         request, how, one = report.worst
         found["worst"] = f"request {request}, run {how}, output {one.output}: {one.fault}{one.example}"
     _LOG.info("verified", extra=found)
+    return seconds

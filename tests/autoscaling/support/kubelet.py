@@ -48,7 +48,7 @@ class Kubelet:
 
     def end(self) -> None:
         self._ended.set()
-        self._thread.join(timeout=60)
+        self._thread.join(timeout=180)
         self._bury(alive=set())
         assert self._fault is None, self._fault
 

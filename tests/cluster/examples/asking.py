@@ -28,7 +28,7 @@ class Asked(NamedTuple):
     def post(self, body: bytes, path: str = "/predict", **headers: str) -> Answer:
         """The answer to a body; underscores of the headers' names stand for hyphens."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        found: httpx.Response = cleartext.post(f"{self.url}{path}", content=body, headers=sent, timeout=120)
+        found: httpx.Response = cleartext.post(f"{self.url}{path}", content=body, headers=sent, timeout=180)
         assert found.status_code == 200, found.text
         return found.json() if found.headers["content-type"] == "application/json" else found.content
 

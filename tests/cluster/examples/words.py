@@ -6,7 +6,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import openai
 import soundfile  # type: ignore[import-untyped]
 
 from tests.cluster.examples.asking import Answer, Asked, Example, first_alone
@@ -38,6 +37,8 @@ def _vectors(asked: Asked) -> Answer:
     texts = ["A guitar", "A stock market"]
     body = json.dumps({"model": asked.name, "input": texts}).encode()
     listed = asked.post(body, "/v1/embeddings", content_type=JSON)
+    import openai  # noqa: PLC0415 - a second of CPU, which each process of pytest would spend
+
     with openai.OpenAI(base_url=f"{asked.url}/v1", api_key="any", max_retries=0) as client:
         theirs = client.embeddings.create(model=asked.name, input=texts).data
     for one, other in zip(listed["data"], theirs, strict=True):

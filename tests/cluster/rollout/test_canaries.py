@@ -1,6 +1,7 @@
 """Canaries with real pods under constant load: the good one takes over, the bad ones hurt nobody.
 
-Clients run on every node (`steady_load.py`), count every request, and try none again.
+Clients run on every node (`steady_load.py`), count every request, and try none again. What the status said is
+written to build/rollouts.json; `plot.py` draws docs/rollouts.svg from it.
 """
 
 import json
@@ -11,9 +12,11 @@ import pytest
 
 from devcluster.demo.paddlemodels import condition, is_ready, wait_for
 from devcluster.demo.play import server_image
+from devcluster.paths import REPOSITORY
 from devcluster.target import Target
 from tests.cluster.load import Load
 from tests.cluster.manifests import NAMESPACE, cpu_model
+from tests.cluster.rollout.watched import Watcher
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 
@@ -45,6 +48,14 @@ def load(operator: Target, model_url: str) -> Iterator[Load]:
     operator.kubectl("delete", f"pdm/{NAME}", HERE, "--wait=false")
 
 
+@pytest.fixture(scope="module", autouse=True)
+def watcher(load: Load) -> Iterator[Watcher]:
+    """Writes down what the canaries do."""
+    with Watcher(load.target.kubeconfig, NAMESPACE, NAME).running() as found:
+        yield found
+    found.recording.write(REPOSITORY / "build" / "rollouts.json")
+
+
 def change(load: Load, **spec: Any) -> None:
     patch = json.dumps({"spec": spec})
     load.target.kubectl("patch", f"pdm/{NAME}", HERE, "--type=merge", f"--patch={patch}")
@@ -70,9 +81,10 @@ def pods(load: Load, track: str) -> list[Object]:
     return items
 
 
-def test_a_good_version_takes_over_and_no_request_is_lost(load: Load) -> None:
+def test_a_good_version_takes_over_and_no_request_is_lost(load: Load, watcher: Watcher) -> None:
     (old,) = pods(load, "stable")
     before = load.now()
+    watcher.mark("a good version")
     change(load, server={"queueSize": 300})
     found = until(load, lambda item: bool(item["status"]["rollout"].get("canary")), "numbers of a canary")
     assert condition(found, "Available")["status"] == "True"
@@ -91,7 +103,9 @@ def refused(load: Load, cause: str) -> Object:
     return found
 
 
-def test_a_version_that_answers_otherwise_is_found_out_before_a_client_sees_it(load: Load) -> None:
+def test_a_version_that_answers_otherwise_is_found_out_before_a_client_sees_it(
+    load: Load, watcher: Watcher
+) -> None:
     """It is healthy, and as fast as the other one: only its answers tell."""
     (serving,) = pods(load, "stable")
     task = load.target.read("pdm", NAME, HERE)["spec"]["task"]
@@ -99,6 +113,7 @@ def test_a_version_that_answers_otherwise_is_found_out_before_a_client_sees_it(l
     (mirroring,) = pods(load, "stable")
     before = load.now()
     wrong = {**task["imageClassification"], "labels": ["180", "0"], "labelsFile": None}
+    watcher.mark("one that answers otherwise")
     change(load, task={"imageClassification": wrong})
     found = refused(load, "Disagreement")
     agreement = found["status"]["rollout"]["agreement"]
@@ -113,8 +128,9 @@ def test_a_version_that_answers_otherwise_is_found_out_before_a_client_sees_it(l
     )
 
 
-def test_a_slower_version_is_ended_and_no_request_is_lost(load: Load) -> None:
+def test_a_slower_version_is_ended_and_no_request_is_lost(load: Load, watcher: Watcher) -> None:
     before = load.now()
+    watcher.mark("a slower one")
     change(load, rollout={**ROLLOUT, "steps": [STEP]}, server={"batching": {"maxDelayMs": 1000}})
     refused(load, "Latency")
     change(load, server={"batching": None})

@@ -31,7 +31,7 @@ ASK = """
 import json, socket, sys, urllib.request
 host = sys.argv[1]
 found = sorted({entry[4][0] for entry in socket.getaddrinfo(host, 80, proto=socket.IPPROTO_TCP)})
-with urllib.request.urlopen(f"http://{host}/v2/models/NAME/ready", timeout=30) as answer:
+with urllib.request.urlopen(f"http://{host}/v2/models/NAME/ready", timeout=180) as answer:
     print(json.dumps({"addresses": found, "status": answer.status}))
 """.replace("NAME", NAME)
 

@@ -40,7 +40,7 @@ class Bucket:
     def put(self, folder: Path) -> None:
         """Write the files of a folder over those that are there."""
         command = [self.endpoint, self.place, str(folder), *self.keys.values()]
-        python = str(Environment("stores", 60).python())
+        python = str(Environment("stores", 30).python())
         words = cluster.inside(self.state, python, str(BUCKET), *command)
         done = subprocess.run(words, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr[-2000:]
@@ -53,7 +53,7 @@ def filled_bucket(state: State, folder: Path, place: str, content: Path) -> Iter
     It takes any keys: that wrong ones are refused is tested where the fetcher is.
     """
     (port,) = ports.free(1)
-    endpoint, python = f"http://{ADDRESS}:{port}", str(Environment("stores", 60).python())
+    endpoint, python = f"http://{ADDRESS}:{port}", str(Environment("stores", 30).python())
     with Host(state, folder).process("moto", [python, "-m", "moto.server", "-H", ADDRESS, "-p", str(port)]):
         _until_open(state, port)
         found = Bucket(state, endpoint, place, KEYS)

@@ -13,6 +13,7 @@ from devcluster.demo.play import server_image
 from devcluster.paths import State
 from devcluster.target import Target
 from tests.cluster.manifests import NAMESPACE, cpu_model
+from tests.cluster.sources import claims
 from tests.cluster.sources.places import web_server
 
 pytestmark = pytest.mark.node
@@ -52,35 +53,8 @@ def fetching(target: Target, name: str, uri: str, count: int, **model: Any) -> d
 def claim(operator: Target, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A claim that pods of both nodes can write, and its folder on the host, which is one for both."""
     folder = tmp_path_factory.mktemp("cache")
-    folder.chmod(0o777)  # the kubelet gives a hostPath to no group
-    for parent in folder.parents[:2]:
-        parent.chmod(parent.stat().st_mode | 0o011)
-    size = {"storage": "1Gi"}
-    volume = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolume",
-        "metadata": {"name": CLAIM},
-        "spec": {
-            "capacity": size,
-            "accessModes": ["ReadWriteMany"],
-            "hostPath": {"path": str(folder)},
-            "claimRef": {"namespace": NAMESPACE, "name": CLAIM},
-        },
-    }
-    claimed = {
-        "apiVersion": "v1",
-        "kind": "PersistentVolumeClaim",
-        "metadata": {"name": CLAIM},
-        "spec": {
-            "accessModes": ["ReadWriteMany"],
-            "storageClassName": "",
-            "volumeName": CLAIM,
-            "resources": {"requests": size},
-        },
-    }
-    operator.apply(volume, claimed, namespace=NAMESPACE)
-    yield folder
-    operator.kubectl("delete", "pv", CLAIM, "--wait=false")
+    with claims.shared(operator, CLAIM, folder, NAMESPACE):
+        yield folder
 
 
 def told(target: Target, name: str) -> list[dict[str, Any]]:

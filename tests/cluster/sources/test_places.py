@@ -200,7 +200,7 @@ def test_a_page_is_read_by_two_models_of_one_pod(operator: Target, node: State, 
     with operator.forward(NAMESPACE, f"service/{name}") as url:
         page = (REPOSITORY / "examples" / "page.png").read_bytes()
         answer = cleartext.post(
-            f"{url}/predict", content=page, headers={"Content-Type": "image/png"}, timeout=60
+            f"{url}/predict", content=page, headers={"Content-Type": "image/png"}, timeout=180
         )
     assert answer.status_code == 200, answer.text
     assert answer.json()["text"].startswith("Invoice 2026-117\nThree models, served for one month\n")

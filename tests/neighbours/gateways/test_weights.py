@@ -1,73 +1,89 @@
-"""Traefik heeds weights, as docs/network.md says. The operator writes none: a test puts them in."""
+"""Traefik follows the weights that the operator writes for a canary: one HTTPRoute, or two Ingresses."""
 
-import copy
 from typing import Any
 
 import pytest
-from paddlemodel_operator.render.traffic import http_route, ingress
+from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import PaddleModel
+from paddlemodel_operator.render import Children, Rollout, render
+from paddlemodel_operator.rollout.situation import Plan
+from paddlemodel_operator.rollout.sizes import Divider, divider
 
 from tests.neighbours.gateways import routed
-from tests.neighbours.gateways.routed import ANSWERED, INFER, ONES, PATH, Pods
+from tests.neighbours.gateways.routed import ALLOWED, ANSWERED, INFER, ONES, PATH, Pods
 from tests.neighbours.gateways.traefik import Traefik, endpoints, without_pods
 from tests.operator.support.cluster import Cluster, eventually
 from tests.serving_image.support.servers import Server, metric
 
 Object = dict[str, Any]
 
-OTHER = "mixed-canary"
-REQUESTS = 100
+CANARY = "mixed-canary"
+REQUESTS = 200
+WEIGHT = 5
 
 
-def by_route(namespace: str, host: str) -> list[Object]:
-    """One HTTPRoute, with two backends."""
-    child = http_route.build(routed.model(namespace, gateway=routed.gateway(host)))
-    assert child is not None
-    (rule,) = child["spec"]["rules"]
-    (backend,) = rule["backendRefs"]
-    rule["backendRefs"] = [{**backend, "weight": 80}, {**backend, "name": OTHER, "weight": 20}]
-    return [child]
-
-
-def by_annotation(namespace: str, host: str) -> list[Object]:
-    """Two Ingresses for one host and path; the second one has ingress-nginx's annotations for its share."""
-    fields = {"host": host, "path": PATH, "className": "nginx"}
-    first = ingress.build(routed.model(namespace, ingress=fields))
-    assert first is not None
-    second = copy.deepcopy(first)
-    second["metadata"]["name"] = OTHER
-    second["metadata"]["annotations"] |= {
-        "nginx.ingress.kubernetes.io/canary": "true",
-        "nginx.ingress.kubernetes.io/canary-weight": "20",
+def tried(namespace: str, way: Divider, host: str) -> PaddleModel:
+    """A model with a canary whose requests come by one way."""
+    ways: dict[Divider, Object] = {
+        "Gateway": {"gateway": routed.gateway(host)},
+        "IngressNginx": {"ingress": {"host": host, "path": PATH, "className": "nginx"}},
     }
-    (path,) = second["spec"]["rules"][0]["http"]["paths"]
-    path["backend"]["service"]["name"] = OTHER
-    return [first, second]
+    return routed.model(namespace, rollout={"strategy": "Canary", "traffic": way}, **ways[way])
 
 
-@pytest.mark.parametrize("ways", [by_route, by_annotation])
-def test_requests_are_shared_by_weights(
-    cluster: Cluster, traefik: Traefik, namespace: str, pod: Pods, ways: Any
+def children(model: PaddleModel, weight: int) -> Children:
+    """The Services, and the ways to them, while the canary gets a share."""
+    plan = Plan(promote=False, canary=1, weight=weight, divider=divider(model.spec))
+    kinds = (names.SERVICE, names.HTTP_ROUTE, names.INGRESS)
+    found = render(model, ALLOWED, rollout=Rollout(plan=plan))
+    return {child: without_pods(body) for child, body in found.items() if child.kind in kinds}
+
+
+@pytest.mark.parametrize("way", ["Gateway", "IngressNginx"])
+def test_a_canary_gets_its_weight_and_then_nothing(
+    cluster: Cluster, traefik: Traefik, namespace: str, pod: Pods, way: Divider
 ) -> None:
-    """Eighty of a hundred go to the one Service, twenty to the other, and none is lost."""
+    """Ten of two hundred requests, beside one pod: and none is lost when it begins, or when it ends."""
     host = f"{namespace}.example.com"
-    found = routed.model(namespace, gateway=routed.gateway(host))
-    first = without_pods(routed.service(found))
-    second = {**first, "metadata": {**first["metadata"], "name": OTHER}}
+    found = tried(namespace, way, host)
+    before, during = children(found, 0), children(found, WEIGHT)
     with pod(found) as stable, pod(found) as canary:
-        slices = (endpoints(namespace, "mixed", stable.port), endpoints(namespace, OTHER, canary.port))
-        cluster.apply(first, second, *slices, *map(without_pods, ways(namespace, host)))
+        slices = (endpoints(namespace, "mixed", stable.port), endpoints(namespace, CANARY, canary.port))
+        cluster.apply(*slices, *before.values())
+        eventually(lambda: traefik.ask(host, INFER, ONES)[0] == 200, 120)
+        assert answered(canary) == 0
+        cluster.apply(*during.values())
+        until_divided(traefik, host, canary)
+        then = answered(stable), answered(canary)
+        assert [traefik.ask(host, INFER, ONES)[0] for _ in range(REQUESTS)] == [200] * REQUESTS
+        shares = [now - was for now, was in zip((answered(stable), answered(canary)), then, strict=True)]
+        assert sum(shares) == REQUESTS
+        assert shares[1] == pytest.approx(REQUESTS * WEIGHT / 100, abs=1)
+        cluster.apply(*before.values())
+        for child in during.keys() - before.keys():
+            cluster.kubectl("delete", child.kind.plural, child.name, "-n", namespace)
+        answers: set[int] = set()
+        eventually(lambda: is_left_alone(traefik, host, canary, answers), 120)
+        assert answers == {200}
 
-        def shared() -> bool:
-            return traefik.ask(host, INFER, ONES)[0] == 200 and answered(canary) > 0
 
-        eventually(shared, 120)
-        before = answered(stable), answered(canary)
-        answers = [traefik.ask(host, INFER, ONES)[0] for _ in range(REQUESTS)]
-        after = answered(stable), answered(canary)
-    assert answers == [200] * REQUESTS
-    shares = [now - then for now, then in zip(after, before, strict=True)]
-    assert sum(shares) == REQUESTS
-    assert shares[1] == pytest.approx(20, abs=1)
+def until_divided(traefik: Traefik, host: str, canary: Server) -> None:
+    """Nobody is refused until the share is in force, either."""
+    answers = set()
+
+    def divided() -> bool:
+        answers.add(traefik.ask(host, INFER, ONES)[0])
+        return answered(canary) > 0
+
+    eventually(divided, 120)
+    assert answers == {200}
+
+
+def is_left_alone(traefik: Traefik, host: str, canary: Server, answers: set[int]) -> bool:
+    """Of as many requests as would bring it four, it gets none."""
+    before = answered(canary)
+    answers |= {traefik.ask(host, INFER, ONES)[0] for _ in range(80)}
+    return answered(canary) == before
 
 
 def answered(server: Server) -> float:

@@ -50,7 +50,7 @@ class Traefik:
     ) -> tuple[int, bytes]:
         """Status and body of an answer, on a connection of its own."""
         connection = http.client.HTTPConnection(
-            "127.0.0.1", port or self.web, timeout=120, source_address=(source, 0)
+            "127.0.0.1", port or self.web, timeout=180, source_address=(source, 0)
         )
         try:
             method = "GET" if body is None else "POST"
@@ -62,7 +62,7 @@ class Traefik:
 
     def announce(self, host: str, path: str, size: int) -> int:
         """The status for a body of which only the size is sent: nobody hangs up on a client that writes."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=120)
+        connection = http.client.HTTPConnection("127.0.0.1", self.web, timeout=180)
         try:
             connection.putrequest("POST", path, skip_host=True)
             for name, value in (("Host", host), ("Content-Length", str(size))):

@@ -1,6 +1,9 @@
 """A pod's page, read without trust: what counts as a number of ours, and what does not."""
 
 import math
+import socket
+import struct
+import threading
 
 import pytest
 from hypothesis import given
@@ -15,6 +18,8 @@ from paddlemodel_operator.cluster.scrape import (
     ScrapeError,
     Scraper,
 )
+
+from tests.operator.support.simulated_pods import Behaviour, SimulatedPod
 
 GPU = contract.GPU_METRIC
 
@@ -128,3 +133,25 @@ async def test_an_address_that_is_no_pods(address: str, reason: str) -> None:
         with pytest.raises(ScrapeError) as caught:
             await scraper.read(address)
     assert str(caught.value).startswith(reason)
+
+
+def closes(_: socket.socket, __: threading.Event) -> None:
+    """As Envoy does where clients have to show a certificate and one begins no handshake (seen with 1.40)."""
+
+
+def resets(client: socket.socket, _: threading.Event) -> None:
+    """The same, where the proxy has not read all of the request."""
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+
+
+@pytest.mark.parametrize("proxy", [closes, resets])
+async def test_a_proxy_that_demands_mutual_tls_is_named(proxy: Behaviour) -> None:
+    pod = SimulatedPod(proxy)
+    try:
+        async with Scraper() as scraper:
+            with pytest.raises(ScrapeError) as caught:
+                await scraper.read(pod.address)
+    finally:
+        pod.close()
+    assert "as the proxy of a service mesh does that demands mutual TLS" in str(caught.value)

@@ -28,7 +28,7 @@ def run(*arguments: str, text: str = "", **settings: str) -> "subprocess.Complet
         input=text,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=180,
         check=False,
         env=os.environ | variables,
     )
@@ -51,6 +51,13 @@ def test_help_teaches_with_examples() -> None:
         shown = told.out
         assert re.search(rf"\nexamples:\n  .*paddlemodel {command}\b", shown)
         assert re.search(r"\nExit codes(, as of kubectl diff)?: 0 ", shown)
+
+
+def test_help_is_chinese_where_the_shell_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"LC_ALL": "zh_CN.UTF-8", "LANGUAGE": ""}.items():
+        monkeypatch.setenv(name, value)
+    assert run("--help").stdout.startswith("用法：paddlemodel COMMAND ...\n")
+    assert "\n位置参数:\n" in run("doctor", "--help").stdout
 
 
 @pytest.mark.usefixtures("nowhere")
@@ -111,10 +118,12 @@ def test_render_prints_every_child_of_every_model_or_nothing() -> None:
 
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
-def test_every_example_is_rendered(example: Path) -> None:
-    found = run("render", str(example), CUSTOM_TASKS="true", GATEWAY_API="true")
-    assert found.returncode == 0, found.stderr
-    assert "kind: Deployment" in found.stdout
+def test_every_example_is_rendered(example: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PADDLEMODEL_OPERATOR_CUSTOM_TASKS", "true")
+    monkeypatch.setenv("PADDLEMODEL_OPERATOR_GATEWAY_API", "true")
+    found = run_here("render", str(example))
+    assert found.code == 0, found.err
+    assert "kind: Deployment" in found.out
 
 
 @pytest.mark.parametrize("command", ["render", "run"])

@@ -113,6 +113,21 @@ def test_the_keys_of_clients_are_a_folder_that_is_named() -> None:
         processes(pod(**spec), machine())
 
 
+def test_the_keys_of_tokens_are_a_folder_that_is_named() -> None:
+    jwt = {"issuer": "https://a", "audiences": ["b"], "keys": {"configMapName": "issuer"}}
+    _, server = processes(pod(access={"jwt": jwt}), machine(config_maps={"issuer": Path("/keys")}))
+    assert server.environment["PADDLEMODEL_JWT_KEYS_DIR"] == "/keys"
+
+
+def test_the_password_of_shared_limits_is_a_folder_that_is_named() -> None:
+    shared = {"uri": "redis://127.0.0.1:6379", "secretName": "limits"}
+    spec = {"access": {"rateLimits": [{"per": "Model", "requests": 9}], "sharedLimits": shared}}
+    _, server = processes(pod(**spec), machine(secrets={"limits": Path("/login")}))
+    assert server.environment["PADDLEMODEL_SHARED_LIMITS_DIR"] == "/login"
+    with pytest.raises(InputError, match=r"the Secret limits .* --secret limits=DIR"):
+        processes(pod(**spec), machine())
+
+
 def test_variables_are_filled_in_as_a_kubelet_does() -> None:
     given = [
         {"name": "A", "value": "1"},

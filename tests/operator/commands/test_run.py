@@ -19,8 +19,11 @@ from paddlemodel_operator.commands import run
 
 from devcluster import first_look
 from devcluster.paths import REPOSITORY
+from tests import cleartext
 from tests.models import archive_of, trained_model
 from tests.operator.support.manifests import manifest
+from tests.serving_image.support.access import valkeys
+from tests.serving_image.support.servers import eventually
 from tests.trained_text import with_files
 
 PROGRAM = Path(sys.executable).with_name("paddlemodel")
@@ -88,7 +91,7 @@ def test_make_try_that_is_ended_leaves_no_server(port: int) -> None:
         lines_until(look, "starting")  # The server's first line.
         children = psutil.Process(look.pid).children(recursive=True)
         look.terminate()
-        _, left = psutil.wait_procs(children, timeout=60)
+        _, left = psutil.wait_procs(children, timeout=180)
         for process in left:
             process.kill()
     assert len(children) >= 2  # `paddlemodel run`, and the server.
@@ -150,8 +153,29 @@ def test_code_beside_a_model_runs_where_the_environment_allows_it(
     with running(tmp_path, "-", "--uri", f"file://{folder}", "--port", str(port), text=text) as process:
         lines_until(process, "==> ready: ")
         request = urllib.request.Request(f"http://127.0.0.1:{port}/predict", data=b"four")
-        with urllib.request.urlopen(request, timeout=60) as answer:
+        with urllib.request.urlopen(request, timeout=180) as answer:
             assert json.loads(answer.read()) == {"bytes": 4, "outputs": 1}
+
+
+@pytest.mark.timeout(300)
+def test_the_example_of_shared_limits_counts_by_a_valkey(port: int, tmp_path: Path) -> None:
+    example = yaml.safe_load((REPOSITORY / "examples" / "shared-limits.yaml").read_text())
+    access, password = example["spec"]["access"], "planted-limits-0123456789"
+    (tmp_path / "login").mkdir()
+    (tmp_path / "login" / "username").write_text("limits")
+    (tmp_path / "login" / "password").write_text(password)
+    archive = archive_of("textline-orientation", tmp_path)
+    with valkeys.serving(tmp_path, password) as valkey:
+        access["sharedLimits"]["uri"] = valkey.uri
+        arguments = ("-", "--uri", f"file://{archive}", "--port", str(port))
+        secret = ("--secret", f"limits={tmp_path / 'login'}")
+        with running(tmp_path, *arguments, *secret, text=yaml.safe_dump(example)) as process:
+            lines_until(process, "==> ready: ")
+            url = f"http://127.0.0.1:{port}/v2"
+            sent = {"X-Forwarded-For": "192.0.2.1"}
+            assert [cleartext.get(url, headers=sent).status_code for _ in range(10)] == [200] * 10
+            eventually(lambda: cleartext.get(url, headers=sent).status_code == 429, "it is one too many")
+            eventually(lambda: valkey.count() == 1, "Valkey has the number of this address")
 
 
 @pytest.mark.timeout(120)

@@ -30,7 +30,14 @@ READINGS: dict[str, tuple[Object, dict[str, float]]] = {
         {"a": 62.5},
     ),
     "processor use": (
-        {"type": "Resource", "resource": {"name": "cpu", "current": {"averageUtilization": 41}}},
+        {
+            "type": "ContainerResource",
+            "containerResource": {
+                "name": "cpu",
+                "container": "server",
+                "current": {"averageUtilization": 41},
+            },
+        },
         {"cpu": 41.0},
     ),
     "KEDA's": (

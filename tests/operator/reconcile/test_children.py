@@ -186,6 +186,16 @@ async def test_what_closed_the_pods_goes_last_and_stays_where_anything_failed(
     assert table.done[-2:] == ["apply Deployment resnet50", "delete NetworkPolicy resnet50"]
 
 
+async def test_a_service_goes_after_what_leads_to_it(context: Context, table: Table) -> None:
+    """A route to a Service that is not there is answered 500, or dropped as a whole."""
+    trying = model(rollout={"strategy": "Canary"}, ingress={"host": "a.example.com"})
+    await apply_children(context, trying, render(trying, SETTINGS))
+    table.done.clear()
+    plain = model(ingress={"host": "b.example.com"})
+    await apply_children(context, plain, render(plain, SETTINGS))
+    assert table.done.index("apply Ingress resnet50") < table.done.index("delete Service resnet50-canary")
+
+
 async def test_a_policy_that_nobody_wants_and_that_cannot_be_deleted_stops_nothing(
     context: Context, table: Table
 ) -> None:

@@ -111,7 +111,7 @@ def test_the_definition_may_go_and_come_back(
         (owner,) = cluster.need(names.DEPLOYMENT, namespace, "resnet50")["metadata"]["ownerReferences"]
         return bool(owner["uid"] == uid)
 
-    eventually(adopted, 180)
+    eventually(adopted)
     assert operator.health()["complaints"] == []
 
 

@@ -138,7 +138,7 @@ def test_without_keda_models_are_served_and_the_condition_names_the_cure(
         eventually(lambda: reason(cluster, namespace) == "Pending")
         assert "check that KEDA's operator runs" in scaling(cluster, namespace)["message"]
         cluster.kubectl("delete", "crd", "scaledobjects.keda.sh", "--timeout=180s")
-        eventually(lambda: reason(cluster, namespace) == "KEDAMissing", 120)
+        eventually(lambda: reason(cluster, namespace) == "KEDAMissing")
     finally:
         cluster.kubectl("delete", "crd", "scaledobjects.keda.sh", "--ignore-not-found", "--timeout=180s")
 

@@ -93,7 +93,8 @@ def test_a_model_that_outsiders_may_use_is_warned_of_once(
         ("Warning", "PaddleModel")
     ]
     assert shown() == ["ACCESS", "Open"]
-    access = {"apiKeys": {"secretName": "clients"}, "rateLimits": [{"per": "Client", "requests": 9}]}
+    jwt = {"issuer": "https://a", "audiences": ["b"], "keys": {"configMapName": "issuer"}}
+    access = {"jwt": jwt, "rateLimits": [{"per": "Client", "requests": 9}]}
     cluster.apply(manifest(namespace, ingress={"host": "a.example.com"}, access=access))
     condition = eventually(
         lambda: (
@@ -103,7 +104,7 @@ def test_a_model_that_outsiders_may_use_is_warned_of_once(
     )
     assert condition["status"] == "Unknown"
     eventually(operator.is_idle)
-    assert shown() == ["ACCESS", "Keys, Limits"]
+    assert shown() == ["ACCESS", "Tokens, Limits"]
     assert len(warnings()) == 1
 
 

@@ -101,7 +101,7 @@ def test_a_model_is_made_through_it(
     proxy.rule = first(count, fault, namespace)
     start = len(proxy.seen)
     cluster.apply(manifest(namespace, **FIELDS))
-    eventually(lambda: whole(cluster, namespace) and behind.is_idle(), 180)
+    eventually(lambda: whole(cluster, namespace) and behind.is_idle())
     seen = [one for one in proxy.seen[start:] if f"/namespaces/{namespace}/" in one]
     # Each failed write again, a look at what is there, and some more statuses.
     assert len(seen) <= 3 * count + 4 * WRITES, seen
@@ -115,7 +115,7 @@ def test_a_server_that_asks_for_fewer_requests_gets_fewer(
     proxy.rule = first(8, refused, namespace)
     start = len(proxy.seen)
     cluster.apply(*(manifest(namespace, f"m-{number}") for number in range(20)))
-    eventually(lambda: len(cluster.all(names.DEPLOYMENT, namespace)) == 20 and behind.is_idle(), 180)
+    eventually(lambda: len(cluster.all(names.DEPLOYMENT, namespace)) == 20 and behind.is_idle())
     seen = [one for one in proxy.seen[start:] if f"/namespaces/{namespace}/" in one]
     looks = [one for one in seen if one.startswith("GET")]
     assert len(looks) == 0
@@ -172,7 +172,7 @@ def test_a_kill_after_any_write_of_a_creation(
     cluster.apply(manifest(namespace, **FIELDS))
     eventually(lambda: not behind.is_running)
     behind.start(wait=False, request_timeout_seconds="2")
-    eventually(lambda: whole(cluster, namespace) and behind.is_idle(), 180)
+    eventually(lambda: whole(cluster, namespace) and behind.is_idle())
     regarding = [event["regarding"]["kind"] for event in cluster.all(names.EVENT, namespace)]
     assert regarding.count("PaddleModel") <= 1
 
@@ -230,12 +230,12 @@ def test_a_kill_after_any_write_of_a_change(
             killed: list[str] = []
             proxy.rule = kill_after(number, behind, namespace, killed)
             cluster.apply(manifest(namespace, **fields))
-            eventually(lambda: killed or (is_as_written(cluster, namespace) and behind.is_idle()), 180)  # noqa: B023
+            eventually(lambda: killed or (is_as_written(cluster, namespace) and behind.is_idle()))  # noqa: B023
             if killed:
                 kills += killed
                 eventually(lambda: not behind.is_running)
                 behind.start(wait=False, request_timeout_seconds="2")
-            eventually(lambda: is_as_written(cluster, namespace) and behind.is_idle(), 180)
+            eventually(lambda: is_as_written(cluster, namespace) and behind.is_idle())
         if len(kills) == before:
             break
     assert {kill.split()[0] for kill in kills} == {"DELETE", "PATCH"}
@@ -251,6 +251,6 @@ def test_a_kill_while_a_model_is_deleted(cluster: Cluster, behind: Operator, nam
     cluster.kubectl("delete", "pdm", "resnet50", "-n", namespace, "--wait=false")
     behind.kill()
     behind.start(wait=False, request_timeout_seconds="2")
-    eventually(lambda: all(cluster.all(kind, namespace) == [] for kind in MADE), 180)
+    eventually(lambda: all(cluster.all(kind, namespace) == [] for kind in MADE))
     eventually(behind.is_idle)
     assert all(cluster.all(kind, namespace) == [] for kind in MADE)

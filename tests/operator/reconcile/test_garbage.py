@@ -20,8 +20,7 @@ from paddlemodel_operator.probing.rollout_meter import RolloutMeter, Target
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
 from paddlemodel_operator.render import deployment
-from paddlemodel_operator.status.judge import merge_patch
-from paddlemodel_operator.status.known import known
+from paddlemodel_operator.status.known import known, merge_patch
 
 from tests.operator.base.test_model import json_values
 from tests.operator.support.builders import SETTINGS, body, model

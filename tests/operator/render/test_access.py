@@ -37,6 +37,58 @@ def test_the_keys_are_the_server_s_alone() -> None:
     ]
 
 
+TOKENS: dict[str, Any] = {"issuer": "https://a", "audiences": ["b"], "keys": {"uri": "https://a/keys"}}
+
+
+def test_tokens_are_a_setting_and_fetched_keys_are_not_mounted() -> None:
+    spec = pod_spec(jwt=TOKENS)
+    (server,) = spec["containers"]
+    assert server["env"][len(SERVER["env"]) :] == [
+        {
+            "name": "PADDLEMODEL_JWT",
+            "value": '{"issuer":"https://a","audiences":["b"],"keys":{"uri":"https://a/keys"},'
+            '"clientClaim":"sub"}',
+        }
+    ]
+    assert server["volumeMounts"] == SERVER["volumeMounts"]
+    assert len(spec["volumes"]) == 2
+
+
+def test_the_keys_of_tokens_are_a_config_map_of_the_server() -> None:
+    spec = pod_spec(jwt=TOKENS | {"keys": {"configMapName": "cluster-keys"}})
+    (fetch,), (server,) = spec["initContainers"], spec["containers"]
+    assert server["volumeMounts"][-1] == {"name": "jwt-keys", "mountPath": "/mnt/jwt-keys", "readOnly": True}
+    assert {"name": "PADDLEMODEL_JWT_KEYS_DIR", "value": "/mnt/jwt-keys"} in server["env"]
+    assert "jwt" not in str(fetch)
+    assert spec["volumes"][2:] == [
+        {"name": "jwt-keys", "configMap": {"name": "cluster-keys", "optional": True}}
+    ]
+    assert spec["automountServiceAccountToken"] is False
+
+
+def test_limits_are_shared_under_the_model_s_name_by_a_password_that_only_the_server_has() -> None:
+    limits = [{"per": "Model", "requests": 9}]
+    shared = {"uri": "redis://valkey.limits.svc:6379", "secretName": "limits"}
+    spec = pod_spec(rateLimits=limits, sharedLimits=shared)
+    (fetch,), (server,) = spec["initContainers"], spec["containers"]
+    assert server["env"][-2:] == [
+        {
+            "name": "PADDLEMODEL_SHARED_LIMITS",
+            "value": '{"uri":"redis://valkey.limits.svc:6379","prefix":"ml/resnet50"}',
+        },
+        {"name": "PADDLEMODEL_SHARED_LIMITS_DIR", "value": "/mnt/shared-limits"},
+    ]
+    mount = {"name": "shared-limits", "mountPath": "/mnt/shared-limits", "readOnly": True}
+    assert server["volumeMounts"] == [*SERVER["volumeMounts"], mount]
+    assert "shared-limits" not in str(fetch)
+    assert spec["volumes"][2:] == [
+        {"name": "shared-limits", "secret": {"secretName": "limits", "optional": True, "defaultMode": 0o440}}
+    ]
+    without = pod_spec(rateLimits=limits, sharedLimits={"uri": shared["uri"]})
+    assert "_DIR" not in str(without["containers"][0]["env"][-1])
+    assert len(without["volumes"]) == 2
+
+
 def test_only_the_pods_change() -> None:
     with_access, without = builders.model(access=KEYS), builders.model()
     changed = {

@@ -56,7 +56,8 @@ OTHER = {
 
 def cpu(percent: int) -> Any:
     target = {"type": "Utilization", "averageUtilization": percent}
-    return {"type": "Resource", "resource": {"name": "cpu", "target": target}}
+    part = {"name": "cpu", "container": "server", "target": target}
+    return {"type": "ContainerResource", "containerResource": part}
 
 
 def pods(metric: str, average: str) -> Any:

@@ -6,7 +6,14 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
 from tests.operator.support.builders import DIGEST, URI, rendered
-from tests.operator.support.expected import METADATA, POD_LABELS, POD_SPEC, SELECTOR, SERVICE_SELECTOR
+from tests.operator.support.expected import (
+    CLIENTS_PORT,
+    METADATA,
+    POD_LABELS,
+    POD_SPEC,
+    SELECTOR,
+    SERVICE_SELECTOR,
+)
 
 
 def pod_spec(**fields: Any) -> Any:
@@ -50,7 +57,7 @@ def test_the_simplest_service() -> None:
         "spec": {
             "type": "ClusterIP",
             "selector": SERVICE_SELECTOR,
-            "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
+            "ports": [CLIENTS_PORT],
         },
     }
 

@@ -12,6 +12,7 @@ from paddlemodel_operator.render.templates.held import revision_of
 from paddlemodel_operator.rollout.situation import Plan
 
 from tests.operator.support.builders import SETTINGS, URI, model
+from tests.operator.support.expected import CLIENTS_PORT
 
 Object = dict[str, Any]
 STABLE = names.ChildKey(names.DEPLOYMENT, "resnet50")
@@ -26,7 +27,8 @@ def children(plan: Plan = Plan(), live: Children | None = None, **fields: Any) -
     """With the Deployments as they are; without managedFields all of them counts as applied."""
     found = live or {}
     rollout = Rollout(plan=plan, stable=found.get(STABLE), canary=found.get(CANARY))
-    return render(model(**{"rollout": TRIED, **fields}), SETTINGS, rollout=rollout)
+    settings = SETTINGS.model_copy(update={"gateway_api": True})
+    return render(model(**{"rollout": TRIED, **fields}), settings, rollout=rollout)
 
 
 def template(found: Object) -> Object:
@@ -51,7 +53,7 @@ def test_without_a_canary_there_is_only_the_way_to_it() -> None:
     assert service["spec"] == {
         "type": "ClusterIP",
         "selector": {**found[SERVICE]["spec"]["selector"], "paddlemodel.dev/track": "canary"},
-        "ports": [{"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}],
+        "ports": [CLIENTS_PORT],
     }
     assert names.ChildKey(names.SERVICE, "resnet50-canary") not in children(rollout={})
 
@@ -72,6 +74,62 @@ def test_two_versions_at_once() -> None:
 def test_the_canary_is_behind_the_service_while_it_gets_requests(weight: int, track: str | None) -> None:
     found = children(Plan(canary=1, weight=weight))
     assert found[SERVICE]["spec"]["selector"].get("paddlemodel.dev/track") == track
+
+
+WAYS: Object = {
+    "gateway": {"parentRefs": [{"name": "public"}]},
+    "ingress": {
+        "host": "a.example.com",
+        "tlsSecretName": "tls",
+        "annotations": {"nginx.ingress.kubernetes.io/proxy-body-size": "1g", "cert-manager.io/issuer": "a"},
+    },
+}
+ROUTE = names.ChildKey(names.HTTP_ROUTE, "resnet50")
+INGRESS = names.ChildKey(names.INGRESS, "resnet50")
+SECOND = names.ChildKey(names.INGRESS, "resnet50-canary")
+
+
+def backends(found: Children) -> list[tuple[str, int]]:
+    (rule,) = found[ROUTE]["spec"]["rules"]
+    return [(one["name"], one["weight"]) for one in rule["backendRefs"]]
+
+
+def test_a_gateway_divides_by_the_weights_of_the_route() -> None:
+    found = children(Plan(canary=1, weight=5, divider="Gateway"), **WAYS)
+    assert backends(found) == [("resnet50", 95), ("resnet50-canary", 5)]
+    assert found[SERVICE]["spec"]["selector"]["paddlemodel.dev/track"] == "stable"
+    assert SECOND not in found
+    assert found[INGRESS] == children(**WAYS)[INGRESS]
+
+
+def test_an_ingress_divides_by_a_second_one() -> None:
+    found = children(Plan(canary=1, weight=5, divider="IngressNginx"), **WAYS)
+    first, second = found[INGRESS], found[SECOND]
+    assert second["spec"] == json.loads(
+        json.dumps(first["spec"]).replace('"name": "resnet50"', '"name": "resnet50-canary"')
+    )
+    nginx = "nginx.ingress.kubernetes.io"
+    alone = {f"{nginx}/canary": "true", f"{nginx}/canary-weight": "5", f"{nginx}/canary-weight-total": "100"}
+    shared = {key: value for key, value in first["metadata"]["annotations"].items() if "cert" not in key}
+    assert second["metadata"]["annotations"] == shared | alone
+    assert shared[f"{nginx}/proxy-body-size"] == "1g"
+    assert found[SERVICE]["spec"]["selector"]["paddlemodel.dev/track"] == "stable"
+    assert backends(found) == [("resnet50", 1)]
+
+
+def test_a_second_ingress_has_the_first_one_s_class_however_it_is_said_but_not_its_whole() -> None:
+    said = {"kubernetes.io/ingress.class": "nginx"}
+    total = {"nginx.ingress.kubernetes.io/canary-weight-total": "1000"}
+    ways: Object = {"ingress": {"host": "a.example.com", "annotations": said | total}}
+    found = children(Plan(canary=1, weight=5, divider="IngressNginx"), **ways)
+    assert found[SECOND]["metadata"]["annotations"].items() >= (said | dict.fromkeys(total, "100")).items()
+
+
+@pytest.mark.parametrize("plan", [Plan(), Plan(canary=1), Plan(canary=1, weight=50)])
+def test_by_pods_every_way_leads_to_the_one_service(plan: Plan) -> None:
+    found = children(plan, **WAYS)
+    assert backends(found) == [("resnet50", 1)]
+    assert SECOND not in found
 
 
 def test_only_the_stable_pods_mirror() -> None:

@@ -8,7 +8,7 @@ from paddlemodel_operator.base.errors import SpecError
 from paddlemodel_operator.settings import Settings
 
 from tests.operator.support.builders import SETTINGS, rendered
-from tests.operator.support.expected import METADATA
+from tests.operator.support.expected import CLIENTS_PORT, METADATA
 
 KEDA = {"metricsSource": "keda"}
 
@@ -61,7 +61,6 @@ def test_the_port_is_the_pods_whatever_the_service_s_is() -> None:
     assert trigger["metadata"]["url"] == "http://resnet50.ml.svc:8081/metrics"
 
 
-HTTP = {"name": "http", "port": 80, "targetPort": "http", "protocol": "TCP"}
 ADMIN = {"name": "admin", "port": 8081, "targetPort": "admin", "protocol": "TCP"}
 BUSY = {"maxReplicas": 2, "busyRatio": 70}
 
@@ -69,25 +68,29 @@ BUSY = {"maxReplicas": 2, "busyRatio": 70}
 @pytest.mark.parametrize(
     ("settings", "fields", "ports"),
     [
-        pytest.param({}, {"autoscaling": BUSY}, [HTTP], id="our own adapter asks pods by their address"),
-        pytest.param({}, {"autoscaling": {**BUSY, **KEDA}}, [HTTP, ADMIN], id="KEDA finds pods by it"),
-        pytest.param({"metrics_source": "keda"}, {}, [HTTP], id="nothing scales"),
+        pytest.param(
+            {}, {"autoscaling": BUSY}, [CLIENTS_PORT], id="our own adapter asks pods by their address"
+        ),
+        pytest.param(
+            {}, {"autoscaling": {**BUSY, **KEDA}}, [CLIENTS_PORT, ADMIN], id="KEDA finds pods by it"
+        ),
+        pytest.param({"metrics_source": "keda"}, {}, [CLIENTS_PORT], id="nothing scales"),
         pytest.param(
             {"keda_prometheus": "http://p:9090"},
             {"autoscaling": {**BUSY, **KEDA}},
-            [HTTP],
+            [CLIENTS_PORT],
             id="KEDA asks a Prometheus",
         ),
         pytest.param(
             {},
             {"autoscaling": {"maxReplicas": 2, "cpuUtilization": 80, **KEDA}},
-            [HTTP],
+            [CLIENTS_PORT],
             id="processors only",
         ),
         pytest.param(
             {},
             {"autoscaling": {**BUSY, **KEDA}, "service": {"port": 8081}},
-            [{**HTTP, "port": 8081}, {**ADMIN, "port": 8082}],
+            [{**CLIENTS_PORT, "port": 8081}, {**ADMIN, "port": 8082}],
             id="clients' port has that number",
         ),
     ],
@@ -131,7 +134,8 @@ def test_processor_use_is_a_trigger_of_its_own() -> None:
     scaling = {"maxReplicas": 2, "inflightPerReplica": 4, "cpuUtilization": 80, **KEDA}
     first, second = scaled_object(autoscaling=scaling)["spec"]["triggers"]
     assert first["metadata"]["targetValue"] == "4"
-    assert second == {"type": "cpu", "metricType": "Utilization", "metadata": {"value": "80"}}
+    of_the_server = {"value": "80", "containerName": "server"}
+    assert second == {"type": "cpu", "metricType": "Utilization", "metadata": of_the_server}
 
 
 def test_keda_and_an_autoscaler_of_ours_exclude_each_other() -> None:

@@ -6,16 +6,15 @@ since what made one request late made its neighbours late. Every seed is fixed.
 """
 
 import json
-import random
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import accumulate
 from math import inf
 from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from paddlemodel_operator.rollout.judgement import Agreement, Kind, Limits, Window, judge
 
 RECORDED: dict[str, list[int]] = json.loads(Path(__file__).with_name("latencies.json").read_text())
@@ -38,25 +37,27 @@ class Version:
     differs: float = 0.0
 
 
-def _grown(chance: random.Random, recorded: list[int], version: Version, requests: int) -> Iterator[Window]:
+def _grown(
+    chance: np.random.Generator, recorded: NDArray[np.int64], version: Version, requests: int
+) -> Iterator[Window]:
     """What has been counted at each look."""
-    counts, seconds, errors, done = [0] * (len(SECONDS) + 1), 0.0, 0, 0
+    starts = chance.integers(len(recorded) - STRETCH, size=-(-requests // STRETCH))
+    spent = (recorded[starts[:, None] + np.arange(STRETCH)] * (1e-5 * version.slower)).ravel()
+    bucket = np.searchsorted(SECONDS, spent)
+    failed = chance.random(spent.size) < version.errors
     for look in range(1, LOOKS + 1):
-        while done < requests * look // LOOKS:
-            at = chance.randrange(len(recorded) - STRETCH)
-            for latency in recorded[at : at + STRETCH]:
-                spent = latency * 1e-5 * version.slower
-                counts[bisect_left(SECONDS, spent)] += 1
-                seconds += spent
-                errors += chance.random() < version.errors
-            done += STRETCH
-        buckets = tuple(zip((*SECONDS, inf), accumulate(counts), strict=True))
+        done = -(-(requests * look // LOOKS) // STRETCH) * STRETCH
+        counts = np.bincount(bucket[:done], minlength=len(SECONDS) + 1).cumsum().tolist()
+        buckets = tuple(zip((*SECONDS, inf), counts, strict=True))
+        errors, seconds = int(failed[:done].sum()), float(spent[:done].sum())
         yield Window(requests=done, errors=errors, buckets=buckets, seconds=seconds)
 
 
-def _rollout(seed: str, recorded: list[int], versions: tuple[Version, Version], requests: int) -> Kind:
+def _rollout(
+    seed: int, recorded: NDArray[np.int64], versions: tuple[Version, Version], requests: int
+) -> Kind:
     """The verdict that ends it, or the last one."""
-    chance, differing, kind = random.Random(seed), 0, Kind.TOO_FEW
+    chance, differing, kind = np.random.default_rng(seed), 0, Kind.TOO_FEW
     stable, canary = versions
     windows = zip(
         _grown(chance, recorded, stable, 3 * requests),
@@ -65,7 +66,7 @@ def _rollout(seed: str, recorded: list[int], versions: tuple[Version, Version], 
     )
     for before, now in windows:
         compared = now.requests // 2
-        differing += sum(chance.random() < canary.differs for _ in range(requests // 2 // LOOKS))
+        differing += int(chance.binomial(requests // 2 // LOOKS, canary.differs))
         agreement = Agreement(compared=compared, agreed=compared - differing)
         kind = judge(before, now, agreement, LIMITS).kind
         if kind in ABORTS:
@@ -74,8 +75,8 @@ def _rollout(seed: str, recorded: list[int], versions: tuple[Version, Version], 
 
 
 def _rollouts(recorded: str, versions: tuple[Version, Version], count: int, requests: int) -> Counter[Kind]:
-    seeds = (f"{recorded} {n}" for n in range(count))
-    return Counter(_rollout(seed, RECORDED[recorded], versions, requests) for seed in seeds)
+    drawn_from = np.array(RECORDED[recorded])
+    return Counter(_rollout(seed, drawn_from, versions, requests) for seed in range(count))
 
 
 @pytest.mark.parametrize("recorded", RECORDED)

@@ -23,7 +23,8 @@ LAST = status(step=2, weight=50)
 PROMOTING = status(phase="Promoting", step=2, weight=50)
 FINISHING = status(phase="Finishing", weight=0, stableRevision=NEW)
 BROKEN = Failure(cause="VerificationFailed", message="It answers otherwise.")
-SHORT, LONG = DRAIN_SECONDS / 2, DRAIN_SECONDS
+LONG = DRAIN_SECONDS["Replicas"]
+SHORT = LONG / 2
 
 
 def short(found: Plan) -> tuple[bool, int | None, int, str | None, str | None]:

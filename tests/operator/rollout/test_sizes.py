@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.rollout.judgement import Limits
-from paddlemodel_operator.rollout.sizes import canary_pods, limits
+from paddlemodel_operator.rollout.sizes import canary_pods, divider, limits
 
+from tests.operator.support.builders import model
 from tests.operator.support.rollout.canaries import tried
 
 
@@ -27,7 +28,57 @@ from tests.operator.support.rollout.canaries import tried
 )
 def test_pods_for_a_share(stable: int, weight: int, mirrored: int, pods: int) -> None:
     rollout: dict[str, Any] = {"mirror": {"percent": mirrored}} if mirrored else {}
-    assert canary_pods(stable, weight, tried(**rollout).spec.rollout) == pods
+    assert canary_pods(stable, weight, tried(**rollout).spec) == pods
+
+
+GATEWAY: dict[str, Any] = {"gateway": {"parentRefs": [{"name": "public"}]}}
+INGRESS: dict[str, Any] = {"ingress": {"host": "a.example.com", "className": "nginx"}}
+
+
+@pytest.mark.parametrize(
+    ("stable", "weight", "pods"),
+    [
+        pytest.param(4, 5, 1, id="a twentieth is one pod beside four, not nineteen"),
+        pytest.param(10, 50, 10, id="half of the requests: as many, or the latencies would not compare"),
+        pytest.param(10, 99, 10, id="as many as before the canary, however much it gets"),
+    ],
+)
+def test_where_a_gateway_divides_pods_have_no_more_load_than_the_stable_ones(
+    stable: int, weight: int, pods: int
+) -> None:
+    assert canary_pods(stable, weight, model(rollout={"strategy": "Canary"}, **GATEWAY).spec) == pods
+
+
+@pytest.mark.parametrize(
+    ("ways", "pods"),
+    [
+        pytest.param(GATEWAY, 9, id="a Gateway: for nine tenths nine pods beside the one that is left"),
+        pytest.param({}, 1, id="the Service: the pods are the share"),
+    ],
+)
+def test_an_autoscaler_that_has_shrunk_the_stable_version_leaves_the_canary_its_pods(
+    ways: dict[str, Any], pods: int
+) -> None:
+    scaling = {"minReplicas": 1, "maxReplicas": 12}
+    spec = model(rollout={"strategy": "Canary"}, autoscaling=scaling, **ways).spec
+    assert canary_pods(1, 90, spec) == pods
+    assert canary_pods(10, 90, spec) == (12 if ways else 10)
+
+
+@pytest.mark.parametrize(
+    ("ways", "traffic", "found"),
+    [
+        pytest.param({}, None, "Replicas", id="no way from outside"),
+        pytest.param(GATEWAY, None, "Gateway", id="a Gateway"),
+        pytest.param(GATEWAY | INGRESS, "Auto", "Gateway", id="a Gateway and an Ingress"),
+        pytest.param(INGRESS, "Auto", "Replicas", id="an Ingress, whoever stands behind its class"),
+        pytest.param(INGRESS, "IngressNginx", "IngressNginx", id="an Ingress by the user's word"),
+        pytest.param(GATEWAY, "Replicas", "Replicas", id="a Gateway that is not to divide"),
+    ],
+)
+def test_what_divides_the_requests(ways: dict[str, Any], traffic: str | None, found: str) -> None:
+    rollout = {"strategy": "Canary", **({"traffic": traffic} if traffic else {})}
+    assert divider(model(rollout=rollout, **ways).spec) == found
 
 
 def test_limits_are_numbers() -> None:

@@ -12,6 +12,13 @@ from paddlemodel_operator.status.traffic.access import access, column
 from tests.operator.support.builders import LATER, NOW, body, fetched, model, observed, pod, ready_pod, words
 
 KEYS = {"apiKeys": {"secretName": "clients"}}
+TOKENS: dict[str, Any] = {
+    "jwt": {"issuer": "https://a", "audiences": ["b"], "keys": {"configMapName": "issuer"}}
+}
+SHARED: dict[str, Any] = {
+    "rateLimits": [{"per": "Model", "requests": 9}],
+    "sharedLimits": {"uri": "redis://valkey:6379"},
+}
 EVERYTHING = {
     **KEYS,
     "tls": {"secretName": "cert"},
@@ -52,6 +59,31 @@ SITUATIONS: dict[str, tuple[dict[str, Any], Observed, tuple[str, str, str]]] = {
         ("False", "SecretMissing", "The Secret cert that spec.access.tls names"),
     ),
     "keys that are none": ({"access": KEYS}, ended("ApiKeysInvalid"), ("False", "ApiKeysInvalid", "So.")),
+    "tokens": (
+        {"access": TOKENS, **INGRESS},
+        observed(ready_pod()),
+        ("True", "Configured", "ready: Tokens."),
+    ),
+    "no keys for tokens": (
+        {"access": TOKENS},
+        ended("JwtKeysMissing"),
+        ("False", "JwtKeysMissing", "The ConfigMap issuer that spec.access.jwt.keys names does not exist in"),
+    ),
+    "no issuer": (
+        {"access": {"jwt": TOKENS["jwt"] | {"keys": {"uri": "https://a/b"}}}},
+        ended("JwtKeysMissing"),
+        ("False", "JwtKeysMissing", "So."),
+    ),
+    "keys for tokens that are none": (
+        {"access": TOKENS},
+        ended("JwtKeysInvalid"),
+        ("False", "JwtKeysInvalid", "So."),
+    ),
+    "keys for tokens that became unusable": (
+        {"access": TOKENS},
+        sampled(paddle_jwt_keys_outdated=1),
+        ("False", "JwtKeysOutdated", "any more, and in pod pod-a those before them stay valid: repair it"),
+    ),
     "another fault": ({"access": KEYS}, ended("TaskDoesNotFit"), ("Unknown", "Pending", "No pod")),
     "keys that became unusable": (
         {"access": KEYS},
@@ -62,6 +94,15 @@ SITUATIONS: dict[str, tuple[dict[str, Any], Observed, tuple[str, str, str]]] = {
         {"access": EVERYTHING},
         sampled(paddle_api_keys_outdated=0, paddle_tls_certificate_outdated=1),
         ("False", "CertificateOutdated", "in pod pod-a the certificate before it stays in use"),
+    ),
+    "a store of shared limits that is away": (
+        {"access": SHARED},
+        sampled(paddle_shared_limits_down=1),
+        (
+            "False",
+            "SharedLimitsDown",
+            "does not answer, and in pod pod-a limits hold for that pod alone: rep",
+        ),
     ),
     "all well": (
         {"access": EVERYTHING},
@@ -118,6 +159,7 @@ def test_a_model_of_the_cluster_alone_says_nothing() -> None:
     assert access(model(), observed(ready_pod())) is None
     assert column(model()) == "Open"
     assert column(model(access=NETWORK)) == "Network"
+    assert column(model(access={**TOKENS, **EVERYTHING})) == "Keys, Tokens, TLS, Limits"
     assert column(model(access={"cors": {"allowedOrigins": ["*"]}})) == "Open"
 
 

@@ -7,7 +7,8 @@ from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.base.names import DEPLOYMENT, SERVICE, ChildKey
 from paddlemodel_operator.observe.children import Container, Observed
 from paddlemodel_operator.status.events import transition
-from paddlemodel_operator.status.judge import judge, judge_invalid, merge_patch
+from paddlemodel_operator.status.judge import judge, judge_invalid
+from paddlemodel_operator.status.known import merge_patch
 from paddlemodel_operator.status.readiness_checks import rejection
 from paddlemodel_operator.status.reports import Fault
 

@@ -50,6 +50,30 @@ def test_the_condition(situation: str) -> None:
     assert message in found.message
 
 
+WORST = {"request": 3, "run": "alone", "output": "y", "index": "[0][5]", "expected": "0.91", "actual": "nan"}
+NUMBERS: dict[str, Any] = {"requests": 8, "agreed": 5, "worst": WORST}
+
+
+def disagrees(found: object) -> Pod:
+    said = words(reason="VerificationFailed", message=SAID, verification=found)
+    return refuses(server=Container(exit_code=1, restarts=2, exit_message=said))
+
+
+def test_how_far_off_a_pod_is_stands_in_the_status() -> None:
+    pods = (ready_pod("pod-a"), disagrees(NUMBERS))
+    status = judge(model(**SPEC), observed(*pods), before={}, now=NOW)
+    assert status["verification"] == {**NUMBERS, "pod": "pod-b", "node": "n2"}
+    agree = judge(model(**SPEC), observed(ready_pod("pod-a")), before=status, now=NOW)
+    assert "verification" not in agree
+
+
+@pytest.mark.parametrize("found", [None, 3, [], {}, {"requests": "many", "agreed": 1}, {**NUMBERS, "new": 1}])
+def test_numbers_of_another_version_s_server_are_left_out(found: object) -> None:
+    status = judge(model(**SPEC), observed(disagrees(found)), before={}, now=NOW)
+    assert "verification" not in status
+    assert condition(status, VERIFIED)["reason"] == "VerificationFailed"
+
+
 def test_without_verification_there_is_no_condition() -> None:
     assert verified(model(), observed(ready_pod("pod-a"))) is None
     status = judge(model(), observed(ready_pod("pod-a")), before={}, now=NOW)

@@ -106,7 +106,7 @@ class Adapter:
                 cwd=self.folder,
             )
         if wait:
-            eventually(self.is_ready, 60)
+            eventually(self.is_ready)
 
     def terminate(self) -> None:
         """As the kubelet asks it to end."""
@@ -116,7 +116,7 @@ class Adapter:
     def wait(self) -> int:
         """Its exit code."""
         assert self._process is not None
-        return self._process.wait(timeout=60)
+        return self._process.wait(timeout=180)
 
     def stop(self) -> int:
         self.terminate()
@@ -125,7 +125,7 @@ class Adapter:
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.wait(timeout=60)
+            self._process.wait(timeout=180)
 
     @property
     def running(self) -> bool:
@@ -146,8 +146,8 @@ class Adapter:
             context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         if pair is not None:
             context.load_cert_chain(*pair)
-        connection = http.client.HTTPSConnection(host, self.port, context=context, timeout=30)
-        plain = socket.create_connection((host, self.port), timeout=30)
+        connection = http.client.HTTPSConnection(host, self.port, context=context, timeout=180)
+        plain = socket.create_connection((host, self.port), timeout=180)
         connection.sock = context.wrap_socket(plain, server_hostname=HOST)
         return connection
 

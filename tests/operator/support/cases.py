@@ -95,7 +95,7 @@ class Chain(NamedTuple):
 
 
 CPU = {"cpuUtilization": 60}
-NO_CPU = inactive("FailedGetResourceMetric", "no resource metrics API")
+NO_CPU = inactive("FailedGetContainerResourceMetric", "no resource metrics API")
 WORKS = Autoscaler(
     conditions={"ScalingActive": Condition("True", "ValidMetricFound", "ok")},
     readings={"paddle_gpu_utilization": 63.0},

@@ -95,7 +95,7 @@ CHAINS: dict[str, Chain] = {
         case(samples=sampled(PodSample(name="pod-a", error="does not answer /metrics within 2 s"))),
         "False",
         "PodsUnreachable",
-        ("Pod pod-a does not answer", "port 8081", "NetworkPolicy"),
+        ("Pod pod-a does not answer", "port 8081", "NetworkPolicy", "service mesh", "docs/mesh.md"),
     ),
     "one pod of two behind a policy": Chain(
         case(samples=sampled(PodSample(name="pod-b", error="x"), gpu_pod("failed"))),
@@ -210,7 +210,7 @@ CHAINS: dict[str, Chain] = {
     "a metrics-server that has not measured the pods yet": Chain(
         case(NO_CPU, sampled(BUSY), scaling=CPU, registration=registered(State.OURS, service(RESOURCES))),
         "False",
-        "FailedGetResourceMetric",
+        "FailedGetContainerResourceMetric",
         ("no resource metrics API",),
     ),
     "metrics of the user's own": Chain(

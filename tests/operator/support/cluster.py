@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +24,8 @@ from devcluster.builders import programs
 Object = dict[str, Any]
 
 CHILDREN = names.CHILD_KINDS
+# What somebody works for, of the operator or of Kubernetes. Without it a namespace costs nothing any more.
+BUSY = (names.MODEL, *CHILDREN, *names.OPTIONAL_KINDS, names.POD)
 T = TypeVar("T")
 WRITES = ("create", "update", "patch", "delete", "deletecollection")
 
@@ -42,7 +45,8 @@ class Cluster:
                 pair.write(base64.b64decode(user[part]))
             pair.flush()
             context.load_cert_chain(pair.name)
-        self.http = httpx.Client(base_url=self.server, verify=context, timeout=30)
+        self.http = httpx.Client(base_url=self.server, verify=context, timeout=180)
+        self._resources: dict[tuple[str, str], Object] = {}
 
     @property
     def cache(self) -> Path:
@@ -58,10 +62,32 @@ class Cluster:
         return done.stdout + done.stderr
 
     def apply(self, *objects: Mapping[str, Any]) -> None:
-        """As `kubectl apply --server-side`, by a person."""
-        self.kubectl(
-            "apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump_all(objects)
-        )
+        """As `kubectl apply --server-side --force-conflicts`, by a person; the program takes 0.1 s of CPU."""
+        query = {"fieldManager": "kubectl", "force": "true", "fieldValidation": "Strict"}
+        headers = {"Content-Type": "application/apply-patch+yaml"}
+        for one in objects:
+            answer = self.http.patch(self._path(one), params=query, content=json.dumps(one), headers=headers)
+            assert answer.is_success, answer.text
+
+    def _path(self, one: Mapping[str, Any]) -> str:
+        """The URL path of an object, by what the API server says of its kind."""
+        version, kind, metadata = one["apiVersion"], one["kind"], one["metadata"]
+        root = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        if (version, kind) not in self._resources:
+            listed = self.http.get(root).raise_for_status().json()["resources"]
+            self._resources |= {(version, each["kind"]): each for each in listed if "/" not in each["name"]}
+        resource = self._resources[version, kind]
+        home = f"/namespaces/{metadata.get('namespace', 'default')}" if resource["namespaced"] else ""
+        return f"{root}{home}/{resource['name']}/{metadata['name']}"
+
+    @contextmanager
+    def namespace(self, name: str) -> Iterator[str]:
+        """A namespace, emptied afterwards: to delete one costs Kubernetes a quarter of a second of CPU."""
+        self.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+        yield name
+        for kind in BUSY:
+            answer = self.http.delete(kind.collection(name), params={"gracePeriodSeconds": 0})
+            assert answer.is_success or answer.status_code == 404, answer.text  # some clusters lack a kind
 
     def get(self, kind: names.Kind, namespace: str, name: str) -> Object | None:
         answer = self.http.get(kind.item(namespace, name))
@@ -131,14 +157,14 @@ class Cluster:
         return self.audit_log.stat().st_size
 
 
-def eventually(check: Callable[[], T], seconds: float = 90) -> T:
-    """Repeat a check until it holds: no assertion fails and the answer is not empty."""
+def eventually(check: Callable[[], T], seconds: float = 180) -> T:
+    """Repeat a check until it holds: no assertion fails, no field is missing and the answer is not empty."""
     deadline = time.monotonic() + seconds
     while True:
         try:
             answer = check()
             assert answer, f"still {answer!r}"
-        except (AssertionError, httpx.HTTPError):
+        except (AssertionError, LookupError, httpx.HTTPError):
             if time.monotonic() > deadline:
                 raise
             time.sleep(0.1)

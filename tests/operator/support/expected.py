@@ -17,6 +17,13 @@ SELECTOR = {**SERVICE_SELECTOR, "paddlemodel.dev/track": "stable"}
 POD_LABELS = {**LABELS, **SELECTOR, "service.istio.io/canonical-name": "resnet50"}
 """But for the revision, of which there are two labels."""
 
+CLIENTS_PORT = {
+    "name": "http",
+    "port": 80,
+    "targetPort": "http",
+    "protocol": "TCP",
+    "appProtocol": "http",
+}
 METADATA = {"name": "resnet50", "namespace": "ml", "labels": LABELS, "ownerReferences": [OWNER]}
 
 HARDENED = {

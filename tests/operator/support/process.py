@@ -59,7 +59,7 @@ class Operator:
             command = [sys.executable, "-m", "paddlemodel_operator"]
             self._process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=self._folder)
         if wait:
-            eventually(self.is_idle, 180)
+            eventually(self.is_idle)
 
     def revive(self) -> bool:
         """Play the kubelet: start it again if it has ended; true while it runs."""
@@ -75,13 +75,13 @@ class Operator:
     def stop(self) -> int:
         assert self._process is not None
         self._process.terminate()
-        return self._process.wait(timeout=60)
+        return self._process.wait(timeout=180)
 
     def kill(self) -> None:
         """As the kernel does when memory runs out."""
         if self._process is not None:
             self._process.kill()
-            self._process.wait(timeout=60)
+            self._process.wait(timeout=180)
 
     def send(self, number: int) -> None:
         """A signal, such as SIGSTOP: the process stays where it is, and its connections stand."""

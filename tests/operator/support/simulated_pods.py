@@ -23,10 +23,16 @@ Object = dict[str, Any]
 _addresses = itertools.count(1)
 
 
-def address(network: str = "127.66") -> str:
-    """One that no other simulated pod has; the port is always 8081, so each needs an address of its own."""
-    number = next(_addresses)
-    return f"{network}.{number // 250}.{number % 250 + 1}"
+def address(network: str = "127.66", port: int = contract.ADMIN_PORT) -> str:
+    """One that no other simulated pod has, of another run of tests neither: all listen on the same port."""
+    while True:
+        number = next(_addresses)
+        found = f"{network}.{number // 250}.{number % 250 + 1}"
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((found, port))
+            probe.listen()
+            return found
 
 
 Behaviour = Callable[[socket.socket, threading.Event], None]
@@ -84,7 +90,7 @@ class SimulatedPod:
     def __init__(
         self, behave: Behaviour | None = None, at: str | None = None, port: int = contract.ADMIN_PORT
     ) -> None:
-        self.address = at or address()
+        self.address = at or address(port=port)
         self.behave = behave or page("")
         self.heads: list[bytes] = []
         self._over = threading.Event()

@@ -13,6 +13,8 @@ from tests.repository.helm.charts import (
     CHART,
     NAMESPACE,
     RELEASE,
+    RESTRICTED,
+    RESTRICTED_CONTAINER,
     RefusedError,
     helm,
     identities,
@@ -52,17 +54,8 @@ def test_the_operator_is_hardened() -> None:
     """Pod Security level restricted, and no write anywhere but /tmp."""
     spec = pod()
     (container,) = spec["containers"]
-    assert spec["securityContext"] == {
-        "runAsNonRoot": True,
-        "runAsUser": 65532,
-        "runAsGroup": 65532,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
+    assert spec["securityContext"] == RESTRICTED
+    assert container["securityContext"] == RESTRICTED_CONTAINER
     config = {"name": "config", "mountPath": "/config", "readOnly": True}
     assert container["volumeMounts"] == [config, {"name": "tmp", "mountPath": "/tmp"}]
 
@@ -151,6 +144,11 @@ def test_code_beside_models_is_allowed_by_a_value_alone() -> None:
         assert settings.from_environment(environment).custom_tasks is flag
 
 
+@pytest.mark.parametrize(("words", "language"), [((), "en"), (('language="zh"',), "zh")])
+def test_the_language_of_the_conditions_is_a_value(words: tuple[str, ...], language: str) -> None:
+    assert settings.from_environment(variables(render(*words))).language == language
+
+
 def test_who_network_policies_let_in_besides_is_named_by_values() -> None:
     words = ('networkPolicies={"ingressNamespaces":["ingress-nginx","traefik"],"metricsNamespaces":["m"]}',)
     read = settings.from_environment(variables(render(*words)))
@@ -226,6 +224,7 @@ def test_a_service_account_of_others_is_used() -> None:
         pytest.param('operator.logLevel="LOUD"', id="unknown-level"),
         pytest.param("operator.concurrency=0", id="too-small"),
         pytest.param('customTasks.allowed="yes"', id="perhaps"),
+        pytest.param('language="de"', id="a language that nobody has translated"),
         pytest.param('networkPolicies.ingressNamespaces=["Ingress"]', id="no-namespace"),
         pytest.param('operator.resyncSeconds="often"', id="wrong-type"),
         pytest.param('image.tag="latest"', id="moving-tag"),

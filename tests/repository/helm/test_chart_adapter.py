@@ -13,6 +13,8 @@ from tests.repository.helm.charts import (
     CHART,
     NAMESPACE,
     RELEASE,
+    RESTRICTED,
+    RESTRICTED_CONTAINER,
     Object,
     RefusedError,
     helm,
@@ -74,18 +76,8 @@ def test_the_adapter_is_hardened() -> None:
     """Pod Security level restricted; its key is readable by its own group only."""
     spec = pod()
     (container,) = spec["containers"]
-    assert spec["securityContext"] == {
-        "runAsNonRoot": True,
-        "runAsUser": 65532,
-        "runAsGroup": 65532,
-        "fsGroup": 65532,
-        "seccompProfile": {"type": "RuntimeDefault"},
-    }
-    assert container["securityContext"] == {
-        "allowPrivilegeEscalation": False,
-        "readOnlyRootFilesystem": True,
-        "capabilities": {"drop": ["ALL"]},
-    }
+    assert spec["securityContext"] == RESTRICTED | {"fsGroup": 65532}
+    assert container["securityContext"] == RESTRICTED_CONTAINER
     mounts = {mount["mountPath"]: mount.get("readOnly", False) for mount in container["volumeMounts"]}
     assert mounts == {"/config": True, "/tls": True, "/tmp": False}
     (tls,) = (volume["secret"] for volume in spec["volumes"] if "secret" in volume)
@@ -169,11 +161,12 @@ def test_the_adapter_goes_where_the_operator_goes() -> None:
 
 
 def test_a_long_name_stays_a_name() -> None:
-    """Of a Service, 63 characters; and without a hyphen at the cut."""
+    """Of a Service, 63 characters; and without a hyphen at the cut. `helm test` has a Service, too."""
     name = "a" * 46 + "-" + "b" * 6
     rendered = helm("template", name, str(CHART), "--set-json", f'nameOverride="{name[:50]}"')
     services = [item for item in yaml.safe_load_all(rendered) if item and item["kind"] == "Service"]
-    assert [item["metadata"]["name"] for item in services] == [f"{'a' * 46}-metrics-adapter"]
+    found = [item["metadata"]["name"] for item in services]
+    assert found == [f"{'a' * 46}-metrics-adapter", f"{'a' * 46}-bbbbbb-test"]
 
 
 @pytest.mark.parametrize(

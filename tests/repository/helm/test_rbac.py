@@ -195,7 +195,7 @@ def until(seen: Callable[[], bool], what: str, log: Path) -> None:
         assert time.monotonic() < deadline, (
             f"waited 180 s for {what}; the operator said:\n{log.read_text()[-3000:]}"
         )
-        time.sleep(0.2)
+        time.sleep(0.5)  # each look is a kubectl
 
 
 def made() -> set[str]:

@@ -6,6 +6,7 @@ import pty
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -50,6 +51,17 @@ def test_what_was_asked_in_the_warm_up_does_not_count(rate: float | None) -> Non
     assert len(result.times) <= asked.count(True)
     if rate:
         assert len(result.times) <= rate * plan.seconds + 1
+
+
+def test_an_answer_that_takes_longer_than_the_measurement_is_measured() -> None:
+    """The only request of the time that was asked for began in the warm-up: there is one more."""
+    with answering(slow(lambda: time.sleep(0.5))) as url:
+        result = load.run(
+            Shot.at(url, b"x", {}), Plan(concurrency=1, seconds=0.1, warmup=0.1), lambda _: None
+        )
+    assert len(result.times) == 1
+    assert result.times[0] >= 0.5
+    assert result.throughput <= 2
 
 
 def test_a_body_of_ones_own_is_posted_as_it_is(server: Server, tmp_path: Path) -> None:

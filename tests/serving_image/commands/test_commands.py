@@ -92,6 +92,16 @@ def test_inspect_refuses_with_the_sentence_of_the_fault(tmp_path: Path) -> None:
     )
 
 
+def test_inspect_names_the_model_that_it_cannot_find(tmp_path: Path) -> None:
+    (tmp_path / "往").symlink_to("nowhere")
+    for missing in (str(tmp_path / "no such"), str(tmp_path / "往"), ""):
+        assert command("inspect", missing, code=1) == (
+            f"paddlemodel-server inspect: There is no file or folder {missing}; correct the path.\n"
+        )
+    several = command("inspect", trained_model("character-det"), tmp_path, code=1)
+    assert several.startswith(f"paddlemodel-server inspect: {tmp_path}: No .json or .pdmodel program")
+
+
 # --- predict
 
 

@@ -11,7 +11,7 @@ def check_answer(url: str, body: bytes) -> None:
     """Send one body of another form to /predict; the answer is what the document says."""
     document: dict[str, Any] = cleartext.get(f"{url}/openapi.json").json()
     good = document["paths"]["/predict"]["post"]["responses"]["200"]["content"]["application/json"]["schema"]
-    answer = cleartext.post(f"{url}/predict", content=body, timeout=60)
+    answer = cleartext.post(f"{url}/predict", content=body, timeout=180)
     assert answer.status_code == 200, answer.text
     jsonschema_rs.validate({**good, "components": document["components"]}, answer.json())
 
@@ -25,7 +25,7 @@ def check_examples(url: str) -> int:
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             for example in content.get("examples", {}).values():
                 jsonschema_rs.validate({**content["schema"], "components": components}, example["value"])
-                answer = cleartext.post(f"{url}{path}", json=example["value"], timeout=60)
+                answer = cleartext.post(f"{url}{path}", json=example["value"], timeout=180)
                 assert answer.status_code == 200, (path, answer.text)
                 good = operation["responses"]["200"]["content"]["application/json"]["schema"]
                 jsonschema_rs.validate({**good, "components": components}, answer.json())

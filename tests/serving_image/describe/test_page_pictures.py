@@ -90,7 +90,7 @@ def test_a_mask_lies_on_its_picture_with_a_legend(
     Image.fromarray(masked(20_020, 300, 420, noise=False)[0]).save(content, "PNG")
     task = '{"semanticSegmentation":{"labels":["background","rectangle","ellipse"]}}'
     with (
-        serving(segmentation("argmax"), tmp_path, name="shapes", task=task) as server,
+        serving(segmentation("argmax"), tmp_path, name="shapes", max_batch_size=1, task=task) as server,
         visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1300}) as page,
     ):
         page.locator("#file").set_input_files(

@@ -13,7 +13,7 @@ def visit(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     """Open a page; afterwards it must not have complained, nor asked anybody but this server."""
     context = browser.new_context(**options)
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(120_000)  # a busy machine may take its time
     complaints, asked = [], []
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from paddlemodel_server.engine import inputs
 from paddlemodel_server.engine.autotune import Allowed
 from paddlemodel_server.engine.interface import Array, Engine
+from paddlemodel_server.engine.made_up import inputs
 from paddlemodel_server.engine.warmup import Prepared, prepare
 from paddlemodel_server.model.hazards import Hazards
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from paddlemodel_server.engine.difference import difference, largest_part
+from paddlemodel_server.engine.difference import alike, difference, largest_part
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,12 @@ def test_what_cannot_be_compared_is_infinitely_far_and_says_why() -> None:
     assert largest_part([np.zeros(1)], []) == np.inf
 
 
+def test_numbers_without_dimensions_are_compared_as_others() -> None:
+    found = difference(np.array(1.0, np.float32), np.array(1.5, np.float32))
+    assert (found.largest, found.beyond(rtol=0.1, atol=0.1)) == (0.5, 1)
+    assert difference(np.array(3), np.array(4)).beyond(rtol=1.0, atol=1.0) == 1
+
+
 def test_numbers_below_the_smallest_scale_are_measured_by_it() -> None:
     tiny, half = np.array([1e-9]), np.array([2e-9])
     assert difference(tiny, half).part() == pytest.approx(1e-3)
@@ -52,3 +58,28 @@ def test_a_tolerance_is_absolute_and_relative() -> None:
     ]
     assert distance.largest == 1.0
     assert distance.largest_relative == pytest.approx(0.01 / float(np.finfo(np.float32).tiny))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "found"),
+    [
+        ([1.0, 2.0], [1.0, 2.25], True),
+        ([1.0, 2.0], [1.0, 2.5], False),
+        ([1.0, np.nan], [1.0, np.nan], False),
+        ([1.0, np.inf], [1.0, np.inf], False),
+        ([3e38], [-3e38], False),
+        ([], [], True),
+    ],
+)
+def test_what_is_alike_is_close(one: list[float], other: list[float], found: bool) -> None:
+    """It only spares the exact comparison: what is not finite has to be looked at there."""
+    pair = [np.array(numbers, np.float32) for numbers in (one, other)]
+    assert alike(pair[0], pair[1], 0.25) is found
+    assert not found or (difference(pair[0], pair[1]).absolute <= 0.25).all()
+
+
+def test_other_dtypes_and_shapes_are_never_alike() -> None:
+    ones = np.ones(3, np.float32)
+    for other in (np.ones(4, np.float32), np.ones(3), np.ones(3, np.int32), np.ones((1, 3), np.float32)):
+        assert not alike(ones, other, 1)
+        assert not alike(other, ones, 1)

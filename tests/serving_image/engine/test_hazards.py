@@ -32,6 +32,8 @@ def program(*operators: str, training: tuple[str, ...] = ()) -> Program:
         (program("if"), "the program branches or loops by values (if)"),
         (program("conditional_block"), "the program branches or loops by values (conditional_block)"),
         (program("gaussian"), "the program draws random numbers (gaussian)"),
+        (program("gumbel_softmax"), "the program draws random numbers (gumbel_softmax)"),
+        (program("exponential"), "the program draws random numbers (exponential)"),  # legacy's exponential_
         (program("randint", "uniform"), "the program draws random numbers (randint, uniform)"),
         (program("dropout", training=("dropout",)), "the program draws random numbers (dropout)"),
         (program("dropout"), None),

@@ -72,7 +72,7 @@ def said(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
         program = PIR if model_format == "pir" else LEGACY
         asked.append((name, str(folder / program), str(folder / PARAMS)))
     command = [sys.executable, "-W", "ignore", "-c", PROGRAM, json.dumps(asked)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout.splitlines()[-1])
     return found

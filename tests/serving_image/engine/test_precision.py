@@ -24,7 +24,7 @@ def quantised() -> Path:
 def scores(server: Server, x: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     headers = {"Content-Type": "application/octet-stream", "Accept": "application/octet-stream"}
     headers["X-Tensor-Shape"] = ",".join(map(str, x.shape))
-    answer = cleartext.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60)
+    answer = cleartext.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=180)
     assert answer.status_code == 200, answer.text
     return np.frombuffer(answer.content, np.float32).reshape(len(x), -1)
 

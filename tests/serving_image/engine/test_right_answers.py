@@ -1,6 +1,8 @@
 """Models that were answered wrongly, or ended the server, though bare Paddle answers them rightly."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,7 +38,7 @@ class Growing(paddle.nn.Layer):
 
 
 def rows(server: Server, x: Any) -> Any:
-    answer = cleartext.post(f"{server.url}/v1/models/model:predict", json={"instances": x}, timeout=60)
+    answer = cleartext.post(f"{server.url}/v1/models/model:predict", json={"instances": x}, timeout=180)
     assert answer.status_code == 200, answer.text
     return answer.json()["predictions"]
 
@@ -90,12 +92,12 @@ def test_a_detector_that_finds_nothing(exported: Export, tmp_path: Path, model_f
     with serving(folder, tmp_path) as server:
         for x in (nothing, np.add(nothing, [[600], [0]])):
             body = {"inputs": [tensor("x", "FP32", x.astype(np.float32))]}
-            answer = cleartext.post(f"{server.url}/v2/models/model/infer", json=body, timeout=60).json()
+            answer = cleartext.post(f"{server.url}/v2/models/model/infer", json=body, timeout=180).json()
             first, second = answer["outputs"]
             assert first["shape"] == [int((x[:, 0] > 500).sum()), 4]
             assert (len(first["data"]), second["shape"]) == (4 * first["shape"][0], [2, 4])
         raw = {"Content-Type": "application/octet-stream", "Accept": "application/octet-stream"}
-        empty = cleartext.post(f"{server.url}/predict", content=nothing.tobytes(), headers=raw, timeout=60)
+        empty = cleartext.post(f"{server.url}/predict", content=nothing.tobytes(), headers=raw, timeout=180)
         assert (empty.status_code, empty.content, empty.headers["x-tensor-shape"]) == (200, b"", "0,4")
     np.savez(tmp_path / "x.npz", x=nothing)
     found = json.loads(command("predict", folder, tmp_path / "x.npz", "--json"))
@@ -128,3 +130,48 @@ def test_ids_beyond_the_table_are_refused_and_cost_nobody_anything(
         (wanted,) = bare_predictor.predict(folder, {"ids": right}, onednn=False).values()
         assert np.allclose(rows(server, right.tolist()), wanted, atol=1e-5)
         assert server.processes("worker") == [worker]
+
+
+# Saved by Paddle itself: `export` asks a model for single rows, too.
+TOGETHER = """
+import paddle
+from paddle.static import InputSpec
+
+
+class Weighted(paddle.nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.one = self.create_parameter([1], default_initializer=paddle.nn.initializer.Constant(1))
+
+
+class Pairwise(Weighted):
+    def forward(self, x):
+        return (x * self.one).reshape([-1, 2, 3]).mean(axis=1)
+
+
+class Edges(Weighted):
+    def forward(self, x, ends):
+        return paddle.gather_nd(x * self.one, ends)
+
+
+x, ends = InputSpec([None, 3], "float32", "x"), InputSpec([None, 1], "int64", "ends")
+paddle.jit.save(Pairwise(), "Pairwise/inference", input_spec=[x])
+paddle.jit.save(Edges(), "Edges/inference", input_spec=[x, ends])
+"""
+
+
+def test_models_whose_rows_belong_together_are_served(tmp_path: Path) -> None:
+    """No single row that is made up suits them: they were refused at the start."""
+    (tmp_path / "layers.py").write_text(TOGETHER)
+    subprocess.run([sys.executable, "-W", "ignore", "layers.py"], cwd=tmp_path, check=True)
+    x = tensor("x", "FP32", np.array([[1, 2, 3], [3, 4, 5]], np.float32))
+    ends = tensor("ends", "INT64", np.array([[1], [0]]))
+    for name, inputs, wanted in (
+        ("Pairwise", [x], [[2, 3, 4]]),
+        ("Edges", [x, ends], [[3, 4, 5], [1, 2, 3]]),
+    ):
+        with serving(tmp_path / name, tmp_path) as server:
+            body = {"inputs": inputs}
+            answer = cleartext.post(f"{server.url}/v2/models/model/infer", json=body, timeout=180).json()
+            (output,) = answer["outputs"]
+            assert np.array(output["data"]).reshape(output["shape"]).tolist() == wanted

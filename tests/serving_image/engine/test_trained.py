@@ -37,7 +37,7 @@ def test_trained_models_answer_as_the_bare_predictor_does(
     with serving(folder, tmp_path, name="trained", max_request_bytes=50_000_000) as server:
         tensor = triton.InferInput("x", list(shape), "FP32")
         tensor.set_data_from_numpy(array, binary_data=True)
-        with triton.InferenceServerClient(f"127.0.0.1:{server.port}", network_timeout=60) as client:
+        with triton.InferenceServerClient(f"127.0.0.1:{server.port}", network_timeout=180) as client:
             answer = client.infer("trained", [tensor])
         assert [output["name"] for output in answer.get_response()["outputs"]] == list(wanted)
         for output, expected in wanted.items():
@@ -77,9 +77,10 @@ def claimed(chance: random.Random, sent: tuple[int, ...]) -> str:
 def test_no_tensor_ends_a_process(name: ModelName, heights: tuple[int, ...], tmp_path: Path) -> None:
     chance, statuses = random.Random(20), set()
     folder = trained_model(name)
-    with serving(folder, tmp_path, max_request_bytes=LIMIT, timeout_seconds=120) as server:
+    tensors = '{"tensors": {}}'
+    with serving(folder, tmp_path, task=tensors, max_request_bytes=LIMIT, timeout_seconds=120) as server:
         (worker,) = server.processes("worker")
-        with cleartext.Client(timeout=120) as client:
+        with cleartext.Client(timeout=180) as client:
             for _ in range(REQUESTS):
                 width = chance.choice((1, 2, 7, 8, 31, 32, 33, 48, 160, 192))
                 sent = chance.choice((1, 1, 2, 3, 5)), 3, chance.choice(heights), width

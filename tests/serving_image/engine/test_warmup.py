@@ -12,7 +12,7 @@ from paddlemodel_server.engine.paddle_errors import said
 from paddlemodel_server.engine.warmup import Known, prepare
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model
-from paddlemodel_server.protocol.served import Ragged, WarmUp
+from paddlemodel_server.protocol.served import Columns, Ragged, WarmUp
 
 from tests.serving_image.support.models.fake_predictor import Clock, Fake, asked, fails, model, run
 
@@ -34,6 +34,39 @@ def test_the_faster_of_two_equal_answers_is_kept() -> None:
 )
 def test_onednn_is_off_where(fast: Callable[[Array], Array]) -> None:
     assert not run(fast=fast).engine.onednn
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (
+            {"count": 4},
+            "The task t has 4 names, the model answered 3 classes; rename, or use the task tensors.",
+        ),
+        ({"count": 3}, ""),
+        ({"count": None, "alone": "set it"}, ""),
+    ],
+)
+def test_open_columns_are_counted_in_the_first_answer(columns: dict[str, Any], said: str) -> None:
+    expected = Columns(task="t", output=0, names="4 names", cure="rename", **columns)
+    options = asked(task=WarmUp(columns=expected))
+    if not said:
+        assert run(options=options).sizes
+        return
+    with pytest.raises(StartError) as refusal:
+        run(options=options)
+    assert (refusal.value.reason, refusal.value.message) == ("TaskDoesNotFit", said)
+
+
+@pytest.mark.parametrize("count", [None, 1, 2])
+def test_a_single_column_is_no_choice(count: int | None) -> None:
+    """With a name, none, or too many: others would not help. Where it is one, `alone` is empty."""
+    expected = Columns(task="t", output=0, count=count, names="names", cure="rename", alone="set it")
+    described = model(shape=(-1, 1), output=(-1, -1))
+    with pytest.raises(StartError, match="answered one number; set it, or use the task tensors"):
+        run(described=described, options=asked(task=WarmUp(columns=expected)))
+    taken = replace(expected, count=count and 1, alone="")
+    assert run(described=described, options=asked(task=WarmUp(columns=taken))).sizes
 
 
 @pytest.mark.parametrize(("seconds", "kept"), [(0.0001, True), (0.0005, False), (0.01, False)])

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from paddlemodel_server.engine.budget import FREE_SECONDS, Budget
 from paddlemodel_server.engine.interface import Array, Engine
 from paddlemodel_server.engine.warmup import Known, Prepared, prepare
 from paddlemodel_server.errors import StartError
@@ -168,3 +169,46 @@ def test_tensorrt_sees_every_size_and_sample_before_its_engine_is_built(tmp_path
     opened.clear()
     prepare(model(), opens, asked(engine=engine, shapes_known=True), clock)
     assert opened == ["off FP32", "on FP16"]  # a cached range is not collected again
+
+
+class Times:
+    """Both clocks."""
+
+    clock = worked = 0.0
+
+    def pass_(self, clock: float, worked: float) -> None:
+        self.clock += clock
+        self.worked += worked
+
+
+def begun(times: Times, seconds: float) -> Budget:
+    """After a load and first run of 10 s, in which this process worked for a tenth of a second."""
+    budget = Budget(lambda: times.clock, lambda: times.worked, seconds)
+    times.pass_(10, 0.1)
+    budget.begin()
+    return budget
+
+
+def test_what_has_just_begun_does_not_hide_that_the_machine_is_busy() -> None:
+    """A moment without others once counted for all: 20 s by the clock were taken for 20 s of work."""
+    times = Times()
+    budget = begun(times, 1)
+    times.pass_(1e-4, 1e-4)
+    assert budget.allows(20)
+    assert not budget.allows(200)
+
+
+def test_a_load_counts_as_the_first_one_did() -> None:
+    times = Times()
+    budget = begun(times, 1)
+    assert budget.allows(50, loads=4)
+    assert not budget.allows(50, loads=6)
+
+
+def test_comparisons_leave_a_part_of_the_time_to_others() -> None:
+    times = Times()
+    budget = begun(times, 1)
+    times.pass_(50, 0.5)
+    assert budget.allows(40)
+    assert not budget.allows(40, part=0.6)
+    assert budget.allows(FREE_SECONDS, part=0.1)  # it takes a hundredth of that: such work is always done

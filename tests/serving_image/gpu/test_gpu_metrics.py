@@ -65,7 +65,7 @@ def until(server: Server, wanted: str) -> dict[str, float]:
 
 
 def asked(server: Server) -> int:
-    return cleartext.post(f"{server.url}/v2/models/mixed/infer", json=BODY, timeout=30).status_code
+    return cleartext.post(f"{server.url}/v2/models/mixed/infer", json=BODY, timeout=180).status_code
 
 
 def test_the_page_as_documented_and_by_prometheus_rules(server: Server) -> None:
@@ -73,8 +73,8 @@ def test_the_page_as_documented_and_by_prometheus_rules(server: Server) -> None:
     shared = 'paddle_gpu_device_shared{gpu="0",uuid="GPU-a"}'
     eventually(lambda: samples(server).get(shared) == 0, "nobody else uses it")
     text = server.get("/metrics")[1]
-    # Those of secrets are seen in test_tls, those of mirroring in mirror/: on servers that have some.
-    absent = re.compile("paddle_(api|tls|mirror|mirrored)_")
+    # Those of access are in http/protected/, those of mirroring in mirror/: where there are some.
+    absent = re.compile("paddle_(api|jwt|shared|tls|mirror|mirrored)_")
     assert shown(text) == {name: one for name, one in documented().items() if not absent.match(name)}
     assert faults(text) == []
     assert samples(server).keys() >= FOR_AUTOSCALERS  # without labels
@@ -150,7 +150,7 @@ def all_above(server: Server, least: dict[str, float]) -> dict[str, float] | Non
 
 
 def keep_asking(server: Server, over: Event) -> int:
-    with cleartext.Client(base_url=server.url, timeout=30) as client:
+    with cleartext.Client(base_url=server.url, timeout=180) as client:
         while not over.is_set():
             status = client.post("/v2/models/mixed/infer", json=BODY).status_code
             if status != 200:

@@ -36,7 +36,7 @@ def small(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPat
 
 
 def opened(port: int) -> "closing[socket.socket]":
-    return closing(socket.create_connection(("127.0.0.1", port), timeout=30))
+    return closing(socket.create_connection(("127.0.0.1", port), timeout=180))
 
 
 def answered(server: Server) -> dict[str, int]:

@@ -23,7 +23,7 @@ MOST = 12
 
 
 def opened(server: Server) -> "closing[socket.socket]":
-    return closing(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+    return closing(socket.create_connection(("127.0.0.1", server.port), timeout=180))
 
 
 def head(path: str, body: bytes, *more: str, kind: str = "application/json") -> bytes:
@@ -205,7 +205,7 @@ def counted(server: Server, name: str) -> float:
 
 
 def post(server: Server, **options: Any) -> httpx.Response:
-    return cleartext.post(f"{server.url}/predict", json=SLOW, timeout=60, **options)
+    return cleartext.post(f"{server.url}/predict", json=SLOW, timeout=180, **options)
 
 
 def test_a_client_may_shorten_its_deadline(slow: Server) -> None:
@@ -287,7 +287,7 @@ def test_what_follows_a_refused_head_in_the_same_read_is_answered_by_nothing(
     server: Server, refused: bytes, rest: bytes
 ) -> None:
     before = len(server.logged())
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=180) as connection:
         connection.sendall(refused + rest)
         received = b""
         while part := connection.recv(4096):

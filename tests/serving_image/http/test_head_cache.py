@@ -166,7 +166,7 @@ def test_cut_anywhere_the_answers_are_the_same(server: Server) -> None:
         post(INFER, b"[1]", "Content-Encoding: br\r\n"): (b" 415 ", b"br"),
     }
     chance = random.Random(7)
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=180) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         answers = connection.makefile("rb")
         for request in [*itertools.chain(*itertools.product(expected, repeat=2))] * 2:

@@ -108,6 +108,45 @@ def test_what_is_not_acceptable_is_refused_once(reads: list[bytes], refusal: tup
     assert received.completed == 0
 
 
+SMUGGLED = b"0\r\n\r\nGET /hidden HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "statuses"),
+    [
+        (b"Transfer-Encoding: gzip, chunked", {501}),
+        (b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked", {501}),
+        (b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity", {400, 501}),
+        (b"Transfer-Encoding: identity, chunked", {501}),
+        (b"transfer-encoding: x-chunked", {400, 501}),
+        (b"Transfer-Encoding: chunked, gzip", {400, 501}),
+        (b"Transfer-Encoding: chunked, chunked", {400, 501}),
+        (b"Transfer-Encoding: chunked;q=1", {400, 501}),
+        (b"Transfer-Encoding: \x0bchunked", {400, 501}),
+        (b"Transfer-Encoding: ,chunked", {501}),
+        (b"Transfer-Encoding:", {400, 501}),
+        (b"Transfer-Encoding: chunked\r\nContent-Length: 5", {400}),
+        (b"Content-Length: 5\r\nTransfer-Encoding: chunked", {400}),
+        (b"Content-Length: 5\r\nTransfer-Encoding: gzip, chunked", {400, 501}),
+        (b"Transfer-Encoding : chunked", {400}),
+    ],
+)
+def test_a_body_whose_end_nobody_can_know_ends_the_connection(lines: bytes, statuses: set[int]) -> None:
+    """RFC 9112, 6.1; and nothing behind it is read as a request."""
+    received = Receiver().feed(POST + lines + b"\r\n\r\n" + SMUGGLED)
+    assert received.heads == []
+    assert received.reader.deaf
+    assert {status for status, _ in received.refused} <= statuses
+    assert received.refused
+
+
+@pytest.mark.parametrize("value", [b"chunked", b"Chunked", b"CHUNKED"])
+def test_chunked_is_read_however_it_is_written(value: bytes) -> None:
+    received = Receiver().feed(POST + b"Transfer-Encoding: " + value + b"\r\n\r\n1\r\na\r\n0\r\n\r\n" + WHOLE)
+    assert (received.completed, received.refused) == (2, [])
+    assert received.body == b"aabcd"
+
+
 def test_bodies_and_whole_requests_are_no_large_heads() -> None:
     received = Receiver().feed(*[WHOLE] * 2000, POST + b"Content-Length: 200000\r\n\r\n", bytes(200_000))
     assert (received.refused, received.completed) == ([], 2001)

@@ -25,7 +25,7 @@ INFER = "/v2/models/mixed/infer"
 
 @pytest.fixture(scope="module")
 def client(server: Server) -> Iterator[httpx.Client]:
-    with cleartext.Client(base_url=server.url, timeout=30) as made:
+    with cleartext.Client(base_url=server.url, timeout=180) as made:
         yield made
 
 
@@ -73,7 +73,7 @@ def test_a_hammer_of_mixed_shapes_mixes_no_answers(server: Server) -> None:
 
     def hammer(seed: int) -> int:
         rng = random.Random(seed)
-        with cleartext.Client(base_url=server.url, timeout=60) as own:
+        with cleartext.Client(base_url=server.url, timeout=180) as own:
             for _ in range(25):
                 shape = (rng.choice([1, 1, 1, 2, 3, 20]), rng.choice([3, 4, 1000]))
                 array = (
@@ -216,7 +216,7 @@ def test_clients_that_vanish_leave_nothing_behind(server: Server, client: httpx.
     before = metrics(server).get(gone, 0)
     with stopped(server), ExitStack() as leaving:
         for _ in range(40):
-            connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+            connection = socket.create_connection(("127.0.0.1", server.port), timeout=180)
             leaving.enter_context(connection)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, load.ABRUPT)
             connection.sendall(load.post(INFER, body))

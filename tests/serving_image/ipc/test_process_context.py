@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
-from paddlemodel_server.protocol.served import Ragged, Reduction, WarmUp
+from paddlemodel_server.protocol.served import Columns, Ragged, Reduction, WarmUp
 
 
 def test_a_folder_longer_than_a_socket_address_is_no_obstacle(tmp_path: Path) -> None:
@@ -30,6 +30,7 @@ def test_a_folder_longer_than_a_socket_address_is_no_obstacle(tmp_path: Path) ->
         WarmUp(),
         WarmUp(shapes={"x": [1, 3]}, scores=0, setting="spec.task", http_seconds=1e-3),
         WarmUp(ragged=Ragged(counts=1, outputs=[0]), reduction=Reduction(function="label", axis=1)),
+        WarmUp(columns=Columns(task="t", output=1, count=None, names="", cure="", alone="set it")),
     ],
 )
 def test_what_the_task_asks_for_reaches_the_workers(task: WarmUp, tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import pytest
-from paddlemodel_server import errors, protocol
+from paddlemodel_server import protocol
+from paddlemodel_server.describe import answers
 from paddlemodel_server.ipc import counters
 from paddlemodel_server.ipc import scoreboard as scoreboards
 from paddlemodel_server.ipc.process_context import ProcessContext, Sizes
@@ -137,7 +138,7 @@ def test_no_client_can_make_series(runtime: ProcessContext, page: exposition.Pag
 
 
 def test_every_status_that_we_answer_has_its_own_series() -> None:
-    assert set(errors.STATUSES) <= set(catalog.STATUSES)
+    assert set(answers.STATUSES) <= set(catalog.STATUSES)
 
 
 def test_there_is_room_for_many_more_routes() -> None:

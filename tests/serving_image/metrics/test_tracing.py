@@ -96,7 +96,7 @@ def test_a_server_refuses_it_at_the_start(exported: Callable[[str, str], Path], 
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
     assert ended.returncode == 1
     assert "OTEL_EXPORTER_OTLP_PROTOCOL is 'grpc'" in ended.stderr
@@ -123,7 +123,7 @@ def traced(
 def ask(server: Server, **headers: str) -> httpx.Response:
     body = {"inputs": [tensor("x", "FP32", np.ones((1, 3), np.float32))]}
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return cleartext.post(f"{server.url}/v2/models/mixed/infer", json=body, headers=named, timeout=30)
+    return cleartext.post(f"{server.url}/v2/models/mixed/infer", json=body, headers=named, timeout=180)
 
 
 def spans_of(collector: Collector, trace_id: str) -> list[dict[str, Any]]:
@@ -168,7 +168,7 @@ def test_a_client_that_does_not_sample_is_not_traced(traced: Server, collector: 
 
 
 def test_what_is_no_http_is_no_span(traced: Server, collector: Collector) -> None:
-    with socket.create_connection(("127.0.0.1", traced.port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", traced.port), timeout=180) as client:
         client.sendall(b"POST /predict HTTP/1.1\r\nContent-Length: many\r\n\r\n")
         assert client.recv(12) == b"HTTP/1.1 400"
     later = "c" * 32

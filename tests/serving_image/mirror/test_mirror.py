@@ -9,7 +9,7 @@ from paddlemodel_server.metrics.catalog import MIRROR_AT, ROUTES_AT, MirrorCount
 from paddlemodel_server.mirror.mirror import Mirror, Options
 from paddlemodel_server.mirror.wanted import TOLERANCE, Target
 from paddlemodel_server.protocol import Head, Response
-from paddlemodel_server.verification.recording import Tolerances
+from paddlemodel_server.verification.differences import Tolerances
 
 HEAD = Head(
     route="predict",

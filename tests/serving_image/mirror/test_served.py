@@ -111,9 +111,9 @@ def ask(
     """Status and body of one request, over a connection of its own."""
     address = "localhost", server.port
     connection = (
-        http.client.HTTPSConnection(*address, timeout=60, context=context)
+        http.client.HTTPSConnection(*address, timeout=180, context=context)
         if context
-        else http.client.HTTPConnection(*address, timeout=60)
+        else http.client.HTTPConnection(*address, timeout=180)
     )
     try:
         connection.request("POST", path, content, JSON | {k.replace("_", "-"): v for k, v in headers.items()})
@@ -143,7 +143,7 @@ def test_the_same_model_agrees_at_every_door_and_for_repeated_heads(
 ) -> None:
     with canary(model, tmp_path, place) as new:
         before, asked = found(stable), metric(new, MIRRORED)
-        connection = http.client.HTTPConnection("127.0.0.1", stable.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", stable.port, timeout=180)
         for _ in range(3):  # The second one's head is known.
             connection.request("POST", INFER, BODY, JSON)
             assert connection.getresponse().read()

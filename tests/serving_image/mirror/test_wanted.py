@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.mirror.wanted import TOLERANCE, UNTOLD, Target, Wanted, read
-from paddlemodel_server.verification.recording import Tolerance, Tolerances
+from paddlemodel_server.verification.differences import Tolerance, Tolerances
 
 URL = "http://ocr-canary.ml.svc:8000"
 

@@ -62,7 +62,7 @@ def test_a_model_that_answers_nobody_is_told_of(exported: Callable[[str, str], P
     """Five other killers in a row, and no answer in between."""
     with servers.serving(exported("pir", "mortal"), tmp_path, name="mixed", workers=1) as server:
         for at in range(5):
-            cleartext.post(f"{server.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=60)
+            cleartext.post(f"{server.url}{INFER}", content=deadly(5e10 + at * 1e9), timeout=180)
         eventually(lambda: "5 processes in a row that run the model mixed" in server.logged(), "the sentence")
         assert server.process.poll() is None
 
@@ -87,7 +87,7 @@ def test_every_http_worker_knows_what_another_one_has_learned(
         exported("pir", "mortal"), tmp_path, name="mixed", workers=1, http_workers=3
     ) as server:
         statuses = [
-            cleartext.post(f"{server.url}{INFER}", content=deadly(5e10), timeout=60).status_code
+            cleartext.post(f"{server.url}{INFER}", content=deadly(5e10), timeout=180).status_code
             for _ in range(24)
         ]
         assert statuses == [500, 500, *[422] * 22]

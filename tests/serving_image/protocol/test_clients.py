@@ -180,7 +180,7 @@ def in_the_peers_environment(program: Any, server: Server) -> tuple[Any, list[st
     """What a program of another library understood, and the names of the outputs of `pair`."""
     outputs = cleartext.get(f"{server.url}/v2/models/pair").json()["outputs"]
     command = [str(peers.python()), "-W", "ignore", str(program.__file__), server.url, "pair"]
-    answers = subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+    answers = subprocess.run(command, check=True, capture_output=True, text=True, timeout=180).stdout
     return json.loads(answers), [output["name"] for output in outputs]
 
 
@@ -212,7 +212,7 @@ def test_mlserver_s_command_infers_line_by_line(pair: Server, tmp_path: Path) ->
     asked.write_text("".join(json.dumps(line) + "\n" for line in lines))
     command = [str(peers.python()), "-W", "ignore", "-m", "mlserver.cli.main", "infer"]
     command += ["-u", f"127.0.0.1:{pair.port}", "-m", "pair", "-i", str(asked), "-o", str(answered)]
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, text=True, timeout=180)
     answers = [json.loads(line)["outputs"] for line in answered.read_text().splitlines()]
     assert sorted(total["data"] + double["data"] for total, double in answers) == [
         [3.0 * n, 3.0 * n, 3.0 * n, 2 * n] for n in range(5)

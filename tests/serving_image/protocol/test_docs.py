@@ -40,7 +40,7 @@ def test_commands_print_what_the_page_says(model: Server, tmp_path: Path, consol
         real = command.replace("localhost:8080", f"127.0.0.1:{model.port}").replace("curl ", "curl -sS ")
         real = re.sub(r"^python ", f"{sys.executable} ", real)
         shown = subprocess.run(
-            ["bash", "-ec", real], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=True
+            ["bash", "-ec", real], cwd=tmp_path, capture_output=True, text=True, timeout=180, check=True
         )
         assert shown.stdout.strip() == printed.strip(), command
 
@@ -49,6 +49,6 @@ def test_commands_print_what_the_page_says(model: Server, tmp_path: Path, consol
 def test_programs_print_what_the_page_says(model: Server, program: str, printed: str) -> None:
     real = program.replace("localhost:8080", f"127.0.0.1:{model.port}")
     shown = subprocess.run(
-        [sys.executable, "-c", real], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", real], capture_output=True, text=True, timeout=180, check=True
     )
     assert shown.stdout == printed

@@ -42,7 +42,7 @@ def test_ten_inputs_of_ten_dtypes_come_back_in_theirs(
         ]
     }
     with serving(exported(model_format, "every"), tmp_path, name="every") as server:
-        answer = cleartext.post(f"{server.url}/v2/models/every/infer", json=body, timeout=60)
+        answer = cleartext.post(f"{server.url}/v2/models/every/infer", json=body, timeout=180)
         assert answer.status_code == 200, answer.text
         outputs = answer.json()["outputs"]
         assert [output["datatype"] for output in outputs] == [DATATYPES[dtype] for dtype in VALUES] + ["FP32"]
@@ -72,7 +72,7 @@ def check_bytes(server: Server) -> None:
     headers = {"Content-Type": "application/octet-stream", SIZE: str(len(head))}
     content = head + b"".join(sent.values())
     answer = cleartext.post(
-        f"{server.url}/v2/models/every/infer", content=content, headers=headers, timeout=60
+        f"{server.url}/v2/models/every/infer", content=content, headers=headers, timeout=180
     )
     assert answer.status_code == 200, answer.text
     size = int(answer.headers[SIZE])
@@ -137,7 +137,7 @@ def test_parameters_that_no_request_can_carry_are_served(
     (wanted,) = bare_predictor.predict(folder, {"x": x}).values()
     tensor = {"name": "x", "datatype": "FP32", "shape": [2, 8], "data": x.ravel().tolist()}
     with serving(folder, tmp_path, name="rare") as server:
-        answer = cleartext.post(f"{server.url}/v2/models/rare/infer", json={"inputs": [tensor]}, timeout=60)
+        answer = cleartext.post(f"{server.url}/v2/models/rare/infer", json={"inputs": [tensor]}, timeout=180)
         assert answer.status_code == 200, answer.text
     assert np.allclose(answer.json()["outputs"][0]["data"], wanted.ravel(), atol=1e-6)
     angle = np.exp(2j * np.arange(4))
@@ -151,5 +151,5 @@ def test_a_copy_of_the_input_is_served(
 ) -> None:
     tensor = {"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}
     with serving(exported(model_format, "echo-copy"), tmp_path, name="echo") as server:
-        answer = cleartext.post(f"{server.url}/v2/models/echo/infer", json={"inputs": [tensor]}, timeout=60)
+        answer = cleartext.post(f"{server.url}/v2/models/echo/infer", json={"inputs": [tensor]}, timeout=180)
     assert [output["data"] for output in answer.json()["outputs"]] == [[1, 2, 3, 4], [2, 4, 6, 8]]

@@ -38,7 +38,7 @@ VALID = post(INFER, BODY)
 def raw(server: Server, sent: bytes) -> bytes:
     """Everything that is answered to some bytes and the end of the stream."""
     received = b""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=180) as connection:
         try:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
@@ -193,7 +193,7 @@ def test_an_encoding_that_is_not_taken(unharmed: Server, encoding: str) -> None:
 
 def test_a_body_without_end(unharmed: Server) -> None:
     head = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    with socket.create_connection(("127.0.0.1", unharmed.port), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", unharmed.port), timeout=180) as connection:
         connection.sendall(head)
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
         sent = 0
@@ -206,7 +206,7 @@ def test_a_body_without_end(unharmed: Server) -> None:
                 try:
                     received = connection.recv(65536)
                 except TimeoutError:
-                    connection.settimeout(20)
+                    connection.settimeout(180)
         except ConnectionError:
             received = received or b"closed"
     assert sent < 200  # 13 MB; the limit is one

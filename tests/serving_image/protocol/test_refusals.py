@@ -17,7 +17,7 @@ LARGE = b"".join(b"X-%d: %s\r\n" % (number, b"y" * 1000) for number in range(100
 
 @pytest.fixture
 def connection(server: Server) -> Iterator[socket.socket]:
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=20)) as made:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=180)) as made:
         yield made
 
 

@@ -54,6 +54,22 @@ def test_a_single_input_needs_no_name(content: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "more",
+    [
+        {"signature_name": "serving_default"},
+        {"signature_name": ""},
+        {"signature_name": None, "parameters": None},
+        {"parameters": {}},
+    ],
+)
+def test_fields_that_can_mean_one_thing_only_are_taken(more: Any) -> None:
+    """The clients of TensorFlow Serving and KServe send them without being asked."""
+    for content in ({"instances": ROWS}, {"inputs": COLUMNS}):
+        x, n = parsed(content | more).arrays
+        assert (x.tolist(), n.tolist()) == ([[1, 2.5], [5, 6]], [3, 4])
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         ([], "The body must be a JSON object, not a list."),
@@ -65,8 +81,17 @@ def test_a_single_input_needs_no_name(content: Any) -> None:
         ),
         (
             {"instances": ROWS, "signature_name": "s"},
-            'The request has the field "signature_name", which is not',
+            'signature_name is "s"; a model here has one signature, serving_default.',
         ),
+        ({"instances": ROWS, "signature_name": [1]}, "signature_name is [1]; a model here has one"),
+        (
+            {"instances": ROWS, "parameters": {"k": 1}},
+            'parameters has "k"; V1 has no parameters here, so leave it out or empty.',
+        ),
+        ({"instances": ROWS, "parameters": [1]}, "parameters is no object; V1 has no parameters here"),
+        ({"instances": ROWS, "parameters": []}, "parameters is no object; V1 has no parameters here"),
+        ({"instances": ROWS, "model_spec": {}}, 'The request has the field "model_spec", which is not known'),
+        ({"signature_name": ""}, "The request needs instances (rows) or inputs (columns); both are missing."),
         ({"instances": []}, "instances must be a list with at least one row, not an empty list."),
         ({"instances": {}}, "instances must be a list with at least one row, not an object."),
         ({"instances": [[1, 2]]}, "instances[0] must be an object with the inputs x, n, not a list."),

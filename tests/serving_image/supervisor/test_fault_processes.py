@@ -118,7 +118,7 @@ def test_a_worker_that_the_kernel_kills_when_memory_runs_out(exported: Export, t
             server.wait_ready()
             settled(server)
             group.limit(group.held() + (16 << 20))
-            answer = cleartext.post(f"{server.url}{INFER}", content=load.row_of_ones(4000), timeout=60)
+            answer = cleartext.post(f"{server.url}{INFER}", content=load.row_of_ones(4000), timeout=180)
             assert answer.status_code == 500  # it ran alone, so the memory was wanted by none but it
             assert "Retry-After" not in answer.headers
             group.limit(1 << 40)
@@ -177,9 +177,9 @@ def test_an_http_worker_that_cannot_start_ends_the_server(exported: Export, tmp_
             lock.unlink()
             lock.mkdir()
         server.http_workers()[1][0].kill()
-        assert server.process.wait(60) == 1
+        assert server.process.wait(servers.PATIENCE_SECONDS) == 1
         assert "The HTTP workers ended unexpectedly (exit code 3); see the log." in server.logged()
-        _, alive = psutil.wait_procs(children, timeout=60)
+        _, alive = psutil.wait_procs(children, timeout=180)
         assert alive == []
     assert not folder.exists()
 
@@ -189,7 +189,7 @@ def test_a_port_that_is_taken_is_one_clear_sentence(exported: Export, tmp_path: 
         port = taken.getsockname()[1]
         server = servers.start(exported("legacy", "mixed"), tmp_path, name="mixed", port=port)
         try:
-            assert server.process.wait(60) == 1
+            assert server.process.wait(servers.PATIENCE_SECONDS) == 1
             assert f"The server cannot listen on 127.0.0.1:{port}; set PADDLEMODEL_PORT" in server.logged()
         finally:
             servers.end(server)

@@ -39,10 +39,3 @@ def test_others_have_none() -> None:
     assert main._further(Settings(), SERVED) == ()
     with pytest.raises(StartError, match="the task tensors has one model; leave the variable out"):
         main._further(SETTINGS, SERVED)
-
-
-def test_a_recording_is_of_one_model() -> None:
-    with pytest.raises(
-        StartError, match="PADDLEMODEL_VERIFICATION cannot be used: it compares tensors of one"
-    ):
-        main._further(replace(SETTINGS, verification="{}"), replace(SERVED, task=TWO))

@@ -29,7 +29,7 @@ def growing(server: Server) -> Iterator[None]:
     stop = threading.Event()
 
     def grow() -> None:
-        with cleartext.Client(base_url=server.url, timeout=60) as client:
+        with cleartext.Client(base_url=server.url, timeout=180) as client:
             for thousands in range(500, 4500, 500):
                 columns = thousands * 1000
                 data = "1," * (columns - 1) + "1"

@@ -152,7 +152,7 @@ def test_an_error_that_nobody_has_foreseen_has_a_last_word_too(tmp_path: Path) -
     )
     environment = os.environ | {"TMPDIR": str(tmp_path)}
     command = [sys.executable, "-c", program, str(last_word)]
-    done = subprocess.run(command, env=environment, capture_output=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment, capture_output=True, timeout=180, check=False)
     assert done.returncode == 1
     termination = json.loads(last_word.read_text())
     assert termination["reason"] == "Unexpected"

@@ -17,7 +17,7 @@ def command(*arguments: object, folder: Path | None = None, code: int = 0) -> st
         env={k: v for k, v in os.environ.items() if not k.startswith("PADDLEMODEL_")},
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=600,  # a busy machine may take its time
         check=False,
     )
     assert done.returncode == code, done.stderr

@@ -27,6 +27,7 @@ class Step:
     headers: dict[str, str] = field(default_factory=dict)
     cut: int | None = None  # send only so many bytes of the body, then hang up
     stall: bool = False  # ... or say nothing more, until the client gives up
+    drip: int | None = None  # so many bytes at a time, each in a packet of its own
     ranges: bool = True
     length: bool = True
     etag: str | None = '"v1"'
@@ -72,8 +73,11 @@ class FileServer:
         for name, value in headers.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(body[: step.cut])
-        handler.wfile.flush()
+        shown = body[: step.cut]
+        packet = step.drip or len(shown) or 1
+        for begin in range(0, len(shown), packet):
+            handler.wfile.write(shown[begin : begin + packet])
+            handler.wfile.flush()
         if step.stall:
             self.stalled.set()
             self.closing.wait(60)

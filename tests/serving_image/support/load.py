@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import random
+import re
 import socket
 import threading
 from collections import Counter
@@ -68,7 +69,7 @@ class Load:
 
     def _run(self, number: int) -> None:
         chance = random.Random(number)
-        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=180)
         while not self._stop.is_set():
             try:
                 if connection.sock is None:
@@ -145,7 +146,7 @@ def vanish(port: int, sent: bytes) -> None:
     """Send something and leave without reading the answer; abruptly, as a killed client does."""
     with (
         contextlib.suppress(OSError),
-        socket.create_connection(("127.0.0.1", port), timeout=20) as connection,
+        socket.create_connection(("127.0.0.1", port), timeout=180) as connection,
     ):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, ABRUPT)
         connection.sendall(sent)
@@ -198,7 +199,7 @@ def footprint(server: Server) -> Footprint:
 
 def asked(server: Server, path: str, body: bytes, **headers: str) -> tuple[int, Any]:
     """Status and decoded body; an answer that is no JSON fails the test."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
     with contextlib.closing(connection):
         names = {name.replace("_", "-"): value for name, value in headers.items()}
         connection.request("POST", path, body, {"Content-Type": "application/json"} | names)
@@ -212,3 +213,18 @@ def row_of_ones(columns: int) -> bytes:
         columns,
         b"1," * (columns - 1),
     )
+
+
+def received(connection: socket.socket, answers: int | None = None) -> bytes:
+    """What comes until so many answers have begun; without a number, until the server ends its side."""
+    found = b""
+    while answers is None or found.count(b"HTTP/1.1 ") < answers:
+        more = connection.recv(65536)
+        if not more:
+            break
+        found += more
+    return found
+
+
+def statuses(answers: bytes) -> list[bytes]:
+    return re.findall(rb"HTTP/1\.1 (\d+)", answers)

@@ -19,11 +19,13 @@ from paddlemodel_server.ipc.scoreboard import Scoreboard
 from devcluster import ports
 from tests import planted
 
-READY_SECONDS = 180
+# A busy machine may take minutes for what takes a second; where all is well, patience costs nothing.
+READY_SECONDS = 600
+PATIENCE_SECONDS = 180
 MODULES = {"http_worker": "http.master", "worker": "worker.main"}
 
 
-def eventually(condition: Callable[[], Any], what: str, seconds: float = 60) -> Any:
+def eventually(condition: Callable[[], Any], what: str, seconds: float = PATIENCE_SECONDS) -> Any:
     """Wait for a condition; a bounded deadline, no fixed sleep."""
     until = time.monotonic() + seconds
     while True:
@@ -62,7 +64,7 @@ class Server:
 
         Unlike cleartext.get it makes no TLS context each time, which costs 30 ms.
         """
-        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.admin_port, timeout=180)
         try:
             connection.request("GET", path)
             answer = connection.getresponse()
@@ -105,7 +107,7 @@ class Server:
 
     def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(how)
-        return self.process.wait(60)
+        return self.process.wait(PATIENCE_SECONDS)
 
 
 def cannot(why: str) -> BaseException:
@@ -134,7 +136,9 @@ def start(model: Path, folder: Path, before: Sequence[str] = (), **settings: obj
         "http_workers": 1,
         "workers": 1,
         "drain_seconds": 0.5,
-        "warmup_seconds": 60,  # a busy machine must not change what the warm-up finds out
+        # A busy machine must change neither what the warm-up finds out nor whether a request is answered.
+        "warmup_seconds": 60,
+        "timeout_seconds": 120,
     }
     manifests |= settings
     port, admin_port = manifests["port"], manifests["admin_port"]

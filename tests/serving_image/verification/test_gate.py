@@ -6,99 +6,30 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 import pytest
 from paddlemodel_server.engine.interface import Array
-from paddlemodel_server.errors import StartError
 from paddlemodel_server.model.signature import Model, Tensor
 from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.verification import rules
-from paddlemodel_server.verification.gate import Candidate, Report, verify
-from paddlemodel_server.verification.recording import Tolerance, Tolerances
+from paddlemodel_server.verification.differences import Tolerance, Tolerances
 
-MODEL = Model(
-    format="PIR",
-    inputs=(Tensor(name="x", dtype="float32", shape=(-1, -1)),),
-    outputs=(Tensor(name="y", dtype="float32", shape=(-1, -1)),),
+from tests.serving_image.verification import gates
+from tests.serving_image.verification.gates import (
+    FAILED,
+    MODEL,
+    REQUESTS,
+    asked,
+    gated,
+    recorded,
+    refused,
+    row,
+    twice,
 )
-FAILED = "VerificationFailed"
-
-
-class Predictor:
-    """Answers by a function of the whole run, and keeps how many rows each run had."""
-
-    def __init__(self, answer: Callable[[Array], Sequence[Array]]) -> None:
-        self._answer = answer
-        self.rows: list[int] = []
-
-    def run(self, arrays: Sequence[Array]) -> list[Array]:
-        self.rows.append(len(arrays[0]))
-        return list(self._answer(arrays[0]))
-
-    def shrink(self) -> None:
-        pass
-
-
-def twice(x: Array) -> list[Array]:
-    return [x * np.float32(2)]
-
-
-def json_of(name: str, array: Array) -> dict[str, Any]:
-    datatype = {"float32": "FP32", "int64": "INT64", "int32": "INT32"}[str(array.dtype)]
-    return {"name": name, "datatype": datatype, "shape": list(array.shape), "data": array.ravel().tolist()}
-
-
-def recorded(path: Path, *requests: Array, answer: Callable[[Array], Sequence[Array]] = twice) -> Path:
-    lines = [
-        orjson.dumps(
-            {
-                "request": {"inputs": [json_of("x", x)]},
-                "response": {
-                    "outputs": [json_of(t.name, y) for t, y in zip(MODEL.outputs, answer(x), strict=True)]
-                },
-            }
-        )
-        for x in requests
-    ]
-    path.write_bytes(b"\n".join(lines))
-    return path
-
-
-def asked(recording: Path, **changed: Any) -> rules.Rules:
-    fields: dict[str, Any] = {
-        "recording": recording,
-        "where": "verify.jsonl beside the model",
-        "tolerances": Tolerances(default=rules.EXACT),
-        "least": 1.0,
-        "seconds": 60.0,
-    }
-    return rules.Rules(**fields | changed)
-
-
-def row(*values: float) -> Array:
-    return np.array([values], np.float32)
-
-
-REQUESTS = (row(1, 2), row(3, 4), row(5, 6))
 
 
 @pytest.fixture
 def recording(tmp_path: Path) -> Path:
     return recorded(tmp_path / "verify.jsonl", *REQUESTS)
-
-
-def gated(
-    answer: Callable[[Array], Sequence[Array]], wanted: rules.Rules, rows: int = 1, **changed: Any
-) -> tuple[Report, Predictor]:
-    predictor = Predictor(answer)
-    candidate = Candidate(**{"model": MODEL, "predictor": predictor, "rows": rows, **changed})
-    return verify(candidate, wanted, iter(range(10_000)).__next__), predictor
-
-
-def refused(answer: Callable[[Array], Sequence[Array]], wanted: rules.Rules, rows: int = 1) -> StartError:
-    with pytest.raises(StartError) as caught:
-        gated(answer, wanted, rows)
-    return caught.value
 
 
 def test_what_answers_as_recorded_passes_alone_and_in_full_runs(recording: Path) -> None:
@@ -208,7 +139,7 @@ def test_a_detector_s_boxes_are_parted_by_their_counts(tmp_path: Path, monkeypat
         counts = x[:, 0].astype(np.int32)
         return [np.repeat(x[:, 1], counts)[:, None], counts]
 
-    monkeypatch.setattr(f"{__name__}.MODEL", model)
+    monkeypatch.setattr(gates, "MODEL", model)
     path = recorded(tmp_path / "verify.jsonl", row(2, 7), row(0, 8), row(1, 9), answer=boxes)
     ragged = Ragged(outputs=[0], counts=1)
     report, predictor = gated(boxes, asked(path), rows=4, ragged=ragged, model=model)
@@ -261,7 +192,7 @@ def _of_another_rank(path: Path) -> None:
     ("change", "reason", "words"),
     [
         (_no_file, "RecordingMissing", "There is no verify.jsonl beside the model: put the recording"),
-        (_cut, "RecordingInvalid", "Line 3 of verify.jsonl beside the model is not a V2 request"),
+        (_cut, "RecordingInvalid", "Line 3 of verify.jsonl beside the model is not a request with"),
         (_empty, "RecordingInvalid", "verify.jsonl beside the model holds no requests"),
         (_of_another, "RecordingInvalid", "has the inputs image, the model wants x: the recording is of"),
         (_of_another_rank, "RecordingInvalid", "has x of float32 [2], the model wants float32 [-1, -1]"),

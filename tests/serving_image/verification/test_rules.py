@@ -8,7 +8,7 @@ from paddlemodel_server.engine.interface import Engine
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.settings import Settings
 from paddlemodel_server.verification import rules
-from paddlemodel_server.verification.recording import Tolerance, Tolerances
+from paddlemodel_server.verification.differences import Tolerance, Tolerances
 
 
 def settings(text: str) -> Settings:
@@ -43,6 +43,8 @@ def test_every_field_counts() -> None:
             "outputs": [
                 {"name": "a", "compare": "TopK", "k": 3},
                 {"name": "b", "absolute": "0.5"},
+                {"name": "lines", "compare": "Text"},
+                {"name": "text", "compare": "Text", "relative": "0.02"},
             ],
             "minAgreementPercent": 90,
             "maxSeconds": 5,
@@ -53,7 +55,12 @@ def test_every_field_counts() -> None:
         where="key r.jsonl of ConfigMap golden",
         tolerances=Tolerances(
             default=Tolerance(rtol=1e-2, atol=1e-4),
-            of={"a": Tolerance(rtol=0, atol=0, top_k=3), "b": Tolerance(rtol=1e-2, atol=0.5)},
+            of={
+                "a": Tolerance(rtol=0, atol=0, top_k=3),
+                "b": Tolerance(rtol=1e-2, atol=0.5),
+                "lines": Tolerance(rtol=0, atol=0, text=True),
+                "text": Tolerance(rtol=0.02, atol=0, text=True),
+            },
         ),
         least=0.9,
         seconds=5,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from paddlemodel_api.rollout.verified import VerificationStatus
 
 from tests.serving_image.support.command_line import command
 from tests.serving_image.support.servers import end, eventually, serving, start
@@ -65,3 +66,10 @@ def test_another_model_of_the_same_shape_is_never_ready(
     last = json.loads(server.logged().splitlines()[-1])
     assert "4 of 4 recorded requests are answered differently" in last["message"]
     assert words in last["message"]
+    told = VerificationStatus.model_validate(last["verification"])
+    assert (told.requests, told.agreed) == (4, 0)
+    assert told.worst is not None
+    assert (
+        f"value {told.worst.index} is {told.worst.actual}, recorded is {told.worst.expected}"
+        in (last["message"])
+    )

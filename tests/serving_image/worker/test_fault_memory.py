@@ -29,7 +29,7 @@ def test_a_flood_of_large_bodies(exported: Callable[[str, str], Path], tmp_path:
                 process.pid for process in (*server.processes("worker"), *server.processes("http_worker"))
             }
             for _ in range(CLIENTS):
-                connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+                connection = socket.create_connection(("127.0.0.1", server.port), timeout=180)
                 connections.append(connection)
                 with suppress(ConnectionError):  # it may be refused before all is sent
                     connection.sendall(HEAD + bytes(HALF))

@@ -27,7 +27,7 @@ def answers(server: Server, requests: list[Inputs]) -> list[list[np.ndarray[Any,
 
     def post(inputs: Inputs) -> list[np.ndarray[Any, Any]]:
         body = {"inputs": [tensor(n, DATATYPES[a.dtype.name], a) for n, a in inputs.items()]}
-        answer = cleartext.post(f"{server.url}/predict", json=body, timeout=60)
+        answer = cleartext.post(f"{server.url}/predict", json=body, timeout=180)
         assert answer.status_code == 200, answer.text
         return [np.array(o["data"]).reshape(o["shape"]) for o in answer.json()["outputs"]]
 
@@ -124,7 +124,7 @@ def test_several_inputs_and_outputs_share_runs(exported: Export, tmp_path: Path)
             assert doubled.tolist() == (request["count"] * 2).tolist()
         assert runs(server) < len(requests)
         uneven = [tensor("x", "FP32", np.zeros((2, 3))), tensor("count", "INT64", np.zeros((3, 1), int))]
-        refused = cleartext.post(f"{server.url}/predict", json={"inputs": uneven}, timeout=60)
+        refused = cleartext.post(f"{server.url}/predict", json={"inputs": uneven}, timeout=180)
         assert refused.status_code == 400
         assert "x FP32 [2, 3], count INT64 [3, 1]" in refused.json()["error"]
         assert "the model refused a request" in server.logged()

@@ -10,6 +10,8 @@ from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.cluster.kubeconfig import KubeconfigError, UserApi, connect
 from paddlemodel_operator.commands.deployed.records import NotKnown
 from paddlemodel_operator.commands.faults import CommandError, InputError
+from paddlemodel_operator.commands.options import Parser
+from paddlemodel_operator.language.words import t
 
 SECONDS: Final = 30.0
 T = TypeVar("T")
@@ -17,13 +19,7 @@ T = TypeVar("T")
 
 def parser(command: str, description: str, epilog: str) -> argparse.ArgumentParser:
     """A parser with the options by which kubectl, too, is told the cluster and the namespace."""
-    made = argparse.ArgumentParser(
-        prog=f"paddlemodel {command}",
-        description=description,
-        epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
-    )
+    made = Parser(command, description, epilog)
     add = made.add_argument
     add("-n", "--namespace", metavar="NS", type=object_name, help="by default the context's")
     add("--context", metavar="NAME", help="of the kubeconfig; by default its current one")
@@ -34,7 +30,9 @@ def parser(command: str, description: str, epilog: str) -> argparse.ArgumentPars
 def object_name(text: str) -> str:
     """An argument that becomes a part of an address of the API."""
     if not re.fullmatch(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no name: lower-case letters, digits and - make one")
+        raise argparse.ArgumentTypeError(
+            t("{text} is no name: lower-case letters, digits and - make one", text=repr(text))
+        )
     return text
 
 
@@ -51,7 +49,9 @@ async def _run(arguments: argparse.Namespace, work: Callable[[UserApi], Awaitabl
     try:
         api = await connect(arguments.kubeconfig, arguments.context, SECONDS)
     except KubeconfigError as error:
-        raise InputError(f"no cluster can be reached: {error} Set KUBECONFIG or --kubeconfig.") from None
+        raise InputError(
+            t("no cluster can be reached: {error} Set KUBECONFIG or --kubeconfig.", error=error)
+        ) from None
     async with api:
         api.namespace = arguments.namespace or api.namespace
         try:
@@ -64,16 +64,16 @@ def sentence(error: ApiError) -> str:
     """What an answer of the API server means for the person who typed."""
     match error.code:
         case 0:
-            return (
-                f"the API server does not answer: check the kubeconfig, the context and the network. "
-                f"{error.message}"
+            return t(
+                "the API server does not answer: check the kubeconfig, the context and the network. {said}",
+                said=error.message,
             )
         case 401:
-            return "the API server does not know who you are: log in again, as for kubectl."
+            return t("the API server does not know who you are: log in again, as for kubectl.")
         case 403 if " cannot " in error.message:
-            return f"you lack a right, ask for it: {error.message}"
+            return t("you lack a right, ask for it: {said}", said=error.message)
         case _:
-            return f"the API server refuses: {error.message or error.reason}"
+            return t("the API server refuses: {said}", said=error.message or error.reason)
 
 
 async def attempt(reading: Awaitable[T]) -> T | NotKnown:

@@ -175,6 +175,7 @@ async def _rollout(
     tracks = Tracks(
         stable=existing.get(ChildKey(names.DEPLOYMENT, model.name)),
         canary=existing.get(ChildKey(names.DEPLOYMENT, names.canary(model.name))),
+        service=existing.get(ChildKey(names.SERVICE, names.canary(model.name))),
         pods=pods.items,
     )
     return planned(wanted, tracks, known((live or {}).get("status")), datetime.now(UTC))

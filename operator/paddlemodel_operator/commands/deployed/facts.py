@@ -7,6 +7,7 @@ from typing import Any, Final
 from paddlemodel_api import contract
 
 from paddlemodel_operator.base import names
+from paddlemodel_operator.language.words import t
 from paddlemodel_operator.observe.children import LiveObjects, observe
 from paddlemodel_operator.observe.conditions import read_conditions
 from paddlemodel_operator.status.judge import READY, condition
@@ -28,7 +29,7 @@ def of_model(body: Object) -> dict[str, Any]:
     reason, message = said.get("reason", ""), said.get("message", "")
     generation, seen = metadata.get("generation", 0), status.get("observedGeneration", 0)
     if metadata.get("deletionTimestamp"):
-        reason, message = DELETING, "The model is being deleted, and its pods with it."
+        reason, message = DELETING, t("The model is being deleted, and its pods with it.")
     elif seen != generation and not is_paused(status):
         reason, message = NOT_SEEN, _not_seen(generation, seen)
     return {
@@ -59,10 +60,12 @@ def is_paused(status: Object) -> bool:
 
 def _not_seen(generation: int, seen: int) -> str:
     if not seen:
-        return "The operator has not handled the model yet: check that it runs; paddlemodel doctor does."
-    return (
-        f"The operator has not handled generation {generation} of the spec yet, but {seen}: if this lasts, "
-        "check that it runs; paddlemodel doctor does."
+        return t("The operator has not handled the model yet: check that it runs; paddlemodel doctor does.")
+    return t(
+        "The operator has not handled generation {newest} of the spec yet, but {seen}: if this lasts, "
+        "check that it runs; paddlemodel doctor does.",
+        newest=generation,
+        seen=seen,
     )
 
 

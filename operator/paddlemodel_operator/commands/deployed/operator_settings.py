@@ -11,6 +11,7 @@ from paddlemodel_operator.base.errors import ApiError, SettingsError
 from paddlemodel_operator.cluster.kubeconfig import UserApi, is_forbidden
 from paddlemodel_operator.commands.deployed.connection import sentence
 from paddlemodel_operator.commands.deployed.records import NotKnown, Operator
+from paddlemodel_operator.language.words import t
 from paddlemodel_operator.settings import PREFIX, Settings, from_environment
 
 SELECTOR: Final = f"{contract.NAME_LABEL}={names.MANAGED_BY}"
@@ -39,8 +40,11 @@ async def find(api: UserApi, namespace: str) -> Operator | NotKnown:
     if operators:
         return next((one for one in operators if _serves(one, namespace)), operators[0])
     return NotKnown(
-        f"no Deployment has the label {SELECTOR}: install the operator, as docs/install.md says, unless it "
-        "runs outside the cluster."
+        t(
+            "no Deployment has the label {label}: install the operator, as docs/install.md says, unless it "
+            "runs outside the cluster.",
+            label=SELECTOR,
+        )
     )
 
 
@@ -71,7 +75,7 @@ def _operator(deployment: Mapping[str, Any], container: Mapping[str, Any]) -> Op
     try:
         settings = from_environment(variables)
     except SettingsError as error:
-        settings = NotKnown(f"the operator is of another version than this program: {error}")
+        settings = NotKnown(t("the operator is of another version than this program: {error}", error=error))
     return Operator(
         namespace=deployment["metadata"]["namespace"],
         name=deployment["metadata"]["name"],

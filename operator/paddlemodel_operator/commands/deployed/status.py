@@ -16,6 +16,7 @@ from paddlemodel_operator.commands.deployed import facts, status_page
 from paddlemodel_operator.commands.deployed.connection import attempt, object_name, parser, run
 from paddlemodel_operator.commands.deployed.records import NotKnown
 from paddlemodel_operator.commands.faults import InputError
+from paddlemodel_operator.language.words import speak, t
 
 DESCRIPTION = """Show which PaddleModels are Ready, as a table; or of one everything that is known: each
 condition with its reason and cure, versions, replicas, address, digest, autoscaling, the last Events."""
@@ -34,7 +35,9 @@ def main(argv: Sequence[str]) -> int:
     """Print the table or the page; returns the exit code."""
     arguments = options().parse_args(argv)
     if arguments.name and arguments.all_namespaces:
-        raise InputError("NAME is in one namespace: leave out -A, or name it with -n.")
+        raise InputError(t("NAME is in one namespace: leave out -A, or name it with -n."))
+    if arguments.output == "json":
+        speak("en")
     found = run(arguments, lambda api: _read(api, arguments.name, everywhere=arguments.all_namespaces))
     if arguments.output == "json":
         shown: Any = found[0] if arguments.name else found
@@ -45,7 +48,7 @@ def main(argv: Sequence[str]) -> int:
         every = arguments.all_namespaces
         sys.stdout.write(status_page.listing(found, datetime.now(UTC), with_namespaces=every))
     else:
-        sys.stderr.write("There are no PaddleModels there; -A looks into all namespaces.\n")
+        sys.stderr.write(t("There are no PaddleModels there; -A looks into all namespaces.") + "\n")
     return 0 if all(one["ready"] for one in found) else 1
 
 
@@ -95,6 +98,10 @@ async def model(api: UserApi, name: str) -> dict[str, Any]:
     body = await api.get(names.MODEL, api.namespace, name)
     if body is None:
         raise InputError(
-            f"there is no PaddleModel {name} in namespace {api.namespace}; paddlemodel status -A lists all."
+            t(
+                "there is no PaddleModel {name} in namespace {namespace}; paddlemodel status -A lists all.",
+                name=name,
+                namespace=api.namespace,
+            )
         )
     return body

@@ -6,7 +6,9 @@ from typing import Any, Final
 
 from paddlemodel_operator.commands.deployed import rollout_page
 from paddlemodel_operator.commands.deployed.text import NONE, safe, table, wrapped
-from paddlemodel_operator.status.judge import RECONCILING, STALLED
+from paddlemodel_operator.language.conditions import worded
+from paddlemodel_operator.language.words import language, t
+from paddlemodel_operator.status.judge import READY, RECONCILING, STALLED
 
 Facts = Mapping[str, Any]
 
@@ -24,8 +26,11 @@ def listing(models: Sequence[Facts], now: dt.datetime, *, with_namespaces: bool)
             for first, row in zip(["NAMESPACE", *(one["namespace"] for one in models)], rows, strict=True)
         ]
     ready = sum(one["ready"] for one in models)
-    advice = "" if ready == len(models) else "; paddlemodel status NAME says why not"
-    return f"{table(rows)}\n{ready} of {len(models)} Ready{advice}.\n"
+    all_are = t("{ready} of {models} Ready.", ready=ready, models=len(models))
+    some = t(
+        "{ready} of {models} Ready; paddlemodel status NAME says why not.", ready=ready, models=len(models)
+    )
+    return f"{table(rows)}\n{all_are if ready == len(models) else some}\n"
 
 
 def _row(facts: Facts, now: dt.datetime) -> list[object]:
@@ -45,17 +50,21 @@ def _row(facts: Facts, now: dt.datetime) -> list[object]:
 
 def page(facts: Facts, now: dt.datetime) -> str:
     """All that is known of one model, for a person."""
-    word = "Ready" if facts["ready"] else "not Ready"
+    name, reason = f"{safe(facts['namespace'])}/{safe(facts['name'])}", facts["reason"] or "Unknown"
+    if facts["ready"]:
+        said = t("{name} is Ready: {reason}", name=name, reason=safe(reason))
+    else:
+        said = t("{name} is not Ready: {reason}", name=name, reason=safe(reason))
     parts = [
-        f"{safe(facts['namespace'])}/{safe(facts['name'])} is {word}: {safe(facts['reason'] or 'Unknown')}\n",
-        wrapped(facts["message"], "  ") + "\n\n",
+        f"{said}\n",
+        wrapped(worded(READY, reason, facts["message"], language()), "  ") + "\n\n",
         table(_properties(facts)),
-        "\nConditions\n",
+        f"\n{t('Conditions')}\n",
         "".join(_condition(one, now) for one in facts["conditions"] if one["type"] not in REPEATED)
-        or "  none yet\n",
-        "\nVersions\n",
+        or f"  {t('none yet')}\n",
+        f"\n{t('Versions')}\n",
         _versions(facts["versions"]),
-        "\nLast Events\n",
+        f"\n{t('Last Events')}\n",
         _events(facts["events"], now),
     ]
     return "".join(parts)
@@ -64,30 +73,36 @@ def page(facts: Facts, now: dt.datetime) -> str:
 def _properties(facts: Facts) -> list[tuple[str, object]]:
     model = facts["model"] or {}
     applied = facts["observedGeneration"]
-    seen = "" if applied == facts["generation"] else f"; what is applied is of generation {applied or 'none'}"
+    seen = t("generation {newest}", newest=facts["generation"])
+    if applied != facts["generation"]:
+        late = t("what is applied is of generation {applied}", applied=applied or t("none"))
+        seen = f"{seen}{t('; ')}{late}"
     found = {
-        "URL": facts["url"],
-        "Replicas": facts["replicas"] and f"{facts['replicas']} ready",
-        "GPUs": facts["gpus"],
-        "Access": facts["access"],
-        "Model": model.get("uri"),
-        "Format": model.get("format"),
-        "Digest": model.get("digest"),
-        "Revision": model.get("revision"),
+        t("URL"): facts["url"],
+        t("Replicas"): facts["replicas"] and t("{replicas} ready", replicas=facts["replicas"]),
+        t("GPUs"): facts["gpus"],
+        t("Access"): facts["access"],
+        t("Model"): model.get("uri"),
+        t("Format"): model.get("format"),
+        t("Digest"): model.get("digest"),
+        t("Revision"): model.get("revision"),
         **_further(facts),
-        "Spec": f"generation {facts['generation']}{seen}",
+        t("Spec"): seen,
     }
     scaling = facts["autoscaling"]
     for one in scaling["targets"] if scaling else ():
-        now = one.get("current") or "not read"
-        found[f"Autoscaling {one['name']}"] = f"{now} of {one['target']} ({scaling['source']})"
+        now = one.get("current") or t("not read")
+        told = t(
+            "{current} of {target} ({source})", current=now, target=one["target"], source=scaling["source"]
+        )
+        found[t("Autoscaling {name}", name=one["name"])] = told
     found |= rollout_page.properties(facts["rollout"] or {})
     return [(name, value) for name, value in found.items() if value]
 
 
 def _further(facts: Facts) -> dict[str, object]:
     """The further models of the task, as the first one."""
-    fields = {"Model": "uri", "Digest": "digest", "Revision": "revision"}
+    fields = {t("Model"): "uri", t("Digest"): "digest", t("Revision"): "revision"}
     return {
         f"{title} {one.get('name')}": one.get(field)
         for one in facts["furtherModels"]
@@ -97,19 +112,23 @@ def _further(facts: Facts) -> dict[str, object]:
 
 def _condition(one: Mapping[str, Any], now: dt.datetime) -> str:
     since = age(one.get("lastTransitionTime", ""), now)
-    head = f"  {safe(one['type'])} {safe(one['status'])}, {safe(one['reason'])}, for {since}\n"
-    return head + wrapped(one.get("message", ""), "    ") + "\n"
+    kind, reason = one["type"], one["reason"]
+    head = t(
+        "{type} {status}, {reason}, for {since}", type=kind, status=one["status"], reason=reason, since=since
+    )
+    message = worded(kind, reason, one.get("message", ""), language())
+    return f"  {safe(head)}\n{wrapped(message, '    ')}\n"
 
 
 def _versions(found: Sequence[Facts] | str) -> str:
     if isinstance(found, str):
-        return wrapped(f"not known: {found}", "  ") + "\n"
+        return wrapped(t("not known: {why}", why=found), "  ") + "\n"
     if not found:
-        return "  no pods\n"
+        return f"  {t('no pods')}\n"
     rows = [
         (
-            f"{one['version'] or 'unknown'}{_kind(one)}",
-            f"{one['ready']} of {one['pods']} ready",
+            f"{one['version'] or t('unknown')}{_kind(one)}",
+            t("{ready} of {pods} ready", ready=one["ready"], pods=one["pods"]),
             ", ".join(one["digests"]),
             ", ".join(one["images"]),
         )
@@ -119,20 +138,21 @@ def _versions(found: Sequence[Facts] | str) -> str:
 
 
 def _kind(version: Facts) -> str:
-    return " (canary)" if version["canary"] else " (newest)" if version["newest"] else ""
+    return t(" (canary)") if version["canary"] else t(" (newest)") if version["newest"] else ""
 
 
 def _events(found: Sequence[Facts] | str, now: dt.datetime) -> str:
     if isinstance(found, str):
-        return wrapped(f"not known: {found}", "  ") + "\n"
+        return wrapped(t("not known: {why}", why=found), "  ") + "\n"
     if not found:
-        return "  none; Kubernetes forgets them after an hour\n"
-    lines = (
-        f"  {age(one['time'], now)} ago, {safe(one['type'])}, {safe(one['reason'])}\n"
-        f"{wrapped(one['note'], '    ')}\n"
-        for one in found
-    )
-    return "".join(lines)
+        return f"  {t('none; Kubernetes forgets them after an hour')}\n"
+    return "".join(_event(one, now) for one in found)
+
+
+def _event(one: Facts, now: dt.datetime) -> str:
+    since, reason = age(one["time"], now), one["reason"]
+    head = t("{since} ago, {type}, {reason}", since=since, type=one["type"], reason=reason)
+    return f"  {safe(head)}\n{wrapped(worded(READY, reason, one['note'], language()), '    ')}\n"
 
 
 def age(since: str, now: dt.datetime) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
@@ -21,9 +22,21 @@ def safe(text: object) -> str:
 def table(rows: Sequence[Sequence[object]], indent: str = "") -> str:
     """Rows in columns as wide as their widest cell; an empty cell is a dash."""
     cells = [[safe(cell) if cell not in (None, "") else NONE for cell in row] for row in rows]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(cells[0]))] if cells else []
-    lines = ("   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in cells)
+    widths = [max(columns(row[n]) for row in cells) for n in range(len(cells[0]))] if cells else []
+    lines = (
+        "   ".join(padded(cell, width) for cell, width in zip(row, widths, strict=True)) for row in cells
+    )
     return "".join(f"{indent}{line.rstrip()}\n" for line in lines)
+
+
+def columns(text: str) -> int:
+    """How many columns of a terminal a text takes: a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
+
+
+def padded(text: str, width: int) -> str:
+    """A text with blanks behind it, up to a number of columns."""
+    return text + " " * (width - columns(text))
 
 
 def wrapped(text: str, indent: str) -> str:

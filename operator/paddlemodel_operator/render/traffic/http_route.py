@@ -12,17 +12,24 @@ from paddlemodel_operator.render.metadata import Object, compact, head
 from paddlemodel_operator.render.traffic import seconds
 
 
-def build(model: PaddleModel) -> Object | None:
-    """One rule: what is below the path goes to the model's Service.
+def build(model: PaddleModel, weight: int = 0) -> Object | None:
+    """One rule: what is below the path goes to the model's Service, and a share of it to a canary's own.
+
+    The two weights are percent. Without a share there is one backend: what a controller makes of a weight
+    of 0, or of a Service without pods, is its own affair.
 
     The server takes the path off, as behind an Ingress, so that the page's links hold and no gateway has to.
+
+    Args:
+        model: the spec.
+        weight: percent of the requests that the route gives to a canary now.
     """
     gateway = model.spec.gateway
     if gateway is None:
         return None
     rule = {
         "matches": [{"path": {"type": "PathPrefix", "value": gateway.path}}],
-        "backendRefs": [_backend(model)],
+        "backendRefs": _backends(model, weight),
         "timeouts": {"request": f"{seconds(model)}s"},
     }
     return {
@@ -42,6 +49,10 @@ def _parent(one: ParentRef) -> Object:
     return compact({**kind, "name": one.name, "namespace": one.namespace, "sectionName": one.section_name})
 
 
-def _backend(model: PaddleModel) -> Object:
+def _backends(model: PaddleModel, weight: int) -> list[Object]:
+    shares = {model.name: 100 - weight, names.canary(model.name): weight} if weight else {model.name: 1}
     kind = {"group": "", "kind": names.SERVICE.kind}
-    return {**kind, "name": model.name, "port": model.spec.service.port, "weight": 1}
+    return [
+        {**kind, "name": name, "port": model.spec.service.port, "weight": share}
+        for name, share in shares.items()
+    ]

@@ -15,12 +15,35 @@ NO_POLICY: Final = (
     "The NetworkPolicy of spec.access.network is not there, and without it the operator makes no pods; where "
     "that does not pass, the condition Ready says why."
 )
-_FAULTS: Final = frozenset({SECRET_MISSING, contract.API_KEYS_INVALID, contract.CERTIFICATE_INVALID})
+_FAULTS: Final = frozenset(
+    {
+        SECRET_MISSING,
+        contract.API_KEYS_INVALID,
+        contract.CERTIFICATE_INVALID,
+        contract.JWT_KEYS_MISSING,
+        contract.JWT_KEYS_INVALID,
+    }
+)
+_SECRET: Final = "The Secret of spec.access.{} has changed to something unusable"  # noqa: S105 - a sentence
 _OUTDATED: Final = {
-    contract.API_KEYS_OUTDATED_METRIC: ("ApiKeysOutdated", "apiKeys", "the keys before them stay valid"),
+    contract.API_KEYS_OUTDATED_METRIC: (
+        "ApiKeysOutdated",
+        _SECRET.format("apiKeys"),
+        "the keys before them stay valid",
+    ),
+    contract.JWT_KEYS_OUTDATED_METRIC: (
+        "JwtKeysOutdated",
+        "The keys of spec.access.jwt.keys cannot be fetched or used any more",
+        "those before them stay valid",
+    ),
+    contract.SHARED_LIMITS_DOWN_METRIC: (
+        "SharedLimitsDown",
+        "The store of spec.access.sharedLimits does not answer",
+        "limits hold for that pod alone",
+    ),
     contract.CERTIFICATE_OUTDATED_METRIC: (
         "CertificateOutdated",
-        "tls",
+        _SECRET.format("tls"),
         "the certificate before it stays in use",
     ),
 }
@@ -41,7 +64,7 @@ def access(model: PaddleModel, observed: Observed) -> Condition | None:
 
 
 def column(model: PaddleModel) -> str:
-    """What a client meets, for the column Access: Open, or some of Keys, TLS, Limits, Network."""
+    """What a client meets, for the column Access: Open, or some of Keys, Tokens, TLS, Limits, Network."""
     return ", ".join(_closed_by(model)) or OPEN
 
 
@@ -52,6 +75,7 @@ def _closed_by(model: PaddleModel) -> list[str]:
         return []
     parts = {
         "Keys": found.api_keys,
+        "Tokens": found.jwt,
         "TLS": found.tls,
         "Limits": found.rate_limits,
         "Network": found.network,
@@ -93,7 +117,7 @@ def _open(model: PaddleModel) -> Condition | None:
         "False",
         OPEN,
         f"Everybody who reaches {' or '.join(outside)} may use the model, unless what stands in front asks "
-        "for a login: set spec.access.apiKeys; docs/access.md says how.",
+        "for a login: set spec.access.apiKeys or jwt; docs/access.md says how.",
     )
 
 
@@ -117,14 +141,14 @@ def _start_fault(model: PaddleModel, observed: Observed) -> Fault | None:
 
 
 def _outdated(observed: Observed) -> Condition | None:
-    """A Secret has become unusable while pods were running."""
+    """A Secret, or an issuer's keys, have become unusable while pods were running."""
     for pod in observed.samples.pods if observed.samples else ():
-        for metric, (reason, field, kept) in _OUTDATED.items():
+        for metric, (reason, changed, kept) in _OUTDATED.items():
             if pod.values.get(metric):
                 return Condition(
                     "False",
                     reason,
-                    f"The Secret of spec.access.{field} has changed to something unusable, and in pod "
-                    f"{pod.name} {kept}: repair it; kubectl logs of the pod says what is wrong.",
+                    f"{changed}, and in pod {pod.name} {kept}: repair it; kubectl logs of the pod says what "
+                    "is wrong.",
                 )
     return None

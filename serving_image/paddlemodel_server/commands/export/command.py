@@ -233,17 +233,15 @@ def _made(folder: Path) -> Path:
 def _input(text: str) -> Tensor:
     """A tensor from the command line's `x:float32[-1,3,224,224]`."""
     found = re.fullmatch(r"([^:\[\]]+):(\w+)\[(-?\d+(?:,-?\d+)*)\]", text.replace(" ", ""))
-    if not found or found[2] not in DATATYPES:
-        raise ValueError(text)
-    shape = tuple(int(side) for side in found[3].split(","))
-    if min(shape) < -1 or 0 in shape:
-        raise ValueError(text)
+    shape = tuple(int(side) for side in found[3].split(",")) if found else (0,)
+    if not found or found[2] not in DATATYPES or min(shape) < -1 or 0 in shape:
+        raise argparse.ArgumentTypeError(f"{text} is not like x:float32[-1,3,224,224]; -1 is an open side")
     return Tensor(name=found[1], dtype=found[2], shape=shape)
 
 
 def _layer(text: str) -> str:
     if not re.fullmatch(r".+:[A-Za-z_]\w*", text):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text} is not like my_package.nets:Net or net.py:Net")
     return text
 
 

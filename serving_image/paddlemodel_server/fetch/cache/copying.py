@@ -1,9 +1,10 @@
 """Copies a model and digests every byte on the way, so that the check on use costs no second reading."""
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from paddlemodel_server.fetch.digesting import Digest
 
 _CHUNK = 1 << 20
 
@@ -37,10 +38,10 @@ def copy(source: Path, goal: Path, wanted: Mapping[str, str] | None) -> dict[str
     for name, digest in names.items():
         place = goal / name
         place.parent.mkdir(parents=True, exist_ok=True)
-        sha256 = hashlib.sha256()
+        sha256 = Digest()
         with place.open("xb") as copy:
             for data in _chunks(source / name):
-                sha256.update(data)
+                sha256.add(data)
                 copy.write(data)
         found[name] = sha256.hexdigest()
         if digest not in {"", found[name]}:

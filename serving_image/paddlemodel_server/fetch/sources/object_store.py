@@ -71,19 +71,18 @@ class ObjectStore:
     @contextmanager
     def read(self, request: Request, part: Part) -> Iterator[Reading]:
         """As Source.read(); the validator is the ETag."""
-        client = self._for(request)
-        with client.faults(listed=part.validator is not None):
-            found = client.get(part)
-            meta = found.meta
-            etag = _quoted(meta["e_tag"])
-            if part.validator and etag not in {None, part.validator}:
-                raise ChangedError
-            yield Reading(
-                chunks=client.chunks(found),
-                offset=found.range[0],
-                size=meta["size"],
-                validator=etag,
-            )
+        client, listed = self._for(request), part.validator is not None
+        found = client.get(part, listed=listed)
+        meta = found.meta
+        etag = _quoted(meta["e_tag"])
+        if part.validator and etag not in {None, part.validator}:
+            raise ChangedError
+        yield Reading(
+            chunks=client.chunks(found, listed=listed),
+            offset=found.range[0],
+            size=meta["size"],
+            validator=etag,
+        )
 
     def _for(self, request: Request) -> "_Client":
         """One client for all files, so that connections are used again."""
@@ -206,7 +205,7 @@ class _Client:
         marks = {path for path in paths if any(other.startswith(f"{path}/") for other in paths)}
         return Listing(files=[file for file in files if not (file.path in marks and file.size == 0)])
 
-    def get(self, part: Part) -> Any:
+    def get(self, part: Part, *, listed: bool) -> Any:
         """Ask for a part."""
         place = self.place
         if not part.path:
@@ -222,11 +221,18 @@ class _Client:
             options["range"] = (part.offset, part.offset + part.length)
         elif part.offset:
             options["range"] = {"offset": part.offset}
-        return self._obstore.get(self._store, key, options=options or None)
+        with self.faults(listed=listed):
+            return self._obstore.get(self._store, key, options=options or None)
 
-    def chunks(self, found: Any) -> Iterator[bytes]:
-        """The bytes as they come."""
-        for chunk in found.stream(min_chunk_size=_CHUNK):
+    def chunks(self, found: Any, *, listed: bool) -> Iterator[bytes]:
+        """The bytes as they come; only the store's faults are turned into ours, not its taker's."""
+        with self.faults(listed=listed):
+            stream = iter(found.stream(min_chunk_size=_CHUNK))
+        while True:
+            with self.faults(listed=listed):
+                chunk = next(stream, None)
+            if chunk is None:
+                return
             yield bytes(chunk)
 
 

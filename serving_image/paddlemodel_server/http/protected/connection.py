@@ -5,6 +5,7 @@ of heads: a head that was seen before is asked again once the keys have changed.
 the plain connection, and pays nothing.
 """
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -17,7 +18,7 @@ from paddlemodel_server.access.keys import Client
 from paddlemodel_server.access.limiter import Charges, Limiter
 from paddlemodel_server.errors import ServingError
 from paddlemodel_server.http import head_checks
-from paddlemodel_server.http.connection import MAX_PIPELINED, NO_PATH, ClientConnection, Shared
+from paddlemodel_server.http.connection import MAX_PIPELINED, ClientConnection, Shared
 from paddlemodel_server.http.head_cache import CachedHead
 from paddlemodel_server.http.inference_cycle import InferenceCycle
 from paddlemodel_server.http.protected import cors
@@ -51,7 +52,7 @@ class ProtectedConnection(ClientConnection):
     def __init__(self, protection: Protection, shared: Shared, *args: Any, **kwargs: Any) -> None:
         super().__init__(shared, *args, **kwargs)
         gate = protection.gate
-        self._keyring, self._limiter, self._cors = gate.keyring, gate.limiter, gate.cors
+        self._identification, self._limiter, self._cors = gate.identification, gate.limiter, gate.cors
         self._charged: tuple[Client | None, str | None, Charges] | None = None  # the last request's
         self._cost: tuple[Head | None, Grant | None, Charges] = None, None, ()  # of the last known head
         self._open_paths, self._is_mirrored = protection.open_paths, protection.is_mirrored
@@ -93,10 +94,12 @@ class ProtectedConnection(ClientConnection):
 
     def _take(self, known: CachedHead) -> None:
         """Begin with a request whose head is known, if its sender still may ask."""
-        head, keyring = known.head, self._keyring
+        head = known.head
         try:
-            if keyring is not None and (head.grant is None or head.grant.keys is not keyring.keys):
-                head.grant = self._grant(head.headers)
+            if self._identification is not None:
+                grant = head.grant
+                if grant is None or grant.keys.superseded or grant.until <= time.time():
+                    head.grant = self._grant(head.headers)
             if self._limiter is not None:
                 cost = self._cost
                 if cost[0] is not head or cost[1] is not head.grant:
@@ -112,9 +115,9 @@ class ProtectedConnection(ClientConnection):
         super()._take(known)
 
     def _grant(self, headers: Mapping[str, str]) -> Grant | None:
-        """Whose key it is; None where the server asks for none."""
+        """Whose key or token it is; None where the server asks for none."""
         try:
-            return self._keyring.grant(headers) if self._keyring else None
+            return self._identification.grant(headers) if self._identification else None
         except ServingError:
             if (limiter := self._limiter) is not None:
                 limiter.check(limiter.unknown(self._peer(), headers.get(FORWARDED_FOR)))
@@ -158,7 +161,7 @@ class ProtectedConnection(ClientConnection):
         """The path of the request; empty where it has none that is valid."""
         try:
             return head_checks.path(self._reader.target)
-        except NO_PATH:
+        except head_checks.NO_PATH:
             return b""
 
 

@@ -40,6 +40,27 @@ class Ragged:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Columns:
+    """How many classes an output must have whose signature leaves that open: only a run tells.
+
+    Attributes:
+        task: the member of spec.task.
+        output: the number of the output; its last dimension are the classes.
+        count: as many as the task has names; None: as many as there are.
+        names: what they are in a message, such as "3 labels".
+        cure: of another number than `count`.
+        alone: the cure of a single class, which is no choice; "" where it is one.
+    """
+
+    task: str
+    output: int
+    count: int | None
+    names: str
+    cure: str
+    alone: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class WarmUp:
     """What a worker needs to know of the task, above all for its warm-up; the supervisor sends it there.
 
@@ -51,6 +72,7 @@ class WarmUp:
         reduction: of the outputs, for requests whose `Request.reduced` is set.
         sized: whether rows have many sizes, and may be much larger than `shapes`: a run then has as many rows
             as take no more memory than the largest run of the warm-up, but always one.
+        columns: what the first run must show of an output's classes, where the model leaves them open.
         http_seconds: of the processor, for an HTTP worker to decode a request like that of the warm-up.
     """
 
@@ -60,14 +82,16 @@ class WarmUp:
     ragged: Ragged | None = None
     reduction: Reduction | None = None
     sized: bool = False
+    columns: Columns | None = None
     http_seconds: float = 0.0
 
     @classmethod
     def of(cls, fields: dict[str, Any]) -> "WarmUp":
         """Read what `asdict` made of one."""
-        ragged, reduction = fields.pop("ragged"), fields.pop("reduction")
+        ragged, reduction, columns = (fields.pop(name) for name in ("ragged", "reduction", "columns"))
         return cls(
             **fields,
             ragged=ragged and Ragged(**ragged),
             reduction=reduction and Reduction(**reduction),
+            columns=columns and Columns(**columns),
         )

@@ -14,6 +14,7 @@ import soundfile  # type: ignore[import-untyped]
 import soxr  # type: ignore[import-untyped]
 
 from paddlemodel_server.errors import BadRequestError
+from paddlemodel_server.host import c_stderr
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.tasks.audio import formats
 
@@ -82,7 +83,7 @@ def decode(body: bytes, wanted: Wanted) -> Sound:
     """
     formats.check(body)
     try:
-        with soundfile.SoundFile(io.BytesIO(body)) as file:
+        with c_stderr.without_decoders(), soundfile.SoundFile(io.BytesIO(body)) as file:
             _check(file, wanted)
             with turn(min(file.frames / file.samplerate, wanted.seconds)):
                 return _decoded(file, wanted)

@@ -1,6 +1,7 @@
 """Whether the model's inputs are those of a sound with the features of the spec; pure."""
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +18,8 @@ if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers
     from paddlemodel_api.tasks.sound.sound_input import Fbank, LogMel
     from paddlemodel_api.tasks.sound.sound_input import SoundInput as Spec
 
-LENGTHS = frozenset({"audio_len", "length", "lengths", "seq_len", "seq_lens", "speech_lengths", "xs_lens"})
+_LENGTH = re.compile(r"(?:.*_|[a-z]?)(?:len|lens|length|lengths)")
+"""Names of the input for the length, such as audio_len or xlens; audio_chunk_lens of DeepSpeech2's export."""
 _SHORTEST = 0.5  # seconds; lengths are powers of two and the middles between them
 _BYTES_PER_SAMPLE = 12  # while a sound is decoded, at the model's rate
 
@@ -75,16 +77,22 @@ def _buckets(rate: int, most: int, made: features.Features | None) -> tuple[int,
     return tuple(samples if made is None else [made.frames(n) for n in samples])
 
 
+def is_length(tensor: Tensor) -> bool:
+    """Whether an input takes the length of a sound: whole numbers [rows], by such a name."""
+    return tensor.dtype in WHOLE and len(tensor.shape) == 1 and _LENGTH.fullmatch(tensor.name) is not None
+
+
 def _inputs(task: str, model: Model) -> tuple[int, Tensor | None]:
     """The number of the input for the sound, and the input for its length."""
-    lengths = [one for one in model.inputs if one.name in LENGTHS and len(model.inputs) == 2]
+    lengths = [one for one in model.inputs if is_length(one) and len(model.inputs) == 2]
     sounds = [at for at, one in enumerate(model.inputs) if one not in lengths]
-    if len(sounds) != 1 or any(one.dtype not in WHOLE or len(one.shape) != 1 for one in lengths):
+    if len(sounds) != 1:
         names = ", ".join(map(described, model.inputs))
         raise misfit(
             task,
             f"takes one input for the sound, and perhaps one for its length, the model has {names}",
-            f"export the model so, with INT64 [-1] for the length, named {' or '.join(sorted(LENGTHS))}",
+            "export the model so, with INT64 [-1] for the length, under a name that ends in len, lens, "
+            "length or lengths, such as audio_len",
         )
     tensor = model.inputs[sounds[0]]
     for one in (tensor, *lengths):

@@ -43,6 +43,7 @@ class AudioClassification(Batched, SoundTask):
             )
         outputs.check_rows(self.name, tensor, "sound")
         self.labels = names.names(self.name, spec, place.folder, tensor, tensor.shape[1])
+        self._columns = names.columns(self.name, spec, self._output, tensor.shape[1], self.labels)
 
     @classmethod
     def fit(cls, spec: "Spec", place: Place) -> "AudioClassification":
@@ -57,6 +58,7 @@ class AudioClassification(Batched, SoundTask):
             super().warm_up,
             scores=self._output if auto else None,
             setting=f"spec.task.{self.name}.activation" if auto else "",
+            columns=self._columns,
         )
 
     def activation(self, found: ScoreKind | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from paddlemodel_server.errors import StartError
+from paddlemodel_server.tasks.auto.plain import Plain
 
 MOST_NAME = 1024  # characters of a class's name
 _FRACTION = re.compile(r"\s*([0-9.eE+-]+)\s*/\s*([0-9.eE+-]+)\s*")
@@ -17,14 +18,19 @@ class Branch:
     """A value and where it stands.
 
     Attributes:
-        value: a list, table, text, number, truth or nothing.
+        tree: a list, table, text, number, truth or nothing; of YAML, some texts are `Plain`.
         file: its name.
         path: in the file, such as `PreProcess.transform_ops.0`; "" for the whole.
     """
 
-    value: Any
+    tree: Any
     file: str
     path: str = ""
+
+    @property
+    def value(self) -> Any:
+        """A list, table, text, number, truth or nothing, as YAML means it."""
+        return self.tree.meant if isinstance(self.tree, Plain) else self.tree
 
     @property
     def place(self) -> str:
@@ -49,7 +55,7 @@ class Branch:
     def get(self, key: str) -> "Branch":
         """What stands at a key; nothing where it is not there."""
         found = self.value.get(key) if isinstance(self.value, dict) else None
-        return Branch(value=found, file=self.file, path=f"{self.path}.{key}" if self.path else key)
+        return Branch(tree=found, file=self.file, path=f"{self.path}.{key}" if self.path else key)
 
     def only(self, *keys: str) -> "Branch":
         """Itself, unless the table has keys beside these.
@@ -66,13 +72,13 @@ class Branch:
         """The entries of a list."""
         if not isinstance(self.value, list):
             raise self.unknown("is no list")
-        for at, value in enumerate(self.value):
-            yield Branch(value=value, file=self.file, path=f"{self.path}.{at}")
+        for at, tree in enumerate(self.value):
+            yield Branch(tree=tree, file=self.file, path=f"{self.path}.{at}")
 
     def named(self) -> tuple[str, "Branch"]:
         """An operation written as a table with one key: its name, and its parameters."""
         if isinstance(self.value, str):
-            return self.value, Branch(value=None, file=self.file, path=f"{self.path}.{self.value}")
+            return self.value, Branch(tree=None, file=self.file, path=f"{self.path}.{self.value}")
         if not isinstance(self.value, dict) or len(self.value) != 1:
             raise self.unknown("is no operation with a name")
         name = str(next(iter(self.value)))
@@ -84,13 +90,22 @@ class Branch:
             raise self.unknown("is no operation with a type")
         rest = {key: value for key, value in self.value.items() if key != "type"}
         name = self.value["type"]
-        return name, Branch(value=rest, file=self.file, path=f"{self.path}.{name}")
+        return name, Branch(tree=rest, file=self.file, path=f"{self.path}.{name}")
 
     def text(self) -> str:
-        """A text."""
-        if not isinstance(self.value, str):
+        """A text; without quotes it may look like a number or a truth."""
+        if self.value is None:
             raise self.unknown("is no text")
-        return self.value
+        return self.written()
+
+    def written(self) -> str:
+        """An entry of a list of names, as it is written: `no`, 007 and ~ are names, too.
+
+        JSON has quotes wherever a text is meant: of what has none, only a whole number is surely written so.
+        """
+        if isinstance(self.tree, bool) or not isinstance(self.tree, str | int):
+            raise self.unknown(f"is {str(self.tree)[:40]!r} and no text (put quotes round it)")
+        return str(self.tree)
 
     def truth(self, default: bool) -> bool:
         """True or false, or the default where there is nothing."""
@@ -109,11 +124,15 @@ class Branch:
             raise self.unknown(f"is {str(self.value)[:40]!r} and no number")
         return float(found)
 
-    def side(self) -> int:
-        """A whole number of pixels from 1 to 8192."""
+    def count(self, of: str = "") -> int:
+        """A whole number from 1 to 8192."""
         if isinstance(self.value, bool) or not isinstance(self.value, int) or not 1 <= self.value <= 8192:
-            raise self.unknown(f"is {str(self.value)[:40]!r} and no number of pixels from 1 to 8192")
+            raise self.unknown(f"is {str(self.value)[:40]!r} and no {of or 'whole number'} from 1 to 8192")
         return self.value
+
+    def side(self) -> int:
+        """A number of pixels."""
+        return self.count("number of pixels")
 
     def pair(self) -> tuple[int, int]:
         """Two numbers of pixels, or one for both."""
@@ -138,7 +157,7 @@ class Branch:
         """Names of classes, in their order; None where there are none."""
         if self.value is None:
             return None
-        found = [str(entry.value) for entry in self.items()]
+        found = [entry.written() for entry in self.items()]
         if not found or any(len(name) > MOST_NAME for name in found):
             raise self.unknown("is no list of names")
         return found

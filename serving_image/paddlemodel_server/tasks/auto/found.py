@@ -18,7 +18,7 @@ FILES = (
 )
 """What exports write beside a model, the most telling first; the same tree may stand in config.json."""
 MOST_BYTES = 4 * 1024 * 1024  # of such a file; PP-OCRv5's has 148 KB
-_KEYS = ("PreProcess", "Preprocess", "Deploy", "feature")
+_KEYS = ("PreProcess", "Preprocess", "Deploy", "feature", "preprocess_config")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +63,20 @@ class Beside:
             if (self.folder / name).is_file():
                 tree = _read(self.folder / name)
                 if isinstance(tree, dict) and any(key in tree for key in _KEYS):
-                    return Branch(value=tree, file=name)
+                    return Branch(tree=tree, file=name)
         return None
 
     def has(self, name: str) -> bool:
         """Whether a file lies there."""
         return (self.folder / name).is_file()
+
+    def table(self, name: str) -> Branch:
+        """A further file, which the configuration names.
+
+        Raises:
+            StartError: `ConfigurationUnreadable`.
+        """
+        return Branch(tree=_read(self.folder / name), file=name)
 
 
 def _read(path: Path) -> Any:

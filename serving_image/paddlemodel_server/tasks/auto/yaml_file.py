@@ -1,7 +1,8 @@
 """The door to YAML: a file somebody else wrote becomes plain values, within bounds; pure.
 
 libyaml reads it event by event, and nothing is constructed but lists, tables, texts, numbers, truths and
-nothing. PP-OCRv5's inference.yml with its 18,000 characters takes a third of a second.
+nothing. PP-OCRv5's inference.yml with its 18,000 characters takes a third of a second. What has no quotes and
+is no text by YAML's rules keeps how it is written: in a list of names, `no`, 007 and ~ are names.
 """
 
 from collections.abc import Iterator
@@ -9,12 +10,15 @@ from typing import Any
 
 import yaml
 
+from paddlemodel_server.tasks.auto.plain import Plain
+
 MOST_NODES = 300_000
 MOST_DEPTH = 32
 MOST_ALIASES = 1000
+MOST_BITS = 1000  # of a whole number: a float holds no more
 _TUPLE = "tag:yaml.org,2002:python/tuple"  # how PyYAML writes a tuple, which is a list here
 _PLAIN = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null"))
-_NONE = object()
+_MERGE = "<<"  # the key of YAML 1.1 for tables whose keys count here, too
 
 
 class YamlError(ValueError):
@@ -22,7 +26,7 @@ class YamlError(ValueError):
 
 
 def load(text: bytes) -> Any:
-    """Read one document.
+    """Read one document: lists, tables with texts as keys, and texts, some of them `Plain`.
 
     Raises:
         YamlError: what is wrong, in words.
@@ -110,20 +114,40 @@ class _Builder:
 
     def _table(
         self, event: yaml.MappingStartEvent, events: Iterator[yaml.Event], depth: int
-    ) -> tuple[dict[Any, Any], int]:
+    ) -> tuple[dict[str, Any], int]:
         if event.tag not in {None, "!", "tag:yaml.org,2002:map"}:
             raise _tagged(event.tag)
-        found: dict[Any, Any] = {}
+        found: dict[str, Any] = {}
+        merged: Any = ()
         size = 1
         for inner in events:
             if isinstance(inner, yaml.MappingEndEvent):
                 break
             key, _ = self._value(inner, events, depth + 1)
-            if isinstance(key, dict | list) or key in found:
+            merges = key == _MERGE and isinstance(inner, yaml.ScalarEvent) and not inner.style
+            if isinstance(key, dict | list) or key in found or (merges and merged):
                 raise YamlError(f"it has the key {str(key)[:40]!r} twice in one table, or no plain key")
-            found[key], many = self._value(next(events), events, depth + 1)
+            value, many = self._value(next(events), events, depth + 1)
             size += many
-        return found, size
+            if merges:
+                merged = value if isinstance(value, list) else [value]
+            else:
+                found[str(key)] = value
+        return self._merged(found, merged), size
+
+    def _merged(self, own: dict[str, Any], tables: Any) -> dict[str, Any]:
+        """A table with the keys of others; its own count most, then those of the first."""
+        if not tables:
+            return own
+        if not all(isinstance(table, dict) for table in tables):
+            raise YamlError(f"it has a key {_MERGE} that names no table")
+        found: dict[str, Any] = {}
+        for table in (*reversed(tables), own):
+            self._nodes += len(table)
+            if self._nodes > MOST_NODES:
+                raise YamlError(f"its keys {_MERGE} make more than {MOST_NODES} values")
+            found |= table
+        return found
 
     def _scalar(self, event: yaml.ScalarEvent) -> Any:
         if event.style:  # quoted, or a block: a text
@@ -137,9 +161,16 @@ class _Builder:
             raise _tagged(event.tag)
         node = yaml.ScalarNode(tag, event.value)
         try:
-            return self._scalars.construct_object(node)
+            found = self._scalars.construct_object(node)
         except (ValueError, LookupError, yaml.YAMLError):
-            raise YamlError(f"it has a value that is none of its kind: {event.value[:40]!r}") from None
+            raise _wrong(event.value) from None
+        if isinstance(found, int) and found.bit_length() > MOST_BITS:
+            raise _wrong(event.value)
+        return found if isinstance(found, str) else Plain(event.value, found)
+
+
+def _wrong(text: str) -> YamlError:
+    return YamlError(f"it has a value that is none of its kind: {text[:40]!r}")
 
 
 def _tagged(tag: str) -> YamlError:

@@ -20,7 +20,7 @@ _OPENCV = {
 }
 _PILLOW = _OPENCV | {"BOX": "Area"}
 _MEAN, _STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of NormalizeImage where it names none
-_FOR_TRAINING = frozenset({"DecodeImage", "ToCHWImage", "MultiLabelEncode", "KeepKeys"})
+_FOR_TRAINING = frozenset({"ToCHWImage", "MultiLabelEncode", "KeepKeys"})
 _GROUPS = (
     frozenset({"labels", "labels_file"}),
     frozenset({"resize", "resize_short"}),
@@ -54,6 +54,15 @@ def _complete(fields: Fields, operations: Branch) -> None:
         raise operations.unknown("gives pictures no size, by ResizeImage or by CropImage behind it")
     if "mean" not in fields.values:
         fields.set(operations, mean=[0.0] * 3, std=[1 / 255] * 3)
+
+
+def _decode(fields: Fields, branch: Branch) -> None:
+    """Who leaves it out has its channels as RGB; what else decodes the picture changes no pixel."""
+    branch.only("to_np", "to_rgb", "channel_first", "backend")
+    if (first := branch.get("channel_first")).truth(default=False):
+        raise first.unknown("asks for channels before the pixels are scaled")
+    if (order := branch.get("to_rgb")).value is not None:
+        fields.set(order, channel_order="RGB" if order.truth(default=True) else "BGR")
 
 
 def _resize(fields: Fields, branch: Branch) -> None:
@@ -124,9 +133,14 @@ def _answers(fields: Fields, branch: Branch) -> None:
     else:
         parameters.only("topk", "label_list", "class_id_map_file", "delimiter")
         if (count := parameters.get("topk")).value is not None:
-            fields.set(count, top_k=min(1000, count.side()))
+            fields.set(count, top_k=min(1000, count.count()))
     if names := (listed := parameters.get("label_list")).names():
         fields.set(listed, labels=names)
 
 
-_OPERATIONS = {"ResizeImage": _resize, "CropImage": _crop, "NormalizeImage": _normalize}
+_OPERATIONS = {
+    "DecodeImage": _decode,
+    "ResizeImage": _resize,
+    "CropImage": _crop,
+    "NormalizeImage": _normalize,
+}

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # what comes in has its fields, but is none: the HTTP workers
 
 TASK = "imageClassification"
 PATH = f"spec.task.{TASK}"
+ALONE = f"set {PATH}.activation to None if it is the score of the only class"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +119,7 @@ def scores_output(spec: "Spec", found: Sequence[Tensor]) -> int:
             "export the model without argmax or anything else behind its scores",
         )
     if tensor.shape[1] == 1 and spec.activation != "None":  # its softmax is 1, and class 0 the only one
-        raise misfit(
-            f"chooses among classes, the model has one number ({described(tensor)})",
-            f"set {PATH}.activation to None if it is the score of the only class",
-        )
+        raise misfit(f"chooses among classes, the model has one number ({described(tensor)})", ALONE)
     outputs.check_rows(TASK, tensor, "picture")
     return at
 

@@ -14,6 +14,7 @@ from paddlemodel_server.protocol.served import (
     Shapes,
     WarmUp,
 )
+from paddlemodel_server.tasks import labels as label_files
 from paddlemodel_server.tasks.batches.batched import Batched
 from paddlemodel_server.tasks.batches.documents import batched
 from paddlemodel_server.tasks.body import BodyTask
@@ -42,6 +43,10 @@ class ImageClassification(Batched, PictureTask, BodyTask):
         self.reduction = None
         if spec.threshold is None and scores.shape[1] > MANY:
             self.reduction = Reduction(function="top", output=self.output, axis=1, count=spec.top_k)
+        self._columns = None
+        if scores.shape[1] == -1:
+            alone = "" if spec.activation == "None" else plan.ALONE
+            self._columns = label_files.columns(self.name, self.output, self.labels, alone)
         self._input = place.model.inputs[0].name
         self._scores = place.scores
 
@@ -59,6 +64,7 @@ class ImageClassification(Batched, PictureTask, BodyTask):
             scores=self.output if auto else None,
             setting=f"{plan.PATH}.activation" if auto else "",
             reduction=self.reduction,
+            columns=self._columns,
         )
 
     def load(self) -> None:

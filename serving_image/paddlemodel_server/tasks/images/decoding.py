@@ -10,6 +10,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 from paddlemodel_server.errors import BadRequestError
+from paddlemodel_server.host import c_stderr
 from paddlemodel_server.protocol import Array
 from paddlemodel_server.tasks.images import jpeg
 from paddlemodel_server.tasks.images.headers import MAX_PIXELS, check_header
@@ -104,9 +105,10 @@ def _pixels(body: bytes, *, grey: bool) -> Array:
     if body[:2] == b"\xff\xd8" and (stored := jpeg.decoded(body, grey=grey)) is not None:
         return _turned(stored, jpeg.orientation(body))
     try:
-        found = cv2.imdecode(
-            np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
-        )
+        with c_stderr.without_decoders():
+            found = cv2.imdecode(
+                np.frombuffer(body, np.uint8), cv2.IMREAD_GRAYSCALE if grey else cv2.IMREAD_COLOR
+            )
     except cv2.error:
         found = None
     if found is None:

@@ -11,6 +11,7 @@ import numpy as np
 from paddlemodel_server.errors import NotFiniteError, StartError
 from paddlemodel_server.protocol import Array
 
+BLANK = "<blank>"  # the token, unless the spec names another
 _SPACES = {"<space>": " ", "▁": " "}
 _ENDS = frozenset({"<eos>", "<sos/eos>", "<sos>"})  # tokens that are no text
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from paddlemodel_server.protocol import Array, Head, Request, tensors
-from paddlemodel_server.protocol.served import Description, Place, Reduction, Served, Shapes, WarmUp
+from paddlemodel_server.protocol.served import Columns, Description, Place, Reduction, Served, Shapes, WarmUp
 from paddlemodel_server.tasks import outputs
 from paddlemodel_server.tasks.audio import documents
 from paddlemodel_server.tasks.audio.task import SoundTask
@@ -53,12 +53,16 @@ class OneSound(SoundTask):
         outputs.check_rows(self.name, tensor, "sound")
         self.vocabulary = ctc.vocabulary(self.name, spec.vocabulary_file, spec.blank, place.folder)
         tokens = len(self.vocabulary.tokens)
+        self._columns = Columns(
+            task=self.name,
+            output=self._output,
+            count=tokens,
+            names=f"{tokens} tokens in {spec.vocabulary_file}",
+            cure=f"let the file have a line for each of the model's tokens, {spec.blank} included",
+        )
         if tensor.shape[2] not in {-1, tokens}:
-            raise outputs.misfit(
-                self.name,
-                f"has {tokens} tokens in {spec.vocabulary_file}, the model {outputs.described(tensor)}",
-                f"let the file have a line for each of the model's tokens, {spec.blank} included",
-            )
+            what = f"has {self._columns.names}, the model {outputs.described(tensor)}"
+            raise outputs.misfit(self.name, what, self._columns.cure)
 
     @classmethod
     def fit(cls, spec: "Spec", place: Place) -> Self:
@@ -74,6 +78,7 @@ class OneSound(SoundTask):
             scores=self._output if auto else None,
             setting=f"spec.task.{self.name}.activation" if auto else "",
             reduction=Reduction(function="best", output=self._output),
+            columns=self._columns,
         )
 
     @property

@@ -21,7 +21,7 @@ def recognise(beside: Beside) -> Found | None:
         return None
     fields = fields_of(config.get("PreProcess").get("transform_ops"), _OPERATIONS, _SKIPPED)
     post = config.get("PostProcess").only("name", "character_dict", "merge_no_span_structure")
-    fields.set(listed := post.get("character_dict"), tokens=[one.text() for one in listed.items()])
+    fields.set(listed := post.get("character_dict"), tokens=[one.written() for one in listed.items()])
     if "merge_cells" not in fields.values:
         _merging(fields, post)
     if (name := config.get("Global").get("model_name")).value == _SHARE_OF_PICTURE:

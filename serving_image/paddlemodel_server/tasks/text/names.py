@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from paddlemodel_server.model.signature import Tensor
+from paddlemodel_server.protocol.served import Columns
 from paddlemodel_server.tasks import labels
 from paddlemodel_server.tasks.outputs import described, misfit
 from paddlemodel_server.tasks.text import beside
@@ -23,21 +24,35 @@ def names(task: str, spec: Any, folder: Path, scores: Tensor, classes: int) -> t
         StartError: `LabelsMissing`, or `TaskDoesNotFit` where there are not as many names as classes, or
             nothing to choose.
     """
-    if classes == 1:
-        _check_only_class(task, spec, scores)
+    if classes == 1 and (cure := _alone(task, spec)):
+        raise misfit(task, f"chooses among classes, the model has one number ({described(scores)})", cure)
     configured = _configured(folder), "id2label of config.json"
     return labels.of_classes(task, spec, folder, scores, classes, otherwise=configured)
 
 
-def _check_only_class(task: str, spec: Any, scores: Tensor) -> None:
-    """A softmax of one number is 1, and the largest of one number is class 0, whatever was asked."""
+def columns(task: str, spec: Any, output: int, classes: int, names: tuple[str, ...]) -> Columns | None:
+    """What the warm-up compares, where the model does not tell how many classes it has.
+
+    Args:
+        task: the member of spec.task.
+        spec: its fields.
+        output: the number of the output with the scores.
+        classes: how many the signature says; -1: it leaves that open.
+        names: of the classes.
+    """
+    return labels.columns(task, output, names, _alone(task, spec)) if classes == -1 else None
+
+
+def _alone(task: str, spec: Any) -> str:
+    """The cure of a single class; "" where it may be.
+
+    A softmax of one number is 1, and the largest of one number is class 0, whatever was asked.
+    """
     if task == "tokenClassification":
-        cure = "export the model with a number for each class"
-    elif spec.activation in {"None", "Sigmoid"}:
-        return
-    else:
-        cure = f"set spec.task.{task}.activation to None or Sigmoid if it is the score of the only class"
-    raise misfit(task, f"chooses among classes, the model has one number ({described(scores)})", cure)
+        return "export the model with a number for each class"
+    if spec.activation in {"None", "Sigmoid"}:
+        return ""
+    return f"set spec.task.{task}.activation to None or Sigmoid if it is the score of the only class"
 
 
 def _configured(folder: Path) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ import orjson
 
 from paddlemodel_server.errors import BadRequestError, NotFiniteError, UnsupportedMediaTypeError
 from paddlemodel_server.protocol import JSON, Array, Head, Headers, Request, Response, content, forms, tensors
-from paddlemodel_server.protocol.raw import SHAPE_HEADER
 from paddlemodel_server.protocol.served import Accepted, Place, Served, WarmUp
 from paddlemodel_server.tasks import outputs
 from paddlemodel_server.tasks.text import bodies, vocabulary
@@ -124,7 +123,7 @@ class TextTask(ABC):
                 f'This model takes texts; say which form: -H "Content-Type: {JSON}" for '
                 f'{{"text": "…"}} or {{"texts": ["…"]}}, -H "Content-Type: {PLAIN}" for one text as it is.'
             )
-        check_headers(headers)
+        forms.refuse_tensor_headers(headers)
         return Accepted(form=forms.TEXT, media=content.chosen(headers, (JSON,)))
 
     def parse(self, served: Served, head: Head, body: bytes) -> Request:
@@ -218,14 +217,6 @@ class TextTask(ABC):
 def counts(read: Read) -> dict[str, Any]:
     """What every result says of its text: its tokens, and whether its end was left out."""
     return {"tokens": read.tokens, "truncated": read.truncated}
-
-
-def check_headers(headers: Headers) -> None:
-    """Refuse the headers that belong to tensors."""
-    if content.JSON_SIZE_HEADER in headers:
-        raise forms.misplaced_size()
-    if SHAPE_HEADER in headers:
-        raise forms.misplaced_shape()
 
 
 def dumped(found: dict[str, Any]) -> Response:

@@ -39,6 +39,7 @@ class TextClassification(TextTask):
             )
         outputs.check_rows(self.name, tensor)
         self.labels = names.names(self.name, spec, place.folder, tensor, tensor.shape[1])
+        self._columns = names.columns(self.name, spec, self._output, tensor.shape[1], self.labels)
         config = beside.table(place.folder, "config.json")
         self._many = config.get("problem_type") == "multi_label_classification"
 
@@ -60,6 +61,7 @@ class TextClassification(TextTask):
             shapes=self.plan.shapes,
             scores=self._output if auto else None,
             setting=f"spec.task.{self.name}.activation" if auto else "",
+            columns=self._columns,
         )
 
     def activation(self, found: ScoreKind | None) -> str:

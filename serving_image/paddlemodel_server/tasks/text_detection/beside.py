@@ -34,7 +34,7 @@ def _answers(fields: Fields, branch: Branch) -> None:
         if (given := branch.get(key)).value is not None:
             fields.set(given, **{field: given.number()})
     if (count := branch.get("max_candidates")).value is not None:
-        fields.set(count, max_lines=count.side())
+        fields.set(count, max_lines=count.count())
     if (grown := branch.get("use_dilation")).value is not None:
         fields.set(grown, dilation=grown.truth(default=False))
     for key, only in (("score_mode", "fast"), ("box_type", "quad")):

@@ -17,7 +17,7 @@ from paddlemodel_server.protocol import (
 )
 from paddlemodel_server.protocol.served import Accepted, Description, Place, Served, Shapes
 from paddlemodel_server.tasks.text import bodies
-from paddlemodel_server.tasks.text.task import Kept, Read, TextTask, check_headers, counts, dumped
+from paddlemodel_server.tasks.text.task import Kept, Read, TextTask, counts, dumped
 from paddlemodel_server.tasks.text_embedding import documents, openai, pooling
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class TextEmbedding(TextTask):
         kind = content.media_type(headers)
         if not (kind in {JSON, "", "application/x-www-form-urlencoded"} or kind.endswith("+json")):
             raise UnsupportedMediaTypeError(f"The Content-Type is {kind[:60]!r}; this route takes {JSON}.")
-        check_headers(headers)
+        forms.refuse_tensor_headers(headers)
         return Accepted(form=forms.TEXT, media=content.chosen(headers, (JSON,)))
 
     def parse(self, served: Served, head: Head, body: bytes) -> Request:

@@ -25,12 +25,12 @@ def recognise(beside: Beside) -> Found | None:
 
 
 def _characters(listed: Branch) -> list[str]:
-    """The characters; a digit may stand there as a number."""
+    """The characters; a digit, ~ and y may stand there without quotes."""
     found = []
     for entry in listed.items():
-        if isinstance(entry.value, bool) or not isinstance(entry.value, str | int) or entry.value == "":
+        if not (character := entry.written()):
             raise entry.unknown("is no character")
-        found.append(str(entry.value))
+        found.append(character)
     return found
 
 

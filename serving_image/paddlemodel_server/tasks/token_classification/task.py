@@ -51,6 +51,9 @@ class TokenClassification(TextTask):
                 f"name them in spec.task.{self.name}.labels or labelsFile",
             )
         self.labels = Labels(found, spec.outside)
+        self._columns = None
+        if self._scored:
+            self._columns = names.columns(self.name, spec, self._output, classes, found)
 
     @classmethod
     def fit(cls, spec: "Spec", place: Place) -> "TokenClassification":
@@ -70,6 +73,7 @@ class TokenClassification(TextTask):
             shapes=self.plan.shapes,
             scores=self._output if auto else None,
             setting=f"spec.task.{self.name}.activation" if auto else "",
+            columns=self._columns,
         )
 
     def result(self, row: Array, read: Read) -> dict[str, Any]:

@@ -236,7 +236,7 @@ def test_kubectl_finds_the_commands(world: World) -> None:
     variables = {**os.environ, "PATH": path, "KUBECONFIG": str(world.cluster.kubeconfig)}
     kubectl = programs.program("kubernetes", "kubectl")
     done = subprocess.run(
-        [kubectl, *words], capture_output=True, text=True, timeout=120, check=False, env=variables
+        [kubectl, *words], capture_output=True, text=True, timeout=180, check=False, env=variables
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{NAMESPACE}/{NAME} is Ready: Serving\n")

@@ -7,7 +7,9 @@ from paddlemodel_api import contract
 from paddlemodel_operator.commands.deployed import facts
 from paddlemodel_operator.commands.deployed.status_page import age, listing, page
 from paddlemodel_operator.commands.deployed.text import safe, table, wrapped
-from paddlemodel_operator.status.judge import judge
+from paddlemodel_operator.language.conditions import of_status
+from paddlemodel_operator.language.words import speak
+from paddlemodel_operator.status.judge import condition, judge
 
 from tests.operator.support.builders import DIGEST, NOW, body, model, observed, ready_pod, words
 from tests.operator.support.situations import failed_fetch, termination
@@ -124,3 +126,24 @@ def test_ages_are_those_of_kubectl() -> None:
     ages = {"2026-01-01T02:59:55Z": "5s", "2026-01-01T02:50:00Z": "10m", "2025-12-28T03:00:00Z": "4d"}
     assert {since: age(since, LATER) for since in ages} == ages
     assert age("", LATER) == age("soon", LATER) == "-"
+
+
+def test_the_page_in_chinese_has_cures_headings_and_columns_that_stand_below_each_other() -> None:
+    speak("zh")
+    try:
+        shown = page(told(FAILED), LATER)
+        listed = listing([told(FAILED)], LATER, with_namespaces=False)
+    finally:
+        speak("en")
+    cure = "该处没有此文件、文件夹或修订版本。请更正 URI。详情：No such archive; correct spec.model.uri."
+    assert shown.startswith(f"ml/resnet50 未就绪：NotFound\n  {cure}\n")
+    assert f"  Ready False，NotFound，已持续 3h\n    {cure}\n" in shown
+    assert "\nURL        http://resnet50.ml.svc\n副本       0/1 就绪\n访问控制   Open\n" in shown
+    assert listed.endswith("\n1 个模型中 0 个就绪；paddlemodel status NAME 会说明未就绪的原因。\n")
+
+
+def test_the_page_in_english_leaves_out_what_a_chinese_operator_has_put_in_front() -> None:
+    found = told(FAILED)
+    status = of_status({"conditions": found["conditions"]}, "zh")
+    message = condition(status, "Ready")["message"]
+    assert page({**found, **status, "message": message}, LATER) == page(found, LATER)

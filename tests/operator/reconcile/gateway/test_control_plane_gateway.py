@@ -10,6 +10,21 @@ from devcluster.neighbours.host import manifests
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.manifests import manifest, settled
 from tests.operator.support.process import USER, Operator
+from tests.operator.support.rollout.kubelet import Kubelet
+from tests.operator.support.rollout.rollouts import (
+    CANARY,
+    LONG,
+    NEW,
+    OLD,
+    annotate,
+    deployment,
+    good,
+    is_ended,
+    is_served,
+    of,
+    rollout,
+    selects,
+)
 from tests.repository.helm import charts
 
 pytestmark = pytest.mark.control_plane
@@ -136,11 +151,36 @@ def test_an_unchanged_route_costs_no_write_and_an_edited_one_is_put_right(
     eventually(lambda: cluster.get(names.HTTP_ROUTE, namespace, NAME))
 
 
+def shares(cluster: Cluster, namespace: str) -> dict[str, int]:
+    """What the route gives to which Service."""
+    (rule,) = cluster.need(names.HTTP_ROUTE, namespace, NAME)["spec"]["rules"]
+    return {one["name"]: one["weight"] for one in rule["backendRefs"]}
+
+
+@pytest.mark.usefixtures("routing", "definition")
+def test_a_canary_gets_its_share_by_the_route_until_it_is_ended(cluster: Cluster, namespace: str) -> None:
+    """One pod beside two gets a twentieth, and who asks the Service gets the version that serves."""
+    few: Object = {**LONG, "steps": [{"weight": 5, "minutes": 60}]}
+    with Kubelet.of(cluster, namespace, good):
+        cluster.apply(of(namespace, rollout=few, gateway=GATEWAY))
+        eventually(lambda: is_served(cluster, namespace, OLD))
+        eventually(lambda: shares(cluster, namespace) == {NAME: 1})
+        cluster.apply(of(namespace, NEW, few, gateway=GATEWAY))
+        eventually(lambda: rollout(cluster, namespace).get("phase") == "Stepping")
+        eventually(lambda: shares(cluster, namespace) == {NAME: 95, CANARY: 5})
+        assert deployment(cluster, namespace, CANARY)["spec"]["replicas"] == 1
+        assert selects(cluster, namespace) == "stable"
+        assert rollout(cluster, namespace)["share"] == 5
+        annotate(cluster, namespace, "abort")
+        eventually(lambda: shares(cluster, namespace) == {NAME: 1})
+        eventually(lambda: is_ended(cluster, namespace))
+
+
 @pytest.mark.usefixtures("routing", "definition")
 def test_a_definition_that_comes_later_is_noticed(cluster: Cluster, namespace: str) -> None:
     cluster.kubectl("delete", "crd", DEFINITION, "--timeout=180s")
     cluster.apply(manifest(namespace, gateway=GATEWAY))
     eventually(lambda: accepted(cluster, namespace) == ("False", "GatewayAPIMissing"))
     cluster.apply(*definitions())
-    eventually(lambda: cluster.get(names.HTTP_ROUTE, namespace, NAME), 180)
+    eventually(lambda: cluster.get(names.HTTP_ROUTE, namespace, NAME))
     eventually(lambda: accepted(cluster, namespace) == ("Unknown", "Pending"))

@@ -10,18 +10,21 @@ from paddlemodel_operator.cluster.drift import owned_part
 
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import USER, Operator
-from tests.operator.support.rollout.kubelet import Kubelet
+from tests.operator.support.rollout.kubelet import Kubelet, Traffic
 from tests.operator.support.rollout.rollouts import (
     CANARY,
+    GOOD,
     LONG,
     NAME,
     NEW,
     NEWER,
     OLD,
+    Object,
     annotate,
     bad,
     deployment,
     good,
+    is_canary,
     is_ended,
     is_served,
     of,
@@ -102,6 +105,53 @@ def test_what_the_spec_says_of_no_pod_is_applied_at_once(cluster: Cluster, names
     cluster.apply(of(namespace, NEW, half, replicas=6))
     eventually(lambda: deployment(cluster, namespace, CANARY)["spec"]["replicas"] == 6)
     eventually(lambda: rollout(cluster, namespace)["weight"] == 50)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("kubelet")
+def test_an_autoscaler_moves_the_stable_version_in_mid_canary_and_the_canary_follows(
+    cluster: Cluster, namespace: str
+) -> None:
+    """From two to six and back; nothing begins anew, and the autoscaler's number stays the autoscaler's."""
+    half = {**LONG, "steps": [{"weight": 50, "minutes": 60}]}
+    scaling = {"autoscaling": {"minReplicas": 2, "maxReplicas": 8}}
+
+    def sent(uri: str) -> Object:
+        made = of(namespace, uri, half, **scaling)
+        del made["spec"]["replicas"]
+        return made
+
+    cluster.apply(sent(OLD))
+    eventually(lambda: cluster.get(names.AUTOSCALER, namespace, NAME))
+    cluster.apply(sent(NEW))
+    eventually(lambda: rollout(cluster, namespace).get("phase") == "Stepping")
+    before = rollout(cluster, namespace)
+    assert deployment(cluster, namespace, CANARY)["spec"]["replicas"] == 2
+    for count in (6, 3):
+        path = f"{names.DEPLOYMENT.item(namespace, NAME)}/scale"
+        cluster.patch(
+            path, {"spec": {"replicas": count}}
+        )  # As the autoscaler does, which has no metrics here.
+        eventually(lambda count=count: deployment(cluster, namespace, CANARY)["spec"]["replicas"] == count)  # type: ignore[misc]
+        eventually(lambda count=count: deployment(cluster, namespace)["status"]["readyReplicas"] == count)  # type: ignore[misc]
+    after = rollout(cluster, namespace)
+    assert (after["phase"], after["step"], after["since"]) == ("Stepping", 1, before["since"])
+    assert deployment(cluster, namespace)["spec"]["replicas"] == 3
+    assert uri_of(deployment(cluster, namespace)) == OLD
+
+
+@pytest.mark.slow
+def test_a_canary_without_requests_waits_and_says_so(
+    cluster: Cluster, namespace: str, kubelet: Kubelet
+) -> None:
+    cluster.apply(of(namespace))
+    kubelet.traffic = lambda labels: Traffic(requests=0.0) if is_canary(labels) else GOOD
+    cluster.apply(of(namespace, NEW))
+    eventually(lambda: cluster.ready_reason(namespace, NAME) == "CanaryNoTraffic")
+    assert rollout(cluster, namespace)["phase"] == "Stepping"
+    assert uri_of(deployment(cluster, namespace)) == OLD
+    annotate(cluster, namespace, "promote")
+    eventually(lambda: is_served(cluster, namespace, NEW))
 
 
 @pytest.mark.slow

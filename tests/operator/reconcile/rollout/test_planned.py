@@ -9,7 +9,7 @@ from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 from paddlemodel_operator.reconcile.rollout import planned
 from paddlemodel_operator.reconcile.tracks import Tracks
-from paddlemodel_operator.render import Rollout, deployment, render
+from paddlemodel_operator.render import Rollout, deployment, render, service
 from paddlemodel_operator.rollout.revision import wanted_revision
 
 from tests.operator.support.builders import SETTINGS, model
@@ -43,6 +43,21 @@ def test_what_began_in_the_future_or_at_no_time_begins_now(since: str) -> None:
     found = made_of(served(), canary, since=since, **told).plan.status
     assert found is not None
     assert found.since == AT
+
+
+def test_a_route_leads_to_a_canary_only_where_the_service_in_front_of_it_is_the_model_s() -> None:
+    spec: Object = {"model": {"uri": "https://models.example.com/new.tar"}, "rollout": {"strategy": "Canary"}}
+    wanted = model(**spec, gateway={"parentRefs": [{"name": "public"}]})
+    canary = deployment.canary(wanted, SETTINGS, {}, 1)
+    canary["status"] = {"readyReplicas": 1, "replicas": 1, "updatedReplicas": 1}
+    ready = {"conditions": [{"type": "Ready", "status": "True"}]}
+    labels = canary["spec"]["template"]["metadata"]["labels"]
+    pod = {"metadata": {"name": "a", "labels": labels}, "status": ready}
+    told = {"phase": "Stepping", "step": 1, "weight": 10, "since": AT}
+    told["canaryRevision"] = wanted_revision(wanted, SETTINGS, {})
+    for own, weight in ((service.canary(wanted), 10), (None, 0)):
+        live = Tracks(stable=served(), canary=canary, service=own, pods=[pod])
+        assert planned((wanted, SETTINGS, {}), live, {"rollout": told}, NOW).plan.weight == weight
 
 
 @pytest.mark.parametrize("word", ["x" * 100, "", "latest", "ABCDEF0123"])

@@ -126,5 +126,5 @@ def test_a_namespace_that_is_forbidden_does_not_stop_the_others(
     assert "in namespace green-2, trying again while the others go on: 403" in green.operator.log.read_text()
     assert cluster.get(names.DEPLOYMENT, "green-2", "new") is None
     cluster.apply(binding)
-    eventually(lambda: cluster.get(names.DEPLOYMENT, "green-2", "new"), 120)
+    eventually(lambda: cluster.get(names.DEPLOYMENT, "green-2", "new"))
     assert green.operator.health()["complaints"] == []

@@ -26,7 +26,43 @@ def _selecting(**expression: Any) -> dict[str, Any]:
     return _from({"podSelector": {"matchExpressions": [{"key": "app", **expression}]}})
 
 
+def _tokens(uri: str = "https://a/keys", **fields: Any) -> dict[str, Any]:
+    jwt = {"issuer": "https://a", "audiences": ["b"], "keys": {"uri": uri}}
+    return spec(access={"jwt": {**jwt, **fields}})
+
+
+def _shared(uri: object = "redis://valkey:6379", **fields: Any) -> dict[str, Any]:
+    limits = [{"per": "Model", "requests": 60}]
+    return spec(access={"rateLimits": limits, "sharedLimits": {"uri": uri, **fields}})
+
+
+_STORE = "without a user or password: correct it, and put those into a Secret, which secretName names"
+
 RULES = (
+    Refused("a store of another kind", _shared("memcached://a:11211"), _STORE),
+    Refused("a store with a password", _shared("redis://:p@a"), _STORE),
+    Refused("a store with a user", _shared("rediss://u:p@a:6379/0"), _STORE),
+    Refused("a store with a query", _shared("redis://a?db=1"), _STORE),
+    Refused("a store of the machine", _shared("redis://169.254.169.254"), "link-local or metadata address"),
+    Refused(
+        "a store for nothing",
+        spec(access={"tls": {"secretName": "a"}, "sharedLimits": {"uri": "redis://a"}}),
+        "counts spec.access.rateLimits, and there are none: add some, or remove it",
+    ),
+    Refused("tokens' keys by http", _tokens("http://a/keys"), "keys that come by http could be anybody's"),
+    Refused(
+        "tokens' keys with a user", _tokens("https://u:p@a/keys"), "without a user; keys that come by http"
+    ),
+    Refused("keys of the machine", _tokens("https://169.254.169.254/keys"), "link-local or metadata address"),
+    Refused("keys from nowhere", _tokens(keys={}), "keep one of uri, configMapName"),
+    Refused(
+        "keys from two places",
+        _tokens(keys={"uri": "https://a/keys", "configMapName": "a"}),
+        "keep one of uri, configMapName",
+    ),
+    Refused("a claim that is none", _tokens(clientClaim="a b"), "the name of a claim such as sub or email"),
+    Refused("everybody by a star", _tokens(clients=["a", "*"]), "beginnings of names with a * behind them"),
+    Refused("a star within", _tokens(clients=["a*b"]), "beginnings of names with a * behind them"),
     Refused("a place that is none", _from({}), "has entries with namespaceSelector, podSelector or both"),
     Refused(
         "a place told twice",
@@ -52,8 +88,8 @@ RULES = (
     Refused("an origin with the usual port", _pages("https://a.example.com:443"), "would never match"),
     Refused("every origin and one", _pages("*", "https://a.example.com"), "keep * alone, or leave it out"),
     Refused("no header", _pages("*", allowedHeaders=["X-A", "X B"]), "are names of headers such as X-My-"),
-    Refused("access that asks for nothing", spec(access={}), "tls, cors or network, or remove it"),
-    Refused("clients without keys", _limited(per="Client"), "set it, or limit per Address"),
+    Refused("access that asks for nothing", spec(access={}), "tls, cors or network, or remove "),
+    Refused("clients without keys", _limited(per="Client"), "set one, or limit per Address"),
     Refused("proxies for nothing", _proxied("Model", hops=1), "is for limits per Address: add one"),
     Refused("proxies that are no networks", _proxied(cidrs=["10.0.0.1"]), "are networks such as"),
     Refused("proxies out of range", _proxied(cidrs=["10.0.0.0/8", "10.0.0.0/33"]), "are networks such as"),
@@ -62,6 +98,11 @@ RULES = (
 )
 
 TYPES = (
+    Refused("a store at a number", _shared(1), "spec.access.sharedLimits.uri"),
+    Refused("tokens for nobody", _tokens(audiences=[]), "spec.access.jwt.audiences"),
+    Refused("tokens of nobody", _tokens(issuer=""), "spec.access.jwt.issuer"),
+    Refused("tokens without keys", _tokens(keys=None), "spec.access.jwt.keys"),
+    Refused("no clients", _tokens(clients=[]), "spec.access.jwt.clients"),
     Refused("from nowhere", _from(), "spec.access.network.from"),
     Refused("a comparison that is none", _selecting(operator="Equals"), "spec.access.network.from"),
     Refused("no origins", _pages(), "spec.access.cors.allowedOrigins"),
@@ -96,6 +137,21 @@ ACCEPTED: dict[str, dict[str, Any]] = {
             "trustedProxies": {"cidrs": ["10.0.0.0/8", "10.1.2.3/16", "fd00::/8"]},
         }
     ),
+    "tokens and limits for their clients": spec(
+        access={
+            "jwt": {
+                "issuer": "https://kubernetes.default.svc.cluster.local",
+                "audiences": ["resnet50", "a b"],
+                "keys": {"configMapName": "cluster-keys"},
+                "clientClaim": "https://example.com/user_id",
+                "clients": ["system:serviceaccount:frontend:web", "system:serviceaccount:batch:*"],
+            },
+            "rateLimits": [{"per": "Client", "requests": 600}],
+        }
+    ),
+    "tokens": _tokens("https://[fd00::1]:8443/a/b.json?p=c"),
+    "limits that pods share": _shared(),
+    "limits that pods share by TLS": _shared("rediss://[fd00::1]:6380/15", secretName="limits"),
     "a certificate alone": spec(access={"tls": {"secretName": "tls"}}),
     "a limit alone": _limited(),
     "every page": _pages("*"),

@@ -17,8 +17,22 @@ ACCEPTED = {
     "a canary that is judged strictly": _canary(
         abortOn={"errorPercentAbove": "0.5", "minRequests": 10}, onNoTraffic="Abort", traffic="Auto"
     ),
+    "a canary that a Gateway leads requests to": _canary(traffic="Gateway")
+    | {"gateway": {"parentRefs": [{"name": "public"}]}},
+    "a canary that an Ingress leads requests to": _canary(traffic="IngressNginx")
+    | {"ingress": {"host": "a.example.com"}},
 }
 RULES = (
+    Refused(
+        "requests that a Gateway is to divide, without one",
+        _canary(traffic="Gateway"),
+        "spec.rollout.traffic Gateway needs spec.gateway, by which the requests are divided",
+    ),
+    Refused(
+        "requests that an Ingress is to divide, without one",
+        _canary(traffic="IngressNginx"),
+        "spec.rollout.traffic IngressNginx needs spec.ingress, by which the requests are divided",
+    ),
     Refused(
         "steps of a rolling update",
         spec(rollout={"steps": [{"weight": 10, "minutes": 1}]}),

@@ -45,6 +45,12 @@ RULES = (
         "compares places, not values: remove relative and absolute",
     ),
     Refused(
+        "characters within a tolerance of numbers",
+        _verified(outputs=[{"name": "lines", "compare": "Text", "absolute": "1"}]),
+        "compare Text counts characters: remove absolute",
+    ),
+    Refused("the largest texts", _verified(outputs=[{"name": "lines", "compare": "Text", "k": 1}]), "TopK"),
+    Refused(
         "whole numbers by default",
         _verified({"precision": "INT8"}),
         "spec.verification with precision INT8 needs a tolerance, or outputs with compare TopK",

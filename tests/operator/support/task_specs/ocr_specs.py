@@ -60,11 +60,6 @@ RULES = (
         of_page({"updatePolicy": "Auto"}, orientation={**READER, "digest": DIGEST}),
         "Auto and spec.task.ocr.orientation.digest contradict each other",
     ),
-    Refused(
-        "a recording of several models",
-        {**of_page(), "verification": {"recording": {"fromModel": "verify.jsonl"}}},
-        "spec.task.ocr has several: remove spec.verification",
-    ),
 )
 
 TYPES = (

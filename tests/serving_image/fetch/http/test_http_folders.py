@@ -1,6 +1,8 @@
 """Folders behind web servers: the pages of four servers, and pages that mean harm."""
 
 import functools
+import os
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -89,6 +91,23 @@ def refused(tmp_path: Path, uri: str) -> StartError:
         fetch.fetch(options(tmp_path, uri))
     assert not (tmp_path / "goal" / "model").exists()
     return caught.value
+
+
+def test_authorities_are_read_once_for_all_files(
+    tmp_path: Path, folder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of a system take 40 ms, and each file of a folder is a request or two."""
+    reads: list[str | None] = []
+
+    def counted() -> ssl.SSLContext:
+        reads.append(os.environ.get("SSL_CERT_FILE"))
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    monkeypatch.setattr("paddlemodel_server.fetch.sources.http_client.ssl.create_default_context", counted)
+    for name in ("one.pem", "other.pem"):
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / name))
+        fetch.fetch(options(tmp_path / name, folder + "/net/"))
+    assert reads == [str(tmp_path / "one.pem"), str(tmp_path / "other.pem")]
 
 
 @pytest.mark.parametrize("path", ["/net/", "/"])

@@ -16,6 +16,8 @@ from paddlemodel_server.fetch import command as fetch
 from paddlemodel_server.fetch import parallel
 from paddlemodel_server.fetch.command import Options
 from paddlemodel_server.fetch.retry_policy import RetryPolicy
+from paddlemodel_server.fetch.sources.object_store import ObjectStore
+from paddlemodel_server.fetch.sources.source import Part, Request
 from paddlemodel_server.model import files
 
 from tests.serving_image.support.file_server import no_proxy  # noqa: F401 - a fixture
@@ -93,6 +95,21 @@ def test_a_public_bucket_wants_no_secret(s3: S3, goal: Path, uri: str) -> None:
     """Google's XML interface lists as S3 does, so Google's client can read from the same server."""
     fetch.fetch(options(s3, goal, uri, credentials={}))
     assert (goal / "inference.pdmodel").read_bytes() == MODEL["inference.pdmodel"]
+
+
+@pytest.mark.parametrize("fault", [TimeoutError("the volume"), PermissionError("the volume")])
+def test_a_fault_of_the_disk_is_not_the_store_s(s3: S3, fault: OSError) -> None:
+    """Who writes the bytes sees their own error, not that the store failed, or refused."""
+    request = Request(uri="s3://archives/big.bin", endpoint=s3.endpoint, credentials=SECRET)
+
+    def failing() -> None:
+        with ObjectStore("s3").read(request, Part(path="")) as reading:
+            assert BIG.startswith(next(iter(reading.chunks)))
+            raise fault
+
+    with pytest.raises(type(fault)) as caught:
+        failing()
+    assert caught.value is fault
 
 
 def test_a_private_bucket_wants_one(s3: S3, goal: Path) -> None:
@@ -239,9 +256,9 @@ def test_a_fetcher_that_is_told_to_end_waits_for_no_store(
         command = [sys.executable, "-c", MAIN, "--uri", "s3://big/net.tar", "--into", str(goal)]
         command += ["--endpoint", proxy.endpoint, "--credentials", str(secret), "--timeout", "3600"]
         with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
-            assert proxy.stalled.wait(60)
+            assert proxy.stalled.wait(180)
             process.send_signal(how)
-            assert process.wait(60) == code
+            assert process.wait(180) == code
     assert not goal.exists()
 
 

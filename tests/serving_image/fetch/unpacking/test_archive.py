@@ -53,6 +53,14 @@ KINDS = {
 }
 
 
+def test_a_gzip_of_several_members_is_one_tar(tmp_path: Path) -> None:
+    """As bgzip and parallel packers write it."""
+    plain, archive = KINDS["tar"], tmp_path / "model.tar.gz"
+    archive.write_bytes(b"".join(gzip.compress(plain[at : at + 700]) for at in range(0, len(plain), 700)))
+    unpack(archive, tmp_path / "tree")
+    assert tree(tmp_path / "tree") == MODEL
+
+
 @pytest.mark.parametrize(("kind", "content"), KINDS.items(), ids=KINDS)
 def test_the_kind_is_read_from_the_content_and_everything_comes_out(
     tmp_path: Path, kind: str, content: bytes

@@ -58,7 +58,7 @@ def test_idle_connections(exported: Export, tmp_path: Path) -> None:
 
 
 def ask(server: Server) -> socket.socket:
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=180)
     connection.sendall(ASK)
     return connection
 

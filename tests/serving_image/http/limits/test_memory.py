@@ -39,7 +39,7 @@ def predict(server: Server, rows: int, columns: int) -> httpx.Response:
         "Accept": "application/octet-stream",
         "X-Tensor-Shape": f"{rows},{columns}",
     }
-    answer = cleartext.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=60)
+    answer = cleartext.post(f"{server.url}/predict", content=x.tobytes(), headers=headers, timeout=180)
     if answer.status_code == 200:
         assert np.allclose(np.frombuffer(answer.content, np.float32), x * 2, rtol=1e-5)
     return answer

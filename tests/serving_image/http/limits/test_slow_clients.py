@@ -17,7 +17,7 @@ HEAD = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 
 @pytest.fixture
 def connection(server: Server) -> Iterator[socket.socket]:
-    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=20)) as made:
+    with closing(socket.create_connection(("127.0.0.1", server.port), timeout=180)) as made:
         yield made
 
 
@@ -98,6 +98,19 @@ def test_what_is_no_http_is_refused(connection: socket.socket, sent: bytes) -> N
     assert b'{"error":' in answer
 
 
+def test_a_body_in_an_unknown_coding_is_refused_and_nothing_behind_it_is_read(
+    connection: socket.socket,
+) -> None:
+    hidden = b"0\r\n\r\nGET /v2 HTTP/1.1\r\nHost: x\r\n\r\n"
+    connection.sendall(
+        b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n" + hidden
+    )
+    answer = rest(connection)
+    assert answer.startswith(b"HTTP/1.1 501 ")
+    assert (answer.count(b"HTTP/1.1 "), b"connection: close" in answer) == (1, True)
+    assert b"The Transfer-Encoding is 'gzip, chunked'; only chunked is taken here." in answer
+
+
 def test_a_refused_body_does_not_keep_the_connection(connection: socket.socket) -> None:
     connection.sendall(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1e8480\r\n" + bytes(2_000_000))
     connection.sendall(b"nonsense" * 1000)
@@ -111,7 +124,7 @@ def test_slow_clients_hold_nobody_up(server: Server) -> None:
     for number, connection in enumerate(slow):
         connection.sendall(HEAD if number % 2 else HEAD + b"Content-Length: 100\r\n\r\n{")
     body = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 1], "data": [1]}]}
-    with cleartext.Client(base_url=server.url, timeout=20) as client:
+    with cleartext.Client(base_url=server.url, timeout=180) as client:
         assert {client.post(INFER, json=body).status_code for _ in range(20)} == {200}
     held = footprint(server)
     assert held.processes == before.processes

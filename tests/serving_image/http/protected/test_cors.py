@@ -38,7 +38,7 @@ def server(
 
 @pytest.fixture
 def connection(server: Server) -> Iterator[http.client.HTTPConnection]:
-    opened = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    opened = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
     yield opened
     opened.close()
 
@@ -115,7 +115,7 @@ def test_pipelined_requests_get_the_lines_of_their_own_origin(server: Server) ->
 
     ahead = f"OPTIONS / HTTP/1.1\r\nHost: x\r\nOrigin: {LOCAL}\r\nAccess-Control-Request-Method: GET\r\n\r\n"
     last = "GET /v2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as sent:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=180) as sent:
         sent.sendall(post(APP) + ahead.encode() + post(ELSEWHERE) + post(LOCAL) + last.encode())
         received = b""
         while more := sent.recv(65536):

@@ -3,10 +3,10 @@
 import base64
 import http.client
 import json
-import re
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from paddlemodel_server import protocol
 from tests.serving_image.support import servers
 from tests.serving_image.support.access.mounts import mount
 from tests.serving_image.support.command_line import called
+from tests.serving_image.support.load import received, statuses
 from tests.serving_image.support.metric_rules import documented, shown
 from tests.serving_image.support.servers import Server, eventually
 
@@ -53,7 +54,7 @@ def server(
 def asked(
     server: Server, method: str, path: str, body: bytes | None = None, **headers: str
 ) -> tuple[int, bytes, http.client.HTTPMessage]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
     try:
         connection.request(
             method, path, body, {name.replace("_", "-"): text for name, text in headers.items()}
@@ -126,61 +127,62 @@ def test_the_metrics_are_as_documented(server: Server) -> None:
     }
 
 
-def exchange(server: Server, *parts: bytes) -> tuple[bytes, bool]:
-    """What comes back for bytes, until the server ends the connection; whether it has within a second."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=1) as connection:
-        received = b""
-        try:
-            for part in parts:
-                connection.sendall(part)
-            while more := connection.recv(65536):
-                received += more
-        except TimeoutError:
-            return received, False
-        return received, True
+@pytest.fixture
+def connect(server: Server) -> Iterator[Callable[[], socket.socket]]:
+    with ExitStack() as closing:
+        address = "127.0.0.1", server.port
+        yield lambda: closing.enter_context(socket.create_connection(address, timeout=180))
 
 
 def head(length: int, *lines: str) -> bytes:
-    return "\r\n".join(
-        [f"POST {INFER} HTTP/1.1", "Host: x", f"Content-Length: {length}", *lines, "", ""]
-    ).encode()
+    whole = [f"POST {INFER} HTTP/1.1", "Host: x", f"Content-Length: {length}", *lines, "", ""]
+    return "\r\n".join(whole).encode()
 
 
-def test_who_waits_for_100_continue_is_refused_before_the_body(server: Server) -> None:
-    received, _ = exchange(server, head(len(BODY), "Expect: 100-continue"))
-    assert received.startswith(b"HTTP/1.1 401 ")
-    assert b"100 Continue" not in received
-    received, _ = exchange(server, head(len(BODY), "Expect: 100-continue", f"X-API-Key: {BOB}"))
-    assert received == b"HTTP/1.1 100 Continue\r\n\r\n"
+def test_who_waits_for_100_continue_is_refused_before_the_body(connect: Callable[[], socket.socket]) -> None:
+    refused, allowed = connect(), connect()
+    refused.sendall(head(len(BODY), "Expect: 100-continue"))
+    answer = received(refused)
+    assert answer.startswith(b"HTTP/1.1 401 ")
+    assert b"100 Continue" not in answer
+    allowed.sendall(head(len(BODY), "Expect: 100-continue", f"X-API-Key: {BOB}"))
+    assert received(allowed, 1) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    allowed.sendall(BODY)
+    assert received(allowed, 1).startswith(b"HTTP/1.1 200 ")
 
 
-def test_a_large_body_is_not_waited_for(server: Server) -> None:
+def test_a_large_body_is_not_waited_for(connect: Callable[[], socket.socket]) -> None:
     """Answered at the head; then the server ends its side, so that the client sees that nobody reads on."""
-    received, ended = exchange(server, head(5_000_000), bytes(1000))
-    assert (received.partition(b"\r\n")[0], b"connection: close" in received, ended) == (
-        b"HTTP/1.1 401 Unauthorized",
-        True,
-        True,
-    )
-    chunked = f"POST {INFER} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-    received, ended = exchange(server, chunked)
-    assert (received[:12], ended) == (b"HTTP/1.1 401", True)
+    announced, chunked = connect(), connect()
+    announced.sendall(head(5_000_000))
+    announced.sendall(bytes(1000))
+    answer = received(announced)
+    assert answer.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert b"connection: close" in answer
+    chunked.sendall(f"POST {INFER} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+    assert received(chunked)[:12] == b"HTTP/1.1 401"
 
 
-def test_a_small_refused_body_keeps_the_connection_and_the_order(server: Server) -> None:
+def test_a_small_refused_body_keeps_the_connection_and_the_order(
+    connect: Callable[[], socket.socket],
+) -> None:
     with_key, without = head(len(BODY), f"X-API-Key: {BOB}") + BODY, head(len(BODY)) + BODY
-    received, ended = exchange(server, with_key + without + with_key + without + with_key)
-    assert re.findall(rb"HTTP/1\.1 (\d+)", received) == [b"200", b"401", b"200", b"401", b"200"]
-    assert not ended
-    pieces = [without[:7], without[7:-5], without[-5:] + with_key]
-    assert re.findall(rb"HTTP/1\.1 (\d+)", exchange(server, *pieces)[0]) == [b"401", b"200"]
+    kept, in_pieces = connect(), connect()
+    kept.sendall(with_key + without + with_key + without + with_key)
+    assert statuses(received(kept, 5)) == [b"200", b"401", b"200", b"401", b"200"]
+    kept.sendall(without)
+    assert statuses(received(kept, 1)) == [b"401"]
+    for piece in (without[:7], without[7:-5], without[-5:] + with_key):
+        in_pieces.sendall(piece)
+    assert statuses(received(in_pieces, 2)) == [b"401", b"200"]
 
 
-def test_a_head_of_somebody_else_opens_nothing(server: Server) -> None:
+def test_a_head_of_somebody_else_opens_nothing(connect: Callable[[], socket.socket]) -> None:
     """The same connection, first with a key and then without: nothing is remembered of a connection."""
-    with_key = head(len(BODY), f"X-API-Key: {BOB}") + BODY
-    received, _ = exchange(server, with_key, with_key, head(len(BODY)) + BODY)
-    assert re.findall(rb"HTTP/1\.1 (\d+)", received) == [b"200", b"200", b"401"]
+    connection, with_key = connect(), head(len(BODY), f"X-API-Key: {BOB}") + BODY
+    for request in (with_key, with_key, head(len(BODY)) + BODY):
+        connection.sendall(request)
+    assert statuses(received(connection, 3)) == [b"200", b"200", b"401"]
 
 
 def test_browsers_are_asked_for_a_key_and_send_it_as_a_password(server: Server) -> None:
@@ -238,7 +240,7 @@ class Load(threading.Thread):
         self.ended = False
 
     def run(self) -> None:
-        connection = http.client.HTTPConnection(*self._address, timeout=60)
+        connection = http.client.HTTPConnection(*self._address, timeout=180)
         headers = {"Content-Type": "application/json", "X-API-Key": self._key}
         while not self.ended:
             connection.request("POST", INFER, BODY, headers)

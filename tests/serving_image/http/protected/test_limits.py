@@ -47,7 +47,7 @@ def ask(
     """One connection after the other, so that every HTTP worker gets some, each with several requests."""
     answers = []
     for first in range(0, requests, 20):
-        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
         for number in range(first, min(first + 20, requests)):
             headers = {
                 "X-API-Key": key,
@@ -99,7 +99,7 @@ def test_guessing_keys_uses_up_the_address_and_nothing_else(server: Server) -> N
 
 def test_a_page_may_ask_ahead_without_a_key_and_reads_why_it_is_refused(server: Server) -> None:
     """What browsers ask ahead (a preflight request) has no key, and is not counted."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
     page = {"X-Forwarded-For": "192.0.2.6", "Origin": "https://app.example.com"}
     wanted = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
 
@@ -126,7 +126,7 @@ def test_a_page_may_ask_ahead_without_a_key_and_reads_why_it_is_refused(server: 
 
 
 def test_load_balancers_are_not_counted(server: Server) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=180)
     for _ in range(ADDRESSES + 10):
         connection.request("GET", "/v2/health/ready", headers={"X-Forwarded-For": "192.0.2.5"})
         answer = connection.getresponse()

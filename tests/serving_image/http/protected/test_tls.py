@@ -46,7 +46,7 @@ def server(
 
 
 def connect(server: Server, trusted: Pair = FIRST) -> http.client.HTTPSConnection:
-    return http.client.HTTPSConnection("localhost", server.port, timeout=60, context=trusted.trusting())
+    return http.client.HTTPSConnection("localhost", server.port, timeout=180, context=trusted.trusting())
 
 
 def ask(connection: http.client.HTTPSConnection, body: bytes = BODY) -> tuple[int, bytes]:
@@ -79,8 +79,21 @@ def test_a_body_that_is_too_large_is_answered(server: Server) -> None:
     connection.close()
 
 
+def test_who_ends_its_side_of_tls_ends_the_connection_and_holds_nothing(server: Server) -> None:
+    """asyncio has no half-closed TLS: what has not been answered by then never is."""
+    head = f"POST {INFER} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(BODY)}\r\n\r\n".encode()
+    raw = socket.create_connection(("localhost", server.port), timeout=180)
+    with servers.stopped(server), FIRST.trusting().wrap_socket(raw, server_hostname="localhost") as spoken:
+        spoken.sendall(head + BODY)
+        eventually(lambda: servers.metric(server, "paddle_inflight_requests") == 1, "it waits")
+        spoken.unwrap()
+        assert spoken.recv(1000) == b""
+        eventually(lambda: servers.metric(server, "paddle_inflight_requests") == 0, "it is withdrawn")
+    assert "eof_received" not in server.logged()  # what asyncio warns of where one tries
+
+
 def test_plain_http_and_old_tls_get_nothing(server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as plain:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=180) as plain:
         plain.sendall(b"GET /v2 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert b"HTTP" not in plain.recv(1000)
     old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -88,14 +101,14 @@ def test_plain_http_and_old_tls_get_nothing(server: Server) -> None:
     old.minimum_version = ssl.TLSVersion.TLSv1_2
     old.set_alpn_protocols(["h2", "http/1.1"])
     with (
-        socket.create_connection(("127.0.0.1", server.port), timeout=60) as raw,
+        socket.create_connection(("127.0.0.1", server.port), timeout=180) as raw,
         old.wrap_socket(raw) as spoken,
     ):
         assert (spoken.version(), spoken.selected_alpn_protocol()) == ("TLSv1.3", "http/1.1")
 
 
 def test_who_does_not_begin_to_speak_tls_is_cut_off(server: Server) -> None:
-    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as silent:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=180) as silent:
         silent.sendall(b"\x16\x03\x01")
         assert silent.recv(1000) == b""
 
@@ -137,7 +150,7 @@ class Load(threading.Thread):
 
 def seen(server: Server) -> int:
     """The serial of the certificate that a new connection gets."""
-    der = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", server.port), timeout=60))
+    der = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", server.port), timeout=180))
     return next(
         one.serial for one in (FIRST, SECOND) if ssl.PEM_cert_to_DER_cert(one.certificate.decode()) == der
     )

@@ -10,16 +10,8 @@ HOSTILE = "</script><img src=x onerror=document.title='owned'>"  # a name that i
 
 
 DTYPES: list[Any] = [
-    "bool",
-    "uint8",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "float16",
-    "float32",
-    "float64",
-    "bfloat16",
+    *("bool", "uint8", "int8", "int16", "int32", "int64"),
+    *("float16", "float32", "float64", "bfloat16"),
 ]
 
 
@@ -179,6 +171,13 @@ class ColourClass(Colour):
         return paddle.topk(self.colours(image), 1, axis=1)[1].flatten()
 
 
+class ColourColumns(Colour):
+    """As many numbers as a picture is wide: how many classes there are is open, to the signature."""
+
+    def forward(self, image: Any) -> Any:
+        return image.mean(axis=[1, 2]) * self.two
+
+
 class ColourMap(Colour):
     """A score for each pixel."""
 
@@ -266,6 +265,7 @@ def main(folder: str) -> None:
         "picture-one": (Picture(), [InputSpec([1, 3, 32, 32], "float32", "image")]),
         "hostile": (Picture(), [InputSpec([None, 3, 32, 32], "float32", HOSTILE)]),
         "colour-class": (ColourClass(), [InputSpec([None, 3, 8, 8], "float32", "image")]),
+        "colour-columns": (ColourColumns(), [InputSpec([None, 3, 8, None], "float32", "image")]),
         "colour-map": (ColourMap(), [InputSpec([None, 3, 8, 8], "float32", "image")]),
         "colour-features": (ColourFeatures(), [InputSpec([None, 3, 8, 8], "float32", "image")]),
         "colour-attributes": (ColourAttributes(), [InputSpec([None, 3, 8, 8], "float32", "image")]),

@@ -56,7 +56,7 @@ class FaultProxy:
             sent["range"] = f"bytes={first + fault.shift}-{last}"
         if self.renaming:
             sent["host"] = urlsplit(self.upstream).netloc
-        connection = http.client.HTTPConnection(urlsplit(self.upstream).netloc, timeout=60)
+        connection = http.client.HTTPConnection(urlsplit(self.upstream).netloc, timeout=180)
         connection.request(handler.command, handler.path, headers=sent)
         answer = connection.getresponse()
         kept = {"content-range", "etag", "last-modified", "content-type", "x-amz-bucket-region"}

@@ -54,7 +54,7 @@ class S3:
 def s3_server(folder: Path) -> Iterator[S3]:
     """Start the server and wait until it says where it listens."""
     log = folder / "moto.log"
-    command = [str(Environment("stores", 60).python()), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
+    command = [str(Environment("stores", 30).python()), "-m", "moto.server", "-H", "127.0.0.1", "-p", "0"]
     with log.open("wb") as out, subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT) as process:
         try:
             yield S3(_endpoint(log, process))

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 from paddlemodel_server.errors import StartError
 from paddlemodel_server.tasks.auto.branch import Branch
+from paddlemodel_server.tasks.auto.plain import Plain
 
 
 def branch(value: Any) -> Branch:
-    return Branch(value=value, file="inference.yml", path="a")
+    return Branch(tree=value, file="inference.yml", path="a")
 
 
 @pytest.mark.parametrize(
@@ -47,12 +48,30 @@ def test_sides_and_channels_may_be_one_number_for_all() -> None:
             branch(wrong).pair()
 
 
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "3", None])
+def test_a_count_is_no_matter_of_pixels(wrong: Any) -> None:
+    assert branch(8192).count() == 8192
+    with pytest.raises(StartError, match=r"a is .* and no whole number from 1 to 8192, which"):
+        branch(wrong).count()
+
+
 def test_names_of_classes_are_texts() -> None:
-    assert branch(["cat", 7, True]).names() == ["cat", "7", "True"]  # as PaddleX writes them
-    assert branch(None).names() is None
-    for wrong in ([], "cat", ["x" * 2000]):
+    assert branch(["cat", 7]).names() == ["cat", "7"]
+    assert branch([Plain("no", False), Plain("~", None), Plain("007", 7)]).names() == ["no", "~", "007"]
+    assert branch(None).names() is branch(Plain("null", None)).names() is None
+    for wrong in ([], "cat", ["x" * 2000], [True], [None], [1.5], [["a"]], [{"a": 1}]):
         with pytest.raises(StartError):
             branch(wrong).names()
+
+
+def test_what_has_no_quotes_is_a_number_where_one_is_wanted_and_else_a_text() -> None:
+    assert branch(Plain("0x10", 16)).side() == 16
+    assert branch(Plain("1.5e+0", 1.5)).number() == 1.5
+    assert branch(Plain("no", False)).truth(default=True) is False
+    assert branch(Plain("007", 7)).text() == "007"
+    for nothing in (None, Plain("", None), Plain("~", None)):
+        with pytest.raises(StartError, match="a is no text"):
+            branch(nothing).text()
 
 
 def test_operations_have_a_name_in_either_way() -> None:

@@ -38,7 +38,7 @@ def picture(seed: int) -> bytes:
 
 def sent(url: str, bodies: Sequence[bytes]) -> httpx.Response:
     files = [("file", ("x", body, "application/octet-stream")) for body in bodies]
-    return cleartext.post(f"{url}/predict", files=files, timeout=60)
+    return cleartext.post(f"{url}/predict", files=files, timeout=180)
 
 
 def one(url: str, body: bytes) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import pytest
 
 from tests import cleartext
 from tests.serving_image.support.flask_door import flask_door
-from tests.serving_image.support.servers import Server, serving, start
+from tests.serving_image.support.servers import PATIENCE_SECONDS, Server, eventually, serving, start
 from tests.trained_text import with_files
 
 HANDLER = """
@@ -62,7 +62,7 @@ def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def asked(url: str, body: str, **headers: str) -> httpx.Response:
-    return cleartext.post(f"{url}/predict", content=body, headers=headers, timeout=60)
+    return cleartext.post(f"{url}/predict", content=body, headers=headers, timeout=180)
 
 
 def test_the_code_makes_inputs_and_answers_by_both_doors(server: Server) -> None:
@@ -99,6 +99,23 @@ def test_a_fault_is_a_500_whose_trace_is_in_the_log_alone(server: Server, body: 
     assert logged in json.loads(lines[0])["trace"]
 
 
+def test_an_answer_that_points_to_the_log_says_where(
+    server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The client sent no id: the answer alone can tell it. What Flask's door logs is in this process."""
+    answer = asked(server.url, "fail")
+    assert answer.status_code == 500
+    identity = answer.headers["X-Request-Id"]
+    lines = eventually(lambda: [e for e in server.logged().splitlines() if identity in e], "the line")
+    assert "KeyError" in json.loads(lines[0])["trace"]
+    with flask_door(server) as port:
+        answer = asked(f"http://127.0.0.1:{port}", "fail")
+        assert answer.status_code == 500
+        assert "X-Request-Id" not in asked(f"http://127.0.0.1:{port}", "1").headers
+    assert answer.headers["X-Request-Id"] in [vars(record).get("request_id") for record in caplog.records]
+    assert "X-Request-Id" not in asked(server.url, "1").headers
+
+
 def test_code_that_never_ends_keeps_nobody_waiting(server: Server) -> None:
     """More of them than there are threads; afterwards all threads are free again."""
     with ThreadPoolExecutor(5) as threads:
@@ -132,5 +149,5 @@ def test_a_server_does_not_start_with_code_that_it_may_not_or_cannot_run(
 ) -> None:
     model = with_files(folder, tmp_path / "model", "handler.py", handler__py=code)
     server = start(model, tmp_path, task=TASK, **settings)
-    assert server.process.wait(90) == 1
+    assert server.process.wait(PATIENCE_SECONDS) == 1
     assert reason in server.logged()

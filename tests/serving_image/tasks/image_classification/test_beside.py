@@ -92,6 +92,26 @@ def test_a_named_task_does_without_a_file_that_is_not_understood(tmp_path: Path)
         settled(tree, tmp_path)
 
 
+@pytest.mark.parametrize(("said", "order"), [(True, "RGB"), (False, "BGR")])
+def test_the_order_of_the_channels_is_read(said: bool, order: str, tmp_path: Path) -> None:
+    """PaddleClas' DecodeImage; it was left out, and blue was served as red."""
+    decode = {"DecodeImage": {"to_np": True, "to_rgb": said, "channel_first": False}}
+    chosen = settled(config(RESIZE, CROP, decode), tmp_path)
+    assert chosen.spec.channel_order == order
+    assert chosen.origins["channel_order"].endswith("DecodeImage.to_rgb")
+
+
+def test_names_without_quotes_are_as_they_are_written(tmp_path: Path) -> None:
+    """Norway is no False, and part 007 is not part 7."""
+    names = ["no", "007", "1:30", "null", "~", "2024-01-01", "1e3", "1.50", "Yes"]
+    plain = config(RESIZE, CROP, post={"Topk": {"topk": 3, "label_list": ["NAMES"]}})
+    text = yaml.dump(plain).replace("- NAMES", "\n".join(f"    - {name}" for name in names).strip())
+    (tmp_path / "inference.yml").write_text(text, encoding="utf-8")
+    chosen = registry.settled(registry.read('{"auto":{}}'), Beside(folder=tmp_path, model=model()))
+    assert chosen.spec.labels == names
+    assert chosen.spec.top_k == 3
+
+
 def test_labels_may_be_more_than_a_spec_can_hold(tmp_path: Path) -> None:
     names = [f"n{at}" for at in range(21_841)]
     chosen = settled(config(RESIZE, CROP, post={"Topk": {"topk": 5, "label_list": names}}), tmp_path)
@@ -117,12 +137,18 @@ def test_many_labels_for_one_picture(tmp_path: Path) -> None:
         (config(RESIZE, CROP, normalize={"scale": "os.system"}), "scale is 'os.system' and no number"),
         (config(RESIZE, CROP, normalize={"std": [1, 0, 1]}), "NormalizeImage.std is not above zero"),
         (config(RESIZE, CROP, normalize={"output_fp16": True}), "asks for numbers of 16 bits"),
+        (config(RESIZE, CROP, {"DecodeImage": {"channel_first": True}}), "asks for channels before"),
+        (config(RESIZE, CROP, {"DecodeImage": {"gray": True}}), "DecodeImage.gray is no parameter"),
         (config(RESIZE, CROP, post={"Topk": {"topk": 5}, "Sort": {}}), "PostProcess.Sort is no parameter"),
         (
             config(RESIZE, CROP, post={"MultiLabelThreshOutput": {"threshold": {"default": 0.5}}}),
             "threshold is \"{'default': 0.5}\" and no number",
         ),
         (config(RESIZE, CROP, post={"Topk": {"label_list": {}}}), "label_list is no list"),
+        (
+            config(RESIZE, CROP, post={"Topk": {"topk": 0}}),
+            "Topk.topk is '0' and no whole number from 1 to 8192",
+        ),
     ],
 )
 def test_what_cannot_be_served_is_a_start_error_that_names_it(tree: Any, words: str, tmp_path: Path) -> None:

@@ -47,10 +47,34 @@ def test_a_model_without_one_output_of_scores_is_refused_at_the_start(
 ) -> None:
     """Once it was served: class 0 for whatever picture, or one of 3072 classes."""
     server = servers.start(exported(model_format, name), tmp_path, task=task())
-    assert server.process.wait(60) == 1
+    assert server.process.wait(servers.PATIENCE_SECONDS) == 1
     (line,) = server.logged().splitlines()
     assert json.loads(line)["reason"] == "TaskDoesNotFit"
     assert f"The task imageClassification {message}" in line
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"width": 1}, "chooses among classes, the model answered one number; set spec.task.imageClassifi"),
+        ({"width": 3, "labels": ["a", "b"]}, "has 2 labels, the model answered 3 classes; name one label"),
+    ],
+)
+def test_classes_that_the_signature_leaves_open_are_counted_at_the_start(
+    exported: Export, tmp_path: Path, fields: dict[str, Any], message: str
+) -> None:
+    """Once it was served: class 0 with a score of 1 for whatever picture, or classes without their names."""
+    server = servers.start(exported("pir", "colour-columns"), tmp_path, task=task(**fields))
+    assert server.process.wait(servers.PATIENCE_SECONDS) == 1
+    lines = [json.loads(line) for line in server.logged().splitlines()]
+    assert f"The task imageClassification {message}" in lines[-1]["message"]
+
+
+def test_open_classes_that_fit_are_served(exported: Export, tmp_path: Path) -> None:
+    fields = task(width=3, labels=["left", "middle", "right"], activation="Softmax")
+    with serving(exported("pir", "colour-columns"), tmp_path, task=fields) as server:
+        answer = cleartext.post(f"{server.url}/predict", content=picture(9, 9, 9)).json()
+        assert {entry["label"] for entry in answer["top_k"]} == {"left", "middle", "right"}
 
 
 def test_the_output_with_the_scores_can_be_named(exported: Export, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def read(server: Server, body: bytes) -> Any:
-    answer = cleartext.post(f"{server.url}/predict", content=body, timeout=120)
+    answer = cleartext.post(f"{server.url}/predict", content=body, timeout=180)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -82,11 +82,11 @@ def test_one_server_answers_as_two_models_asked_one_after_the_other(
         serving(trained_model("character-rec"), other, **QUICK) as reader,
     ):
         for body in both():
-            found = cleartext.post(f"{finder.url}/predict", content=body, timeout=120).json()["lines"]
+            found = cleartext.post(f"{finder.url}/predict", content=body, timeout=180).json()["lines"]
             lines = read(server, body)["lines"]
             assert [line["box"] for line in lines] == [line["box"] for line in found]
         command = [sys.executable, str(EXAMPLE), str(one / "page.png"), finder.url, reader.url]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=True)
     assert done.stdout.splitlines() == read(server, askew())["text"].splitlines() == TEXTS
 
 
@@ -178,7 +178,7 @@ def test_the_server_tells_of_both_models(server: Server) -> None:
     check_examples(server.url)
     zeros = np.zeros(3 * 64 * 64).tolist()
     tensor = {"name": "x", "datatype": "FP32", "shape": [1, 3, 64, 64], "data": zeros}
-    answer = cleartext.post(f"{server.url}/v2/models/pages/infer", json={"inputs": [tensor]}, timeout=60)
+    answer = cleartext.post(f"{server.url}/v2/models/pages/infer", json={"inputs": [tensor]}, timeout=180)
     assert answer.json()["outputs"][0]["shape"] == [1, 1, 64, 64]
 
 

@@ -27,7 +27,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def found(server: Server, body: bytes) -> Any:
-    answer = cleartext.post(f"{server.url}/predict", content=body, timeout=120)
+    answer = cleartext.post(f"{server.url}/predict", content=body, timeout=180)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -58,7 +58,7 @@ def test_an_answer_has_the_table_and_its_cells(server: Server) -> None:
 
 def test_several_tables_in_one_form(server: Server) -> None:
     files = [("file", ("x", body, "image/png")) for body in (table(0), b"no picture", table(6))]
-    results = cleartext.post(f"{server.url}/predict", files=files, timeout=120).json()["results"]
+    results = cleartext.post(f"{server.url}/predict", files=files, timeout=180).json()["results"]
     assert results[1] == {"error": "The body is not a JPEG, PNG, WebP or BMP image."}
     for body, result in ((table(0), results[0]), (table(6), results[2])):
         assert result["html"] == found(server, body)["html"]
@@ -68,7 +68,7 @@ def test_both_doors_answer_alike(server: Server) -> None:
     with flask_door(server) as port:
         for body, status in ((table(6), 200), (table(6)[:300], 400), (b"no picture", 415)):
             first, second = (
-                cleartext.post(f"{url}/predict", content=body, timeout=120)
+                cleartext.post(f"{url}/predict", content=body, timeout=180)
                 for url in (server.url, f"http://127.0.0.1:{port}")
             )
             assert (first.status_code, first.content) == (status, second.content)

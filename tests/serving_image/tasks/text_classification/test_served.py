@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def asked(server: Server, content: Any) -> Any:
-    answer = cleartext.post(f"{server.url}/predict", json=content, timeout=60)
+    answer = cleartext.post(f"{server.url}/predict", json=content, timeout=180)
     assert answer.status_code == 200, answer.text
     return answer.json()
 

@@ -32,7 +32,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 def found(server: Server, body: bytes) -> Any:
-    answer = cleartext.post(f"{server.url}/predict", content=body, timeout=120)
+    answer = cleartext.post(f"{server.url}/predict", content=body, timeout=180)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -78,7 +78,7 @@ def test_an_answer_is_read_from_top_to_bottom_and_names_the_size(server: Server)
 def test_several_pages_are_answered_each_in_its_own_pixels(server: Server) -> None:
     pages = [drawn_pages.page(number) for number in range(3)]
     files = [("file", ("x", page, "image/png")) for page in pages]
-    answer = cleartext.post(f"{server.url}/predict", files=files, timeout=120).json()
+    answer = cleartext.post(f"{server.url}/predict", files=files, timeout=180).json()
     for page, result in zip(pages, answer["results"], strict=True):
         alone = found(server, page)
         assert (result["width"], result["height"]) == (alone["width"], alone["height"])

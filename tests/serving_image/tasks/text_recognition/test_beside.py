@@ -81,7 +81,12 @@ READER, FINDER = {"name": "CTCLabelDecode", "character_dict": ["a", 7]}, {"name"
         (READER, {"RecResizeImg": {"image_shape": [48, 320]}}, "has not three numbers"),
         (READER, {"DecodeImage": {"img_mode": "GRAY"}}, "img_mode is 'GRAY'"),
         (READER, {"DecodeImage": {"channel_first": True}}, "channel_first asks for channels"),
-        (READER | {"character_dict": ["a", None]}, {"KeepKeys": None}, "character_dict.1 is no character"),
+        (READER | {"character_dict": ["a", ""]}, {"KeepKeys": None}, "character_dict.1 is no character"),
+        (
+            READER | {"character_dict": ["a", ["b"]]},
+            {"KeepKeys": None},
+            "character_dict.1 is \"['b']\" and no",
+        ),
         (READER | {"use_space_char": False}, {"KeepKeys": None}, "use_space_char is no parameter"),
         (FINDER, {"RandomTurn": None}, "transform_ops.0 names the operation 'RandomTurn'"),
         (FINDER | {"box_type": "poly"}, {"KeepKeys": None}, "PostProcess.box_type is 'poly'"),
@@ -108,3 +113,11 @@ def test_a_scale_of_its_own_is_taken_into_mean_and_std(tmp_path: Path) -> None:
     assert chosen.spec.std == pytest.approx([0.2, 0.2, 0.2])
     assert chosen.spec.dilation
     assert settled(written(tmp_path, READER, {"KeepKeys": None})).spec.characters == ["a", "7"]
+
+
+def test_characters_without_quotes_are_as_they_are_written(tmp_path: Path) -> None:
+    """A person who writes the list puts no quotes round y, n, ~, 007 and 1.0."""
+    text = "PostProcess:\n  name: CTCLabelDecode\n  character_dict: [y, No, ~, 007, 1.0, 1:30, null, 2]\n"
+    text += "PreProcess: {transform_ops: [{DecodeImage: {img_mode: BGR}}]}\n"
+    (tmp_path / "inference.yml").write_text(text)
+    assert settled(tmp_path).spec.characters == ["y", "No", "~", "007", "1.0", "1:30", "null", "2"]

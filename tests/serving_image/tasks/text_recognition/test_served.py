@@ -48,7 +48,7 @@ def server(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[S
 
 
 def read(server: Server, body: bytes) -> Any:
-    answer = cleartext.post(f"{server.url}/predict", content=body, timeout=120)
+    answer = cleartext.post(f"{server.url}/predict", content=body, timeout=180)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -81,7 +81,7 @@ def test_all_lines_of_a_page_are_read_in_one_request(server: Server) -> None:
     """Of different widths, each as if it were alone; what is no picture is told in its place."""
     bodies = [*map(drawn_pages.line, range(6)), b"no picture", drawn_pages.line(6)]
     files = [("file", ("x", body, "application/octet-stream")) for body in bodies]
-    answer = cleartext.post(f"{server.url}/predict", files=files, timeout=120).json()
+    answer = cleartext.post(f"{server.url}/predict", files=files, timeout=180).json()
     assert list(answer) == ["results", "model"]
     for body, result in zip(bodies, answer["results"], strict=True):
         if body == b"no picture":
@@ -100,7 +100,7 @@ def test_the_answer_is_that_of_all_scores(server: Server, folder: Path) -> None:
     (array,) = fitted.arrays(drawn_pages.line(0))
     tensor = triton.InferInput("x", list(array.shape), "FP32")
     tensor.set_data_from_numpy(array, binary_data=True)
-    with triton.InferenceServerClient(f"127.0.0.1:{server.port}", network_timeout=60) as client:
+    with triton.InferenceServerClient(f"127.0.0.1:{server.port}", network_timeout=180) as client:
         scores = client.infer("lines", [tensor]).as_numpy("fetch_name_0")
     assert scores.shape == (1, array.shape[3] // 8, 18385)
     text, score = characters.text(fitted.characters, scores[0].argmax(-1), scores[0].max(-1))

@@ -24,9 +24,8 @@ TASK = '{"tokenClassification":{"labelsFile":"labels.txt","output":"fetch_name_0
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with serving(
-        lac(), tmp_path_factory.mktemp("lac"), name="lac", task=TASK, timeout_seconds=300
-    ) as running:
+    folder = tmp_path_factory.mktemp("lac")
+    with serving(lac(), folder, name="lac", max_batch_size=4, task=TASK, timeout_seconds=300) as running:
         yield running
 
 
@@ -70,7 +69,8 @@ def test_scores_instead_of_labels_have_a_softmax(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     task = TASK.replace("fetch_name_0", "fetch_name_1")
-    with serving(lac(), tmp_path_factory.mktemp("scores"), name="lac", task=task) as server:
+    folder = tmp_path_factory.mktemp("scores")
+    with serving(lac(), folder, name="lac", max_batch_size=1, task=task) as server:
         found = asked(server, {"text": BAIDU})["entities"]
     named = {entity["text"]: entity for entity in found}
     assert named["李彦宏"]["label"] == "PER"

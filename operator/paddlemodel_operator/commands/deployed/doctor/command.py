@@ -11,7 +11,8 @@ from paddlemodel_operator.commands.deployed.connection import object_name, parse
 from paddlemodel_operator.commands.deployed.doctor import network_steps, steps
 from paddlemodel_operator.commands.deployed.doctor.gather import gather
 from paddlemodel_operator.commands.deployed.doctor.seen import Seen, State, Step
-from paddlemodel_operator.commands.deployed.text import wrapped
+from paddlemodel_operator.commands.deployed.text import columns, padded, wrapped
+from paddlemodel_operator.language.words import speak, t
 
 DESCRIPTION = """Follow a model from its spec to an answer, and say of each step whether it is well, and
 where it is not, why and what to do: spec, operator, objects, pods, image, fetch, load, verification, ready,
@@ -31,6 +32,8 @@ says why."""
 def main(argv: Sequence[str]) -> int:
     """Print a line for each step; returns the exit code."""
     arguments = options().parse_args(argv)
+    if arguments.output == "json":
+        speak("en")
     found = run(arguments, lambda api: _walk(api, arguments.name))
     if arguments.output == "json":
         told = [{"step": one.name, "state": one.state.value, "text": one.text} for one in found]
@@ -59,16 +62,16 @@ def walk(seen: Seen) -> list[Step]:
 
 
 def _line(step: Step) -> str:
-    head = f"{step.state.value:<10}{step.name:<14}"
-    return head + wrapped(step.text, " " * len(head)).lstrip() + "\n"
+    head = f"{padded(t(step.state.value), 10)}{step.name:<14}"
+    return head + wrapped(step.text, " " * columns(head)).lstrip() + "\n"
 
 
 def conclusion(found: Sequence[Step]) -> str:
     """The last line: where to begin."""
     broken = next((one for one in found if one.state is State.FAILED), None)
     if broken is not None:
-        return f"\nBegin with the step {broken.name}.\n"
+        return f"\n{t('Begin with the step {step}.', step=broken.name)}\n"
     unknown = [one.name for one in found if one.state is State.NOT_KNOWN]
     if unknown:
-        return f"\nNothing has failed; not known: {', '.join(unknown)}.\n"
-    return "\nEvery step is ok, from the spec to the answer.\n"
+        return f"\n{t('Nothing has failed; not known: {steps}.', steps=t(', ').join(unknown))}\n"
+    return f"\n{t('Every step is ok, from the spec to the answer.')}\n"

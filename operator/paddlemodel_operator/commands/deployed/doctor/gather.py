@@ -14,6 +14,7 @@ from paddlemodel_operator.commands.deployed import operator_settings
 from paddlemodel_operator.commands.deployed.connection import attempt, sentence
 from paddlemodel_operator.commands.deployed.doctor.seen import Answer, Object, Seen
 from paddlemodel_operator.commands.deployed.records import NotKnown, Operator
+from paddlemodel_operator.language.words import t
 from paddlemodel_operator.observe.children import LiveObjects, Observed, observe
 from paddlemodel_operator.render import render
 from paddlemodel_operator.render.access import has_tls
@@ -97,7 +98,12 @@ async def _answer(
         if is_forbidden(error):
             return NotKnown(sentence(error))
         return NotKnown(
-            f"the API server does not reach pod {pod.name} at port {contract.HTTP_PORT}, which clients may "
-            f"do all the same; a NetworkPolicy or a mesh can be why: {error.message}"
+            t(
+                "the API server does not reach pod {pod} at port {port}, which clients may do all the same; "
+                "a NetworkPolicy or a mesh can be why: {said}",
+                pod=pod.name,
+                port=contract.HTTP_PORT,
+                said=error.message,
+            )
         )
     return Answer(pod=pod.name, path=path, status=page.status, body=page.body)

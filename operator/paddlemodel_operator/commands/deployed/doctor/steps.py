@@ -8,10 +8,12 @@ from paddlemodel_operator.cluster.cache import owned_by
 from paddlemodel_operator.commands.deployed import facts
 from paddlemodel_operator.commands.deployed.doctor.seen import Seen, State, Step
 from paddlemodel_operator.commands.deployed.records import NotKnown, Operator
+from paddlemodel_operator.language.conditions import worded
+from paddlemodel_operator.language.words import language, t
 from paddlemodel_operator.observe.children import Observed, Pod, last_words
 from paddlemodel_operator.observe.conditions import Condition
 from paddlemodel_operator.status import readiness_checks as checks
-from paddlemodel_operator.status.judge import READY, SCALED_TO_ZERO, condition, stage
+from paddlemodel_operator.status.judge import READY, SCALED_TO_ZERO, VERIFIED, condition, stage
 from paddlemodel_operator.status.pause import PAUSED
 from paddlemodel_operator.status.readiness_checks import PROGRESSING, PodCheck
 from paddlemodel_operator.status.reports import Fault, words_of
@@ -25,8 +27,9 @@ def spec(seen: Seen) -> Step:
     """Would the operator take it?"""
     if isinstance(seen.model, NotKnown):
         return Step("spec", State.FAILED, seen.model.why)
-    places = ", ".join(one.place for one in seen.model.fetched)
-    return Step("spec", State.OK, f"generation {seen.model.generation} is well-formed: {places}")
+    places = t(", ").join(one.place for one in seen.model.fetched)
+    told = t("generation {newest} is well-formed: {places}", newest=seen.model.generation, places=places)
+    return Step("spec", State.OK, told)
 
 
 def operator(seen: Seen) -> Step:
@@ -34,21 +37,29 @@ def operator(seen: Seen) -> Step:
     found, status = facts.of_model(seen.body), seen.body.get("status") or {}
     is_late = found["reason"] == facts.NOT_SEEN
     if facts.is_paused(status) and found["observedGeneration"] != found["generation"]:
-        return Step("operator", State.FAILED, f"{PAUSED}: {condition(status, PAUSED)['message']}")
-    told = f"it has handled generation {found['observedGeneration']}"
+        said = worded(PAUSED, "Annotated", condition(status, PAUSED)["message"], language())
+        return Step("operator", State.FAILED, f"{PAUSED}: {said}")
+    late = found["message"] if is_late else ""
+    handled = t("it has handled generation {seen}", seen=found["observedGeneration"])
     if isinstance(seen.operator, NotKnown):
-        if is_late:
-            return Step("operator", State.NOT_KNOWN, f"{found['message']} Does it run? {seen.operator.why}")
-        return Step("operator", State.OK, f"{told}; whether it runs now is not known: {seen.operator.why}")
+        why = seen.operator.why
+        if late:
+            return Step("operator", State.NOT_KNOWN, t("{late} Does it run? {why}", late=late, why=why))
+        text = t("{handled}; whether it runs now is not known: {why}", handled=handled, why=why)
+        return Step("operator", State.OK, text)
     if fault := _idle(seen.operator, found["namespace"]):
         return Step("operator", State.FAILED, fault)
-    if is_late:
-        return Step(
-            "operator", State.NOT_KNOWN, f"It runs. {found['message']} Its log: {_logs(seen.operator)}"
-        )
-    where = f"{seen.operator.namespace}/{seen.operator.name}"
-    leads = f", {seen.operator.holder} leads" if isinstance(seen.operator.holder, str) else ""
-    return Step("operator", State.OK, f"{where} runs ({seen.operator.image}){leads}; {told}")
+    if late:
+        text = t("It runs. {late} Its log: {logs}", late=late, logs=_logs(seen.operator))
+        return Step("operator", State.NOT_KNOWN, text)
+    return Step("operator", State.OK, f"{_at_work(seen.operator)}{t('; ')}{handled}")
+
+
+def _at_work(found: Operator) -> str:
+    """Which one it is, and which of its pods works."""
+    runs = t("{operator} runs ({image})", operator=f"{found.namespace}/{found.name}", image=found.image)
+    leads = t(", {holder} leads", holder=found.holder) if isinstance(found.holder, str) else ""
+    return f"{runs}{leads}"
 
 
 def _idle(found: Operator, namespace: str) -> str:
@@ -56,14 +67,23 @@ def _idle(found: Operator, namespace: str) -> str:
     where = f"{found.namespace}/{found.name}"
     served = () if isinstance(found.settings, NotKnown) else found.settings.watch_namespaces
     if served and namespace not in served:
-        return (
-            f"{where} serves the namespaces {', '.join(served)} only: add {namespace} to the chart's value "
-            "watchNamespaces, or install an operator for it."
+        return t(
+            "{operator} serves the namespaces {served} only: add {namespace} to the chart's value "
+            "watchNamespaces, or install an operator for it.",
+            operator=where,
+            served=t(", ").join(served),
+            namespace=namespace,
         )
     if not found.ready:
-        return f"Deployment {where} has no ready pod: {_logs(found)} says why."
+        return t(
+            "Deployment {operator} has no ready pod: {logs} says why.", operator=where, logs=_logs(found)
+        )
     if found.holder == "":
-        return f"No pod of Deployment {where} holds the Lease by which one works: {_logs(found)} says why."
+        return t(
+            "No pod of Deployment {operator} holds the Lease by which one works: {logs} says why.",
+            operator=where,
+            logs=_logs(found),
+        )
     return ""
 
 
@@ -82,59 +102,63 @@ def children(seen: Seen) -> Step:
     ]
     if lacking:
         said = condition(seen.body.get("status") or {}, READY)
-        why = f" {said['reason']}: {said['message']}" if said.get("status") == "False" else ""
-        text = f"the model has no {', no '.join(lacking)} of its own.{why}"
-        return Step("objects", State.FAILED, text)
+        why = ""
+        if said.get("status") == "False":
+            why = f" {said['reason']}: {worded(READY, said['reason'], said['message'], language())}"
+        text = t("the model has no {objects} of its own.", objects=t(", no ").join(lacking))
+        return Step("objects", State.FAILED, f"{text}{why}")
     if unread:
         return Step("objects", State.NOT_KNOWN, unread[0])
-    return Step("objects", State.OK, ", ".join(child.kind.kind for child in seen.children))
+    return Step("objects", State.OK, t(", ").join(child.kind.kind for child in seen.children))
 
 
 def scheduled(model: PaddleModel, observed: Observed) -> Step:
     """Does a node take the pods?"""
     workload = observed.workload
     if workload is not None and workload.desired == 0:
-        return Step("pods", State.FAILED, _told(SCALED_TO_ZERO))
+        return Step("pods", State.FAILED, _of_fault(SCALED_TO_ZERO))
     if fault := checks.pods_are_refused(observed):
-        return Step("pods", State.FAILED, _told(fault))
+        return Step("pods", State.FAILED, _of_fault(fault))
     chain = (checks.gpu_is_missing, checks.claim_is_missing, checks.pod_is_unschedulable)
-    return _of_pods("pods", model, observed, chain, _is_scheduled, "are on a node")
+    return _of_pods("pods", model, observed, chain, _is_scheduled, t("{pods} are on a node"))
 
 
 def image(model: PaddleModel, observed: Observed) -> Step:
     """Can the node pull the image, and make the containers?"""
     chain = (checks.image_cannot_be_pulled, checks.container_cannot_be_made)
-    return _of_pods("image", model, observed, chain, _has_begun, "have begun")
+    return _of_pods("image", model, observed, chain, _has_begun, t("{pods} have begun"))
 
 
 def fetch(model: PaddleModel, observed: Observed) -> Step:
     """Have the fetchers brought the model, and the further ones of its task?"""
     words = (words_of(pod, one.name) for pod in observed.pods for one in model.fetched)
     found = {one["digest"][:128] for one in words if one}
-    told = f"have the model, {', '.join(sorted(found))}" if found else "have the model"
+    told = t("{pods} have the model")
+    if found:
+        told += t(", ") + t(", ").join(sorted(found))
     return _of_pods("fetch", model, observed, (checks.model_cannot_be_fetched,), _is_fetched, told)
 
 
 def load(model: PaddleModel, observed: Observed) -> Step:
     """Does the server take the model into memory?"""
     chain = (checks.server_was_killed_for_memory, _crash)
-    return _of_pods("load", model, observed, chain, _is_loaded, "have loaded it")
+    return _of_pods("load", model, observed, chain, _is_loaded, t("{pods} have loaded it"))
 
 
 def verification(model: PaddleModel, observed: Observed) -> Step:
     """Does it answer as recorded?"""
     found = verified(model, observed)
     if found is None:
-        return Step("verification", State.OK, "nothing is recorded for it (spec.verification)")
-    return of_condition("verification", found)
+        return Step("verification", State.OK, t("nothing is recorded for it (spec.verification)"))
+    return of_condition("verification", VERIFIED, found)
 
 
 def ready(model: PaddleModel, observed: Observed) -> Step:
     """Does a pod of the newest version get traffic?"""
     chain: tuple[PodCheck, ...] = ()
     if not observed.ready_pods and (fault := checks.nothing_moves(observed)):
-        return Step("ready", State.FAILED, _told(fault))
-    return _of_pods("ready", model, observed, chain, lambda pod: pod.ready, "get traffic")
+        return Step("ready", State.FAILED, _of_fault(fault))
+    return _of_pods("ready", model, observed, chain, lambda pod: pod.ready, t("{pods} get traffic"))
 
 
 POD_STEPS: Final = (scheduled, image, fetch, load, verification, ready)
@@ -144,7 +168,7 @@ NAMES: Final = ("pods", "image", "fetch", "load", "verification", "ready")
 def of_pods(seen: Seen) -> Iterator[Step]:
     """The steps of the pods; after one that failed, a later one is not known unless it knows better."""
     if isinstance(seen.model, NotKnown):
-        yield from _all_unknown("it comes after spec, which failed.")
+        yield from _all_unknown(t("it comes after {step}, which failed.", step="spec"))
         return
     if isinstance(seen.observed, NotKnown):
         yield from _all_unknown(seen.observed.why)
@@ -153,21 +177,23 @@ def of_pods(seen: Seen) -> Iterator[Step]:
     for one in POD_STEPS:
         found = one(seen.model, seen.observed)
         if stopped and found.state is State.NOT_KNOWN:
-            found = Step(found.name, State.NOT_KNOWN, f"it comes after {stopped}")
+            found = Step(found.name, State.NOT_KNOWN, stopped)
         yield found
         if not stopped and found.state is State.FAILED:
-            stopped = f"{found.name}, which failed."
+            stopped = t("it comes after {step}, which failed.", step=found.name)
         elif not stopped and found.state is State.NOT_KNOWN:
-            stopped = f"{found.name}, which is not done yet."
+            stopped = t("it comes after {step}, which is not done yet.", step=found.name)
 
 
 def _all_unknown(why: str) -> Iterator[Step]:
     return (Step(name, State.NOT_KNOWN, why) for name in NAMES)
 
 
-def of_condition(name: str, found: Condition) -> Step:
-    """A step that a condition decides."""
-    text = found.message if found.status == "True" else f"{found.reason}: {found.message}"
+def of_condition(name: str, kind: str, found: Condition) -> Step:
+    """A step that a condition of a type decides."""
+    text = _told(kind, found.reason, found.message)
+    if found.status == "True":
+        text = worded(kind, found.reason, found.message, language())
     return Step(name, _STATES.get(found.status, State.NOT_KNOWN), text)
 
 
@@ -182,11 +208,12 @@ def _of_pods(
     through = sum(passed(pod) for pod in observed.pods)
     fault = _first(model, observed, chain)
     if through:
-        but = f". But {_told(fault)}" if fault else ""
-        return Step(name, State.OK, f"{through} of {len(observed.pods)} pods {told}{but}")
+        pods = t("{through} of {all} pods", through=through, all=len(observed.pods))
+        but = t(". But {fault}", fault=_of_fault(fault)) if fault else ""
+        return Step(name, State.OK, f"{told.replace('{pods}', pods)}{but}")
     if fault:
-        return Step(name, State.FAILED, _told(fault))
-    return Step(name, State.NOT_KNOWN, stage(observed))
+        return Step(name, State.FAILED, _of_fault(fault))
+    return Step(name, State.NOT_KNOWN, worded(READY, PROGRESSING, stage(observed), language()))
 
 
 def _first(model: PaddleModel, observed: Observed, chain: Sequence[PodCheck]) -> Fault | None:
@@ -197,8 +224,14 @@ def _first(model: PaddleModel, observed: Observed, chain: Sequence[PodCheck]) ->
     return None
 
 
-def _told(fault: Fault) -> str:
-    return fault.message if fault.reason == PROGRESSING else f"{fault.reason}: {fault.message}"
+def _of_fault(fault: Fault) -> str:
+    return _told(READY, fault.reason, fault.message)
+
+
+def _told(kind: str, reason: str, message: str) -> str:
+    """The reason, and the message of a condition as its reader wants it."""
+    said = worded(kind, reason, message, language())
+    return said if reason == PROGRESSING else f"{reason}: {said}"
 
 
 def _crash(model: PaddleModel, pod: Pod) -> Fault | None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.names import ChildKey
-from paddlemodel_operator.commands.deployed.doctor.command import conclusion, walk
+from paddlemodel_operator.commands.deployed.doctor.command import _line, conclusion, walk
 from paddlemodel_operator.commands.deployed.doctor.seen import Answer, Seen, State, Step
 from paddlemodel_operator.commands.deployed.records import NotKnown, Operator
+from paddlemodel_operator.language.words import speak
 from paddlemodel_operator.observe.children import Container, Observed
 from paddlemodel_operator.status.judge import judge
 
@@ -249,3 +250,17 @@ def test_an_answer_that_is_none() -> None:
     assert walked(observed(ready_pod()), answer=asks)["answer"].state is State.FAILED
     odd = Answer(pod="pod-a", path="/v2/models/resnet50", status=200, body=b"[1]")
     assert walked(observed(ready_pod()), answer=odd)["answer"].text.endswith("not with a model's metadata")
+
+
+def test_in_chinese_a_step_has_the_cure_in_front_of_the_sentence() -> None:
+    speak("zh")
+    try:
+        found = walked(*SITUATIONS["no GPU anywhere"][:2])
+        shown = _line(found["pods"])
+        last = conclusion(list(found.values()))
+    finally:
+        speak("en")
+    assert shown.startswith("失败      pods          NoGPU: 没有节点有足够的空闲 GPU")
+    assert "详情：No node has 1 free nvidia.com/gpu" in shown.replace("\n", " ")
+    assert found["image"].text == "它在步骤 pods 之后，而该步骤失败。"
+    assert last == "\n请从步骤 pods 开始处理。\n"

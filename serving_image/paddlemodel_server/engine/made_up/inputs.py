@@ -12,6 +12,7 @@ from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model, Tensor
 
 OPEN_SIDES = (64, 224, 320, 32, 48, 16, 8, 1)  # tried in turn for dimensions that the model leaves open
+GROUPS = (2, 3, 4, 5, 7, 8, 16, 32)  # rows, tried in turn where a model takes no single one
 LARGE = 255.0  # what a picture's numbers reach
 DEAFENING = 30_000.0  # float16 holds it, too
 _SMALLEST = 1e-3
@@ -39,12 +40,31 @@ def made_up(dtype: str, shape: tuple[int, ...], random: np.random.Generator) -> 
 def examples(model: Model, given: Shapes) -> Iterator[list[Array]]:
     """Requests of one row, of one set of sizes after the other where the model leaves sizes open.
 
+    Then the same once more with whole numbers that are all 0: of a single row there is no other place.
+
     Args:
         model: its inputs.
         given: the shapes of inputs that the task decides, by name.
     """
-    for shapes in _shapes(model, given):
+    yield from _filled_in_turn(model, list(_shapes(model, given)))
+
+
+def of_several_rows(model: Model) -> Iterator[list[Array]]:
+    """Requests of several rows, for a model that takes no single one: frames of a film, pairs, groups."""
+    if any(tensor.shape[:1] == (-1,) for tensor in model.inputs):
+        sets = [shapes for rows in GROUPS for shapes in _shapes(model, {}, rows)]
+        yield from _filled_in_turn(model, sets)
+
+
+def _filled_in_turn(model: Model, sets: Sequence[Sequence[Shape]]) -> Iterator[list[Array]]:
+    for shapes in sets:
         yield filled(model, shapes)
+    if any(_may_be_place(tensor) for tensor in model.inputs):
+        for shapes in sets:
+            yield [
+                _zeros(t, shape) if _may_be_place(t) else _plain(t, shape, 0)
+                for t, shape in zip(model.inputs, shapes, strict=True)
+            ]
 
 
 def has_open_sides(model: Model, given: Shapes) -> bool:
@@ -187,16 +207,21 @@ def _is_float(tensor: Tensor) -> bool:
     return tensor.dtype == "bfloat16" or tensor.dtype.startswith("float")
 
 
+def _may_be_place(tensor: Tensor) -> bool:
+    """Whether its numbers may be places in another input's rows."""
+    return tensor.numpy.kind in "iu" and tensor.dtype != "bfloat16" and tensor.id_limit is None
+
+
 def _most(tensor: Tensor) -> int:
     """One more than the largest number of the dtype, where that is a whole one."""
     kind = tensor.numpy
     return int(np.iinfo(kind).max) + 1 if kind.kind in "iu" else 2
 
 
-def _shapes(model: Model, given: Shapes) -> Iterator[list[Shape]]:
+def _shapes(model: Model, given: Shapes, rows: int = 1) -> Iterator[list[Shape]]:
     for side in OPEN_SIDES if has_open_sides(model, given) else (1,):
-        yield [tuple(given.get(tensor.name) or _closed(tensor.shape, side)) for tensor in model.inputs]
+        yield [tuple(given.get(tensor.name) or _closed(tensor.shape, rows, side)) for tensor in model.inputs]
 
 
-def _closed(shape: Shape, side: int) -> Shape:
-    return tuple((1 if at == 0 else side) if n == -1 else n for at, n in enumerate(shape))
+def _closed(shape: Shape, rows: int, side: int) -> Shape:
+    return tuple((rows if at == 0 else side) if n == -1 else n for at, n in enumerate(shape))

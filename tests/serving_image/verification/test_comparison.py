@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from paddlemodel_server.mirror.comparison import Answer, compare, is_quick
-from paddlemodel_server.mirror.masks import pixels
 from paddlemodel_server.protocol.routes import EMBEDDINGS, INFER, PREDICT, V1
 from paddlemodel_server.tasks.semantic_segmentation.mask import png
-from paddlemodel_server.verification.recording import Difference, Tolerance, Tolerances
+from paddlemodel_server.verification.comparison import Answer, compare, is_quick
+from paddlemodel_server.verification.differences import Difference, Tolerance, Tolerances
+from paddlemodel_server.verification.masks import pixels
 
 EXACT = Tolerances(default=Tolerance(rtol=1e-2, atol=1e-3))
 

@@ -8,6 +8,7 @@ sentence about a difference has nothing of an answer in it, since it goes to the
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -15,15 +16,13 @@ import numpy as np
 import orjson
 
 from paddlemodel_server.errors import StartError
-from paddlemodel_server.mirror import json_answers, masks
 from paddlemodel_server.model import bfloat16
 from paddlemodel_server.protocol.request import JSON, NPY
 from paddlemodel_server.protocol.routes import INFER, PREDICT
-from paddlemodel_server.verification import recording, v2_client
-from paddlemodel_server.verification.recording import Difference, Tolerances
+from paddlemodel_server.verification import differences, json_answers, masks, v2_client
+from paddlemodel_server.verification.differences import Difference, Tolerances
+from paddlemodel_server.verification.json_answers import ANSWER
 
-ANSWER: Final = ""
-"""The name of what has none: an answer as a whole."""
 PNG: Final = "image/png"
 _JSON_SIZE: Final = "inference-header-content-length"
 _QUICK_BYTES: Final = 32 * 1024
@@ -108,19 +107,29 @@ def _unlike(fault: str) -> Difference:
 def _tensors(expected: v2_client.Arrays, found: v2_client.Arrays, tolerances: Tolerances) -> list[Difference]:
     """As `verification` compares them; a name that is no output's may be one of another answer."""
     known = {name: one for name, one in tolerances.of.items() if name in expected or name in found}
-    return recording.compare(expected, found, Tolerances(default=tolerances.default, of=known))
+    return differences.compare(expected, found, Tolerances(default=tolerances.default, of=known))
 
 
 def _tensor(answer: Answer) -> v2_client.Arrays:
     """The tensor that is the whole body, by its name."""
-    name = unquote(answer.headers.get("x-tensor-name", ANSWER))
+    name = _name(answer.headers.get("x-tensor-name", ANSWER))
     if answer.media == NPY:
         return {name: np.lib.format.read_array(io.BytesIO(answer.body), allow_pickle=False)}
     datatype, shape = answer.headers["x-tensor-datatype"], answer.headers["x-tensor-shape"]
     bits = datatype == "BF16"
     array = np.frombuffer(answer.body, np.uint16 if bits else v2_client.NUMPY[datatype])
-    sides = [int(side) for side in shape.split(",") if side]
+    sides = _sides(shape)
     return {name: (bfloat16.numbers(array) if bits else array).reshape(sides)}
+
+
+@lru_cache(maxsize=64)
+def _name(header: str) -> str:
+    return unquote(header)
+
+
+@lru_cache(maxsize=256)
+def _sides(header: str) -> tuple[int, ...]:
+    return tuple(int(side) for side in header.split(",") if side)
 
 
 def _masks(expected: bytes, found: bytes, tolerances: Tolerances) -> Difference:

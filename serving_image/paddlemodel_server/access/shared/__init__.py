@@ -1,0 +1,1 @@
+"""Limits that all pods of a model count together, by a Valkey or Redis."""

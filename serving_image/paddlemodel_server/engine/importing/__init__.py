@@ -1,0 +1,1 @@
+"""How Paddle is imported: light, or whole."""
