@@ -20,6 +20,7 @@ from paddlemodel_server.ipc.limit_table import Charge, LimitTable
 PAUSE_SECONDS: Final = 0.01  # after an exchange
 RETRY_SECONDS: Final = 1.0  # after one that failed
 IDLE_SECONDS: Final = 5.0  # without requests; then it is asked whether it is there
+CANCEL_SECONDS: Final = 0.1  # then again: wait_for of Python 3.11, by which redis-py sends, may swallow one
 MOST: Final = 4096  # subjects in one exchange; of more, this pod alone knows
 
 logger = logging.getLogger(__name__)
@@ -63,10 +64,9 @@ class Exchange:
 
     async def stop(self) -> None:
         """Exchange no more, and leave the store."""
-        if self._task is not None:
+        while self._task is not None and not self._task.done():
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task], timeout=CANCEL_SECONDS)
         await self._store.close()
 
     async def _run(self) -> None:

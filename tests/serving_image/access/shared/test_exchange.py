@@ -5,8 +5,8 @@ import logging
 import os
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -192,6 +192,31 @@ async def test_the_end_does_not_wait_for_a_frozen_valkey(valkey: Valkey) -> None
             await pod.exchange.stop()
             assert pod.exchange._task is not None
             assert pod.exchange._task.cancelled()
+
+
+async def test_the_end_comes_though_a_cancellation_is_swallowed() -> None:
+    """As wait_for of Python 3.11 does when what it waits for is done already; redis-py sends by it."""
+    asked = asyncio.Event()
+
+    class Deaf:
+        async def add(self, costs_us: Mapping[str, float]) -> Sequence[int]:
+            if not asked.is_set():
+                asked.set()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.Event().wait()
+            return [0] * len(costs_us)
+
+        async def close(self) -> None:
+            pass
+
+    pod = Pod("redis://127.0.0.1:1")
+    pod.exchange._store = Deaf()
+    pod.exchange.start()
+    await asked.wait()
+    end = asyncio.create_task(pod.end())
+    ended, _ = await asyncio.wait({end}, timeout=20)
+    assert ended == {end}
+    await end
 
 
 async def test_what_is_pending_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
