@@ -14,19 +14,10 @@ _NUMBERS = {"TopK": "k", "Text": "relative"}
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options."""
-    exact = rules.EXACT
-    parser.add_argument(
-        "--rtol",
-        type=console.tolerance,
-        default=exact.rtol,
-        help=f"relative tolerance (default {exact.rtol:g})",
-    )
-    parser.add_argument(
-        "--atol",
-        type=console.tolerance,
-        default=exact.atol,
-        help=f"absolute tolerance (default {exact.atol:g})",
-    )
+    defaults = {"rtol": ("relative", rules.EXACT.rtol), "atol": ("absolute", rules.EXACT.atol)}
+    for name, (kind, number) in defaults.items():
+        words = f"{kind} tolerance (default {number:g})"
+        parser.add_argument(f"--{name}", type=console.tolerance, default=number, help=words)
     parser.add_argument(
         "--tolerance",
         type=_tolerance,

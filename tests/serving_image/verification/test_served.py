@@ -14,6 +14,7 @@ from paddlemodel_api.rollout.verified import VerificationStatus
 from tests.models import trained_model
 from tests.serving_image.engine.test_precision import can_bf16
 from tests.serving_image.support.command_line import command
+from tests.serving_image.support.models import exporter
 from tests.serving_image.support.servers import cannot, end, eventually, serving, start
 
 VERIFY = json.dumps({"recording": {"fromModel": "verify.jsonl.gz"}})
@@ -105,13 +106,11 @@ def test_another_model_of_the_same_shape_is_never_ready(
     ],
     ids=["of another shape", "square"],
 )
-def test_a_transposed_output_is_told_as_such(
-    exported: Callable[[str, str], Path], tmp_path: Path, shape: str, words: str
-) -> None:
+def test_a_transposed_output_is_told_as_such(tmp_path: Path, shape: str, words: str) -> None:
+    exporter.export(tmp_path, "pir", exporter.TURNED)
     turned = tmp_path / "turned"
-    shutil.copytree(exported("pir", "turned"), turned)
     recording = turned / "verify.jsonl.gz"
-    command("verify", exported("pir", "straight"), recording, "--record", "--count", 2, "--shape", shape)
+    command("verify", tmp_path / "straight", recording, "--record", "--count", 2, "--shape", shape)
     last = refused(turned, tmp_path)
     assert last["reason"] == "VerificationFailed"
     assert "2 of 2 recorded requests are answered differently" in last["message"]

@@ -76,9 +76,7 @@ class ProtectedConnection(ClientConnection):
         headers = protocol.joined(reader.lines)
         keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
         if self._asks_who is not None and self._asks_who(headers):
-            cycle = self._shared.cycle(self, self._label(method), headers, keep_alive=keep_alive)
-            cycle.read_head()  # no route is asked, whatever path there is
-            self._enqueue(cycle)
+            self._say_who(self._label(method), headers, keep_alive=keep_alive)
             return
         if method == b"OPTIONS" and self._cors is not None:
             lines = self._cors.preflight(headers)
@@ -98,6 +96,12 @@ class ProtectedConnection(ClientConnection):
             self._answer_at_the_head(label, headers, refusal, keep_alive=keep_alive)
             return
         super().on_head(method, version)
+
+    def _say_who(self, label: str, headers: Mapping[str, str], *, keep_alive: bool) -> None:
+        """Answer whether this is a canary; no route is asked, whatever the path."""
+        cycle = self._shared.cycle(self, label, headers, keep_alive=keep_alive)
+        cycle.read_head()
+        self._enqueue(cycle)
 
     def _take(self, known: CachedHead) -> None:
         """Begin with a request whose head is known, if its sender still may ask."""

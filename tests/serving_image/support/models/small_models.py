@@ -37,17 +37,6 @@ class Pair(Known):
         return x * self.two + count.astype("float32"), count * 2
 
 
-class Turned(Known):
-    """Twice its input, with its axes in some order."""
-
-    def __init__(self, *order: int) -> None:
-        super().__init__()
-        self.order = list(order)
-
-    def forward(self, x: Any) -> Any:
-        return paddle.transpose(x, self.order) * self.two
-
-
 class Coupled(Known):
     """Its rows change each other: requests must never share a run."""
 
@@ -297,8 +286,6 @@ def main(folder: str) -> None:
         "growing": (Growing(), [InputSpec([None, 4], "float32", "x")]),
         "finding": (Finding(), [InputSpec([None, 4], "float32", "x")]),
         "loudest": (Loudest(), [InputSpec([None, 4], "float32", "x")]),
-        "straight": (Turned(0, 1, 2), [InputSpec([None, None, None], "float32", "x")]),
-        "turned": (Turned(0, 2, 1), [InputSpec([None, None, None], "float32", "x")]),
         "coupled": (Coupled(), [InputSpec([None, 4], "float32", "x")]),
     }
     for name, (layer, spec) in models.items():
