@@ -107,7 +107,7 @@ def test_another_model_of_the_same_shape_is_never_ready(
     ids=["of another shape", "square"],
 )
 def test_a_transposed_output_is_told_as_such(tmp_path: Path, shape: str, words: str) -> None:
-    exporter.export(tmp_path, "pir", exporter.TURNED)
+    exporter.export(tmp_path, "pir", Path(__file__).with_name("turned_models.py"))
     turned = tmp_path / "turned"
     recording = turned / "verify.jsonl.gz"
     command("verify", tmp_path / "straight", recording, "--record", "--count", 2, "--shape", shape)

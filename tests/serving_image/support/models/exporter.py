@@ -13,7 +13,6 @@ from pathlib import Path
 from tests.models import made_once
 
 PROGRAM = Path(__file__).with_name("small_models.py")
-TURNED = Path(__file__).with_name("turned_models.py")
 
 
 def export(folder: Path, model_format: str, program: Path = PROGRAM) -> None:
