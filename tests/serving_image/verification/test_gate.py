@@ -64,8 +64,8 @@ def test_requests_of_other_shapes_and_of_many_rows_have_runs_of_their_own(tmp_pa
         (
             lambda x: [x.T * 2],
             (
-                "output y: its shape is [2, 1], expected was [1, 2], and all agree with its axes in the order "
-                "[1, 0]: it is transposed. Correct"
+                "output y: its shape is [2, 1], expected was [1, 2], and all agree with its axes in the "
+                "order [1, 0]: it is transposed. Correct"
             ),
         ),
         (lambda x: [x.T * 3], "output y: its shape is [2, 1], expected was [1, 2]. Correct"),
