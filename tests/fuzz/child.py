@@ -8,7 +8,7 @@ its memory, not its crash. For each seed a line of JSON is printed: `{"seed": â€
 - one asks the bare predictor: without oneDNN, without optimisation, a new predictor for each request;
 - one becomes a real worker (`paddlemodel_server.worker.main`), which is asked through shared memory.
 
-With the word `bare` only the first is asked; its answers that lie there already are taken. `blind`: see blind.py.
+With the word `bare` only the first is asked; answers of it that lie there already are taken as they are.
 """
 
 import json
