@@ -33,6 +33,9 @@ settings.load_profile("steady")
 configuration.set_hypothesis_home_dir(cache_root() / "hypothesis")
 # What the commands print is compared in English, whatever the person who runs the tests reads.
 os.environ["LANGUAGE"] = "en"
+# After each run the threads of Paddle's OpenMP library turn for 0.2 s, in case there is another: a quarter of
+# what trained models cost here, where other tests want the processors.
+os.environ.setdefault("KMP_BLOCKTIME", "0")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

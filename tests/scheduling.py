@@ -17,11 +17,12 @@ TOGETHER = {
     ),
     "repository": ("tests/repository/docs", "tests/repository/helm"),
     "tests/cluster": ("tests/cluster", "tests/cluster/sources", "tests/cluster/examples"),
+    "second node": ("tests/cluster/own_nodes",),
 }
 # These have clusters of their own, so that they need not wait for the others of their folder.
 ALONE = (
     "tests/cluster/test_control_plane.py",
-    "tests/cluster/single_stack/test_ipv6.py",
+    "tests/cluster/own_nodes/test_killed_node.py",
     "tests/repository/benchmarks/test_benchmarks.py",
 )
 # The groups that take minutes, longest first: begun last, they would run alone. Those of clusters mostly
@@ -31,6 +32,8 @@ LONG = (
     "port 443",
     "operator",
     "repository",
+    "second node",
+    "tests/cluster/own_nodes/test_killed_node.py",
     "tests/serving_image/gpu/test_gpu_metrics.py",
     "tests/serving_image/http/limits/test_memory.py",
     "tests/serving_image/commands/test_docs.py",

@@ -15,7 +15,7 @@ from tests.autoscaling.support.kubelet import Kubelet
 from tests.autoscaling.support.metrics_api import MetricsApi
 from tests.autoscaling.support.world import World
 from tests.operator.support.cluster import Cluster
-from tests.operator.support.process import install
+from tests.operator.support.process import Operator, install
 
 _numbers = itertools.count()
 
@@ -54,6 +54,15 @@ def adapter(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Ite
     result = MetricsApi(installed, tmp_path_factory.mktemp("adapter"))
     yield result
     result.stop()
+
+
+@pytest.fixture(scope="module")
+def operator(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
+    """It renders and hands over; the metrics API is not its own."""
+    result = Operator(installed, tmp_path_factory.mktemp("operator"))
+    result.start(metrics_source="none")
+    yield result
+    result.kill()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ the operator's hand-over under load, in both directions.
 """
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from paddlemodel_operator.base import names
 
 from tests.autoscaling.support.simulated import page
 from tests.autoscaling.support.world import AT_ONCE, NAME, World
-from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.cluster import eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
 
@@ -106,15 +105,6 @@ def test_a_second_manager_holds_replicas_between_two_owners(world: World, applie
     applied.scale(6)
     applied.apply(None, image="b")
     assert world.replicas() == 6
-
-
-@pytest.fixture(scope="module")
-def operator(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    """It renders and hands over; the metrics API is not its own."""
-    result = Operator(installed, tmp_path_factory.mktemp("operator"))
-    result.start(metrics_source="none")
-    yield result
-    result.kill()
 
 
 def autoscaled(world: World, **fields: Any) -> Object:

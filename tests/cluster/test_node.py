@@ -1,11 +1,8 @@
-"""devcluster's nodes: real pods, Services, DNS, limits and GPUs for the scheduler; `down` leaves nothing."""
+"""devcluster's nodes: real pods, Services, DNS, limits and GPUs for the scheduler."""
 
-import os
 import re
-import signal
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -14,10 +11,9 @@ from devcluster import cluster
 from devcluster.builders import images
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import kubectl
-from devcluster.nodes import cgroups, gpus
-from devcluster.nodes.node import BRIDGE, PAUSE_IMAGE, Node
-from devcluster.paths import State, cache
-from devcluster.process import Process
+from devcluster.nodes import gpus
+from devcluster.nodes.node import PAUSE_IMAGE, Node
+from devcluster.paths import State
 
 pytestmark = pytest.mark.node
 FIRST, SECOND = Node(1), Node(2)
@@ -176,47 +172,3 @@ def test_two_nodes_are_one_cluster_and_one_can_die(node: State) -> None:
         assert kubectl(node, "get", "pod", "far", "-o", path) == "0"
     finally:
         kubectl(node, "delete", *pods, "service/greeter")
-
-
-def test_after_a_killed_init_down_leaves_no_process_mount_interface_cgroup_or_file() -> None:
-    """Killing the one process from which all others come is the hardest end a node can have."""
-    name = f"gone-{os.getpid()}"
-    mounts, interfaces = host_mounts(), host_interfaces()
-    logs_before = Path("/var/log/pods").exists()
-    try:
-        state = cluster.up_node(name, 2)
-        process = Process.read(state.pid)
-        assert process is not None
-        family = psutil.Process(process.pid).children(recursive=True)
-        programs = [name_of(member) for member in family]
-        assert [programs.count(name) for name in ("etcd", "kubelet", "containerd")] == [1, 2, 2]
-        os.kill(process.namespace_pid(), signal.SIGKILL)
-        psutil.wait_procs(family, timeout=180)
-        assert [member for member in family if member.is_running()] == []
-    finally:
-        cluster.down(name)
-    assert host_mounts() == mounts
-    assert host_interfaces() == interfaces
-    assert BRIDGE not in interfaces
-    assert [h.group(name) for h in cgroups.hierarchies() if h.group(name).exists()] == []
-    assert not state.root.exists()
-    assert Path("/var/log/pods").exists() == logs_before
-
-
-def name_of(process: psutil.Process) -> str:
-    """Its program; empty where it has just ended."""
-    try:
-        name: str = process.name()
-    except psutil.NoSuchProcess:
-        return ""
-    return name
-
-
-def host_mounts() -> list[str]:
-    """Mount points, but those of image builds, which may go on beside the tests."""
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return sorted(line.split()[4] for line in lines if str(cache()) not in line)
-
-
-def host_interfaces() -> list[str]:
-    return sorted(path.name for path in Path("/sys/class/net").iterdir())

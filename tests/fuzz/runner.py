@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.fuzz import generator
+from tests.fuzz import child, generator
 
 ROOT = Path(__file__).parents[2]
 BATCH = 25  # seeds of one child: enough that loading Paddle hardly counts
@@ -43,7 +43,8 @@ def examine(
 
     Args:
         seeds: which.
-        folder: where the models go; each keeps its text, its model, the bare answers and the logs.
+        folder: where the models go; each keeps its text, its model, the bare answers and the logs. What
+            `prepare` has left there is taken as it is.
         progress: hears of every verdict at once.
         words: for the children; see child.py.
     """
@@ -52,8 +53,7 @@ def examine(
         batches = [seeds[::2], seeds[1::2]]
 
     def one(batch: Sequence[int]) -> list[Verdict]:
-        _export([seed for seed in batch if generator.program(seed).pir], folder, pir=True)
-        _export([seed for seed in batch if not generator.program(seed).pir], folder, pir=False)
+        _export_all([seed for seed in batch if not (folder / str(seed)).exists()], folder)
         found = []
         for verdict in _examined(batch, folder, *words):
             progress(verdict)
@@ -62,6 +62,24 @@ def examine(
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         return [verdict for verdicts in pool.map(one, batches) for verdict in verdicts]
+
+
+def prepare(seeds: Sequence[int], folder: Path) -> None:
+    """Leave for `examine` what no worker decides about: the models, and the bare predictor's answers.
+
+    Raises:
+        RuntimeError: Some are missing; what is kept for the next time must be whole.
+    """
+    _export_all(seeds, folder)
+    with _child("child", folder, [child.BARE, *seeds]) as process:
+        _finish(process)
+    if missing := [seed for seed in seeds if not child.answered(folder / str(seed))]:
+        raise RuntimeError(f"the bare predictor has not answered to the programs {missing}")
+
+
+def _export_all(seeds: Sequence[int], folder: Path) -> None:
+    _export([seed for seed in seeds if generator.program(seed).pir], folder, pir=True)
+    _export([seed for seed in seeds if not generator.program(seed).pir], folder, pir=False)
 
 
 def _export(seeds: Sequence[int], folder: Path, *, pir: bool) -> None:

@@ -4,13 +4,16 @@
 one input and several; and the kinds on which answers were wrong once.
 """
 
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
+from tests import bare_predictor
 from tests.fuzz import child, generator, over_http, runner
 from tests.fuzz.blocks import BLOCKS
+from tests.models import made_once
 
 SEEDS = (6, 11, 14, 17, 22, 37, 48, 51, 53, 57, 58, 63, 68, 77, 84, 85, 101, 104, 109, 118)
 # Those of which `make fuzz` once found an answer that was wrong.
@@ -24,8 +27,16 @@ Examined = Callable[[], Mapping[int, runner.Verdict]]
 
 
 @pytest.fixture(scope="module")
-def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("fuzz")
+def prepared() -> Path:
+    """Models and bare answers, from the user's cache: processes that load Paddle whole take ten seconds."""
+    sources = [file.read_text() for file in sorted(Path(__file__).parent.glob("*.py"))]
+    made_of = "\n".join([*sources, Path(bare_predictor.__file__).read_text()])
+    return made_once("fuzz", made_of, lambda folder: runner.prepare((*SEEDS, *FOUND), folder))
+
+
+@pytest.fixture(scope="module")
+def root(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(prepared, tmp_path_factory.mktemp("fuzz"), dirs_exist_ok=True)
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +61,10 @@ def test_a_server_answers_as_the_bare_predictor(
     assert verdict.result == "same", str(verdict)
 
 
-def test_a_worker_that_compares_nothing_is_found_out(tmp_path: Path) -> None:
+def test_a_worker_that_compares_nothing_is_found_out(prepared: Path, tmp_path: Path) -> None:
     """What the fuzzer allows for rounding hides none of the faults that optimisations have."""
+    for seed in map(str, NOTICED):
+        shutil.copytree(prepared / seed, tmp_path / seed)
     found = runner.examine(NOTICED, tmp_path, lambda _: None, child.BLIND)
     assert [one.result for one in found] == ["wrong"] * len(NOTICED), "\n".join(map(str, found))
     assert all(one.why.startswith("request ") for one in found), "\n".join(map(str, found))

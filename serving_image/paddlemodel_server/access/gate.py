@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from paddlemodel_server.access import addresses, limits
 from paddlemodel_server.access import cors as pages
-from paddlemodel_server.access.certificate import Certificate
 from paddlemodel_server.access.identification import Identification
 from paddlemodel_server.access.keyring import Keyring
 from paddlemodel_server.access.limiter import Limiter
@@ -19,6 +18,7 @@ from paddlemodel_server.ipc.limit_table import LimitTable
 from paddlemodel_server.settings import Settings
 
 if TYPE_CHECKING:
+    from paddlemodel_server.access.certificate import Certificate
     from paddlemodel_server.access.shared.exchange import Exchange
     from paddlemodel_server.access.tokens.verifier import Verifier
 
@@ -46,7 +46,7 @@ class Gate:
 
     identification: Identification | None = None
     limiter: Limiter | None = None
-    certificate: Certificate | None = None
+    certificate: "Certificate | None" = None
     cors: pages.Cors | None = None
 
 
@@ -70,6 +70,9 @@ def of(settings: Settings, shared: Mapping[str, int | None]) -> Gate | None:
         exchange = _exchange(settings, own, page)
         limiter = Limiter(found, proxies, own, time.monotonic_ns, exchange)
     if settings.tls_dir is not None and page is not None:
+        # OpenSSL takes the supervisor 25 ms, which only servers with `tls` pay.
+        from paddlemodel_server.access.certificate import Certificate  # noqa: PLC0415
+
         certificate = Certificate(settings.tls_dir, AccessPage(page))
     if not (identification or limiter or certificate or cors):
         return None

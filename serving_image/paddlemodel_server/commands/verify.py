@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from paddlemodel_server.commands import console, credentials
+from paddlemodel_server.commands import comparisons, console, credentials
 from paddlemodel_server.commands import inputs as samples
 from paddlemodel_server.commands.client import Client, is_url
 from paddlemodel_server.commands.credentials import Credentials
@@ -18,12 +18,12 @@ from paddlemodel_server.errors import StartError
 from paddlemodel_server.host import output_files
 from paddlemodel_server.model.formats.program import Tensor
 from paddlemodel_server.tasks import registry
-from paddlemodel_server.verification import json_answers, recording, v2_client
-from paddlemodel_server.verification.differences import Difference, Tolerance, Tolerances, compare
+from paddlemodel_server.verification import recording, v2_client
+from paddlemodel_server.verification.comparing import Comparing
+from paddlemodel_server.verification.differences import Difference, Tolerances
 from paddlemodel_server.verification.recording import Exchange, Recorded, TaskExchange
 from paddlemodel_server.verification.report import WHOLE
-
-RTOL, ATOL = 1e-3, 1e-4
+from paddlemodel_server.verification.rules import EXACT
 
 DESCRIPTION = f"""Repeat recorded requests against a model and compare the answers: the same model on
 another machine, in another precision, in a newer image, or a new version of it.
@@ -34,8 +34,10 @@ words of the Open Inference Protocol V2; a name that ends in .gz is compressed. 
 made-up inputs, or of the inputs in files (.npy, .npz, V2 JSON). A picture, a sound or a text is sent to the
 model's task, as by predict, and the task's answer is recorded.
 
-A float agrees if it is within atol + rtol * |recorded| (default {RTOL:g} and {ATOL:g}); whole numbers and
-booleans must be equal; NaN and infinity, which JSON does not know, agree with each other only."""
+A float agrees if it is within atol + rtol * |recorded| (default {EXACT.rtol:g} and {EXACT.atol:g}); whole
+numbers and booleans must be equal; NaN and infinity, which JSON does not know, agree with each other only.
+--tolerance and --compare say it for one output, or one field of a task's answer, as
+spec.verification.outputs does."""
 
 EXAMPLES = """examples:
   paddlemodel-server verify my-model requests.jsonl --record --count 10
@@ -44,6 +46,8 @@ EXAMPLES = """examples:
   paddlemodel-server verify http://localhost:8080 requests.jsonl
   PADDLEMODEL_DEVICE=gpu paddlemodel-server verify my-model requests.jsonl --rtol 1e-2
   paddlemodel-server verify my-model requests.jsonl --tolerance scores=0.01,0.001 --json
+  paddlemodel-server verify my-model requests.jsonl --compare scores=TopK:5
+  paddlemodel-server verify my-reader lines.jsonl --compare text=Text:0.02
 
 Exit codes: 0 all answers agree, or recorded; 1 an answer differs, or the model cannot answer; 2 the command
 line is wrong."""
@@ -67,7 +71,7 @@ class Options:
 
 def main(argv: Sequence[str]) -> int:
     """Verify or record as the command line says; returns the exit code."""
-    options = _parse(argv)
+    options = parse(argv)
     if options.record:
         output_files.check_file(options.recording, recording.is_one)
     with target(options.model, options.credentials) as client:
@@ -89,18 +93,24 @@ def differences(
     exchanges: Iterator[Recorded],
     tolerances: Tolerances,
 ) -> Iterator[tuple[int, Difference]]:
-    """Repeat each request; how each output compares, with the number of the request from 1."""
+    """Repeat each request; how each output compares, with the number of the request from 1.
+
+    Raises:
+        StartError: `UnknownOutput`, of a tolerance; `WrongRecording`.
+    """
+    comparing = Comparing(tolerances)
     for number, exchange in enumerate(exchanges, start=1):
         if isinstance(exchange, TaskExchange):
             found = _answer(client, exchange.media, exchange.body)
-            for difference in json_answers.compare(exchange.answer, found, tolerances):
+            for difference in comparing.answers(exchange.answer, found):
                 yield number, replace(difference, output=difference.output or WHOLE)
             continue
         if known.inputs:  # else the server does not say
             _check_inputs(known.inputs, exchange.inputs, number)
         answer = client.infer(known, exchange.inputs)
-        for difference in compare(exchange.outputs, answer, tolerances):
+        for difference in comparing.tensors(exchange.outputs, answer):
             yield number, difference
+    comparing.check_names()
 
 
 def _check_inputs(wanted: Sequence[Tensor], recorded: v2_client.Arrays, number: int) -> None:
@@ -126,7 +136,7 @@ def summary(found: Sequence[tuple[int, Difference]]) -> list[dict[str, Any]]:
     rows = []
     for output in dict.fromkeys(difference.output for _, difference in found):
         of_it = [(number, difference) for number, difference in found if difference.output == output]
-        worst = max(of_it, key=lambda item: (not item[1].agrees, item[1].beyond, item[1].largest))
+        worst = max(of_it, key=lambda item: (not item[1].agrees, item[1].weight))
         rows.append(
             {
                 "output": output,
@@ -135,7 +145,7 @@ def summary(found: Sequence[tuple[int, Difference]]) -> list[dict[str, Any]]:
                 "largest": max(difference.largest for _, difference in of_it),
                 "largest_relative": max(difference.largest_relative for _, difference in of_it),
                 "worst_request": worst[0],
-                "fault": worst[1].fault,
+                "fault": worst[1].fault + (worst[1].example if worst[1].fault else ""),
             }
         )
     return rows
@@ -200,13 +210,8 @@ def _asked(client: Client, known: v2_client.Metadata, options: Options) -> Itera
             yield Exchange(inputs=inputs, outputs=client.infer(known, inputs))
 
 
-def _tolerance(text: str) -> tuple[str, Tolerance]:
-    name, _, numbers = text.rpartition("=")
-    rtol, atol = (console.tolerance(part) for part in numbers.split(","))
-    return name, Tolerance(rtol=rtol, atol=atol)
-
-
-def _parse(argv: Sequence[str]) -> Options:
+def parse(argv: Sequence[str]) -> Options:
+    """The command line; one that is wrong ends the process, with its sentence."""
     parser = _parser()
     found = parser.parse_intermixed_args(argv)
     made = found.count is not None or found.rows is not None or found.shapes
@@ -221,8 +226,7 @@ def _parse(argv: Sequence[str]) -> Options:
             parser.error(str(error))
     shown = credentials.taken(found, asks_a_server=is_url(found.model), parser=parser)
     values = vars(found)
-    default = Tolerance(rtol=values.pop("rtol"), atol=values.pop("atol"))
-    tolerances = Tolerances(default=default, of=dict(values.pop("tolerance")))
+    tolerances = comparisons.taken(values, parser)
     given = {"inputs": tuple(found.inputs), "shapes": dict(found.shapes), "credentials": shown}
     return Options(**values | given, tolerances=tolerances)
 
@@ -237,20 +241,7 @@ def _parser() -> argparse.ArgumentParser:
         "--count", type=console.count, metavar="N", help="how many requests to make up (default 8)"
     )
     add_made_up(parser)
-    parser.add_argument(
-        "--rtol", type=console.tolerance, default=RTOL, help=f"relative tolerance (default {RTOL:g})"
-    )
-    parser.add_argument(
-        "--atol", type=console.tolerance, default=ATOL, help=f"absolute tolerance (default {ATOL:g})"
-    )
-    parser.add_argument(
-        "--tolerance",
-        type=_tolerance,
-        action="append",
-        default=[],
-        metavar="OUTPUT=RTOL,ATOL",
-        help="the tolerances of one output",
-    )
+    comparisons.add(parser)
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     credentials.add(parser)
     return parser

@@ -71,7 +71,7 @@ def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreb
     asks = gate is not None and (gate.identification or gate.limiter or gate.cors)
     protection = Protection.of(gate, asgi_app.hot) if gate and asks else None
     if protection and mirroring:
-        protection = replace(protection, is_mirrored=mirroring.is_mirrored)
+        protection = replace(protection, is_mirrored=mirroring.is_mirrored, asks_who=mirroring.asks_who)
     return Ports(clients, admin, gate, protection, mirroring)
 
 

@@ -16,10 +16,11 @@ from typing import Final
 
 from paddlemodel_server.host.log import Limiter
 from paddlemodel_server.metrics.catalog import AGREE, DIFFER, DROPPED, ERROR, MirrorCounts
-from paddlemodel_server.mirror.line import Line
+from paddlemodel_server.mirror.line import Line, Place
 from paddlemodel_server.mirror.peer import BrokenError, ForeignError, Reply, TooLongError, UnreachableError
 from paddlemodel_server.mirror.wanted import HEADER, Target
 from paddlemodel_server.protocol import Head, Headers, Response
+from paddlemodel_server.protocol.routes import PREDICT
 from paddlemodel_server.verification.comparison import Answer, compare, is_quick
 from paddlemodel_server.verification.differences import Difference
 
@@ -138,8 +139,16 @@ class Mirror:
 
     async def _send(self) -> None:
         """Ask the canary again and again, over a connection of one's own."""
-        target = self._target
-        line = Line(target.host, target.port, self._options.certificate)
+        target, options = self._target, self._options
+        place = Place(
+            host=target.host,
+            port=target.port,
+            authority=target.authority,
+            certificate=options.certificate,
+            token=options.token,
+            path=options.paths[PREDICT],
+        )
+        line = Line(place)
         try:
             while True:
                 exchange = await self._queue.get()

@@ -61,7 +61,7 @@ def compare(route: str, expected: Answer, found: Answer, tolerances: Tolerances)
     try:
         one, other = _read(route, expected), _read(route, found)
         if isinstance(one, _Tensors) and isinstance(other, _Tensors):
-            return _tensors(one.arrays, other.arrays, tolerances)
+            return differences.compare(one.arrays, other.arrays, tolerances)
         return json_answers.compare(one, other, tolerances)
     except (StartError, ValueError, KeyError, TypeError, RecursionError):
         return [_unlike("its bytes are others, and cannot be read in one way")]
@@ -102,12 +102,6 @@ def _is_v2(content: Any) -> bool:
 
 def _unlike(fault: str) -> Difference:
     return Difference(output=ANSWER, fault=fault)
-
-
-def _tensors(expected: v2_client.Arrays, found: v2_client.Arrays, tolerances: Tolerances) -> list[Difference]:
-    """As `verification` compares them; a name that is no output's may be one of another answer."""
-    known = {name: one for name, one in tolerances.of.items() if name in expected or name in found}
-    return differences.compare(expected, found, Tolerances(default=tolerances.default, of=known))
 
 
 def _tensor(answer: Answer) -> v2_client.Arrays:

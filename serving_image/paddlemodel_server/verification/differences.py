@@ -4,17 +4,19 @@ Floats agree within a tolerance, all else is equal; NaN and infinity, which JSON
 each other only.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from paddlemodel_server.engine.difference import difference
-from paddlemodel_server.errors import StartError
 from paddlemodel_server.verification import v2_client
 
+MOST_AXES: Final = 4
+"""Of an output whose axes may be looked for in another order; of more there are too many orders."""
 _TINY = float(np.finfo(np.float32).tiny)
 NO_TEXT = "it is a tensor, which has no texts: compare it by Values or TopK, or record requests to the task"
 
@@ -88,14 +90,8 @@ def compare(expected: v2_client.Arrays, found: v2_client.Arrays, tolerances: Tol
     """Compare an answer with the recorded one, output by output.
 
     Who exports a model does not choose its outputs' names: if they are others now, but as many, order counts.
-
-    Raises:
-        StartError: `UnknownOutput`, of a tolerance.
+    A tolerance of a name that is no output's may be one of a field, or of another answer.
     """
-    unknown = [name for name in tolerances.of if name not in expected and name not in found]
-    if unknown:
-        outputs = ", ".join(dict.fromkeys([*found, *expected]))
-        raise StartError("UnknownOutput", f"There is no output {unknown[0]}, only {outputs}.")
     renamed = set(expected) != set(found) and len(expected) == len(found)
     now = dict(zip(expected, found, strict=True)) if renamed else {name: name for name in expected}
     differences = []
@@ -117,7 +113,7 @@ def _compare(
     expected, found = _as_json(expected), _as_json(found)
     distance = difference(expected, found)
     if distance.fault:
-        return Difference(output=name, fault=distance.fault)
+        return Difference(output=name, fault=distance.fault + _turned(expected, found, tolerance))
     if tolerance.text:
         return Difference(output=name, fault=NO_TEXT)
     if tolerance.top_k:
@@ -126,7 +122,7 @@ def _compare(
     count = int(off.sum())
     return Difference(
         output=name,
-        fault=_fault(expected, found, count),
+        fault=_fault(expected, found, count) + (_turned(expected, found, tolerance) if count else ""),
         largest=distance.largest,
         largest_relative=distance.largest_relative,
         beyond=count,
@@ -164,6 +160,29 @@ def _fault(expected: v2_client.Array, found: v2_client.Array, count: int) -> str
     if lost:
         return f"{lost} of {expected.size} values are NaN or infinite, where numbers are recorded"
     return f"{count} of {expected.size} values are beyond the tolerance"
+
+
+def _turned(expected: v2_client.Array, found: v2_client.Array, tolerance: Tolerance) -> str:
+    """Whether only the order of its axes is another, as after a transpose, in words; else nothing.
+
+    Shapes tell that only where the sides of an array are of different lengths.
+    """
+    axes = expected.ndim
+    if found.ndim != axes or not 2 <= axes <= MOST_AXES or not expected.size or tolerance.top_k:
+        return ""
+    line = (0,) * (axes - 1)  # looked at first: it is quick, and most orders end there
+    for order in itertools.islice(itertools.permutations(range(axes)), 1, None):
+        turned = found.transpose(order)
+        if turned.shape != expected.shape or not _agree(expected[line], turned[line], tolerance):
+            continue
+        if _agree(expected, turned, tolerance):
+            return f", and all agree with its axes in the order {list(order)}: it is transposed"
+    return ""
+
+
+def _agree(expected: v2_client.Array, found: v2_client.Array, tolerance: Tolerance) -> bool:
+    distance = difference(expected, found)
+    return not distance.fault and not distance.beyond(rtol=tolerance.rtol, atol=tolerance.atol)
 
 
 def _is_nan(array: v2_client.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:

@@ -20,8 +20,9 @@ from paddlemodel_server.model import bfloat16
 from paddlemodel_server.model.signature import Model
 from paddlemodel_server.protocol.served import Ragged
 from paddlemodel_server.tasks import rows as output_rows
-from paddlemodel_server.verification import differences, json_answers, requests
-from paddlemodel_server.verification.differences import Difference, Tolerances
+from paddlemodel_server.verification import requests
+from paddlemodel_server.verification.comparing import Comparing
+from paddlemodel_server.verification.differences import Difference
 from paddlemodel_server.verification.report import Report
 from paddlemodel_server.verification.requests import Question, Request
 from paddlemodel_server.verification.rules import Rules
@@ -97,8 +98,7 @@ def verify(candidate: Candidate, rules: Rules, clock: Clock) -> Report:
             gate.run(group)
     if not report.requests:
         raise StartError("RecordingInvalid", f"{rules.where} holds no requests: record it again.")
-    if unknown := [name for name in rules.tolerances.of if name not in gate.names]:
-        raise StartError("UnknownOutput", f"There is no output {unknown[0]}, only {', '.join(gate.names)}.")
+    gate.comparing.check_names()
     if report.agreed < rules.least * report.requests:
         raise StartError(
             "VerificationFailed", report.sentence(rules.where), {VERIFICATION_DETAILS: report.numbers()}
@@ -114,14 +114,13 @@ class _Gate:
     ) -> None:
         self._candidate, self._rules, self._report, self._in_time = candidate, rules, report, in_time
         self._task: Answering | None = None
-        self.names: dict[str, None] = {}  # of outputs and fields, as they came
+        self.comparing = Comparing(rules.tolerances)
 
     def ask(self, question: Question) -> None:
         """Repeat a request to the task."""
         if self._task is None:
             self._task = self._candidate.task()
         expected = question.exchange.answer
-        self.names |= dict.fromkeys(json_answers.fields(expected))
         runs = [("alone", False)]
         if self._task.rows > 1:
             runs.append((f"in runs of {self._task.rows} rows", True))
@@ -129,8 +128,7 @@ class _Gate:
             self._in_time()
             with self._failing(f"{question.number}, run {how}"):
                 found = self._task.answer(question.exchange.media, question.exchange.body, full=full)
-            compared = json_answers.compare(expected, found, self._rules.tolerances)
-            self._report.note(question.number, how, compared)
+            self._report.note(question.number, how, self.comparing.answers(expected, found))
 
     def run(self, group: list[Request]) -> None:
         """Repeat requests of tensors that can share a run: each alone, and all together."""
@@ -181,10 +179,7 @@ class _Gate:
             tensor.name: bfloat16.numbers(array) if tensor.datatype == "BF16" else array
             for tensor, array in zip(self._candidate.model.outputs, outputs, strict=True)
         }
-        self.names |= dict.fromkeys([*found, *request.expected])
-        asked = self._rules.tolerances
-        of = {name: one for name, one in asked.of.items() if name in found or name in request.expected}
-        return differences.compare(request.expected, found, Tolerances(default=asked.default, of=of))
+        return self.comparing.tensors(request.expected, found)
 
 
 def _groups(

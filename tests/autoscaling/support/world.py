@@ -161,6 +161,8 @@ class World:
         with self.cluster.http.stream("GET", path, params=query) as stream:
             for line in stream.iter_lines():
                 found = json.loads(line)["object"]
+                if found["metadata"]["name"] != NAME:
+                    continue
                 if found["spec"]["replicas"] != seen[-1]:
                     seen.append(found["spec"]["replicas"])
                 if found["metadata"]["resourceVersion"] == last:

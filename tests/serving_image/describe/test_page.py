@@ -27,7 +27,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A trained model that detects whether a line of text is upside down."""
     folder, model = tmp_path_factory.mktemp("page"), trained_model("textline-orientation")
     task = json.dumps({"imageClassification": TASK})
-    with serving(model, folder, name="textline-orientation", max_batch_size=1, task=task) as running:
+    with serving(model, folder, name="textline-orientation", warmup_seconds=0, task=task) as running:
         yield running
 
 
@@ -142,7 +142,7 @@ def test_names_never_become_markup(
     folder = exported("pir", "hostile")
     task = json.dumps({"imageClassification": {"labels": [HOSTILE] * 10, "topK": 3}})
     with (
-        serving(folder, tmp_path, name="hostile", max_batch_size=1, task=task) as server,
+        serving(folder, tmp_path, name="hostile", warmup_seconds=0, task=task) as server,
         visit(chromium, f"{server.url}/") as page,
     ):
         tensor = "</script><img src=x onerror=document.title='owned'>"

@@ -29,7 +29,7 @@ def test_lines_are_drawn_where_they_stand(
             trained_model("character-det"),
             tmp_path,
             name="pages",
-            max_batch_size=1,
+            warmup_seconds=0,
             task='{"textDetection":{}}',
         ) as server,
         visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1200}) as page,
@@ -61,7 +61,7 @@ def test_objects_are_drawn_with_their_names(
     content = io.BytesIO()
     Image.fromarray(drawn(20_001, 300, 420, noise=False)[0]).save(content, "PNG")
     with (
-        serving(shapes("ppyoloe"), tmp_path, name="shapes", max_batch_size=1) as server,
+        serving(shapes("ppyoloe"), tmp_path, name="shapes", warmup_seconds=0) as server,
         visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1200}) as page,
     ):
         page.locator("#file").set_input_files(
@@ -90,7 +90,7 @@ def test_a_mask_lies_on_its_picture_with_a_legend(
     Image.fromarray(masked(20_020, 300, 420, noise=False)[0]).save(content, "PNG")
     task = '{"semanticSegmentation":{"labels":["background","rectangle","ellipse"]}}'
     with (
-        serving(segmentation("argmax"), tmp_path, name="shapes", max_batch_size=1, task=task) as server,
+        serving(segmentation("argmax"), tmp_path, name="shapes", warmup_seconds=0, task=task) as server,
         visit(chromium, f"{server.url}/", viewport={"width": 960, "height": 1300}) as page,
     ):
         page.locator("#file").set_input_files(

@@ -39,7 +39,7 @@ def test_a_sound_is_played_drawn_and_classified(
     sound.write_bytes(spoken("yes", f"en-us+{UNHEARD[0]}"))
     (tmp_path / "none.wav").write_bytes(b"RIFF")
     with (
-        serving(keywords(), tmp_path, name="words", max_batch_size=1, task=TASK) as server,
+        serving(keywords(), tmp_path, name="words", warmup_seconds=0, task=TASK) as server,
         visit(chromium, f"{server.url}/", viewport=SIZE) as page,
     ):
         expect(page.locator("#curl")).to_contain_text("/predict --data-binary @yes.wav")
@@ -70,7 +70,7 @@ def test_a_sound_is_played_drawn_and_classified(
 def test_a_sound_becomes_a_text(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     soundfile.write(tmp_path / "call.flac", dialled("0815", 3, pause=0.1), 8000)
     with (
-        serving(telephone(), tmp_path, name="telephone", max_batch_size=1, task=KEYS) as server,
+        serving(telephone(), tmp_path, name="telephone", warmup_seconds=0, task=KEYS) as server,
         visit(chromium, f"{server.url}/", viewport=SIZE) as page,
     ):
         page.locator("#file").set_input_files(tmp_path / "call.flac")

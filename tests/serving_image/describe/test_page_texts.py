@@ -28,7 +28,7 @@ def picture(page: Page, name: str, request: pytest.FixtureRequest, folder: Path)
 
 def test_a_text_becomes_a_vector(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with (
-        serving(minilm(), tmp_path, name="minilm", max_batch_size=1, task='{"textEmbedding":{}}') as server,
+        serving(minilm(), tmp_path, name="minilm", warmup_seconds=0, task='{"textEmbedding":{}}') as server,
         visit(chromium, f"{server.url}/", viewport=SIZE) as page,
     ):
         expect(page.locator("#curl")).to_contain_text("/predict -H 'Content-Type: application/json'")
@@ -52,7 +52,7 @@ def test_a_text_becomes_a_vector(chromium: Browser, tmp_path: Path, request: pyt
 def test_a_text_is_classified(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     with (
         serving(
-            minilm("sentiment"), tmp_path, name="mood", max_batch_size=1, task='{"textClassification":{}}'
+            minilm("sentiment"), tmp_path, name="mood", warmup_seconds=0, task='{"textClassification":{}}'
         ) as server,
         visit(chromium, f"{server.url}/", viewport=SIZE) as page,
     ):
@@ -66,7 +66,7 @@ def test_entities_are_marked(chromium: Browser, tmp_path: Path, request: pytest.
     """In their places, which are counted in code points: an emoji is one."""
     task = '{"tokenClassification":{"labelsFile":"labels.txt","output":"fetch_name_0"}}'
     with (
-        serving(lac(), tmp_path, name="lac", max_batch_size=1, task=task) as server,
+        serving(lac(), tmp_path, name="lac", warmup_seconds=0, task=task) as server,
         visit(chromium, f"{server.url}/", viewport=SIZE) as page,
     ):
         page.get_by_label("Text", exact=True).fill("😀李彦宏在北京创建百度<b>。")

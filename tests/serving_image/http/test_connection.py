@@ -15,7 +15,7 @@ import pytest
 from paddlemodel_server.http.connection import MAX_PIPELINED
 
 from tests import cleartext
-from tests.serving_image.support.servers import Server, eventually, serving, stopped
+from tests.serving_image.support.servers import UNMEASURED, Server, eventually, serving, stopped
 
 INFER = "/v2/models/mixed/infer"
 SLOW = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}
@@ -195,7 +195,9 @@ def test_a_client_that_does_not_read_is_cut_off(server: Server) -> None:
 def slow(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A model of a good part of a second, one row at a time, behind an HTTP worker with few connections."""
     folder = tmp_path_factory.mktemp("slow")
-    with serving(exported("legacy", "slow"), folder, name="slow", max_connections=MOST) as running:
+    with serving(
+        exported("legacy", "slow"), folder, name="slow", max_connections=MOST, **UNMEASURED
+    ) as running:
         yield running
 
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from paddlemodel_server.access.certificate import shown
-from paddlemodel_server.mirror.line import Line
+from paddlemodel_server.mirror.line import Line, Place
 from paddlemodel_server.mirror.peer import BrokenError, ForeignError, TooLongError, UnreachableError
+from paddlemodel_server.mirror.wanted import UNTOLD
 
 from tests.serving_image.support.access.certificates import Pair, pair
 from tests.serving_image.support.access.mounts import mount_bytes
@@ -50,7 +51,15 @@ async def _server(
             return shown(ours)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
-    line = Line("127.0.0.1", server.sockets[0].getsockname()[1], certificate)
+    place = Place(
+        host="127.0.0.1",
+        port=server.sockets[0].getsockname()[1],
+        authority="canary",
+        certificate=certificate,
+        token=UNTOLD,
+        path="/predict",
+    )
+    line = Line(place)
     try:
         yield line, asked
     finally:

@@ -1,13 +1,15 @@
 """What the mirror does without any server."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from paddlemodel_api.contract import MIRROR_RESULTS
 from paddlemodel_server.ipc.counters import Row
 from paddlemodel_server.metrics.catalog import MIRROR_AT, ROUTES_AT, MirrorCounts
 from paddlemodel_server.mirror.mirror import Mirror, Options
-from paddlemodel_server.mirror.wanted import TOLERANCE, Target
+from paddlemodel_server.mirror.proof import proof
+from paddlemodel_server.mirror.wanted import TOLERANCE, UNTOLD, Target
 from paddlemodel_server.protocol import Head, Response
 from paddlemodel_server.verification.differences import Tolerances
 
@@ -22,12 +24,12 @@ HEAD = Head(
 )
 
 
-def _mirror(port: int) -> tuple[Mirror, Row]:
+def _mirror(port: int, token: str = UNTOLD) -> tuple[Mirror, Row]:
     """One that sends everything to a port, and where it counts."""
     target = Target(
         host="127.0.0.1", port=port, tls=False, part=1.0, tolerances=Tolerances(default=TOLERANCE)
     )
-    options = Options(token="t", paths={"predict": "/predict"}, seconds=60, most_bytes=1000)
+    options = Options(token=token, paths={"predict": "/predict"}, seconds=60, most_bytes=1000)
     row = memoryview(bytearray(8 * ROUTES_AT)).cast("d")
     return Mirror(target, options, MirrorCounts(row)), row
 
@@ -78,3 +80,47 @@ def test_a_canary_that_answered_nothing_of_its_own_has_not_failed(status: int, r
         return dict(zip(MIRROR_RESULTS, counted, strict=True))
 
     assert asyncio.run(play()) == dict.fromkeys(MIRROR_RESULTS, 0.0) | {result: 1.0}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", id="a server of something else"),
+        pytest.param(
+            b"HTTP/1.1 200 OK\r\ncontent-length: 64\r\n\r\n" + proof("another token", "0" * 32),
+            id="the canary of another model",
+        ),
+        pytest.param(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n" + bytes(9999), id="a long answer"),
+        pytest.param(b"SSH-2.0-OpenSSH\r\n", id="no HTTP"),
+        pytest.param(b"", id="nothing"),
+    ],
+)
+def test_who_only_has_the_canary_s_address_gets_neither_requests_nor_the_token(answer: bytes) -> None:
+    heard: list[bytes] = []
+
+    async def play() -> None:
+        ended = asyncio.Event()
+
+        async def listen(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            heard.append(await reader.readuntil(b"\r\n\r\n"))
+            writer.write(answer)
+            if not answer:
+                writer.close()
+            heard.append(await reader.read())  # what else is said, until the other side ends
+            writer.close()
+            ended.set()
+
+        server = await asyncio.start_server(listen, "127.0.0.1", 0)
+        mirror, row = _mirror(server.sockets[0].getsockname()[1], "the-token")
+        async with server, asyncio.timeout(60):
+            head = replace(HEAD, headers={"authorization": "Bearer planted-key"})
+            mirror.take(head, b"planted-body", Response(body=b"planted-answer"))
+            await ended.wait()
+            mirror.close()
+        assert not any(row[MIRROR_AT : MIRROR_AT + len(MIRROR_RESULTS)])
+
+    asyncio.run(play())
+    said = b"".join(heard)
+    assert b"x-paddlemodel-mirror: ?" in said
+    assert b"planted-" not in said
+    assert b"the-token" not in said

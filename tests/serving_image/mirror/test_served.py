@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from paddlemodel_server.mirror import proof
 from paddlemodel_server.mirror.mirror import AT_ONCE, MOST_WAITING
 
 from devcluster import ports
@@ -71,8 +72,8 @@ def stable(model: Path, place: tuple[int, int], tmp_path_factory: pytest.TempPat
 @contextmanager
 def canary(model: Path, folder: Path, place: tuple[int, int], **settings: Any) -> Iterator[Server]:
     """A canary at that place."""
-    mirror = json.dumps({"token": TOKEN})
-    settings |= {"name": "mixed", "mirror": mirror, "port": place[0], "admin_port": place[1]}
+    known = {"mirror": json.dumps({"token": TOKEN}), "name": "mixed"}
+    settings = known | settings | {"port": place[0], "admin_port": place[1]}
     with serving(model, folder, **settings) as server:
         yield server
 
@@ -226,6 +227,36 @@ def test_without_a_canary_nothing_is_counted(stable: Server) -> None:
     assert settled(stable).get("agree") == before.get("agree")
     assert sum(since(stable, before).values()) <= AT_ONCE  # A connection may still have been open.
     assert "WARNING" not in stable.logged()
+
+
+def test_the_canary_of_another_model_gets_nothing(
+    model: Path, stable: Server, place: tuple[int, int], tmp_path: Path
+) -> None:
+    """It answers at the address, as the pods behind somebody else's Service of that name."""
+    before = settled(stable)
+    with canary(model, tmp_path, place, mirror=json.dumps({"token": "of-another-model"})) as new:
+        said = "who has its address is no canary of this model"
+        eventually(lambda: ask(stable)[0] == 200 and said in stable.logged(), "it is found out")
+        page = new.get("/metrics")[1]
+        assert 'route="infer"' not in page
+        assert "paddle_mirrored_requests_total{" not in page
+    assert since(stable, before) == {}
+
+
+def test_the_question_who_it_is_opens_nothing(model: Path, tmp_path: Path) -> None:
+    number, key = proof.question(), "planted-key-of-a-client"
+    shown = proof.proof(TOKEN, number)
+    port, admin_port = ports.free(2)
+    with canary(model, tmp_path, (port, admin_port), api_keys_dir=mount(tmp_path / "keys", alice=key)) as new:
+        asks: dict[str, Any] = {"X_PaddleModel_Mirror": f"?{number}"}
+        assert ask(new)[0] == 401
+        assert ask(new, b"", **asks) == ask(new, BODY, **asks) == (200, shown)
+        for method, path in (("GET", "/metadata"), ("GET", "/docs"), ("POST", "/nowhere")):
+            connection = http.client.HTTPConnection("127.0.0.1", new.port, timeout=180)
+            connection.request(method, path, headers={"X-PaddleModel-Mirror": f"?{number}"})
+            assert connection.getresponse().read() == shown
+            connection.close()
+        assert "paddle_mirrored_requests_total{" not in new.get("/metrics")[1]
 
 
 def test_keys_limits_and_tls_of_both(model: Path, tmp_path: Path) -> None:

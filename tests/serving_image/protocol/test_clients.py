@@ -15,7 +15,7 @@ from tritonclient.utils import InferenceServerException  # type: ignore[import-u
 
 from tests import cleartext, peers
 from tests.serving_image.support.clients import kserve_client, mlserver_client
-from tests.serving_image.support.servers import Server, serving
+from tests.serving_image.support.servers import UNMEASURED, Server, serving
 
 X = np.array([[1, 2, 3], [4, 5, 6.5]], np.float32)
 COUNT = np.array([[10], [2**40]], np.int64)
@@ -138,7 +138,7 @@ def test_triton_s_asyncio_client_infers(pair: Server, compression: str | None) -
 def test_triton_s_deadline_ends_a_request(exported: Callable[[str, str], Path], tmp_path: Path) -> None:
     """In microseconds; the client's is shorter than the server's, and the model takes longer."""
     with (
-        serving(exported("pir", "slow"), tmp_path, name="slow") as server,
+        serving(exported("pir", "slow"), tmp_path, name="slow", **UNMEASURED) as server,
         triton.InferenceServerClient(f"127.0.0.1:{server.port}") as client,
     ):
         tensor = triton.InferInput("x", [1, 4], "FP32")

@@ -18,7 +18,7 @@ from tests import cleartext
 from tests.serving_image.support import load, servers
 from tests.serving_image.support.load import BODY, GROWTH, INFER, Footprint, Load, footprint
 from tests.serving_image.support.memory_group import memory_group
-from tests.serving_image.support.servers import Server, eventually, metric
+from tests.serving_image.support.servers import UNMEASURED, Server, eventually, metric
 
 Export = Callable[[str, str], Path]
 SIGNALLED = 'paddle_worker_exits_total{reason="signal"}'
@@ -113,7 +113,7 @@ def test_a_worker_that_the_kernel_kills_when_memory_runs_out(exported: Export, t
     with memory_group() as group:
         with group.entered():
             # Each number of a request takes a megabyte in the worker, and in the HTTP worker nearly nothing.
-            server = servers.start(exported("legacy", "greedy"), tmp_path, name="mixed", max_batch_size=1)
+            server = servers.start(exported("legacy", "greedy"), tmp_path, name="mixed", **UNMEASURED)
         try:
             server.wait_ready()
             settled(server)

@@ -14,7 +14,7 @@ from paddlemodel_server.host import signals
 from tests import cleartext
 from tests.serving_image.support import servers
 from tests.serving_image.support.load import BODY, INFER, Load
-from tests.serving_image.support.servers import Server, eventually, metric
+from tests.serving_image.support.servers import UNMEASURED, Server, eventually, metric
 
 Export = Callable[[str, str], Path]
 
@@ -47,7 +47,9 @@ def test_sigterm_under_load_loses_nothing(exported: Export, tmp_path: Path) -> N
 def test_what_was_taken_in_is_answered_after_the_drain(exported: Export, tmp_path: Path) -> None:
     slow = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}
     with (
-        servers.serving(exported("legacy", "slow"), tmp_path, name="slow", drain_seconds=0) as server,
+        servers.serving(
+            exported("legacy", "slow"), tmp_path, name="slow", drain_seconds=0, **UNMEASURED
+        ) as server,
         ThreadPoolExecutor(4) as pool,
     ):
         with servers.stopped(server):

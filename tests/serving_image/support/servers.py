@@ -22,6 +22,8 @@ from tests import planted
 # A busy machine may take minutes for what takes a second; where all is well, patience costs nothing.
 READY_SECONDS = 600
 PATIENCE_SECONDS = 180
+# Of a model that takes long to measure, where requests come one by one and the warm-up is not the point.
+UNMEASURED: dict[str, Any] = {"max_batch_size": 1, "warmup_seconds": 0}
 MODULES = {"http_worker": "http.master", "worker": "worker.main"}
 
 

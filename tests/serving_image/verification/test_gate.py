@@ -61,7 +61,14 @@ def test_requests_of_other_shapes_and_of_many_rows_have_runs_of_their_own(tmp_pa
                 "[0][1] is 12.6, recorded is 12. Correct the model"
             ),
         ),
-        (lambda x: [x.T * 2], "output y: its shape is [2, 1], expected was [1, 2]."),
+        (
+            lambda x: [x.T * 2],
+            (
+                "output y: its shape is [2, 1], expected was [1, 2], and all agree with its axes in the "
+                "order [1, 0]: it is transposed. Correct"
+            ),
+        ),
+        (lambda x: [x.T * 3], "output y: its shape is [2, 1], expected was [1, 2]. Correct"),
         (
             lambda x: [np.where(x == 4, np.nan, x * 2).astype(np.float32)],
             (
@@ -76,7 +83,7 @@ def test_requests_of_other_shapes_and_of_many_rows_have_runs_of_their_own(tmp_pa
         ),
         (lambda x: [(x * 2).astype(np.float64)], "output y: it is float64, expected was float32."),
     ],
-    ids=["other weights", "transposed", "NaN", "infinite", "another dtype"],
+    ids=["other weights", "transposed", "of another shape", "NaN", "infinite", "another dtype"],
 )
 def test_what_answers_otherwise_is_told_by_its_worst_value(
     recording: Path, answer: Callable[[Array], Sequence[Array]], words: str

@@ -8,6 +8,7 @@ from typing import Any
 
 from paddlemodel_server import protocol
 from paddlemodel_server.http.inference_cycle import InferenceCycle
+from paddlemodel_server.mirror import proof
 from paddlemodel_server.mirror.mirror import Mirror, Options
 from paddlemodel_server.mirror.wanted import HEADER, UNTOLD, Target
 
@@ -29,6 +30,10 @@ class Mirroring:
         self, connection: Any, label: str, headers: protocol.Headers, *, keep_alive: bool
     ) -> InferenceCycle:
         """Make one; the arguments are those of InferenceCycle."""
+        if self._target is None and (number := proof.asked(headers)) is not None:
+            asking = ProofCycle(connection, label, headers, keep_alive=keep_alive)
+            asking.shown = proof.proof(self._options.token, number)
+            return asking
         if self._target is None:
             cycle = InferenceCycle(connection, label, headers, keep_alive=keep_alive)
             cycle.record.mirrored = self.is_mirrored(headers)
@@ -44,10 +49,27 @@ class Mirroring:
         shown, token = headers.get(HEADER), self._options.token
         return shown is not None and token != UNTOLD and compare_digest(shown.encode(), token.encode())
 
+    def asks_who(self, headers: protocol.Headers) -> bool:
+        """Whether a request only asks whether this is the model's canary, which everybody may."""
+        return self._target is None and proof.asked(headers) is not None
+
     def close(self) -> None:
         """The HTTP worker ends."""
         if self._mirror is not None:
             self._mirror.close()
+
+
+class ProofCycle(InferenceCycle):
+    """Asks a canary whether it is one: no request of anybody, so it counts nowhere."""
+
+    shown: bytes
+
+    def read_head(self) -> None:
+        """Answer, whatever else the head says."""
+        self.refuse(protocol.Response(body=self.shown, content_type="text/plain"))
+
+    def _end(self, status: int) -> None:  # noqa: ARG002 - it is counted nowhere
+        self.release()
 
 
 class MirroredCycle(InferenceCycle):

@@ -39,6 +39,7 @@ class Protection:
     gate: Gate
     open_paths: frozenset[bytes]  # what everybody may GET
     is_mirrored: Callable[[Mapping[str, str]], bool] | None = None  # by the headers
+    asks_who: Callable[[Mapping[str, str]], bool] | None = None  # by the headers, as a mirror does first
 
     @classmethod
     def of(cls, gate: Gate, routes: Mapping[str, protocol.Route]) -> "Protection":
@@ -56,6 +57,7 @@ class ProtectedConnection(ClientConnection):
         self._charged: tuple[Client | None, str | None, Charges] | None = None  # the last request's
         self._cost: tuple[Head | None, Grant | None, Charges] = None, None, ()  # of the last known head
         self._open_paths, self._is_mirrored = protection.open_paths, protection.is_mirrored
+        self._asks_who = protection.asks_who
 
     def connection_made(self, transport: Any) -> None:
         """Begin to wait for the first head; answers tell browsers of whom they are for."""
@@ -73,6 +75,9 @@ class ProtectedConnection(ClientConnection):
             return
         headers = protocol.joined(reader.lines)
         keep_alive = reader.parser.should_keep_alive() and version != "1.0" and _is_small(headers)
+        if self._asks_who is not None and self._asks_who(headers):
+            self._say_who(self._label(method), headers, keep_alive=keep_alive)
+            return
         if method == b"OPTIONS" and self._cors is not None:
             lines = self._cors.preflight(headers)
             if lines is not None:  # browsers never send a key with it
@@ -91,6 +96,12 @@ class ProtectedConnection(ClientConnection):
             self._answer_at_the_head(label, headers, refusal, keep_alive=keep_alive)
             return
         super().on_head(method, version)
+
+    def _say_who(self, label: str, headers: Mapping[str, str], *, keep_alive: bool) -> None:
+        """Answer whether this is a canary; no route is asked, whatever the path."""
+        cycle = self._shared.cycle(self, label, headers, keep_alive=keep_alive)
+        cycle.read_head()
+        self._enqueue(cycle)
 
     def _take(self, known: CachedHead) -> None:
         """Begin with a request whose head is known, if its sender still may ask."""

@@ -90,11 +90,16 @@ def test_answers_are_the_same_to_the_bit(exported: Export) -> None:
     assert len(set.union(*digests)) > 30  # they answer, and not all the same
 
 
+@pytest.fixture(scope="module")
+def whole(exported: Export) -> dict[str, Any]:
+    """The whole import, and its answers."""
+    return asked("whole", exported("pir", "every"))
+
+
 @pytest.mark.parametrize("call", ["init_gflags", "init_devices", "init_default_kernel_signatures"])
-def test_what_fails_is_imported_whole(exported: Export, call: str) -> None:
+def test_what_fails_is_imported_whole(exported: Export, whole: dict[str, Any], call: str) -> None:
     """From the beginning: whatever the first try has done to the process is gone."""
-    folder = exported("pir", "every")
-    found, whole = asked(call, folder), asked("whole", folder)
+    found = asked(call, exported("pir", "every"))
     assert found["why"] == f"RuntimeError: {call} fails"
     assert found["answers"] == whole["answers"]
     assert found["flags"] == whole["flags"]

@@ -15,7 +15,7 @@ import pytest
 
 from tests import cleartext
 from tests.serving_image.support import load
-from tests.serving_image.support.servers import Server, eventually, metric, serving, stopped
+from tests.serving_image.support.servers import UNMEASURED, Server, eventually, metric, serving, stopped
 
 BODY = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [1, 4], "data": [1, 2, 3, 4]}]}
 
@@ -29,7 +29,7 @@ def slow(exported: Callable[[str, str], Path], tmp_path_factory: pytest.TempPath
         folder,
         name="slow",
         queue_size=3,
-        max_batch_size=1,
+        **UNMEASURED,
     ) as running:
         yield running
 
@@ -110,7 +110,7 @@ def test_readiness_and_health_are_answered_meanwhile(slow: Server) -> None:
 def test_a_passed_deadline_is_504_and_never_runs(
     exported: Callable[[str, str], Path], tmp_path: Path
 ) -> None:
-    options: dict[str, Any] = {"max_batch_size": 1, "timeout_seconds": 0.05}
+    options: dict[str, Any] = {**UNMEASURED, "timeout_seconds": 0.05}
     with serving(exported("legacy", "slow"), tmp_path, name="slow", **options) as server:
         answers = post(server, 8)
         assert {answer.status_code for answer in answers} == {504}

@@ -109,7 +109,7 @@ def test_a_trained_classifier_reads_which_way_up(tmp_path: Path) -> None:
         '{"imageClassification":{"labels":["0","180"],"topK":2,"resize":"Pad","channelOrder":"BGR",'
         '"mean":[0.5,0.5,0.5],"std":[0.5,0.5,0.5],"height":48,"width":192}}'
     )
-    with serving(folder, tmp_path, name="textline", max_batch_size=1, task=task) as server:
+    with serving(folder, tmp_path, name="textline", warmup_seconds=0, task=task) as server:
         for upside_down, label in ((False, "0"), (True, "180")):
             line = text_line(upside_down=upside_down)
             answer = cleartext.post(f"{server.url}/predict", content=line).json()

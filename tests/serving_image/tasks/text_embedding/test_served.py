@@ -255,7 +255,7 @@ def test_the_truncated_end_is_told(tmp_path: Path) -> None:
 
 def test_a_model_that_pools_and_normalises_itself(tmp_path: Path) -> None:
     """It has no input for the mask: the padding tokens tell it."""
-    with serving(minilm("pooled"), tmp_path, max_batch_size=1, task='{"textEmbedding":{}}') as server:
+    with serving(minilm("pooled"), tmp_path, warmup_seconds=0, task='{"textEmbedding":{}}') as server:
         for text in TEXTS[:3]:
             assert np.abs(np.array(asked(server, {"text": text})["embedding"]) - expected(text)).max() < NEAR
 
@@ -286,7 +286,7 @@ def test_a_server_that_cannot_read_texts_does_not_start(
 
 def test_other_tasks_have_no_such_route(tmp_path: Path) -> None:
     with (
-        serving(minilm("pooled"), tmp_path, max_batch_size=1, task='{"tensors":{}}') as server,
+        serving(minilm("pooled"), tmp_path, warmup_seconds=0, task='{"tensors":{}}') as server,
         flask_door(server) as port,
     ):
         for url in (server.url, f"http://127.0.0.1:{port}"):

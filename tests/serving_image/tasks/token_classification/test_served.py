@@ -70,7 +70,7 @@ def test_scores_instead_of_labels_have_a_softmax(
 ) -> None:
     task = TASK.replace("fetch_name_0", "fetch_name_1")
     folder = tmp_path_factory.mktemp("scores")
-    with serving(lac(), folder, name="lac", max_batch_size=1, task=task) as server:
+    with serving(lac(), folder, name="lac", warmup_seconds=0, task=task) as server:
         found = asked(server, {"text": BAIDU})["entities"]
     named = {entity["text"]: entity for entity in found}
     assert named["李彦宏"]["label"] == "PER"

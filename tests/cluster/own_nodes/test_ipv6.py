@@ -6,19 +6,13 @@ seen here: probes, Services, the download, the operator's and the adapter's ques
 
 import ipaddress
 import json
-import os
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from paddlemodel_api import contract
 
-from devcluster import cluster
-from devcluster.builders import debian, images, programs
 from devcluster.demo import model_store
 from devcluster.demo.paddlemodels import condition, is_ready, wait_for
-from devcluster.errors import DevclusterError
-from devcluster.nodes.addresses import IPV6
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests.cluster.manifests import NAMESPACE, cpu_model
 
@@ -34,28 +28,6 @@ found = sorted({entry[4][0] for entry in socket.getaddrinfo(host, 80, proto=sock
 with urllib.request.urlopen(f"http://{host}/v2/models/NAME/ready", timeout=180) as answer:
     print(json.dumps({"addresses": found, "status": answer.status}))
 """.replace("NAME", NAME)
-
-
-@pytest.fixture(scope="module")
-def target(request: pytest.FixtureRequest) -> Iterator[Target]:
-    """A node of its own in place of the one that the other tests share."""
-    if request.config.getoption("--kubeconfig"):
-        pytest.skip("needs a node of our own, and --kubeconfig names another cluster")
-    try:
-        debian.require_root()
-    except DevclusterError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    programs.build(programs.NODE)
-    archives = [*images.build_pause(), *images.build_all()]
-    name = f"test-ipv6-{os.getpid()}"
-    try:
-        state = cluster.up_node(name, addresses=IPV6)
-        images.load(state, archives)
-        yield Target(kubeconfig=state.kubeconfig)
-    finally:
-        cluster.down(name)
 
 
 @pytest.fixture(scope="module")
