@@ -10,7 +10,7 @@ from paddlemodel_operator.rollout.situation import Plan
 from paddlemodel_operator.rollout.sizes import Divider, divider
 
 from tests.neighbours.gateways import routed
-from tests.neighbours.gateways.door import Door, endpoints, without_pods
+from tests.neighbours.gateways.door import Door, endpoints, until_served, without_pods
 from tests.neighbours.gateways.routed import ALLOWED, ANSWERED, INFER, ONES, PATH, Pods
 from tests.operator.support.cluster import Cluster, eventually
 from tests.serving_image.support.servers import Server, metric
@@ -53,6 +53,7 @@ def test_a_canary_gets_its_weight_and_then_nothing(
     with pod(found) as stable, pod(found) as canary:
         slices = (endpoints(namespace, "mixed", stable.port), endpoints(namespace, CANARY, canary.port))
         cluster.apply(*slices, *before.values())
+        until_served(door, host, f"{PATH}/v2/health/ready")
         eventually(lambda: door.ask(host, INFER, ONES)[0] == 200, 120)
         assert answered(canary) == 0
         cluster.apply(*during.values())
