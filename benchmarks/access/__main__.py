@@ -7,6 +7,9 @@ at most 3 % of the throughput.
 Shared: three servers of several HTTP workers and one real Valkey. How many requests do they take together in
 some time, beside what the limit allows (goal: within 2 %)? And what is the p99 of requests while the Valkey
 answers, from the moment on at which it is killed, and from that at which it is frozen (goal: 10 ms more)?
+
+Rotation: 500 requests a second, while a key is renewed. How many are refused (goal: none), and how soon is
+the old key (goal: 90 s, of which the kubelet takes most)?
 """
 
 import argparse
@@ -17,13 +20,14 @@ from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.access import paced
+from benchmarks.access import paced, rotation
 from benchmarks.serving import contenders, load, workloads
 from benchmarks.serving.contenders import Server
 from benchmarks.serving.load import Target
 from benchmarks.serving.workloads import Workload
 from devcluster import ports
 from tests.serving_image.support.access import valkeys
+from tests.serving_image.support.access.mounts import mount
 from tests.serving_image.support.access.valkeys import Valkey
 
 KEY = "benchmark-0123456789abcdef"
@@ -37,11 +41,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0, help="of each measurement of the cost")
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--part", choices=["cost", "shared"], help="one of the two")
+    parser.add_argument("--part", choices=["cost", "shared", "rotation"], help="one of them")
     args = parser.parse_args()
     for workload, folder in workloads.chosen("mlp"):
         (folder / "keys").mkdir()
         (folder / "keys" / "alice").write_text(KEY)
+        if args.part in {None, "rotation"}:
+            _rotation(workload, folder)
+        if args.part == "rotation":
+            continue
         with valkeys.serving(folder) as valkey:
             if args.part != "shared":
                 _cost(workload, folder, valkey, args)
@@ -108,6 +116,18 @@ def _late(workload: Workload, pods: list[Server], valkey: Valkey, args: argparse
     for state, latencies in found.items():
         p50, p99 = (statistics.quantiles(latencies, n=100)[at] for at in (49, 98))
         print(f"Valkey {state:8} p50 {p50:.1f} ms, p99 {p99:.1f} ms of {len(latencies)} requests")
+
+
+def _rotation(workload: Workload, folder: Path) -> None:
+    keys = mount(folder / "mounted", alice=rotation.OLD, bob=rotation.OTHER)
+    settings = {"PADDLEMODEL_API_KEYS_DIR": str(keys), "PADDLEMODEL_HTTP_WORKERS": str(HTTP_WORKERS)}
+    with _server(workload, folder, "rotation", settings) as server:
+        found = rotation.rotated(workload.asks["raw"]["ours"].at(server.port), keys, 500, 20)
+    count, refused = len(found.statuses), len(found.statuses) - found.statuses.count(200)
+    print(
+        f"rotation: {count} requests with valid keys in {found.seconds:.1f} s, {count / found.seconds:.0f} a "
+        f"second, {refused} refused; the removed key was refused after {found.until_refused:.1f} s"
+    )
 
 
 def _target(workload: Workload, server: Server) -> Target:

@@ -18,7 +18,7 @@ from devcluster.progress import Counter, say, step
 CONTROL_PLANE = ("kubernetes",)
 NODE = ("kubernetes", "containerd", "coredns", "helm")
 #: What other people's clusters have already; only `make test-neighbours` needs it.
-NEIGHBOURS = ("prometheus-adapter", "keda", "metrics-server", "argo-cd")
+NEIGHBOURS = ("prometheus-adapter", "keda", "metrics-server", "argo-cd", "contour")
 #: Cold on two cores, measured; told before the build begins.
 MINUTES = {
     "kubernetes": 9,
@@ -29,6 +29,7 @@ MINUTES = {
     "keda": 7,
     "metrics-server": 2,
     "argo-cd": 9,
+    "contour": 3,
     "fake-gcs-server": 2,
 }
 #: Main packages whose folder is not called as the program is.

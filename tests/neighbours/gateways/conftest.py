@@ -1,4 +1,4 @@
-"""Traefik beside the session's control plane, and a small model for servers that are processes."""
+"""Traefik or Contour beside the session's control plane, and a small model for servers that are processes."""
 
 import itertools
 from collections.abc import Iterator
@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from devcluster.neighbours.host import Host
-from tests.neighbours.gateways import routed
+from tests.neighbours.gateways import contour, routed
 from tests.neighbours.gateways import traefik as gateway
+from tests.neighbours.gateways.door import Door
 from tests.neighbours.gateways.routed import Pods
 from tests.neighbours.gateways.traefik import Traefik
 from tests.operator.support.cluster import Cluster
@@ -20,6 +21,13 @@ _numbers = itertools.count()
 @pytest.fixture(scope="module")
 def traefik(host: Host) -> Iterator[Traefik]:
     with gateway.running(host) as found:
+        yield found
+
+
+@pytest.fixture(scope="module", params=["traefik", "contour"])
+def door(request: pytest.FixtureRequest, host: Host) -> Iterator[Door]:
+    """One Gateway after the other."""
+    with {"traefik": gateway, "contour": contour}[request.param].running(host) as found:
         yield found
 
 

@@ -11,7 +11,7 @@ from paddlemodel_operator.base.model import PaddleModel, from_body
 from paddlemodel_operator.render import container, render
 from paddlemodel_operator.settings import Settings
 
-from tests.neighbours.gateways.traefik import PARENT, endpoints, without_pods
+from tests.neighbours.gateways.door import PARENT, endpoints, without_pods
 from tests.operator.support.builders import body
 from tests.operator.support.cluster import Cluster
 from tests.serving_image.support.servers import Server, serving

@@ -6,12 +6,9 @@ import pytest
 from paddlemodel_operator.render.traffic import http_route
 
 from tests.neighbours.gateways import routed
+from tests.neighbours.gateways.door import own_address, until_served
 from tests.neighbours.gateways.routed import INFER, ONES, PATH, Pods
-from tests.neighbours.gateways.traefik import (
-    Traefik,
-    own_address,
-    until_served,
-)
+from tests.neighbours.gateways.traefik import Traefik
 from tests.operator.support.cluster import Cluster
 
 Object = dict[str, Any]

@@ -1,4 +1,4 @@
-"""A model is reached through a Gateway: Traefik follows the HTTPRoute that the operator makes."""
+"""A model is reached through a Gateway: Traefik and Contour follow the HTTPRoute that the operator makes."""
 
 from collections.abc import Iterator
 
@@ -6,8 +6,8 @@ import pytest
 
 from tests import cleartext
 from tests.neighbours.gateways import routed
+from tests.neighbours.gateways.door import Door, endpoints, until_served
 from tests.neighbours.gateways.routed import INFER, ONES, PATH, Pods
-from tests.neighbours.gateways.traefik import Traefik, endpoints, until_served
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.manifests import manifest
 from tests.operator.support.process import Operator
@@ -31,9 +31,7 @@ def said(cluster: Cluster, namespace: str) -> tuple[str, str, str]:
 
 
 @pytest.mark.usefixtures("routing")
-def test_a_model_answers_through_its_route(
-    cluster: Cluster, traefik: Traefik, namespace: str, pod: Pods
-) -> None:
+def test_a_model_answers_through_its_route(cluster: Cluster, door: Door, namespace: str, pod: Pods) -> None:
     spec = {"gateway": routed.gateway(HOST)}
     cluster.apply(manifest(namespace, "mixed", **spec))
     eventually(lambda: said(cluster, namespace)[:2] == ("True", "Accepted"))
@@ -42,12 +40,12 @@ def test_a_model_answers_through_its_route(
     )
     with pod(routed.model(namespace, **spec)) as server:
         cluster.apply(endpoints(namespace, "mixed", server.port))
-        until_served(traefik, HOST, f"{PATH}/v2/health/ready")
-        eventually(lambda: traefik.ask(HOST, INFER, ONES)[0] == 200)
+        until_served(door, HOST, f"{PATH}/v2/health/ready")
+        eventually(lambda: door.ask(HOST, INFER, ONES)[0] == 200)
         direct = cleartext.post(f"{server.url}/v2/models/mixed/infer", content=ONES)
-        assert traefik.ask(HOST, INFER, ONES) == (200, direct.content)
-        assert traefik.ask(HOST, "/v2/models/mixed", None)[0] == 404  # not below the path
-        assert traefik.ask("b.example.com", INFER, ONES)[0] == 404
+        assert door.ask(HOST, INFER, ONES) == (200, direct.content)
+        assert door.ask(HOST, "/v2/models/mixed", None)[0] == 404  # not below the path
+        assert door.ask("b.example.com", INFER, ONES)[0] == 404
     other = {
         **spec["gateway"],
         "parentRefs": [{"name": "public", "namespace": "infra", "sectionName": "none"}],
