@@ -26,7 +26,6 @@ from tests.serving_image.support.oracles import drawn_pages
 from tests.serving_image.support.servers import Server, serving
 
 ORACLE = json.loads((Path(*oracles.__path__) / "paddlex_text.json").read_text(encoding="utf-8"))
-COMPANY = 24  # lines that are read alone and together: six full runs
 
 
 @pytest.fixture(scope="module")
@@ -68,15 +67,14 @@ def test_lines_are_read_as_paddlex_reads_them(folder: Path, tmp_path: Path) -> N
 
 def test_a_line_is_read_alike_alone_and_in_company(server: Server) -> None:
     """It is filled up to a width of its own, so it hardly matters what waits, or perhaps runs, beside it."""
-    lines = drawn_pages.lines()[:COMPANY]
-    alone = [read(server, line) for line in lines]
+    alone = [read(server, line) for line in drawn_pages.lines()]
     with ThreadPoolExecutor(16) as pool:
-        together = list(pool.map(lambda line: read(server, line), lines))
+        together = list(pool.map(lambda line: read(server, line), drawn_pages.lines()))
     assert [found["text"] for found in together] == [found["text"] for found in alone]
     scores = [found["score"] for found in alone]
     assert [found["score"] for found in together] == pytest.approx(scores, abs=1e-4)
-    texts = [found["text"] == kept["text"] for found, kept in zip(alone, ORACLE["lines"], strict=False)]
-    assert sum(texts) >= COMPANY - 1  # padding may cost a character
+    texts = [found["text"] == kept["text"] for found, kept in zip(alone, ORACLE["lines"], strict=True)]
+    assert sum(texts) >= drawn_pages.COUNT - 1  # padding may cost a character
 
 
 def test_all_lines_of_a_page_are_read_in_one_request(server: Server) -> None:
