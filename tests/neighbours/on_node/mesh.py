@@ -5,7 +5,6 @@ a native sidecar, in place of a mesh's webhook. The test leads ports to it insid
 Istio's CNI plugin does. Nothing renews certificates, and what a pod sends is left alone.
 """
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,11 +13,13 @@ from typing import Any
 import yaml
 
 from devcluster import cluster
+from devcluster.builders import programs
 from devcluster.nodes import pki
 from devcluster.paths import State
 from devcluster.target import Target
 from tests.cluster.manifests import NAMESPACE
 from tests.neighbours.gateways.traefik import ENVIRONMENT
+from tests.operator.support.cluster import eventually
 
 Object = dict[str, Any]
 
@@ -63,6 +64,7 @@ class Mesh:
         objects = yaml.safe_load_all(text.replace("IMAGE", image).replace("ENVOY", str(envoy)))
         self._objects = [self._secret(), *objects]
         target.apply(*self._objects, namespace=NAMESPACE)
+        eventually(lambda: self._injects(image), 120)
 
     def remove(self) -> None:
         """Pods that have a proxy keep it."""
@@ -75,14 +77,14 @@ class Mesh:
 
         What its node sends is exempt: a mesh rewrites the kubelet's probes.
         """
-        exempt = ["-A", "PREROUTING", "-s", pod["status"]["hostIP"], "-j", "RETURN"]
-        rules = [["-F", "PREROUTING"], exempt]
+        network = self._network(pod)
+        node = _said([*network, "ip", "-4", "route", "show", "default"]).split()[2]
+        rules = [["-F", "PREROUTING"], ["-A", "PREROUTING", "-s", node, "-j", "RETURN"]]
         goal = ["-j", "REDIRECT", "--to-ports", str(_INBOUND)]
         rules += [["-A", "PREROUTING", "-p", "tcp", "--dport", str(port), *goal] for port in ports]
-        network = ["nsenter", f"--target={_process(pod)}", "--net"]
         for rule in rules:
-            subprocess.run([*network, "iptables", "-w", "-t", "nat", *rule], check=True, capture_output=True)
-        subprocess.run([*network, "conntrack", "-F"], check=True, capture_output=True)
+            _said([*network, "iptables", "-w", "-t", "nat", *rule])
+        _said([*network, "conntrack", "-F"])
 
     def asked(self, pod: Object, path: str, how: str) -> str:
         """What a client on the other node gets: a status, or that it gets none.
@@ -95,9 +97,31 @@ class Mesh:
         authority = "" if how == "in clear" else str(self._authority.certificate)
         files = map(str, self._member) if how == "as a member" else ("", "")
         words = [pod["status"]["podIP"], "8080", path, authority, *files]
-        at = next(one for one in cluster.nodes(self._state) if one.name != pod["spec"]["nodeName"])
-        command = cluster.inside(self._state, sys.executable, "-c", _CLIENT, *words, at=at)
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        elsewhere = next(one for one in cluster.nodes(self._state) if one.name != pod["spec"]["nodeName"])
+        command = cluster.inside(self._state, sys.executable, "-c", _CLIENT, *words, at=elsewhere)
+        return _said(command).strip()
+
+    def _network(self, pod: Object) -> list[str]:
+        """A command line, up to the command that it runs in the network of a pod."""
+        here = next(one for one in cluster.nodes(self._state) if one.name == pod["spec"]["nodeName"])
+        container = pod["status"]["containerStatuses"][0]["containerID"].removeprefix("containerd://")
+        listing = [programs.program("containerd", "ctr"), "-n", "k8s.io", "tasks", "ls"]
+        listed = _said(cluster.inside(self._state, *listing, at=here))
+        (process,) = (line.split()[1] for line in listed.splitlines() if line.startswith(container))
+        return cluster.inside(self._state, "nsenter", f"--target={process}", "--net", at=here)
+
+    def _injects(self, image: str) -> bool:
+        """Whether the API server has heard of the policy."""
+        container = {"name": "some", "image": image}
+        spec: Object = {"initContainers": [container], "containers": [container | {"name": "one"}]}
+        spec["volumes"] = [{"name": "some", "emptyDir": {}}]
+        pod: Object = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "some", "labels": {LABEL: "true"}},
+        }
+        words = ("create", "--dry-run=server", "-f", "-", "-o", "yaml", f"--namespace={NAMESPACE}")
+        return PROXY in self._target.kubectl(*words, stdin=yaml.safe_dump(pod | {"spec": spec}))
 
     def _secret(self) -> Object:
         certificate, key = self._proxy
@@ -106,13 +130,5 @@ class Mesh:
         return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": PROXY}, "stringData": content}
 
 
-def _process(pod: Object) -> int:
-    """A process of a pod, as this machine numbers it."""
-    uid = pod["metadata"]["uid"].replace("-", "[-_]")
-    for group in Path("/proc").glob("[0-9]*/cgroup"):
-        try:
-            if re.search(uid, group.read_text()):
-                return int(group.parent.name)
-        except OSError:
-            continue
-    raise AssertionError(f"no process of pod {pod['metadata']['name']} is found")
+def _said(command: list[str]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
