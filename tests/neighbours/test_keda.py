@@ -59,7 +59,7 @@ def metrics_api(cluster: Cluster, tmp_path: Path) -> Iterator[MetricsApi]:
 
 
 @pytest.mark.parametrize(
-    ("desired_for", "high", "low"),
+    ("scaling_spec", "high", "low"),
     [
         ({"gpuUtilization": 70}, page(gpu=95), page(gpu=10)),
         (

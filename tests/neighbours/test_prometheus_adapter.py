@@ -68,7 +68,7 @@ def metrics(host: Host, cluster: Cluster, tmp_path: Path) -> Iterator[Metrics]:
 
 
 @pytest.mark.parametrize(
-    ("desired_for", "high", "low"),
+    ("scaling_spec", "high", "low"),
     [
         ({"gpuUtilization": 70}, page(gpu=95), page(gpu=10)),
         (
