@@ -1,4 +1,4 @@
-"""What `make test` does not run is at least found by pytest: else a renamed argument shows up at a release."""
+"""What `make test` does not run is found by pytest all the same, as its arguments may be renamed."""
 
 import subprocess
 import sys
