@@ -2,7 +2,8 @@
 
 import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -91,9 +92,15 @@ def control_plane() -> Iterator[Path]:
         yield state.kubeconfig
 
 
-@pytest.fixture(scope="session")
-def node(request: pytest.FixtureRequest) -> Iterator[State]:
-    """A cluster of our own with two nodes and both images on each; needs root, and says so."""
+@contextmanager
+def own_node(request: pytest.FixtureRequest, name: str, up: Callable[[str], State]) -> Iterator[State]:
+    """A cluster of our own with both images on each node; needs root, and says so.
+
+    Args:
+        request: of the fixture.
+        name: to tell it from those of other tests.
+        up: starts it under a name.
+    """
     if request.config.getoption("--kubeconfig"):
         pytest.skip("needs a node of our own, and --kubeconfig names another cluster")
     try:
@@ -104,13 +111,20 @@ def node(request: pytest.FixtureRequest) -> Iterator[State]:
         pytest.skip(str(error))
     programs.build(programs.NODE)
     archives = [*images.build_pause(), *images.build_all()]
-    name = f"test-node-{os.getpid()}"
+    unique = f"test-{name}-{os.getpid()}"
     try:
-        state = cluster.up_node(name, 2)
+        state = up(unique)
         images.load(state, archives)
         yield state
     finally:
-        cluster.down(name)
+        cluster.down(unique)
+
+
+@pytest.fixture(scope="session")
+def node(request: pytest.FixtureRequest) -> Iterator[State]:
+    """A cluster of our own with two nodes."""
+    with own_node(request, "node", lambda name: cluster.up_node(name, 2)) as state:
+        yield state
 
 
 @pytest.fixture(scope="session")

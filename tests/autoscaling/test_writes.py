@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Iterator
 
 import pytest
 from paddlemodel_operator.base import names
@@ -10,18 +9,10 @@ from paddlemodel_operator.base import names
 from tests.autoscaling.support.complaints import autoscaled, read_targets, works
 from tests.autoscaling.support.simulated import page
 from tests.autoscaling.support.world import NAME, World
-from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.cluster import eventually
 from tests.operator.support.process import USER, Operator
 
 pytestmark = [pytest.mark.control_plane, pytest.mark.usefixtures("metrics_api")]
-
-
-@pytest.fixture(scope="module")
-def operator(installed: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Operator]:
-    result = Operator(installed, tmp_path_factory.mktemp("operator"))
-    result.start(metrics_source="none")
-    yield result
-    result.kill()
 
 
 @pytest.fixture
