@@ -13,7 +13,7 @@ from paddlemodel_api.targets import CPU, targets
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry, SpecError
-from paddlemodel_operator.base.model import PaddleModel, from_body
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.cluster.cache import Key
 from paddlemodel_operator.language.conditions import of_status
 from paddlemodel_operator.observe.children import LiveObjects, Observed, Workload, observe
@@ -21,7 +21,7 @@ from paddlemodel_operator.probing.pod_prober import ProbeTarget
 from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children, waiting
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.rollout import decide
-from paddlemodel_operator.render import Children, access, metrics_source, render
+from paddlemodel_operator.render import Children, access, metrics_source
 from paddlemodel_operator.rollout.situation import Plan
 from paddlemodel_operator.status.autoscaling_checks import Case
 from paddlemodel_operator.status.events import opening, transition
@@ -49,6 +49,9 @@ log = logging.getLogger(__name__)
 
 CHANGED: Final = 5.0
 """Seconds until we look again at a model that somebody else has just changed; its event comes sooner."""
+
+FIRST_REPORTS: Final = 0.5
+"""Seconds for which a new model's first status waits: what controllers say of its children comes with it."""
 
 
 async def reconcile(context: Context, key: Key) -> None:
@@ -93,15 +96,20 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
     trouble, failure = outcome.trouble, outcome.trouble.error if outcome.trouble else None
     if isinstance(failure, ApiError) and failure.is_overload:
         raise failure  # A status would be one more request to a server that has asked for fewer.
+    if not (trouble or body.get("status") or key in context.begun):
+        context.begun.add(key)
+        raise Retry(FIRST_REPORTS, "its children have just been made, and nobody has said anything of them")
     observed = replace(_observe(context, model, outcome), plan=plan)
     fault = _fault(model, trouble) if trouble else None
     case = _case(context, model, observed, trouble)
     status = judge(model, observed, fault=fault, case=case, before=before, now=now)
     _count(context, key, status, observed.workload)
     await _report(context, body, status)
+    context.begun.discard(key)
     if failure is not None and key[0] not in context.ending:
         raise failure
-    _come_back(plan)
+    if plan.again is not None:
+        raise Retry(plan.again, "a canary is under way")  # A step ends by the clock, which no event tells.
 
 
 def _wanted(
@@ -112,16 +120,10 @@ def _wanted(
     Raises:
         SpecError: it asks for what cannot be.
     """
-    model = from_body(body)
+    model = context.recent.parse(body)
     contents = replacement(model, _before(context, model))
     rollout = decide(context, model, before, contents)
-    return model, render(model, context.settings, contents, rollout), rollout.plan
-
-
-def _come_back(plan: Plan) -> None:
-    """A step of a canary ends by the clock, which no event tells."""
-    if plan.again is not None:
-        raise Retry(plan.again, "a canary is under way")
+    return model, context.recent.render(model, context.settings, contents, rollout), rollout.plan
 
 
 def _paused(
@@ -147,7 +149,7 @@ async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children)
     """Whether a model that lacks a child it once had is gone itself, so that nothing is made anew.
 
     Garbage collection deletes the children after the model, but each kind has a watch of its own, and the
-    model's may be the last to tell. A model without status never had children: it costs no request.
+    model's may be the last to tell. A model that has just come never had children: it costs no request.
     """
     metadata = body["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
@@ -156,7 +158,8 @@ async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children)
         for child in desired
         if context.serves(child.kind, namespace)
     )
-    if not lacks or not body.get("status") or namespace in context.ending:
+    had = body.get("status") or (namespace, name) in context.begun
+    if not lacks or not had or namespace in context.ending:
         return False
     live = await context.api.get(names.MODEL, namespace, name)
     if live is None:

@@ -115,6 +115,22 @@ def test_the_book_keeping_of_others_is_dropped() -> None:
     assert kept["metadata"]["annotations"] == {contract.PAUSED_ANNOTATION: "true"}
 
 
+def test_of_a_status_only_what_is_judged_is_kept() -> None:
+    status = {
+        "replicas": 2,
+        "unavailableReplicas": 1,
+        "conditions": [{"type": "Progressing", "status": "True", "reason": "A", "lastUpdateTime": "now"}],
+    }
+    body = live(names.DEPLOYMENT) | {"status": status}
+    assert trimmed(names.DEPLOYMENT, body)["status"] == {
+        "replicas": 2,
+        "conditions": [{"type": "Progressing", "status": "True", "reason": "A"}],
+    }
+    assert "status" not in trimmed(names.DISRUPTION_BUDGET, body)
+    assert "status" not in trimmed(names.DEPLOYMENT, body | {"status": None})
+    assert trimmed(names.MODEL, {"metadata": {}, "status": status})["status"] == status
+
+
 def test_a_model_with_its_children_and_pods_is_small() -> None:
     """Counted by the packed bytes, to which Python adds some 400 for each object."""
     cache, whole = Cache(), 0
