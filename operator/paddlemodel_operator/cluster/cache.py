@@ -5,6 +5,7 @@ answers to our own writes. An older version never replaces a newer one. Objects 
 Deployment in 2 kB instead of 50, and unpacked when somebody asks: most are not looked at for hours.
 """
 
+import json
 import sys
 import zlib
 from collections import OrderedDict
@@ -218,4 +219,8 @@ def key_of(body: Object) -> Key:
 
 def _pack(body: Object) -> bytes:
     """Level 1: 50 microseconds for a Deployment; higher ones take twice as long for a tenth less."""
-    return zlib.compress(orjson.dumps(body), 1)
+    try:
+        text = orjson.dumps(body)
+    except TypeError:  # A number of more than 64 bits: an API server sends none, and it must not end a watch.
+        text = json.dumps(body).encode()
+    return zlib.compress(text, 1)
