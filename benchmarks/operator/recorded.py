@@ -26,7 +26,8 @@ LATER = 1000
 
 def record(cluster: Cluster) -> dict[str, Any]:
     """What is to be answered, by path; the cluster has one model, number 0."""
-    paths = ["/apis", f"/apis/{names.MODEL.api_version}", names.API_SERVICE.collection()]
+    discovery = ("/api", "/api/v1", "/apis", f"/apis/{names.MODEL.api_version}")
+    paths = [*discovery, names.API_SERVICE.collection()]
     answers = {path: cluster.http.get(path).raise_for_status().json() for path in paths}
     namespace, _ = place(0)
     for kind in LISTED:

@@ -104,7 +104,7 @@ def _measure(operator: Recorded, server: str, models: int) -> Restart:
         with probed(operator) as slowest:
             began = time.monotonic()
             operator.start(wait=False)
-            eventually(operator.is_idle, LIMIT_SECONDS)
+            eventually(lambda: _is_idle(operator), LIMIT_SECONDS)
             row.seconds, row.cpu = time.monotonic() - began, operator.cpu_seconds
             row.healthz_ms = slowest() * 1000
         with probed(operator) as slowest:
@@ -119,6 +119,12 @@ def _measure(operator: Recorded, server: str, models: int) -> Restart:
     finally:
         operator.kill()
     return row
+
+
+def _is_idle(operator: Operator) -> bool:
+    if not operator.is_running:
+        sys.exit(operator.log.read_text()[-3000:])
+    return operator.is_idle()
 
 
 def _arguments() -> argparse.Namespace:
