@@ -37,7 +37,7 @@ def record(cluster: Cluster) -> dict[str, Any]:
 
 
 class Copies:
-    """The objects of one model as those of many: other names and uids, in the same namespaces as ever."""
+    """The objects of one model as those of many; in a namespace each, for hashes are made of the name."""
 
     def __init__(self, answers: dict[str, Any], count: int) -> None:
         self._answers = answers
@@ -60,8 +60,7 @@ class Copies:
         return f'{{"kind":"List","metadata":{json.dumps(metadata)},"items":[{items}]}}'.encode()
 
     def _copy(self, text: str, number: int) -> str:
-        (old_namespace, old), (namespace, name) = place(0), place(number)
-        text = text.replace(old_namespace, namespace).replace(old, name)
+        text = text.replace(place(0)[0], f"copy-{number}")
         for uid in self._uids:
             text = text.replace(uid, f"{uid[:-8]}{number:08x}")
         return text
