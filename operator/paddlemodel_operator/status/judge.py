@@ -74,6 +74,7 @@ def judge(
         PROGRESS: _progress(model, observed),
         FETCHED: fetched.fetched(model, observed, served),
         AUTOSCALING: diagnose(case) if case else None,
+        VERIFIED: verified(model, observed, before),
         **{kind: said(model, observed) for kind, said in _SAID.items()},
     }
     gpu = gpu_status(model, observed, before)
@@ -89,7 +90,7 @@ def judge(
         further_models=fetched.further(served),
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
-        verification=numbers(model, observed),
+        verification=numbers(model, observed, before),
         rollout=observed.plan.status,
         columns=_columns(model, f"{ready}/{desired}{asides(model, observed)}", main, gpu),
         conditions=_dated(conditions, before, model.generation, now),
@@ -98,7 +99,6 @@ def judge(
 
 
 _SAID: Final[Mapping[str, Callable[[PaddleModel, Observed], Condition | None]]] = {
-    VERIFIED: verified,
     UPDATE: update,
     ACCESS: access,
     ROUTE: route,
