@@ -74,8 +74,7 @@ def judge(
         PROGRESS: _progress(model, observed),
         FETCHED: fetched.fetched(model, observed, served),
         AUTOSCALING: diagnose(case) if case else None,
-        VERIFIED: verified(model, observed, before),
-        **{kind: said(model, observed) for kind, said in _SAID.items()},
+        **_said(model, observed, before),
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -105,6 +104,11 @@ _SAID: Final[Mapping[str, Callable[[PaddleModel, Observed], Condition | None]]] 
     PAUSED: paused,
 }
 """What model and observation alone decide."""
+
+
+def _said(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> dict[str, Condition | None]:
+    found = {kind: said(model, observed) for kind, said in _SAID.items()}
+    return {VERIFIED: verified(model, observed, before), **found}
 
 
 def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:
