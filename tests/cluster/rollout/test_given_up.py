@@ -114,7 +114,7 @@ def given_up(load: Load) -> Object:
 
 
 def test_a_version_that_is_refused_three_times_holds_no_gpu(load: Load, lines: list[Object]) -> None:
-    """Its spec again starts nothing, the one before is there at once, and a retry of what was mended goes through."""
+    """The spec before is there at once, and a retry of what was mended goes through."""
     before, serving = load.now(), pods(load)
     wrong = json.loads(json.dumps(lines))
     wrong[1]["response"]["outputs"][0]["data"][0] += 0.5
