@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Only a cluster named on make's own command line is touched, never the one a shell happens to point at.
 named_cluster = $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(KUBECONFIG))
 
-.PHONY: help try demo test test-slow test-neighbours fuzz check bench bench-adapter bench-operator clean
+.PHONY: help try demo test test-slow test-neighbours fuzz check sbom bench bench-adapter bench-operator clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -54,6 +54,9 @@ check: $(READY)  ## format, lint, types, import contracts
 	@$(RUN)/ruff check .
 	@$(RUN)/mypy
 	@$(RUN)/lint-imports --no-cache
+
+sbom: $(READY)  ## what is in both images, in CycloneDX's JSON, below build/sbom (needs root)
+	@$(RUN)/python -m release sbom
 
 bench: $(READY)  ## side-by-side benchmarks, ratios printed
 	@$(RUN)/python -m benchmarks.serving

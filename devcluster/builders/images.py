@@ -11,6 +11,7 @@ import subprocess
 import tomllib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -114,6 +115,21 @@ def _load(state: State, node: Node, archives: list[Path]) -> None:
             raise DevclusterError(
                 f"importing {archive.name} on {node.name} failed: {done.stderr.strip()[-500:]}"
             )
+
+
+@contextmanager
+def mounted(archive: Path) -> Iterator[Path]:
+    """The root of an image, to look at; its layers may be packed in a way that Python cannot read.
+
+    Raises:
+        DevclusterError: Not root, or it is no image.
+    """
+    debian.require_root()
+    container = _buildah("from", "--quiet", f"oci-archive:{archive}").strip()
+    try:
+        yield Path(_buildah("mount", container).strip())
+    finally:
+        _buildah("rm", container)
 
 
 def _version(distribution: str) -> str:

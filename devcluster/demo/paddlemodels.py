@@ -20,7 +20,7 @@ def wait_for(
     what: str,
     seconds: float = 240,
 ) -> dict[str, Any]:
-    """Poll a PaddleModel until `good`; each new reason on the way is printed.
+    """Poll a PaddleModel until `good`; each new reason of the newest spec on the way is printed.
 
     Raises:
         DevclusterError: It took too long; with the last condition.
@@ -33,13 +33,15 @@ def wait_for(
             if good(item):
                 return item
             ready = condition(item, "Ready")
-            now = f"{ready.get('reason', '')}: {ready.get('message', '')}" if ready else ""
+            newest = ready.get("observedGeneration") == item["metadata"]["generation"]
+            now = f"{ready['reason']}: {ready['message']}" if newest else ""
             if now != last and now:
                 say(f"    {now}")
             last = now
             time.sleep(0.5)
     raise DevclusterError(
-        f"PaddleModel {namespace}/{name} did not get {what} in {seconds:.0f} s; last seen: {last}"
+        f"PaddleModel {namespace}/{name} did not get {what} in {seconds:.0f} s; "
+        f"last seen: {last or 'nothing of its newest spec'}"
     )
 
 

@@ -17,6 +17,7 @@ _TALK: Final = re.compile(
     rb"^(?:libpng (?:warning|error): |Warning: |Note: |\[src/libmpg123/)[^\n]*\n?", re.MULTILINE
 )
 _MOST_BYTES: Final = 64 * 1024  # that are handed on at a time
+_FREE: Final = 1 | 2  # FALLOC_FL_KEEP_SIZE and FALLOC_FL_PUNCH_HOLE: of <linux/falloc.h>
 _UNBUFFERED: Final = 2  # glibc's _IONBF: each line is there when its writer has done
 
 
@@ -25,14 +26,15 @@ class _Aside:
 
     def __init__(self) -> None:
         """Raises ValueError or AttributeError where the C library is not glibc."""
-        libc = ctypes.CDLL(None)
+        libc = self._libc = ctypes.CDLL(None)
+        libc.fallocate.argtypes = [ctypes.c_int, ctypes.c_int, ctypes.c_long, ctypes.c_long]
         self._stderr = ctypes.c_void_p.in_dll(libc, "stderr")
         self._usual = self._stderr.value
         self._file = os.memfd_create("c-stderr")
         libc.fdopen.restype = ctypes.c_void_p
         self._stream = libc.fdopen(self._file, b"a")
         libc.setvbuf(ctypes.c_void_p(self._stream), None, _UNBUFFERED, 0)
-        self._lock, self._inside = threading.Lock(), 0
+        self._lock, self._inside, self._read = threading.Lock(), 0, 0
 
     def enter(self) -> None:
         with self._lock:
@@ -45,10 +47,18 @@ class _Aside:
             self._inside -= 1
             if not self._inside:
                 self._stderr.value = self._usual
-            if said := os.pread(self._file, _MOST_BYTES, 0):
-                os.ftruncate(self._file, 0)
+            said = os.pread(self._file, _MOST_BYTES, self._read)
+            if self._inside and len(said) < _MOST_BYTES:
+                said = said[: said.rfind(b"\n") + 1]  # half a line is being written
+            if said:
+                self._forget(len(said))
                 if rest := _TALK.sub(b"", said):
                     os.write(2, rest)
+
+    def _forget(self, size: int) -> None:
+        """Give back the memory of what was read; to shorten the file would lose what others are writing."""
+        self._read += size
+        self._libc.fallocate(self._file, _FREE, 0, self._read)
 
 
 _made: dict[int, _Aside | None] = {}  # by process: a file that was made before a fork is everybody's

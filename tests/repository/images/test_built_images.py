@@ -59,14 +59,9 @@ def configuration(archive: Path) -> dict[str, Any]:
 
 
 def unpacked(archive: Path) -> Iterator[str]:
-    """Mount the image, since its layers may be packed in a way that Python cannot read."""
-    container = images._buildah("from", "--quiet", f"oci-archive:{archive}").strip()
-    try:
-        root = images._buildah("mount", container).strip()
+    with images.mounted(archive) as root:
         for folder, _, names in os.walk(root):
             yield from (str(Path(folder, name).relative_to(root)) for name in names)
-    finally:
-        images._buildah("rm", container)
 
 
 ENTRYPOINTS = {

@@ -2,10 +2,13 @@
 
 import ctypes
 import io
+import mmap
 import os
 import sys
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -88,7 +91,7 @@ def test_threads_may_be_inside_together(capfd: pytest.CaptureFixture[str]) -> No
 
     def talk(number: int) -> None:
         together.wait()
-        for _ in range(50):
+        for _ in range(1000):
             with c_stderr.without_decoders():
                 in_c(b"Note: of a decoder\n")
             with c_stderr.without_decoders():
@@ -98,4 +101,13 @@ def test_threads_may_be_inside_together(capfd: pytest.CaptureFixture[str]) -> No
         list(pool.map(talk, range(4)))
     in_c(b"end\n")
     lines = capfd.readouterr().err.splitlines()
-    assert sorted(lines) == sorted([f"of {number}" for number in range(4)] * 50 + ["end"])
+    assert Counter(lines) == {**{f"of {number}": 1000 for number in range(4)}, "end": 1}
+
+
+def test_what_was_handed_on_takes_no_memory(capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(100):
+        with c_stderr.without_decoders():
+            in_c(b"Note: of a decoder\n" + b"x" * 300 + b"\n")
+    assert len(capfd.readouterr().err.splitlines()) == 100
+    (file,) = [file for file in Path("/proc/self/fd").iterdir() if "memfd:c-stderr" in str(file.resolve())]
+    assert file.stat().st_blocks * 512 <= mmap.PAGESIZE
