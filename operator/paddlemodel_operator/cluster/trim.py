@@ -32,6 +32,8 @@ STATUS: Final = {
 }
 """What is read of the status of a child; of other kinds, nothing."""
 CONDITION: Final = ("type", "status", "reason", "message")
+POD_CONDITION: Final = (*CONDITION, "lastTransitionTime")
+"""Of a pod the times tell whether it was ever ready."""
 CONTAINER_STATUS: Final = ("name", "state", "lastState", "ready", "restartCount")
 
 
@@ -52,11 +54,11 @@ def _only(body: Object, keys: Iterable[str]) -> dict[str, Any]:
     return {key: body[key] for key in keys if key in body}
 
 
-def _status(body: Object, keys: Iterable[str]) -> dict[str, Any]:
-    """Conditions without their times."""
+def _status(body: Object, keys: Iterable[str], condition: Iterable[str] = CONDITION) -> dict[str, Any]:
+    """These fields, and of each condition those of `condition`."""
     kept = _only(body.get("status") or {}, keys)
     if "conditions" in kept:
-        kept["conditions"] = [_only(one, CONDITION) for one in kept["conditions"] or ()]
+        kept["conditions"] = [_only(one, condition) for one in kept["conditions"] or ()]
     return kept
 
 
@@ -87,7 +89,7 @@ def is_ours(entry: Object, manager: str = names.FIELD_MANAGER) -> bool:
 def _pod(body: Object) -> dict[str, Any]:
     """Where it is, what GPUs it holds, and how its containers are."""
     spec, status = body.get("spec", {}), body.get("status", {})
-    kept = _status(body, ("phase", "podIP", "conditions"))
+    kept = _status(body, ("phase", "podIP", "conditions"), POD_CONDITION)
     containers = [
         {"name": one["name"], "resources": _only(one.get("resources", {}), ("limits",))}
         for one in spec.get("containers", ())
