@@ -136,6 +136,14 @@ Raw = Annotated[
 ]
 """A Kubernetes object that is passed on as it is; the API server checks it in the child object."""
 
-Name = Annotated[str, Field(min_length=1, max_length=253)]
+Name = Annotated[
+    str,
+    Field(
+        min_length=1,
+        max_length=253,
+        pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$",
+    ),
+]
+"""Of another object, as Kubernetes takes it: a subdomain of DNS (RFC 1123)."""
 Labels = Annotated[dict[str, Annotated[str, Field(max_length=63)]], Field(max_length=32)]
 Annotations = Annotated[dict[str, Annotated[str, Field(max_length=4096)]], Field(max_length=32)]

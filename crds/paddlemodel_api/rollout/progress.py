@@ -8,7 +8,16 @@ from paddlemodel_api.base import Block
 
 Revision = Annotated[str, Field(max_length=64)]
 Phase = Literal[
-    "Starting", "Stepping", "Paused", "AwaitingApproval", "Promoting", "Finishing", "Aborting", "Aborted"
+    "Starting",
+    "Stepping",
+    "Paused",
+    "AwaitingApproval",
+    "Promoting",
+    "Finishing",
+    "Aborting",
+    "Aborted",
+    "GivingUp",
+    "GivenUp",
 ]
 Cause = Literal[
     "Errors",
@@ -59,8 +68,9 @@ class RolloutStatus(Block):
     )
     phase: Phase | None = Field(
         default=None,
-        description="Starting, Stepping, Paused, AwaitingApproval, Promoting, Finishing, Aborting or "
-        "Aborted; left out while nothing is tried out.",
+        description="Of a canary Starting, Stepping, Paused, AwaitingApproval, Promoting, Finishing, "
+        "Aborting or Aborted; of a rolling update whose version is broken GivingUp or GivenUp; left out "
+        "while nothing is tried out.",
     )
     step: int | None = Field(default=None, description="Which of the steps, from 1.")
     since: Annotated[str, Field(max_length=32)] | None = Field(
@@ -75,7 +85,9 @@ class RolloutStatus(Block):
     stable: Measured | None = Field(default=None, description="What the stable version has answered.")
     canary: Measured | None = Field(default=None, description="What the canary has answered.")
     agreement: Compared | None = Field(default=None, description="What the mirror has compared.")
-    aborted: Aborted | None = Field(default=None, description="The last revision that was aborted.")
+    aborted: Aborted | None = Field(
+        default=None, description="The last revision that was aborted, or given up by a rolling update."
+    )
     command: Annotated[str, Field(max_length=128)] | None = Field(
         default=None, description="The annotation that was carried out last, so that it is so only once."
     )

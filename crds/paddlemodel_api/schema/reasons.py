@@ -21,6 +21,8 @@ REASONS: Final = {
     "both need, or promote the canary.",
     "CanaryPromoting": "A canary has passed, and its pods take the place of the previous ones. Wait.",
     "CanaryAborted": "A canary was ended; the message says why, and how to try again. It is not by itself.",
+    "VersionGivenUp": "The pods of a rolling update's new version were refused by the gate, or crashed, and "
+    "are gone; the version before serves. The message says why, and how to try again. It is not by itself.",
     "InvalidSpec": "The spec fits the schema but cannot be served; the message names the field. "
     "What ran before goes on.",
     "NameConflict": "An object of the model's name exists and is not the operator's; it is not touched.",

@@ -42,6 +42,10 @@
 - apiGroups: [""]
   resources: [pods]
   verbs: [list, watch]
+# The template of the version before is in its ReplicaSet: it is given back where a rolling update is broken.
+- apiGroups: [apps]
+  resources: [replicasets]
+  verbs: [list]
 # Events tell of changes.
 - apiGroups: [events.k8s.io]
   resources: [events]

@@ -68,6 +68,7 @@ class ChildKey:
 
 MODEL: Final = Kind(contract.GROUP, contract.VERSION, contract.KIND, contract.PLURAL)
 DEPLOYMENT: Final = Kind("apps", "v1", "Deployment", "deployments")
+REPLICA_SET: Final = Kind("apps", "v1", "ReplicaSet", "replicasets")
 SERVICE: Final = Kind("", "v1", "Service", "services")
 AUTOSCALER: Final = Kind("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers")
 DISRUPTION_BUDGET: Final = Kind("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets")

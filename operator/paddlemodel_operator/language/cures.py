@@ -28,6 +28,10 @@ OF_READY: Final[Mapping[str, str]] = {
     "StableUnhealthy": "先前版本同样失败，无从比较。请修复两者共同依赖的部分，或将金丝雀版本转正。",
     "CanaryPromoting": "金丝雀版本已通过，它的 Pod 正在取代先前版本的 Pod。请等待。",
     "CanaryAborted": "金丝雀版本已中止，且不会自行重试；详情会说明原因以及如何重试。",
+    "VersionGivenUp": (
+        "新版本的 Pod 反复崩溃或未通过校验，滚动更新已放弃该版本并收回其 Pod；先前版本继续提供服务。"
+        "它不会自行重试：请更正 spec 或恢复先前的 spec，详情会说明原因以及如何重试。"
+    ),
     "InvalidSpec": "spec 符合模式但无法提供服务，详情会指出字段。请更正该字段；先前运行的内容继续运行。",
     "NameConflict": (
         "同名对象已存在且不属于 operator，operator 不会改动它。请删除或重命名该对象，或更换模型名称。"

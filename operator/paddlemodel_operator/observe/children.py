@@ -42,6 +42,8 @@ class Pod:
     created: str = ""
     phase: str = ""
     ready: bool = False
+    was_ready: bool = False
+    """It answers, or has answered once."""
     unschedulable: str = ""
     scheduled: bool = False
     fetches: Mapping[str, Container] = field(default_factory=dict)
@@ -226,12 +228,22 @@ def _pod(body: Object) -> Pod:
         node=body.get("spec", {}).get("nodeName", ""),
         created=body["metadata"].get("creationTimestamp", ""),
         phase=status.get("phase", ""),
-        ready=conditions.get("Ready", Condition()).status == "True",
+        ready=(ready := conditions.get("Ready", Condition()).status == "True"),
+        was_ready=ready or _has_turned(status),
         unschedulable=scheduled.message if scheduled[:2] == ("False", "Unschedulable") else "",
         scheduled=scheduled.status == "True",
         fetches=_of_models(body, "initContainerStatuses", names.FETCH_CONTAINER),
         server=_container(status.get("containerStatuses", ()), names.SERVER_CONTAINER),
     )
+
+
+def _has_turned(status: Object) -> bool:
+    """Whether a pod that is not ready was so once: then its condition is younger than its initialisation.
+
+    A pod begins as not ready, and a condition keeps its time for as long as it keeps its status.
+    """
+    at = {one["type"]: one.get("lastTransitionTime") or "" for one in status.get("conditions") or ()}
+    return bool(at.get("Initialized")) and at.get("Ready", "") > at["Initialized"]
 
 
 def _of_models(pod: Object, part: str, container: str) -> dict[str, Container]:

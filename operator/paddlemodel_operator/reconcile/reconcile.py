@@ -76,7 +76,7 @@ async def reconcile(context: Context, key: Key) -> None:
 async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None:
     before, now = known(body.get("status")), f"{context.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
-        model, children, plan = _wanted(context, body, before)
+        model, children, plan = await _wanted(context, body, before)
     except SpecError as error:
         context.meter.forget(key)  # Nobody would act on its canary's numbers.
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
@@ -104,17 +104,18 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
     _come_back(plan)
 
 
-def _wanted(
+async def _wanted(
     context: Context, body: Mapping[str, Any], before: Mapping[str, Any]
 ) -> tuple[PaddleModel, Children, Plan]:
     """The parsed spec, what is to exist for it, and how far its rollout is to be.
 
     Raises:
         SpecError: it asks for what cannot be.
+        ApiError: the API server did not answer.
     """
     model = from_body(body)
     contents = replacement(model, _before(context, model))
-    rollout = decide(context, model, before, contents)
+    rollout = await decide(context, model, before, contents)
     return model, render(model, context.settings, contents, rollout), rollout.plan
 
 

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from paddlemodel_api import contract
@@ -12,9 +13,16 @@ from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.cluster.cache import Key
 from paddlemodel_operator.probing.rollout_meter import Target
 from paddlemodel_operator.reconcile.context import Context
-from paddlemodel_operator.reconcile.tracks import Tracks, canary_track, stable_track
+from paddlemodel_operator.reconcile.former import former
+from paddlemodel_operator.reconcile.tracks import (
+    Tracks,
+    canary_track,
+    has_crashed,
+    stable_track,
+    updated_track,
+)
 from paddlemodel_operator.render import Rollout
-from paddlemodel_operator.rollout import steps
+from paddlemodel_operator.rollout import giving_up, steps
 from paddlemodel_operator.rollout.bounds import P95, Latencies
 from paddlemodel_operator.rollout.counting import Measurement
 from paddlemodel_operator.rollout.judgement import Verdict, Window, judge
@@ -25,7 +33,7 @@ from paddlemodel_operator.rollout.sizes import limits
 from paddlemodel_operator.settings import Settings
 
 
-def decide(
+async def decide(
     context: Context, model: PaddleModel, before: Mapping[str, Any], contents: Mapping[str, str]
 ) -> Rollout:
     """What the Deployments are to be now.
@@ -35,11 +43,14 @@ def decide(
         model: the spec.
         before: the status as it is.
         contents: the revisions of new content for which the pods are replaced.
+
+    Raises:
+        ApiError: the API server did not answer.
     """
     key = model.namespace, model.name
     if model.spec.rollout.strategy != "Canary":
         context.meter.forget(key)
-        return Rollout()
+        return await _update(context, (model, context.settings, contents), before)
     live = Tracks(
         stable=context.own(model, names.DEPLOYMENT),
         canary=context.own(model, names.DEPLOYMENT, names.canary(model.name)),
@@ -52,6 +63,26 @@ def decide(
     return planned((model, context.settings, contents), live, before, now, measured)
 
 
+async def _update(
+    context: Context, wanted: tuple[PaddleModel, Settings, Mapping[str, str]], before: Mapping[str, Any]
+) -> Rollout:
+    """What the Deployment of a rolling update is to be; nearly always what the spec says."""
+    model, _, _ = wanted
+    live = Tracks(
+        stable=context.own(model, names.DEPLOYMENT),
+        pods=context.cache.pods((model.namespace, model.name)),
+    )
+    if live.stable is None or not (before.get("rollout") or has_crashed(live.pods)):
+        return Rollout()
+    found = planned(wanted, live, before, context.now())
+    if not found.plan.former or model.paused:
+        return found
+    template = await former(context.api, model, live.stable)
+    if template is None:
+        return replace(found, plan=giving_up.follows(_situation(wanted, live, before, context.now())))
+    return replace(found, former=template)
+
+
 def planned(
     wanted: tuple[PaddleModel, Settings, Mapping[str, str]],
     live: Tracks,
@@ -60,22 +91,35 @@ def planned(
     measured: Measurement | None = None,
 ) -> Rollout:
     """What follows for a spec, an operator's settings and new content, on what there is."""
+    seen = _situation(wanted, live, before, now, measured)
+    tries = seen.model.spec.rollout.strategy == "Canary"
+    found = plan(seen) if tries else giving_up.update(seen)
+    return Rollout(plan=found, stable=live.stable, canary=live.canary)
+
+
+def _situation(
+    wanted: tuple[PaddleModel, Settings, Mapping[str, str]],
+    live: Tracks,
+    before: Mapping[str, Any],
+    now: dt.datetime,
+    measured: Measurement | None = None,
+) -> Situation:
     model, settings, contents = wanted
     known, elapsed = _dated(before, now)
-    seen = Situation(
+    tries = model.spec.rollout.strategy == "Canary"
+    return Situation(
         model=model,
         wanted=wanted_revision(model, settings, contents),
-        stable=stable_track(model, settings, contents, live),
-        canary=canary_track(model, live),
+        stable=(stable_track if tries else updated_track)(model, settings, contents, live),
+        canary=canary_track(model, live) if tries else None,
         has_service=live.service is not None,
-        before=known,
+        before=giving_up.forgotten(known) if tries else known,
         elapsed=elapsed,
         verdict=None if measured is None else _verdict(model, known, measured),
         numbers=None if measured is None else _numbers(model, measured),
         unmeasured=measured.unmeasured if measured else "",
         now=_text(now),
     )
-    return Rollout(plan=plan(seen), stable=live.stable, canary=live.canary)
 
 
 def _dated(before: Mapping[str, Any], now: dt.datetime) -> tuple[RolloutStatus, float]:

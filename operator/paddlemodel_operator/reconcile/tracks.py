@@ -1,9 +1,10 @@
 """Both versions of a model as their Deployments and pods show them: what a rollout is planned by; pure."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from paddlemodel_api import contract
 from paddlemodel_api.rollout.progress import Cause
 
 from paddlemodel_operator.base.model import PaddleModel
@@ -13,13 +14,15 @@ from paddlemodel_operator.render.templates.held import revision_of, template_of
 from paddlemodel_operator.rollout.situation import Failure, Track
 from paddlemodel_operator.settings import Settings
 from paddlemodel_operator.status.readiness_checks import nothing_moves, pod_fault, pods_are_refused
-from paddlemodel_operator.status.reports import Fault
+from paddlemodel_operator.status.reports import SECRET_MISSING, Fault
 from paddlemodel_operator.status.verification import REASONS
 
 Object = Mapping[str, Any]
 
 CRASHES: Final = 3
-"""Restarts of a canary's server after which it will not become ready by itself."""
+"""Restarts of a new version's server after which it will not become ready by itself."""
+AWAITED: Final = frozenset({SECRET_MISSING, contract.JWT_KEYS_MISSING})
+"""What a server ends for again and again until somebody has made it; then it starts by itself."""
 CAPACITY: Final = frozenset({"NoGPU", "Unschedulable", "QuotaExceeded"})
 UNKNOWN: Final = "unknown"
 """The revision of a Deployment that says none, and that the operator would not write so."""
@@ -80,6 +83,41 @@ def canary_track(model: PaddleModel, live: Tracks) -> Track | None:
         failure=_failure(found, fault) if current else None,
         hindrance=_waits(fault) if fault else None,
     )
+
+
+def updated_track(
+    model: PaddleModel, settings: Settings, contents: Mapping[str, str], live: Tracks
+) -> Track | None:
+    """The Deployment of a rolling update, and whether what it brings is broken; arguments as above.
+
+    It is only while pods of the version before answer, and only if none of the new ones ever did: else the
+    node is to blame, or nobody would serve.
+    """
+    found = stable_track(model, settings, contents, live)
+    if found is None or live.stable is None or found.ready or not found.answering:
+        return found
+    seen = observe(LiveObjects(deployment=live.stable, pods=live.pods))
+    current = seen.workload is not None and seen.workload.current
+    if not current or any(pod.was_ready for pod in seen.pods):
+        return found
+    return replace(found, failure=_broken(model, seen))
+
+
+def _broken(model: PaddleModel, seen: Observed) -> Failure | None:
+    """What has ended a server again and again; never what is slow, or waits for a node or a model."""
+    for pod in seen.pods:
+        crashed = pod.server.restarts >= CRASHES
+        fault = pod_fault(model, replace(seen, pods=(pod,))) if crashed else None
+        if fault is not None and fault.reason not in AWAITED:
+            cause: Cause = "VerificationFailed" if fault.reason in REASONS else "Crashing"
+            return Failure(cause=cause, message=f"{fault.reason}: {fault.message}")
+    return None
+
+
+def has_crashed(pods: Sequence[Object]) -> bool:
+    """Whether any container has ended so often that a version may be broken: a quick look, for each event."""
+    states = (one for pod in pods for one in pod.get("status", {}).get("containerStatuses", ()))
+    return any(one.get("restartCount", 0) >= CRASHES for one in states)
 
 
 def _is_complete(found: Observed) -> bool:

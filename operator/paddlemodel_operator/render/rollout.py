@@ -22,6 +22,8 @@ class Rollout:
     plan: Plan = field(default_factory=Plan)
     stable: Mapping[str, Any] | None = None
     canary: Mapping[str, Any] | None = None
+    former: Mapping[str, Any] | None = None
+    """What a Deployment of the version before would be, where that one gets its place back."""
 
 
 AT_ONCE: Final = Rollout()
@@ -31,11 +33,12 @@ AT_ONCE: Final = Rollout()
 def stable(model: PaddleModel, settings: Settings, contents: Mapping[str, str], rollout: Rollout) -> Object:
     """The Deployment with the model's name."""
     rendered, live = deployment.build(model, settings, contents), rollout.stable
-    if live is None or model.spec.rollout.strategy != "Canary":
+    if live is None:
         return rendered
-    if rollout.plan.promote and not is_rewritten(rendered, live):
+    tries = model.spec.rollout.strategy == "Canary"
+    if rollout.plan.promote and not (tries and is_rewritten(rendered, live)):
         return rendered
-    return held(rendered, live, mirror.text(model))
+    return held(rendered, rollout.former or live, mirror.text(model))
 
 
 def canary(

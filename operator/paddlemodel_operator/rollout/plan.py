@@ -51,7 +51,7 @@ def _is_stable_revision(seen: Situation, stable: Track) -> Plan | None:
 
 
 def _is_promoted_by_hand(seen: Situation, stable: Track) -> Plan | None:
-    return _promoted(seen, stable) if _is_told(seen, "promote") else None
+    return _promoted(seen, stable) if is_told(seen, "promote") else None
 
 
 def _goes_back(seen: Situation, stable: Track) -> Plan | None:
@@ -83,7 +83,7 @@ def _was_aborted_before(seen: Situation, _: Track) -> Plan | None:
 
 
 def _is_aborted_by_hand(seen: Situation, _: Track) -> Plan | None:
-    if not _is_told(seen, "abort"):
+    if not is_told(seen, "abort"):
         return None
     return abort(seen, "Command", "A person has ended it by the annotation.")
 
@@ -113,9 +113,9 @@ def _promoted(seen: Situation, stable: Track) -> Plan:
     """The spec's template goes to the stable Deployment; a canary of it serves until that is done."""
     canary = seen.canary
     if canary is not None and canary.revision == seen.wanted and canary.desired > 0:
-        made = _promoting(seen, canary, stable_revision=stable.revision, command=_said(seen, "promote"))
+        made = _promoting(seen, canary, stable_revision=stable.revision, command=said_once(seen, "promote"))
         return replace(made, again=SOON_SECONDS)
-    return Plan(status=_settled(seen, serves=False, command=_said(seen, "promote")))
+    return Plan(status=_settled(seen, serves=False, command=said_once(seen, "promote")))
 
 
 def _promoting(seen: Situation, canary: Track, weight: int | None = None, **fields: object) -> Plan:
@@ -151,7 +151,7 @@ def _leaving(seen: Situation) -> Plan:
 def abort(seen: Situation, cause: Cause, message: str) -> Plan:
     """No new request for the canary, and a little later no pod of it; the revision is remembered."""
     record = Aborted(revision=seen.wanted, reason=cause, message=message[:1024], at=seen.now)
-    said = _said(seen, "abort")
+    said = said_once(seen, "abort")
     status = _status(seen, phase="Aborting", since=seen.now, weight=0, aborted=record, command=said)
     canary = None if seen.canary is None else seen.canary.desired
     return Plan(
@@ -164,7 +164,7 @@ def abort(seen: Situation, cause: Cause, message: str) -> Plan:
 
 
 def _was_aborted(seen: Situation) -> bool:
-    if _is_told(seen, "retry"):
+    if is_told(seen, "retry"):
         return False
     known, canary = seen.before.aborted, seen.canary
     if known is not None and known.revision == seen.wanted:
@@ -220,8 +220,8 @@ def _tried(seen: Situation, stable: Track) -> Plan:
         since=found.since,
         weight=found.weight,
         share=_share(stable, canary) if weight and by == "Replicas" else weight,
-        command=_said(seen, "retry"),
-        aborted=None if _is_told(seen, "retry") else before.aborted,
+        command=said_once(seen, "retry"),
+        aborted=None if is_told(seen, "retry") else before.aborted,
     )
     return Plan(
         promote=False,
@@ -243,7 +243,7 @@ def _share(stable: Track, canary: Track | None) -> int:
     return round(100 * found / max(1, found + stable.answering))
 
 
-def _is_told(seen: Situation, verb: str) -> bool:
+def is_told(seen: Situation, verb: str) -> bool:
     """Whether a command is about this revision, and was not carried out before."""
     said = seen.model.command
     return (
@@ -254,10 +254,10 @@ def _is_told(seen: Situation, verb: str) -> bool:
     )
 
 
-def _said(seen: Situation, verb: str = "") -> str | None:
+def said_once(seen: Situation, verb: str = "") -> str | None:
     """The command that is carried out now, or was, for as long as the annotation says it."""
     said = str(seen.model.command) if seen.model.command else None
-    return said if _is_told(seen, verb) or said == seen.before.command else None
+    return said if is_told(seen, verb) or said == seen.before.command else None
 
 
 def _settled(seen: Situation, *, serves: bool, command: str | None = None) -> RolloutStatus:
@@ -267,7 +267,7 @@ def _settled(seen: Situation, *, serves: bool, command: str | None = None) -> Ro
     return RolloutStatus(
         stable_revision=revision if serves or known == revision else None,
         aborted=seen.before.aborted,
-        command=command or _said(seen),
+        command=command or said_once(seen),
     )
 
 
@@ -282,7 +282,7 @@ def _status(seen: Situation, **fields: object) -> RolloutStatus:
         "canary_revision": seen.wanted,
         "step": before.step,
         "aborted": before.aborted,
-        "command": _said(seen),
+        "command": said_once(seen),
         **numbers,
         **fields,
     }

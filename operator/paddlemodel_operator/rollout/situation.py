@@ -11,7 +11,7 @@ from paddlemodel_operator.rollout.sizes import Divider
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """Why the pods of a canary will not become ready."""
+    """Why the pods of a version will not become ready."""
 
     cause: Cause
     message: str
@@ -89,6 +89,8 @@ class Plan:
     """Pods of the canary; None: it has no Deployment."""
     leaves: bool = False
     """The canary is of another revision than the spec, and keeps its template until it is gone."""
+    former: bool = False
+    """It holds only if a version before the spec's has pods that answer, and goes back to its template."""
     weight: int = 0
     """Percent of the requests that the canary gets now."""
     divider: Divider = "Replicas"

@@ -17,6 +17,7 @@ UNMEASURED: Final = "CanaryUnmeasured"
 STABLE_UNHEALTHY: Final = "StableUnhealthy"
 PROMOTING: Final = "CanaryPromoting"
 ABORTED: Final = "CanaryAborted"
+GIVEN_UP: Final = "VersionGivenUp"
 
 UNDER_WAY: Final = frozenset(
     {PROGRESSING, PAUSED, APPROVAL, NO_TRAFFIC, UNMEASURED, STABLE_UNHEALTHY, PROMOTING}
@@ -115,16 +116,30 @@ def promoting(seen: Situation) -> Told:
 
 def aborted(seen: Situation, record: Aborted) -> Told:
     """It was ended, and stays so."""
+    return _told(
+        seen,
+        ABORTED,
+        f"The canary {record.revision} was aborted ({record.reason}). {record.message} {_cure(seen, record)}",
+    )
+
+
+def given_up(seen: Situation, record: Aborted) -> Told:
+    """Its pods were broken, and were taken away by a rolling update."""
+    return _told(
+        seen,
+        GIVEN_UP,
+        f"The version {record.revision} was given up ({record.reason}), and holds no pod any more. "
+        f"{record.message} {_cure(seen, record)}",
+    )
+
+
+def _cure(seen: Situation, record: Aborted) -> str:
+    """What leads on from a version that is not tried again by itself."""
     said = seen.model.command
     again = _command(seen, "retry")
     if said is not None and said.verb == "retry" and said.revision == record.revision:
         again = f"kubectl annotate pdm {_name(seen)} {contract.ROLLOUT_ANNOTATION}-, then {again}"
-    return _told(
-        seen,
-        ABORTED,
-        f"The canary {record.revision} was aborted ({record.reason}). {record.message} Correct the spec, or "
-        f"go back to the previous one; to try the same again: {again}.",
-    )
+    return f"Correct the spec, or go back to the previous one; to try the same again: {again}."
 
 
 def _told(seen: Situation, reason: str, sentence: str) -> Told:

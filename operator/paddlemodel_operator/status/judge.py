@@ -74,7 +74,7 @@ def judge(
         PROGRESS: _progress(model, observed),
         FETCHED: fetched.fetched(model, observed, served),
         AUTOSCALING: diagnose(case) if case else None,
-        **{kind: said(model, observed) for kind, said in _SAID.items()},
+        **_said(model, observed, before),
     }
     gpu = gpu_status(model, observed, before)
     workload = observed.workload
@@ -89,7 +89,7 @@ def judge(
         further_models=fetched.further(served),
         autoscaling=scaling_status(model, case.source, observed.samples, before) if case else None,
         gpu=gpu,
-        verification=numbers(model, observed),
+        verification=numbers(model, observed, before),
         rollout=observed.plan.status,
         columns=_columns(model, f"{ready}/{desired}{asides(model, observed)}", main, gpu),
         conditions=_dated(conditions, before, model.generation, now),
@@ -98,13 +98,17 @@ def judge(
 
 
 _SAID: Final[Mapping[str, Callable[[PaddleModel, Observed], Condition | None]]] = {
-    VERIFIED: verified,
     UPDATE: update,
     ACCESS: access,
     ROUTE: route,
     PAUSED: paused,
 }
 """What model and observation alone decide."""
+
+
+def _said(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> dict[str, Condition | None]:
+    found = {kind: said(model, observed) for kind, said in _SAID.items()}
+    return {VERIFIED: verified(model, observed, before), **found}
 
 
 def judge_invalid(message: str, generation: int, before: Mapping[str, Any], now: str) -> dict[str, Any]:

@@ -4,7 +4,8 @@ A pod is ready only after its server has verified the model, so a ready pod is a
 says why in its termination message.
 """
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from paddlemodel_api import contract
 from paddlemodel_api.rollout.verified import VerificationStatus
@@ -13,6 +14,7 @@ from pydantic import ValidationError
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.observe.children import Observed, Pod, last_words
 from paddlemodel_operator.observe.conditions import Condition
+from paddlemodel_operator.rollout import giving_up
 from paddlemodel_operator.status.reports import Fault, reported
 
 REASONS: Final = frozenset(
@@ -21,10 +23,21 @@ REASONS: Final = frozenset(
 """The words by which a server says that it did not get through the gate."""
 
 
-def verified(model: PaddleModel, observed: Observed) -> Condition | None:
-    """The condition; None where nothing is to be verified."""
+def verified(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> Condition | None:
+    """The condition; None where nothing is to be verified. `before` is the status as it was.
+
+    What was said of a version that was given up for its answers stays, though it has no pod any more.
+    """
     if model.spec.verification is None:
         return None
+    if (found := _of_pods(model, observed)).status == "False" or not _is_of_given_up(observed):
+        return found
+    said = before.get("conditions", ())
+    known: Mapping[str, Any] = next((one for one in said if one.get("type") == "ModelVerified"), {})
+    return Condition("False", known["reason"], known["message"]) if known.get("status") == "False" else found
+
+
+def _of_pods(model: PaddleModel, observed: Observed) -> Condition:
     ready = observed.ready_pods
     for pod in observed.pods:
         if fault := _refused(model, pod):
@@ -44,8 +57,11 @@ def verified(model: PaddleModel, observed: Observed) -> Condition | None:
     return Condition("Unknown", "Pending", "No pod has come to the recorded requests yet.")
 
 
-def numbers(model: PaddleModel, observed: Observed) -> VerificationStatus | None:
-    """What the first pod that does not agree says of it; None where all agree, or none says numbers."""
+def numbers(model: PaddleModel, observed: Observed, before: Mapping[str, Any]) -> VerificationStatus | None:
+    """What the first pod that does not agree says of it; None where all agree, or none says numbers.
+
+    `before` is the status as it was; see `verified`.
+    """
     if model.spec.verification is None:
         return None
     for pod in observed.pods:
@@ -56,7 +72,15 @@ def numbers(model: PaddleModel, observed: Observed) -> VerificationStatus | None
             return VerificationStatus.model_validate({**found, "pod": pod.name, "node": pod.node or None})
         except ValidationError:  # Of another version of the server, whose sentence says it all.
             continue
-    return None
+    known = before.get("verification") if _is_of_given_up(observed) else None
+    return VerificationStatus.model_validate(known) if known else None
+
+
+def _is_of_given_up(observed: Observed) -> bool:
+    found = observed.plan.status
+    if found is None or found.aborted is None or found.phase not in giving_up.PHASES:
+        return False
+    return found.aborted.reason == "VerificationFailed"
 
 
 def _refused(model: PaddleModel, pod: Pod) -> Fault | None:

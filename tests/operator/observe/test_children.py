@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from paddlemodel_api import contract
 from paddlemodel_operator.observe.children import Container, LiveObjects, observe
 
@@ -82,6 +83,31 @@ def test_a_container_tells_its_last_end_while_it_runs_again() -> None:
     assert pod.server == Container(
         running=True, restarts=3, exit_code=137, exit_reason="OOMKilled", exit_message="bye"
     )
+
+
+@pytest.mark.parametrize(
+    ("ready", "since", "was"),
+    [
+        ("False", "00", False),
+        ("False", "05", False),
+        ("False", "09", True),
+        ("True", "07", True),
+    ],
+    ids=["never since it began", "of the second of its initialisation", "not any more", "now"],
+)
+def test_whether_a_pod_has_ever_answered(ready: str, since: str, *, was: bool) -> None:
+    """A condition keeps its time while it keeps its status: the kubelet begins with False."""
+    conditions = [
+        {"type": kind, "status": status, "lastTransitionTime": f"2026-01-01T00:00:{at}Z"}
+        for kind, status, at in (("Initialized", "True", "05"), ("Ready", ready, since))
+    ]
+    (pod,) = observe(LiveObjects(deployment=deployment(), pods=[raw_pod(conditions=conditions)])).pods
+    assert pod.was_ready is was
+
+
+def test_a_pod_that_says_nothing_of_itself_has_not_answered() -> None:
+    (pod,) = observe(LiveObjects(deployment=deployment(), pods=[raw_pod()])).pods
+    assert not pod.was_ready
 
 
 def test_other_containers_are_none_of_our_business() -> None:

@@ -12,11 +12,14 @@ from typing import Any
 import pytest
 import yaml
 from lupa.lua51 import LuaRuntime  # type: ignore[import-untyped]
+from paddlemodel_api.rollout.progress import Aborted, RolloutStatus
 from paddlemodel_api.schema.reasons import REASONS
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.base.names import DEPLOYMENT, SERVICE, ChildKey
 from paddlemodel_operator.observe.children import Observed
+from paddlemodel_operator.rollout.giving_up import update
 from paddlemodel_operator.rollout.plan import plan
+from paddlemodel_operator.rollout.situation import Situation
 from paddlemodel_operator.rollout.words import UNDER_WAY
 from paddlemodel_operator.status.judge import judge, judge_invalid
 from paddlemodel_operator.status.pause import spec_waits
@@ -25,7 +28,7 @@ from paddlemodel_operator.status.reports import Fault
 
 from tests.operator.support.builders import NOW, body, model, observed, ready_pod
 from tests.operator.support.deployed.kstatus import compute
-from tests.operator.support.rollout.canaries import told
+from tests.operator.support.rollout.canaries import NEW, told, track
 from tests.operator.support.situations import SITUATIONS
 from tests.repository.sources import ROOT
 
@@ -54,12 +57,21 @@ def statuses() -> Iterator[tuple[str, Object]]:
             name,
             judged(replace(observed(ready_pod()), plan=plan(situation)), rollout={"strategy": "Canary"}),
         )
+    yield "a version that was given up", judged(given_up())
     served = judged(observed(ready_pod()))
     broken = judge_invalid("spec.x is no field: remove it", 7, served["status"], NOW)
     yield "a spec that is refused", {**body(), "status": broken}
     mended = judge(model(), observed(ready_pod()), before=broken, now=NOW)
     yield "a spec that was refused and is right again", {**body(), "status": mended}
     yield "a spec that waits while the model is paused", judged(observed(ready_pod()), spec_waits(model()))
+
+
+def given_up() -> Observed:
+    """Its pods are gone, and those of the version before answer."""
+    record = Aborted(revision=NEW, reason="Crashing", message="CrashLoop: The server ended.", at=NOW)
+    before = RolloutStatus(phase="GivenUp", since=NOW, aborted=record)
+    situation = Situation(model=model(), wanted=NEW, stable=track(), before=before, now=NOW)
+    return replace(observed(ready_pod()), plan=update(situation))
 
 
 def faults() -> Iterator[tuple[str, Object]]:

@@ -1,9 +1,12 @@
 """The condition ModelVerified, and that a pod that disagrees alone takes no model away."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
+from paddlemodel_api.rollout.progress import Aborted, Cause, Phase, RolloutStatus
 from paddlemodel_operator.observe.children import Container, Pod
+from paddlemodel_operator.rollout.situation import Plan
 from paddlemodel_operator.status.judge import READY, VERIFIED, condition, judge
 from paddlemodel_operator.status.verification import verified
 
@@ -44,7 +47,7 @@ SITUATIONS: dict[str, tuple[tuple[Pod, ...], str, str, str]] = {
 @pytest.mark.parametrize("situation", SITUATIONS)
 def test_the_condition(situation: str) -> None:
     pods, status, reason, message = SITUATIONS[situation]
-    found = verified(model(**SPEC), observed(*pods))
+    found = verified(model(**SPEC), observed(*pods), {})
     assert found is not None
     assert (found.status, found.reason) == (status, reason)
     assert message in found.message
@@ -75,7 +78,7 @@ def test_numbers_of_another_version_s_server_are_left_out(found: object) -> None
 
 
 def test_without_verification_there_is_no_condition() -> None:
-    assert verified(model(), observed(ready_pod("pod-a"))) is None
+    assert verified(model(), observed(ready_pod("pod-a")), {}) is None
     status = judge(model(), observed(ready_pod("pod-a")), before={}, now=NOW)
     assert not condition(status, VERIFIED)
 
@@ -91,3 +94,32 @@ def test_the_previous_version_serves_while_the_new_one_is_refused() -> None:
     ready = condition(status, READY)
     assert (ready["status"], ready["reason"]) == ("False", "VerificationFailed")
     assert ready["message"] == f"{SAID} The previous version still serves (2 ready)."
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "stays"),
+    [
+        ("GivenUp", "VerificationFailed", True),
+        ("GivenUp", "Crashing", False),
+        ("Aborted", "VerificationFailed", False),
+    ],
+)
+def test_what_was_said_of_a_version_that_was_given_up_stays(
+    phase: Phase, reason: Cause, *, stays: bool
+) -> None:
+    """Its pods are gone, and those that are left agree with their own recording."""
+    before = judge(model(**SPEC), observed(disagrees(NUMBERS)), before={}, now=NOW)
+    record = Aborted(revision="bbbbbbbbbb", reason=reason, message=SAID, at=NOW)
+    rollout = RolloutStatus(phase=phase, aborted=record)
+    seen = replace(observed(ready_pod("pod-a")), plan=Plan(status=rollout))
+    status = judge(model(**SPEC), seen, before=before, now=NOW)
+    assert (condition(status, VERIFIED)["reason"] == "VerificationFailed") is stays
+    assert (status.get("verification") == before["verification"]) is stays
+
+
+def test_a_pod_of_the_version_that_serves_is_told_of_first() -> None:
+    before = judge(model(**SPEC), observed(disagrees(NUMBERS)), before={}, now=NOW)
+    record = Aborted(revision="bbbbbbbbbb", reason="VerificationFailed", message=SAID, at=NOW)
+    plan = Plan(status=RolloutStatus(phase="GivenUp", aborted=record))
+    seen = replace(observed(ready_pod("pod-a"), refuses()), plan=plan)
+    assert condition(judge(model(**SPEC), seen, before=before, now=NOW), VERIFIED)["reason"] == "PodDisagrees"

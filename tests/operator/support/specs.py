@@ -147,6 +147,10 @@ TYPES = (
     *access_specs.TYPES,
     *sound_specs.TYPES,
     Refused("no address", spec(model={}), "spec.model.uri"),
+    Refused(
+        "a Secret of no cluster", _pod(imagePullSecrets=[{"name": "My_Keys"}]), "spec.pod.imagePullSecrets"
+    ),
+    Refused("a class of no cluster", _pod(priorityClassName="High"), "spec.pod.priorityClassName"),
     Refused("negative replicas", spec(replicas=-1), "spec.replicas"),
     Refused("a thousand and one replicas", spec(replicas=1001), "spec.replicas"),
     Refused("replicas as text", spec(replicas="two"), "spec.replicas"),

@@ -49,6 +49,7 @@ def needed(*, gateway_api: bool = False) -> set[Right]:
         found |= rights(kind, "list_all", "watch", "get", "create", "apply", "replace_lists", "delete")
     return (
         found
+        | rights(names.REPLICA_SET, "list_all")
         | rights(names.EVENT, "create_event")
         | rights(names.API_SERVICE, "list_all")
         | rights(names.API_SERVICE, "apply", "merge", "delete", name=names.METRICS_API_SERVICE)

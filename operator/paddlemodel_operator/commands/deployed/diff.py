@@ -167,9 +167,10 @@ async def _rollout(
     existing: Live,
     live: Mapping[str, Any] | None,
 ) -> Rollout:
-    """What the operator would do next: begin a canary, go on with one, or neither."""
+    """What the operator would do next: begin a canary, go on with one, keep the former version, or none."""
     model, _, _ = wanted
-    if model.spec.rollout.strategy != "Canary":
+    before = known((live or {}).get("status"))
+    if model.spec.rollout.strategy != "Canary" and not before.get("rollout"):
         return AT_ONCE
     pods = await api.list_all(names.POD, f"{contract.MODEL_LABEL}={model.name}", model.namespace)
     tracks = Tracks(
@@ -178,7 +179,7 @@ async def _rollout(
         service=existing.get(ChildKey(names.SERVICE, names.canary(model.name))),
         pods=pods.items,
     )
-    return planned(wanted, tracks, known((live or {}).get("status")), datetime.now(UTC))
+    return planned(wanted, tracks, before, datetime.now(UTC))
 
 
 async def _of_child(

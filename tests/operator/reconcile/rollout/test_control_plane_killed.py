@@ -8,9 +8,11 @@ from paddlemodel_operator.base import names
 from tests.operator.support.cluster import Cluster, eventually
 from tests.operator.support.process import Operator
 from tests.operator.support.proxy.fault_proxy import FaultProxy
+from tests.operator.support.rollout import updates
 from tests.operator.support.rollout.rollouts import (
     NAME,
     NEW,
+    NEWER,
     bad,
     good,
     is_ended,
@@ -48,24 +50,32 @@ def until(operator: Operator, check: Callable[[], bool]) -> None:
     eventually(goes_on, 400)
 
 
+def kills(operator: Operator, proxy: FaultProxy, namespace: str) -> list[str]:
+    """From now on each write in a namespace kills; returns the list of those that did.
+
+    No write kills twice in a row: it may be lost with who sent it, and has to be sent again.
+    """
+    seen: list[str] = []
+
+    def rule(method: str, path: str) -> None:
+        write = method in {"PATCH", "POST", "DELETE"} and f"/namespaces/{namespace}/" in path
+        word = f"{method} {path.partition('?')[0]}"
+        if not write or "/events" in path or seen[-1:] == [word]:
+            return
+        seen.append(word)
+        operator.kill()
+
+    proxy.rule = rule
+    return seen
+
+
 @pytest.mark.parametrize("ends_well", [True, False], ids=["promoted", "aborted"])
 def test_an_operator_that_is_killed_after_each_write(
     cluster: Cluster, behind: tuple[Operator, FaultProxy], namespace: str, *, ends_well: bool
 ) -> None:
     operator, proxy = behind
     with served(cluster, namespace, good if ends_well else bad):
-        seen: list[str] = []
-
-        def rule(method: str, path: str) -> None:
-            """No write kills twice in a row: it may be lost with who sent it, and has to be sent again."""
-            write = method in {"PATCH", "POST", "DELETE"} and f"/namespaces/{namespace}/" in path
-            word = f"{method} {path.partition('?')[0]}"
-            if not write or "/events" in path or seen[-1:] == [word]:
-                return
-            seen.append(word)
-            operator.kill()
-
-        proxy.rule = rule
+        seen = kills(operator, proxy, namespace)
         cluster.apply(of(namespace, NEW))
         if ends_well:
             until(operator, lambda: is_served(cluster, namespace, NEW))
@@ -75,3 +85,23 @@ def test_an_operator_that_is_killed_after_each_write(
         proxy.rule = lambda *_: None
         assert len(seen) >= 6
         assert cluster.need(names.SERVICE, namespace, NAME)["spec"]["selector"]["paddlemodel.dev/track"]
+
+
+def test_one_that_is_killed_after_each_write_gives_a_broken_version_up(
+    cluster: Cluster, behind: tuple[Operator, FaultProxy], namespace: str
+) -> None:
+    """The pods that serve are the same ones all the time; and another edit is followed afterwards."""
+    operator, proxy = behind
+    with updates.served(cluster, namespace) as versions:
+        versions.broken = {NEW}
+        serving = updates.pods(cluster, namespace)
+        seen = kills(operator, proxy, namespace)
+        cluster.apply(updates.updated(namespace, NEW))
+        until(operator, lambda: updates.is_given_up(cluster, namespace))
+        until(operator, lambda: rollout(cluster, namespace)["phase"] == "GivenUp")
+        assert updates.pods(cluster, namespace) == serving
+        deployments = [one for one in seen if "/deployments/" in one]
+        assert len(deployments) >= 2  # The broken template, and the one before it again.
+        cluster.apply(updates.updated(namespace, NEWER))
+        until(operator, lambda: updates.is_served(cluster, namespace, NEWER))
+        proxy.rule = lambda *_: None

@@ -147,7 +147,7 @@ def load(model: PaddleModel, observed: Observed) -> Step:
 
 def verification(model: PaddleModel, observed: Observed) -> Step:
     """Does it answer as recorded?"""
-    found = verified(model, observed)
+    found = verified(model, observed, {})
     if found is None:
         return Step("verification", State.OK, t("nothing is recorded for it (spec.verification)"))
     return of_condition("verification", VERIFIED, found)
