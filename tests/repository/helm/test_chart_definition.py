@@ -1,4 +1,4 @@
-"""The definition as the chart installs it on older versions of Kubernetes; the API servers are in neighbours/."""
+"""The definition as the chart installs it on older Kubernetes; the real API servers are in neighbours/."""
 
 from typing import Any
 
