@@ -34,10 +34,10 @@ def main() -> None:
     rows = []
     for models in args.models:
         row = Row(models=models)
-        with _cluster(f"bench-bare-{os.getpid()}") as cluster:
+        with cluster_for(f"bench-bare-{os.getpid()}") as cluster:
             _bare(row, cluster)
         with (
-            _cluster(f"bench-{os.getpid()}") as cluster,
+            cluster_for(f"bench-{os.getpid()}") as cluster,
             tempfile.TemporaryDirectory(prefix="pdm-bench-") as folder,
         ):
             operator = Operator(cluster, Path(folder))
@@ -48,11 +48,12 @@ def main() -> None:
         rows.append(row)
         print(report.text(rows), flush=True)
     if args.write:
-        report.write(rows)
+        report.write(report.ROWS, report.text(rows))
 
 
 @contextmanager
-def _cluster(name: str) -> Iterator[Cluster]:
+def cluster_for(name: str) -> Iterator[Cluster]:
+    """A control plane with what the chart installs, and the namespaces of the models."""
     with clusters.control_plane_for(name) as state:
         cluster = Cluster(state.kubeconfig)
         install(cluster)
@@ -72,11 +73,11 @@ def _bare(row: Row, cluster: Cluster) -> None:
 
 def _operator(row: Row, cluster: Cluster, operator: Operator) -> None:
     operator.start()
-    with _probed(operator) as slowest:
+    with probed(operator) as slowest:
         mark, cpu, began = cluster.mark(), operator.cpu_seconds, time.monotonic()
         fleet.create(cluster, range(row.models))
         row.posted_seconds = time.monotonic() - began
-        _until_steady(cluster, operator, row.models)
+        until_steady(cluster, operator, row.models)
         row.create_seconds = time.monotonic() - began
         row.create_cpu = operator.cpu_seconds - cpu
         row.requests = sum(fleet.requests(cluster, USER, mark).values())
@@ -86,7 +87,7 @@ def _operator(row: Row, cluster: Cluster, operator: Operator) -> None:
     operator.stop()
     mark, began = cluster.mark(), time.monotonic()
     operator.start(wait=False)
-    with _probed(operator) as slowest:
+    with probed(operator) as slowest:
         eventually(operator.is_idle, LIMIT_SECONDS)
         row.restart_seconds = time.monotonic() - began
         row.restart_cpu = operator.cpu_seconds
@@ -96,7 +97,7 @@ def _operator(row: Row, cluster: Cluster, operator: Operator) -> None:
     row.peak_mb = operator.peak_memory / 1e6
 
 
-def _until_steady(cluster: Cluster, operator: Operator, models: int) -> None:
+def until_steady(cluster: Cluster, operator: Operator, models: int) -> None:
     """Every model has a status, and nothing is left to do."""
 
     def done() -> bool:
@@ -126,7 +127,7 @@ def _change(cluster: Cluster, number: int) -> float:
 
 
 @contextmanager
-def _probed(operator: Operator) -> Iterator[Callable[[], float]]:
+def probed(operator: Operator) -> Iterator[Callable[[], float]]:
     """Ask /healthz all the time; yields a function that tells the slowest answer so far, seconds."""
     over, slowest = threading.Event(), [0.0]
 

@@ -34,6 +34,12 @@ from paddlemodel_operator.settings import Settings
 log = logging.getLogger(__name__)
 
 LIST_RETRY_SECONDS: Final = 5.0
+GATHER_SECONDS: Final = 0.5
+"""From a change of a model's children or pods to the look at it: others follow within a moment."""
+
+REGISTRATION_SECONDS: Final = 5.0
+"""For which the first looks wait to know who serves the metrics; else each model would be looked at twice."""
+
 SETTLE_SECONDS: Final = 10.0
 DEFINITION_SECONDS: Final = 2.0
 
@@ -63,7 +69,7 @@ class Controller:
         self._records = ModelRecords()
         self._prober = PodProber(self._cache, self._records, self._wake, clock)
         self._watches = [
-            Watch(api, scope, self._cache, self._wake if scope.kind != names.MODEL else self._wake_model)
+            Watch(api, scope, self._cache, self._gather if scope.kind != names.MODEL else self._wake_model)
             for scope in scopes(settings.watch_namespaces, gateway_api=settings.gateway_api)
         ]
         self._registrar = Registrar(api, settings, on_change=self._add_all)
@@ -109,8 +115,9 @@ class Controller:
         self._heartbeat.event(names.MODEL, version(body))
         if event == "DELETED":
             self._cache.remove(names.MODEL, body)
-        else:
-            self._cache.put(names.MODEL, body)
+        elif not self._cache.put(names.MODEL, body):
+            self._gather(key_of(body))  # Most often the echo of a status that we have written.
+            return
         self._wake(key_of(body))
 
     def health(self) -> tuple[list[str], dict[str, float | bool]]:
@@ -170,6 +177,7 @@ class Controller:
             async with asyncio.TaskGroup() as group:
                 if not self._settings.watch_namespaces:  # What it looks at is the whole cluster's.
                     group.create_task(self._registrar.run())
+                    await self._registrar.first(REGISTRATION_SECONDS)
                 await self._synced.wait()
                 self._add_all()
                 for _ in range(self._settings.concurrency):
@@ -235,6 +243,11 @@ class Controller:
         """A model is due; one that stands by has all of them due when it begins to lead."""
         if self._leads:
             self._queue.add(key)
+
+    def _gather(self, key: Key) -> None:
+        """Something of a model has changed that hardly comes alone: one look for all of it."""
+        if self._leads:
+            self._queue.add(key, GATHER_SECONDS)
 
     async def _work(self) -> None:
         while True:

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import orjson
+
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
 
@@ -40,13 +42,13 @@ def unreachable(error: Exception) -> ApiError:
 
 
 def decoded(status: int, text: bytes, trim: Callable[[Object], Object] | None = None) -> Object:
-    """The JSON object that was sent.
+    """The JSON object that was sent; with `trim`, what that leaves of each object in it.
 
     Raises:
         ApiError: it is none.
     """
     try:
-        answer: Object = json.loads(text, object_hook=trim)
+        answer: Object = json.loads(text, object_hook=trim) if trim else orjson.loads(text)
     except ValueError as error:
         # "404 page not found", for example, is plain text.
         raise ApiError(status, "NotJson", text[:200].decode(errors="replace")) from error

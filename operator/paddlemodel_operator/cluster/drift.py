@@ -7,6 +7,7 @@ or others added are none of our business. It is checked before every apply, also
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from paddlemodel_operator.base import names
@@ -24,7 +25,14 @@ EXACT: Final = frozenset(
     }
 )
 """Atomic values, or parts of them, to which the server adds nothing: another key is one that we took out."""
-IDENTITY: Final = frozenset({"apiVersion", "kind", "metadata.name", "metadata.namespace"})
+IDENTITY: Final = {
+    (): frozenset({"apiVersion", "kind", "metadata"}),
+    ("metadata",): frozenset({"name", "namespace"}),
+}
+"""What says which object it is, by where it stands, and metadata, which is compared by itself."""
+
+_MAPPING: Final = (dict, Mapping)
+"""Python finds a dict, which nearly all are, at once, and asks an abstract class slowly."""
 
 
 def is_applied(
@@ -56,7 +64,7 @@ def _value(desired: Any, live: Any, fields: Fields, path: tuple[str, ...]) -> bo
     inner = {key: value for key, value in fields.items() if key != "."}
     if not inner:
         return _same(desired, live, path)
-    if isinstance(desired, Mapping) and isinstance(live, Mapping):
+    if isinstance(desired, _MAPPING) and isinstance(live, _MAPPING):
         return _mapping(desired, live, inner, path)
     if isinstance(desired, Sequence) and isinstance(live, Sequence):
         return _keyed_list(desired, live, inner, path)
@@ -66,15 +74,14 @@ def _value(desired: Any, live: Any, fields: Fields, path: tuple[str, ...]) -> bo
 def _mapping(
     desired: Mapping[str, Any], live: Mapping[str, Any], fields: Fields, path: tuple[str, ...]
 ) -> bool:
-    wanted = {key for key in desired if ".".join((*path, key)) not in IDENTITY}
-    owned = {key.removeprefix("f:") for key in fields if key != "."}
+    wanted, owned = desired.keys() - IDENTITY.get(path, ()), fields.keys() - {"."}
     if path == ("metadata",):
-        owned -= {names.CREATE_GUARD}  # Of an object that we have created, until we apply it again.
+        owned -= {f"f:{names.CREATE_GUARD}"}  # Of an object that we have created, until we apply it again.
     if path == ():
-        wanted, owned = wanted - {"metadata"}, owned - {"metadata"}
+        owned -= {"f:metadata"}
         if not _mapping(desired["metadata"], live["metadata"], fields.get("f:metadata", {}), ("metadata",)):
             return False
-    if owned != wanted:
+    if owned != {f"f:{key}" for key in wanted}:
         return False
     return all(_value(desired[key], live.get(key), fields[f"f:{key}"], (*path, key)) for key in wanted)
 
@@ -96,19 +103,27 @@ def _keyed_list(desired: Sequence[Any], live: Sequence[Any], fields: Fields, pat
 
 def _names(key: str, item: Any) -> bool:
     """Whether a field path element such as k:{"name":"server"} or v:"x" means this item."""
-    kind, _, text = key.partition(":")
-    wanted = json.loads(text)
+    kind, wanted = _element(key)
     if kind == "v":
         return bool(item == wanted)
-    return isinstance(item, Mapping) and all(item.get(name, value) == value for name, value in wanted.items())
+    return isinstance(item, _MAPPING) and all(
+        item.get(name, value) == value for name, value in wanted.items()
+    )
+
+
+@lru_cache(maxsize=1024)
+def _element(key: str) -> tuple[str, Any]:
+    """A field path element, parsed: those of one model are those of nearly all."""
+    kind, _, text = key.partition(":")
+    return kind, json.loads(text)
 
 
 def _same(desired: Any, live: Any, path: tuple[str, ...]) -> bool:
     """Equal but for what the server adds inside an atomic value, and for how it writes amounts."""
     if live is None:
         return desired is None or desired is False or desired in ("", {}, [], ())
-    if isinstance(desired, Mapping):
-        if not isinstance(live, Mapping) or (live.keys() - desired.keys() and EXACT.intersection(path)):
+    if isinstance(desired, _MAPPING):
+        if not isinstance(live, _MAPPING) or (live.keys() - desired.keys() and EXACT.intersection(path)):
             return False
         return all(_same(value, live.get(key), (*path, key)) for key, value in desired.items())
     if isinstance(desired, (list, tuple)):

@@ -1,8 +1,10 @@
 """The HTTP endpoint of the operator's own pod: /healthz, /readyz and /metrics, from the present.
 
-It runs in the event loop that does the work: a blocked loop does not answer, as it should be.
+It runs in the event loop that does the work: a blocked loop does not answer, as it should be. The page of
+metrics, which would block it, is made in a thread.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from aiohttp import web
@@ -51,5 +53,6 @@ class Endpoint:
         return web.json_response({"complaints": complaints, **state}, status=200 if ready else 503)
 
     async def _page(self, _: web.Request) -> web.Response:
-        page, media_type = self._metrics()
+        # Of thousands of models it takes a good part of a second.
+        page, media_type = await asyncio.to_thread(self._metrics)
         return web.Response(body=page, headers={"Content-Type": media_type})

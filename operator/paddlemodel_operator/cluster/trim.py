@@ -17,7 +17,6 @@ METADATA: Final = (
     "name",
     "namespace",
     "uid",
-    "resourceVersion",
     "generation",
     "creationTimestamp",
     "deletionTimestamp",
@@ -25,23 +24,42 @@ METADATA: Final = (
     "ownerReferences",
 )
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+STATUS: Final = {
+    names.DEPLOYMENT: ("observedGeneration", "replicas", "updatedReplicas", "readyReplicas", "conditions"),
+    names.AUTOSCALER: ("currentMetrics", "conditions"),
+    names.SCALED_OBJECT: ("conditions",),
+    names.HTTP_ROUTE: ("parents",),
+}
+"""What is read of the status of a child; of other kinds, nothing."""
+CONDITION: Final = ("type", "status", "reason", "message")
+POD_CONDITION: Final = (*CONDITION, "lastTransitionTime")
+"""Of a pod the times tell whether it was ever ready."""
 CONTAINER_STATUS: Final = ("name", "state", "lastState", "ready", "restartCount")
 
 
 def trimmed(kind: names.Kind, body: Object) -> dict[str, Any]:
-    """The part of an object that somebody reads; shares its values with `body`."""
+    """The part of an object that somebody reads, and not its version; shares its values with `body`."""
     metadata = _only(body["metadata"], METADATA)
     if kind == names.POD:
         return {"metadata": metadata, **_pod(body)}
     if kind == names.MODEL:
         metadata |= _commands(body["metadata"])
-    else:
-        metadata |= _applied(body["metadata"])
-    return {"metadata": metadata, **_only(body, ("spec", "status"))}
+        return {"metadata": metadata, **_only(body, ("spec", "status"))}
+    metadata |= _applied(body["metadata"])
+    status = _status(body, STATUS[kind]) if kind in STATUS else {}
+    return {"metadata": metadata, **_only(body, ("spec",)), **({"status": status} if status else {})}
 
 
 def _only(body: Object, keys: Iterable[str]) -> dict[str, Any]:
     return {key: body[key] for key in keys if key in body}
+
+
+def _status(body: Object, keys: Iterable[str], condition: Iterable[str] = CONDITION) -> dict[str, Any]:
+    """These fields, and of each condition those of `condition`."""
+    kept = _only(body.get("status") or {}, keys)
+    if "conditions" in kept:
+        kept["conditions"] = [_only(one, condition) for one in kept["conditions"] or ()]
+    return kept
 
 
 def _commands(metadata: Object) -> dict[str, Any]:
@@ -71,12 +89,12 @@ def is_ours(entry: Object, manager: str = names.FIELD_MANAGER) -> bool:
 def _pod(body: Object) -> dict[str, Any]:
     """Where it is, what GPUs it holds, and how its containers are."""
     spec, status = body.get("spec", {}), body.get("status", {})
+    kept = _status(body, ("phase", "podIP", "conditions"), POD_CONDITION)
     containers = [
         {"name": one["name"], "resources": _only(one.get("resources", {}), ("limits",))}
         for one in spec.get("containers", ())
         if one["name"] == names.SERVER_CONTAINER
     ]
-    kept = _only(status, ("phase", "podIP", "conditions"))
     for key in ("initContainerStatuses", "containerStatuses"):
         if key in status:
             kept[key] = [_only(one, CONTAINER_STATUS) for one in status[key]]

@@ -80,5 +80,5 @@ class ModelRecords:
         self._records.pop(key, None)
 
     def all(self) -> dict[Key, ModelRecord]:
-        """The records of all models, in the order of their names."""
-        return dict(sorted(self._records.items()))
+        """The records of all models, in the order of their names; for another thread, too, hence the copy."""
+        return dict(sorted(self._records.copy().items()))

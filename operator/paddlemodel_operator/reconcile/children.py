@@ -125,7 +125,7 @@ async def _ensure(context: Context, model: PaddleModel, child: ChildKey, desired
     except NameConflict:
         context.foreign.add((kind, key))
         raise
-    if is_applied(desired, live):
+    if context.recent.is_applied((model.namespace, model.name), child, desired, live):
         context.cache.put(kind, live)
         return
     if kind == names.DEPLOYMENT and "replicas" not in desired["spec"] and _has_replicas_of_ours(live):

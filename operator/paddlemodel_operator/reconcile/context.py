@@ -15,6 +15,7 @@ from paddlemodel_operator.observe.pod_samples import PodSamples
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
 from paddlemodel_operator.probing.rollout_meter import RolloutMeter
+from paddlemodel_operator.reconcile.recent import Recent
 from paddlemodel_operator.registration.ownership import Registration
 from paddlemodel_operator.settings import Settings
 
@@ -54,6 +55,9 @@ class Context:
     """The watches of kinds that the cluster may not know, by kind and namespace; None: all namespaces."""
     settled: dict[Key, Sight] = field(default_factory=dict)
     """What the last reconcile of a model saw, where it left nothing to do: another one would do the same."""
+    recent: Recent = field(default_factory=Recent)
+    begun: set[Key] = field(default_factory=set)
+    """Models whose first children were made a moment ago, and that have no status yet."""
     ending: dict[str, ApiError] = field(default_factory=dict)
     """Namespaces that are being deleted, and what the server said: nobody asks it a second time."""
     foreign: set[tuple[names.Kind, Key]] = field(default_factory=set)
@@ -85,6 +89,8 @@ class Context:
         self.meter.forget(key)
         self.records.forget(key)
         self.settled.pop(key, None)
+        self.recent.forget(key)
+        self.begun.discard(key)
         for watch in self.optional.values():
             watch.waiting.discard(key)
         if key[0] in self.ending and not any(namespace == key[0] for namespace, _ in self.cache):

@@ -3,7 +3,6 @@
 It is the same whatever the trigger was: it never asks what changed.
 """
 
-import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
@@ -13,18 +12,17 @@ from paddlemodel_api.targets import CPU, targets
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry, SpecError
-from paddlemodel_operator.base.model import PaddleModel, from_body
+from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.cluster.cache import Key
-from paddlemodel_operator.language.conditions import of_status
 from paddlemodel_operator.observe.children import LiveObjects, Observed, Workload, observe
 from paddlemodel_operator.probing.pod_prober import ProbeTarget
 from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children, waiting
 from paddlemodel_operator.reconcile.context import Context
+from paddlemodel_operator.reconcile.report import report
 from paddlemodel_operator.reconcile.rollout import decide
-from paddlemodel_operator.render import Children, access, metrics_source, render
+from paddlemodel_operator.render import Children, access, metrics_source
 from paddlemodel_operator.rollout.situation import Plan
 from paddlemodel_operator.status.autoscaling_checks import Case
-from paddlemodel_operator.status.events import opening, transition
 from paddlemodel_operator.status.judge import (
     AUTOSCALING,
     READY,
@@ -34,10 +32,9 @@ from paddlemodel_operator.status.judge import (
     judge_invalid,
     last_applied,
 )
-from paddlemodel_operator.status.known import known, merge_patch
+from paddlemodel_operator.status.known import known
 from paddlemodel_operator.status.pause import spec_waits
 from paddlemodel_operator.status.readiness_checks import (
-    NAMESPACE_ENDING,
     PROGRESSING,
     namespace_is_ending,
     rejection,
@@ -45,10 +42,8 @@ from paddlemodel_operator.status.readiness_checks import (
 from paddlemodel_operator.status.reports import Fault
 from paddlemodel_operator.status.updates import replacement
 
-log = logging.getLogger(__name__)
-
-CHANGED: Final = 5.0
-"""Seconds until we look again at a model that somebody else has just changed; its event comes sooner."""
+FIRST_REPORTS: Final = 0.5
+"""Seconds for which a new model's first status waits: what controllers say of its children comes with it."""
 
 
 async def reconcile(context: Context, key: Key) -> None:
@@ -81,27 +76,46 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
         context.meter.forget(key)  # Nobody would act on its canary's numbers.
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         _count(context, key, status, None)
-        await _report(context, body, status)
+        await report(context, body, status)
         return
     if model.paused:
         status = _paused(context, model, children, before, now, plan)
-        await _report(context, body, status)
+        await report(context, body, status)
         return
     if await _is_gone(context, body, children):
         return
-    outcome = await apply_children(context, model, children)
-    trouble, failure = outcome.trouble, outcome.trouble.error if outcome.trouble else None
-    if isinstance(failure, ApiError) and failure.is_overload:
-        raise failure  # A status would be one more request to a server that has asked for fewer.
+    outcome = await _apply(context, body, model, children)
+    trouble = outcome.trouble
     observed = replace(_observe(context, model, outcome), plan=plan)
     fault = _fault(model, trouble) if trouble else None
     case = _case(context, model, observed, trouble)
     status = judge(model, observed, fault=fault, case=case, before=before, now=now)
     _count(context, key, status, observed.workload)
-    await _report(context, body, status)
-    if failure is not None and key[0] not in context.ending:
+    await report(context, body, status)
+    context.begun.discard(key)
+    if trouble is not None and key[0] not in context.ending:
+        raise trouble.error
+    if plan.again is not None:
+        raise Retry(plan.again, "a canary is under way")  # A step ends by the clock, which no event tells.
+
+
+async def _apply(
+    context: Context, body: Mapping[str, Any], model: PaddleModel, children: Children
+) -> Outcome:
+    """Bring the children to what they should be.
+
+    Raises:
+        ApiError: the server has asked for fewer requests, and a status would be one more.
+        Retry: the children are new, and nobody has said anything of them that a status could tell.
+    """
+    outcome, key = await apply_children(context, model, children), (model.namespace, model.name)
+    failure = outcome.trouble.error if outcome.trouble else None
+    if isinstance(failure, ApiError) and failure.is_overload:
         raise failure
-    _come_back(plan)
+    if not (failure or body.get("status") or key in context.begun):
+        context.begun.add(key)
+        raise Retry(FIRST_REPORTS, "its children have just been made")
+    return outcome
 
 
 async def _wanted(
@@ -113,16 +127,10 @@ async def _wanted(
         SpecError: it asks for what cannot be.
         ApiError: the API server did not answer.
     """
-    model = from_body(body)
+    model = context.recent.parse(body)
     contents = replacement(model, _before(context, model))
     rollout = await decide(context, model, before, contents)
-    return model, render(model, context.settings, contents, rollout), rollout.plan
-
-
-def _come_back(plan: Plan) -> None:
-    """A step of a canary ends by the clock, which no event tells."""
-    if plan.again is not None:
-        raise Retry(plan.again, "a canary is under way")
+    return model, context.recent.render(model, context.settings, contents, rollout), rollout.plan
 
 
 def _paused(
@@ -148,7 +156,7 @@ async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children)
     """Whether a model that lacks a child it once had is gone itself, so that nothing is made anew.
 
     Garbage collection deletes the children after the model, but each kind has a watch of its own, and the
-    model's may be the last to tell. A model without status never had children: it costs no request.
+    model's may be the last to tell. A model that has just come never had children: it costs no request.
     """
     metadata = body["metadata"]
     namespace, name = metadata["namespace"], metadata["name"]
@@ -157,7 +165,8 @@ async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children)
         for child in desired
         if context.serves(child.kind, namespace)
     )
-    if not lacks or not body.get("status") or namespace in context.ending:
+    had = body.get("status") or (namespace, name) in context.begun
+    if not lacks or not had or namespace in context.ending:
         return False
     live = await context.api.get(names.MODEL, namespace, name)
     if live is None:
@@ -252,43 +261,3 @@ def _fault(model: PaddleModel, trouble: Trouble) -> Fault:
             return namespace_is_ending(model.namespace)
         case error:
             return rejection(error, trouble.child, model.namespace)
-
-
-async def _report(context: Context, body: Mapping[str, Any], status: dict[str, Any]) -> None:
-    """One status write, only when it says something new; then, only then, the Event.
-
-    Raises:
-        Retry: the model is not the one any more that the status is about, and nothing was written.
-    """
-    metadata, found = body["metadata"], body.get("status")
-    before, status = known(found), of_status(status, context.settings.language)
-    namespace, name = metadata["namespace"], metadata["name"]
-    patch = merge_patch(found if isinstance(found, Mapping) else {}, status)
-    ending = namespace in context.ending
-    if not patch or (ending and condition(before, READY).get("reason") == NAMESPACE_ENDING):
-        return
-    try:
-        written = await context.api.patch_status(namespace, name, patch, metadata.get("resourceVersion", ""))
-    except ApiError as error:
-        if error.code == 409:
-            raise Retry(CHANGED, "somebody else has changed the model") from error
-        raise
-    if written is None:
-        return
-    context.cache.put(names.MODEL, written)
-    at = f"{context.now():%Y-%m-%dT%H:%M:%S.%fZ}"
-    told = (tell(body, before, status, context.instance, at) for tell in (transition, opening))
-    for event in filter(None, told):
-        log.info("%s/%s: %s. %s", namespace, name, event["reason"], event["note"])
-        if not ending:  # It takes no Event either.
-            await _tell(context, event)
-
-
-async def _tell(context: Context, event: Mapping[str, Any]) -> None:
-    """An Event is a courtesy: what matters is in the status."""
-    try:
-        await context.api.create_event(event)
-    except ApiError as error:
-        log.warning(
-            "No Event for %s/%s: %s", event["regarding"]["namespace"], event["regarding"]["name"], error
-        )

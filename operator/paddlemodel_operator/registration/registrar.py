@@ -64,6 +64,7 @@ class Registrar:
         self._logged = ""
         self._trouble = ""
         self._registration: Registration | None = None
+        self._looked = asyncio.Event()
 
     @property
     def registration(self) -> Registration | None:
@@ -76,7 +77,16 @@ class Registrar:
         while True:
             # What follows from a write, such as the API server's first try, is seen soon.
             pause = SOON_SECONDS if await self._attempt() else min(2 * pause, POLL_SECONDS)
+            self._looked.set()
             await asyncio.sleep(pause)
+
+    async def first(self, seconds: float) -> None:
+        """Wait for the end of the first round, well or not, but no longer than this."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._looked.wait()
+        except TimeoutError:
+            log.debug("Nobody knows yet who answers for %s.", names.CUSTOM_METRICS_GROUP)
 
     async def step(self) -> bool:
         """One round; whether it wrote anything, so that the next one should follow soon."""

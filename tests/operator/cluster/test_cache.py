@@ -69,6 +69,23 @@ def test_a_list_returns_what_the_watch_has_not_reported() -> None:
     assert cache.get(names.SERVICE, ("ml", "vanished")) is None
 
 
+def test_a_newer_version_of_what_is_the_same_for_us_has_not_changed() -> None:
+    """Most of what controllers write says nothing that anybody judges; to write it, one has to know it."""
+    cache, budget = Cache(), names.DISRUPTION_BUDGET
+    assert cache.put(budget, child(1, "a") | {"status": {"expectedPods": 1}})
+    before = cache.versions(KEY)
+    assert cache.put(budget, child(2, "a") | {"status": {"expectedPods": 2}})
+    assert cache.versions(KEY) == before
+    found = cache.get(budget, KEY)
+    assert found is not None
+    assert found["metadata"]["resourceVersion"] == "2"
+    cache.put(budget, child(3, "a") | {"spec": {"maxUnavailable": 1}})
+    changed = cache.versions(KEY)
+    assert changed != before
+    cache.put(budget, child(4, "a"))
+    assert cache.versions(KEY) not in (before, changed)
+
+
 def test_versions_tell_whether_anything_of_a_model_has_changed() -> None:
     cache = Cache()
     cache.put(names.SERVICE, child(1, "a"))
@@ -76,7 +93,7 @@ def test_versions_tell_whether_anything_of_a_model_has_changed() -> None:
     before = cache.versions(KEY)
     cache.put(names.SERVICE, child(3, "b", "b"))
     assert cache.versions(KEY) == before
-    cache.put(names.POD, pod(4, "a-1"))
+    cache.put(names.POD, pod(4, "a-1") | {"status": {"phase": "Running"}})
     assert cache.versions(KEY) != before
     cache.remove(names.POD, pod(5, "a-1"))
     assert cache.versions(KEY) == ((KEY, 1),)

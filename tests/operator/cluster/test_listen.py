@@ -1,7 +1,9 @@
 """Which address families are served: real sockets, and a kernel without IPv6 that is played."""
 
+import asyncio
 import errno
 import socket
+import threading
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -109,5 +111,33 @@ async def test_ready_is_who_knows_all_models(
             for path, status in (("healthz", health), ("readyz", ready)):
                 async with session.get(f"http://{address}/{path}") as answer:
                     assert answer.status == status
+    finally:
+        await endpoint.stop()
+
+
+async def test_the_page_of_metrics_is_made_beside_the_event_loop() -> None:
+    """That of thousands of models takes longer than a probe may wait."""
+    with listener("127.0.0.1:0") as probe:
+        address = f"127.0.0.1:{probe.getsockname()[1]}"
+    began, asked = threading.Event(), threading.Event()
+
+    def page() -> tuple[bytes, str]:
+        began.set()
+        assert asked.wait(180), "the event loop is held"
+        return b"", "text/plain"
+
+    def health() -> tuple[list[str], dict[str, float | bool]]:
+        asked.set()
+        return [], {}
+
+    endpoint = Endpoint(address, health, page)
+    await endpoint.start()
+    try:
+        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+            metrics = group.create_task(session.get(f"http://{address}/metrics"))
+            assert await asyncio.to_thread(began.wait, 180)
+            async with session.get(f"http://{address}/healthz") as answer:
+                assert answer.status == 200
+            assert (await metrics).status == 200
     finally:
         await endpoint.stop()

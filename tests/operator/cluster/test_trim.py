@@ -4,6 +4,7 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster.cache import Cache
@@ -46,7 +47,7 @@ def live(kind: names.Kind) -> Object:
     return {**desired, "status": {"observedGeneration": 1, "replicas": 2}}
 
 
-def pod() -> Object:
+def pod(ready: str = "True") -> Object:
     """As the kubelet reports it."""
     template = copy.deepcopy(rendered(names.DEPLOYMENT, device="GPU")["spec"]["template"])
     template["spec"]["nodeName"] = "node-1"
@@ -64,7 +65,11 @@ def pod() -> Object:
         "status": {
             "phase": "Running",
             "podIP": "10.0.0.1",
-            "conditions": [{"type": "Ready", "status": "True"}, {"type": "PodScheduled", "status": "True"}],
+            "conditions": [
+                {"type": "Initialized", "status": "True", "lastTransitionTime": "2026-01-01T00:00:01Z"},
+                {"type": "Ready", "status": ready, "lastTransitionTime": "2026-01-01T00:00:09Z"},
+                {"type": "PodScheduled", "status": "True"},
+            ],
             "initContainerStatuses": [{"name": names.FETCH_CONTAINER, **state}],
             "containerStatuses": [{"name": names.SERVER_CONTAINER, **state}],
         },
@@ -85,8 +90,9 @@ def test_drift_is_judged_as_on_the_whole_object() -> None:
     )
 
 
-def test_what_is_observed_is_the_same() -> None:
-    deployment, one = live(names.DEPLOYMENT), pod()
+@pytest.mark.parametrize("ready", ["True", "False"])
+def test_what_is_observed_is_the_same(ready: str) -> None:
+    deployment, one = live(names.DEPLOYMENT), pod(ready)
     deployment["spec"]["template"]["metadata"]["labels"] = one["metadata"]["labels"]
     gpu = "nvidia.com/gpu"
     whole = observe(LiveObjects(deployment=deployment, pods=[one], gpu_resource=gpu))
@@ -99,7 +105,8 @@ def test_what_is_observed_is_the_same() -> None:
     )
     assert kept == whole
     assert whole.gpus == 1
-    assert whole.ready_pods == 1
+    assert whole.ready_pods == (ready == "True")
+    assert [found.was_ready for found in kept.pods] == [True]
 
 
 def test_the_book_keeping_of_others_is_dropped() -> None:
@@ -113,6 +120,22 @@ def test_the_book_keeping_of_others_is_dropped() -> None:
     annotated: Object = {contract.PAUSED_ANNOTATION: "true", LAST_APPLIED: "{}"}
     kept = trimmed(names.MODEL, {"metadata": {"name": "a", "annotations": annotated}})
     assert kept["metadata"]["annotations"] == {contract.PAUSED_ANNOTATION: "true"}
+
+
+def test_of_a_status_only_what_is_judged_is_kept() -> None:
+    status = {
+        "replicas": 2,
+        "unavailableReplicas": 1,
+        "conditions": [{"type": "Progressing", "status": "True", "reason": "A", "lastUpdateTime": "now"}],
+    }
+    body = live(names.DEPLOYMENT) | {"status": status}
+    assert trimmed(names.DEPLOYMENT, body)["status"] == {
+        "replicas": 2,
+        "conditions": [{"type": "Progressing", "status": "True", "reason": "A"}],
+    }
+    assert "status" not in trimmed(names.DISRUPTION_BUDGET, body)
+    assert "status" not in trimmed(names.DEPLOYMENT, body | {"status": None})
+    assert trimmed(names.MODEL, {"metadata": {}, "status": status})["status"] == status
 
 
 def test_a_model_with_its_children_and_pods_is_small() -> None:

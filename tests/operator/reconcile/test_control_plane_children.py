@@ -13,7 +13,7 @@ from paddlemodel_operator.cluster.cache import Cache
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PodProber
 from paddlemodel_operator.probing.rollout_meter import RolloutMeter
-from paddlemodel_operator.reconcile import reconcile as module
+from paddlemodel_operator.reconcile import recent
 from paddlemodel_operator.reconcile.context import Context
 from paddlemodel_operator.reconcile.reconcile import reconcile
 from paddlemodel_operator.render import Children, Rollout, render
@@ -66,7 +66,7 @@ async def test_a_second_deployment_and_service_come_and_go_beside_the_first(
     ) -> Children:
         return with_a_second(render(model, settings, contents, rollout), *second)
 
-    monkeypatch.setattr(module, "render", rendered)
+    monkeypatch.setattr(recent, "render", rendered)
 
     async def step() -> None:
         cache, records = listed(cluster, namespace), ModelRecords()
@@ -79,6 +79,7 @@ async def test_a_second_deployment_and_service_come_and_go_beside_the_first(
             meter=RolloutMeter(cache, lambda _: None, clock),
             records=records,
             registration=lambda: None,
+            begun={(namespace, NAME)},
         )
         await reconcile(context, (namespace, NAME))
 

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any, cast
 
 import pytest
+from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
 from paddlemodel_operator.cluster.answers import Listing, Scope
 from paddlemodel_operator.cluster.api import Api
 from paddlemodel_operator.cluster.election import Election
 from paddlemodel_operator.controller import SETTLE_SECONDS, Controller, pauses
+from paddlemodel_operator.reconcile.context import Context
 
 from tests.operator.support.builders import SETTINGS, body
 
@@ -132,6 +134,41 @@ async def test_a_server_that_wants_to_be_left_alone_is_left_alone_by_all_models(
     assert [controller._fail(("ml", "resnet50"), refused) for _ in range(9)] == [100.0] * 9
     controller._queue.add(("ml", "other"))
     assert controller._queue.take() is None
+
+
+async def test_reports_of_children_are_gathered_and_a_model_is_due_at_once() -> None:
+    """A new Deployment is reported of five times within a moment: that is one look, not five."""
+    controller = Controller(cast("Api", Lists()), SETTINGS, "here")
+    await controller.start()
+    await until(lambda: bool(controller.health()[1]["synced"]) and bool(controller.health()[1]["leading"]))
+    service = next(one for one in controller._watches if one.scope.kind == names.SERVICE)
+    child = body() | {"kind": "Service"}
+    for version in range(5, 10):
+        child["metadata"] |= {"resourceVersion": str(version), "labels": {contract.MODEL_LABEL: "resnet50"}}
+        service._on_event("MODIFIED", child)
+    assert controller.health()[1]["queued"] == 1
+    assert controller._queue.take() is None
+    controller.on_event("ADDED", body())
+    assert controller._queue.take() == ("ml", "resnet50")
+    controller._queue.done(("ml", "resnet50"))
+    controller.on_event("MODIFIED", body())  # The echo of what is known.
+    assert controller._queue.take() is None
+    await controller.stop()
+
+
+async def test_each_model_is_looked_at_once_after_a_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who serves the metrics is part of what is judged: without it every model would be due again."""
+    looks: list[tuple[object, bool]] = []
+
+    async def look(context: Context, key: object) -> None:
+        looks.append((key, context.registration() is not None))
+
+    monkeypatch.setattr("paddlemodel_operator.controller.reconcile", look)
+    controller = Controller(cast("Api", Lists({names.MODEL: [body("a"), body("b")]})), SETTINGS, "here")
+    await controller.start()
+    await until(lambda: len(looks) == 2 and controller.health()[1]["queued"] == 0)
+    await controller.stop()
+    assert sorted(looks) == [(("ml", "a"), True), (("ml", "b"), True)]
 
 
 def test_the_second_list_follows_soon_after_the_first() -> None:

@@ -1,15 +1,16 @@
 """Who answers for the metrics APIs, and the certificate of the adapter: decisions without a cluster."""
 
+import asyncio
 import datetime as dt
 import ssl
 from dataclasses import replace
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store, VerificationError
-from paddlemodel_operator.base.errors import SettingsError
+from paddlemodel_operator.base.errors import ApiError, SettingsError
 from paddlemodel_operator.registration import objects
 from paddlemodel_operator.registration.certificates import LIFE, authorities, fault, issue
 from paddlemodel_operator.registration.objects import Issued
@@ -249,3 +250,19 @@ def test_the_api_server_s_changing_words_do_not_change_what_models_are_told() ->
         messages.append(registrar.registration.services[OURS["metadata"]["name"]].message)
     assert messages == ["pod a", "pod a", "", "pod c"]
     assert len(woken) == 3
+
+
+async def test_nobody_waits_long_for_a_first_round_that_fails_or_never_ends() -> None:
+    """The first looks at models wait for it; a broken aggregated API is no reason not to serve them."""
+    api = Mock()
+    api.list_all = AsyncMock(side_effect=ApiError(503, "ServiceUnavailable", ""))
+    failing = Registrar(api, Settings(), on_change=lambda: None)
+    task = asyncio.create_task(failing.run())
+    async with asyncio.timeout(60):
+        await failing.first(600)
+    stalled = Registrar(Mock(), Settings(), on_change=lambda: None)
+    await stalled.first(0.01)
+    assert (failing.registration, stalled.registration) == (None, None)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

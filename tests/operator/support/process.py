@@ -44,13 +44,9 @@ class Operator:
 
     def start(self, *, wait: bool = True, **settings: str) -> None:
         """Return when it has listed everything and reconciled every model, or at once."""
-        namespace, name = self._account
-        token = self._cluster.kubectl("create", "token", name, "-n", namespace).strip()
-        kubeconfig = self._folder / "operator.kubeconfig"
-        token_kubeconfig(self._cluster, token, kubeconfig, self._server)
         self.port = ports.free(1)[0]
         variables = environment(
-            KUBECONFIG=str(kubeconfig),
+            KUBECONFIG=str(self._kubeconfig()),
             PADDLEMODEL_OPERATOR_HEALTH_BIND=f"127.0.0.1:{self.port}",
             PADDLEMODEL_OPERATOR_LOG_FORMAT="text",
             **{f"PADDLEMODEL_OPERATOR_{name.upper()}": value for name, value in settings.items()},
@@ -60,6 +56,14 @@ class Operator:
             self._process = subprocess.Popen(command, env=variables, stdout=log, stderr=log, cwd=self._folder)
         if wait:
             eventually(self.is_idle)
+
+    def _kubeconfig(self) -> Path:
+        """Of its ServiceAccount, with a new token."""
+        namespace, name = self._account
+        token = self._cluster.kubectl("create", "token", name, "-n", namespace).strip()
+        target = self._folder / "operator.kubeconfig"
+        token_kubeconfig(self._cluster, token, target, self._server)
+        return target
 
     def revive(self) -> bool:
         """Play the kubelet: start it again if it has ended; true while it runs."""
