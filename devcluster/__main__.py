@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     builds.add_argument(
         "--neighbours",
         action="store_true",
-        help="also the neighbours (about 20 minutes more), and fetch Prometheus",
+        help="also the neighbours (about 35 minutes more), and fetch Prometheus",
     )
     builds.add_argument("--programs", action="store_true", help="only the programs: no images")
     command(
@@ -149,7 +149,9 @@ def _helm(arguments: argparse.Namespace) -> int:
 
 
 def _build(arguments: argparse.Namespace) -> int:
-    programs.build((*programs.NODE, *(programs.NEIGHBOURS if arguments.neighbours else ())))
+    programs.build(
+        (*programs.NODE, *((*programs.NEIGHBOURS, *programs.OLDER) if arguments.neighbours else ()))
+    )
     if arguments.neighbours:
         prometheus.program("prometheus")
     if os.geteuid() == 0 and not arguments.programs:

@@ -52,6 +52,39 @@ def up_control_plane(name: str) -> State:
 
 
 @contextmanager
+def api_server_for(name: str, module: str) -> Iterator[State]:
+    """The API server of a Go module with etcd, and nobody who acts on what it holds; gone afterwards.
+
+    Args:
+        name: The cluster's.
+        module: One of `programs.OLDER`, or "kubernetes".
+
+    Raises:
+        DevclusterError: The cluster exists, or a component did not become ready.
+    """
+    try:
+        yield _up_api_server(name, module)
+    finally:
+        down(name)
+
+
+def _up_api_server(name: str, module: str) -> State:
+    programs.build((*programs.CONTROL_PLANE, module))
+    state = _new_state(name)
+    api, etcd, peer = ports.free(3)
+    ends = Endpoints(
+        address="127.0.0.1", api=api, etcd=etcd, etcd_peer=peer, controller_manager=0, scheduler=0
+    )
+    credentials.write(state, ends, [])
+    credentials.write_outside(state, f"https://127.0.0.1:{api}")
+    components = [control_plane.etcd(state, ends), control_plane.api_server(state, ends, module)]
+    _plan(state, components).write(state.plan)
+    _start(state, prefix=[])
+    waiting.for_api_server(state)
+    return state
+
+
+@contextmanager
 def control_plane_for(name: str) -> Iterator[State]:
     """A control plane that is gone afterwards, for tests."""
     try:

@@ -10,7 +10,7 @@ from devcluster.paths import State
 
 def for_api(state: State) -> None:
     """Until the API server answers and pods may be created."""
-    until(state, "the API server", ("get", "--raw", "/readyz"), lambda answer: answer == "ok", seconds=180)
+    for_api_server(state)
     until(
         state,
         "the default service account",  # pods are refused before it exists
@@ -18,6 +18,11 @@ def for_api(state: State) -> None:
         lambda answer: answer != "",
         seconds=180,
     )
+
+
+def for_api_server(state: State) -> None:
+    """Until the API server answers."""
+    until(state, "the API server", ("get", "--raw", "/readyz"), lambda answer: answer == "ok", seconds=180)
 
 
 def for_nodes(state: State, count: int) -> None:

@@ -18,10 +18,14 @@ from devcluster.progress import Counter, say, step
 CONTROL_PLANE = ("kubernetes",)
 NODE = ("kubernetes", "containerd", "coredns", "helm")
 #: What other people's clusters have already; only `make test-neighbours` needs it.
-NEIGHBOURS = ("prometheus-adapter", "keda", "metrics-server", "argo-cd", "contour")
-#: Cold on two cores, measured; told before the build begins.
+NEIGHBOURS = ("prometheus-adapter", "keda", "metrics-server", "argo-cd", "contour", "kube-router")
+#: API servers of older Kubernetes, alone; for `make test-neighbours`, too.
+OLDER = ("kubernetes-1.30", "kubernetes-1.33")
+#: Cold on two cores, measured (the older API servers: guessed from the newest); told before the build begins.
 MINUTES = {
     "kubernetes": 9,
+    "kubernetes-1.30": 6,
+    "kubernetes-1.33": 6,
     "containerd": 1,
     "helm": 2,
     "coredns": 3,
@@ -30,6 +34,7 @@ MINUTES = {
     "metrics-server": 2,
     "argo-cd": 9,
     "contour": 3,
+    "kube-router": 3,
     "fake-gcs-server": 2,
 }
 #: Main packages whose folder is not called as the program is.

@@ -57,11 +57,11 @@ def etcd(state: State, ends: Endpoints) -> Component:
     return Component(name="etcd", argv=argv, ready=f"{client}/health")
 
 
-def api_server(state: State, ends: Endpoints) -> Component:
-    """The API server, with RBAC, the aggregation layer and an audit log of writes."""
+def api_server(state: State, ends: Endpoints, module: str = "kubernetes") -> Component:
+    """The API server of a Go module, with RBAC, the aggregation layer and an audit log of writes."""
     pki = state.pki
     argv = [
-        program("kubernetes", "kube-apiserver"),
+        program(module, "kube-apiserver"),
         f"--etcd-servers=http://127.0.0.1:{ends.etcd}",
         f"--bind-address={ends.address}",
         f"--advertise-address={ends.address}",

@@ -16,13 +16,12 @@ from kubernetes.aio import client, config
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.base.patches import APPLY, MERGE, as_yaml
 from paddlemodel_operator.cluster.answers import Listing, Scope, decoded, fault, refusal, unreachable
 
 Object = dict[str, Any]
 
 JSON: Final = "application/json"
-APPLY: Final = "application/apply-patch+yaml"
-MERGE: Final = "application/merge-patch+json"
 GUARD_VALUE: Final = 2**31 - 1
 """Of `names.CREATE_GUARD`: seconds that no object has, also none that is being deleted."""
 PAGE: Final = 100
@@ -293,7 +292,8 @@ class Api:
         await self._client.update_params_for_auth(headers, [], ["BearerToken"], path, method, body)
         url = self._client.configuration.host + path + (f"?{urlencode(query)}" if query else "")
         timeout = ClientTimeout(total=limit or self._timeout)
+        sent = as_yaml(body) if body is not None and content_type == APPLY else body
         # As above.
         return await self._client.rest_client.request(  # type: ignore[no-untyped-call]
-            method, url, headers=headers, body=body, _request_timeout=timeout
+            method, url, headers=headers, body=sent, _request_timeout=timeout
         )

@@ -15,8 +15,9 @@ from kubernetes.aio import client, config
 
 from paddlemodel_operator.base import names
 from paddlemodel_operator.base.errors import ApiError
+from paddlemodel_operator.base.patches import APPLY, MERGE
 from paddlemodel_operator.cluster.answers import Object, refusal, unreachable
-from paddlemodel_operator.cluster.api import APPLY, MERGE, Api
+from paddlemodel_operator.cluster.api import Api
 
 USER_AGENT: Final = "paddlemodel"
 ENDLESS_SECONDS: Final = 10 * 365 * 86_400.0

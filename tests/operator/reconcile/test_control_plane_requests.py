@@ -6,8 +6,12 @@ from typing import Any
 
 import pytest
 from paddlemodel_operator.base import names
+from paddlemodel_operator.base.model import from_body
 from paddlemodel_operator.cluster.api import Api
+from paddlemodel_operator.cluster.drift import is_applied
+from paddlemodel_operator.render import render
 
+from tests.operator.support.builders import SETTINGS, UID, URI
 from tests.operator.support.cluster import CHILDREN, Cluster, eventually
 from tests.operator.support.manifests import manifest, settled
 from tests.operator.support.process import USER, Operator
@@ -67,6 +71,17 @@ async def test_an_apply_that_creates_never_changes_what_exists(
         }
         assert await api.create(kind, desired) is None
         assert "evil" not in cluster.need(kind, namespace, "resnet50")["metadata"]["labels"]
+
+
+@pytest.mark.parametrize("text", ["𠮷", "🇺🇸", "猫", "\x7f", "\x85\u2028\ufeff", '\\ud83c "\n'], ids=ascii)
+async def test_every_character_of_a_spec_reaches_the_children(api: Api, namespace: str, text: str) -> None:
+    """An apply is YAML, which has other escapes than JSON, and takes fewer characters without one."""
+    spec = {"model": {"uri": URI}, "device": "CPU", "task": {"imageClassification": {"labels": [text]}}}
+    body = {**manifest(namespace), "spec": spec}
+    body["metadata"] |= {"uid": UID, "generation": 1}
+    children = render(from_body(body), SETTINGS)
+    deployment = children[names.ChildKey(names.DEPLOYMENT, "resnet50")]
+    assert is_applied(deployment, await api.apply(names.DEPLOYMENT, deployment))
 
 
 def test_a_namespace_that_is_being_deleted_is_left_alone(
