@@ -45,7 +45,7 @@ test-slow: $(READY)  ## what takes long: before a release, and after a change to
 fuzz: $(READY)  ## 300 random programs, every answer compared with bare Paddle's (SEED=… repeats one, COUNT=…)
 	@$(RUN)/python -m tests.fuzz $(if $(SEED),--seed=$(SEED)) $(if $(COUNT),--count=$(COUNT))
 
-test-neighbours: $(READY)  ## beside the real Prometheus, prometheus-adapter, KEDA, metrics-server, Traefik, Contour, Argo CD, older API servers (compiles 40 min more once)
+test-neighbours: $(READY)  ## beside the real Prometheus, prometheus-adapter, KEDA, metrics-server, Traefik, Contour, kube-router, Argo CD, older API servers (compiles 40 min more once)
 	@$(RUN)/python -m devcluster build --neighbours
 	@$(RUN)/pytest $(if $(findstring tests/neighbours,$(PYTEST)),,tests/neighbours) $(PYTEST)
 

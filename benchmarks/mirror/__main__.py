@@ -5,7 +5,8 @@ The same server three times: without a mirror; with one of 5 % beside which ther
 cluster a canary has cores of its own, here it has none: so the CPU time of a request is compared, that of all
 processes of the server which answers clients, and the requests per second are only shown.
 
-With --before CHECKOUT, made ready there by make, the server of that checkout takes part as well.
+With --before CHECKOUT, made ready there by make, the server of that checkout takes part as well, without a
+mirror and with one of 5 % to the same canary.
 """
 
 import argparse
@@ -24,6 +25,7 @@ from devcluster import ports
 
 PERCENT = 5
 OFF, NO_CANARY, CANARY, BEFORE = "without a mirror", "5 %, no canary", "5 % to a canary", "of --before"
+BEFORE_CANARY = f"{CANARY}, {BEFORE}"
 
 
 def main() -> None:
@@ -74,14 +76,16 @@ def _servers(workload: Workload, folder: Path, before: Path | None) -> Iterator[
             return {"url": f"http://127.0.0.1:{port}", "percent": PERCENT, "token": token}
 
         server("canary", canary, {"token": token})
-        off, lonely, mirroring, other = ports.free(4)
+        off, lonely, mirroring, other, others_mirror = ports.free(5)
         servers = {
             OFF: server(OFF, off, {}),
             NO_CANARY: server(NO_CANARY, lonely, to(nobody)),
             CANARY: server(CANARY, mirroring, to(canary)),
         }
         if before is not None:
-            servers[BEFORE] = server(BEFORE, other, {}, before.resolve())
+            checkout = before.resolve()
+            servers[BEFORE] = server(BEFORE, other, {}, checkout)
+            servers[BEFORE_CANARY] = server(BEFORE_CANARY, others_mirror, to(canary), checkout)
         yield servers
 
 
@@ -92,7 +96,7 @@ def _show(model: str, found: dict[str, list[tuple[float, float]]]) -> None:
         ratios = [ours[0] / plain[0] for ours, plain in zip(rounds, found[OFF], strict=True)]
         cpu, rate = (statistics.median(one[at] for one in rounds) for at in (0, 1))
         print(
-            f"  {name:18} {cpu:8.0f} us of CPU a request, {statistics.median(ratios):.3f} times "
+            f"  {name:28} {cpu:8.0f} us of CPU a request, {statistics.median(ratios):.3f} times "
             f"({min(ratios):.3f} to {max(ratios):.3f}) that without; {rate:8.0f} requests a second"
         )
 

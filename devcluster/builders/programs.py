@@ -18,7 +18,7 @@ from devcluster.progress import Counter, say, step
 CONTROL_PLANE = ("kubernetes",)
 NODE = ("kubernetes", "containerd", "coredns", "helm")
 #: What other people's clusters have already; only `make test-neighbours` needs it.
-NEIGHBOURS = ("prometheus-adapter", "keda", "metrics-server", "argo-cd", "contour")
+NEIGHBOURS = ("prometheus-adapter", "keda", "metrics-server", "argo-cd", "contour", "kube-router")
 #: API servers of older Kubernetes, alone; for `make test-neighbours`, too.
 OLDER = ("kubernetes-1.30", "kubernetes-1.33")
 #: Cold on two cores, measured (the older API servers: guessed from the newest); told before the build begins.
@@ -34,6 +34,7 @@ MINUTES = {
     "metrics-server": 2,
     "argo-cd": 9,
     "contour": 3,
+    "kube-router": 3,
     "fake-gcs-server": 2,
 }
 #: Main packages whose folder is not called as the program is.

@@ -17,7 +17,7 @@ from devcluster import cluster, waiting
 from devcluster.builders.programs import build, program
 from devcluster.errors import DevclusterError
 from devcluster.kubectl import kubectl
-from devcluster.nodes.node import ADDRESS
+from devcluster.nodes.node import ADDRESS, Node
 from devcluster.paths import GO_MODULES, State
 
 Object = dict[str, Any]
@@ -63,14 +63,18 @@ class Host:
 
     @contextmanager
     def process(
-        self, name: str, argv: list[str], environment: Mapping[str, str] | None = None
+        self,
+        name: str,
+        argv: list[str],
+        environment: Mapping[str, str] | None = None,
+        at: Node | None = None,
     ) -> Iterator[None]:
-        """Run a program there until the context ends; its log is NAME.log in the folder."""
+        """Run a program there, or at another node, until the context ends; it logs to NAME.log."""
         variables = [f"{key}={value}" for key, value in (environment or {}).items()]
         # Killed with this process, and on a node with the `nsenter` that is its parent.
         words = ["setpriv", "--pdeathsig", "KILL", "env", *variables, *argv]
         if cluster.nodes(self.state):
-            words = cluster.inside(self.state, *words)
+            words = cluster.inside(self.state, *words, at=at)
         with (self.folder / f"{name}.log").open("ab") as log:
             running = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:

@@ -37,7 +37,7 @@ model's task, as by predict, and the task's answer is recorded.
 A float agrees if it is within atol + rtol * |recorded| (default {EXACT.rtol:g} and {EXACT.atol:g}); whole
 numbers and booleans must be equal; NaN and infinity, which JSON does not know, agree with each other only.
 --tolerance and --compare say it for one output, or one field of a task's answer, as
-spec.verification.outputs does."""
+spec.verification.outputs does, and --min-agreement what spec.verification.minAgreementPercent says."""
 
 EXAMPLES = """examples:
   paddlemodel-server verify my-model requests.jsonl --record --count 10
@@ -49,8 +49,8 @@ EXAMPLES = """examples:
   paddlemodel-server verify my-model requests.jsonl --compare scores=TopK:5
   paddlemodel-server verify my-reader lines.jsonl --compare text=Text:0.02
 
-Exit codes: 0 all answers agree, or recorded; 1 an answer differs, or the model cannot answer; 2 the command
-line is wrong."""
+Exit codes: 0 all answers agree, or as many as --min-agreement wants, or recorded; 1 more differ, or the model
+cannot answer; 2 the command line is wrong."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +66,7 @@ class Options:
     shapes: samples.Shapes = field(default_factory=dict)
     tolerances: Tolerances
     json: bool = False
+    min_agreement: int = 100  # percent of the requests
     credentials: Credentials = field(default_factory=Credentials)
 
 
@@ -84,7 +85,7 @@ def main(argv: Sequence[str]) -> int:
         found = list(differences(client, known, exchanges, options.tolerances))
     if not found:
         raise StartError("UnreadableRecording", f"{options.recording} holds no requests.")
-    return _report(found, as_json=options.json)
+    return _report(found, options)
 
 
 def differences(
@@ -151,18 +152,26 @@ def summary(found: Sequence[tuple[int, Difference]]) -> list[dict[str, Any]]:
     return rows
 
 
-def _report(found: Sequence[tuple[int, Difference]], *, as_json: bool) -> int:
+def _report(found: Sequence[tuple[int, Difference]], options: Options) -> int:
+    """A request agrees if all of its answer does, as in a pod."""
     rows = summary(found)
-    agrees = all(not row["differ"] for row in rows)
-    if as_json:
+    requests = {number for number, _ in found}
+    agreed = len(requests - {number for number, difference in found if not difference.agrees})
+    agrees = 100 * agreed >= options.min_agreement * len(requests)
+    if options.json:
         content = {
             "agrees": agrees,
+            "requests": len(requests),
+            "agreed": agreed,
             "outputs": rows,
             "differences": [{"request": n} | asdict(d) for n, d in found if not d.agrees],
         }
         console.print_json(content)
     else:
         _show(rows)
+        if options.min_agreement < 100:
+            said = f"{agreed} of {len(requests)} requests agree; {options.min_agreement} % are wanted"
+            console.console().print(said, markup=False)
     return 0 if agrees else 1
 
 
@@ -242,6 +251,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_made_up(parser)
     comparisons.add(parser)
+    parser.add_argument(
+        "--min-agreement",
+        type=_percent,
+        default=100,
+        metavar="PERCENT",
+        help="how many of the requests have to be answered as recorded (default 100)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     credentials.add(parser)
     return parser
+
+
+def _percent(text: str) -> int:
+    """As spec.verification.minAgreementPercent has it."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= 100):
+        raise argparse.ArgumentTypeError(f"{text} is no whole number from 1 to 100")
+    return int(text)

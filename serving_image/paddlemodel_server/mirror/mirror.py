@@ -18,6 +18,7 @@ from paddlemodel_server.host.log import Limiter
 from paddlemodel_server.metrics.catalog import AGREE, DIFFER, DROPPED, ERROR, MirrorCounts
 from paddlemodel_server.mirror.line import Line, Place
 from paddlemodel_server.mirror.peer import BrokenError, ForeignError, Reply, TooLongError, UnreachableError
+from paddlemodel_server.mirror.share import Share
 from paddlemodel_server.mirror.wanted import HEADER, Target
 from paddlemodel_server.protocol import Head, Headers, Response
 from paddlemodel_server.protocol.routes import PREDICT
@@ -83,7 +84,7 @@ class Mirror:
             counts: where to count.
         """
         self._target, self._options, self._counts = target, options, counts
-        self._chance = random.Random().random  # noqa: S311 - no secret
+        self._share = Share(target.part, random.Random().random)  # noqa: S311 - no secret
         self._queue: asyncio.Queue[_Exchange] = asyncio.Queue(MOST_WAITING)
         self._held = 0  # bytes
         self._rests_until = 0.0
@@ -104,9 +105,8 @@ class Mirror:
             headers: of the request.
             size: of its body.
         """
-        if self._chance() >= self._target.part or HEADER in headers:
-            return False
-        if self._rests_until and time.monotonic() < self._rests_until:
+        now = time.monotonic()
+        if not self._share.has(now) or HEADER in headers or now < self._rests_until:
             return False
         if self._queue.full() or self._held + size > self._options.most_bytes:
             self._counts.count(DROPPED)

@@ -101,3 +101,26 @@ def test_what_is_no_way_to_compare_is_refused(
     options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert words in called(capsys, "verify", "model", "recording", *options, code=2)
+
+
+def test_so_many_requests_have_to_agree_as_a_pod_would_ask_for(
+    server: Server, recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One of two does."""
+    other, x = recording.with_name("other.jsonl"), recording.with_name("x.npy")
+    called(capsys, "verify", server.url, other, "--record", x)
+    recording.write_bytes(recording.read_bytes().rstrip() + b"\n" + other.read_bytes())
+    called(capsys, "verify", server.url, recording, code=1)
+    called(capsys, "verify", server.url, recording, "--min-agreement", 51, code=1)
+    shown = called(capsys, "verify", server.url, recording, "--min-agreement", 50)
+    assert "1 of 2 requests agree; 50 % are wanted" in shown
+    told = orjson.loads(called(capsys, "verify", server.url, recording, "--min-agreement", 50, "--json"))
+    assert (told["agrees"], told["requests"], told["agreed"]) == (True, 2, 1)
+
+
+@pytest.mark.parametrize("given", ["0", "101", "-1", "99.5", "many", "1e2", ""])
+def test_a_share_of_requests_that_is_none(given: str, capsys: pytest.CaptureFixture[str]) -> None:
+    option = f"--min-agreement={given}"
+    assert "is no whole number from 1 to 100" in called(
+        capsys, "verify", "model", "recording", option, code=2
+    )

@@ -1,6 +1,7 @@
 """What the mirror does without any server."""
 
 import asyncio
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from paddlemodel_server.ipc.counters import Row
 from paddlemodel_server.metrics.catalog import MIRROR_AT, ROUTES_AT, MirrorCounts
 from paddlemodel_server.mirror.mirror import Mirror, Options
 from paddlemodel_server.mirror.proof import proof
+from paddlemodel_server.mirror.share import MOST, SUDDEN
 from paddlemodel_server.mirror.wanted import TOLERANCE, UNTOLD, Target
 from paddlemodel_server.protocol import Head, Response
 from paddlemodel_server.verification.differences import Tolerances
@@ -32,6 +34,19 @@ def _mirror(port: int, token: str = UNTOLD) -> tuple[Mirror, Row]:
     options = Options(token=token, paths={"predict": "/predict"}, seconds=60, most_bytes=1000)
     row = memoryview(bytearray(8 * ROUTES_AT)).cast("d")
     return Mirror(target, options, MirrorCounts(row)), row
+
+
+def test_a_busy_http_worker_wants_no_more_than_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """All requests are of one second, and every one of them is to be mirrored."""
+    monkeypatch.setattr(time, "monotonic", lambda: 1000.0)
+
+    async def play() -> int:
+        mirror, _ = _mirror(1)
+        found = sum(mirror.wants({}, 10) for _ in range(5000))
+        mirror.close()
+        return found
+
+    assert asyncio.run(play()) == SUDDEN * MOST
 
 
 def test_what_is_answered_while_the_server_ends_is_not_mirrored() -> None:
