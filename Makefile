@@ -16,7 +16,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Only a cluster named on make's own command line is touched, never the one a shell happens to point at.
 named_cluster = $(if $(filter command line,$(origin KUBECONFIG)),--kubeconfig=$(KUBECONFIG))
 
-.PHONY: help try demo test test-slow test-neighbours fuzz check sbom bench bench-adapter bench-operator clean
+.PHONY: help try demo test test-slow test-neighbours fuzz check sbom release bench bench-adapter bench-operator clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
@@ -57,6 +57,9 @@ check: $(READY)  ## format, lint, types, import contracts
 
 sbom: $(READY)  ## what is in both images, in CycloneDX's JSON, below build/sbom (needs root)
 	@$(RUN)/python -m release sbom
+
+release: $(READY)  ## all that VERSION=0.2.0 is released with, below build/release; pushes nothing (DRY=1: no commit, no tag)
+	@$(RUN)/python -m release make $(VERSION) $(if $(DRY),--dry-run)
 
 bench: $(READY)  ## side-by-side benchmarks, ratios printed
 	@$(RUN)/python -m benchmarks.serving

@@ -52,7 +52,7 @@ def identity(archive: Path) -> bill.Identity:
 
 
 def file_name(name: str) -> str:
-    """`server-0.1.0-cpu` for `docker.io/paddlemodel/server:0.1.0-cpu`."""
+    """The last part of an image's name and its tag, as a file name without a suffix."""
     return name.rpartition("/")[2].replace(":", "-")
 
 

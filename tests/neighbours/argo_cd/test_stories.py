@@ -135,9 +135,9 @@ def _stays(team: Team) -> None:
 def _upgrades(team: Team) -> None:
     """A newer chart: the operator is replaced, the model's pods stay."""
     before, synced = team.pods(), team.syncs(OPERATOR)
-    team.repository.chart("Chart.yaml", "\nversion: 0.1.0\n", "\nversion: 0.1.1\n")
+    team.repository.chart("Chart.yaml", "\nversion: ", "\nversion: 9")
     team.repository.chart("values.yaml", "logLevel: INFO", "logLevel: DEBUG")
-    team.commits("Chart 0.1.1")
+    team.commits("A newer chart")
     team.becomes(OPERATOR, "Healthy")
     team.becomes(MODELS, "Healthy")
     assert team.syncs(OPERATOR) == synced + 1

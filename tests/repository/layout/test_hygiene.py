@@ -1,6 +1,7 @@
 """What must not be in the repository, and numbers that must agree."""
 
 import re
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -33,6 +34,14 @@ def test_no_file_holds(what: str) -> None:
         if re.search(FORBIDDEN[what], line)
     ]
     assert found == []
+
+
+def test_no_link_is_under_version_control() -> None:
+    """One to a virtual environment elsewhere has replaced the environment of each checkout that took it."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--stage"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert [line for line in listed.stdout.splitlines() if line.startswith("120000 ")] == []
 
 
 def version_of(distribution: str) -> str:
