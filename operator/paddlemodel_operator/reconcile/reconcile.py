@@ -79,12 +79,10 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> PodS
         context.meter.forget(key)  # Nobody would act on its canary's numbers.
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         _count(context, key, status, None)
-        samples = context.prober.samples(key)
         await report(context, body, status)
-        return samples
+        return context.prober.samples(key)
     if model.paused:
-        status = _paused(context, model, children, before, now, plan)
-        samples = context.prober.samples(key)
+        status, samples = _paused(context, model, children, before, now, plan)
         await report(context, body, status)
         return samples
     if await _is_gone(context, body, children):
@@ -141,8 +139,8 @@ async def _wanted(
 
 def _paused(
     context: Context, model: PaddleModel, children: Children, before: Mapping[str, Any], now: str, plan: Plan
-) -> dict[str, Any]:
-    """The status of a model of which nothing is changed: about the last spec that was applied."""
+) -> tuple[dict[str, Any], PodSamples | None]:
+    """Status and samples of a model of which nothing is changed: about the last spec that was applied."""
     applied = last_applied(before)
     differing = tuple(map(str, waiting(context, model, children)))
     shown = before.get("rollout")
@@ -155,7 +153,7 @@ def _paused(
     if fault is not None:
         status = as_applied(status, before)
     _count(context, (model.namespace, model.name), status, observed.workload)
-    return status
+    return status, observed.samples
 
 
 async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children) -> bool:

@@ -159,21 +159,6 @@ async def test_a_model_that_only_an_event_can_change_is_left_alone(harness: Harn
     assert (harness.woken, harness.is_due()) == ([], False)
 
 
-async def test_where_no_pod_is_asked_the_first_look_has_its_samples(harness: Harness) -> None:
-    """A sample that comes a moment later is another look: at each model, after each start."""
-    target = ProbeTarget(autoscaler="resnet50", gpu_resource="", asks_pods=False)
-    harness.autoscaler("True", "60")
-    harness.pod("a", "10.0.0.1")
-    samples = harness.latest(target)
-    assert samples is not None
-    assert ([pod.name for pod in samples.pods], samples.readings) == (["a"], {"paddle_gpu_utilization": 60})
-    assert (harness.woken, harness.is_due()) == ([], False)
-    harness.autoscaler("True", "70")
-    harness.now += PACE_SECONDS * 1.2
-    assert (await harness.probe()).readings == {"paddle_gpu_utilization": 70}
-    assert harness.woken == [KEY]
-
-
 async def test_a_pod_that_loads_holds_its_gpu_and_is_counted_again(harness: Harness) -> None:
     harness.pod("a", "10.0.0.1", ready=False)
     harness.latest()
