@@ -23,6 +23,8 @@ MOST_CHANNELS = 8
 MOST_PER_SECOND = 384_000  # samples of all channels, on average: two channels of 192 kHz, eight of 48 kHz
 LARGE_SECONDS = 120
 BLOCK = 1 << 15  # frames
+MISSING = {"FLAC": 0, "MP3": 2 * 1152}
+"""Samples that the end may lack: without a Xing head an MP3's length is guessed, to a frame of 1152."""
 _SHORT, _LONG = threading.Lock(), threading.Lock()
 
 
@@ -157,7 +159,8 @@ def _whole(
     file: soundfile.SoundFile, samples: Array, wanted: Wanted, *, truncated: bool, frames: int
 ) -> Sound:
     """The sound, if all of it was there."""
-    if not truncated and file.format == "FLAC" and frames < file.frames < 1 << 62:
+    tells = not truncated and file.format in MISSING
+    if tells and frames + MISSING[file.format] < file.frames < 1 << 62:
         raise BadRequestError(
             f"The sound ends early: its head promises {file.frames} samples, {frames} are there."
         )

@@ -110,6 +110,7 @@ def streamed(body: bytes) -> bytes:
 
 WAV = encoded(tone())
 FLAC = encoded(tone(), kind="FLAC")
+MP3 = encoded(tone(), kind="MP3")
 HUNDRED_HOURS = 100 * 3600 * 16000  # samples
 NOT_FINITE = np.array([[0.5], [np.nan]] * 500, np.float32)
 
@@ -126,6 +127,9 @@ NOT_FINITE = np.array([[0.5], [np.nan]] * 500, np.float32)
         pytest.param(WAV[:44][:40] + bytes(4), "The sound has no samples.", id="wav of nothing"),
         pytest.param(FLAC[: len(FLAC) // 2], "The sound", id="cut flac"),
         pytest.param(FLAC[:100], "The sound", id="head of a flac"),
+        pytest.param(
+            MP3[: len(MP3) // 2], "The sound ends early: its head promises 8000 samples, ", id="cut mp3"
+        ),
         pytest.param(b"OggS" + bytes(200), "The sound is damaged: ", id="ogg of zeros"),
         pytest.param(b"fLaC" + bytes(200), "The sound is damaged: ", id="flac of zeros"),
         pytest.param(b"ID3" + bytes(2000), "The sound is damaged: ", id="mp3 of zeros"),
@@ -201,6 +205,16 @@ def test_any_flipped_byte_is_an_answer_or_a_refusal() -> None:
                 damaged[at] = random.integers(0, 256)
             with contextlib.suppress(BadRequestError, UnsupportedMediaTypeError):
                 assert decoded(bytes(damaged)).seconds <= 60
+
+
+@pytest.mark.parametrize("share", [0.5, 0.77, 1])
+def test_an_mp3_that_does_not_tell_its_length_is_read(share: float) -> None:
+    """The first frame is LAME's Xing head; what is cut out of a stream has none."""
+    content = io.BytesIO()
+    soundfile.write(content, tone(), 16000, format="MP3", bitrate_mode="CONSTANT", compression_level=0.5)
+    whole = content.getvalue()
+    frames = whole[whole.index(whole[:2], 10) :]
+    assert decoded(frames[: round(len(frames) * share)]).seconds == pytest.approx(0.5 * share, abs=0.1)
 
 
 ODD = {
