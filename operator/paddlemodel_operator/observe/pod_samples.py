@@ -53,7 +53,7 @@ class PodSamples:
 
     trigger: ProbeTrigger = field(default_factory=ProbeTrigger)
     settled: bool = False
-    """The first scrape for the same trigger is at least SETTLE_SECONDS older."""
+    """The first scrape for the same trigger is at least SETTLE_SECONDS older, or there was no pod."""
     pods: tuple[PodSample, ...] = ()
     readings: Mapping[str, float] = field(default_factory=dict)
     """What the autoscaler had read at that moment (`Autoscaler.readings`)."""

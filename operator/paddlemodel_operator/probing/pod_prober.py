@@ -9,7 +9,7 @@ import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from paddlemodel_api import contract
 
@@ -54,6 +54,12 @@ class ProbeTarget:
     """Whether its pods have to be scraped: for CPU use alone they need not."""
 
 
+class _Seen(NamedTuple):
+    pods: list[Mapping[str, Any]]
+    trigger: ProbeTrigger
+    readings: Mapping[str, float]
+
+
 @dataclass(kw_only=True, slots=True)
 class _State:
     target: ProbeTarget
@@ -81,9 +87,18 @@ class PodProber:
         self._states: dict[Key, _State] = {}
 
     def latest(self, key: Key, target: ProbeTarget, trigger: ProbeTrigger) -> PodSamples | None:
-        """The last samples of a model; new ones follow in time, or soon if the trigger has changed."""
+        """The last samples of a model; new ones follow in time, or soon if the trigger has changed.
+
+        The first are there at once where no pod has to be asked: else each model would be looked at twice.
+        """
         state = self._states.setdefault(key, _State(target=target))
         state.target = target
+        if state.samples is None:
+            seen = self._see(key, target)
+            where = addresses(seen.pods)
+            if not (target.asks_pods and where):
+                self._take(key, state, seen, tuple(PodSample(name=name) for name in where))
+                return state.samples
         if state.samples is None or state.samples.trigger != trigger or state.idle:
             state.idle = False
             self._queue.add(key, max(0.0, state.probed_at + SOONEST_SECONDS - self._clock()))
@@ -107,25 +122,31 @@ class PodProber:
         state = self._states.get(key)
         if state is None:
             return
-        target, namespace = state.target, key[0]
-        pods = self._cache.pods(key)
-        live = self._cache.get(names.AUTOSCALER, (namespace, target.autoscaler))
-        foreign = live is not None and target.owner and not owned_by(live, target.owner)
-        autoscaler = None if foreign else read_autoscaler(live)
-        trigger = probe_trigger(autoscaler, pods)
-        found = await _read(scraper, addresses(pods), asks=target.asks_pods)
-        before = state.samples
-        samples = self._remember(state, trigger, found, autoscaler.readings if autoscaler else {})
+        seen, before = self._see(key, state.target), state.samples
+        found = await _read(scraper, addresses(seen.pods), asks=state.target.asks_pods)
         if self._states.get(key) is not state:
             return  # Forgotten meanwhile: a record of it would never be forgotten again.
-        if target.gpu_resource:
-            self._count(key, samples, pods, target.gpu_resource)
-        pause = _pause(samples, holds_gpus=gpus_held(pods, target.gpu_resource) > 0)
+        self._take(key, state, seen, found)
+        if state.samples is not before:
+            self._wake(key)
+
+    def _see(self, key: Key, target: ProbeTarget) -> _Seen:
+        pods = self._cache.pods(key)
+        live = self._cache.get(names.AUTOSCALER, (key[0], target.autoscaler))
+        foreign = live is not None and target.owner and not owned_by(live, target.owner)
+        autoscaler = None if foreign else read_autoscaler(live)
+        return _Seen(pods, probe_trigger(autoscaler, pods), autoscaler.readings if autoscaler else {})
+
+    def _take(self, key: Key, state: _State, seen: _Seen, found: tuple[PodSample, ...]) -> None:
+        """Keep what was found, count it, and plan the next time."""
+        resource = state.target.gpu_resource
+        samples = self._remember(state, seen.trigger, found, seen.readings)
+        if resource:
+            self._count(key, samples, seen.pods, resource)
+        pause = _pause(samples, holds_gpus=gpus_held(seen.pods, resource) > 0)
         state.idle = pause is None
         if pause is not None:
             self._queue.add(key, pause)
-        if samples is not before:
-            self._wake(key)
 
     def _remember(
         self, state: _State, trigger: ProbeTrigger, pods: tuple[PodSample, ...], readings: Mapping[str, float]
@@ -138,7 +159,7 @@ class PodProber:
             readings = before.readings  # A status is not written more often than that.
         else:
             state.read_at = now
-        settled = now - state.same_since >= SETTLE_SECONDS
+        settled = not pods or now - state.same_since >= SETTLE_SECONDS
         samples = PodSamples(trigger=trigger, settled=settled, pods=pods, readings=readings)
         if before is not None and samples == before:
             samples = before  # The very same, so that nobody looks at it again.

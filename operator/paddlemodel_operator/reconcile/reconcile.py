@@ -15,6 +15,7 @@ from paddlemodel_operator.base.errors import ApiError, NameConflict, Retry, Spec
 from paddlemodel_operator.base.model import PaddleModel
 from paddlemodel_operator.cluster.cache import Key
 from paddlemodel_operator.observe.children import LiveObjects, Observed, Workload, observe
+from paddlemodel_operator.observe.pod_samples import PodSamples
 from paddlemodel_operator.probing.pod_prober import ProbeTarget
 from paddlemodel_operator.reconcile.children import Outcome, Trouble, apply_children, waiting
 from paddlemodel_operator.reconcile.context import Context
@@ -62,13 +63,15 @@ async def reconcile(context: Context, key: Key) -> None:
     if body is None:
         context.forget(key)
         return
+    samples = sight.samples
     if not body["metadata"].get("deletionTimestamp"):  # else garbage collection follows the owner references
-        await _converge(context, key, body)
-    if context.sight(key) == sight:
-        context.settled[key] = sight
+        samples = await _converge(context, key, body)
+    if context.sight(key) == (seen := replace(sight, samples=samples)):
+        context.settled[key] = seen
 
 
-async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None:
+async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> PodSamples | None:
+    """What `reconcile` does for a model that stays; returns the samples that it was judged by."""
     before, now = known(body.get("status")), f"{context.now():%Y-%m-%dT%H:%M:%SZ}"
     try:
         model, children, plan = await _wanted(context, body, before)
@@ -77,13 +80,13 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
         status = judge_invalid(str(error), body["metadata"].get("generation", 0), before, now)
         _count(context, key, status, None)
         await report(context, body, status)
-        return
+        return context.prober.samples(key)
     if model.paused:
-        status = _paused(context, model, children, before, now, plan)
+        status, samples = _paused(context, model, children, before, now, plan)
         await report(context, body, status)
-        return
+        return samples
     if await _is_gone(context, body, children):
-        return
+        return context.prober.samples(key)
     outcome = await _apply(context, body, model, children)
     trouble = outcome.trouble
     observed = replace(_observe(context, model, outcome), plan=plan)
@@ -97,6 +100,7 @@ async def _converge(context: Context, key: Key, body: Mapping[str, Any]) -> None
         raise trouble.error
     if plan.again is not None:
         raise Retry(plan.again, "a canary is under way")  # A step ends by the clock, which no event tells.
+    return observed.samples
 
 
 async def _apply(
@@ -135,8 +139,8 @@ async def _wanted(
 
 def _paused(
     context: Context, model: PaddleModel, children: Children, before: Mapping[str, Any], now: str, plan: Plan
-) -> dict[str, Any]:
-    """The status of a model of which nothing is changed: about the last spec that was applied."""
+) -> tuple[dict[str, Any], PodSamples | None]:
+    """Status and samples of a model of which nothing is changed: about the last spec that was applied."""
     applied = last_applied(before)
     differing = tuple(map(str, waiting(context, model, children)))
     shown = before.get("rollout")
@@ -149,7 +153,7 @@ def _paused(
     if fault is not None:
         status = as_applied(status, before)
     _count(context, (model.namespace, model.name), status, observed.workload)
-    return status
+    return status, observed.samples
 
 
 async def _is_gone(context: Context, body: Mapping[str, Any], desired: Children) -> bool:

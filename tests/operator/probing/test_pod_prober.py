@@ -12,7 +12,7 @@ from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster.cache import Cache
 from paddlemodel_operator.cluster.scrape import Scraper
 from paddlemodel_operator.observe.autoscaler import read_autoscaler
-from paddlemodel_operator.observe.pod_samples import SETTLE_SECONDS, PodSamples, ProbeTrigger, probe_trigger
+from paddlemodel_operator.observe.pod_samples import SETTLE_SECONDS, PodSamples, probe_trigger
 from paddlemodel_operator.probing.model_records import ModelRecords
 from paddlemodel_operator.probing.pod_prober import PACE_SECONDS, SOONEST_SECONDS, PodProber, ProbeTarget
 
@@ -152,13 +152,9 @@ async def test_what_is_broken_settles_when_the_autoscaler_has_asked_again(
 
 async def test_a_model_that_only_an_event_can_change_is_left_alone(harness: Harness) -> None:
     harness.autoscaler("False")
-    harness.latest()
-    for _ in range(2):
-        await harness.probe()
-        harness.now += SETTLE_SECONDS + 2
-    harness.woken.clear()
-    await harness.prober.probe(harness.prober._queue.take() or KEY, harness._scraper)
-    harness.prober._queue.done(KEY)
+    samples = harness.latest()
+    assert samples is not None
+    assert (samples.trigger.active, samples.settled, samples.pods) == ("False", True, ())
     harness.now += 100 * PACE_SECONDS
     assert (harness.woken, harness.is_due()) == ([], False)
 
@@ -166,11 +162,10 @@ async def test_a_model_that_only_an_event_can_change_is_left_alone(harness: Harn
 async def test_a_pod_that_loads_holds_its_gpu_and_is_counted_again(harness: Harness) -> None:
     harness.pod("a", "10.0.0.1", ready=False)
     harness.latest()
-    await harness.probe()
-    for seconds in (SETTLE_SECONDS + 2, PACE_SECONDS * 1.2):
-        harness.now += seconds
+    for _ in range(2):
+        harness.now += PACE_SECONDS * 1.2
         await harness.probe()
-    assert harness.records.of(KEY).held_seconds == pytest.approx(SETTLE_SECONDS + 2 + PACE_SECONDS * 1.2)
+    assert harness.records.of(KEY).held_seconds == pytest.approx(2 * PACE_SECONDS * 1.2)
 
 
 async def test_what_an_autoscaler_reads_is_taken_over_once_a_minute(
@@ -279,8 +274,11 @@ async def test_an_autoscaler_of_somebody_else_is_none(harness: Harness, servers:
     assert (samples.trigger, samples.readings) == (present, {})
 
 
-async def test_a_fault_of_ours_stops_no_probe(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_of_ours_stops_no_probe(
+    harness: Harness, servers: list[SimulatedPod], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The workers go on, and come back to what failed."""
+    announced(harness, servers)
     failed, probed = asyncio.Event(), asyncio.Event()
 
     async def probe(key: tuple[str, str], _: Scraper) -> None:
@@ -293,7 +291,7 @@ async def test_a_fault_of_ours_stops_no_probe(harness: Harness, monkeypatch: pyt
     running = asyncio.create_task(harness.prober.run())
     harness.latest()
     await asyncio.wait_for(failed.wait(), 30)
-    harness.prober.latest(("ml", "other"), GPU, ProbeTrigger())
+    harness.prober._queue.add(("ml", "other"))
     await asyncio.wait_for(probed.wait(), 30)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

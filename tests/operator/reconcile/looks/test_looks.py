@@ -201,6 +201,17 @@ async def test_a_report_of_a_controller_repeats_nothing_that_is_known(
     assert counted == []
 
 
+async def test_after_a_restart_one_look_is_enough(fleet: Fleet, counted: list[str]) -> None:
+    """Also where it brings the first samples of the pods with it, by which it judges."""
+    await fleet.settle()
+    counted.clear()
+    context = in_context(fleet.server, fleet.context.cache)  # type: ignore[arg-type]
+    await reconcile(context, KEY)
+    assert context.settled[KEY] == context.sight(KEY)
+    assert (context.settled[KEY].samples is None, counted.count("from_body")) == (False, 1)
+    assert fleet.server.asked == []
+
+
 async def test_another_spec_is_read_and_rendered(fleet: Fleet, counted: list[str]) -> None:
     await fleet.settle()
     counted.clear()
