@@ -1,7 +1,7 @@
 """What `spec.access` comes to in one HTTP worker: keys, tokens, limits, and the certificate of the port."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from secrets import token_bytes
 from typing import TYPE_CHECKING
@@ -50,12 +50,15 @@ class Gate:
     cors: pages.Cors | None = None
 
 
-def of(settings: Settings, shared: Mapping[str, int | None]) -> Gate | None:
+def of(
+    settings: Settings, shared: Mapping[str, int | None], is_alone: Callable[[], bool] | None = None
+) -> Gate | None:
     """The gate of a server; None where `spec.access` would be empty.
 
     Args:
         settings: the server's.
         shared: the descriptors of `Shared`.
+        is_alone: whether no other HTTP worker counts by the limits yet.
 
     Raises:
         StartError: a setting is wrong, or there are no keys or no certificate, or they cannot be used.
@@ -66,7 +69,7 @@ def of(settings: Settings, shared: Mapping[str, int | None]) -> Gate | None:
     if _asks(settings) and page is not None:
         identification = _identification(settings, AccessPage(page))
     if (found := _limits(settings)) and table is not None:
-        own = LimitTable(table, len(found))
+        own = LimitTable(table, len(found), is_alone)
         exchange = _exchange(settings, own, page)
         limiter = Limiter(found, proxies, own, time.monotonic_ns, exchange)
     if settings.tls_dir is not None and page is not None:

@@ -48,7 +48,8 @@ class Ports:
 
 def ports(settings: Settings, runtime: ProcessContext, asgi_app: AsgiApp, scoreboard: Scoreboard) -> Ports:
     """What the connections of every HTTP worker go by, made before the fork; may raise a StartError."""
-    gate, mirroring = gates.of(settings, runtime.access_fds), _mirroring(settings)
+    gate = gates.of(settings, runtime.access_fds, lambda: scoreboard.http_workers_desired == 1)
+    mirroring = _mirroring(settings)
     cors = gate.cors if gate is not None else None
     clients = Shared(
         asgi_app=asgi_app,

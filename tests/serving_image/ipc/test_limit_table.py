@@ -62,6 +62,25 @@ def test_a_process_that_is_killed_inside_blocks_nobody(fd: int) -> None:
     assert told(child(lambda: int(LimitTable(fd, 1).take([charge], 7) is None))) == 0
 
 
+def test_the_lock_is_for_those_who_are_not_alone(fd: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who once was not is never again: another may come and go."""
+    answers = iter([True, False, True])
+    table, other = LimitTable(fd, 1, lambda: next(answers)), LimitTable(fd, 1)
+    charge = table.charge(0, "a", DAY, DAY * 3)
+    other._mutex.acquire()  # who asked for it would wait for ever
+    assert table.take([charge], 7) is None
+    other._mutex.release()
+    locked: list[bool] = []
+
+    def acquire() -> None:
+        locked.append(True)
+        other._mutex.acquire()
+
+    monkeypatch.setattr(table, "_acquire", acquire)
+    assert [table.take([charge], 7) is None for _ in range(3)] == [True, True, False]
+    assert len(locked) == 3
+
+
 def test_a_flood_of_addresses_keeps_the_table_as_it_is_and_forgets_the_oldest(fd: int) -> None:
     table = LimitTable(fd, 1)
     second = 1_000_000_000
