@@ -165,7 +165,7 @@ class Cache:
     def _unpack(self, entry: _Entry) -> Object:
         found = self._unpacked.get(entry.packed)
         if found is None:
-            found = self._unpacked[entry.packed] = orjson.loads(zlib.decompress(entry.packed))
+            found = self._unpacked[entry.packed] = _parsed(zlib.decompress(entry.packed))
             if len(self._unpacked) > UNPACKED:
                 self._unpacked.popitem(last=False)
         return {**found, "metadata": {**found["metadata"], "resourceVersion": str(entry.version)}}
@@ -224,3 +224,11 @@ def _pack(body: Object) -> bytes:
     except TypeError:  # A number of more than 64 bits: an API server sends none, and it must not end a watch.
         text = json.dumps(body).encode()
     return zlib.compress(text, 1)
+
+
+def _parsed(text: bytes) -> Object:
+    try:
+        found: Object = orjson.loads(text)
+    except orjson.JSONDecodeError:  # Beside such a number there was an infinite one.
+        found = json.loads(text)
+    return found

@@ -17,11 +17,13 @@ import pytest
 from devcluster.demo import model_store
 from devcluster.demo.paddlemodels import condition, is_ready, wait_for
 from devcluster.demo.play import server_image
+from devcluster.paths import State
 from devcluster.target import Target
 from tests.cluster.conftest import Chart
 from tests.cluster.load import Load
 from tests.cluster.manifests import NAMESPACE, cpu_model
 from tests.cluster.rollout import versions
+from tests.cluster.rollout.killing import killed_after_each_write
 from tests.cluster.rollout.versions import AGAIN, ASK, FAILING, RIGHT, WRONG
 
 pytestmark = [pytest.mark.node, pytest.mark.slow]
@@ -107,6 +109,18 @@ def test_a_good_version_takes_over_and_no_request_is_lost(load: Load) -> None:
     rate = (load.now()["answered"] - before["answered"]) / seconds
     print(f"steady load: {rate:.0f} requests a second for {seconds:.0f} s")
     load.check(before, "a good version under a steady load")
+
+
+def test_an_operator_that_is_killed_after_each_write_comes_to_the_same_end(node: State, load: Load) -> None:
+    del node  # whose processes this machine can kill
+    before = load.now()
+    change(load.target, model=source(RIGHT))
+    moments = killed_after_each_write(load.target, NAMESPACE, NAME, is_promoted)
+    print(f"killed at {len(moments)} moments:", *moments, sep="\n  ")
+    assert {moment[0] for moment in moments} >= {"Starting", "Promoting"}
+    deployments = load.target.read("deployments", HERE, f"--selector=paddlemodel.dev/model={NAME}")["items"]
+    assert [one["metadata"]["name"] for one in deployments if one["spec"]["replicas"]] == [NAME]
+    load.check(before, "an operator that is killed")
 
 
 def test_one_error_in_twenty_ends_a_canary_in_its_first_step(load: Load) -> None:

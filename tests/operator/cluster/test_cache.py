@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 from paddlemodel_operator.cluster.cache import Cache, Unreported, model_of, owned_by
@@ -31,6 +32,16 @@ def test_versions_are_numbers() -> None:
     cache.put(names.SERVICE, thing(9))
     cache.put(names.SERVICE, thing(10))
     assert cache.get(names.SERVICE, KEY) == thing(10)
+
+
+@pytest.mark.parametrize("number", [2**70, -(2**63) - 1, float("inf"), 1.5])
+def test_no_number_of_a_status_ends_the_operator(number: float) -> None:
+    """No API server sends them all; a test of ours found two together that a cache could not read again."""
+    cache, body = Cache(), {**thing(1), "status": {"large": 2**70, "number": number}}
+    cache.put(names.MODEL, body)
+    found = cache.get(names.MODEL, KEY)
+    assert found is not None
+    assert found["status"] == pytest.approx(body["status"])
 
 
 def test_a_late_deletion_does_not_remove_a_newer_object() -> None:

@@ -8,6 +8,7 @@ PAGE = Path(__file__).parents[4] / "docs/kubectl.md"
 _BLOCK = re.compile(r"^```\n\$ paddlemodel ([^\n]+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # What differs from one cluster to the next.
 _CHANGING = (
+    (re.compile(r"The pods are being created\."), "The Deployment is being created or changed."),
     (re.compile(r"\b([a-z-]+)-[0-9a-f]{6,10}-[0-9a-z]{5}\b"), r"\1-POD"),
     (re.compile(r"\b[0-9a-f]{10}\b"), "VERSION"),
     (re.compile(r"\d+(\.\d+)?"), "0"),

@@ -82,6 +82,11 @@ def test_logs_are_followed_in_pods_that_come_later(cluster: Cluster, namespace: 
         kubelet.logs["a", "server"] = log_line("INFO", "first")
         kubelet.logs["b", "server"] = log_line("INFO", "second")
         command = [str(program("paddlemodel")), "logs", "m", "-f", "-n", namespace]
+        command = [
+            "env",
+            "--default-signal=INT",
+            *command,
+        ]  # nohup and some shells ignore it for their children
         options = ["--kubeconfig", str(cluster.kubeconfig)]
         with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as following:
             assert following.stdout
