@@ -25,7 +25,7 @@ class Mirror(Block):
     percent: Annotated[int, Field(ge=1, le=100)] = Field(
         default=5,
         description="How many of a hundred requests of the stable version are mirrored; of each HTTP worker "
-        "no more than 64 a second, chosen by chance, so that a busy model is not slowed down.",
+        "no more than 32 a second, chosen by chance, so that a busy model is not slowed down.",
     )
     relative: Number | None = Field(
         default=None, description="As a part of the stable version's number. Default: 1e-2."

@@ -84,7 +84,7 @@ class Mirror:
             counts: where to count.
         """
         self._target, self._options, self._counts = target, options, counts
-        self._share = Share(target.part, random.Random().random)  # noqa: S311 - no secret
+        self.share = Share(target.part, random.Random().random)  # noqa: S311 - no secret
         self._queue: asyncio.Queue[_Exchange] = asyncio.Queue(MOST_WAITING)
         self._held = 0  # bytes
         self._rests_until = 0.0
@@ -106,7 +106,7 @@ class Mirror:
             size: of its body.
         """
         now = time.monotonic()
-        if not self._share.has(now) or HEADER in headers or now < self._rests_until:
+        if not self.share.has(now) or HEADER in headers or now < self._rests_until:
             return False
         if self._queue.full() or self._held + size > self._options.most_bytes:
             self._counts.count(DROPPED)

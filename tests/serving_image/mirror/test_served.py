@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from paddlemodel_server.mirror import proof
 from paddlemodel_server.mirror.mirror import AT_ONCE, MOST_WAITING
+from paddlemodel_server.mirror.share import MOST, SUDDEN
 
 from devcluster import ports
 from tests.serving_image.support.access.certificates import pair
@@ -216,7 +217,7 @@ def test_a_slow_canary_holds_up_nobody(
                 assert ask(stable)[0] == 200
             eventually(lambda: since(stable, before).get("error", 0) >= 2, "errors")
             dropped, errors = (since(stable, before).get(name, 0) for name in ("dropped", "error"))
-            assert dropped >= 100 - MOST_WAITING - AT_ONCE - errors > 0
+            assert dropped >= SUDDEN * MOST - MOST_WAITING - AT_ONCE - errors > 0
             assert "agree" not in since(stable, before)
 
 

@@ -38,10 +38,14 @@ class Mirroring:
             cycle = InferenceCycle(connection, label, headers, keep_alive=keep_alive)
             cycle.record.mirrored = self.is_mirrored(headers)
             return cycle
+        mirror = self._mirror
+        if mirror is None:
+            mirror = self._mirror = Mirror(self._target, self._options, connection.service.metrics.mirror)
+        if mirror.share.gap:
+            mirror.share.gap -= 1
+            return InferenceCycle(connection, label, headers, keep_alive=keep_alive)
         chosen = MirroredCycle(connection, label, headers, keep_alive=keep_alive)
-        if self._mirror is None:
-            self._mirror = Mirror(self._target, self._options, connection.service.metrics.mirror)
-        chosen.mirror = self._mirror
+        chosen.mirror = mirror
         return chosen
 
     def is_mirrored(self, headers: protocol.Headers) -> bool:
