@@ -10,6 +10,7 @@ import psutil
 from paddlemodel_api import contract
 
 from devcluster.demo.paddlemodels import condition, reader
+from devcluster.paths import State
 from devcluster.target import SYSTEM_NAMESPACE, Target
 from tests.operator.support.cluster import eventually
 
@@ -21,7 +22,12 @@ _OPERATOR = "app.kubernetes.io/name=paddlemodel-operator"
 
 
 def killed_after_each_write(
-    target: Target, namespace: str, name: str, is_over: Callable[[Object], bool], seconds: float = 1200
+    state: State,
+    target: Target,
+    namespace: str,
+    name: str,
+    is_over: Callable[[Object], bool],
+    seconds: float = 1200,
 ) -> list[Moment]:
     """Kill the operator at each new moment of a model's rollout until it is over, and return the moments.
 
@@ -39,7 +45,7 @@ def killed_after_each_write(
             found = _moment(item, deployments()["items"])
             if found not in moments:
                 moments.append(found)
-                _kill(target)
+                _kill(state, target)
             time.sleep(0.05)
     return moments
 
@@ -51,19 +57,23 @@ def _moment(item: Object, deployments: list[Object]) -> Moment:
     return (*said, condition(item, "Ready")["reason"], *generations)
 
 
-def _kill(target: Target) -> None:
+def _kill(state: State, target: Target) -> None:
     """End the process as the kernel would, and its pod with it; until the next one runs."""
-    (process,) = (one for one in psutil.process_iter() if _is_operator(one))
+    (process,) = _operators(state)
     process.send_signal(signal.SIGKILL)
     (pod,) = target.read("pods", _SYSTEM, "-l", _OPERATOR)["items"]
     target.kubectl("delete", "pod", pod["metadata"]["name"], _SYSTEM, "--force", "--grace-period=0")
-    eventually(lambda: [one for one in psutil.process_iter() if _is_operator(one)])
+    eventually(lambda: _operators(state))
 
 
-def _is_operator(process: psutil.Process) -> bool:
-    """Whether it is the operator in a pod of the node, which is on this machine."""
+def _operators(state: State) -> list[psutil.Process]:
+    """Those in pods of this machine's node."""
+    return [one for one in psutil.process_iter() if _is_operator(one, f"/devcluster-{state.root.name}/")]
+
+
+def _is_operator(process: psutil.Process, cgroup: str) -> bool:
     try:
-        is_ours = process.cmdline()[1:] == ["-m", "paddlemodel_operator"]
-        return is_ours and "kubepods" in Path(f"/proc/{process.pid}/cgroup").read_text()
+        is_operator = process.cmdline()[1:] == ["-m", "paddlemodel_operator"]
+        return is_operator and cgroup in Path(f"/proc/{process.pid}/cgroup").read_text()
     except (psutil.Error, OSError):
         return False

@@ -112,10 +112,9 @@ def test_a_good_version_takes_over_and_no_request_is_lost(load: Load) -> None:
 
 
 def test_an_operator_that_is_killed_after_each_write_comes_to_the_same_end(node: State, load: Load) -> None:
-    del node  # whose processes this machine can kill
     before = load.now()
     change(load.target, model=source(RIGHT))
-    moments = killed_after_each_write(load.target, NAMESPACE, NAME, is_promoted)
+    moments = killed_after_each_write(node, load.target, NAMESPACE, NAME, is_promoted)
     print(f"killed at {len(moments)} moments:", *moments, sep="\n  ")
     assert {moment[0] for moment in moments} >= {"Starting", "Promoting"}
     deployments = load.target.read("deployments", HERE, f"--selector=paddlemodel.dev/model={NAME}")["items"]
