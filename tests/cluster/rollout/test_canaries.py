@@ -23,6 +23,7 @@ pytestmark = [pytest.mark.node, pytest.mark.slow]
 Object = dict[str, Any]
 NAME = "careful"
 NODES = 2
+PACE = 2.0  # 212 requests a second
 HERE = f"--namespace={NAMESPACE}"
 STEP: Object = {"weight": 50, "minutes": 0}
 ROLLOUT: Object = {
@@ -42,7 +43,7 @@ def load(operator: Target, model_url: str) -> Iterator[Load]:
     operator.apply(content, namespace=NAMESPACE)
     wait_for(operator, NAME, NAMESPACE, is_ready, "the first version")
     load = Load(operator, NAMESPACE, NODES)
-    load.start(server_image(operator), NAME)
+    load.start(server_image(operator), NAME, pace=PACE)
     yield load
     load.end()
     operator.kubectl("delete", f"pdm/{NAME}", HERE, "--wait=false")
