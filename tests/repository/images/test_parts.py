@@ -19,15 +19,6 @@ pytestmark = pytest.mark.node
 LOCKS = {"operator": "operator.txt", "server": "serving-cpu.txt"}
 
 
-@pytest.fixture(scope="module")
-def archives(request: pytest.FixtureRequest) -> dict[str, Path]:
-    if request.config.getoption("--kubeconfig"):
-        pytest.skip("with a cluster of your own the images are yours, too")
-    if os.geteuid() != 0 and not os.environ.get("CI"):
-        pytest.skip("building images needs root")
-    return dict(zip(LOCKS, images.build_all(), strict=True))
-
-
 def written(archive: Path, folder: Path) -> bytes:
     assert main(["sbom", str(archive), "--into", str(folder)]) == 0
     (file,) = folder.iterdir()

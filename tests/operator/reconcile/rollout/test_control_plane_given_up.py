@@ -1,13 +1,16 @@
 """A rolling update whose pods crash, at a real API server with its real Deployments and ReplicaSets."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from paddlemodel_api import contract
 from paddlemodel_operator.base import names
 
 from tests.operator.support.cluster import Cluster, eventually
+from tests.operator.support.deployed.world import run
 from tests.operator.support.process import USER, Operator
 from tests.operator.support.rollout.rollouts import NAME, NEW, NEWER, OLD, deployment, rollout, uri_of
 from tests.operator.support.rollout.updates import Versions, is_given_up, is_served, pods, served, updated
@@ -30,7 +33,7 @@ def say(cluster: Cluster, namespace: str, word: str | None) -> None:
 
 
 def test_its_pods_go_and_those_that_serve_stay(
-    cluster: Cluster, operator: Operator, namespace: str, versions: Versions
+    cluster: Cluster, operator: Operator, namespace: str, versions: Versions, tmp_path: Path
 ) -> None:
     """Then the same spec changes nothing, the one before is there at once, and a retry tries again."""
     serving = pods(cluster, namespace)
@@ -43,6 +46,9 @@ def test_its_pods_go_and_those_that_serve_stay(
     assert conditions["Ready"]["message"].endswith("The previous version still serves (2 ready).")
     assert (conditions["Stalled"]["status"], conditions["Available"]["status"]) == ("True", "True")
     eventually(lambda: rollout(cluster, namespace)["phase"] == "GivenUp" and operator.is_idle())
+    file = tmp_path / "model.yaml"
+    file.write_text(yaml.safe_dump(updated(namespace, NEW)))
+    assert run("diff", str(file), kubeconfig=cluster.kubeconfig).code == 0
     mark = cluster.mark()
     cluster.apply(updated(namespace, NEW))  # As GitOps does, again and again.
     operator.restart()
